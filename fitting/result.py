@@ -231,17 +231,21 @@ class AbstractFit:
     @property
     def out_of_reach(self) -> tuple[str, ...]:
         """Free voltages beyond the largest one of the data: what lies there is not seen but extrapolated."""
-        if self.largest_voltage is None:
-            return ()
         specs = parameter_specs(self.device)
-        volts = (n for n in self.free if specs[n].unit == "V")
-        return tuple(n for n in volts if abs(float(get(self.device, n))) > self.largest_voltage)
+        volts = [n for n in self.free if specs[n].unit == "V"]
+        largest = self.largest_voltage if volts else None
+        if largest is None:
+            return ()
+        return tuple(n for n in volts if abs(float(get(self.device, n))) > largest)
 
     @property
     def reasons(self) -> dict[str, str]:
         """Why each parameter that is not determined is not."""
+        return self.reasons_by(standard_deviations(self.device, self.free, self.z, self.sigma_z))
+
+    def reasons_by(self, std: Mapping[str, float]) -> dict[str, str]:
+        """`reasons`, by standard deviations to first order [unit]."""
         wide = "its standard deviation exceeds its value, or a quarter of a short range"
-        std = standard_deviations(self.device, self.free, self.z, self.sigma_z)
         why = {n: wide for n, s in std.items() if is_wide(self.device, n, s)}
         far = "beyond the largest voltage of the data"
         why |= {n: far for n in self.out_of_reach if n not in why}

@@ -372,7 +372,7 @@ def check_bounds(device: Any) -> None:
         as_setting(setting_spec, stored(device, setting_spec.name), where=type(device).__name__)
     for spec in parameter_specs(device).values():
         value = stored(device, spec.name)
-        if value is None or isinstance(value, jax.core.Tracer) or not isinstance(value, jax.Array):
+        if isinstance(value, jax.core.Tracer) or not isinstance(value, jax.Array | np.ndarray):
             continue
         array = np.asarray(value)
         lower, upper = (np.asarray(b, array.dtype) for b in spec.declared)

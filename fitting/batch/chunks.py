@@ -15,15 +15,17 @@ from memjax.cli.cache import prepare_jax
 from memjax.cluster import Cluster
 from memjax.errors import FitError, MemjaxError
 from memjax.fields import with_values
+from memjax.params import constrain
 from memjax.saved import from_bytes, to_bytes
 
 from ..problem import PRIOR_SIGMA, shape_of
 from ..sweeps.covariance import noise_of
 from ..sweeps.fit import NOTHING
-from ..sweeps.prepare import Prepared, prepare
+from ..sweeps.prepare import Prepared
 from ..sweeps.result import FitResult, fit_at
 from ..sweeps.thinning import thin
 from .population_prior import PopulationPrior
+from .preparation import prepare_each
 from .rows import UNKNOWN, Posterior, Row
 from .search import Search, find_optima, reweigh
 
@@ -182,7 +184,8 @@ def _by_shape(
     options, results, groups = request.options, Results(), dict[Any, list[Member]]()
     about: dict[str, Any] = {k: x for k, x in options.items() if k != "points"}
     about |= {"seed": request.search.seed, "screened": request.search.screened}
-    about |= {"bench": options["bench"] or mj.Bench(), "env": options["env"] or mj.Environment()}
+    about |= {"env": options["env"] or mj.Environment()}
+    known: dict[str, Sequence[mj.Measurement]] = {}
     for name, source in devices.items():
         if request.prior is not None and name not in request.first:
             results[name] = "there is no fit without the population"
@@ -190,13 +193,14 @@ def _by_shape(
         measured = _measured(source, options)
         if isinstance(measured, str):
             results[name] = measured
-            continue
-        try:
-            prepared = prepare(measured, request.device, **about)
-        except (MemjaxError, OSError) as error:
-            results[name] = str(error)
-            continue
-        groups.setdefault(shape_of(prepared.problem), []).append((name, prepared, measured))
+        else:
+            known[name] = measured
+    for name, prepared in prepare_each(known, request.device, **about).items():
+        if isinstance(prepared, str):
+            results[name] = prepared
+        else:
+            member = name, prepared, known[name]
+            groups.setdefault(shape_of(prepared.problem), []).append(member)
     return list(groups.values()), results
 
 
@@ -278,8 +282,10 @@ def _result(
     """The fit of a device at its optimum; a `FitError` where there is none, or its errors are no numbers."""
     if not np.isfinite(np.sum(r**2)):
         raise FitError(NOTHING)
+    problem = prepared.problem
+    about["device"] = constrain(problem.device, problem.free, z, numpy=True)
     try:
-        fit = fit_at(prepared, prepared.problem, z, r, jacobian, **about)
+        fit = fit_at(prepared, problem, z, r, jacobian, **about)
     except np.linalg.LinAlgError as error:
         raise FitError(f"{UNKNOWN}: {error}") from error
     if not np.all(np.isfinite([*fit.uncertainty.sigma_z, fit.uncertainty.reduced_chi2])):

@@ -16,14 +16,14 @@ import numpy as np
 import memjax as mj
 from memjax.cluster import Cluster
 from memjax.errors import DataError, FitError, MemjaxError, OutputError
-from memjax.fields import parameter_specs, setting_specs, stored
+from memjax.fields import parameter_specs, setting_specs, stored, with_values
 from memjax.files import strict_json, write_json
 from memjax.params import replace
 from memjax.policy import require_x64
 
 from ..constants import CHUNK
 from ..problem import begun
-from ..sweeps.prepare import choose_free
+from ..sweeps.prepare import as_jax, choose_free
 from ..sweeps.result import FitResult
 from .chunks import THREADS, Lost, Request, Source, fit_here, fit_on_cluster
 from .population_prior import PopulationPrior, population_prior
@@ -152,13 +152,19 @@ def _alone(request: Request, find: Callable, run: Callable, each: Callable | Non
 
     def row(name: str, result: Any) -> Row:
         if each is not None and isinstance(result, FitResult):
-            each(name, result)
+            each(name, _whole(result))
         return row_of(name, result)
 
     def lost(name: str, why: str) -> Row:
         return Row(name=name, failure=why)
 
     return run(_CHUNK, partial(find, request=request), row, lost, _row)
+
+
+def _whole(fit: FitResult) -> FitResult:
+    """A fit for others: its models have arrays of JAX, as those of a single fit."""
+    problem = with_values(fit.problem, {"device": as_jax(fit.problem.device)})
+    return changed(fit, device=as_jax(fit.device), problem=problem)
 
 
 def _shrunken(

@@ -9,13 +9,13 @@ import jax
 import numpy as np
 from jaxtyping import Array, Int
 
-from .lanes import linearised_on_grid, residuals_adaptive, residuals_on_grid
+from .lanes import kernel_of, linearised_on_grid, residuals_adaptive, residuals_on_grid
 from .step_grid import Grading, Plan, halved, needed
 
 FINE, COARSE = 3e-5, 3e-4
 """Tolerances of a step relative to the state: for the optimum, and on the way there."""
 
-LANES = (24, 8)
+LANES = (48, 8)
 """Solves that advance together: whole vectors in the caches; and fewer, where no more are left."""
 
 _PASSES = 8  # solves for one grid at most
@@ -79,14 +79,19 @@ class GridSolver:
         place = np.argsort(order)
         return tuple(np.concatenate(x)[place] for x in zip(*blocks, strict=True))
 
+    def _program(self, slopes: bool) -> tuple:
+        """What solves lanes, and its kernel."""
+        evaluate = linearised_on_grid if slopes else residuals_on_grid
+        return evaluate, kernel_of(self.problems, slopes, self.events)
+
     def _solved(self, z, jobs, *, slopes: bool):
         """Residuals (and slopes) on the grids of jobs, and the steps that each interval needs."""
-        evaluate = linearised_on_grid if slopes else residuals_on_grid
+        evaluate, kernel = self._program(slopes)
 
         def run(z, jobs):
             which, steps, graded = self.owner[jobs], self.steps[jobs], self.graded[jobs]
             grid = self.plan.grid(which, steps, self.rtol, graded)
-            *values, excess = evaluate(self.problems, which, z, grid, self.events)
+            *values, excess = evaluate(self.problems, which, z, grid, self.events, kernel)
             want, growth, gradings = needed(self.plan.gap[which], steps, np.asarray(excess), graded)
             return *values, want, growth, np.array([*gradings, None], object)[:-1]
 
@@ -173,9 +178,9 @@ class GridSolver:
             which = self.owner[jobs]
             graded = halved(self.graded[jobs])
             grid = self.plan.grid(which, 2 * self.steps[jobs], self.rtol, graded)
-            return evaluate(self.problems, which, z, grid, self.events)[:-1]
+            return evaluate(self.problems, which, z, grid, self.events, kernel)[:-1]
 
-        evaluate = linearised_on_grid if slopes else residuals_on_grid
+        evaluate, kernel = self._program(slopes)
         values = self._blocks(run, z, jobs)
         return *values, _finite(*values)
 

@@ -1,9 +1,8 @@
 """What a batch finds for one device, and with the population as its prior."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
-
-import numpy as np
 
 from memjax.params import get
 
@@ -104,7 +103,7 @@ def row_of(name: str, result: FitResult | str) -> Row:
     if isinstance(result, str):
         return Row(name=name, failure=result)
     known, std = result.uncertainty, result.std
-    if not np.all(np.isfinite([*std.values()])):
+    if not all(map(math.isfinite, std.values())):
         return Row(name=name, failure=UNKNOWN)
     arrays = {
         n: getattr(known, n) for n in ("data_z", "information", "cycle_information", "cycle_score")
@@ -114,7 +113,7 @@ def row_of(name: str, result: FitResult | str) -> Row:
         name=name,
         values={n: float(get(result.device, n)) for n in result.free},
         std=std,
-        undetermined=result.undetermined,
+        undetermined=tuple(result.reasons_by(std)),
         loss=result.loss,
         reduced_chi2=known.reduced_chi2,
         verdict=result.verdict.word,

@@ -31,6 +31,10 @@ _SHORT = 1.0  # length of a step [standard deviations] that is taken without a s
 _AGREE = 0.3
 _SETTLED = 0.1  # distance from the optimum, in standard deviations, that does not count
 _POOR, _MORE = 5.0, 3  # reduced chi squared above which further starts are tried, and how many
+# Devices whose chi squared is so many times the median of the others' are searched again from so many scattered
+# starts, of which the best are improved. Where all are as bad it is the model, and not the search.
+_OUTLYING, _SCATTERED = 4.0, 32
+_FEW = 4  # devices below which there is nothing to compare with
 _CORRECTIONS = 3  # steps with residuals on halved steps at most
 _TOGETHER = 8  # lanes of the adaptive search
 
@@ -123,32 +127,70 @@ def find_optima(prepared: Sequence[Prepared], search: Search, halt: threading.Ev
 
 def _on_grids(prepared: Sequence[Prepared], problems: Any, search: Search, halt: threading.Event):
     """Optima of a search on grids, see `_correct`; more starts are tried where the first ones lead nowhere."""
-    candidates = np.stack([m.candidates for m in prepared])
-    count, many, n = candidates.shape
-    flat, jobs = candidates.reshape(-1, n), np.arange(count * many)
-    solver = GridSolver(_broad(problems), np.repeat(np.arange(count), many), halt)
-    r = solver.residuals(flat, jobs)
-    cost = half_squares(r, np.all(np.isfinite(r), axis=1)).reshape(count, many)
-    order = _ranking(cost, search.starts) + many * np.arange(count)[:, None]
+    every = np.arange(len(prepared))
+    first = _Starts(
+        problems, every, np.stack([m.candidates for m in prepared]), halt, search.starts
+    )
+    optima = first.improved(every, slice(search.starts))
+    events = first.solver.events
+    lost = _poor(optima, events)
+    _keep_better(optima, first, lost, slice(search.starts, search.starts + _MORE))
+    chi2 = _chi2(optima)
+    others = _OUTLYING * np.median(chi2) if len(every) >= _FEW else 0.0
+    left = np.flatnonzero(_poor(optima, events) & (chi2 > max(others, _POOR)))
+    if len(left):
+        z = np.stack([prepared[k].further(_SCATTERED) for k in left.tolist()])
+        _keep_better(optima, _Starts(problems, left, z, halt, 1), left, slice(_MORE))
+    return optima
 
-    def improved(which: np.ndarray, starts: np.ndarray) -> list[np.ndarray]:
-        """The best that comes of some starts of some problems."""
-        own = solver.some(starts.ravel())
-        done = _descend(own, problems, flat[starts.ravel()])
+
+def _keep_better(optima: list, starts: "_Starts", which: np.ndarray, ranks: slice) -> None:
+    """What comes of further starts of some devices (by their numbers, or a mask), in place, where that is better."""
+    which = np.flatnonzero(which) if which.dtype == bool else which
+    if not len(which) or not starts.order[:, ranks].size:
+        return
+    other = starts.improved(which, ranks)
+    better = np.sum(other[1] ** 2, axis=1) < np.sum(optima[1][which] ** 2, axis=1)
+    for old, new in zip(optima, other, strict=True):
+        old[which[better]] = new[better]
+
+
+def _chi2(optima: list) -> np.ndarray:
+    return np.sum(optima[1] ** 2, axis=1) / max(optima[1].shape[1] - optima[0].shape[1], 1)
+
+
+def _poor(optima: list, events: bool) -> np.ndarray:
+    """Where a search has led nowhere: far above the noise, or to no optimum.
+
+    Where a current switches the loss has kinks, at which it may be least: there no step of a tenth of a standard
+    deviation is to be expected.
+    """
+    settled = optima[4] | events
+    return optima[3] & (~settled | (_chi2(optima) > _POOR))
+
+
+class _Starts:
+    """Starts of some of the devices, in the order of their costs."""
+
+    def __init__(
+        self, problems: Any, which: np.ndarray, z: np.ndarray, halt: threading.Event, count: int
+    ):
+        self.problems, self.which, many = problems, which, z.shape[1]
+        self.z = z.reshape(-1, z.shape[2])
+        jobs = np.arange(len(self.z))
+        self.solver = GridSolver(_broad(problems), np.repeat(which, many), halt)
+        r = self.solver.residuals(self.z, jobs)
+        cost = half_squares(r, np.all(np.isfinite(r), axis=1)).reshape(-1, many)
+        self.order = _ranking(cost, count) + many * np.arange(len(which))[:, None]
+
+    def improved(self, which: np.ndarray, ranks: slice) -> list[np.ndarray]:
+        """The best that comes of the starts of these ranks of some of the devices."""
+        starts = self.order[np.searchsorted(self.which, which), ranks]
+        own = self.solver.some(starts.ravel())
+        done = _descend(own, self.problems, self.z[starts.ravel()])
         best = np.argmin(done.cost.reshape(starts.shape), axis=1)
         best += starts.shape[1] * np.arange(len(which))
         return _correct(own.some(best), done, best)
-
-    optima = improved(np.arange(count), order[:, : search.starts])
-    chi2 = np.sum(optima[1] ** 2, axis=1) / max(optima[1].shape[1] - n, 1)
-    again = np.flatnonzero(optima[3] & (~optima[4] | (chi2 > _POOR)))
-    more = order[again, search.starts : search.starts + _MORE]
-    if more.size:
-        other = improved(again, more)
-        better = np.sum(other[1] ** 2, axis=1) < np.sum(optima[1][again] ** 2, axis=1)
-        for old, new in zip(optima, other, strict=True):
-            old[again[better]] = new[better]
-    return optima
 
 
 def _descend(solver: GridSolver, problems: Any, z: np.ndarray) -> Progress:

@@ -195,10 +195,11 @@ def _graded(ends: np.ndarray, errors: np.ndarray) -> np.ndarray:
     """
     share = np.diff(ends)
     density = 1.1 * np.cbrt(np.maximum(errors, _SMALLEST)) / share
+    # The largest of all before it, halved from step to step: powers of 2 leave digits as they are.
+    halves = 2.0 ** np.arange(len(density))
     for direction in (slice(None), slice(None, None, -1)):
         d = density[direction]
-        for k in range(1, len(d)):
-            d[k] = max(d[k], 0.5 * d[k - 1])
+        d[:] = np.maximum.accumulate(d * halves) / halves
     # The number of steps up to each end; equal shares of it are as long as they may be.
     total = np.concatenate([[0.0], np.cumsum(density * share)])
     count = int(np.clip(np.ceil(total[-1]), 1, MOST))

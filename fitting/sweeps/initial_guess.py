@@ -13,7 +13,16 @@ from memjax.fields import parameter_specs
 from memjax.transforms import from_spec, within
 
 from ..problem import PRIOR_SIGMA
-from .loops import Loops, draw_values, free_of, loops, polarity_of, sinh_branches, sizes
+from .loops import (
+    Loops,
+    depends_on_loops,
+    draw_values,
+    free_of,
+    loops,
+    polarity_of,
+    sinh_branches,
+    sizes,
+)
 from .summary import Waveform
 
 _NEG = "_neg"
@@ -26,7 +35,7 @@ class Guess:
     Parameters
     ----------
     device : AbstractDevice
-        Starting values, and values of what is not fitted.
+        Starting values, and values of what is not fitted: arrays of numpy where the data say them.
     free : tuple of str
         Parameters that the data can say something about.
     scatter : callable
@@ -153,7 +162,7 @@ def _diffusive(waves: Sequence[Waveform], floor: float, device: mj.AbstractDevic
         return values | {k: v for k, v in fixed.items() if k in free}
 
     return Guess(
-        device=mj.params.replace(device, _inside(device, fixed | start(None))),
+        device=mj.params.replace(device, _inside(device, fixed | start(None)), numpy=True),
         free=tuple(free),
         scatter=lambda rng: _inside(device, start(rng)),
         notes=tuple(notes),
@@ -189,18 +198,28 @@ def _scaled(shape: Loops, device: mj.AbstractDevice, shown: Mapping[str, float])
         known = {n: x * draw(0.5) for n, x in shown.items()}
         return _inside(device, draw_values(own, rng) | known)
 
-    ohmic = isinstance(device, mj.AbstractOhmicDevice)
-    hint = (
-        f"at the highest currents the voltage rises by {shape.slope:.3g} ohm: where some of it "
-        "stands in series, say so with --series-resistance"
-    )
     return Guess(
-        device=mj.params.replace(device, start(None)),
+        device=mj.params.replace(device, start(None), numpy=True),
         free=names,
         scatter=start,
-        notes=() if ohmic or not shape.slope > 0 else (hint,),
+        notes=hints_of(device, shape.slope),
         reversed=_stands_reversed(shape, device),
     )
+
+
+def hints_of(device: mj.AbstractDevice, slope: float) -> tuple[str, ...]:
+    """What the slope of the voltage over the current at the highest currents [ohm] may mean, in words."""
+    if isinstance(device, mj.AbstractOhmicDevice) or not slope > 0:
+        return ()
+    text = f"at the highest currents the voltage rises by {slope:.3g} ohm: where some of it "
+    return (text + "stands in series, say so with --series-resistance",)
+
+
+def needs_loops(device: mj.AbstractDevice | mj.Circuit, free: Sequence[str] | None) -> bool:
+    """Whether starting values of a device depend on its data, and not on its own values alone."""
+    special = isinstance(device, mj.Circuit) or device.name in ("diffusive", "yakopcic")
+    names = dict.fromkeys([*(free or ()), *free_of(device)])
+    return special or not device.volatile or any(depends_on_loops(device, n) for n in names)
 
 
 def _yakopcic(shape: Loops, waves: Sequence[Waveform], device: mj.AbstractDevice) -> dict:

@@ -59,7 +59,6 @@ def loops(waves: Sequence[Waveform], floor: float) -> Loops:
     clear = (v > max(0.02 * v.max(), noise_v)) & (i > noise_i)
     r_on, r_off = np.quantile(v[clear] / i[clear], [0.1, 0.9])
     i_low, i_high = np.quantile(i[clear], [0.05, 0.95])
-    high = i > 0.5 * i.max()
     return Loops(
         v=float(v.max()),
         r_on=float(r_on),
@@ -68,8 +67,21 @@ def loops(waves: Sequence[Waveform], floor: float) -> Loops:
         i_high=float(i_high),
         duration=float(np.median([w.rows[-1] for w in waves])),
         sets_at=_sets_at(waves),
-        slope=float(np.polyfit(i[high], v[high], 1)[0]) if np.ptp(i[high]) > 0 else np.nan,
+        slope=float(slopes(v, i[None])[0]),
     )
+
+
+def slopes(
+    v: Float[np.ndarray, " points"], i: Float[np.ndarray, "devices points"]
+) -> Float[np.ndarray, " devices"]:
+    """Slope of a modulus of the voltage over that of each current, above half of its largest [ohm]; NaN without one."""
+    high = i > 0.5 * i.max(axis=1, keepdims=True)
+    moves = i.max(axis=1) > np.min(np.where(high, i, np.inf), axis=1)
+    count = np.count_nonzero(high, axis=1)[:, None]
+    mean = lambda x: np.sum(np.where(high, x, 0.0), axis=1, keepdims=True) / count  # noqa: E731
+    away = np.where(high, i - mean(i), 0.0)
+    square = np.where(moves, np.sum(away**2, axis=1), np.nan)
+    return np.sum(away * (v - mean(v)), axis=1) / square
 
 
 def branches(
@@ -213,6 +225,12 @@ def sizes(
         else:
             out[name] = *_size(spec, own[name], shape, volts), None
     return out
+
+
+def depends_on_loops(device: mj.AbstractDevice | mj.Circuit, name: str) -> bool:
+    """Whether the size of a parameter follows from what the sweeps show."""
+    spec = parameter_specs(device)[name]
+    return not _is_share(spec) and bool(_dimensions(spec.unit))
 
 
 def draw_values(

@@ -1,9 +1,11 @@
 """The problem that sweeps of one device make: what is free, thresholds, limits, values that are not fitted, starts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -15,7 +17,7 @@ from memjax.observables import Thresholds, find_thresholds
 from memjax.params import get, known
 
 from ..problem import begun
-from .group import pack
+from .group import Group, pack
 from .initial_guess import guess, starts
 from .limits import limits_of, share_limits
 from .problem import Problem
@@ -26,12 +28,48 @@ REVERSED = "the model sets at the polarity at which the data reset: the device i
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """What a search needs: the problem, its data, starts, the instrument's floor [A], decisions in words."""
+    """What a search needs: the problem, its data, starts, the instrument's floor [A], decisions in words.
+
+    `further` gives so many other starts, for where the first ones lead nowhere.
+    """
 
     problem: Problem
     waves: list[Waveform]
     candidates: Float[np.ndarray, "starts free"]
     floor: float
+    notes: tuple[str, ...]
+    further: Callable[[int], Float[np.ndarray, "starts free"]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """What measurements of one device show, without its model.
+
+    Parameters
+    ----------
+    waves, strays : list of Waveform
+        Waveforms that count, and those of too few sweeps beside them.
+    floor : float
+        Noise of the instrument [A].
+    levels : Thresholds
+        Currents that mean on and off.
+    bench : Bench
+        With the limits of the data where none is named.
+    limits : Float[np.ndarray, "waves 2"] or None
+        Limits of each waveform that are simulated [A].
+    named : (float, float) or None
+        Limits that the bench named [A].
+    notes : tuple of str
+        Decisions in words.
+    """
+
+    waves: list[Waveform]
+    strays: list[Waveform]
+    floor: float
+    levels: Thresholds
+    bench: mj.Bench
+    limits: Float[np.ndarray, "waves 2"] | None
+    named: tuple[float, float] | None
     notes: tuple[str, ...]
 
 
@@ -40,49 +78,95 @@ def prepare(
     device: mj.AbstractDevice | mj.Circuit,
     *,
     bench: mj.Bench | None,
-    env: mj.Environment | None,
     point_time: float | None,
-    free: Sequence[str] | None,
-    fix: Mapping[str, float] | None,
-    start: Mapping[str, float] | None = None,
-    model_sigma: float | None = None,
     thresholds: tuple[float | None, float | None] = (None, None),
-    seed: int,
-    screened: int,
+    **about: Any,
 ) -> Prepared:
-    """The problem that measurements of one device make, and starts; arguments and errors as for `fit`."""
+    """The problem that measurements of one device make, and starts; arguments and errors as for `fit`.
+
+    `about` are those of `assemble`.
+    """
+    check_model_sigma(about.get("model_sigma"))
+    summary = summarise(measurements, device, bench or mj.Bench(), point_time, thresholds)
+    return assemble(summary, device, **about)
+
+
+def check_model_sigma(model_sigma: float | None) -> None:
+    """Refuse an error of the model [decades] that is none."""
     if model_sigma is not None and not 0 < model_sigma < np.inf:
         raise DataError(f"a model sigma of {model_sigma} decades", allowed="> 0 decades")
-    fix = dict(fix or {})
+
+
+def summarise(
+    measurements: Sequence[mj.Measurement],
+    device: mj.AbstractDevice | mj.Circuit,
+    bench: mj.Bench,
+    point_time: float | None,
+    thresholds: tuple[float | None, float | None],
+) -> Summary:
+    """What measurements of one device show; the device says only whether the limits of waveforms can be simulated."""
     floor = float(np.median([noise_floor(m) for m in measurements]))
-    bench = bench or mj.Bench()
-    measured, own = share_limits(measurements, bench), limits_of(bench)
+    measured, named = share_limits(measurements, bench), limits_of(bench)
     levels = thresholds_of(measurements, *thresholds)
     waves = summarise_sweeps(measured, point_time=point_time, floor=floor, thresholds=levels)
     waves, strays = without_strays(waves, chosen=any(m.source.get("chosen") for m in measurements))
     bench, limits, notes = limited_bench_of(bench, waves, device)
+    return Summary(
+        waves=waves,
+        strays=strays,
+        floor=floor,
+        levels=levels,
+        bench=bench,
+        limits=limits,
+        named=named,
+        notes=(*notes, *lost_voltages(measured)),
+    )
+
+
+def assemble(
+    summary: Summary,
+    device: mj.AbstractDevice | mj.Circuit,
+    *,
+    env: mj.Environment | None,
+    free: Sequence[str] | None,
+    fix: Mapping[str, float] | None,
+    start: Mapping[str, float] | None = None,
+    model_sigma: float | None = None,
+    seed: int,
+    screened: int,
+    group: Group | None = None,
+    numpy: bool = False,
+) -> Prepared:
+    """The problem of a model and a summary, and starts; arguments and errors as for `fit`.
+
+    Values of the model that the data say are arrays of JAX, or of `numpy`, as for `memjax.params.replace`; `group` are
+    the waveforms packed, where that is done.
+    """
+    fix, waves, floor = dict(fix or {}), summary.waves, summary.floor
     origin = guess(waves, floor=floor, device=mj.params.replace(device, fix, where="--fix"))
     names = choose_free(origin.free, origin.device, free, fix)
     explicit, shown = not_fitted(device, origin.device, {*origin.free, *names}, {*names, *fix})
-    first = mj.params.replace(origin.device, explicit | fix, where="--fix")
+    first = mj.params.replace(origin.device, explicit | fix, where="--fix", numpy=True)
     # A parameter that follows another one has a value of its own once it is free.
     values = {n: get(first, n) for n in names if stored(first, n) is None}
     first, origin = begun(mj.params.replace(first, values), names, start), origin.about(start or {})
-    notes = [*origin.notes, *notes, *lost_voltages(measured)]
-    notes += [f"{levels}"] * (levels != Thresholds())
-    for w in strays:
+    first = first if numpy else as_jax(first)
+    notes = [*origin.notes, *summary.notes, *notes_on(summary.levels)]
+    for w in summary.strays:
         labels = ", ".join(str(n) for n in w.labels[:8]) + ", ..." * (len(w.labels) > 8)
         text = f"left out, since {w.n_sweeps} of a waveform of their own count as much as the other sweeps"
         notes.append(f"sweeps {labels}: {text}; --sweeps chooses")
     if shown:
         text = ", ".join(f"{n} = {x:.4g}" for n, x in shown.items())
         notes.append(f"not fitted, taken from what the sweeps show: {text}")
+    bench = summary.bench
     if origin.reversed and not bench.reversed:
         bench = replace(bench, reversed=True)
         notes.append(REVERSED)
-    about: dict[str, Any] = dict(events=device.volatile, model_sigma=model_sigma)
-    about |= dict(left=isinstance(device, mj.AbstractDevice))
-    group = pack(waves, floor=floor, limit=own, limits=limits, **about)
+    if group is None:
+        about: dict[str, Any] = dict(events=device.volatile, model_sigma=model_sigma)
+        about |= dict(left=isinstance(device, mj.AbstractDevice), limits=summary.limits)
+        group = pack(waves, floor=floor, limit=summary.named, **about)
     problem = Problem.of(first, names, group, bench=bench, env=env)
     about = dict(device=problem.device, center=np.asarray(problem.center))
     return Prepared(
@@ -91,7 +175,19 @@ def prepare(
         candidates=starts(origin, names, **about, count=screened, seed=seed),
         floor=floor,
         notes=tuple(notes),
+        # The first one is the guess itself.
+        further=lambda n: starts(origin, names, **about, count=n + 1, seed=seed + 1)[1:],
     )
+
+
+def as_jax(model: Any) -> Any:
+    """A device or circuit whose arrays of numpy are such of JAX."""
+    return jax.tree.map(lambda x: jnp.asarray(x) if isinstance(x, np.ndarray) else x, model)
+
+
+def notes_on(levels: Thresholds) -> list[str]:
+    """Thresholds in words, where they are not the published ones."""
+    return [f"{levels}"] * (levels != Thresholds())
 
 
 def choose_free(
@@ -126,11 +222,15 @@ def thresholds_of(
     measurements: Sequence[mj.Measurement], on: float | None = None, hold: float | None = None
 ) -> Thresholds:
     """Currents that mean on and off [A]: the arguments, or what `find_thresholds` makes of the data."""
-    chosen = {k: x for k, x in (("on", on), ("hold", hold)) if x is not None}
-    for name, x in chosen.items():
-        if not 0 < x < np.inf:
+    for name, x in (("on", on), ("hold", hold)):
+        if x is not None and not 0 < x < np.inf:
             raise DataError(f"{name}-threshold = {x}", allowed="> 0 A")
-    levels = find_thresholds(*measurements)
+    return with_chosen(find_thresholds(*measurements), on, hold)
+
+
+def with_chosen(levels: Thresholds, on: float | None, hold: float | None) -> Thresholds:
+    """Thresholds with those that were chosen [A] in the place of what the data say."""
+    chosen = {k: x for k, x in (("on", on), ("hold", hold)) if x is not None}
     return replace(levels, **chosen, why="given") if chosen else levels
 
 

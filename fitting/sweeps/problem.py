@@ -213,7 +213,9 @@ def floored(group: Group, log_response) -> Float[Array, "waves points"]:
 
 def saturated(r):
     """Residuals [sigma] whose pull saturates at `SATURATION`."""
-    return r / jnp.sqrt(1 + (r / SATURATION) ** 2)
+    # numpy's own root costs no dispatch of JAX, and rounds alike.
+    root = np.sqrt if isinstance(r, np.ndarray) else jnp.sqrt
+    return r / root(1 + (r / SATURATION) ** 2)
 
 
 @cached_jit

@@ -16,6 +16,9 @@ from .summary import RESPONSE
 
 _TINY = 1e-30
 
+INNER = 1e-6
+"""Share of a step by which the current is read inside its ends, at which the drive may jump."""
+
 
 def log_seen(scaled: Scaled, y, stimulus: Callable, t, *, driven: str, left: mj.Bench | None):
     """log10 of the modulus of what is measured just before a time, and of the voltage that a limited source leaves.
@@ -88,21 +91,26 @@ def find_steps(scaled: Scaled, stimulus: mj.Sampled, rows, span, levels, t, y) -
     scaled, t, y = lax.stop_gradient((scaled, t, y))
     real = jnp.isfinite(t)
     t0, t1 = t[:-1], jnp.where(real[1:], t[1:], t[:-1])
-    # A little inside each step: at its ends the drive may jump.
-    inner = 1e-6 * (t1 - t0)
+    inner = INNER * (t1 - t0)
     y = jnp.where(real[:, None], y, y[:1])
     log_at = jax.vmap(lambda yy, tt: log_current(scaled, yy, stimulus, tt))
-    start, end = log_at(y[:-1], t0 + inner), log_at(y[1:], t1 - inner)
+    logs = log_at(y[:-1], t0 + inner), log_at(y[1:], t1 - inner)
+    return find_steps_by_currents(rows, span, levels, (t0, t1), logs, real[1:])
+
+
+def find_steps_by_currents(rows, span, levels, times, logs, real) -> EventSteps:
+    """`find_steps` by both ends of all steps [s], log10 of the currents there [decades of A], and which are real."""
+    (t0, t1), (start, end) = times, logs
     slack = 1e-6 * rows[-1]
 
     def event(leg, threshold, sign):
         """Of the rising or falling branch of a leg."""
         start_at, stop_at = leg[jnp.where(sign > 0, 0, 1)], leg[jnp.where(sign > 0, 1, 2)]
-        where = real[1:] & (t0 >= start_at - slack) & (t1 <= stop_at + slack)
+        where = real & (t0 >= start_at - slack) & (t1 <= stop_at + slack)
         reach = jnp.where(where, sign * end, -jnp.inf)
         hit = reach > sign * threshold
         n = jnp.where(jnp.any(hit), jnp.argmax(hit), jnp.argmax(reach))
-        after = jnp.where(real[n + 1], n + 1, 0)
+        after = jnp.where(real[n], n + 1, 0)
         found = (n, after, t0[n], t1[n], start[n], end[n], threshold, sign, jnp.any(hit))
         return EventSteps(*found, jnp.any(where), stop_at)
 
@@ -140,7 +148,7 @@ def _crossing(scaled: Scaled, stimulus, ends, times, logs, threshold):
     -d(log i) / (d log i / dt), taken at the end of the step at which log i moves faster.
     """
     (t0, t1), (start, end) = times, logs
-    inner = 1e-6 * (t1 - t0)
+    inner = INNER * (t1 - t0)
 
     def at(y, t):
         flow = lax.stop_gradient(scaled.drift(t, y, stimulus(t)))

@@ -256,10 +256,10 @@ def fit_at(
     waves, cost = prepared.waves, 0.5 * float(np.sum(residuals**2))
     about: dict[str, Any] = {"residuals": residuals, "jacobian": jacobian, "seed": seed}
     fields: dict[str, Any] = {
-        "device": problem.at(np.asarray(z)),
+        "device": more.pop("device", None) or problem.at(np.asarray(z)),
         "model": getattr(problem.device, "name", "circuit"),
         "loss": cost,
-        "uncertainty": uncertainty(problem, waves, z=z, **about),
+        "uncertainty": more.pop("uncertainty", None) or uncertainty(problem, waves, z=z, **about),
         "verdict": judge(waves, problem.group, residuals, simulated),
         "read_noise": read_noise(waves, prepared.floor),
         "cycle_spread": {},

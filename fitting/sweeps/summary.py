@@ -143,19 +143,41 @@ def noise_floor(measurement: mj.Measurement) -> float:
     Robust standard deviation of the second differences among the lowest tenth of the modulus, over sqrt 6: the slope of
     a leakage counts for none.
     """
-    size, sweep = np.abs(measurement.response), measurement.sweep
-    low = size <= np.quantile(size, 0.1)
-    row = (
-        low[2:] & low[1:-1] & low[:-2] & (sweep[2:] == sweep[:-2])
-    )  # three neighbours of one sweep
-    bend = np.diff(size, 2)[row]
-    return max(scatter_about_neighbours(bend) if bend.size else 0.0, 1e-16)
+    return float(noise_floors(measurement.response[None], measurement.sweep)[0])
+
+
+def noise_floors(
+    responses: Float[np.ndarray, "devices points"], sweep: Int[np.ndarray, " points"]
+) -> Float[np.ndarray, " devices"]:
+    """`noise_floor` of devices whose points have the same labels of sweeps."""
+    size = np.abs(responses)
+    low = size <= np.quantile(size, 0.1, axis=1, keepdims=True)
+    # Three neighbours of one sweep.
+    rows = low[:, 2:] & low[:, 1:-1] & low[:, :-2] & (sweep[2:] == sweep[:-2])
+    middles = masked_medians(np.abs(np.diff(size, 2, axis=1)), rows)
+    return np.maximum(np.nan_to_num(_from_bends(middles)), 1e-16)
+
+
+def masked_medians(
+    x: Float[np.ndarray, "... points"], mask: Bool[np.ndarray, "... points"]
+) -> Float[np.ndarray, "..."]:
+    """Medians along the last axis of the points that count, as `numpy.median` has them; NaN where none does."""
+    count = np.count_nonzero(mask, axis=-1)[..., None]
+    ordered = np.sort(np.where(mask, x, np.inf), axis=-1)
+    at = lambda k: np.take_along_axis(ordered, np.maximum(k, 0), axis=-1)[..., 0]  # noqa: E731
+    middle = (at((count - 1) // 2) + at(count // 2)) / 2
+    return np.where(count[..., 0] > 0, middle, np.nan)
+
+
+def _from_bends(middle):
+    """Standard deviation of points from the median modulus of their second differences."""
+    # x - 2 y + z of independent points has 1 + 4 + 1 times their variance.
+    return MAD * middle / np.sqrt(6)
 
 
 def scatter_about_neighbours(bend: Float[np.ndarray, " differences"]) -> float:
     """Robust standard deviation of points, from their second differences: a slope counts for none."""
-    # x - 2 y + z of independent points has 1 + 4 + 1 times their variance.
-    return float(MAD * np.median(np.abs(bend)) / np.sqrt(6))
+    return float(_from_bends(np.median(np.abs(bend))))
 
 
 def _events(

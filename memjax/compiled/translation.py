@@ -312,6 +312,7 @@ _ELEMENTWISE: dict[str, Callable] = {
     "ge": _compare(">=", operator.ge),
     "eq": _compare("==", operator.eq),
     "ne": _compare("!=", operator.ne),
+    "nextafter": lambda t, x, y: t.add(x.kind, "NEXT({}, {})", x, y),
     "is_finite": lambda t, x: t.add("b", "is_finite({})", x),
     "sqrt": _function("SQRT"),
     "rsqrt": _function("ONE / SQRT"),

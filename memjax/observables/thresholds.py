@@ -1,10 +1,11 @@
 """On- and hold-threshold: the published ones where they make sense, else what the data's own jumps say."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from .excursion import excursions, turn
 from .switching import HOLD_THRESHOLD, NO_HOLD, ON_THRESHOLD, Sweeps
@@ -76,23 +77,58 @@ def find_thresholds(*data: Sweeps) -> Thresholds:
     ways = [
         way for d in voltages for label in np.unique(d.sweep).tolist() for way in _ways(d, label)
     ]
-    leaks = np.array([_leakage(*way_out) for way_out, _ in ways])
+    leaks = np.array([_leakage(v, i[None])[0] for (v, i), _ in ways])
     is_on = np.array([np.max(i, initial=0.0) > ON_THRESHOLD for (_, i), _ in ways], bool)
-    typical = np.isfinite(leaks) & (
-        is_on | ~is_on.any()
-    )  # those that never switch may leak as they like
-    if typical.any() and np.median(leaks[typical]) >= ON_THRESHOLD:
+    if _leaks(leaks, is_on):
         # Backwards the way back is like the way out: the conductance rises where the device turns off.
-        jumps = [[_jump(v, i) for v, i in side] for side in zip(*ways, strict=True)]
-        levels = [_middle(side, never) for side, never in zip(jumps, NEVER, strict=True)]
-        why = "from the jumps of the data, which leak more than 1e-8 A before they switch"
-        return Thresholds(on=levels[0], hold=levels[1], why=why)
+        return _from_jumps([[_jump(v, i) for v, i in side] for side in zip(*ways, strict=True)])
     backs = [way_back for (_, way_back), switched in zip(ways, is_on, strict=True) if switched]
     smooth = [x for x in (_falls_smoothly(*way_back) for way_back in backs) if x is not None]
     if 2 * sum(smooth) <= len(smooth):
         return Thresholds()
     why = "published; hold-threshold from the jumps of the data, whose leakage falls through 1e-11 A without one"
     return Thresholds(hold=_middle([_jump(*way_back) for way_back in backs], NEVER[1]), why=why)
+
+
+def find_thresholds_of_each(data: Sequence[Any]) -> list[Thresholds]:
+    """`find_thresholds` of each of many devices to which one sweep of the same voltage was applied.
+
+    Parameters
+    ----------
+    data : sequence of Measurement
+        One sweep of each, alike in voltages, labels and points at the limit.
+    """
+    first, currents = data[0], np.abs([d.i for d in data])
+    rows, alike = np.arange(len(first.v)), []
+    for (v, out), (v_back, back) in _ways(replace(first, i=rows), int(first.sweep[0])):
+        alike.append(((v, currents[:, out]), (v_back, currents[:, back])))
+    leaks = np.stack([_leakage(*out) for out, _ in alike], axis=1)
+    is_on = np.stack([np.max(i, axis=1) > ON_THRESHOLD for (_, i), _ in alike], axis=1)
+    leaky = [_leaks(*x) for x in zip(leaks, is_on, strict=True)]
+    flowing = currents > 0
+    if not np.all(flowing == flowing[0]) or not any(leaky):
+        return [find_thresholds(d) for d in data]
+    jumps = [[_jumps(v, i, i[0] > 0) for v, i in side] for side in zip(*alike, strict=True)]
+    return [
+        _from_jumps([[way[k] for way in side] for side in jumps])
+        if leaky[k]
+        else find_thresholds(d)
+        for k, d in enumerate(data)
+    ]
+
+
+def _leaks(leaks: np.ndarray, is_on: np.ndarray) -> bool:
+    """Whether most excursions that switch leak more than the on-threshold before."""
+    # Those that never switch may leak as they like.
+    typical = leaks[np.isfinite(leaks) & (is_on | ~is_on.any())]
+    return bool(typical.size) and bool(np.median(typical) >= ON_THRESHOLD)
+
+
+def _from_jumps(jumps: Sequence[list[float | None]]) -> Thresholds:
+    """Thresholds out of the currents at the jumps of the ways out, and of those of the ways back."""
+    levels = [_middle(side, never) for side, never in zip(jumps, NEVER, strict=True)]
+    why = "from the jumps of the data, which leak more than 1e-8 A before they switch"
+    return Thresholds(on=levels[0], hold=levels[1], why=why)
 
 
 _Way = tuple[np.ndarray, np.ndarray]
@@ -123,23 +159,37 @@ def _falls_smoothly(v: Float[np.ndarray, " back"], i: Float[np.ndarray, " back"]
     return bool(rises) and bool(max(rises) < _JUMP)
 
 
-def _leakage(v: Float[np.ndarray, " out"], i: Float[np.ndarray, " out"]) -> float:
-    """Median current at low voltage; NaN where no row is there."""
+def _leakage(
+    v: Float[np.ndarray, " out"], i: Float[np.ndarray, "devices out"]
+) -> Float[np.ndarray, " devices"]:
+    """Median currents at low voltage; NaN where no row is there."""
     largest = np.max(v, initial=0.0)
     low = (v >= _LOW[0] * largest) & (v <= _LOW[1] * largest)
-    return float(np.median(i[low])) if low.any() else np.nan
+    return np.median(i[:, low], axis=1) if low.any() else np.full(len(i), np.nan)
 
 
 def _jump(v: Float[np.ndarray, " out"], i: Float[np.ndarray, " out"]) -> float | None:
     """Geometric mean of the currents on both sides of the largest jump of the conductance; None of a smooth one."""
-    clear = (v > 0.05 * np.max(v, initial=0.0)) & (i > 0)
-    log_i, log_v = np.log10(i[clear]), np.log10(v[clear])
-    if len(log_i) < 3:
-        return None
-    next_rows = np.minimum(_rows_ahead(v[clear]), len(log_i) - 1)
-    rise = (log_i - log_v)[next_rows] - (log_i - log_v)
-    k = int(np.argmax(rise))
-    return float(10 ** (0.5 * (log_i[k] + log_i[next_rows[k]]))) if rise[k] >= _JUMP else None
+    return _jumps(v, i[None], i > 0)[0]
+
+
+def _jumps(
+    v: Float[np.ndarray, " out"],
+    i: Float[np.ndarray, "devices out"],
+    flowing: Bool[np.ndarray, " out"],
+) -> list[float | None]:
+    """`_jump` of each of some currents, which flow in the same rows."""
+    clear = flowing & (v > 0.05 * np.max(v, initial=0.0))
+    log_i, log_v = np.log10(i[:, clear]), np.log10(v[clear])
+    if len(log_v) < 3:
+        return [None] * len(i)
+    next_rows = np.minimum(_rows_ahead(v[clear]), len(log_v) - 1)
+    conductance = log_i - log_v
+    rise = conductance[:, next_rows] - conductance
+    each = np.arange(len(i))
+    k = np.argmax(rise, axis=1)
+    levels = 10 ** (0.5 * (log_i[each, k] + log_i[each, next_rows[k]]))
+    return [x if r >= _JUMP else None for x, r in zip(levels.tolist(), rise[each, k])]
 
 
 def _rows_ahead(v: Float[np.ndarray, " out"]) -> Int[np.ndarray, " out"]:

@@ -268,7 +268,9 @@ def refused(sets: Sets) -> np.ndarray:
     if any(x.dtype != np.float32 for x in jax.tree.leaves(device)):
         return np.zeros(len(sets.task.place), bool)
     one = lambda k: jax.tree.map(lambda x: x[k], device)  # noqa: E731
-    return np.array([one(k).single_precision_flaw() is not None for k in range(len(sets.task.place))])
+    return np.array(
+        [one(k).single_precision_flaw() is not None for k in range(len(sets.task.place))]
+    )
 
 
 def reverse_mode(model: AbstractDevice, program: Program, sets: Sets) -> dict[str, float]:

@@ -20,6 +20,7 @@ import memjax as mj
 from fitting.batch import run as batch_run
 from fitting.batch.fit import Row
 from fitting.batch.population import batch_population
+from fitting.batch.shrinkage import SHRUNKEN
 from memjax import cluster
 from memjax.cli import main
 from memjax.files import lock_folder
@@ -288,6 +289,41 @@ def test_of_two_workers_one_is_killed_and_the_table_is_the_same(files, whole, tm
         os.kill(number, signal.SIGKILL)
         assert process.wait() == 0
     _same_as(whole, out)
+
+
+def test_workers_of_a_scheduler_shrink_a_batch_to_the_same_bytes(whole, files, tmp_path):
+    """Added to a batch that is complete: only the second pass is done, here and on a worker."""
+    alone, shared = tmp_path / "alone", tmp_path / "shared"
+    for out in (alone, shared):
+        shutil.copytree(whole, out)
+    assert main([*command(files, alone), "--shrink"]) == 0
+    with workers(1) as address:
+        assert main([*command(files, shared), "--shrink", "--scheduler", address]) == 0
+    _same_as(alone, shared)
+    tables = [(out / SHRUNKEN).read_bytes() for out in (alone, shared)]
+    assert tables[0] == tables[1]
+    assert tables[0].count(b",shrunken,") >= 7
+
+
+@pytest.mark.study
+def test_of_two_workers_one_is_killed_while_they_shrink_and_the_tables_are_the_same(
+    whole, files, tmp_path
+):
+    alone, out = tmp_path / "alone", tmp_path / "out"
+    for folder in (alone, out):
+        shutil.copytree(whole, folder)
+    assert main([*command(files, alone), "--shrink"]) == 0
+    with workers(2, processes=True) as address:
+        with Client(address, set_as_default=False) as client:
+            number = next(iter(client.run(process_number).values()))
+        words = [*command(files, out), "--shrink", "--scheduler", address]
+        process = subprocess.Popen([sys.executable, "-m", "memjax", *words])
+        while not list((out / "chunks").glob("posterior-*.json")) and process.poll() is None:
+            time.sleep(0.01)
+        os.kill(number, signal.SIGKILL)
+        assert process.wait() == 0
+    _same_as(alone, out)
+    assert (out / SHRUNKEN).read_bytes() == (alone / SHRUNKEN).read_bytes()
 
 
 def test_a_scheduler_that_is_not_there_is_one_line_and_nothing_is_written(

@@ -1,0 +1,201 @@
+"""Problems of many devices: what those that were measured alike have in common is worked out once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+import memjax as mj
+from memjax.errors import MemjaxError
+from memjax.fields import with_values
+from memjax.observables.excursion import branches_of
+from memjax.observables.switching import NO_HOLD
+from memjax.observables.thresholds import Thresholds, find_thresholds_of_each
+
+from ..sweeps.group import EVENT_SIGMA, Group, sigma_log
+from ..sweeps.initial_guess import hints_of, needs_loops
+from ..sweeps.loops import slopes
+from ..sweeps.prepare import (
+    Prepared,
+    Summary,
+    assemble,
+    check_model_sigma,
+    notes_on,
+    summarise,
+    with_chosen,
+)
+from ..sweeps.summary import Waveform, noise_floors
+
+Measured = Sequence[mj.Measurement]
+
+
+def prepare_each(
+    devices: Mapping[str, Measured],
+    model: mj.AbstractDevice | mj.Circuit,
+    *,
+    bench: mj.Bench | None,
+    point_time: float | None,
+    thresholds: tuple[float | None, float | None] = (None, None),
+    **about: Any,
+) -> dict[str, Prepared | str]:
+    """What `fitting.sweeps.prepare.prepare` makes of each of many devices, or why it makes nothing; with its options.
+
+    Notes
+    -----
+    Devices of one sweep each, of the same voltages at the same times and without a current limit, have all but their
+    currents in common: what is read off these is worked out for all of them at once. Where starting values do not
+    depend on the data either, they are those of the first one.
+    """
+    protocols: dict[Any, list[str]] = {}
+    for name, measured in devices.items():
+        key = _protocol(measured) or name
+        protocols.setdefault(key, []).append(name)
+    options = model, bench or mj.Bench(), point_time, thresholds
+    results: dict[str, Prepared | str] = {}
+    for names in protocols.values():
+        try:
+            check_model_sigma(about.get("model_sigma"))
+            first = summarise(devices[names[0]], *options)
+            problem = assemble(first, model, **about, numpy=True)
+        except (MemjaxError, OSError) as error:
+            results[names[0]] = str(error)
+            results |= {n: _alone(devices[n], options, about) for n in names[1:]}
+            continue
+        results[names[0]] = problem
+        if len(names) > 1:
+            measured = [devices[n][0] for n in names[1:]]
+            others = _alike(first, problem, measured, model, thresholds, about)
+            results |= zip(names[1:], others, strict=True)
+    return {n: results[n] for n in devices}
+
+
+def _alone(measured: Measured, options: tuple, about: Mapping[str, Any]) -> Prepared | str:
+    """The problem of one device, or why there is none."""
+    try:
+        return assemble(summarise(measured, *options), options[0], **about, numpy=True)
+    except (MemjaxError, OSError) as error:
+        return str(error)
+
+
+def _protocol(measured: Measured) -> tuple | None:
+    """What devices that were measured alike have in common; None where one may be like no other."""
+    m = measured[0]
+    limited = m.limit is not None or m.compliance is not None or np.any(m.at_compliance)
+    single = len(measured) == 1 and np.all(m.sweep == m.sweep[0])
+    if limited or not single or m.driven != "voltage" or not np.all(np.isfinite(m.i)):
+        return None
+    columns = (m.v, m.sweep, *(() if m.t is None else (m.t,)))
+    return tuple((x.dtype.str, np.ascontiguousarray(x).tobytes()) for x in columns)
+
+
+def _alike(
+    first: Summary,
+    prepared: Prepared,
+    measured: Measured,
+    model: Any,
+    thresholds: tuple[float | None, float | None],
+    about: Mapping[str, Any],
+) -> list[Prepared | str]:
+    """Problems of devices that were measured as one was, of which summary and problem are known."""
+    wave, group = first.waves[0], prepared.problem.group
+    size = np.abs(np.array([m.i for m in measured], float))
+    floors = noise_floors(size, measured[0].sweep)
+    levels = [with_chosen(x, *thresholds) for x in find_thresholds_of_each(measured)]
+    logs = np.log10(size + floors[:, None])
+    events = _events(wave, size, levels)
+    used = ~_unclear(events, size.shape[1])
+    waves = [
+        replace(wave, log_response=x[None], used=u, events=e[None], thresholds=t)
+        for x, u, e, t in zip(logs, used, events, levels, strict=True)
+    ]
+    groups = _groups(group, wave, (logs, used, events), floors, levels, model)
+    if needs_loops(model, about["free"]):
+        summaries = [
+            replace(first, waves=[w], floor=float(f), levels=t)
+            for w, f, t in zip(waves, floors, levels, strict=True)
+        ]
+        return [_assembled(s, g, model, about) for s, g in zip(summaries, groups, strict=True)]
+    hints = len(hints_of(model, slopes(*_sizes(first))[0]))
+    rest = prepared.notes[hints + len(first.notes) + len(notes_on(first.levels)) :]
+    steep = slopes(np.abs(wave.v), 10**logs - floors[:, None]).tolist()
+    notes = [
+        (*hints_of(model, s), *first.notes, *notes_on(t), *rest)
+        for s, t in zip(steep, levels, strict=True)
+    ]
+    problems = [with_values(prepared.problem, {"group": g}) for g in groups]
+    each = zip(problems, waves, floors.tolist(), notes, strict=True)
+    return [replace(prepared, problem=p, waves=[w], floor=f, notes=n) for p, w, f, n in each]
+
+
+def _sizes(summary: Summary) -> tuple[np.ndarray, np.ndarray]:
+    v, i = summary.waves[0].sizes(summary.floor)
+    return v, i[None]
+
+
+def _assembled(
+    summary: Summary, group: Group, model: Any, about: Mapping[str, Any]
+) -> Prepared | str:
+    try:
+        return assemble(summary, model, **about, group=group, numpy=True)
+    except MemjaxError as error:
+        return str(error)
+
+
+def _events(
+    wave: Waveform, size: Float[np.ndarray, "devices points"], levels: Sequence[Thresholds]
+) -> Float[np.ndarray, "devices legs 3"]:
+    """Rows of `fitting.sweeps.summary.EVENTS` of each device, minus one half; NaN where there is none."""
+    on, hold = (np.array([getattr(t, n) for t in levels])[:, None] for n in ("on", "hold"))
+    events = np.full((len(size), len(wave.legs), 3), np.nan)
+    for k, (a, peak, b) in enumerate(wave.legs):
+        turn, amps = peak - a, size[:, a:b]
+        back = branches_of(np.abs(wave.v[a:b]), begins=a == 0, ends=True) == "back"
+        rise = _first((amps[:, : turn + 1] > on) & (not back))
+        fall = _first((amps[:, turn:] < hold) & (hold > NO_HOLD))
+        release = np.where(np.isfinite(rise), _first(amps[:, turn:] < on), np.nan)
+        events[:, k] = np.stack([rise + a, release + peak, fall + peak], axis=1) - 0.5
+    return events
+
+
+def _first(mask: Bool[np.ndarray, "devices points"]) -> Float[np.ndarray, " devices"]:
+    """Number of the first point of each device that counts; NaN where none does."""
+    return np.where(mask.any(axis=1), np.argmax(mask, axis=1), np.nan)
+
+
+def _unclear(
+    events: Float[np.ndarray, "devices legs 3"], points: int
+) -> Bool[np.ndarray, "devices points"]:
+    """Rows beside an event of each device: this, not the response, describes them."""
+    at = events.reshape(len(events), -1, 1)
+    rows = np.arange(points)
+    return np.any((rows >= np.floor(at)) & (rows <= np.ceil(at)), axis=1)
+
+
+def _groups(
+    group: Group,
+    wave: Waveform,
+    data: tuple[np.ndarray, np.ndarray, np.ndarray],
+    floors: np.ndarray,
+    levels: Sequence[Thresholds],
+    model: Any,
+) -> list[Group]:
+    """The waveforms packed, as `fitting.sweeps.group.pack`: all but what currents say as in a known one."""
+    logs, used, events = data
+    weight = used / sigma_log(wave, float(group.model_sigma))
+    counts = np.isfinite(events) & bool(model.volatile) & (np.nan_to_num(events) >= 0)
+    rows = np.where(counts, events, 0.0)
+    # Of one sweep: without scatter between sweeps, see `sigma_events`.
+    certainty = np.where(counts, 1 / np.sqrt(1 / 12 + EVENT_SIGMA**2), 0.0)
+    limits = np.log10([[t.on, t.hold] for t in levels])
+    columns = dict(target=logs, weight=weight, event_rows=rows, event_weight=certainty)
+    floors = np.asarray(floors, float)
+    return [
+        with_values(
+            group,
+            {n: x[k][None] for n, x in columns.items()}
+            | {"floor": floors[k, ...], "thresholds": limits[k]},
+        )
+        for k in range(len(logs))
+    ]

@@ -16,7 +16,7 @@ def cell(row: dict | None) -> str:
     extra, n = row["extra"], row["n"]
     words = [f"{k} {v}" for k, v in sorted(extra["failed"].items(), key=lambda x: -x[1])]
     words += [f"derivative ran away {extra['runaway']}"] if extra["runaway"] else []
-    words += [f"refused in float32 {extra['refused']}"] if extra["refused"] else []
+    words += [f"refused in float32 {extra['refused']}"] if extra.get("refused") else []
     words += [f"**{k} {v}**" for k, v in extra["breaches"].items()]
     share = f"{100 * extra['share failed']:.2g} %"
     steps = f"; steps {extra['steps']['median']:.0f}, at most {extra['steps']['most']:.0f}"

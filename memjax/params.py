@@ -54,7 +54,7 @@ def known(device: Any, names: Iterable[str], *, where: str = "") -> list[str]:
     return names
 
 
-def get(device: Any, name: str) -> Float[Array, ""]:
+def get(device: Any, name: str) -> Float[Array | np.ndarray, ""]:
     """Value of a parameter; of the one that it follows where it has none of its own."""
     follows = parameter_specs(device)[known(device, [name])[0]].follows
     if follows is not None and stored(device, name) is None:

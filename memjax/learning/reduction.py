@@ -113,8 +113,8 @@ def reduce(circuit: Circuit, **options: Any) -> ReducedNeuron:
     return ReducedNeuron(
         **values,
         sigma1=none if memristor.sigma1 is None else memristor.sigma1,
-        c=params.get(circuit, "c_gate.c"),
-        r_c=params.get(circuit, "r_c.r"),
+        c=jnp.asarray(params.get(circuit, "c_gate.c")),
+        r_c=jnp.asarray(params.get(circuit, "r_c.r")),
         gross=memristor.noise_form == "gross",
         **options,
     )

@@ -47,6 +47,6 @@ def add_watch_results(solution: Solution, integrals: Any, memory: Any) -> Soluti
     return dataclasses.replace(solution, integrals=integrals, memory=memory)
 
 
-def value_before(stimulus: Callable, t: Float[Array, ""]) -> Float[Array, ""]:
+def value_before(stimulus: Callable, t: Float[Array, ""]) -> Float[Array, "..."]:
     """Value of a stimulus just before `t` [s]."""
     return stimulus(jnp.nextafter(t, jnp.asarray(-jnp.inf, t.dtype)))

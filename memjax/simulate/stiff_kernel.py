@@ -161,7 +161,7 @@ def numbers_of(scaled: Scaled) -> Float[Array, " numbers"]:
     return jnp.concatenate([jnp.ravel(x) for x in leaves])
 
 
-def moving_numbers(system_at: Callable[[Any], Scaled], z: Float[Array, " free"]) -> tuple[int, ...]:
+def moving_numbers(system_at: Callable[[Any], Scaled], z: Float[Array, "..."]) -> tuple[int, ...]:
     """Places of those numbers (see `numbers_of`) of a system that depend on coordinates."""
     leaves = lambda x: jax.tree.leaves(eqx.filter(system_at(x), is_array))  # noqa: E731
     closed = jax.make_jaxpr(leaves)(z)

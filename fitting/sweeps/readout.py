@@ -111,8 +111,8 @@ def find_steps_by_currents(rows, span, levels, times, logs, real) -> EventSteps:
         hit = reach > sign * threshold
         n = jnp.where(jnp.any(hit), jnp.argmax(hit), jnp.argmax(reach))
         after = jnp.where(real[n], n + 1, 0)
-        found = (n, after, t0[n], t1[n], start[n], end[n], threshold, sign, jnp.any(hit))
-        return EventSteps(*found, jnp.any(where), stop_at)
+        ends = n, after, t0[n], t1[n], start[n], end[n]
+        return EventSteps(*ends, threshold, sign, jnp.any(hit), jnp.any(where), stop_at)
 
     kinds = jnp.stack([levels[0], levels[0], levels[1]]), jnp.array([1.0, -1.0, -1.0])
     return jax.vmap(lambda leg: jax.vmap(lambda th, sign: event(leg, th, sign))(*kinds))(span)

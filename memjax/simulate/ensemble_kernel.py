@@ -89,7 +89,7 @@ def takes_kernel(scaled: Scaled, grid: Any, y0: Any, policy: Fixed) -> bool:
 
 
 def kernel_of(
-    scaled: Scaled, values: Any, key: Any, policy: Fixed, dtype: Any, drive: tuple[int, ...] = ()
+    scaled: Scaled, values: Any, key: Any, policy: Fixed, dtype: Any, drive: tuple[int, ...]
 ):
     """The kernel of a lane's step; why there is none, where there is none.
 

@@ -25,7 +25,7 @@ typedef struct { /* tolerances, the end, what is as good as it, the first step, 
 typedef struct { /* what a lane gives */
     Real *y, *dy, *t, *steps, *dsteps, *last;
     int32_t *counts;
-} Found;
+} Outputs;
 
 static double after(double t) { return t == 0 ? DBL_MIN : nextafter(t, DBL_MAX); }
 static double before(double t) { return t == 0 ? -DBL_MIN : nextafter(t, -DBL_MAX); }
@@ -78,7 +78,7 @@ static double error_of(const Control *c, const Real *y, const Real *end, const R
     return sqrt(sum / STATES);
 }
 
-/* How much longer the next step is to be: PI control; `previous` is one over the error of the last step that was kept. */
+/* How much longer the next step is to be: PI control; `previous` is one over the error of the last step that was accepted. */
 static double factor_of(double error, int keep, double *previous) {
     const int none = !is_finite(error) || error == 0;
     double factor = none ? (keep ? 10.0 : 0.2) : 0.9 * pow(1 / error, 0.6 / 3) * pow(*previous, -0.3 / 3);
@@ -102,7 +102,7 @@ INLINE double cubic(double y0, double y1, double k0, double k1, double s) {
 }
 
 /* The rows that lie in a step, and their derivatives where they are wanted. */
-static int64_t store_rows(const Sweep *s, const Found *f, int64_t row, double t0, double t1, const Real *y, const Real *end,
+static int64_t store_rows(const Sweep *s, const Outputs *f, int64_t row, double t0, double t1, const Real *y, const Real *end,
                           const Real *slopes, const Real *before_step, const Real *after_step, const Real *d_slopes, int derive) {
     for (; row < s->n_rows && s->rows[row] <= t1; row++) {
         const double share = t1 == t0 ? 0 : (s->rows[row] - t0) / (t1 - t0);
@@ -116,7 +116,7 @@ static int64_t store_rows(const Sweep *s, const Found *f, int64_t row, double t0
 
 /* All of a lane. */
 static void solve_lane(const Sweep *s, const Control *control, const Real *leaves, const Real *d_leaves, const Real *y0,
-                       const Real *dy0, const Found *f, int derive) {
+                       const Real *dy0, const Outputs *f, int derive) {
     Uniform u;
     Own own;
     Carry carry;
@@ -124,7 +124,7 @@ static void solve_lane(const Sweep *s, const Control *control, const Real *leave
     Real at[8 + STATES], *y = at + 8, out[4 * STATES], previous = 1;
     Real *end = out, *slopes = out + STATES;
     const Real *error = out + 3 * STATES;
-    int64_t row = 0, kept = 0, steps = 0;
+    int64_t row = 0, accepted = 0, steps = 0;
     double t0 = 0, t1 = control->first;
     int64_t next = first_above(s->zeros, s->n_zeros, t0);
     if (next < s->n_zeros) t1 = fmin(t1, s->zeros[next]);
@@ -186,18 +186,18 @@ static void solve_lane(const Sweep *s, const Control *control, const Real *leave
         t0 = fmin(begin, control->end);
         t1 = stop > control->floor ? (keep ? control->end : t0 + 0.5 * (control->end - t0)) : stop;
         if (!keep) continue;
-        kept++;
-        f->t[kept] = t0;
-        memcpy(f->steps + kept * STATES, y, sizeof(Real) * STATES);
-        if (derive) memcpy(f->dsteps + kept * STATES * LANES, d_end, sizeof d_end);
+        accepted++;
+        f->t[accepted] = t0;
+        memcpy(f->steps + accepted * STATES, y, sizeof(Real) * STATES);
+        if (derive) memcpy(f->dsteps + accepted * STATES * LANES, d_end, sizeof d_end);
     }
     const uint64_t infinity = BITS_OF_INFINITY;
-    for (int64_t k = kept + 1; k <= control->most_steps; k++) memcpy(f->t + k, &infinity, sizeof infinity);
+    for (int64_t k = accepted + 1; k <= control->most_steps; k++) memcpy(f->t + k, &infinity, sizeof infinity);
     for (int64_t k = row * STATES; k < s->n_rows * STATES; k++) memcpy(f->y + k, &infinity, sizeof infinity);
     if (derive) memset(f->dy + row * STATES * LANES, 0, sizeof(Real) * (s->n_rows - row) * STATES * LANES);
     f->last[0] = t0;
     memcpy(f->last + 1, y, sizeof(Real) * STATES);
-    f->counts[0] = kept, f->counts[1] = steps - kept, f->counts[2] = t0 < control->end ? STEP_LIMIT : SUCCESSFUL;
+    f->counts[0] = accepted, f->counts[1] = steps - accepted, f->counts[2] = t0 < control->end ? STEP_LIMIT : SUCCESSFUL;
 }
 
 typedef struct { /* what threads share */
@@ -223,13 +223,13 @@ static void *run(void *argument) {
                              (const Real *)args[4]->data + k * n_zeros, (const Real *)args[5]->data + k * n_rows,
                              n_corners, n_zeros, n_rows, whole[2]};
         const int64_t steps = most + 1, wide = derive ? STATES * LANES : 0;
-        const Found found = {(Real *)rets[0]->data + lane * n_rows * STATES, (Real *)rets[1]->data + lane * n_rows * wide,
+        const Outputs outputs = {(Real *)rets[0]->data + lane * n_rows * STATES, (Real *)rets[1]->data + lane * n_rows * wide,
                              (Real *)rets[2]->data + lane * steps, (Real *)rets[3]->data + lane * steps * STATES,
                              (Real *)rets[4]->data + lane * steps * wide, (Real *)rets[5]->data + lane * (STATES + 1),
                              (int32_t *)rets[6]->data + lane * 3};
         solve_lane(&sweep, &control, (const Real *)args[6]->data + lane * NUMBERS,
                    (const Real *)args[8]->data + (derive ? lane * OWNS * LANES : 0), (const Real *)args[7]->data + lane * STATES,
-                   (const Real *)args[9]->data + lane * wide, &found, derive);
+                   (const Real *)args[9]->data + lane * wide, &outputs, derive);
     }
     restore(mode);
     return NULL;

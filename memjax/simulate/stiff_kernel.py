@@ -183,12 +183,12 @@ def stiff_kernel_of(scaled: Scaled, moving: Sequence[int], directions: int) -> S
     """
     wide, moving = max(-(-directions // _WIDTH) * _WIDTH, _WIDTH), tuple(moving)
     return build(
-        lambda: _kept_text(scaled, moving, wide),
+        lambda: _cached_text(scaled, moving, wide),
         lambda text, compiler: StiffKernel(register(text, compiler, "d"), moving, wide),
     )
 
 
-def _kept_text(scaled: Scaled, moving: tuple[int, ...], wide: int) -> str:
+def _cached_text(scaled: Scaled, moving: tuple[int, ...], wide: int) -> str:
     """`_text`, from disk where it is there: to trace and translate a step takes half a second, whatever comes of it."""
 
     def make() -> str:

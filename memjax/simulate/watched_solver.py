@@ -173,9 +173,8 @@ class WatchedSolver(dfx.AbstractAdaptiveSolver, dfx.AbstractItoSolver):
             own = optx.rms_norm(error / resolution.allowed(piece.y0, piece.y1))
             verdict = resolution.judge(tick, h, jnp.maximum(own, ratio))
             y1 = verdict.keep(y0, y1)
-            allowed = resolution.allowed(y0["z"], y1["z"])
-            kept = jax.tree.map(jnp.zeros_like, y0) | {"z": allowed, "excess": jnp.full(1, whole)}
-            errors = verdict.pass_on(errors, kept)
+            allowed = {"z": resolution.allowed(y0["z"], y1["z"]), "excess": jnp.full(1, whole)}
+            errors = verdict.pass_on(errors, jax.tree.map(jnp.zeros_like, y0) | allowed)
             still = info | {"y1": y0["z"], "k": jnp.zeros_like(info["k"])}, jnp.zeros_like(samples)
             info, samples = verdict.keep(still, (info, samples))
             solver_state = verdict.next_step

@@ -135,8 +135,8 @@ class Verdict(NamedTuple):
 
     def pass_on(self, error: Any, allowed: Any) -> Any:
         """The error for the step control: of a tick just small enough that it goes on with ticks."""
-        kept = jax.tree.map(lambda x: 0.99 * lax.stop_gradient(x), allowed)
-        return jax.tree.map(lambda a, b: jnp.where(self.ticks, a, b), kept, error)
+        of_tick = jax.tree.map(lambda x: 0.99 * lax.stop_gradient(x), allowed)
+        return jax.tree.map(lambda a, b: jnp.where(self.ticks, a, b), of_tick, error)
 
 
 class Resolution(eqx.Module):

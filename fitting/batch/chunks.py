@@ -13,14 +13,15 @@ import numpy as np
 import memjax as mj
 from memjax.cli.cache import prepare_jax
 from memjax.cluster import Cluster
-from memjax.errors import FitError, MemjaxError
+from memjax.errors import MemjaxError
 from memjax.fields import with_values
 from memjax.params import constrain
 from memjax.saved import from_bytes, to_bytes
 
 from ..problem import PRIOR_SIGMA, shape_of
-from ..sweeps.covariance import noise_of
+from ..sweeps.covariance import uncertainty_of_each
 from ..sweeps.fit import NOTHING
+from ..sweeps.noise_estimate import noise_of_each
 from ..sweeps.prepare import Prepared
 from ..sweeps.result import FitResult, fit_at
 from ..sweeps.thinning import thin
@@ -161,19 +162,17 @@ def _fits_of(
 ) -> Results:
     """Results of devices, those of one shape searched together; or why there is none."""
     groups, results = _by_shape(devices, request)
+    about = {"seed": request.search.seed, "point_time": request.options["point_time"]}
     for members in groups:
         search = _search_alone if request.prior is None else _search_with_prior
-        for (name, prepared, measured), optimum in zip(members, search(members, request, halt)):
-            about = {"seed": request.search.seed, "point_time": request.options["point_time"]}
-            about["measurements"] = measured
-            try:
-                if request.prior is None:
-                    results[name] = _result(*optimum, **about)
-                else:
-                    row = request.first[name]
-                    results[name] = _posterior(row, request.prior, prepared, optimum, **about)
-            except FitError as error:
-                results[name] = error.what
+        ended = search(members, request, halt)
+        for (name, _, measured), fit in zip(members, _results(ended, **about), strict=True):
+            if isinstance(fit, str):
+                results[name] = fit
+            elif request.prior is None:
+                results[name] = replace(fit, measurements=measured)
+            else:
+                results[name] = _posterior(request.first[name], request.prior, fit)
     return results
 
 
@@ -210,14 +209,17 @@ def _search_alone(
     """Problems, with the noise that there is, and optima of devices."""
     every, search = [prepared for _, prepared, _ in members], request.search
     optima = find_optima(every, search, halt)
-    noise = [_noise(p, optimum, search.seed) for p, optimum in zip(every, optima, strict=True)]
-    return reweigh(every, optima, noise, search, halt)
+    noise = _noise_of_each(every, optima, search.seed)
+    return reweigh(every, optima, noise.tolist(), search, halt)
 
 
 def _search_with_prior(
     members: Sequence[Member], request: Request, halt: threading.Event
 ) -> list[tuple]:
-    """Modes of the posteriors of devices, from their own optima and from where these are drawn to."""
+    """Problems and modes of the posteriors of devices, from their own optima and from where these are drawn to.
+
+    What the data alone say at a mode is worked out as for the device's own fit, with the weak prior of that.
+    """
     prior, every = cast(PopulationPrior, request.prior), []
     for name, prepared, _ in members:
         row = request.first[name]
@@ -225,7 +227,20 @@ def _search_with_prior(
         starts = np.stack([prior.near(row), np.asarray(row.z)])
         problem = with_values(prepared.problem, own)
         every.append(replace(prepared, problem=problem, candidates=starts))
-    return find_optima(every, replace(request.search, starts=1), halt)
+    modes = find_optima(every, replace(request.search, starts=1), halt)
+    return [_weakly(p, m, *mode) for (_, p, _), m, mode in zip(members, every, modes, strict=True)]
+
+
+def _weakly(
+    own: Prepared, leaning: Prepared, z: np.ndarray, r: np.ndarray, jacobian: np.ndarray
+) -> tuple:
+    """A point of a problem with the population as its prior, as one of the device's own problem with its noise."""
+    n, noise = len(z), leaning.problem.noise
+    problem, weight = with_values(own.problem, {"noise": noise}), float(noise) / PRIOR_SIGMA
+    off = (z - np.asarray(problem.center)) * weight
+    r = np.concatenate([r[:-n], off])
+    jacobian = np.concatenate([jacobian[:-n], weight * np.eye(n)])
+    return replace(own, problem=problem), z, r, jacobian
 
 
 def _noise_in(row: Row) -> np.ndarray:
@@ -233,22 +248,15 @@ def _noise_in(row: Row) -> np.ndarray:
     return np.asarray(1.0 if row.noise is None else row.noise)
 
 
-def _posterior(
-    row: Row, prior: PopulationPrior, prepared: Prepared, optimum: tuple, **about: Any
-) -> Posterior:
-    """A device at the mode of its posterior; a `FitError` where there is none, or its errors are no numbers."""
-    (z, r, jacobian), noise = optimum, _noise_in(row)
-    n, weight = len(z), float(noise) / PRIOR_SIGMA
-    # What the data alone say there is worked out as for the device's own fit, with the weak prior of that.
-    problem = with_values(prepared.problem, {"noise": noise})
-    off = (z - np.asarray(problem.center)) * weight
-    r = np.concatenate([r[:-n], off])
-    jacobian = np.concatenate([jacobian[:-n], weight * np.eye(n)])
-    fit = _result(replace(prepared, problem=problem), z, r, jacobian, **about)
+def _posterior(row: Row, prior: PopulationPrior, fit: FitResult) -> Posterior | str:
+    """A device at the mode of its posterior, from what its own problem says there; or why there is none."""
+    z, problem = fit.z, fit.problem
+    noise = float(problem.noise)
+    weight = noise / PRIOR_SIGMA
     covariance = np.linalg.inv(fit.uncertainty.information + prior.precision)
     fit = replace(fit, uncertainty=replace(fit.uncertainty, covariance=covariance))
     values = {name: float(x) for name, x in fit.values.items()}
-    loss = 0.5 * float(np.sum(r[:-n] ** 2))
+    loss = fit.loss - 0.5 * weight**2 * float(np.sum((z - problem.center) ** 2))
     before = (row.loss or 0.0) - 0.5 * weight**2 * np.sum((np.asarray(row.z) - problem.center) ** 2)
     return Posterior(
         values=values,
@@ -264,30 +272,37 @@ def _posterior(
     )
 
 
-def _noise(prepared: Prepared, optimum: tuple, seed: int) -> float:
-    """Standard deviation of the residuals at an optimum [sigma]; 1, that is what was granted, where it is unknown."""
-    _, r, jacobian = optimum
-    noise = np.nan
-    if np.all(np.isfinite(r)) and np.all(np.isfinite(jacobian)):
-        with contextlib.suppress(np.linalg.LinAlgError):
-            noise = noise_of(
-                prepared.problem, prepared.waves, residuals=r, jacobian=jacobian, seed=seed
-            )
-    return noise if np.isfinite(noise) else 1.0
+def _noise_of_each(every: Sequence[Prepared], optima: Sequence[tuple], seed: int) -> np.ndarray:
+    """Standard deviations of the residuals at optima [sigma]; 1, that is what was granted, where it is unknown."""
+    noise = np.ones(len(every))
+    sound = [
+        k for k, (_, r, j) in enumerate(optima) if np.isfinite(r).all() and np.isfinite(j).all()
+    ]
+    if sound:
+        _, r, jacobian = (np.stack(x) for x in zip(*[optima[k] for k in sound], strict=True))
+        problems, waves = zip(*[(every[k].problem, every[k].waves) for k in sound], strict=True)
+        found = noise_of_each(problems, waves, residuals=r, jacobian=jacobian, seed=seed)
+        noise[sound] = np.where(np.isfinite(found), found, 1.0)
+    return noise
 
 
-def _result(
-    prepared: Prepared, z: np.ndarray, r: np.ndarray, jacobian: np.ndarray, **about: Any
-) -> FitResult:
-    """The fit of a device at its optimum; a `FitError` where there is none, or its errors are no numbers."""
-    if not np.isfinite(np.sum(r**2)):
-        raise FitError(NOTHING)
-    problem = prepared.problem
-    about["device"] = constrain(problem.device, problem.free, z, numpy=True)
-    try:
-        fit = fit_at(prepared, problem, z, r, jacobian, **about)
-    except np.linalg.LinAlgError as error:
-        raise FitError(f"{UNKNOWN}: {error}") from error
-    if not np.all(np.isfinite([*fit.uncertainty.sigma_z, fit.uncertainty.reduced_chi2])):
-        raise FitError(UNKNOWN)
-    return fit
+def _results(ended: Sequence[tuple], *, seed: int, point_time: float | None) -> list[Any]:
+    """Fits of devices at their optima; or why there is none: no optimum, or errors that are no numbers."""
+    out: list[Any] = [NOTHING] * len(ended)
+    sound = [k for k, (_, _, r, _) in enumerate(ended) if np.isfinite(np.sum(r**2))]
+    if not sound:
+        return out
+    every, *arrays = zip(*[ended[k] for k in sound], strict=True)
+    z, r, jacobian = (np.stack(x) for x in arrays)
+    problems, waves = [p.problem for p in every], [p.waves for p in every]
+    known = uncertainty_of_each(problems, waves, z=z, residuals=r, jacobian=jacobian, seed=seed)
+    for k, p, own, *at in zip(sound, every, known, *arrays, strict=True):
+        if isinstance(own, Exception):
+            out[k] = f"{UNKNOWN}: {own}"
+        elif not np.all(np.isfinite([*own.sigma_z, own.reduced_chi2])):
+            out[k] = UNKNOWN
+        else:
+            about: dict[str, Any] = {"seed": seed, "point_time": point_time, "uncertainty": own}
+            about["device"] = constrain(p.problem.device, p.problem.free, at[0], numpy=True)
+            out[k] = fit_at(p, p.problem, *at, **about)
+    return out

@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace as changed
+from dataclasses import dataclass, replace as changed
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -240,7 +240,7 @@ def _advance(
                 # Not written: the same command fits them.
                 lost[k] = [lost_row(n, f"{results.reason}; {_AGAIN}") for n in chunks[k]]
             else:
-                write_json(paths[k], [asdict(row(n, results[n])) for n in chunks[k]])
+                write_json(paths[k], [vars(row(n, results[n])) for n in chunks[k]])
             count(k, True)
 
     def rows(path: Path) -> list:

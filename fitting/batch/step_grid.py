@@ -1,5 +1,6 @@
 """Grids of steps: intervals on whose ends they end, and how many each interval needs."""
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -124,14 +125,19 @@ class Plan:
 
         t, h = spread(self.begin[which], gap)
         u, slope = spread(self.u[which], self.slope[which])
-        for lane, (k, intervals) in enumerate(zip(which, graded)):
-            for (wave, j), ends in intervals.items():
-                place = lane, wave, slice(at[lane, wave, j] - len(ends) + 1, at[lane, wave, j])
-                start, share = ends[:-1], np.diff(ends)
-                t[place] = self.begin[k, wave, j] + start * gap[lane, wave, j]
-                h[place] = share * gap[lane, wave, j]
-                u[place] = self.u[k, wave, j] + start * self.slope[k, wave, j]
-                slope[place] = share * self.slope[k, wave, j]
+        found = [(lane, *at, x) for lane, own in enumerate(graded) for at, x in own.items()]
+        if found:
+            *intervals, ends = zip(*found, strict=True)
+            of, number, starts, shares = _steps_of(ends)
+            lane, wave, j = np.array(intervals)[:, of]
+            place, problem = (
+                (lane, wave, number + (at - steps)[lane, wave, j]),
+                (which[lane], wave, j),
+            )
+            t[place] = self.begin[problem] + starts * self.gap[problem]
+            h[place] = shares * self.gap[problem]
+            u[place] = self.u[problem] + starts * self.slope[problem]
+            slope[place] = shares * self.slope[problem]
         at = np.take_along_axis(at, self.place[which], axis=2)
         v, rate = self.v[which], self.rate[which]
         return Grid(t, h, u, slope, at, v, rate, np.asarray(most), np.asarray(rtol))
@@ -174,36 +180,73 @@ def needed(
     for lane, intervals in enumerate(graded):
         for wave, j in intervals:
             uneven[lane, wave, j] = True
-    for lane, wave, j in np.argwhere(uneven & taken).tolist():
-        n = count[lane, wave, j]
-        ends = graded[lane].get((wave, j)) if len(graded) else None
-        ends = np.linspace(0, 1, n + 1) if ends is None else ends
-        errors = np.minimum(excess[lane, wave, at[lane, wave, j] - n : at[lane, wave, j]], _LARGEST)
-        growth[lane, wave, j] = 1.1 * np.cbrt(errors.max())
-        gradings[lane][wave, j] = ends = _graded(ends, errors)
-        wanted[lane, wave, j] = len(ends) - 1
+    places = np.argwhere(uneven & taken)
+    if len(places):
+        lane, wave, j = places.T
+        counts, keys = count[lane, wave, j].tolist(), places.tolist()
+        known = [graded[a].get((b, c)) if len(graded) else None for a, b, c in keys]
+        ends = [_equal_steps(n) if x is None else x for n, x in zip(counts, known, strict=True)]
+        of, number, _, shares = _steps_of(ends)
+        at = (at - count)[lane, wave, j][of] + number
+        errors = np.minimum(excess[lane[of], wave[of], at], _LARGEST)
+        ends = _graded(ends, (of, number, shares, errors))
+        growth[lane, wave, j] = 1.1 * np.cbrt(
+            np.maximum.reduceat(errors, np.flatnonzero(number == 0))
+        )
+        wanted[lane, wave, j] = [len(x) - 1 for x in ends]
+        for (a, b, c), x in zip(keys, ends, strict=True):
+            gradings[a][b, c] = x
     return np.clip(wanted, 1, MOST).astype(np.int32), growth, gradings
 
 
-def _graded(ends: np.ndarray, errors: np.ndarray) -> np.ndarray:
-    """Ends of steps, as shares of their interval, so that the errors of steps become alike.
+@functools.cache
+def _equal_steps(count: int) -> np.ndarray:
+    """Ends of so many equal steps, as shares of their interval."""
+    ends = np.linspace(0, 1, count + 1)
+    ends.flags.writeable = False  # it is given to every caller
+    return ends
+
+
+def _steps_of(ends: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """All steps of intervals: interval and number within it of each, start and length as shares of the interval."""
+    last = np.cumsum([len(x) for x in ends]) - 1
+    every = np.concatenate(ends)
+    step = np.ones(len(every), bool)
+    step[last] = False
+    of = np.repeat(np.arange(len(ends)), np.diff(last, prepend=-1) - 1)
+    number = np.flatnonzero(step) - np.concatenate([[0], last[:-1] + 1])[of]
+    return of, number, every[step], np.diff(every)[step[:-1]]
+
+
+def _graded(
+    ends: Sequence[np.ndarray], steps: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+) -> list[np.ndarray]:
+    """Ends of steps, as shares of their interval, so that the errors of the steps of each interval become alike.
+
+    `steps` are interval, number, length and error of each.
 
     Notes
     -----
     The step is short where the error was large. From one old step to the next lengths at most double: what is sharp
     moves with the parameters.
     """
-    share = np.diff(ends)
-    density = 1.1 * np.cbrt(np.maximum(errors, _SMALLEST)) / share
+    of, number, shares, errors = steps
+    size = number.max() + 1
+    density, share = np.zeros((2, len(ends), size))
+    density[of, number] = 1.1 * np.cbrt(np.maximum(errors, _SMALLEST)) / shares
+    share[of, number] = shares
     # The largest of all before it, halved from step to step: powers of 2 leave digits as they are.
-    halves = 2.0 ** np.arange(len(density))
+    halves = 2.0 ** np.arange(size)
     for direction in (slice(None), slice(None, None, -1)):
-        d = density[direction]
-        d[:] = np.maximum.accumulate(d * halves) / halves
+        d = density[:, direction]
+        d[:] = np.maximum.accumulate(d * halves, axis=1) / halves
+        density[share == 0] = 0.0  # behind the last step
     # The number of steps up to each end; equal shares of it are as long as they may be.
-    total = np.concatenate([[0.0], np.cumsum(density * share)])
-    count = int(np.clip(np.ceil(total[-1]), 1, MOST))
-    return np.interp(np.linspace(0, total[-1], count + 1), total, ends)
+    total = np.zeros((len(ends), size + 1))
+    np.cumsum(density * share, axis=1, out=total[:, 1:])
+    counts = np.clip(np.ceil(total[:, -1]), 1, MOST).astype(int).tolist()
+    each = zip(counts, total, ends, strict=True)
+    return [np.interp(_equal_steps(n) * x[-1], x[: len(e)], e) for n, x, e in each]
 
 
 def halved(graded: Sequence[Grading] | Any) -> list[Grading]:

@@ -20,8 +20,8 @@ from ..optimize.levenberg_marquardt import (
     levenberg_marquardt,
     screen,
 )
-from .covariance import noise_of
 from .failures import no_start
+from .noise_estimate import noise_of_each
 from .prepare import Prepared, prepare
 from .problem import PATIENT, Problem, responses
 from .result import FitResult, fit_at
@@ -182,9 +182,8 @@ def fit(
 def _fit_of(search: _Search, prepared: Prepared, *, interrupted: bool, **about: Any) -> FitResult:
     """The fit at the best point of a search, which ends with the noise that this point shows."""
     z, r, jacobian = search.optimum()
-    noise = noise_of(
-        search.problem, prepared.waves, residuals=r, jacobian=jacobian, seed=search.seed
-    )
+    at: dict[str, Any] = {"residuals": r[None], "jacobian": jacobian[None], "seed": search.seed}
+    noise = float(noise_of_each([search.problem], [prepared.waves], **at)[0])
     if not interrupted and noise < 1:
         search = _end_search(search, noise)
         z, r, jacobian = search.optimum()

@@ -109,6 +109,8 @@ def _unlimited(group: Group) -> Float[np.ndarray, "waves points"]:
 
 def _filled(off: np.ndarray, *, known: np.ndarray) -> np.ndarray:
     """Deviations, between rows that count interpolated: a copy of the data there would close what is missed."""
+    if known.all():
+        return off
     rows = np.arange(off.shape[1])
     each = [np.interp(rows, rows[k], x[k]) if k.any() else x for x, k in zip(off, known)]
     return np.stack(each)
@@ -177,6 +179,8 @@ def _mean(x: np.ndarray) -> float:
 def _events(waves: Sequence[Waveform], group: Group, residuals: np.ndarray) -> list[_Mark]:
     """Marks of switching and return of each excursion, by their voltages."""
     target, weight = np.asarray(group.event_rows), np.asarray(group.event_weight)
+    if not weight.any():
+        return []
     begin = np.asarray(group.target).size
     r = np.asarray(residuals)[begin : begin + target.size].reshape(target.shape)
     # The inverse of the saturation in `misfit`, 5 arcsinh(e / 5).

@@ -1,0 +1,233 @@
+"""Noise of the data of fits of sweeps: out of resampled sweeps, or of the residuals at an optimum."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from ..problem import PRIOR_SIGMA
+from .problem import Problem
+from .summary import Waveform, middle
+
+FEWEST = 4
+"""Sweeps of one waveform below which scatter between sweeps says nothing."""
+
+_REPLICATES = 200
+
+# Points to either side over which the variance of residuals is averaged; half its degrees of freedom.
+_NEIGHBOURS = 15
+_LEAST_FREEDOM = 5.0  # degrees of freedom of correlated residuals at the least
+# Derivative of a residual beyond which rounding in its square hides all others: it says nothing [sigma].
+_STEEPEST = float(np.finfo(float).eps ** -0.5)
+
+
+def shifts_of(
+    problem: Problem,
+    a: int,
+    w: Waveform,
+    log_i: Float[np.ndarray, "draws points"],
+    events: Float[np.ndarray, "draws legs 3"],
+    left: Float[np.ndarray, "draws points"] | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Currents (and voltages left) and event rows of a waveform, less their medians, as residuals [sigma]."""
+    weight, counts = (np.asarray(x[a]) for x in (problem.group.weight, problem.group.event_weight))
+    rows = np.zeros((len(log_i), len(weight)))
+    moved = np.zeros((len(events), *counts.shape))
+    rows[:, : len(w.v)] = log_i - w.median_log()
+    moved[:, : len(w.legs)] = np.nan_to_num(events - w.median_events())
+    rows = rows * weight
+    group = problem.group
+    if left is not None and group.left is not None and group.left_weight is not None:
+        median, sigma = (np.asarray(x[a])[: len(w.v)] for x in (group.left, group.left_weight))
+        rows[:, : len(w.v)] += np.nan_to_num(left - median) * sigma
+    return rows, (moved * counts).reshape(len(moved), -1)
+
+
+def joined(parts: list[tuple[np.ndarray, np.ndarray]]) -> Float[np.ndarray, "draws data"]:
+    """Rows of all waveforms, then the events of them all, as residuals have them."""
+    return np.concatenate([x for part in zip(*parts, strict=True) for x in part], axis=1)
+
+
+def _resampled(
+    problem: Problem, waves: Sequence[Waveform], seed: int
+) -> Float[np.ndarray, "replicates data"]:
+    """Shifts of the data residuals [sigma] when sweeps are drawn anew."""
+    rng = np.random.default_rng(seed)
+    parts = []
+    for a, w in enumerate(waves):
+        picks = rng.integers(0, w.n_sweeps, (_REPLICATES, w.n_sweeps))
+        log_i = np.stack([np.median(w.log_response[p], axis=0) for p in picks])
+        events = w.events[picks]
+        happened = np.any(np.isfinite(events), axis=1)
+        events = np.nanmedian(np.where(happened[:, None], events, 0.0), axis=1)
+        # Medians of whole rows hardly move; an event lies anywhere within its row.
+        events = np.where(happened, events + rng.uniform(-0.5, 0.5, events.shape), np.nan)
+        left = None if w.log_left is None else np.stack([middle(w.log_left[p]) for p in picks])
+        parts.append(shifts_of(problem, a, w, log_i, events, left))
+    return joined(parts)
+
+
+def _correlation(r: Float[np.ndarray, "fits waves points"]) -> Float[np.ndarray, " fits"]:
+    """Correlation of neighbouring residuals of each fit; 0 unless it is surely above."""
+    after, before = r[..., 1:], r[..., :-1]
+    pairs = (after != 0) & (before != 0)
+    n = np.count_nonzero(pairs, axis=(1, 2))
+    square = np.sum(np.where(pairs, after**2, 0.0), axis=(1, 2))
+    rho = np.sum(after * before, axis=(1, 2)) / np.maximum(square, 1e-300)
+    # 1 / sqrt(n) is the standard error where there is none; 0.99 keeps the process stationary.
+    sure = (n >= 8) & (rho > 2 / np.sqrt(np.maximum(n, 1)))
+    return np.where(sure, np.minimum(rho, 0.99), 0.0)
+
+
+def _local(x: Float[np.ndarray, "... points"]) -> Float[np.ndarray, "... points"]:
+    """Sums over windows that reach `_NEIGHBOURS` points to either side."""
+    width = 2 * _NEIGHBOURS + 1
+    wide = np.pad(x, [*[(0, 0)] * (x.ndim - 1), (_NEIGHBOURS, _NEIGHBOURS)])
+    # Not as differences of running sums: beside a large square these would leave nothing of the small ones.
+    return sum(wide[..., k : k + x.shape[-1]] for k in range(width))
+
+
+def _of_residuals(
+    weights: Float[np.ndarray, "fits events"],
+    r: Float[np.ndarray, "fits data"],
+    j: Float[np.ndarray, "fits data free"],
+    inverse: Float[np.ndarray, "fits free free"],
+    moves: Bool[np.ndarray, "fits data"],
+    shape: tuple[int, int],
+) -> tuple[Float[np.ndarray, "fits data free"], Float[np.ndarray, " fits"]]:
+    """Roots of J'SJ out of residuals, and the correlations of neighbours; of waveforms of this shape.
+
+    Notes
+    -----
+    A point's variance is the mean square of the residuals about it, less what the fit took off: a
+    point that alone determines a parameter has no residual of its own. Currents are correlated along
+    the sweep as those of a first-order process. An event's variance is that of its sampling in whole
+    rows, times what the events' residuals exceed it by in the mean.
+    """
+    fits, points, last = len(r), shape[1], shape[0] * shape[1]
+    # What the fit leaves of a residual's variance: 1 less its leverage, the diagonal of the hat matrix.
+    free = np.where(moves, 1 - np.sum(j @ inverse * j, axis=2), 0.0)
+    square, currents = r**2 * (free > 0), r[:, :last].reshape(fits, *shape)
+    rho = _correlation(currents)
+    local = [_local(x[:, :last].reshape(fits, *shape)) for x in (square, free)]
+    sigma = np.sqrt(local[0] / np.maximum(local[1], 0.1))
+    scores = sigma[..., None] * j[:, :last].reshape(fits, *shape, -1)
+    # By the root of the correlation of a first-order process: each value is what is new, and rho times the one before.
+    rooted, along = scores, np.flatnonzero(rho)
+    if len(along):  # (No scipy.signal: to import it takes longer than this.)
+        by = rho[along, None, None]
+        own = scores[along]
+        for k in reversed(range(points - 1)):
+            own[:, :, k] += by * own[:, :, k + 1]
+        own[:, :, 1:] *= np.sqrt(1 - by**2)[..., None]
+        rooted[along] = own
+    sampling = weights**2 / 12
+    counted = sampling > 0
+    share = np.divide(square[:, last:], sampling, out=np.zeros_like(sampling), where=counted)
+    freedom = np.sum(free[:, last:], where=counted, axis=1)
+    excess = np.maximum(np.sum(share, axis=1) / np.maximum(freedom, 0.1), 1.0)
+    jumps = np.sqrt(excess[:, None] * sampling)[..., None] * j[:, last:]
+    return np.concatenate([rooted.reshape(fits, last, -1), jumps], axis=1), rho
+
+
+def transposed(x: np.ndarray) -> np.ndarray:
+    """Each matrix of a stack, transposed."""
+    return np.swapaxes(x, -1, -2)
+
+
+def stacked(problems: Sequence[Problem], name: str) -> np.ndarray:
+    """A field of the groups of problems of one shape."""
+    return np.stack([np.asarray(getattr(p.group, name)) for p in problems])
+
+
+class NoiseEstimates:
+    """The noise of the data of fits of one shape, from residuals and Jacobians at optima, the prior's last.
+
+    Of several fits none has sweeps to resample, see `of_each`.
+    """
+
+    def __init__(
+        self,
+        problems: Sequence[Problem],
+        waves: Sequence[Sequence[Waveform]],
+        residuals: Float[np.ndarray, "fits residuals"],
+        jacobian: Float[np.ndarray, "fits residuals free"],
+        seed: int,
+    ):
+        n, every = len(problems[0].free), range(len(problems))
+        self.r, j = residuals[:, :-n], jacobian[:, :-n]
+        steep = np.max(np.abs(j), axis=2) > _STEEPEST
+        self.j = j = np.where(steep[..., None], 0.0, j)
+        self.given = np.array([float(p.noise) for p in problems])
+        self.prior = np.eye(n) * self.given[:, None, None] / PRIOR_SIGMA
+        moves = np.any(j != 0, axis=2)
+        count = np.count_nonzero(moves, axis=1)
+        self.chi2 = np.sum(self.r**2, axis=1) / np.maximum(count - n, 1)
+        # Of J = QR, R has the singular values and right vectors of J, and n rows.
+        upper = np.linalg.qr(np.concatenate([j, self.prior], axis=1), mode="r")
+        _, size, axes = np.linalg.svd(upper, full_matrices=False)
+        self.inverse = (transposed(axes) / size[:, None] ** 2) @ axes
+        self.sweeps = [min(w.n_sweeps for w in own) for own in waves]
+        if self.sweeps[0] >= FEWEST:
+            shifts = _resampled(problems[0], waves[0], seed) @ j
+            self.root = (shifts - np.mean(shifts, axis=1, keepdims=True)) / np.sqrt(_REPLICATES - 1)
+            self.sources = [f"{_REPLICATES} resamplings of the sweeps"]
+            self.freedom = np.array([self.sweeps[0] - 1.0])
+        else:
+            weights = stacked(problems, "event_weight").reshape(len(problems), -1)
+            shape = np.shape(problems[0].group.rows)
+            self.root, rho = _of_residuals(weights, self.r, j, self.inverse, moves, shape)
+            self.sources = [_source(*x) for x in zip(rho.tolist(), self.sweeps, strict=True)]
+            freedom = np.minimum(count * (1 - rho) / (1 + rho) - n, 2.0 * _NEIGHBOURS)
+            self.freedom = np.maximum(freedom, _LEAST_FREEDOM)
+        for k, lost in zip(every, np.count_nonzero(steep, axis=1).tolist(), strict=True):
+            if lost:
+                self.sources[k] += f"; without residuals of exploded derivatives: {lost}"
+        square = np.sum(j**2, axis=(1, 2))
+        self.scale = np.sum(self.root**2, axis=(1, 2)) / np.maximum(square, 1e-300)
+        self.noise = np.sqrt(np.minimum(np.maximum(self.scale, self.chi2), 1.0))
+
+
+def _source(rho: float, sweeps: int) -> str:
+    """Where a covariance out of residuals came from."""
+    correlated = f", neighbours correlated by {rho:.2f}" if rho else ""
+    return (
+        f"residuals{correlated} ({sweeps} sweep{'s' * (sweeps > 1)}: without spread between cycles)"
+    )
+
+
+def noise_of_each(
+    problems: Sequence[Problem],
+    waves: Sequence[Sequence[Waveform]],
+    *,
+    residuals: Float[np.ndarray, "fits residuals"],
+    jacobian: Float[np.ndarray, "fits residuals free"],
+    seed: int = 0,
+) -> Float[np.ndarray, " fits"]:
+    """Standard deviations of data residuals at optima [sigma]: `Uncertainty.noise`, without the rest.
+
+    Of fits of one shape; for what is no number there is none.
+    """
+
+    def noise(*some: Any) -> list[float]:
+        return NoiseEstimates(*some, seed).noise.tolist()
+
+    found = of_each(noise, problems, waves, residuals, jacobian)
+    return np.array([np.nan if isinstance(x, Exception) else x for x in found])
+
+
+def of_each(find: Callable[..., list], problems: Sequence, waves: Sequence, *arrays: Any) -> list:
+    """What is found for each of the fits: for all of them at once where none has sweeps to resample.
+
+    A matrix that has no decomposition is the reason of its own fit alone.
+    """
+    alone = len(problems) > 1 and any(w.n_sweeps >= FEWEST for own in waves for w in own)
+    try:
+        if not alone:
+            return find(problems, waves, *arrays)
+    except np.linalg.LinAlgError as error:
+        if len(problems) == 1:
+            return [error]
+    every = (slice(k, k + 1) for k in range(len(problems)))
+    return [x for k in every for x in of_each(find, problems[k], waves[k], *(a[k] for a in arrays))]

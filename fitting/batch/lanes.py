@@ -140,7 +140,7 @@ def _observe(problem: Problem, z: Sequence, *, grid: Grid, located: Any, states:
         logs = jax.vmap(see)(rows, own.v, own.rate, y[0])
         if located is None:
             return logs, jnp.zeros(span.shape)
-        return logs, rows_of_events(scaled, stimulus, rows, located, y[1])
+        return logs, rows_of_events(scaled, stimulus, rows, located, y[1], long=True)
 
     axes = (0, 0, 0, over_lanes(grid), 0, 0, 0)
     return jax.vmap(one, in_axes=axes)(g.stimuli, g.rows, g.span, grid, located, states, g.limits)

@@ -20,6 +20,9 @@ INNER = 1e-6
 """Share of a step by which the current is read inside its ends, at which the drive may jump."""
 
 
+_HALVINGS = 20  # of a step, to a millionth of its length
+
+
 def log_seen(scaled: Scaled, y, stimulus: Callable, t, *, driven: str, left: mj.Bench | None):
     """log10 of the modulus of what is measured just before a time, and of the voltage that a limited source leaves.
 
@@ -119,9 +122,13 @@ def find_steps_by_currents(rows, span, levels, times, logs, real) -> EventSteps:
 
 
 def rows_of_events(
-    scaled: Scaled, stimulus: mj.Sampled, rows, steps: EventSteps, ends
+    scaled: Scaled, stimulus: mj.Sampled, rows, steps: EventSteps, ends, *, long: bool = False
 ) -> Float[Array, "legs 3"]:
-    """Rows of the events, given the states at the ends of their steps."""
+    """Rows of the events, given the states at the ends of their steps.
+
+    Steps are `long` where their lengths follow the states alone: a current may change by decades while its state hardly
+    moves, and where in such a step it does, interpolated states say.
+    """
     # Rows that repeat the last one are that row, see `fitting.sweeps.group.lengthen`.
     numbers = jnp.minimum(
         jnp.arange(-1.0, rows.shape[0]), jnp.sum(rows < rows[-1]).astype(rows.dtype)
@@ -130,7 +137,10 @@ def rows_of_events(
 
     def event(s: EventSteps, pair):
         times, logs = (s.t0, s.t1), (s.start, s.stop)
-        time, last = _crossing(scaled, stimulus, pair, times, logs, s.threshold)
+        share = _share_of_logs(logs, s.threshold)
+        if long:
+            share = _share_of_states(scaled, stimulus, pair, times, (s.threshold, s.sign))
+        time, last = _crossing(scaled, stimulus, pair, times, logs, share)
         # Beyond the branch by rows per decade that the current lacks: a slope where nothing happens.
         lack = jnp.where(s.reached, s.sign * (s.threshold - last), 0.0)
         return jnp.where(s.hits, row_of(time), row_of(s.branch_end) + 5 * lack)
@@ -138,8 +148,48 @@ def rows_of_events(
     return jax.vmap(jax.vmap(event))(steps, ends)
 
 
-def _crossing(scaled: Scaled, stimulus, ends, times, logs, threshold):
-    """Time at which log i passes a threshold in one step, with its derivative along the flow; and log i at the end.
+def _share_of_logs(logs, threshold) -> Float[Array, ""]:
+    """Share of a step after which log i passes a threshold, by its values at both ends."""
+    start, end = logs
+    gap = end - start
+    return jnp.clip((threshold - start) / jnp.where(gap == 0, 1.0, gap), 0.0, 1.0)
+
+
+def _share_of_states(scaled: Scaled, stimulus, ends, times, event) -> Float[Array, ""]:
+    """The same, by log i of states inside the step: cubic in time, monotone between its ends [1]_.
+
+    References
+    ----------
+    .. [1] F. N. Fritsch, R. E. Carlson, SIAM J. Numer. Anal. 17, 238 (1980), doi:10.1137/0717021
+    """
+    scaled, ends, (t0, t1), (threshold, sign) = lax.stop_gradient((scaled, ends, times, event))
+    inner, moved = INNER * (t1 - t0), ends[1] - ends[0]
+
+    def slope(t, y):
+        """Change in a step at the rate of one of its ends, no more than three times that of the whole step."""
+        by = (t1 - t0) * scaled.drift(t, y, stimulus(t))
+        return jnp.where(by * moved > 0, jnp.sign(moved), 0.0) * jnp.minimum(
+            jnp.abs(by), 3 * jnp.abs(moved)
+        )
+
+    slopes = slope(t0 + inner, ends[0]), slope(t1 - inner, ends[1])
+
+    def halve(_, bracket):
+        low, high = bracket
+        s = 0.5 * (low + high)
+        bend = s * (1 - s) ** 2 * slopes[0] - s**2 * (1 - s) * slopes[1]
+        y = ends[0] + s**2 * (3 - 2 * s) * moved + bend
+        passed = sign * (log_current(scaled, y, stimulus, t0 + s * (t1 - t0)) - threshold) > 0
+        return jnp.where(passed, low, s), jnp.where(passed, s, high)
+
+    bracket = jnp.zeros_like(t0), jnp.ones_like(t0)
+    return lax.fori_loop(0, _HALVINGS, halve, bracket)[1]
+
+
+def _crossing(scaled: Scaled, stimulus, ends, times, logs, share):
+    """Time after that share of a step at which log i passes a threshold, with its derivative along the flow.
+
+    And log i at the end of the step.
 
     Notes
     -----
@@ -149,13 +199,12 @@ def _crossing(scaled: Scaled, stimulus, ends, times, logs, threshold):
     """
     (t0, t1), (start, end) = times, logs
     inner = INNER * (t1 - t0)
+    gap = end - start
 
     def at(y, t):
         flow = lax.stop_gradient(scaled.drift(t, y, stimulus(t)))
         return jax.jvp(lambda yy: log_current(scaled, yy, stimulus, t), (y,), (flow,))
 
-    gap = end - start
-    share = jnp.clip((threshold - start) / jnp.where(gap == 0, 1.0, gap), 0.0, 1.0)
     log, slope = jax.vmap(at)(jnp.stack(ends), jnp.stack([t0 + inner, t1 - inner]))
     last = log[1]
     fast = jnp.argmax(slope * jnp.sign(gap))

@@ -21,9 +21,12 @@ from .grid_solver import FINE, GridSolver
 
 Residuals = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
-# Share by which a step on grids must lower a cost for a search to go on: what is left, steps on halved ones gain.
-# Where a current switches gains are small long before the end.
-_TOLERANCE = {False: 1e-2, True: 1e-3}
+# How searches on grids end: the share by which a step must lower a cost, and how many in a row may lower it by less.
+# What is left, steps on halved ones gain; but where a current switches gains are small long before the end.
+_ENDS: dict[bool, dict] = {
+    False: {"tolerance": 1e-2, "patience": 1},
+    True: {"tolerance": 1e-4, "patience": 3},
+}
 _ROUGH = 0.1  # the same, where another search follows
 _ENOUGH = 0.1  # root mean square residual [sigma] that is enough where another search follows
 _SHORT = 1.0  # length of a step [standard deviations] that is taken without a solve, since it is all but linear
@@ -195,12 +198,12 @@ class _Starts:
 
 def _descend(solver: GridSolver, problems: Any, z: np.ndarray) -> Progress:
     """Searches on grids: where less is granted to the model than by default, on the way there first."""
-    run = partial(levenberg_marquardt, solver.linearise, together=False, patience=1)
+    run = partial(levenberg_marquardt, solver.linearise, together=False)
     if solver.problems is not problems:
         enough = 0.5 * _ENOUGH**2 * problems.group.weight[0].size
-        z, solver.problems = run(z, tolerance=_ROUGH, enough=enough).z, problems
+        z, solver.problems = run(z, tolerance=_ROUGH, patience=1, enough=enough).z, problems
     solver.rtol = FINE
-    return run(z, tolerance=_TOLERANCE[solver.events])
+    return run(z, **_ENDS[solver.events])
 
 
 def _broad(problems: Any) -> Any:

@@ -108,7 +108,7 @@ class Plan:
         at = np.cumsum(steps, axis=2)
         size, most = 1.5 * gap.shape[2], at[..., -1].max()
         while size < most:
-            size *= 1.5
+            size *= 3
         size = _BLOCK * math.ceil(size / _BLOCK)
         # Behind the last row its interval goes on: as many steps in every lane.
         filled = steps.copy()

@@ -14,9 +14,10 @@ import numpy as np
 from memjax.fields import with_values
 
 from ..constants import MODEL_SIGMA
-from ..optimize.levenberg_marquardt import Progress, half_squares, levenberg_marquardt
-from ..problem import evaluate_each, of_some, stacked
+from ..optimize.levenberg_marquardt import Progress, half_squares, levenberg_marquardt, screen
+from ..problem import TOGETHER, evaluate_each, of_some, stacked
 from ..sweeps.prepare import Prepared
+from ..sweeps.problem import kernel_of
 from .grid_solver import FINE, GridSolver
 
 Residuals = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -39,7 +40,10 @@ _POOR, _MORE = 5.0, 3  # reduced chi squared above which further starts are trie
 _OUTLYING, _SCATTERED = 4.0, 32
 _FEW = 4  # devices below which there is nothing to compare with
 _CORRECTIONS = 3  # steps with residuals on halved steps at most
-_TOGETHER = 8  # lanes of the adaptive search
+# Difference of a residual of grids from that of the adaptive solver up to which they agree [sigma], where a current
+# switches: an event that is a row off is one residual among many.
+_OFF = 0.5
+_SIDE_BY_SIDE = 8  # devices of the adaptive search that advance together
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +110,7 @@ def find_optima(prepared: Sequence[Prepared], search: Search, halt: threading.Ev
     On grids first (see `fitting.batch.grid_solver`); what was found is looked at on grids with every step halved, a few
     steps correct for the difference, and where the two do not agree the adaptive solver searches. So it does, from
     what was found, where a grid could not follow: slopes across a switching that its steps do not resolve are wrong.
+    Where a current switches it looks at all optima.
     """
     problems = _stacked(prepared, search.chunk)
     count, n = len(prepared), len(problems.free)
@@ -113,6 +118,8 @@ def find_optima(prepared: Sequence[Prepared], search: Search, halt: threading.Ev
     r, jacobian, near = np.zeros((count, 0)), np.zeros((count, 0, n)), right
     if search.grids:
         z, r, jacobian, right, _, near = _on_grids(prepared, problems, search, halt)
+        if np.any(problems.group.event_weight):
+            right = _confirmed(prepared, (z, r), right, halt)
     out = list(zip(z, r, jacobian))
     only = [replace(m, candidates=x[None]) for m, x in zip(prepared, z, strict=True)]
     for left, starts, own in (
@@ -120,8 +127,8 @@ def find_optima(prepared: Sequence[Prepared], search: Search, halt: threading.Ev
         (~right & ~near, search.starts, prepared),
     ):
         jobs, how = np.flatnonzero(left), replace(search, starts=starts)
-        for k in range(0, len(jobs), _TOGETHER):
-            some = jobs[k : k + _TOGETHER]
+        for k in range(0, len(jobs), _SIDE_BY_SIDE):
+            some = jobs[k : k + _SIDE_BY_SIDE]
             optima = _adaptively([own[j] for j in some], z[some], how, halt)
             for j, optimum in zip(some, optima, strict=True):
                 out[j] = optimum
@@ -291,17 +298,73 @@ def _newton(r: np.ndarray, jacobian: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return step, np.where(regular, np.linalg.norm(along, axis=1), np.inf)
 
 
+def _confirmed(
+    prepared: Sequence[Prepared],
+    optima: tuple[np.ndarray, np.ndarray],
+    right: np.ndarray,
+    halt: threading.Event,
+) -> np.ndarray:
+    """Of the points that are right by grids and halved ones, those of which the adaptive solver says the same.
+
+    A step that ends where it began sees nothing of a switching on and off between, and its halves see no more.
+    """
+    out = right.copy()
+    for k in np.flatnonzero(right):
+        _raise_if(halt)
+        r, ok, _ = prepared[k].problem.observe(np.repeat(optima[0][k][None], TOGETHER, axis=0))
+        out[k] = ok[0] and np.max(np.abs(r[0] - optima[1][k])) <= _OFF
+    return out
+
+
+def _raise_if(halt: threading.Event) -> None:
+    if halt.is_set():
+        raise KeyboardInterrupt
+
+
 def _adaptively(
     prepared: list[Prepared], before: np.ndarray, search: Search, halt: threading.Event
 ) -> list[tuple]:
     """Optima by the adaptive solver, from those before and from the candidates."""
-    size, count, n = _TOGETHER, search.starts, before.shape[1]
+    if isinstance(kernel_of(prepared[0].problem), str):
+        return _in_lockstep(prepared, before, search, halt)
+    return [_alone(p, z, search, halt) for p, z in zip(prepared, before, strict=True)]
+
+
+def _alone(prepared: Prepared, before: np.ndarray, search: Search, halt: threading.Event) -> tuple:
+    """The optimum of one device, whose starts are the lanes of a kernel in C."""
+    problem = prepared.problem
+
+    def evaluate(z):
+        _raise_if(halt)
+        return problem.linearise(z)
+
+    def without_derivatives(z):
+        _raise_if(halt)
+        r, ok, _ = problem.observe(z)
+        return r, None, ok
+
+    starts = prepared.candidates
+    if search.starts > 1 or not np.all(np.isfinite(before)):
+        starts = screen(without_derivatives, starts, keep=TOGETHER)[: search.starts]
+    if np.all(np.isfinite(before)):
+        starts = np.concatenate([before[None], starts])
+    # One number of lanes: one program.
+    done = levenberg_marquardt(evaluate, np.resize(starts, (TOGETHER, starts.shape[1])))
+    z = done.z[done.best]
+    r, jacobian, ok = (x[0] for x in evaluate(np.repeat(z[None], TOGETHER, axis=0)))
+    return z, r if ok else np.full_like(r, np.inf), jacobian
+
+
+def _in_lockstep(
+    prepared: list[Prepared], before: np.ndarray, search: Search, halt: threading.Event
+) -> list[tuple]:
+    """Optima of devices that advance together, each as slow as the slowest."""
+    size, count, n = _SIDE_BY_SIDE, search.starts, before.shape[1]
     every = prepared + prepared[-1:] * (size - len(prepared))  # one size, one program
     problems = stacked([p.problem for p in every for _ in range(count)])
 
     def evaluate(z):
-        if halt.is_set():
-            raise KeyboardInterrupt
+        _raise_if(halt)
         return tuple(np.asarray(x) for x in evaluate_each(problems, jnp.asarray(z)))
 
     z = np.stack([p.candidates for p in every])

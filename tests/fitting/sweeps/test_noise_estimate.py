@@ -1,0 +1,87 @@
+"""Noise and errors of many fits at once are those of each alone."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from fitting.problem import PRIOR_SIGMA
+from fitting.sweeps.covariance import uncertainty, uncertainty_of_each
+from fitting.sweeps.group import MODEL_SIGMA
+from fitting.sweeps.noise_estimate import noise_of_each
+from tests.fitting.sweeps.test_covariance import (
+    FREE,
+    NO_EVENTS,
+    POINTS,
+    SLOPES,
+    problem,
+    uneven,
+    wandering,
+    waveform,
+)
+
+PRIOR = np.eye(FREE) / PRIOR_SIGMA
+
+
+def _fits(*sweeps):
+    """Problems, waveforms, residuals and Jacobians of constant curves, by their sweeps."""
+    jacobian = np.concatenate([SLOPES / MODEL_SIGMA, NO_EVENTS, PRIOR])
+    waves = [[waveform(x)] for x in sweeps]
+    residuals = [np.append(w[0].median_log() / MODEL_SIGMA, np.zeros(3 + FREE)) for w in waves]
+    jacobians = [jacobian * (1 + 0.1 * k) for k in range(len(sweeps))]
+    return [problem(1.0) for _ in sweeps], waves, np.stack(residuals), np.stack(jacobians)
+
+
+@pytest.fixture
+def fits():
+    """One with uneven errors, one with correlated ones, one whose derivatives exploded."""
+    rng = np.random.default_rng(0)
+    made = _fits(uneven(rng, 1), wandering(rng, 1), uneven(rng, 1))
+    made[3][2, 7] = 1e37
+    return made
+
+
+def _same(one, other) -> None:
+    """Two uncertainties, equal but for the order of sums."""
+    for field in dataclasses.fields(one):
+        a, b = (getattr(x, field.name) for x in (one, other))
+        if isinstance(a, np.ndarray | float):
+            np.testing.assert_allclose(a, b, rtol=1e-9, err_msg=field.name)
+        else:
+            assert a == b, field.name
+
+
+def test_fits_at_once_are_those_of_each_alone(fits):
+    problems, waves, r, j = fits
+    z = np.zeros((3, FREE))
+    found = uncertainty_of_each(problems, waves, z=z, residuals=r, jacobian=j)
+    noise = noise_of_each(problems, waves, residuals=r, jacobian=j)
+    sources = [x.source for x in found]
+    assert "neighbours correlated by" in sources[1]
+    assert sources[2].endswith("exploded derivatives: 1")
+    for k, known in enumerate(found):
+        _same(known, uncertainty(problems[k], waves[k], z=z[k], residuals=r[k], jacobian=j[k]))
+        assert known.noise == pytest.approx(noise[k], rel=1e-12)
+
+
+def test_a_fit_without_a_decomposition_leaves_the_others_as_they_are(fits):
+    problems, waves, r, j = fits
+    sound = noise_of_each(problems, waves, residuals=r, jacobian=j)
+    j[1, 0, 0] = np.nan
+    noise = noise_of_each(problems, waves, residuals=r, jacobian=j)
+    assert np.isnan(noise[1])
+    np.testing.assert_allclose(noise[[0, 2]], sound[[0, 2]], rtol=1e-12)
+    found = uncertainty_of_each(problems, waves, z=np.zeros((3, FREE)), residuals=r, jacobian=j)
+    assert isinstance(found[1], np.linalg.LinAlgError)
+    with pytest.raises(np.linalg.LinAlgError):
+        uncertainty(problems[1], waves[1], z=np.zeros(FREE), residuals=r[1], jacobian=j[1])
+
+
+def test_fits_of_repeated_sweeps_stand_beside_those_of_one():
+    rng = np.random.default_rng(1)
+    problems, waves, r, j = _fits(uneven(rng, 1), uneven(rng, 8))
+    found = uncertainty_of_each(problems, waves, z=np.zeros((2, FREE)), residuals=r, jacobian=j)
+    assert [x.sweeps for x in found] == [1, 8]
+    assert found[1].source == "200 resamplings of the sweeps"
+    assert found[1].cycle_score.shape == (8, FREE)
+    assert POINTS > found[0].freedom > FREE

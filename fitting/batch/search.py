@@ -38,6 +38,7 @@ _POOR, _MORE = 5.0, 3  # reduced chi squared above which further starts are trie
 # Devices whose chi squared is so many times the median of the others' are searched again from so many scattered
 # starts, of which the best are improved. Where all are as bad it is the model, and not the search.
 _OUTLYING, _SCATTERED = 4.0, 32
+_SHAKE = 0.1  # by how much coordinates are moved where a current switches, to search once more [natural log units]
 _FEW = 4  # devices below which there is nothing to compare with
 _CORRECTIONS = 3  # steps with residuals on halved steps at most
 # Difference of a residual of grids from that of the adaptive solver up to which they agree [sigma], where a current
@@ -143,23 +144,33 @@ def _on_grids(prepared: Sequence[Prepared], problems: Any, search: Search, halt:
     )
     optima = first.improved(every, slice(search.starts))
     events = first.solver.events
+    if events and search.starts > 1:
+        _keep_better(optima, _shaken(problems, optima[0], search.seed, halt), every)
     lost = _poor(optima, events)
-    _keep_better(optima, first, lost, slice(search.starts, search.starts + _MORE))
+    ranks = slice(search.starts, search.starts + _MORE)
+    if np.any(lost) and first.order[:, ranks].size:
+        _keep_better(optima, first.improved(np.flatnonzero(lost), ranks), np.flatnonzero(lost))
     chi2 = _chi2(optima)
     others = _OUTLYING * np.median(chi2) if len(every) >= _FEW else 0.0
     left = np.flatnonzero(_poor(optima, events) & (chi2 > max(others, _POOR)))
     if len(left):
         z = np.stack([prepared[k].further(_SCATTERED) for k in left.tolist()])
-        _keep_better(optima, _Starts(problems, left, z, halt, 1), left, slice(_MORE))
+        scattered = _Starts(problems, left, z, halt, 1)
+        _keep_better(optima, scattered.improved(left, slice(_MORE)), left)
     return optima
 
 
-def _keep_better(optima: list, starts: "_Starts", which: np.ndarray, ranks: slice) -> None:
-    """What comes of further starts of some devices (by their numbers, or a mask), in place, where that is better."""
-    which = np.flatnonzero(which) if which.dtype == bool else which
-    if not len(which) or not starts.order[:, ranks].size:
-        return
-    other = starts.improved(which, ranks)
+def _shaken(problems: Any, z: np.ndarray, seed: int, halt: threading.Event) -> list[np.ndarray]:
+    """Optima from beside those that were found: a search that ended at a kink of the loss goes on."""
+    every = np.arange(len(z))
+    # Alike for all devices: what is found does not depend on the others of a chunk.
+    shake = _SHAKE * np.random.default_rng(seed).normal(size=z.shape[1])
+    solver = GridSolver(problems, every, halt)
+    return _correct(solver, _descend(solver, problems, z + shake), every)
+
+
+def _keep_better(optima: list, other: list, which: np.ndarray) -> None:
+    """Other optima of some devices, in place, where they are better."""
     better = np.sum(other[1] ** 2, axis=1) < np.sum(optima[1][which] ** 2, axis=1)
     for old, new in zip(optima, other, strict=True):
         old[which[better]] = new[better]

@@ -137,10 +137,10 @@ def rows_of_events(
 
     def event(s: EventSteps, pair):
         times, logs = (s.t0, s.t1), (s.start, s.stop)
-        share = _share_of_logs(logs, s.threshold)
         if long:
-            share = _share_of_states(scaled, stimulus, pair, times, (s.threshold, s.sign))
-        time, last = _crossing(scaled, stimulus, pair, times, logs, share)
+            time, last = _crossing_of_states(scaled, stimulus, pair, times, (s.threshold, s.sign))
+        else:
+            time, last = _crossing(scaled, stimulus, pair, times, logs, s.threshold)
         # Beyond the branch by rows per decade that the current lacks: a slope where nothing happens.
         lack = jnp.where(s.reached, s.sign * (s.threshold - last), 0.0)
         return jnp.where(s.hits, row_of(time), row_of(s.branch_end) + 5 * lack)
@@ -148,48 +148,51 @@ def rows_of_events(
     return jax.vmap(jax.vmap(event))(steps, ends)
 
 
-def _share_of_logs(logs, threshold) -> Float[Array, ""]:
-    """Share of a step after which log i passes a threshold, by its values at both ends."""
-    start, end = logs
-    gap = end - start
-    return jnp.clip((threshold - start) / jnp.where(gap == 0, 1.0, gap), 0.0, 1.0)
-
-
-def _share_of_states(scaled: Scaled, stimulus, ends, times, event) -> Float[Array, ""]:
-    """The same, by log i of states inside the step: cubic in time, monotone between its ends [1]_.
+def _crossing_of_states(scaled: Scaled, stimulus, ends, times, event):
+    """What `_crossing` gives, by log i of states inside the step: cubic in time, monotone between its ends [1]_.
 
     References
     ----------
     .. [1] F. N. Fritsch, R. E. Carlson, SIAM J. Numer. Anal. 17, 238 (1980), doi:10.1137/0717021
     """
-    scaled, ends, (t0, t1), (threshold, sign) = lax.stop_gradient((scaled, ends, times, event))
-    inner, moved = INNER * (t1 - t0), ends[1] - ends[0]
+    (t0, t1), (threshold, sign) = times, event
+    whole, moved = t1 - t0, ends[1] - ends[0]
+    inner = INNER * whole
 
-    def slope(t, y):
+    def bend(t, y):
         """Change in a step at the rate of one of its ends, no more than three times that of the whole step."""
-        by = (t1 - t0) * scaled.drift(t, y, stimulus(t))
-        return jnp.where(by * moved > 0, jnp.sign(moved), 0.0) * jnp.minimum(
-            jnp.abs(by), 3 * jnp.abs(moved)
-        )
+        by = whole * scaled.drift(t, y, stimulus(t))
+        size = jnp.minimum(jnp.abs(by), 3 * jnp.abs(moved))
+        return jnp.where(by * moved > 0, jnp.sign(moved), 0.0) * size
 
-    slopes = slope(t0 + inner, ends[0]), slope(t1 - inner, ends[1])
+    bends = bend(t0 + inner, ends[0]), bend(t1 - inner, ends[1])
+
+    def log_after(share, drive_at=None):
+        """After a share of the step, with the drive of that time or of another."""
+        rest, at = 1 - share, share if drive_at is None else drive_at
+        y = ends[0] + share**2 * (3 - 2 * share) * moved
+        y += share * rest * (rest * bends[0] - share * bends[1])
+        return log_current(scaled, y, stimulus, t0 + at * whole)
 
     def halve(_, bracket):
         low, high = bracket
-        s = 0.5 * (low + high)
-        bend = s * (1 - s) ** 2 * slopes[0] - s**2 * (1 - s) * slopes[1]
-        y = ends[0] + s**2 * (3 - 2 * s) * moved + bend
-        passed = sign * (log_current(scaled, y, stimulus, t0 + s * (t1 - t0)) - threshold) > 0
-        return jnp.where(passed, low, s), jnp.where(passed, s, high)
+        middle = 0.5 * (low + high)
+        passed = sign * (log_after(middle) - threshold) > 0
+        return jnp.where(passed, low, middle), jnp.where(passed, middle, high)
 
-    bracket = jnp.zeros_like(t0), jnp.ones_like(t0)
-    return lax.fori_loop(0, _HALVINGS, halve, bracket)[1]
+    share = lax.fori_loop(0, _HALVINGS, halve, (jnp.zeros_like(t0), jnp.ones_like(t0)))[1]
+    share = lax.stop_gradient(share)
+    # By the implicit function: d(share) = -d(log i) / (d log i / d share); 0 where the drive jumps over the threshold.
+    log, slope = jax.jvp(lambda s: log_after(s, share), (share,), (jnp.ones_like(share),))
+    slope += (log_after(share, share + INNER) - log_after(share, share - INNER)) / (2 * INNER)
+    moving = (share > 2.0 ** (1 - _HALVINGS)) & (sign * slope > 0)
+    slope = lax.stop_gradient(jnp.where(moving, slope, 1.0))
+    share -= jnp.where(moving, (log - lax.stop_gradient(log)) / slope, 0.0)
+    return t0 + share * whole, log_current(scaled, ends[1], stimulus, t1 - inner)
 
 
-def _crossing(scaled: Scaled, stimulus, ends, times, logs, share):
-    """Time after that share of a step at which log i passes a threshold, with its derivative along the flow.
-
-    And log i at the end of the step.
+def _crossing(scaled: Scaled, stimulus, ends, times, logs, threshold):
+    """Time at which log i passes a threshold in one step, with its derivative along the flow; and log i at the end.
 
     Notes
     -----
@@ -199,12 +202,13 @@ def _crossing(scaled: Scaled, stimulus, ends, times, logs, share):
     """
     (t0, t1), (start, end) = times, logs
     inner = INNER * (t1 - t0)
-    gap = end - start
 
     def at(y, t):
         flow = lax.stop_gradient(scaled.drift(t, y, stimulus(t)))
         return jax.jvp(lambda yy: log_current(scaled, yy, stimulus, t), (y,), (flow,))
 
+    gap = end - start
+    share = jnp.clip((threshold - start) / jnp.where(gap == 0, 1.0, gap), 0.0, 1.0)
     log, slope = jax.vmap(at)(jnp.stack(ends), jnp.stack([t0 + inner, t1 - inner]))
     last = log[1]
     fast = jnp.argmax(slope * jnp.sign(gap))

@@ -11,6 +11,7 @@ from .path import (
     device_key as device_key,
     increments as increments,
     uniform as uniform,
+    words_of_devices as words_of_devices,
 )
 from .readings import (
     Readings as Readings,

@@ -48,7 +48,24 @@ def device_key(
     if purpose not in _PURPOSES:
         raise PolicyError(f"unknown purpose {purpose!r}", allowed=", ".join(_PURPOSES))
     key = jax.random.fold_in(jax.random.key(seed), _PURPOSES.index(purpose))
+    return _of_device(key, member, sweep)
+
+
+def _of_device(key, member, sweep):
     return jax.random.fold_in(jax.random.fold_in(key, member), sweep)
+
+
+def words_of_devices(seed: int, members: Int[Array, " members"], sweeps: Int[Array, " sweeps"]):
+    """Words of the keys of some devices in some sweeps: two arrays with axes of members and sweeps."""
+    key = jax.random.fold_in(jax.random.key(seed), _PURPOSES.index("path"))
+    return _words_of_devices(key, members, sweeps)
+
+
+@jax.jit
+def _words_of_devices(key, members, sweeps):
+    # Operation by operation it takes a hundredth of the steps of 100,000 devices.
+    one = lambda m, k: words(_of_device(key, m, k))  # noqa: E731
+    return jax.vmap(jax.vmap(one, (None, 0)), (0, None))(members, sweeps)
 
 
 def as_words(key) -> Words:

@@ -19,7 +19,7 @@ from ..device import AbstractDevice, AbstractTwoTerminal
 from ..errors import StimulusError
 from ..fields import parameter_specs, stored
 from ..memory import check_size
-from ..noise import device_key, words
+from ..noise import words_of_devices
 from ..policy import AbstractPolicy, Auto, check, resolve
 from ..precision import check_precision
 from ..result import FinalState, Trace
@@ -388,12 +388,8 @@ class _Batch:
         """The first so many members, and some of the sweeps."""
         keys = None
         if self.seed is not None:
-
-            def lane_words(m, k):
-                return words(device_key(self.seed, member=m, sweep=k))
-
-            keys_of = jax.vmap(jax.vmap(lane_words, (None, 0)), (0, None))
-            keys = keys_of(jnp.asarray(self.numbers[:members]), jnp.asarray(sweeps))
+            lanes = jnp.asarray(self.numbers[:members]), jnp.asarray(sweeps)
+            keys = words_of_devices(self.seed, *lanes)
         values = {n: x[:members, sweeps] for n, x in self.values.items()}
         rows = self.rows[sweeps].astype(jnp.result_type(float))  # known, under transformations too
         watch = None if self.watch is None else jax.tree.map(lambda x: x[sweeps], self.watch)

@@ -41,9 +41,6 @@ _OUTLYING, _SCATTERED = 4.0, 32
 _SHAKE = 0.1  # by how much coordinates are moved where a current switches, to search once more [natural log units]
 _FEW = 4  # devices below which there is nothing to compare with
 _CORRECTIONS = 3  # steps with residuals on halved steps at most
-# Difference of a residual of grids from that of the adaptive solver up to which they agree [sigma], where a current
-# switches: an event that is a row off is one residual among many.
-_OFF = 0.5
 _SIDE_BY_SIDE = 8  # devices of the adaptive search that advance together
 
 
@@ -111,7 +108,6 @@ def find_optima(prepared: Sequence[Prepared], search: Search, halt: threading.Ev
     On grids first (see `fitting.batch.grid_solver`); what was found is looked at on grids with every step halved, a few
     steps correct for the difference, and where the two do not agree the adaptive solver searches. So it does, from
     what was found, where a grid could not follow: slopes across a switching that its steps do not resolve are wrong.
-    Where a current switches it looks at all optima.
     """
     problems = _stacked(prepared, search.chunk)
     count, n = len(prepared), len(problems.free)
@@ -119,8 +115,6 @@ def find_optima(prepared: Sequence[Prepared], search: Search, halt: threading.Ev
     r, jacobian, near = np.zeros((count, 0)), np.zeros((count, 0, n)), right
     if search.grids:
         z, r, jacobian, right, _, near = _on_grids(prepared, problems, search, halt)
-        if np.any(problems.group.event_weight):
-            right = _confirmed(prepared, (z, r), right, halt)
     out = list(zip(z, r, jacobian))
     only = [replace(m, candidates=x[None]) for m, x in zip(prepared, z, strict=True)]
     for left, starts, own in (
@@ -307,24 +301,6 @@ def _newton(r: np.ndarray, jacobian: np.ndarray) -> tuple[np.ndarray, np.ndarray
     upper = np.where(regular[:, None, None], upper, np.eye(upper.shape[1]))
     step = -np.linalg.solve(upper, along[..., None])[..., 0]
     return step, np.where(regular, np.linalg.norm(along, axis=1), np.inf)
-
-
-def _confirmed(
-    prepared: Sequence[Prepared],
-    optima: tuple[np.ndarray, np.ndarray],
-    right: np.ndarray,
-    halt: threading.Event,
-) -> np.ndarray:
-    """Of the points that are right by grids and halved ones, those of which the adaptive solver says the same.
-
-    A step that ends where it began sees nothing of a switching on and off between, and its halves see no more.
-    """
-    out = right.copy()
-    for k in np.flatnonzero(right):
-        _raise_if(halt)
-        r, ok, _ = prepared[k].problem.observe(np.repeat(optima[0][k][None], TOGETHER, axis=0))
-        out[k] = ok[0] and np.max(np.abs(r[0] - optima[1][k])) <= _OFF
-    return out
 
 
 def _raise_if(halt: threading.Event) -> None:

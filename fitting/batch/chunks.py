@@ -25,6 +25,7 @@ from ..sweeps.noise_estimate import noise_of_each
 from ..sweeps.prepare import Prepared
 from ..sweeps.result import FitResult, fit_at
 from ..sweeps.thinning import thin
+from ..sweeps.verdict import simulated_response_of_each
 from .population_prior import PopulationPrior
 from .preparation import prepare_each
 from .rows import UNKNOWN, Posterior, Row
@@ -296,7 +297,8 @@ def _results(ended: Sequence[tuple], *, seed: int, point_time: float | None) -> 
     z, r, jacobian = (np.stack(x) for x in arrays)
     problems, waves = [p.problem for p in every], [p.waves for p in every]
     known = uncertainty_of_each(problems, waves, z=z, residuals=r, jacobian=jacobian, seed=seed)
-    for k, p, own, *at in zip(sound, every, known, *arrays, strict=True):
+    drawn = simulated_response_of_each([p.group for p in problems], r)
+    for k, p, own, simulated, *at in zip(sound, every, known, drawn, *arrays, strict=True):
         if isinstance(own, Exception):
             out[k] = f"{UNKNOWN}: {own}"
         elif not np.all(np.isfinite([*own.sigma_z, own.reduced_chi2])):
@@ -304,5 +306,5 @@ def _results(ended: Sequence[tuple], *, seed: int, point_time: float | None) -> 
         else:
             about: dict[str, Any] = {"seed": seed, "point_time": point_time, "uncertainty": own}
             about["device"] = constrain(p.problem.device, p.problem.free, at[0], numpy=True)
-            out[k] = fit_at(p, p.problem, *at, **about)
+            out[k] = fit_at(p, p.problem, *at, simulated=simulated, **about)
     return out

@@ -328,7 +328,7 @@ def _alone(prepared: Prepared, before: np.ndarray, search: Search, halt: threadi
     def without_derivatives(z):
         _raise_if(halt)
         r, ok, _ = problem.observe(z)
-        return r, None, ok
+        return r, np.zeros((*r.shape, 0)), ok
 
     starts = prepared.candidates
     if search.starts > 1 or not np.all(np.isfinite(before)):

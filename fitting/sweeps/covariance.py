@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -196,11 +197,8 @@ def uncertainty_of_each(
     seed: int = 0,
 ) -> list[Uncertainty | np.linalg.LinAlgError]:
     """`uncertainty` of fits of one shape, or why there is none."""
-
-    def known(*some: Any) -> list[Uncertainty]:
-        return _uncertainties(*some, seed)
-
-    return of_each(known, problems, waves, residuals, jacobian, z)
+    about = problems, waves, residuals, jacobian, z
+    return of_each(partial(_uncertainties, seed=seed), *about)
 
 
 def _uncertainties(

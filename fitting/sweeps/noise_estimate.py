@@ -85,7 +85,7 @@ def _local(x: Float[np.ndarray, "... points"]) -> Float[np.ndarray, "... points"
     width = 2 * _NEIGHBOURS + 1
     wide = np.pad(x, [*[(0, 0)] * (x.ndim - 1), (_NEIGHBOURS, _NEIGHBOURS)])
     # Not as differences of running sums: beside a large square these would leave nothing of the small ones.
-    return sum(wide[..., k : k + x.shape[-1]] for k in range(width))
+    return sum((wide[..., k : k + x.shape[-1]] for k in range(width)), np.zeros(x.shape))
 
 
 def _of_residuals(
@@ -176,8 +176,9 @@ class NoiseEstimates:
             self.freedom = np.array([self.sweeps[0] - 1.0])
         else:
             weights = stacked(problems, "event_weight").reshape(len(problems), -1)
-            shape = np.shape(problems[0].group.rows)
-            self.root, rho = _of_residuals(weights, self.r, j, self.inverse, moves, shape)
+            n_waves, points = problems[0].group.rows.shape
+            about = weights, self.r, j, self.inverse, moves
+            self.root, rho = _of_residuals(*about, (n_waves, points))
             self.sources = [_source(*x) for x in zip(rho.tolist(), self.sweeps, strict=True)]
             freedom = np.minimum(count * (1 - rho) / (1 + rho) - n, 2.0 * _NEIGHBOURS)
             self.freedom = np.maximum(freedom, _LEAST_FREEDOM)
@@ -209,11 +210,10 @@ def noise_of_each(
 
     Of fits of one shape; for what is no number there is none.
     """
-
-    def noise(*some: Any) -> list[float]:
-        return NoiseEstimates(*some, seed).noise.tolist()
-
-    found = of_each(noise, problems, waves, residuals, jacobian)
+    found = of_each(
+        lambda p, w, r, j: NoiseEstimates(p, w, r, j, seed).noise.tolist(),
+        *(problems, waves, residuals, jacobian),
+    )
     return np.array([np.nan if isinstance(x, Exception) else x for x in found])
 
 

@@ -87,14 +87,25 @@ def simulated_response(
 
     As far off as those beside it where none counts.
     """
-    target, weight, censored = (np.asarray(x) for x in (group.target, group.weight, group.censored))
-    share = np.asarray(residuals)[: target.size].reshape(target.shape) / SATURATION
+    return simulated_response_of_each([group], np.asarray(residuals)[None])[0]
+
+
+def simulated_response_of_each(
+    groups: Sequence[Group], residuals: Float[np.ndarray, "fits residuals"]
+) -> Float[np.ndarray, "fits waves points"]:
+    """`simulated_response` of fits of one shape."""
+    target, weight, censored, edge = (
+        np.stack([np.asarray(getattr(g, n)) for g in groups])
+        for n in ("target", "weight", "censored", "edge")
+    )
+    share = residuals[:, : target[0].size].reshape(target.shape) / SATURATION
     sigma = SATURATION * share / np.sqrt(np.maximum(1 - share**2, 1e-12))
     away = np.divide(sigma, weight, out=np.zeros_like(target), where=weight > 0)
-    at = np.where(censored, np.maximum(np.asarray(group.edge), target), target)
+    at = np.where(censored, np.maximum(edge, target), target)
     # Of a residual at the limit, what the voltage there can make of it says nothing of the current.
-    apart = np.maximum(sigma - _unlimited(group), 0.0)
-    below = np.where(censored, -apart * float(group.model_sigma), away)
+    apart = np.maximum(sigma - np.stack([_unlimited(g) for g in groups]), 0.0)
+    granted = np.array([float(g.model_sigma) for g in groups])[:, None, None]
+    below = np.where(censored, -apart * granted, away)
     off = at + np.clip(below, -_MOST, _MOST) - target
     return target + _filled(off, known=censored | (weight > 0))
 
@@ -109,11 +120,12 @@ def _unlimited(group: Group) -> Float[np.ndarray, "waves points"]:
 
 def _filled(off: np.ndarray, *, known: np.ndarray) -> np.ndarray:
     """Deviations, between rows that count interpolated: a copy of the data there would close what is missed."""
-    if known.all():
-        return off
-    rows = np.arange(off.shape[1])
-    each = [np.interp(rows, rows[k], x[k]) if k.any() else x for x, k in zip(off, known)]
-    return np.stack(each)
+    out, rows = off.copy(), np.arange(off.shape[-1])
+    some = known.any(axis=-1) & ~known.all(axis=-1)
+    for place in zip(*np.nonzero(some), strict=True):
+        k = known[place]
+        out[place] = np.interp(rows, rows[k], off[place][k])
+    return out
 
 
 def judge(

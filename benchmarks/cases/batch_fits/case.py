@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 import fitting as ft
-from benchmarks.cases.batch_fits import problem
+from benchmarks.cases.batch_fits import problem, switching
 from benchmarks.records import Recorder
 from benchmarks.registry import Case
 from benchmarks.timing import Times
@@ -112,11 +112,13 @@ def run(size: str, record: Recorder) -> None:
         ratio_with_compilation=alone / (first / count),
         run_to_run="equal" if all(r == rows for *_, r in later) else "different",
     )
-    _in_lockstep(record, data[:few], truth[:few])
+    _adaptive(record, data[:few], truth[:few])
+    if size == "full":  # its programs take a minute to compile
+        switching.run(record)
 
 
-def _in_lockstep(record: Recorder, data: Sequence[np.ndarray], truth: np.ndarray) -> None:
-    """The adaptive solver all the way, lanes of a batch waiting for the slowest."""
+def _adaptive(record: Recorder, data: Sequence[np.ndarray], truth: np.ndarray) -> None:
+    """The adaptive solver all the way, device by device."""
     first, _, rows = _timed(by_memjax, data, grids=False)
     later, *_ = _timed(by_memjax, data, grids=False)
     times = Times(run=[later / len(data)], compile=max(first - later, 0.0))

@@ -40,6 +40,7 @@ _POOR, _MORE = 5.0, 3  # reduced chi squared above which further starts are trie
 _OUTLYING, _SCATTERED = 4.0, 32
 _SHAKE = 0.1  # by how much coordinates are moved where a current switches, to search once more [natural log units]
 _FEW = 4  # devices below which there is nothing to compare with
+_OFF = 0.5  # difference of one residual of a switching device from that of the adaptive solver that is allowed [sigma]
 _CORRECTIONS = 3  # steps with residuals on halved steps at most
 _SIDE_BY_SIDE = 8  # devices of the adaptive search that advance together
 
@@ -114,7 +115,9 @@ def find_optima(prepared: Sequence[Prepared], search: Search, halt: threading.Ev
     z, right = np.stack([m.candidates[0] for m in prepared]), np.zeros(count, bool)
     r, jacobian, near = np.zeros((count, 0)), np.zeros((count, 0, n)), right
     if search.grids:
-        z, r, jacobian, right, _, near = _on_grids(prepared, problems, search, halt)
+        z, r, jacobian, right, _, near, graded = _on_grids(prepared, problems, search, halt)
+        for k in np.flatnonzero(right & graded).tolist():
+            r[k], jacobian[k], right[k] = _as_alone(prepared[k], z[k], r[k], halt)
     out = list(zip(z, r, jacobian))
     only = [replace(m, candidates=x[None]) for m, x in zip(prepared, z, strict=True)]
     for left, starts, own in (
@@ -246,8 +249,8 @@ def _ranking(cost: np.ndarray, count: int) -> np.ndarray:
 def _correct(solver: GridSolver, done: Progress, best: np.ndarray):
     """Optima on grids with every step halved: where these agree with the grids, their slopes lead to them.
 
-    Returns coordinates, residuals, Jacobian, whether they are right, whether it is an optimum, and whether the grids
-    agreed, though steps may have been too few for the slopes.
+    Returns coordinates, residuals, Jacobian, whether they are right, whether it is an optimum, whether the grids
+    agreed, though steps may have been too few for the slopes, and whether some steps were graded.
     """
     z, r, jacobian = done.z[best], done.residuals[best], done.jacobian[best]
     last, size = _newton(r, jacobian)
@@ -260,7 +263,8 @@ def _correct(solver: GridSolver, done: Progress, best: np.ndarray):
     sound = near & solver.resolved
     fine = np.where(ok[:, None], fine, np.inf)
     settled = settle(solver.refined, z, fine, jacobian, sound)
-    return [z, fine, jacobian, sound, settled, near]
+    graded = np.array([bool(x) for x in solver.graded])
+    return [z, fine, jacobian, sound, settled, near, graded]
 
 
 def settle(
@@ -301,6 +305,19 @@ def _newton(r: np.ndarray, jacobian: np.ndarray) -> tuple[np.ndarray, np.ndarray
     upper = np.where(regular[:, None, None], upper, np.eye(upper.shape[1]))
     step = -np.linalg.solve(upper, along[..., None])[..., 0]
     return step, np.where(regular, np.linalg.norm(along, axis=1), np.inf)
+
+
+def _as_alone(
+    prepared: Prepared, z: np.ndarray, r: np.ndarray, halt: threading.Event
+) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Residuals and Jacobian by the adaptive solver, and whether those of grids are the same.
+
+    Across a switching slopes take shorter steps than states: on grids that follow these they are off by a third.
+    """
+    _raise_if(halt)
+    points = np.repeat(z[None], TOGETHER, axis=0)
+    exact, jacobian, ok = (x[0] for x in prepared.problem.linearise(points))
+    return exact, jacobian, bool(ok) and bool(np.max(np.abs(exact - r)) <= _OFF)
 
 
 def _raise_if(halt: threading.Event) -> None:

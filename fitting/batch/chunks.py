@@ -249,23 +249,25 @@ def _noise_in(row: Row) -> np.ndarray:
     return np.asarray(1.0 if row.noise is None else row.noise)
 
 
-def _posterior(row: Row, prior: PopulationPrior, fit: FitResult) -> Posterior | str:
-    """A device at the mode of its posterior, from what its own problem says there; or why there is none."""
-    z, problem = fit.z, fit.problem
-    noise = float(problem.noise)
-    weight = noise / PRIOR_SIGMA
+def _posterior(row: Row, prior: PopulationPrior, fit: FitResult) -> Posterior:
+    """A device at the mode of its posterior, from what its own problem says there."""
+    noise, center = float(fit.problem.noise), np.asarray(fit.problem.center)
+
+    def of_data(loss: float, z) -> float:
+        """A loss without the share of the device's own weak prior."""
+        return loss - 0.5 * (noise / PRIOR_SIGMA) ** 2 * float(np.sum((z - center) ** 2))
+
     covariance = np.linalg.inv(fit.uncertainty.information + prior.precision)
     fit = replace(fit, uncertainty=replace(fit.uncertainty, covariance=covariance))
     values = {name: float(x) for name, x in fit.values.items()}
-    loss = fit.loss - 0.5 * weight**2 * float(np.sum((z - problem.center) ** 2))
-    before = (row.loss or 0.0) - 0.5 * weight**2 * np.sum((np.asarray(row.z) - problem.center) ** 2)
+    loss, before = of_data(fit.loss, fit.z), of_data(row.loss or 0.0, np.asarray(row.z))
     return Posterior(
         values=values,
         std=fit.std,
         shift={name: (x - row.values[name]) / row.std[name] for name, x in values.items()},
-        z=z.tolist(),
+        z=fit.z.tolist(),
         loss=loss,
-        excess=float(2 * (loss - before) / noise**2),
+        excess=2 * (loss - before) / noise**2,
         distance=prior.distance[row.name],
         p_value=prior.p_value[row.name],
         verdict=fit.verdict.word,

@@ -143,10 +143,10 @@ def _on_grids(prepared: Sequence[Prepared], problems: Any, search: Search, halt:
     events = first.solver.events
     if events and search.starts > 1:
         _keep_better(optima, _shaken(problems, optima[0], search.seed, halt), every)
-    lost = _poor(optima, events)
+    lost = np.flatnonzero(_poor(optima, events))
     ranks = slice(search.starts, search.starts + _MORE)
-    if np.any(lost) and first.order[:, ranks].size:
-        _keep_better(optima, first.improved(np.flatnonzero(lost), ranks), np.flatnonzero(lost))
+    if len(lost) and first.order[:, ranks].size:
+        _keep_better(optima, first.improved(lost, ranks), lost)
     chi2 = _chi2(optima)
     others = _OUTLYING * np.median(chi2) if len(every) >= _FEW else 0.0
     left = np.flatnonzero(_poor(optima, events) & (chi2 > max(others, _POOR)))

@@ -130,10 +130,8 @@ class Plan:
             *intervals, ends = zip(*found, strict=True)
             of, number, starts, shares = _steps_of(ends)
             lane, wave, j = np.array(intervals)[:, of]
-            place, problem = (
-                (lane, wave, number + (at - steps)[lane, wave, j]),
-                (which[lane], wave, j),
-            )
+            place = lane, wave, number + (at - steps)[lane, wave, j]
+            problem = which[lane], wave, j
             t[place] = self.begin[problem] + starts * self.gap[problem]
             h[place] = shares * self.gap[problem]
             u[place] = self.u[problem] + starts * self.slope[problem]

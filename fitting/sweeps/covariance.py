@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from ..problem import PRIOR_SIGMA
 from ..result import reach
-from .noise_estimate import FEWEST, NoiseEstimates, joined, of_each, shifts_of, stacked, transposed
+from .noise_estimate import FEWEST, NoiseEstimates, joined, of_each, shifts_of, stacked
 from .problem import SATURATION, Problem, saturated
 from .summary import Waveform
 from .variability import read_noise
@@ -117,15 +117,15 @@ def _read_variance(problem: Problem, waves: Sequence[Waveform]) -> Float[np.ndar
 
 def _data_only(j: np.ndarray, r: np.ndarray, z: np.ndarray, root: np.ndarray, least: np.ndarray):
     """Estimates without the prior and their information, where J'J determines a direction better than the prior."""
-    size, axes = np.linalg.eigh(transposed(j) @ j)
+    size, axes = np.linalg.eigh(j.mT @ j)
     # Directions that are not known have no length in what follows.
     known = size > least[:, None]
     size = np.where(known, size, np.inf)
     spread = (root @ axes) / size[:, None]
-    inner = np.linalg.pinv(transposed(spread) @ spread, rcond=1e-10, hermitian=True)
+    inner = np.linalg.pinv(spread.mT @ spread, rcond=1e-10, hermitian=True)
     pull = np.einsum("kdn,kd->kn", j, r)
     step = np.einsum("knm,km->kn", axes, np.einsum("knm,kn->km", axes, pull) / size)
-    return z - step, axes @ inner @ transposed(axes)
+    return z - step, axes @ inner @ axes.mT
 
 
 def _stated(
@@ -217,9 +217,9 @@ def _uncertainties(
     chi2, error = _stated(problems, estimate.r)
     least = prior[:, 0, 0] ** 2
     data_z, information = _data_only(j, estimate.r, np.asarray(z), estimate.root, least)
-    fisher = transposed(j) @ j / np.maximum(estimate.scale, 1e-300)[:, None, None]
-    covariance, cycles = transposed(spread) @ spread, dict[str, Any]()
-    cycles = {"cycle_information": None, "cycle_score": None}
+    fisher = j.mT @ j / np.maximum(estimate.scale, 1e-300)[:, None, None]
+    covariance = spread.mT @ spread
+    cycles: dict[str, Any] = {"cycle_information": None, "cycle_score": None}
     if sweeps[0] >= FEWEST:
         cycles = _of_cycles(problems[0], waves[0], sweeps[0], j[0])
     return [

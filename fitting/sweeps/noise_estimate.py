@@ -131,11 +131,6 @@ def _of_residuals(
     return np.concatenate([rooted.reshape(fits, last, -1), jumps], axis=1), rho
 
 
-def transposed(x: np.ndarray) -> np.ndarray:
-    """Each matrix of a stack, transposed."""
-    return np.swapaxes(x, -1, -2)
-
-
 def stacked(problems: Sequence[Problem], name: str) -> np.ndarray:
     """A field of the groups of problems of one shape."""
     return np.stack([np.asarray(getattr(p.group, name)) for p in problems])
@@ -155,7 +150,7 @@ class NoiseEstimates:
         jacobian: Float[np.ndarray, "fits residuals free"],
         seed: int,
     ):
-        n, every = len(problems[0].free), range(len(problems))
+        n = len(problems[0].free)
         self.r, j = residuals[:, :-n], jacobian[:, :-n]
         steep = np.max(np.abs(j), axis=2) > _STEEPEST
         self.j = j = np.where(steep[..., None], 0.0, j)
@@ -167,7 +162,7 @@ class NoiseEstimates:
         # Of J = QR, R has the singular values and right vectors of J, and n rows.
         upper = np.linalg.qr(np.concatenate([j, self.prior], axis=1), mode="r")
         _, size, axes = np.linalg.svd(upper, full_matrices=False)
-        self.inverse = (transposed(axes) / size[:, None] ** 2) @ axes
+        self.inverse = (axes.mT / size[:, None] ** 2) @ axes
         self.sweeps = [min(w.n_sweeps for w in own) for own in waves]
         if self.sweeps[0] >= FEWEST:
             shifts = _resampled(problems[0], waves[0], seed) @ j
@@ -182,7 +177,7 @@ class NoiseEstimates:
             self.sources = [_source(*x) for x in zip(rho.tolist(), self.sweeps, strict=True)]
             freedom = np.minimum(count * (1 - rho) / (1 + rho) - n, 2.0 * _NEIGHBOURS)
             self.freedom = np.maximum(freedom, _LEAST_FREEDOM)
-        for k, lost in zip(every, np.count_nonzero(steep, axis=1).tolist(), strict=True):
+        for k, lost in enumerate(np.count_nonzero(steep, axis=1).tolist()):
             if lost:
                 self.sources[k] += f"; without residuals of exploded derivatives: {lost}"
         square = np.sum(j**2, axis=(1, 2))

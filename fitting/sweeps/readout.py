@@ -167,9 +167,9 @@ def _crossing_of_states(scaled: Scaled, stimulus, ends, times, event):
 
     bends = bend(t0 + inner, ends[0]), bend(t1 - inner, ends[1])
 
-    def log_after(share, drive_at=None):
-        """After a share of the step, with the drive of that time or of another."""
-        rest, at = 1 - share, share if drive_at is None else drive_at
+    def log_after(share, at):
+        """Of the state after a share of the step, under the drive after another."""
+        rest = 1 - share
         y = ends[0] + share**2 * (3 - 2 * share) * moved
         y += share * rest * (rest * bends[0] - share * bends[1])
         return log_current(scaled, y, stimulus, t0 + at * whole)
@@ -177,7 +177,7 @@ def _crossing_of_states(scaled: Scaled, stimulus, ends, times, event):
     def halve(_, bracket):
         low, high = bracket
         middle = 0.5 * (low + high)
-        passed = sign * (log_after(middle) - threshold) > 0
+        passed = sign * (log_after(middle, middle) - threshold) > 0
         return jnp.where(passed, low, middle), jnp.where(passed, middle, high)
 
     share = lax.fori_loop(0, _HALVINGS, halve, (jnp.zeros_like(t0), jnp.ones_like(t0)))[1]

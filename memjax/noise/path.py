@@ -47,8 +47,11 @@ def device_key(
     """
     if purpose not in _PURPOSES:
         raise PolicyError(f"unknown purpose {purpose!r}", allowed=", ".join(_PURPOSES))
-    key = jax.random.fold_in(jax.random.key(seed), _PURPOSES.index(purpose))
-    return _of_device(key, member, sweep)
+    return _of_device(_of_run(seed, purpose), member, sweep)
+
+
+def _of_run(seed, purpose: str):
+    return jax.random.fold_in(jax.random.key(seed), _PURPOSES.index(purpose))
 
 
 def _of_device(key, member, sweep):
@@ -57,8 +60,7 @@ def _of_device(key, member, sweep):
 
 def words_of_devices(seed: int, members: Int[Array, " members"], sweeps: Int[Array, " sweeps"]):
     """Words of the keys of some devices in some sweeps: two arrays with axes of members and sweeps."""
-    key = jax.random.fold_in(jax.random.key(seed), _PURPOSES.index("path"))
-    return _words_of_devices(key, members, sweeps)
+    return _words_of_devices(_of_run(seed, "path"), members, sweeps)
 
 
 @jax.jit

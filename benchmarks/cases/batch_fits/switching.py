@@ -33,7 +33,7 @@ _OPTIONS: dict[str, Any] = {
 }
 
 
-def measured(count: int) -> list[mj.Measurement]:
+def measured() -> list[mj.Measurement]:
     """Sweeps to 0.8 V and back of 101 points, one of each simulated `diffusive` device, without noise of the ions."""
     rng, device = np.random.default_rng(3), mj.DiffusiveMemristor()
     values = {
@@ -49,7 +49,7 @@ def measured(count: int) -> list[mj.Measurement]:
     i = np.abs(np.asarray(trace.i).reshape(DEVICES, -1))
     i = i * np.exp(NOISE * rng.normal(size=i.shape)) + 1e-13 * np.abs(rng.normal(size=i.shape))
     limited = i > 0.93 * LIMIT
-    return [mj.Measurement(i=x, at_compliance=y, **about) for x, y in zip(i[:count], limited)]
+    return [mj.Measurement(i=x, at_compliance=y, **about) for x, y in zip(i, limited, strict=True)]
 
 
 def _batch(data: Sequence[mj.Measurement]) -> list[ft.Row]:
@@ -61,7 +61,7 @@ def _batch(data: Sequence[mj.Measurement]) -> list[ft.Row]:
 
 def run(record: Recorder) -> None:
     """The batch twice, the first time with compilation; then devices alone."""
-    data, spans, rows = measured(DEVICES), [], []
+    data, spans, rows = measured(), [], []
     for _ in range(2):
         begin = time.perf_counter()
         rows = _batch(data)
@@ -72,7 +72,7 @@ def run(record: Recorder) -> None:
         "memjax, switching",
         Times(run=[spans[1] / DEVICES], compile=max(spans[0] - spans[1], 0.0)),
         error=float(np.max(off)),
-        reference="losses of single fits, largest excess of 20",
+        reference=f"losses of single fits, largest excess of {ALONE}",
         n=DEVICES,
         dtype="float64",
         problem="diffusive, 101 points, 10 free parameters",

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -54,6 +54,21 @@ class Search:
     starts: int
     seed: int
     grids: bool = True
+
+
+class _Optima(NamedTuple):
+    """Coordinates, residuals, Jacobians of devices; whether they are right, optima, and of graded steps.
+
+    Near are those of which the grids agreed, though steps may have been too few for the slopes.
+    """
+
+    z: np.ndarray
+    r: np.ndarray
+    jacobian: np.ndarray
+    right: np.ndarray
+    settled: np.ndarray
+    near: np.ndarray
+    graded: np.ndarray
 
 
 def reweigh(
@@ -142,7 +157,7 @@ def _on_grids(prepared: Sequence[Prepared], problems: Any, search: Search, halt:
     optima = first.improved(every, slice(search.starts))
     events = first.solver.events
     if events and search.starts > 1:
-        _keep_better(optima, _shaken(problems, optima[0], search.seed, halt), every)
+        _keep_better(optima, _shaken(problems, optima.z, search.seed, halt), every)
     lost = np.flatnonzero(_poor(optima, events))
     ranks = slice(search.starts, search.starts + _MORE)
     if len(lost) and first.order[:, ranks].size:
@@ -157,7 +172,7 @@ def _on_grids(prepared: Sequence[Prepared], problems: Any, search: Search, halt:
     return optima
 
 
-def _shaken(problems: Any, z: np.ndarray, seed: int, halt: threading.Event) -> list[np.ndarray]:
+def _shaken(problems: Any, z: np.ndarray, seed: int, halt: threading.Event) -> _Optima:
     """Optima from beside those that were found: a search that ended at a kink of the loss goes on."""
     every = np.arange(len(z))
     # Alike for all devices: what is found does not depend on the others of a chunk.
@@ -166,25 +181,25 @@ def _shaken(problems: Any, z: np.ndarray, seed: int, halt: threading.Event) -> l
     return _correct(solver, _descend(solver, problems, z + shake), every)
 
 
-def _keep_better(optima: list, other: list, which: np.ndarray) -> None:
+def _keep_better(optima: _Optima, other: _Optima, which: np.ndarray) -> None:
     """Other optima of some devices, in place, where they are better."""
-    better = np.sum(other[1] ** 2, axis=1) < np.sum(optima[1][which] ** 2, axis=1)
+    better = np.sum(other.r**2, axis=1) < np.sum(optima.r[which] ** 2, axis=1)
     for old, new in zip(optima, other, strict=True):
         old[which[better]] = new[better]
 
 
-def _chi2(optima: list) -> np.ndarray:
-    return np.sum(optima[1] ** 2, axis=1) / max(optima[1].shape[1] - optima[0].shape[1], 1)
+def _chi2(optima: _Optima) -> np.ndarray:
+    return np.sum(optima.r**2, axis=1) / max(optima.r.shape[1] - optima.z.shape[1], 1)
 
 
-def _poor(optima: list, events: bool) -> np.ndarray:
+def _poor(optima: _Optima, events: bool) -> np.ndarray:
     """Where a search has led nowhere: far above the noise, or to no optimum.
 
     Where a current switches the loss has kinks, at which it may be least: there no step of a tenth of a standard
     deviation is to be expected.
     """
-    settled = optima[4] | events
-    return optima[3] & (~settled | (_chi2(optima) > _POOR))
+    settled = optima.settled | events
+    return optima.right & (~settled | (_chi2(optima) > _POOR))
 
 
 class _Starts:
@@ -201,7 +216,7 @@ class _Starts:
         cost = half_squares(r, np.all(np.isfinite(r), axis=1)).reshape(-1, many)
         self.order = _ranking(cost, count) + many * np.arange(len(which))[:, None]
 
-    def improved(self, which: np.ndarray, ranks: slice) -> list[np.ndarray]:
+    def improved(self, which: np.ndarray, ranks: slice) -> _Optima:
         """The best that comes of the starts of these ranks of some of the devices."""
         starts = self.order[np.searchsorted(self.which, which), ranks]
         own = self.solver.some(starts.ravel())
@@ -246,12 +261,8 @@ def _ranking(cost: np.ndarray, count: int) -> np.ndarray:
     return order
 
 
-def _correct(solver: GridSolver, done: Progress, best: np.ndarray):
-    """Optima on grids with every step halved: where these agree with the grids, their slopes lead to them.
-
-    Returns coordinates, residuals, Jacobian, whether they are right, whether it is an optimum, whether the grids
-    agreed, though steps may have been too few for the slopes, and whether some steps were graded.
-    """
+def _correct(solver: GridSolver, done: Progress, best: np.ndarray) -> _Optima:
+    """Optima on grids with every step halved: where these agree with the grids, their slopes lead to them."""
     z, r, jacobian = done.z[best], done.residuals[best], done.jacobian[best]
     last, size = _newton(r, jacobian)
     short = (size <= _SHORT * _scale(r, z)) & (not solver.events)
@@ -264,7 +275,7 @@ def _correct(solver: GridSolver, done: Progress, best: np.ndarray):
     fine = np.where(ok[:, None], fine, np.inf)
     settled = settle(solver.refined, z, fine, jacobian, sound)
     graded = np.array([bool(x) for x in solver.graded])
-    return [z, fine, jacobian, sound, settled, near, graded]
+    return _Optima(z, fine, jacobian, sound, settled, near, graded)
 
 
 def settle(

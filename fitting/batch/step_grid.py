@@ -108,7 +108,7 @@ class Plan:
         at = np.cumsum(steps, axis=2)
         size, most = 1.5 * gap.shape[2], at[..., -1].max()
         while size < most:
-            size *= 3
+            size *= 3  # each size is a program of its own, and its steps are no more than the longest lane's
         size = _BLOCK * math.ceil(size / _BLOCK)
         # Behind the last row its interval goes on: as many steps in every lane.
         filled = steps.copy()

@@ -10,7 +10,8 @@ from jaxtyping import Float
 
 from ..problem import PRIOR_SIGMA
 from ..result import reach
-from .noise_estimate import FEWEST, NoiseEstimates, joined, of_each, shifts_of, stacked
+from .group import field_of_each
+from .noise_estimate import FEWEST, NoiseEstimates, joined, of_each, shifts_of
 from .problem import SATURATION, Problem, saturated
 from .summary import Waveform
 from .variability import read_noise
@@ -133,7 +134,8 @@ def _stated(
 ) -> tuple[Float[np.ndarray, " fits"], Float[np.ndarray, " fits"]]:
     """Reduced chi squared against the scatter of the data and `small_sigma`, and error of the model [decades]."""
     names = ["weight", "event_weight", "model_sigma", "small_sigma"]
-    weight, events, *sizes = (stacked(problems, n).reshape(len(r), -1) for n in names)
+    groups = [p.group for p in problems]
+    weight, events, *sizes = (field_of_each(groups, n).reshape(len(r), -1) for n in names)
     granted, small = sizes
     points = weight.shape[1]
     own = r[:, :points] / np.sqrt(
@@ -146,8 +148,8 @@ def _stated(
     noise = np.maximum(sigma**2 - granted**2, 0.0)
     square = np.asarray(saturated(away / np.sqrt(noise + small**2))) ** 2
     also = [events]
-    if problems[0].group.left_weight is not None:
-        also.append(stacked(problems, "left_weight").reshape(len(r), -1))
+    if groups[0].left_weight is not None:
+        also.append(field_of_each(groups, "left_weight").reshape(len(r), -1))
     count = sum(np.count_nonzero(x, axis=1) for x in (counted, *also)) - len(problems[0].free)
     excess = np.sum(away**2 - noise, where=counted, axis=1)
     excess = np.maximum(excess / np.maximum(np.count_nonzero(counted, axis=1), 1), 0.0)

@@ -76,6 +76,11 @@ class Group(eqx.Module):
     left_weight: Float[Array | np.ndarray, "waves points"] | None = None
 
 
+def field_of_each(groups: Sequence[Group], name: str) -> np.ndarray:
+    """A field of groups of one shape, with a leading axis over them."""
+    return np.stack([np.asarray(getattr(g, name)) for g in groups])
+
+
 def sigma_log(w: Waveform, model_sigma: float = MODEL_SIGMA) -> Float[np.ndarray, " points"]:
     """Standard deviation of the median log response [decades]: of the data and granted to the model."""
     scatter = MAD * median(np.abs(w.log_response - w.median_log()))

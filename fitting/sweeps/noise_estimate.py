@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from ..problem import PRIOR_SIGMA
+from .group import field_of_each
 from .problem import Problem
 from .summary import Waveform, middle
 
@@ -131,11 +132,6 @@ def _of_residuals(
     return np.concatenate([rooted.reshape(fits, last, -1), jumps], axis=1), rho
 
 
-def stacked(problems: Sequence[Problem], name: str) -> np.ndarray:
-    """A field of the groups of problems of one shape."""
-    return np.stack([np.asarray(getattr(p.group, name)) for p in problems])
-
-
 class NoiseEstimates:
     """The noise of the data of fits of one shape, from residuals and Jacobians at optima, the prior's last.
 
@@ -170,7 +166,9 @@ class NoiseEstimates:
             self.sources = [f"{_REPLICATES} resamplings of the sweeps"]
             self.freedom = np.array([self.sweeps[0] - 1.0])
         else:
-            weights = stacked(problems, "event_weight").reshape(len(problems), -1)
+            weights = field_of_each([p.group for p in problems], "event_weight").reshape(
+                len(problems), -1
+            )
             n_waves, points = problems[0].group.rows.shape
             about = weights, self.r, j, self.inverse, moves
             self.root, rho = _of_residuals(*about, (n_waves, points))

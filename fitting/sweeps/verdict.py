@@ -10,7 +10,7 @@ from jaxtyping import Float
 from memjax.observables import loop_closing
 
 from ..constants import MODEL_SIGMA, VOLTAGE_SIGMA
-from .group import Group
+from .group import Group, field_of_each
 from .loops import branch_error, branches
 from .problem import SATURATION
 from .summary import MAD, Waveform
@@ -95,8 +95,7 @@ def simulated_response_of_each(
 ) -> Float[np.ndarray, "fits waves points"]:
     """`simulated_response` of fits of one shape."""
     target, weight, censored, edge = (
-        np.stack([np.asarray(getattr(g, n)) for g in groups])
-        for n in ("target", "weight", "censored", "edge")
+        field_of_each(groups, n) for n in ("target", "weight", "censored", "edge")
     )
     share = residuals[:, : target[0].size].reshape(target.shape) / SATURATION
     sigma = SATURATION * share / np.sqrt(np.maximum(1 - share**2, 1e-12))
@@ -104,7 +103,7 @@ def simulated_response_of_each(
     at = np.where(censored, np.maximum(edge, target), target)
     # Of a residual at the limit, what the voltage there can make of it says nothing of the current.
     apart = np.maximum(sigma - np.stack([_unlimited(g) for g in groups]), 0.0)
-    granted = np.array([float(g.model_sigma) for g in groups])[:, None, None]
+    granted = field_of_each(groups, "model_sigma")[:, None, None]
     below = np.where(censored, -apart * granted, away)
     off = at + np.clip(below, -_MOST, _MOST) - target
     return target + _filled(off, known=censored | (weight > 0))

@@ -203,6 +203,8 @@ def _fixed_in_chunks(scaled, grid: Grid, y0, substeps: int, policy: Fixed, bar) 
 
 def _join_stretches(parts: list[Solution], rows: int) -> Solution:
     """Stretches one after the other; padding cut off, the first failure of each lane kept."""
+    if len(parts) == 1:  # of no padding
+        return parts[0]
     code = parts[0].result
     for s in parts[1:]:
         code = jnp.where(code == 0, s.result, code)

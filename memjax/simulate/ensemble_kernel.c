@@ -7,30 +7,25 @@
 
 #include <pthread.h>
 
-enum { MOST_THREADS = 256 };
+enum { MOST_THREADS = 256, SHARES = 16 };
 
-typedef struct { /* what a thread does */
+typedef struct { /* what all threads do, in shares that each takes when it has done its last */
     XLA_FFI_Buffer **args, **rets;
-    int64_t first_group, end_group;
-    int fine;
-} Share;
+    int64_t groups, shares, next;
+} Work;
 
-/* All steps of some groups of lanes; not `fine` where there is no memory for it. */
-static void *run(void *argument) {
-    Share *share = argument;
-    const uint32_t mode = flush_denormals();
-    XLA_FFI_Buffer **rets = share->rets;
-    const Real *constant = share->args[0]->data;
-    const int32_t number = *(int32_t *)share->args[1]->data;
-    XLA_FFI_Buffer **places = share->args + 3, **own = places + PLACES, **begin = own + OWNS;
+/* All steps of some groups of lanes. */
+static void advance_groups(const Work *work, int64_t first_group, int64_t end_group, Uniform *uniform) {
+    XLA_FFI_Buffer **rets = work->rets;
+    const Real *constant = work->args[0]->data;
+    const int32_t number = *(int32_t *)work->args[1]->data;
+    XLA_FFI_Buffer **places = work->args + 3, **own = places + PLACES, **begin = own + OWNS;
     const int64_t lanes = size_of(begin[0]), steps = size_of(places[0]), rows = size_of(rets[0]) / lanes, each = steps / rows;
     int32_t *broken = rets[2 * CARRIES]->data;
-    Uniform *uniform = malloc(sizeof *uniform);
-    share->fine = uniform != NULL;
-    for (int64_t s = 0; share->fine && s < steps; s += STEPS) {
+    for (int64_t s = 0; s < steps; s += STEPS) {
         const int32_t count = steps - s < STEPS ? steps - s : STEPS;
         prepare_uniform(constant, places, s, number, count, uniform);
-        for (int64_t g = share->first_group; g < share->end_group; g++) {
+        for (int64_t g = first_group; g < end_group; g++) {
             const int64_t lane = g * LANES, n = lanes - lane < LANES ? lanes - lane : LANES;
             Own o;
             Carry c;
@@ -46,31 +41,36 @@ static void *run(void *argument) {
             for (int64_t j = 0; j < n; j++) broken[lane + j] = (s ? broken[lane + j] : 0) | c.broken[j];
         }
     }
+}
+
+/* Shares one after the other until none is left; none where there is no memory for it. */
+static void *run(void *argument) {
+    Work *work = argument;
+    const uint32_t mode = flush_denormals();
+    Uniform *uniform = malloc(sizeof *uniform);
+    for (int64_t k; uniform && (k = __atomic_fetch_add(&work->next, 1, __ATOMIC_RELAXED)) < work->shares;)
+        advance_groups(work, k * work->groups / work->shares, (k + 1) * work->groups / work->shares, uniform);
     free(uniform);
     restore(mode);
     return NULL;
 }
 
-/* Groups of lanes, a share of them in each thread. */
+/* Whether all lanes were advanced: cores of unlike speed (neighbours on a shared machine) end together. */
 static int run_all(XLA_FFI_Buffer **args, XLA_FFI_Buffer **rets) {
     const int64_t lanes = size_of(args[3 + PLACES + OWNS]), groups = (lanes + LANES - 1) / LANES;
     int64_t threads = *(int32_t *)args[2]->data;
     threads = threads < groups ? threads : groups;
     threads = threads < MOST_THREADS ? threads : MOST_THREADS;
-    Share shares[MOST_THREADS];
+    /* One thread has nothing to share: each share computes anew what all lanes have in common. */
+    const int64_t shares = threads > 1 ? threads * SHARES : 1;
+    Work work = {args, rets, groups, shares < groups ? shares : groups, 0};
     pthread_t others[MOST_THREADS];
-    int started[MOST_THREADS] = {0}, fine = 1;
-    for (int64_t k = 0; k < threads; k++) {
-        shares[k] = (Share){args, rets, k * groups / threads, (k + 1) * groups / threads, 0};
-        if (k) started[k] = pthread_create(&others[k], NULL, run, &shares[k]) == 0;
-    }
-    for (int64_t k = 0; k < threads; k++)
-        if (!started[k]) run(&shares[k]);
-    for (int64_t k = 0; k < threads; k++) {
+    int started[MOST_THREADS] = {0};
+    for (int64_t k = 1; k < threads; k++) started[k] = pthread_create(&others[k], NULL, run, &work) == 0;
+    run(&work);
+    for (int64_t k = 1; k < threads; k++)
         if (started[k]) pthread_join(others[k], NULL);
-        fine = fine && shares[k].fine;
-    }
-    return fine;
+    return work.next >= work.shares; /* a thread that had no memory left its share to the others */
 }
 
 XLA_FFI_Error *memjax_kernel(XLA_FFI_CallFrame *frame) {

@@ -19,7 +19,7 @@ FOLDER = Path(library.__file__).parent
 # Name in C and NumPy's function; bounds of the argument; error in units of rounding: those of the operations in it, and
 # half a unit for each polynomial.
 FUNCTIONS = {
-    "exp_of": (np.exp, (-80.0, 80.0), 4),
+    "exp_of": (np.exp, (-87.0, 88.0), 4),
     "log_of": (np.log, (1e-30, 1e30), 4),
     "expm1_of": (np.expm1, (-3.0, 3.0), 6),
     "log1p_of": (np.log1p, (-0.9, 5.0), 6),

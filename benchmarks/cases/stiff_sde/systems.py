@@ -75,7 +75,7 @@ class Oscillator(AbstractSystem):
         x, temperature, v = state["x"], state["T"], state["V"]
         # One exponential; XLA would make two of a square of it that it can see through.
         e = jnp.minimum(jnp.exp(x / self.lam), 1e18)
-        i = v * 2 * e / (e * e + 1)
+        i = v * (2 * e / (e * e + 1))
         return {
             "x": v - self.b - self.a * (x**3 - x),
             "T": self.c_h * v * i - self.kappa * (temperature - self.t0),

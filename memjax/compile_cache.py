@@ -276,17 +276,17 @@ def cached_jit(f: T) -> T:
     -------
     callable
         Under a trace, without a compilation cache, or where a program cannot be kept, this is
-        `equinox.filter_jit`.
+        `equinox.filter_jit`. Its ``bind(x)`` is the function of the arguments after the first, which have to be arrays:
+        it does not look at the first one again in each call.
     """
     plain, ready, locks = jit_with_options(f), {}, {}
 
-    @functools.wraps(f)
-    def wrapper(*args):
-        dynamic, static = eqx.partition(args, is_array)
-        leaves, structure = jax.tree.flatten(dynamic)
-        folder = _folder()
+    def key_of(args: tuple, leaves: list) -> str | None:
         under_trace = any(isinstance(x, jax.core.Tracer) for x in leaves)
-        key = None if folder is None or under_trace else _key(f.__qualname__, args)
+        return None if _folder() is None or under_trace else _key(f.__qualname__, args)
+
+    def run(key: str | None, args: tuple, leaves: list, structure: Any, static: Any):
+        folder = _folder()
         if folder is None or key is None:
             return plain(*args)
         # Of threads that ask for one program at once the first one makes it.
@@ -298,6 +298,31 @@ def cached_jit(f: T) -> T:
             ready[key] = program
         return result
 
+    @functools.wraps(f)
+    def wrapper(*args):
+        dynamic, static = eqx.partition(args, is_array)
+        leaves, structure = jax.tree.flatten(dynamic)
+        return run(key_of(args, leaves), args, leaves, structure, static)
+
+    def bind(first):
+        fixed, keys = jax.tree.leaves(eqx.filter(first, is_array)), {}
+
+        def call(*rest):
+            more = jax.tree.leaves(rest)
+            shapes = tuple((x.shape, x.dtype) for x in more)
+            if shapes not in keys:
+                keys[shapes] = key_of((first, *rest), [*fixed, *more])
+            key, args = keys[shapes], (first, *rest)
+            if key is None:
+                return plain(*args)
+            if (program := ready.get(key)) is not None:
+                return program(*fixed, *more)
+            dynamic, static = eqx.partition(args, is_array)
+            return run(key, args, *jax.tree.flatten(dynamic), static)
+
+        return call
+
+    cast(Any, wrapper).bind = bind
     return cast(T, wrapper)
 
 

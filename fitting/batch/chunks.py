@@ -26,6 +26,7 @@ from ..sweeps.prepare import Prepared
 from ..sweeps.result import FitResult, fit_at
 from ..sweeps.thinning import thin
 from ..sweeps.verdict import simulated_response_of_each
+from .kernel_search import is_alone
 from .population_prior import PopulationPrior
 from .preparation import prepare_each
 from .rows import UNKNOWN, Posterior, Row
@@ -180,7 +181,7 @@ def _fits_of(
 def _by_shape(
     devices: Mapping[str, Source | str], request: Request
 ) -> tuple[list[list[Member]], Results]:
-    """Devices whose problems have one shape, and so one compiled program; and why others have none."""
+    """Devices whose problems have one shape and are searched in one way; and why others have none."""
     options, results, groups = request.options, Results(), dict[Any, list[Member]]()
     about: dict[str, Any] = {k: x for k, x in options.items() if k != "points"}
     about |= {"seed": request.search.seed, "screened": request.search.screened}
@@ -200,7 +201,8 @@ def _by_shape(
             results[name] = prepared
         else:
             member = name, prepared, known[name]
-            groups.setdefault(shape_of(prepared.problem), []).append(member)
+            key = shape_of(prepared.problem), is_alone(prepared)
+            groups.setdefault(key, []).append(member)
     return list(groups.values()), results
 
 

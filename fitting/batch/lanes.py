@@ -17,7 +17,8 @@ from memjax.scaling import Scaled
 from memjax.solver import derivative, rodas3_componentwise_step, tangents_step
 
 from ..problem import shape_of
-from ..sweeps.problem import Problem, event_misfit, misfit, row_misfit, scaled_under
+from ..sweeps.group import event_misfit, misfit, row_misfit
+from ..sweeps.problem import Problem, scaled_under
 from ..sweeps.readout import (
     INNER,
     find_steps,

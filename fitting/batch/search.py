@@ -14,11 +14,12 @@ import numpy as np
 from memjax.fields import with_values
 
 from ..constants import MODEL_SIGMA
-from ..optimize.levenberg_marquardt import Progress, half_squares, levenberg_marquardt, screen
+from ..optimize.levenberg_marquardt import Progress, half_squares, levenberg_marquardt
 from ..problem import TOGETHER, evaluate_each, of_some, stacked
 from ..sweeps.prepare import Prepared
 from ..sweeps.problem import kernel_of
 from .grid_solver import FINE, GridSolver
+from .kernel_search import POOR, SCATTERED, end_each, find_alone, find_each, is_alone, outlying
 
 Residuals = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
@@ -34,12 +35,7 @@ _SHORT = 1.0  # length of a step [standard deviations] that is taken without a s
 # Root mean square difference of residuals [sigma] up to which a grid and the one of halved steps agree.
 _AGREE = 0.3
 _SETTLED = 0.1  # distance from the optimum, in standard deviations, that does not count
-_POOR, _MORE = 5.0, 3  # reduced chi squared above which further starts are tried, and how many
-# Devices whose chi squared is so many times the median of the others' are searched again from so many scattered
-# starts, of which the best are improved. Where all are as bad it is the model, and not the search.
-_OUTLYING, _SCATTERED = 4.0, 32
-_SHAKE = 0.1  # by how much coordinates are moved where a current switches, to search once more [natural log units]
-_FEW = 4  # devices below which there is nothing to compare with
+_MORE = 3  # further starts that are tried where a search has led nowhere
 _OFF = 0.5  # difference of one residual of a switching device from that of the adaptive solver that is allowed [sigma]
 _CORRECTIONS = 3  # steps with residuals on halved steps at most
 _SIDE_BY_SIDE = 8  # devices of the adaptive search that advance together
@@ -80,12 +76,16 @@ def reweigh(
 ) -> list[tuple]:
     """Problems and optima once the prior weighs against the noise that there is, not against what was granted.
 
-    `optima` is what `find_optima` gave, `noise` the standard deviation of the residuals of each [sigma].
+    `optima` is what `find_optima` gave, `noise` the standard deviation of the residuals of each [sigma]. All are
+    searched alone, or none, see `is_alone`.
     """
     again = [
         replace(m, problem=with_values(m.problem, {"noise": np.asarray(s)}), candidates=f[0][None])
         for m, f, s in zip(prepared, optima, noise, strict=True)
     ]
+    if is_alone(prepared[0]):
+        ended = end_each(again, optima, search.seed, halt)
+        return [(m, *optimum) for m, optimum in zip(again, ended, strict=True)]
     z, r, jacobian = (np.stack(x) for x in zip(*optima, strict=True))
     change = np.asarray(noise) / np.array([float(m.problem.noise) for m in prepared])
     n = z.shape[1]
@@ -117,7 +117,7 @@ def _stacked(prepared: Sequence[Prepared], count: int) -> Any:
 def find_optima(prepared: Sequence[Prepared], search: Search, halt: threading.Event) -> list[tuple]:
     """Coordinates, residuals and Jacobian at the optimum of each problem of one shape; residuals infinite without one.
 
-    `halt` ends the search, by a `KeyboardInterrupt`, once it is set.
+    `halt` ends the search, by a `KeyboardInterrupt`, once it is set. All are searched alone, or none, see `is_alone`.
 
     Notes
     -----
@@ -125,6 +125,8 @@ def find_optima(prepared: Sequence[Prepared], search: Search, halt: threading.Ev
     steps correct for the difference, and where the two do not agree the adaptive solver searches. So it does, from
     what was found, where a grid could not follow: slopes across a switching that its steps do not resolve are wrong.
     """
+    if is_alone(prepared[0]):
+        return find_each(prepared, search.starts, halt)
     problems = _stacked(prepared, search.chunk)
     count, n = len(prepared), len(problems.free)
     z, right = np.stack([m.candidates[0] for m in prepared]), np.zeros(count, bool)
@@ -156,29 +158,16 @@ def _on_grids(prepared: Sequence[Prepared], problems: Any, search: Search, halt:
     )
     optima = first.improved(every, slice(search.starts))
     events = first.solver.events
-    if events and search.starts > 1:
-        _keep_better(optima, _shaken(problems, optima.z, search.seed, halt), every)
     lost = np.flatnonzero(_poor(optima, events))
     ranks = slice(search.starts, search.starts + _MORE)
     if len(lost) and first.order[:, ranks].size:
         _keep_better(optima, first.improved(lost, ranks), lost)
-    chi2 = _chi2(optima)
-    others = _OUTLYING * np.median(chi2) if len(every) >= _FEW else 0.0
-    left = np.flatnonzero(_poor(optima, events) & (chi2 > max(others, _POOR)))
+    left = np.flatnonzero(_poor(optima, events) & outlying(_chi2(optima)))
     if len(left):
-        z = np.stack([prepared[k].further(_SCATTERED) for k in left.tolist()])
+        z = np.stack([prepared[k].further(SCATTERED) for k in left.tolist()])
         scattered = _Starts(problems, left, z, halt, 1)
         _keep_better(optima, scattered.improved(left, slice(_MORE)), left)
     return optima
-
-
-def _shaken(problems: Any, z: np.ndarray, seed: int, halt: threading.Event) -> _Optima:
-    """Optima from beside those that were found: a search that ended at a kink of the loss goes on."""
-    every = np.arange(len(z))
-    # Alike for all devices: what is found does not depend on the others of a chunk.
-    shake = _SHAKE * np.random.default_rng(seed).normal(size=z.shape[1])
-    solver = GridSolver(problems, every, halt)
-    return _correct(solver, _descend(solver, problems, z + shake), every)
 
 
 def _keep_better(optima: _Optima, other: _Optima, which: np.ndarray) -> None:
@@ -199,7 +188,7 @@ def _poor(optima: _Optima, events: bool) -> np.ndarray:
     deviation is to be expected.
     """
     settled = optima.settled | events
-    return optima.right & (~settled | (_chi2(optima) > _POOR))
+    return optima.right & (~settled | (_chi2(optima) > POOR))
 
 
 class _Starts:
@@ -342,32 +331,10 @@ def _adaptively(
     """Optima by the adaptive solver, from those before and from the candidates."""
     if isinstance(kernel_of(prepared[0].problem), str):
         return _in_lockstep(prepared, before, search, halt)
-    return [_alone(p, z, search, halt) for p, z in zip(prepared, before, strict=True)]
-
-
-def _alone(prepared: Prepared, before: np.ndarray, search: Search, halt: threading.Event) -> tuple:
-    """The optimum of one device, whose starts are the lanes of a kernel in C."""
-    problem = prepared.problem
-
-    def evaluate(z):
-        _raise_if(halt)
-        return problem.linearise(z)
-
-    def without_derivatives(z):
-        _raise_if(halt)
-        r, ok, _ = problem.observe(z)
-        return r, np.zeros((*r.shape, 0)), ok
-
-    starts = prepared.candidates
-    if search.starts > 1 or not np.all(np.isfinite(before)):
-        starts = screen(without_derivatives, starts, keep=TOGETHER)[: search.starts]
-    if np.all(np.isfinite(before)):
-        starts = np.concatenate([before[None], starts])
-    # One number of lanes: one program.
-    done = levenberg_marquardt(evaluate, np.resize(starts, (TOGETHER, starts.shape[1])))
-    z = done.z[done.best]
-    r, jacobian, ok = (x[0] for x in evaluate(np.repeat(z[None], TOGETHER, axis=0)))
-    return z, r if ok else np.full_like(r, np.inf), jacobian
+    return [
+        find_alone(p, p.candidates, search.starts, halt, before=z)
+        for p, z in zip(prepared, before, strict=True)
+    ]
 
 
 def _in_lockstep(

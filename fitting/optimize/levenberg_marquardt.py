@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 
 Evaluate = Callable[..., tuple[np.ndarray, np.ndarray, np.ndarray]]
 
-_LONGEST = 1.5  # longest move of a coordinate in one iteration [natural log units]
+LONGEST = 1.5  # longest move of a coordinate in one iteration [natural log units]
 # Derivative beyond which a start counts as one without a value: its square is no number.
 _STEEPEST = 1e100
 _APART = 1e24  # sum of squared derivatives beyond which a coordinate is taken in units of its own
@@ -100,6 +100,7 @@ def levenberg_marquardt(
     enough: float = 0.0,
     together: bool = True,
     patience: int = 3,
+    halving: int | None = None,
     progress: Progress | None = None,
     tick: Callable[[Progress], None] | None = None,
 ) -> Progress:
@@ -108,21 +109,23 @@ def levenberg_marquardt(
     Parameters
     ----------
     evaluate : callable
-        ``evaluate(z) -> (residuals, jacobian, ok)`` for a batch of points; ``evaluate(z, which)``,
-        with the numbers of the starts that go on, where they are not of one problem.
+        ``evaluate(z) -> (residuals, jacobian, ok)`` for a batch of points; ``evaluate(z, which)``, with the numbers
+        of the starts that go on, where they are not of one problem.
     z : Float[np.ndarray, "starts free"]
         Starts.
     iterations : int
         Largest number of iterations.
     tolerance : float
-        A start has converged when `patience` steps in a row lower its cost by less than this share; the
-        search ends when all have, or when eight iterations lower the best by less than it each.
+        A start has converged when `patience` steps in a row lower its cost by less than this share; the search ends
+        when all have, or when eight iterations lower the best by less than it each.
     enough : float
         Cost below which a start has converged, whatever more could be gained.
     together : bool
         Whether the starts are of one problem, so that the best of them may end the search.
     patience : int
         Steps in a row of small gains after which a start has converged.
+    halving : int, optional
+        Iterations after which the worse half of the starts ends: `evaluate` is given no numbers there.
     progress : Progress, optional
         Updated in place after every iteration; a `KeyboardInterrupt` leaves it whole.
     tick : callable, optional
@@ -130,47 +133,53 @@ def levenberg_marquardt(
 
     Notes
     -----
-    Damping by the diagonal of J'J after Nielsen, see `_next_damping`. Moves are limited to 1.5 in each
-    coordinate. A start has converged after small gains in a row, where no step is short enough, or, if
-    the starts are not of one problem, where a step promises less than a tenth of a small gain.
+    Damping by the diagonal of J'J after Nielsen, see `_next_damping`. Moves are limited to 1.5 in each coordinate. A
+    start has converged after small gains in a row, where no step is short enough, or, if the starts are not of one
+    problem, where a step promises less than a tenth of a small gain.
     """
-    every = np.arange(len(z))
+    every, going = np.arange(len(z)), np.ones(len(z), bool)
     r, jac, ok = evaluate(z) if together else evaluate(z, every)
-    state = progress if progress is not None else Progress(z.copy(), half_squares(r, ok))
+    state = progress if progress is not None else Progress(z, np.zeros(0))
     state.z, state.cost = z.copy(), half_squares(r, ok)
     state.converged = state.cost < enough
     state.evaluations += len(z)
     damping, growth = np.full(len(z), 1e-2), np.full(len(z), 2.0)
     small, begun = np.zeros(len(z), int), len(state.history)
-    for _ in range(iterations):
+    for k in range(iterations):
+        if halving and k and k % halving == 0:
+            going &= state.cost <= np.median(state.cost[going])
         idle = np.all(state.converged | ~np.isfinite(state.cost))
         if idle or (together and _stalled(state.history[begun:], tolerance)):
             break
         which = every if together else np.flatnonzero(~state.converged & np.isfinite(state.cost))
         step, predicted_reduction = np.zeros_like(z), np.zeros(len(z))
-        some = (x[which] for x in (r, jac, ok, damping))
-        step[which], predicted_reduction[which] = _steps(*some)
-        trial = state.z + step
+        step[which], predicted_reduction[which] = _steps(*(x[which] for x in (r, jac, ok, damping)))
+        trial = np.where(going[:, None], state.z + step, np.nan)
         new_r, new_jac, new_ok = _try_points(evaluate, trial, which, together, r, jac)
         cost = half_squares(new_r, new_ok)
         better = cost < state.cost
-        # A start whose first solve failed has no cost to compare with: its first success is no small gain.
-        known = better & np.isfinite(state.cost)
-        before, after = np.where(known, state.cost, 1.0), np.where(known, cost, 1.0)
-        small = np.where(known & (before - after < tolerance * before), small + 1, small * ~better)
-        ratio = (before - after) / np.maximum(np.where(known, predicted_reduction, 1.0), 1e-300)
+        is_small, ratio = _gains(state.cost, cost, predicted_reduction, tolerance)
+        small = np.where(is_small, small + 1, small * ~better)
         damping, growth = _next_damping(damping, growth, better, ratio)
         r, jac, state.z = map(partial(_pick, better), (new_r, new_jac, trial), (r, jac, state.z))
         ok, state.cost = ok | (better & new_ok), np.where(better, cost, state.cost)
         # So much damping allows no step that would be seen.
         state.converged = (small >= patience) | (damping > 1e8) | (state.cost < enough)
-        if not together:  # nothing is left to gain
-            state.converged |= predicted_reduction < 0.1 * tolerance * state.cost
-        state.counted(len(which), int(np.sum(~new_ok[which])))
+        state.converged |= (not together) & (predicted_reduction < 0.1 * tolerance * state.cost)
+        state.counted(int(np.sum(going[which])), int(np.sum((going & ~new_ok)[which])))
         if tick is not None:
             tick(state)
     state.residuals, state.jacobian = r, jac
     return state
+
+
+def _gains(before: np.ndarray, after: np.ndarray, predicted: np.ndarray, tolerance: float):
+    """Which costs fell by a small share, and the ratio of each reduction to the one that was predicted."""
+    # A start whose first solve failed has no cost to compare with: its first success is no small gain.
+    known = (after < before) & np.isfinite(before)
+    before, after = np.where(known, before, 1.0), np.where(known, after, 1.0)
+    ratio = (before - after) / np.maximum(np.where(known, predicted, 1.0), 1e-300)
+    return known & (before - after < tolerance * before), ratio
 
 
 def _pick(better: np.ndarray, new: np.ndarray, old: np.ndarray) -> np.ndarray:
@@ -227,7 +236,7 @@ def _steps(
     matrix = matrix * unit[:, :, None] * unit[:, None, :]
     step = -unit * np.linalg.solve(matrix, (unit * gradient)[..., None])[..., 0]
     longest = np.maximum(np.max(np.abs(step), axis=1), 1e-300)
-    step = step * np.minimum(1.0, _LONGEST / longest)[:, None]
+    step = step * np.minimum(1.0, LONGEST / longest)[:, None]
     # The quadratic model: -g s - s H s / 2. Its share that comes true says how far to trust the next step.
     curved = np.einsum("si,sij,sj->s", step, hessian, step)
     return step, -np.einsum("si,si->s", gradient, step) - 0.5 * curved

@@ -10,9 +10,9 @@ from jaxtyping import Float
 
 from ..problem import PRIOR_SIGMA
 from ..result import reach
-from .group import field_of_each
+from .group import SATURATION, field_of_each, saturated
 from .noise_estimate import FEWEST, NoiseEstimates, joined, of_each, shifts_of
-from .problem import SATURATION, Problem, saturated
+from .problem import Problem
 from .summary import Waveform
 from .variability import read_noise
 

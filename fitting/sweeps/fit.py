@@ -20,6 +20,7 @@ from ..optimize.levenberg_marquardt import (
     levenberg_marquardt,
     screen,
 )
+from ..optimize.restarts import search_beside
 from .failures import no_start
 from .noise_estimate import noise_of_each
 from .prepare import Prepared, prepare
@@ -36,7 +37,11 @@ SCREENED = 128
 
 NOTHING = "no start could be solved"
 
-_ENDING = 25  # iterations in which a search ends at the most, once the noise is known
+ENDING = 25
+"""Iterations in which a search ends at the most, once the noise is known."""
+
+BESIDE = 2
+"""What is added to the seed of a search for that of its draws beside the optimum."""
 
 
 @dataclass
@@ -50,9 +55,12 @@ class _Search:
     best_z: np.ndarray | None = None
     best_cost: float = np.inf
 
+    def __post_init__(self) -> None:
+        self.solved = self.problem.by_kernel() or self.problem
+
     def __call__(self, z: np.ndarray):
         """Residuals, Jacobians and success; remembers the best point."""
-        r, jac, ok = self.problem.linearise(z)
+        r, jac, ok = self.solved.linearise(z)
         cost = half_squares(r, ok)
         if np.min(cost) < self.best_cost:
             self.best_cost, self.best_z = float(np.min(cost)), z[np.argmin(cost)].copy()
@@ -62,7 +70,7 @@ class _Search:
         """Residuals and success: all that is asked of points that are screened."""
         if jax.default_backend() != "cpu":
             return self(z)
-        r, ok, _ = self.problem.observe(z)
+        r, ok, _ = self.solved.observe(z)
         return r, np.zeros((*r.shape, 0)), ok
 
     def report(self, name: str) -> Callable[[Progress], None] | None:
@@ -77,7 +85,7 @@ class _Search:
         # The program with derivatives is made meanwhile: XLA compiles side by side where there are two cores.
         with ThreadPoolExecutor(1) as aside:
             first = np.resize(candidates[:1], (BATCH, candidates.shape[1]))
-            aside.submit(self.problem.linearise, first)
+            aside.submit(self.solved.linearise, first)
             chosen = screen(
                 self.without_derivatives, candidates, keep=BATCH, progress=self.progress
             )
@@ -186,7 +194,9 @@ def _fit_of(search: _Search, prepared: Prepared, *, interrupted: bool, **about: 
     noise = float(noise_of_each([search.problem], [prepared.waves], **at)[0])
     if not interrupted and noise < 1:
         search = _end_search(search, noise)
-        z, r, jacobian = search.optimum()
+    if not interrupted and np.any(np.asarray(search.problem.group.event_weight)):
+        interrupted = _search_beside(search)
+    z, r, jacobian = search.optimum()
     problem = search.problem
     about |= dict(loss=search.best_cost, search=search.progress, interrupted=interrupted)
     return fit_at(
@@ -219,9 +229,20 @@ def _end_search(search: _Search, noise: float) -> _Search:
     done, best = search.progress, cast(np.ndarray, search.best_z)
     order = np.argsort(done.cost)[: BATCH - 1]
     starts = np.resize(np.concatenate([best[None], done.z[order]]), (BATCH, len(best)))
-    options: dict[str, Any] = dict(iterations=_ENDING, progress=done, tick=search.report("weigh"))
+    options: dict[str, Any] = dict(iterations=ENDING, progress=done, tick=search.report("weigh"))
     try:
         levenberg_marquardt(again, starts, **options)
     except KeyboardInterrupt:
         return search
     return again if again.best_z is not None else search
+
+
+def _search_beside(search: _Search) -> bool:
+    """Begin the search again beside its optimum, where a current switches; whether it was interrupted."""
+    options: dict[str, Any] = dict(progress=search.progress, tick=search.report("again"))
+    try:
+        improve = partial(levenberg_marquardt, search, **options)
+        search_beside(improve, *search.optimum(), count=BATCH, seed=search.seed + BESIDE)
+    except KeyboardInterrupt:
+        return True
+    return False

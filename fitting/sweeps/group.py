@@ -6,6 +6,7 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
@@ -20,6 +21,9 @@ _TOGETHER = 64
 
 EVENT_SIGMA = 0.25
 """Standard deviation [rows] granted to the model's events beside the scatter of the data."""
+
+SATURATION = 10.0
+"""Residual [sigma] at which a current's pull saturates: one on the wrong branch must not drown the rest."""
 
 
 class Group(eqx.Module):
@@ -206,7 +210,7 @@ def lengthen(group: Group) -> tuple[Group, np.ndarray]:
     """Waveforms filled up, so that data of many lengths share a program, and the places of their own residuals.
 
     Rows that repeat the last one have no weight, and take no steps of a solve; the drive goes on as it ends. Places are
-    those in what `fitting.sweeps.problem.misfit` gives of them.
+    those in what `misfit` gives of them.
     """
     waves, points = group.rows.shape
     more = -points % _TOGETHER
@@ -234,3 +238,46 @@ def lengthen(group: Group) -> tuple[Group, np.ndarray]:
     rows = np.arange(waves)[:, None] * (points + more) + np.arange(points)
     rest = waves * (points + more) + np.arange(np.size(group.event_weight))
     return replace(group, stimuli=stimuli, rows=filled(group.rows), **fields), np.append(rows, rest)
+
+
+def misfit(group: Group, log_response, log_left=None, *, events) -> Float[Array, " residuals"]:
+    r"""Residuals [sigma] of log10 \|response\| [decades] and of the event rows against the data of a group.
+
+    `log_left` is log10 of the voltage at the terminals [decades of V], where `group.left` is given.
+
+    Notes
+    -----
+    At the limit of the source the current says only how far it stays below; where the file holds the voltage that was
+    left at the terminals, that is compared beside it.
+    """
+    rows = row_misfit(group, log_response, log_left)
+    return jnp.concatenate([rows.ravel(), event_misfit(group, events).ravel()])
+
+
+def row_misfit(group: Group, log_response, log_left=None) -> Float[Array, "waves points"]:
+    """Residuals [sigma] of `misfit` at the rows: each depends on what was observed there alone."""
+    r = (floored(group, log_response) - group.target) * group.weight
+    below = jnp.maximum(group.edge - log_response, 0.0) / group.model_sigma
+    if log_left is not None:
+        below = below + (log_left - group.left) * group.left_weight
+    return saturated(jnp.where(group.censored, below, r))
+
+
+def event_misfit(group: Group, events) -> Float[Array, "waves legs 3"]:
+    """Residuals [sigma] of `misfit` of the events: each depends on its own alone."""
+    e = (events - group.event_rows) * group.event_weight
+    # 5 arcsinh(e / 5) is e near 0 and logarithmic beyond: an event that is missed pulls, however far it is.
+    return 5 * jnp.arcsinh(e / 5)
+
+
+def floored(group: Group, log_response) -> Float[Array, "waves points"]:
+    r"""log10(\|response\| + floor) [decades], as the data have it."""
+    # Of logarithms, since responses may be too small for a number and have a derivative all the same.
+    return jnp.logaddexp(log_response * jnp.log(10.0), jnp.log(group.floor)) / jnp.log(10.0)
+
+
+def saturated(r):
+    """Residuals [sigma] whose pull saturates at `SATURATION`."""
+    # numpy's own root costs no dispatch of JAX, and rounds alike.
+    root = np.sqrt if isinstance(r, np.ndarray) else jnp.sqrt
+    return r / root(1 + (r / SATURATION) ** 2)

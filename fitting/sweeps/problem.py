@@ -1,7 +1,7 @@
 """A calibration problem: which parameters are free, and the residuals that the data leave."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -27,7 +27,7 @@ from memjax.simulate.stiff_kernel import (
 )
 
 from ..problem import TOGETHER, AbstractDifferentiable, at_each_point
-from .group import Group, lengthen
+from .group import Group, floored, lengthen, misfit
 from .readout import EventSteps, find_steps, read_at, read_off, rows_of_events
 
 POLICY = mj.Stiff(rtol=1e-5, atol=1e-7, max_steps=2500)
@@ -35,10 +35,6 @@ POLICY = mj.Stiff(rtol=1e-5, atol=1e-7, max_steps=2500)
 
 PATIENT = replace(POLICY, max_steps=10_000)
 """The same, where no start ends within the steps of `POLICY`."""
-
-
-SATURATION = 10.0
-"""Residual [sigma] at which a current's pull saturates: one on the wrong branch must not drown the rest."""
 
 
 class Problem(AbstractDifferentiable):
@@ -113,29 +109,77 @@ class Problem(AbstractDifferentiable):
 
     def linearise(self, z: Float[np.ndarray, "points free"]):
         """See `AbstractProblem`; by a kernel in C where there is one, see `memjax.simulate.stiff_kernel`."""
-        kernel = kernel_of(self)
-        if isinstance(kernel, str):
-            return super().linearise(z)
-        longer, own = self._lengthened()
-        lanes = solve_lanes(kernel, longer, z, derive=True)
-        r, jacobian, ok = (np.asarray(x) for x in _linearise_lanes(longer, jnp.asarray(z), lanes))
-        return r[:, own], jacobian[:, own], ok
+        solved = self.by_kernel()
+        if solved is not None:
+            return solved.linearise(z)
+        return _of_numbers(super().linearise, z)
 
     def observe(self, z: Float[np.ndarray, "points free"]):
         """Residuals, success, and log10 of the responses at all rows [decades] of many points, without derivatives."""
-        kernel = kernel_of(self)
-        if isinstance(kernel, str):
-            return at_each_point(observe_point, self, z)
-        longer, own = self._lengthened()
-        lanes = solve_lanes(kernel, longer, z, derive=False)
-        r, ok, logs = (np.asarray(x) for x in _observe_lanes(longer, jnp.asarray(z), lanes))
-        return r[:, own], ok, logs[..., : self.group.rows.shape[1]]
+        solved = self.by_kernel()
+        if solved is not None:
+            return solved.observe(z)
+        return at_each_point(observe_point, self, z)
 
-    def _lengthened(self) -> tuple["Problem", np.ndarray]:
-        """The same with waveforms of a common length, see `lengthen`, and the places of its own residuals."""
-        group, own = lengthen(self.group)
+    def by_kernel(self) -> "KernelProblem | None":
+        """The problem with its kernel, for many calls; None where there is no kernel, see `kernel_of`."""
+        kernel = kernel_of(self)
+        return None if isinstance(kernel, str) else KernelProblem(self, kernel)
+
+
+def _of_numbers(evaluate: Callable, z: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Results at points, the last of which is success; those that are no numbers, and none, would keep all waiting."""
+    idle = np.any(np.isnan(z), axis=1)
+    *values, ok = evaluate(np.where(idle[:, None], z[np.argmin(idle)], z))
+    return *values, np.asarray(ok) & ~idle
+
+
+class KernelProblem:
+    """A problem that a kernel solves, with waveforms of a common length, see `lengthen`.
+
+    Points that are no numbers cost no solve, and are no success.
+
+    Parameters
+    ----------
+    problem : Problem
+        The problem, of waveforms as they are.
+    kernel : StiffKernel
+        What solves it, see `kernel_of`.
+    """
+
+    def __init__(self, problem: Problem, kernel: StiffKernel):
+        group, own = lengthen(problem.group)
         first = own[-1] + 1 if len(own) else 0
-        return replace(self, group=group), np.append(own, first + np.arange(len(self.free)))
+        self.own = np.append(own, first + np.arange(len(problem.free)))
+        self.rows, self.kernel = problem.group.rows.shape[1], kernel
+        self.problem = replace(problem, group=group)
+        functions = (_begin_lanes, _linearise_lanes, _observe_lanes)
+        self._begin, self._linearise, self._observe = (f.bind(self.problem) for f in functions)
+
+    def linearise(self, z: Float[np.ndarray, "points free"]) -> tuple[np.ndarray, ...]:
+        """See `Problem.linearise`."""
+        lanes = self._lanes(z, derive=True)
+        r, jacobian, ok = map(np.asarray, self._linearise(jnp.asarray(z), lanes))
+        return r[:, self.own], jacobian[:, self.own], ok
+
+    def observe(self, z: Float[np.ndarray, "points free"]) -> tuple[np.ndarray, ...]:
+        """See `Problem.observe`."""
+        r, ok, logs = map(np.asarray, self._observe(jnp.asarray(z), self._lanes(z, derive=False)))
+        return r[:, self.own], ok, logs[..., : self.rows]
+
+    def _lanes(self, z: np.ndarray, *, derive: bool) -> StiffLanes:
+        """Solves of all waveforms at several points, those of one point after the other; derivatives by coordinates."""
+        values, derivatives, zeros = self._begin(jnp.asarray(z))
+        numbers, y0, d_numbers, dy0 = (
+            np.asarray(x).reshape(-1, *x.shape[2:]) for x in (*values, *derivatives)
+        )
+        along = (d_numbers[:, list(self.kernel.moving)], dy0) if derive else None
+        group = self.problem.group
+        # The state at rest may be the same for all coordinates: those that are no numbers are not solved.
+        idle = np.repeat(np.any(np.isnan(z), axis=1), len(group.rows))
+        y0 = np.where(idle[:, None], np.nan, y0)
+        about: dict[str, Any] = dict(stimuli=group.stimuli, rows=group.rows)
+        return self.kernel(numbers, y0, along, zeros=zeros, policy=self.problem.policy, **about)
 
 
 def scaled_under(
@@ -173,49 +217,6 @@ def events_of(
     from the threshold.
     """
     return _observe_all(problem, device)[1]
-
-
-def misfit(group: Group, log_response, log_left=None, *, events) -> Float[Array, " residuals"]:
-    r"""Residuals [sigma] of log10 \|response\| [decades] and of the event rows against the data of a group.
-
-    `log_left` is log10 of the voltage at the terminals [decades of V], where `group.left` is given.
-
-    Notes
-    -----
-    At the limit of the source the current says only how far it stays below; where the file holds the voltage that was
-    left at the terminals, that is compared beside it.
-    """
-    rows = row_misfit(group, log_response, log_left)
-    return jnp.concatenate([rows.ravel(), event_misfit(group, events).ravel()])
-
-
-def row_misfit(group: Group, log_response, log_left=None) -> Float[Array, "waves points"]:
-    """Residuals [sigma] of `misfit` at the rows: each depends on what was observed there alone."""
-    r = (floored(group, log_response) - group.target) * group.weight
-    below = jnp.maximum(group.edge - log_response, 0.0) / group.model_sigma
-    if log_left is not None:
-        below = below + (log_left - group.left) * group.left_weight
-    return saturated(jnp.where(group.censored, below, r))
-
-
-def event_misfit(group: Group, events) -> Float[Array, "waves legs 3"]:
-    """Residuals [sigma] of `misfit` of the events: each depends on its own alone."""
-    e = (events - group.event_rows) * group.event_weight
-    # 5 arcsinh(e / 5) is e near 0 and logarithmic beyond: an event that is missed pulls, however far it is.
-    return 5 * jnp.arcsinh(e / 5)
-
-
-def floored(group: Group, log_response) -> Float[Array, "waves points"]:
-    r"""log10(\|response\| + floor) [decades], as the data have it."""
-    # Of logarithms, since responses may be too small for a number and have a derivative all the same.
-    return jnp.logaddexp(log_response * jnp.log(10.0), jnp.log(group.floor)) / jnp.log(10.0)
-
-
-def saturated(r):
-    """Residuals [sigma] whose pull saturates at `SATURATION`."""
-    # numpy's own root costs no dispatch of JAX, and rounds alike.
-    root = np.sqrt if isinstance(r, np.ndarray) else jnp.sqrt
-    return r / root(1 + (r / SATURATION) ** 2)
 
 
 @cached_jit
@@ -286,19 +287,9 @@ def _begin_lanes(problem: Problem, z: Float[Array, "points free"]):
     return values, derivatives, zeros
 
 
-def solve_lanes(
-    kernel: StiffKernel, problem: Problem, z: Float[np.ndarray, "points free"], *, derive: bool
-) -> StiffLanes:
-    """Solves of all waveforms at several points, with axes of points and waveforms; derivatives by coordinates."""
-    values, derivatives, zeros = _begin_lanes(problem, jnp.asarray(z))
-    numbers, y0, d_numbers, dy0 = (
-        np.asarray(x).reshape(-1, *x.shape[2:]) for x in (*values, *derivatives)
-    )
-    along = (d_numbers[:, list(kernel.moving)], dy0) if derive else None
-    group = problem.group
-    about: dict[str, Any] = dict(stimuli=group.stimuli, rows=group.rows, policy=problem.policy)
-    lanes = kernel(numbers, y0, along, zeros=zeros, **about)
-    return StiffLanes(*(x.reshape(len(z), len(group.rows), *x.shape[1:]) for x in lanes))
+def _by_point(lanes: StiffLanes, points: int) -> StiffLanes:
+    """The same with axes of points and waveforms; within a program, where that copies nothing."""
+    return StiffLanes(*(x.reshape(points, len(x) // points, *x.shape[1:]) for x in lanes))
 
 
 def _residuals_of(problem: Problem, z, y, steps: EventSteps | None, ends):
@@ -354,7 +345,7 @@ def _observe_lanes(problem: Problem, z: Float[Array, "points free"], lanes: Stif
         r, (_, logs) = _residuals_of(problem, x, lane.y, steps, _ends_of(lane.step_y, steps))
         return r, ok & jnp.all(jnp.isfinite(r)), logs
 
-    return jax.vmap(one)(z, lanes)
+    return jax.vmap(one)(z, _by_point(lanes, len(z)))
 
 
 @cached_jit
@@ -365,7 +356,7 @@ def _linearise_lanes(problem: Problem, z: Float[Array, "points free"], lanes: St
     def one(x, lane):
         steps, ok = _event_steps(problem, x, lane)
         point = x, lane.y, _ends_of(lane.step_y, steps)
-        along = lane.dy[..., :free], _ends_of(lane.step_dy[..., :free], steps)
+        along = jax.tree.map(lambda d: d[..., :free], (lane.dy, _ends_of(lane.step_dy, steps)))
 
         def push(e, *directions):
             f = lambda *p: _residuals_of(problem, p[0], p[1], steps, p[2])  # noqa: E731
@@ -376,4 +367,4 @@ def _linearise_lanes(problem: Problem, z: Float[Array, "points free"], lanes: St
         ok &= jnp.all(jnp.isfinite(r)) & jnp.all(jnp.isfinite(jacobian))
         return r, jacobian, ok
 
-    return jax.vmap(one)(z, lanes)
+    return jax.vmap(one)(z, _by_point(lanes, len(z)))

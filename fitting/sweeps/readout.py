@@ -104,7 +104,7 @@ def find_steps(scaled: Scaled, stimulus: mj.Sampled, rows, span, levels, t, y) -
 def find_steps_by_currents(rows, span, levels, times, logs, real) -> EventSteps:
     """`find_steps` by both ends of all steps [s], log10 of the currents there [decades of A], and which are real."""
     (t0, t1), (start, end) = times, logs
-    slack = 1e-6 * rows[-1]
+    slack, places = 1e-6 * rows[-1], jnp.arange(len(t0))
 
     def event(leg, threshold, sign):
         """Of the rising or falling branch of a leg."""
@@ -112,7 +112,9 @@ def find_steps_by_currents(rows, span, levels, times, logs, real) -> EventSteps:
         where = real & (t0 >= start_at - slack) & (t1 <= stop_at + slack)
         reach = jnp.where(where, sign * end, -jnp.inf)
         hit = reach > sign * threshold
-        n = jnp.where(jnp.any(hit), jnp.argmax(hit), jnp.argmax(reach))
+        # The first hit, or the first of the highest: by reductions of whole vectors, which that of `argmax` is not.
+        highest = (reach == jnp.max(reach)) | jnp.isnan(reach)
+        n = jnp.min(jnp.where(jnp.where(jnp.any(hit), hit, highest), places, len(places) - 1))
         after = jnp.where(real[n], n + 1, 0)
         ends = n, after, t0[n], t1[n], start[n], end[n]
         return EventSteps(*ends, threshold, sign, jnp.any(hit), jnp.any(where), stop_at)

@@ -10,9 +10,8 @@ from jaxtyping import Float
 from memjax.observables import loop_closing
 
 from ..constants import MODEL_SIGMA, VOLTAGE_SIGMA
-from .group import Group, field_of_each
+from .group import SATURATION, Group, field_of_each
 from .loops import branch_error, branches
-from .problem import SATURATION
 from .summary import MAD, Waveform
 
 WORDS = ("good", "usable", "poor")

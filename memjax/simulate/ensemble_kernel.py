@@ -156,8 +156,8 @@ def _text(scaled: Scaled, values, key, policy: Fixed, dtype, drive: tuple[int, .
         results=results,
     )
     ends, before_bounds = results[: len(states)], results[len(states) :]
-    # What is no number stays so from step to step, and is seen in the rows, but for bounds, which hide it. Of a sum, which
-    # is no number where one of its terms is none.
+    # What is no number stays so from step to step, and is seen in the rows, but for bounds, which hide it. Of a sum,
+    # which is no number where one of its terms is none.
     finish = [f"c->broken[j] |= is_nan({' + '.join(map(text_of, before_bounds))});"]
     finish = [] if before_bounds == ends else finish
     finite = " & ".join(f"is_finite(c->{x.text}[j])" for x in states)

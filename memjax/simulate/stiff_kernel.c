@@ -140,6 +140,8 @@ static void solve_lane(const Sweep *s, const Control *control, const Real *leave
         memcpy(f->dsteps, dy0, sizeof d_start);
         memcpy(d_end, dy0, sizeof d_start);
     }
+    /* Of a lane that begins without numbers nothing is asked. */
+    for (int k = 0; k < STATES; k++) steps = is_nan(y0[k]) ? control->most_steps : steps;
     for (; t0 < control->end && steps < control->most_steps; steps++) {
         /* Steps shorter than the clock tells apart, see `Resolution` in memjax/solver/rosenbrock.py. */
         const double length = t1 > t0 ? t1 - t0 : DBL_EPSILON;

@@ -8,8 +8,7 @@ import pytest
 import memjax as mj
 from fitting.problem import PRIOR_SIGMA
 from fitting.sweeps.covariance import uncertainty
-from fitting.sweeps.group import MODEL_SIGMA, SMALL
-from fitting.sweeps.problem import saturated
+from fitting.sweeps.group import MODEL_SIGMA, SMALL, saturated
 from fitting.sweeps.summary import Waveform
 
 POINTS, FREE, REPEATS = 120, 3, 800

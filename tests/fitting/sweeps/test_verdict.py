@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from fitting.sweeps.group import pack
-from fitting.sweeps.problem import misfit
+from fitting.sweeps.group import misfit, pack
 from fitting.sweeps.result import FitResult
 from fitting.sweeps.summary import summarise_sweeps
 from fitting.sweeps.verdict import judge, simulated_response

@@ -1,0 +1,83 @@
+"""Searches begun again beside an optimum: where a loss has kinks, a search ends at the first of them."""
+
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Float
+
+from .levenberg_marquardt import LONGEST, Progress
+
+_QUIET, _ROUNDS = 2, 8  # rounds in a row without a gain that end it, and how many there are at most
+_GAIN = 1e-3  # share by which a round must lower a loss
+_HALVING = 9  # iterations after which the worse half of the draws of a round ends
+# Length of a Gauss-Newton step [standard deviations] up to which an optimum is smooth.
+_SLOPE = 0.05
+
+
+def draw_beside(
+    z: Float[np.ndarray, " free"],
+    jacobian: Float[np.ndarray, "residuals free"],
+    *,
+    count: int,
+    rng: np.random.Generator,
+) -> Float[np.ndarray, "count free"]:
+    """Starts from the normal distribution that a Jacobian of full rank gives around an optimum.
+
+    Its covariance is the inverse of J'J: starts lie far out along what the data leave open, close by across it. A move
+    is no longer than one of a search.
+    """
+    upper = np.linalg.qr(jacobian, mode="r")
+    moves = np.linalg.solve(upper, rng.normal(size=(len(z), count))).T
+    longest = np.max(np.abs(moves), axis=1, keepdims=True)
+    return z + moves * (LONGEST / np.maximum(longest, LONGEST))
+
+
+def search_beside(
+    search: Callable[..., Progress],
+    z: Float[np.ndarray, " free"],
+    residuals: Float[np.ndarray, " residuals"],
+    jacobian: Float[np.ndarray, "residuals free"],
+    *,
+    count: int,
+    seed: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The best point of a search, its residuals and Jacobian, once rounds of draws around it find no better one.
+
+    Parameters
+    ----------
+    search : callable
+        What improves so many starts: `levenberg_marquardt` of a function.
+    z, residuals, jacobian
+        Of the optimum that is known.
+    count, seed : int
+        Draws of a round; seed of the draws.
+
+    Notes
+    -----
+    The quality of a fit of switching is not smooth: the row at which a current switches, and the step of the solver in
+    which it does, make kinks, which may be least there. Two rounds in a row that lower the loss by less than a
+    thousandth end the search, or eight rounds.
+    """
+    rng, quiet, rounds = np.random.default_rng(seed), 0, 0
+    while quiet < _QUIET and rounds < _ROUNDS:
+        cost = 0.5 * residuals @ residuals
+        done = search(draw_beside(z, jacobian, count=count, rng=rng), halving=_HALVING)
+        best, rounds = done.best, rounds + 1
+        quiet = 0 if done.cost[best] < (1 - _GAIN) * cost else quiet + 1
+        if done.cost[best] < cost:
+            z, residuals, jacobian = done.z[best], done.residuals[best], done.jacobian[best]
+    return z, residuals, jacobian
+
+
+def is_smooth(
+    residuals: Float[np.ndarray, " residuals"], jacobian: Float[np.ndarray, "residuals free"]
+) -> bool:
+    """Whether the next step of Gauss and Newton at an optimum is short, which at a kink it is not.
+
+    Of 40 simulated diffusive devices, a search beside the optimum lowered the loss of four by 0.5 to 4.4 %: their steps
+    were of 0.09 to 1.2 standard deviations, those of the others mostly below 0.03.
+    """
+    root = np.linalg.qr(jacobian)[0]
+    freedom = max(len(residuals) - jacobian.shape[1], 1)
+    scale = np.sqrt(residuals @ residuals / freedom)
+    return bool(np.linalg.norm(root.T @ residuals) <= _SLOPE * scale)

@@ -91,15 +91,11 @@ def find_alone(
     before: Float[np.ndarray, " free"] | None = None,
 ) -> Optimum:
     """The optimum of a device from so many of the starts, and from where it was, if that is finite."""
-    by, known = (
-        KernelSearch(prepared.problem, halt),
-        before is not None and np.isfinite(before).all(),
-    )
+    by = KernelSearch(prepared.problem, halt)
+    known = [before] if before is not None and np.all(np.isfinite(before)) else []
     if count > 1 or not known:
         starts = screen(by.observe, starts, keep=TOGETHER)[:count]
-    if known:
-        starts = np.concatenate([np.asarray(before)[None], starts])
-    return _optimum(by.improve(starts[:TOGETHER]))
+    return _optimum(by.improve(np.stack([*known, *starts])[:TOGETHER]))
 
 
 def find_each(prepared: Sequence[Prepared], count: int, halt: threading.Event) -> list[Optimum]:

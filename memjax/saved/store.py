@@ -23,10 +23,11 @@ SCHEMA_VERSION = 1
 _FORMAT, _HEADER = "memjax saved object", "header.json"
 _LAYOUT = "a file that memjax.save wrote"
 _DAMAGE = (
-    OSError, EOFError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError,
-    zipfile.BadZipFile, NotImplementedError,
+    OSError, EOFError, ValueError, KeyError, TypeError, IndexError, AttributeError, RuntimeError,
+    zipfile.BadZipFile,
 )  # fmt: skip
-"""Errors of zip, NumPy and the decoder about a file that is not as `save` writes it."""
+"""Errors of zip (a `RuntimeError` of what says that it is encrypted), NumPy and the decoder about a file that is not as
+`save` writes it."""
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # equal objects give equal files
 

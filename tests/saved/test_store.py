@@ -235,6 +235,16 @@ def test_no_damage_gives_another_object(good, tmp_path, data):
         assert eqx.tree_equal(device, again)
 
 
+def test_a_member_that_says_it_is_encrypted_is_damage(good, tmp_path):
+    """Of which zipfile says a `RuntimeError`: the first bit of the flags in the directory, eight bytes into an entry."""
+    content, _ = good
+    at = content.index(b"PK\x01\x02") + 8
+    path = tmp_path / "damaged.memjax"
+    path.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+    with pytest.raises(ModelError, match="encrypted"):
+        mj.load(path)
+
+
 def test_files_of_the_first_layout_are_read():
     device, numbers = mj.load(GOLDEN, single_precision=True)
     assert isinstance(device, mj.DiffusiveMemristor)

@@ -236,7 +236,7 @@ def test_no_damage_gives_another_object(good, tmp_path, data):
 
 
 def test_a_member_that_says_it_is_encrypted_is_damage(good, tmp_path):
-    """Of which zipfile says a `RuntimeError`: the first bit of the flags, eight bytes into an entry of the directory."""
+    """Of which zipfile says a `RuntimeError`: the first bit of the flags, in byte 8 of an entry of the directory."""
     content, _ = good
     at = content.index(b"PK\x01\x02") + 8
     path = tmp_path / "damaged.memjax"

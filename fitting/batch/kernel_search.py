@@ -21,6 +21,7 @@ POOR = 5.0
 SCATTERED = 32
 """Scattered starts of devices that fit far worse than the others."""
 
+_SUDDEN = 1.0  # change of a current from row to row [decades] above which it switches between them
 _OUTLYING = 4.0  # chi squared in units of the median of the others' that is far worse
 _FEW = 4  # devices below which there is nothing to compare with
 _AT_ONCE = 2  # devices whose searches take turns on the processors: Python of one while the kernel solves for another
@@ -30,9 +31,14 @@ Optimum = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def is_alone(prepared: Prepared) -> bool:
-    """Whether a device is searched alone: a current switches, which grids follow less well, and there is a kernel."""
-    switches = bool(np.any(np.asarray(prepared.problem.group.event_weight)))
-    return switches and not isinstance(kernel_of(prepared.problem), str)
+    """Whether a device is searched alone: its current switches between two rows, which grids follow less well.
+
+    And there is a kernel. A current that switches more slowly grids follow well, at a fraction of the time.
+    """
+    group = prepared.problem.group
+    jumps = np.abs(np.diff(np.asarray(group.target), axis=1))
+    sudden = np.any(np.asarray(group.event_weight)) and np.max(jumps, initial=0.0) > _SUDDEN
+    return bool(sudden) and not isinstance(kernel_of(prepared.problem), str)
 
 
 class KernelSearch:

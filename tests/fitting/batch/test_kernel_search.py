@@ -43,6 +43,9 @@ def test_what_switches_is_searched_alone_and_what_does_not_is_not(made):
     group = made.problem.group
     calm = replace(group, event_weight=np.zeros_like(np.asarray(group.event_weight)))
     assert not is_alone(replace(made, problem=replace(made.problem, group=calm)))
+    # A hundredth of the decades from row to row: grids follow what is slow.
+    slow = replace(group, target=0.01 * np.asarray(group.target))
+    assert not is_alone(replace(made, problem=replace(made.problem, group=slow)))
 
 
 def test_a_few_points_are_those_of_many(made):

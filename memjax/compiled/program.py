@@ -30,6 +30,11 @@ from .translation import (
 _FOLDER = Path(__file__).parent
 
 
+def threaded(fixed: Path) -> str:
+    """The fixed part of a kernel whose lanes are shared among threads, behind what it calls for that."""
+    return (_FOLDER / "threads.c").read_text() + fixed.read_text()
+
+
 def scalar(x: Atom) -> np.ndarray:
     """An array of one number."""
     array = np.empty((), object)

@@ -5,9 +5,7 @@
  * below.
  */
 
-#include <pthread.h>
-
-enum { MOST_THREADS = 256, SHARES = 16 };
+enum { SHARES = 16 };
 
 typedef struct { /* what all threads do, in shares that each takes when it has done its last */
     XLA_FFI_Buffer **args, **rets;
@@ -58,18 +56,11 @@ static void *run(void *argument) {
 /* Whether all lanes were advanced: cores of unlike speed (neighbours on a shared machine) end together. */
 static int run_all(XLA_FFI_Buffer **args, XLA_FFI_Buffer **rets) {
     const int64_t lanes = size_of(args[3 + PLACES + OWNS]), groups = (lanes + LANES - 1) / LANES;
-    int64_t threads = *(int32_t *)args[2]->data;
-    threads = threads < groups ? threads : groups;
-    threads = threads < MOST_THREADS ? threads : MOST_THREADS;
+    const int64_t usable = *(int32_t *)args[2]->data, threads = usable < groups ? usable : groups;
     /* One thread has nothing to share: each share computes anew what all lanes have in common. */
     const int64_t shares = threads > 1 ? threads * SHARES : 1;
     Work work = {args, rets, groups, shares < groups ? shares : groups, 0};
-    pthread_t others[MOST_THREADS];
-    int started[MOST_THREADS] = {0};
-    for (int64_t k = 1; k < threads; k++) started[k] = pthread_create(&others[k], NULL, run, &work) == 0;
-    run(&work);
-    for (int64_t k = 1; k < threads; k++)
-        if (started[k]) pthread_join(others[k], NULL);
+    run_in_threads(run, &work, threads);
     return work.next >= work.shares; /* a thread that had no memory left its share to the others */
 }
 

@@ -17,7 +17,7 @@ import numpy as np
 from jax import lax
 
 from ..compiled.library import build, register
-from ..compiled.program import Constants, Program, join, names_of, real_of, scalar, trace
+from ..compiled.program import Constants, Program, join, names_of, real_of, scalar, threaded, trace
 from ..compiled.translation import LANE, STEP, Name, UntranslatableError, kind_of, text_of
 from ..cores import usable_cores
 from ..policy import Fixed
@@ -182,7 +182,7 @@ INLINE int has_numbers(const Carry *c, int64_t j) {{ return {finite}; }}
             "",
             "",
         ),
-        (_FOLDER / "ensemble_kernel.c").read_text(),
+        threaded(_FOLDER / "ensemble_kernel.c"),
     ]
     return "\n".join(parts)
 

@@ -7,9 +7,8 @@
  */
 
 #include <float.h>
-#include <pthread.h>
 
-enum { MOST_THREADS = 256, SUCCESSFUL = 0, STEP_LIMIT = 1 };
+enum { SUCCESSFUL = 0, STEP_LIMIT = 1 };
 
 typedef struct { /* what drives a lane, and where it is looked at */
     const Real *corners, *values, *zeros, *rows;
@@ -247,13 +246,6 @@ XLA_FFI_Error *memjax_kernel(XLA_FFI_CallFrame *frame) {
     if (args[6]->dims[0] != lanes || args[6]->dims[1] != NUMBERS || args[7]->dims[1] != STATES || args[8]->dims[0] != lanes ||
         args[8]->dims[1] != OWNS || args[8]->dims[2] != wide || args[9]->dims[0] != lanes || args[9]->dims[2] != wide)
         return fail(frame, XLA_FFI_Error_Code_INVALID_ARGUMENT, "lanes of other equations than their kernel's");
-    int64_t threads = whole[1] < lanes ? whole[1] : lanes;
-    threads = threads < MOST_THREADS ? threads : MOST_THREADS;
-    pthread_t others[MOST_THREADS];
-    int started[MOST_THREADS] = {0};
-    for (int64_t k = 1; k < threads; k++) started[k] = pthread_create(&others[k], NULL, run, &work) == 0;
-    run(&work);
-    for (int64_t k = 1; k < threads; k++)
-        if (started[k]) pthread_join(others[k], NULL);
+    run_in_threads(run, &work, whole[1] < lanes ? whole[1] : lanes);
     return NULL;
 }

@@ -21,7 +21,7 @@ from jaxtyping import Array, Float, Int
 
 from ..compile_cache import cached_text, is_array
 from ..compiled.library import build, register
-from ..compiled.program import Constants, Program, join, scalar, trace
+from ..compiled.program import Constants, Program, join, scalar, threaded, trace
 from ..compiled.translation import (
     LANE,
     STEP,
@@ -254,7 +254,7 @@ def _text(scaled: Scaled, moving: tuple[int, ...], wide: int) -> str:
     plain = Program(**about, results=[*results[:n], *results[3 * n :]])
     sizes = f"STATES = {n}, OWNS = {len(owns)}, NUMBERS = {total}, DIGITS = {DIGITS}"
     head = [f"#define BLOCK {wide}", program.prelude(), f"enum {{ STEPS = 1, {sizes} }};"]
-    return "\n".join(head + _parts(program, plain, n) + [(_FOLDER / "stiff_kernel.c").read_text()])
+    return "\n".join(head + _parts(program, plain, n) + [threaded(_FOLDER / "stiff_kernel.c")])
 
 
 def _parts(program: Program, plain: Program, n: int) -> list[str]:

@@ -139,7 +139,7 @@ def levenberg_marquardt(
     """
     every, going = np.arange(len(z)), np.ones(len(z), bool)
     r, jac, ok = evaluate(z) if together else evaluate(z, every)
-    state = progress if progress is not None else Progress(z, np.zeros(0))
+    state = progress if progress is not None else Progress(z, np.full(len(z), np.inf))
     state.z, state.cost = z.copy(), half_squares(r, ok)
     state.converged = state.cost < enough
     state.evaluations += len(z)

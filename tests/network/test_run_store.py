@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -67,20 +66,22 @@ def test_of_many_spikes_the_last_are_read(tmp_path):
     assert late.trains("cells")[0].start == late.start
 
 
-def test_ctrl_c_leaves_what_was_simulated(tmp_path, undisturbed):
+def test_ctrl_c_leaves_what_was_simulated(tmp_path, monkeypatch, undisturbed):
     """The first Ctrl-C ends after a stretch; the run goes on from there."""
-    folder = tmp_path / "run"
+    folder, count = tmp_path / "run", 0
+    sync = os.fsync
 
-    def interrupt():
-        while not list((folder / "parts").glob("*.h5")):
-            time.sleep(0.01)
-        signal.raise_signal(signal.SIGINT)
+    def interrupt(descriptor):  # while a part is written
+        nonlocal count
+        count += 1
+        sync(descriptor)
+        if count == 6:
+            signal.raise_signal(signal.SIGINT)
 
-    asking = threading.Thread(target=interrupt)
-    asking.start()
+    monkeypatch.setattr(os, "fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
         run_network(spiking(), 2.0, folder, watch=WATCH, save_interval=0.0)
-    asking.join()
+    monkeypatch.setattr(os, "fsync", sync)
     about = read_about(folder)
     assert about["status"] == "interrupted"
     assert (folder / "recording.h5").exists()

@@ -26,7 +26,7 @@ from ..sweeps.prepare import Prepared
 from ..sweeps.result import FitResult, fit_at
 from ..sweeps.thinning import thin
 from ..sweeps.verdict import simulated_response_of_each
-from .kernel_search import is_alone
+from .kernel_search import SHARES, is_alone
 from .population_prior import PopulationPrior
 from .preparation import prepare_each
 from .rows import UNKNOWN, Posterior, Row
@@ -35,8 +35,6 @@ from .search import Search, find_optima, reweigh
 Source = Sequence[mj.Measurement] | Callable[[], Sequence[mj.Measurement]]
 Results = dict[str, Any]
 """By device: a `FitResult`, a `Posterior` where there is a prior, or why there is none."""
-
-THREADS = 2  # shares of a chunk that are fitted at the same time
 
 _JOB = "a chunk of a batch"
 
@@ -122,7 +120,7 @@ def _threads(
     halt: threading.Event | None = None,
 ) -> Iterator[tuple[ThreadPoolExecutor, threading.Event]]:
     """Threads for the shares of a chunk, and what halts them: set where the block is left."""
-    halt, pool = threading.Event() if halt is None else halt, ThreadPoolExecutor(THREADS)
+    halt, pool = threading.Event() if halt is None else halt, ThreadPoolExecutor(SHARES)
     try:
         yield pool, halt
     finally:
@@ -139,7 +137,7 @@ def _fit_chunk(
 ) -> Results:
     """Results of the devices of a chunk, a share in each thread: Python of one while XLA computes for another."""
     names = list(devices)
-    shares = [{n: devices[n] for n in names[j::THREADS]} for j in range(THREADS)]
+    shares = [{n: devices[n] for n in names[j::SHARES]} for j in range(SHARES)]
     found = pool.map(partial(_fits_of, request=request, halt=halt), shares)
     return {n: x for share in found for n, x in share.items()}
 

@@ -25,7 +25,8 @@ from ..constants import CHUNK
 from ..problem import begun
 from ..sweeps.prepare import as_jax, choose_free
 from ..sweeps.result import FitResult
-from .chunks import THREADS, Lost, Request, Source, fit_here, fit_on_cluster
+from .chunks import Lost, Request, Source, fit_here, fit_on_cluster
+from .kernel_search import SHARES
 from .population_prior import PopulationPrior, population_prior
 from .rows import Posterior, Row as Row, row_of
 from .search import Search
@@ -136,7 +137,7 @@ def fit_batch(
     check_request(device, free, fix, start)
     options = dict(bench=bench, env=env, point_time=point_time, model_sigma=model_sigma)
     options |= dict(free=free, fix=fix, start=start, thresholds=thresholds, points=points)
-    count, some = -(-chunk // THREADS), -(-screened // starts) * starts
+    count, some = -(-chunk // SHARES), -(-screened // starts) * starts
     search = Search(chunk=count, screened=some, starts=starts, seed=seed, grids=grids)
     prints = {n: _print(source) for n, source in devices.items()}
     folder = _open_run(Path(out), [prints, _run_signature(device, options, search)])

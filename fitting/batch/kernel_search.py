@@ -1,22 +1,29 @@
-"""Searches of single devices of a batch by the kernel in C of adaptive solves, whose lanes are starts."""
+"""Searches of single devices of a batch by the kernel in C of adaptive solves, those of several devices together."""
 
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
+
+from memjax.cores import usable_cores
 
 from ..optimize.levenberg_marquardt import Progress, levenberg_marquardt, screen
 from ..optimize.restarts import is_smooth, search_beside
 from ..problem import TOGETHER
 from ..sweeps.fit import BESIDE, ENDING
 from ..sweeps.prepare import Prepared
-from ..sweeps.problem import KernelProblem, Problem, kernel_of
+from ..sweeps.problem import kernel_of
+from .kernel_problems import KernelProblems
 
 POOR = 5.0
 """Reduced chi squared above which further starts are tried."""
+
+SHARES = 2
+"""Shares of a chunk that are fitted at the same time: Python of one while there are solves for the other."""
 
 SCATTERED = 32
 """Scattered starts of devices that fit far worse than the others."""
@@ -24,7 +31,8 @@ SCATTERED = 32
 _SUDDEN = 1.0  # change of a current from row to row [decades] above which it switches between them
 _OUTLYING = 4.0  # chi squared in units of the median of the others' that is far worse
 _FEW = 4  # devices below which there is nothing to compare with
-_AT_ONCE = 2  # devices whose searches take turns on the processors: Python of one while the kernel solves for another
+_SIDE_BY_SIDE = 16  # devices whose searches go on together
+_PARTS = 2  # of a share, which ask on their own: while one waits for Python, the other one computes
 
 Optimum = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Coordinates, residuals, which are infinite where there is none, and Jacobian."""
@@ -41,44 +49,138 @@ def is_alone(prepared: Prepared) -> bool:
     return bool(sudden) and not isinstance(kernel_of(prepared.problem), str)
 
 
-class KernelSearch:
-    """Searches of one problem in programs of `TOGETHER` points, of which fewer may be asked for.
+@dataclass
+class _Question:
+    """What one search asks: a method of `KernelProblems`, its points, and what comes of it."""
+
+    method: str
+    z: np.ndarray
+    answer: Any = None
+
+
+class Gathering:
+    """Searches in threads of their own, whose solves are one call: it is made when each of them has asked for one.
+
+    What is solved together depends on the searches, and not on how fast their threads are.
 
     Parameters
     ----------
-    problem : Problem
-        One that has a kernel.
+    problems : KernelProblems
+        The problems.
+    members : int
+        Threads that ask.
     halt : threading.Event
-        Ends a search, by a `KeyboardInterrupt`, once it is set.
+        Ends searches, by a `KeyboardInterrupt`, once it is set.
     """
 
-    def __init__(self, problem: Problem, halt: threading.Event):
-        self.solved, self.halt = cast(KernelProblem, problem.by_kernel()), halt
+    def __init__(self, problems: KernelProblems, members: int, halt: threading.Event):
+        self.problems, self.members, self.halt = problems, members, halt
+        self._asked: dict[int, _Question] = {}
+        self._turn = threading.Condition()
 
-    def _whole(self, z: np.ndarray) -> np.ndarray:
-        """So many points, those beyond the ones that are asked for no numbers, which cost no solve."""
-        if self.halt.is_set():
-            raise KeyboardInterrupt
-        idle = np.full((TOGETHER - len(z), z.shape[1]), np.nan)
-        return np.concatenate([z, idle])
+    def ask(self, number: int, method: str, z: np.ndarray) -> Any:
+        """What a method of the problems gives at points of the problem of a number."""
+        question = _Question(method, z)
+        with self._turn:
+            self._asked[number] = question
+            self._answer_all()
+            self._turn.wait_for(lambda: question.answer is not None)
+        if isinstance(question.answer, BaseException):
+            raise question.answer
+        return question.answer
+
+    def leave(self) -> None:
+        """One thread less asks."""
+        with self._turn:
+            self.members -= 1
+            self._answer_all()
+
+    def _answer_all(self) -> None:
+        """Answer, if all have asked."""
+        if not self._asked or len(self._asked) < self.members:
+            return
+        asked, self._asked = sorted(self._asked.items()), {}
+        try:
+            if self.halt.is_set():
+                raise KeyboardInterrupt
+            for method in ("observe", "linearise"):
+                self._answer(method, [(k, q) for k, q in asked if q.method == method])
+        except BaseException as error:  # it is raised in each of the threads
+            for _, question in asked:
+                question.answer = error
+        self._turn.notify_all()
+
+    def _answer(self, method: str, asked: Sequence[tuple[int, _Question]]) -> None:
+        if not asked:
+            return
+        counts = [len(q.z) for _, q in asked]
+        which = np.repeat([k for k, _ in asked], counts)
+        points = np.concatenate([q.z for _, q in asked])
+        # Points that are no numbers cost nothing, and are no success; one of them tells what that looks like.
+        there = np.flatnonzero(~np.any(np.isnan(points), axis=1))
+        there = there if len(there) else np.zeros(1, int)
+        found = getattr(self.problems, method)(points[there], which[there])
+        parts = []
+        for x in found:
+            whole = np.zeros((len(points), *x.shape[1:]), x.dtype)
+            whole[there] = x
+            parts.append(np.split(whole, np.cumsum(counts)[:-1]))
+        for (_, question), *answer in zip(asked, *parts, strict=True):
+            question.answer = tuple(answer)
+
+
+class KernelSearch:
+    """Searches of one of the problems of a gathering, from a few points at a time.
+
+    Parameters
+    ----------
+    gathering : Gathering
+        Where solves are asked for.
+    number : int
+        Of the problem.
+    """
+
+    def __init__(self, gathering: Gathering, number: int):
+        self.gathering, self.number = gathering, number
 
     def linearise(
         self, z: Float[np.ndarray, "points free"]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Residuals, Jacobians and success of a few points."""
-        r, jacobian, ok = self.solved.linearise(self._whole(z))
-        return r[: len(z)], jacobian[: len(z)], ok[: len(z)]
+        return self.gathering.ask(self.number, "linearise", z)
 
     def observe(
         self, z: Float[np.ndarray, "points free"]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The same without derivatives."""
-        r, ok, _ = self.solved.observe(self._whole(z))
-        return r[: len(z)], np.zeros((len(z), r.shape[1], 0)), ok[: len(z)]
+        r, ok = self.gathering.ask(self.number, "observe", z)
+        return r, np.zeros((*r.shape, 0)), ok
 
     def improve(self, starts: Float[np.ndarray, "starts free"], **options: Any) -> Progress:
         """Levenberg-Marquardt from a few starts."""
         return levenberg_marquardt(self.linearise, starts, **options)
+
+    def find(
+        self,
+        starts: Float[np.ndarray, "many free"],
+        count: int,
+        before: Float[np.ndarray, " free"] | None = None,
+    ) -> Optimum:
+        """The optimum from so many of the starts, and from where it was, if that is finite."""
+        known = [before] if before is not None and np.all(np.isfinite(before)) else []
+        if count > 1 or not known:
+            starts = screen(self.observe, starts, keep=TOGETHER)[:count]
+        return _optimum(self.improve(np.stack([*known, *starts])[:TOGETHER]))
+
+    def end(self, z: Float[np.ndarray, " free"], seed: int) -> Optimum:
+        """The end of a search once the noise is known; begun again beside it where that is a kink.
+
+        Single fits always begin again.
+        """
+        z, r, jacobian = _optimum(self.improve(z[None], iterations=ENDING))
+        if not np.all(np.isfinite(r)) or is_smooth(r, jacobian):
+            return z, r, jacobian
+        return search_beside(self.improve, z, r, jacobian, count=TOGETHER, seed=seed + BESIDE)
 
 
 def _optimum(done: Progress) -> Optimum:
@@ -88,36 +190,33 @@ def _optimum(done: Progress) -> Optimum:
     return done.z[k], r, done.jacobian[k]
 
 
-def find_alone(
-    prepared: Prepared,
-    starts: Float[np.ndarray, "many free"],
+def find_each(
+    prepared: Sequence[Prepared],
     count: int,
     halt: threading.Event,
-    *,
-    before: Float[np.ndarray, " free"] | None = None,
-) -> Optimum:
-    """The optimum of a device from so many of the starts, and from where it was, if that is finite."""
-    by = KernelSearch(prepared.problem, halt)
-    known = [before] if before is not None and np.all(np.isfinite(before)) else []
-    if count > 1 or not known:
-        starts = screen(by.observe, starts, keep=TOGETHER)[:count]
-    return _optimum(by.improve(np.stack([*known, *starts])[:TOGETHER]))
+    before: Float[np.ndarray, "devices free"] | None = None,
+) -> list[Optimum]:
+    """Optima of devices from so many starts, and from where they were, if that is known.
 
+    Of those that fit far worse than the others once more, where it is not.
+    """
+    known = [None] * len(prepared) if before is None else list(before)
+    problems = _problems_of(prepared)
 
-def find_each(prepared: Sequence[Prepared], count: int, halt: threading.Event) -> list[Optimum]:
-    """Optima of devices from so many starts; of those that fit far worse than the others once more."""
+    def find(search: KernelSearch) -> Optimum:
+        return search.find(prepared[search.number].candidates, count, known[search.number])
 
-    def find(k: int) -> Optimum:
-        return find_alone(prepared[k], prepared[k].candidates, count, halt)
+    out = _each(find, problems, range(len(prepared)), halt)
+    if before is not None:
+        return out
 
-    def find_again(k: int) -> Optimum:
-        other = find_alone(prepared[k], prepared[k].further(SCATTERED), TOGETHER, halt)
-        return min(out[k], other, key=lambda optimum: np.sum(optimum[1] ** 2))
+    def find_again(search: KernelSearch) -> Optimum:
+        other = search.find(prepared[search.number].further(SCATTERED), TOGETHER)
+        return min(out[search.number], other, key=lambda optimum: np.sum(optimum[1] ** 2))
 
-    out = _each(find, range(len(prepared)))
     chi2 = np.array([r @ r / max(len(r) - len(z), 1) for z, r, _ in out])
     left = np.flatnonzero(outlying(chi2)).tolist()
-    for k, optimum in zip(left, _each(find_again, left), strict=True):
+    for k, optimum in zip(left, _each(find_again, problems, left, halt), strict=True):
         out[k] = optimum
     return out
 
@@ -131,24 +230,52 @@ def outlying(chi2: Float[np.ndarray, " devices"]) -> Bool[np.ndarray, " devices"
 def end_each(
     prepared: Sequence[Prepared], optima: Sequence[Optimum], seed: int, halt: threading.Event
 ) -> list[Optimum]:
-    """The ends of the searches of devices, where there is an optimum, see `end_alone`."""
+    """The ends of the searches of devices, where there is an optimum, see `KernelSearch.end`."""
 
-    def end(k: int) -> Optimum:
-        known = np.all(np.isfinite(optima[k][1]))
-        return end_alone(prepared[k], optima[k][0], seed, halt) if known else optima[k]
+    def end(search: KernelSearch) -> Optimum:
+        z, r, _ = optima[search.number]
+        return search.end(z, seed) if np.all(np.isfinite(r)) else optima[search.number]
 
-    return _each(end, range(len(prepared)))
-
-
-def _each(f: Callable[[int], Optimum], numbers: Sequence[int]) -> list[Optimum]:
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return list(pool.map(f, numbers))
+    return _each(end, _problems_of(prepared), range(len(prepared)), halt)
 
 
-def end_alone(prepared: Prepared, z: np.ndarray, seed: int, halt: threading.Event) -> Optimum:
-    """The end of a search once the noise is known; begun again beside it where that is a kink (single fits: always)."""
-    by = KernelSearch(prepared.problem, halt)
-    z, r, jacobian = _optimum(by.improve(z[None], iterations=ENDING))
-    if not np.all(np.isfinite(r)) or is_smooth(r, jacobian):
-        return z, r, jacobian
-    return search_beside(by.improve, z, r, jacobian, count=TOGETHER, seed=seed + BESIDE)
+def _problems_of(prepared: Sequence[Prepared]) -> KernelProblems:
+    """Each share of a chunk has a share of the cores."""
+    return KernelProblems([p.problem for p in prepared], threads=max(usable_cores() // SHARES, 1))
+
+
+def _each(
+    function: Callable[[KernelSearch], Optimum],
+    problems: KernelProblems,
+    numbers: Sequence[int],
+    halt: threading.Event,
+) -> list[Optimum]:
+    """What a function of their searches gives for problems of these numbers."""
+    out = dict[int, Optimum]()
+
+    def search(numbers: Sequence[int]) -> None:
+        """Searches of some, in threads that ask together; whichever takes the next one, it is the same in all runs."""
+        members, left = min(len(numbers), _SIDE_BY_SIDE), iter(numbers)
+        gathering, turn = Gathering(problems, members, halt), threading.Lock()
+
+        def run(_: int) -> None:
+            try:
+                while True:
+                    with turn:
+                        k = next(left, None)
+                    if k is None:
+                        return
+                    out[k] = function(KernelSearch(gathering, k))
+            finally:
+                gathering.leave()
+
+        _in_threads(run, range(members))
+
+    _in_threads(search, [numbers[k::_PARTS] for k in range(_PARTS)])
+    return [out[k] for k in numbers]
+
+
+def _in_threads(function: Callable[[Any], None], jobs: Sequence[Any]) -> None:
+    """All jobs at the same time; errors are raised here."""
+    with ThreadPoolExecutor(max(len(jobs), 1)) as pool:
+        list(pool.map(function, jobs))

@@ -150,7 +150,7 @@ def _text(
         program.load_block(),
         f"static void store_states(Real *to, int64_t apart, int64_t j, const Carry *c) {{\n{join(stores, 4)}\n}}",
         program.advance_block(
-            "void advance_block(const Uniform *u, Places *restrict places, int32_t t, const Own *o,"
+            "inline void advance_block(const Uniform *u, Places *restrict places, int32_t t, const Own *o,"
             " Carry *restrict c)",
             finish,
             "",

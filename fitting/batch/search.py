@@ -19,7 +19,7 @@ from ..problem import TOGETHER, evaluate_each, of_some, stacked
 from ..sweeps.prepare import Prepared
 from ..sweeps.problem import kernel_of
 from .grid_solver import FINE, GridSolver
-from .kernel_search import POOR, SCATTERED, end_each, find_alone, find_each, is_alone, outlying
+from .kernel_search import POOR, SCATTERED, end_each, find_each, is_alone, outlying
 
 Residuals = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
@@ -331,10 +331,7 @@ def _adaptively(
     """Optima by the adaptive solver, from those before and from the candidates."""
     if isinstance(kernel_of(prepared[0].problem), str):
         return _in_lockstep(prepared, before, search, halt)
-    return [
-        find_alone(p, p.candidates, search.starts, halt, before=z)
-        for p, z in zip(prepared, before, strict=True)
-    ]
+    return find_each(prepared, search.starts, halt, before)
 
 
 def _in_lockstep(

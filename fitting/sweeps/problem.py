@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -268,7 +269,12 @@ def _build_kernel(problem: Problem) -> StiffKernel | str:
 
 @cached_jit
 def _begin_lanes(problem: Problem, z: Float[Array, "points free"]):
-    """Numbers and states at the start of all lanes, their derivatives, and where the drives change sign."""
+    """As `begin_lanes` at several points."""
+    return jax.vmap(partial(begin_lanes, problem), out_axes=(0, 0, None))(z)
+
+
+def begin_lanes(problem: Problem, z: Float[Array, " free"]):
+    """Numbers and states at the start of the lanes of a point, their derivatives, and where the drives change sign."""
     group = problem.group
 
     def begin(x):
@@ -282,12 +288,11 @@ def _begin_lanes(problem: Problem, z: Float[Array, "points free"]):
         both = jax.vmap(one)(group.limits, group.rows)
         return both, both
 
-    derivatives, values = jax.vmap(jax.jacfwd(begin, has_aux=True))(z)
-    zeros = jax.vmap(lambda s: jnp.sort(s.zeros()))(group.stimuli)
-    return values, derivatives, zeros
+    derivatives, values = jax.jacfwd(begin, has_aux=True)(z)
+    return values, derivatives, jax.vmap(lambda s: jnp.sort(s.zeros()))(group.stimuli)
 
 
-def _by_point(lanes: StiffLanes, points: int) -> StiffLanes:
+def by_point(lanes: StiffLanes, points: int) -> StiffLanes:
     """The same with axes of points and waveforms; within a program, where that copies nothing."""
     return StiffLanes(*(x.reshape(points, len(x) // points, *x.shape[1:]) for x in lanes))
 
@@ -339,32 +344,34 @@ def _ends_of(states, steps: EventSteps | None):
 @cached_jit
 def _observe_lanes(problem: Problem, z: Float[Array, "points free"], lanes: StiffLanes):
     """As `observe_point`, of several points that are solved."""
+    return jax.vmap(partial(observe_lanes, problem))(z, by_point(lanes, len(z)))
 
-    def one(x, lane):
-        steps, ok = _event_steps(problem, x, lane)
-        r, (_, logs) = _residuals_of(problem, x, lane.y, steps, _ends_of(lane.step_y, steps))
-        return r, ok & jnp.all(jnp.isfinite(r)), logs
 
-    return jax.vmap(one)(z, _by_point(lanes, len(z)))
+def observe_lanes(problem: Problem, z: Float[Array, " free"], lanes: StiffLanes):
+    """As `observe_point`, of a point whose lanes are solved."""
+    steps, ok = _event_steps(problem, z, lanes)
+    r, (_, logs) = _residuals_of(problem, z, lanes.y, steps, _ends_of(lanes.step_y, steps))
+    return r, ok & jnp.all(jnp.isfinite(r)), logs
 
 
 @cached_jit
 def _linearise_lanes(problem: Problem, z: Float[Array, "points free"], lanes: StiffLanes):
     """As `fitting.problem.evaluate`, of several points that are solved."""
-    free = z.shape[1]
+    return jax.vmap(partial(linearise_lanes, problem))(z, by_point(lanes, len(z)))
 
-    def one(x, lane):
-        steps, ok = _event_steps(problem, x, lane)
-        point = x, lane.y, _ends_of(lane.step_y, steps)
-        along = jax.tree.map(lambda d: d[..., :free], (lane.dy, _ends_of(lane.step_dy, steps)))
 
-        def push(e, *directions):
-            f = lambda *p: _residuals_of(problem, p[0], p[1], steps, p[2])  # noqa: E731
-            _, d, (r, _) = jax.jvp(f, point, (e, *directions), has_aux=True)
-            return d, r
+def linearise_lanes(problem: Problem, z: Float[Array, " free"], lanes: StiffLanes):
+    """As `fitting.problem.linearise`, of a point whose lanes are solved."""
+    free = len(z)
+    steps, ok = _event_steps(problem, z, lanes)
+    point = z, lanes.y, _ends_of(lanes.step_y, steps)
+    along = jax.tree.map(lambda d: d[..., :free], (lanes.dy, _ends_of(lanes.step_dy, steps)))
 
-        jacobian, r = jax.vmap(push, (0, -1, -1), (-1, None))(jnp.eye(free), *along)
-        ok &= jnp.all(jnp.isfinite(r)) & jnp.all(jnp.isfinite(jacobian))
-        return r, jacobian, ok
+    def push(e, *directions):
+        f = lambda *p: _residuals_of(problem, p[0], p[1], steps, p[2])  # noqa: E731
+        _, d, (r, _) = jax.jvp(f, point, (e, *directions), has_aux=True)
+        return d, r
 
-    return jax.vmap(one)(z, _by_point(lanes, len(z)))
+    jacobian, r = jax.vmap(push, (0, -1, -1), (-1, None))(jnp.eye(free), *along)
+    ok &= jnp.all(jnp.isfinite(r)) & jnp.all(jnp.isfinite(jacobian))
+    return r, jacobian, ok

@@ -15,6 +15,7 @@
 #endif
 
 #define INLINE static inline __attribute__((always_inline))
+#define NOINLINE __attribute__((noinline))
 
 /* Inputs that decay for long would else be denormal numbers, which cost a hundred times as much; XLA does likewise. */
 #ifdef __SSE__

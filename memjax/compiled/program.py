@@ -126,6 +126,12 @@ class Program:
     inputs: dict[Name, str]
     results: Sequence[Atom]
 
+    each = ""
+    """Which of the numbers of all steps belongs to step `t`."""
+
+    lanes = "int j = 0; j < LANES; j++"
+    """Lanes that are advanced together."""
+
     @property
     def real(self) -> str:
         """Kind of its numbers."""
@@ -138,7 +144,7 @@ class Program:
         return {k: [x for x in used if x.name.level == k] for k in range(4)}
 
     @cached_property
-    def _needed(self) -> set[Name]:
+    def needed(self) -> set[Name]:
         """What a lane needs in each step of numbers that were computed before: once a call, a step, a lane."""
         operands = {
             x for o in self.by_level[STEP | LANE] for x in o.operands if isinstance(x, Name)
@@ -148,18 +154,18 @@ class Program:
     @cached_property
     def same(self) -> list[Name]:
         """Numbers that are the same in all steps and lanes."""
-        return sorted((x for x in self._needed if x.level == 0), key=lambda x: x.text)
+        return sorted((x for x in self.needed if x.level == 0), key=lambda x: x.text)
 
     @cached_property
     def uniform(self) -> list[Name]:
         """Numbers of each step."""
         names = [*self.places, *(o.name for o in self.by_level[STEP])]
-        return [x for x in names if x in self._needed]
+        return [x for x in names if x in self.needed]
 
     @cached_property
     def fixed(self) -> list[Name]:
         """Numbers of each lane that are computed once."""
-        return [o.name for o in self.by_level[LANE] if o.name in self._needed]
+        return [o.name for o in self.by_level[LANE] if o.name in self.needed]
 
     def prelude(self) -> str:
         """What every kernel begins with."""
@@ -169,8 +175,7 @@ class Program:
 
     def types(self) -> str:
         """Own, Carry and Uniform: what each lane has in all steps, from step to step, and what each step has."""
-        uniform = [f"    {c_type(x.kind)} {x.text};" for x in self.same]
-        uniform += [f"    {c_type(x.kind)} {x.text}[STEPS];" for x in self.uniform]
+        uniform = self.uniform_fields()
         return f"""
 typedef struct {{ /* of each lane, in all steps */
 {_fields([*self.owns, *self.fixed])}
@@ -183,6 +188,11 @@ typedef struct {{ /* of all lanes, some of each step */
 {chr(10).join(uniform or ["    int nothing;"])}
 }} Uniform;
 """
+
+    def uniform_fields(self) -> list[str]:
+        """Lines of the type Uniform."""
+        fields = [f"    {c_type(x.kind)} {x.text};" for x in self.same]
+        return fields + [f"    {c_type(x.kind)} {x.text}[STEPS];" for x in self.uniform]
 
     def parameter_lines(self) -> str:
         """What depends on parameters only."""
@@ -243,7 +253,7 @@ static void load_block(const Real *constant, XLA_FFI_Buffer **own, XLA_FFI_Buffe
         ]
         names += [f"const {c_type(x.kind)} {x.text} = c->{x.text}[j];" for x in self.states]
         names += [f"const {c_type(x.kind)} {x.text} = {read};" for x, read in self.inputs.items()]
-        shared = [f"const {c_type(x.kind)} {x.text} = u->{x.text};" for x in self.same]
+        shared = [f"const {c_type(x.kind)} {x.text} = u->{x.text}{self.each};" for x in self.same]
         shared += [f"const {c_type(x.kind)} {x.text} = u->{x.text}[t];" for x in self.uniform]
         stores = [
             f"c->{x.text}[j] = {text_of(end)};"
@@ -252,12 +262,12 @@ static void load_block(const Real *constant, XLA_FFI_Buffer **own, XLA_FFI_Buffe
         ]
         body = [*names, *map(line_of, self.by_level[STEP | LANE]), *stores, *finish]
         return f"""
-static inline {arguments} {{
+static {arguments} {{
     (void)u, (void)t, (void)o;
     {before}
 {join(shared, 4)}
 WHOLE_VECTORS
-    for (int j = 0; j < LANES; j++) {{
+    for ({self.lanes}) {{
 {join(body, 8)}
     }}
     {after}

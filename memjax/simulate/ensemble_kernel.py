@@ -177,7 +177,7 @@ static void store_states(XLA_FFI_Buffer **rets, int64_t lane, int64_t n, const C
 INLINE int has_numbers(const Carry *c, int64_t j) {{ return {finite}; }}
 """,
         program.advance_block(
-            "void advance_block(const Uniform *u, int32_t t, const Own *o, Carry *restrict c)",
+            "inline void advance_block(const Uniform *u, int32_t t, const Own *o, Carry *restrict c)",
             finish,
             "",
             "",

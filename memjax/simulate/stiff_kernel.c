@@ -1,9 +1,10 @@
-/* The fixed part of a kernel of adaptive solves: each lane alone, as diffrax takes its steps (see memjax/simulate/adaptive.py).
+/* The fixed part of a kernel of adaptive solves: each lane takes steps of its own, as diffrax does (see
+ * memjax/simulate/adaptive.py); STEPS lanes are computed side by side, wherever in time each of them is.
  *
- * Before it stands what is generated of the equations: the struct types Own, Carry and Uniform, `prepare_uniform`, which
- * takes a step of the state, `results_of`, which reads what it gives, `load_tangents`, `store_tangents`, and
- * `advance_tangents` and `advance_tangents_and_slopes`, which take a step of derivatives along LANES directions at once;
- * and STATES, OWNS, NUMBERS.
+ * Before it stands what is generated of the equations: the struct types Own, Carry and Uniform, `load_parameters`, which
+ * reads those of a lane, `prepare_uniform`, which takes a step of the states of several lanes, `results_of`, which reads what
+ * it gives one of them, `load_tangents`, `store_tangents`, and `advance_some` and `advance_some_and_slopes`, which take a
+ * step of derivatives of one lane along WIDTH of LANES directions; and STATES, OWNS, NUMBERS.
  */
 
 #include <float.h>
@@ -80,7 +81,7 @@ static double error_of(const Control *c, const Real *y, const Real *end, const R
 /* How much longer the next step is to be: PI control; `previous` is one over the error of the last step that was accepted. */
 static double factor_of(double error, int keep, double *previous) {
     const int none = !is_finite(error) || error == 0;
-    double factor = none ? (keep ? 10.0 : 0.2) : 0.9 * pow(1 / error, 0.6 / 3) * pow(*previous, -0.3 / 3);
+    double factor = none ? (keep ? 10.0 : 0.2) : 0.9 * pow_of(1 / error, 0.6 / 3) * pow_of(*previous, -0.3 / 3);
     const double least = keep ? 1.0 : 0.2, most = keep ? 10.0 : 0.9;
     factor = factor < least ? least : factor;
     if (keep) *previous = none ? 1.0 : 1 / error;
@@ -90,7 +91,7 @@ static double factor_of(double error, int keep, double *previous) {
 /* By how much the next step within a tick of the clock is to differ from one with such an error. */
 static double tick_factor(double error) {
     if (!is_finite(error)) return 0.2;
-    const double factor = error == 0 ? 5.0 : 0.9 * pow(error, -1.0 / 3);
+    const double factor = error == 0 ? 5.0 : 0.9 * pow_of(error, -1.0 / 3);
     return factor < 0.2 ? 0.2 : (factor > 5.0 ? 5.0 : factor);
 }
 
@@ -113,124 +114,192 @@ static int64_t store_rows(const Sweep *s, const Outputs *f, int64_t row, double 
     return row;
 }
 
-/* All of a lane. */
-static void solve_lane(const Sweep *s, const Control *control, const Real *leaves, const Real *d_leaves, const Real *y0,
-                       const Real *dy0, const Outputs *f, int derive) {
-    Uniform u;
+typedef struct { /* a lane on its way: what it was given, where it is, what it tries next */
+    Sweep sweep;
+    Outputs outputs;
+    const Real *leaves;
     Own own;
     Carry carry;
     _Alignas(64) Real d_start[STATES * LANES], d_end[STATES * LANES], d_slopes[2 * STATES * LANES];
-    Real at[8 + STATES], *y = at + 8, out[4 * STATES], previous = 1;
-    Real *end = out, *slopes = out + STATES;
-    const Real *error = out + 3 * STATES;
-    int64_t row = 0, accepted = 0, steps = 0;
-    double t0 = 0, t1 = control->first;
-    int64_t next = first_above(s->zeros, s->n_zeros, t0);
-    if (next < s->n_zeros) t1 = fmin(t1, s->zeros[next]);
-    next = first_above(s->corners, s->n_corners, t0);
-    if (next < s->n_corners) t1 = fmin(t1, before(s->corners[next]));
-    t1 = fmin(t1, control->end);
-    double tried = t1 - t0;
-    memcpy(y, y0, sizeof(Real) * STATES);
-    memcpy(f->steps, y0, sizeof(Real) * STATES);
-    f->t[0] = 0;
+    Real y[STATES], t0, t1, length, step, tried, previous;
+    int64_t row, accepted, steps;
+} Lane;
+
+typedef struct { /* of one thread: its lanes, the number of each, and what is computed side by side */
+    Uniform uniform;
+    Lane lanes[STEPS];
+    Lane *taken[STEPS];
+} Side;
+
+/* A step of the derivatives of a lane, and the slopes where they are asked for. */
+static void advance_tangents(const Uniform *u, int t, Lane *a, int slopes) {
+    for (int k = 0; k < LANES; k += WIDTH)
+        if (slopes) advance_some_and_slopes(u, t, &a->own, &a->carry, k, (Real (*)[LANES])a->d_slopes);
+        else advance_some(u, t, &a->own, &a->carry, k);
+}
+
+/* A lane before its first step. */
+static void begin_lane(Lane *a, const Control *control, const Real *d_leaves, const Real *y0, const Real *dy0, int derive) {
+    const Sweep *s = &a->sweep;
+    a->previous = 1, a->row = a->accepted = a->steps = 0, a->t0 = 0, a->t1 = control->first;
+    int64_t next = first_above(s->zeros, s->n_zeros, a->t0);
+    if (next < s->n_zeros) a->t1 = fmin(a->t1, s->zeros[next]);
+    next = first_above(s->corners, s->n_corners, a->t0);
+    if (next < s->n_corners) a->t1 = fmin(a->t1, before(s->corners[next]));
+    a->t1 = fmin(a->t1, control->end);
+    a->tried = a->t1 - a->t0;
+    memcpy(a->y, y0, sizeof(Real) * STATES);
+    memcpy(a->outputs.steps, y0, sizeof(Real) * STATES);
+    a->outputs.t[0] = 0;
     if (derive) {
-        load_tangents(leaves, d_leaves, dy0, &own, &carry);
-        memcpy(f->dsteps, dy0, sizeof d_start);
-        memcpy(d_end, dy0, sizeof d_start);
+        load_tangents(a->leaves, d_leaves, dy0, &a->own, &a->carry);
+        memcpy(a->outputs.dsteps, dy0, sizeof a->d_start);
+        memcpy(a->d_end, dy0, sizeof a->d_start);
     }
     /* Of a lane that begins without numbers nothing is asked. */
-    for (int k = 0; k < STATES; k++) steps = is_nan(y0[k]) ? control->most_steps : steps;
-    for (; t0 < control->end && steps < control->most_steps; steps++) {
-        /* Steps shorter than the clock tells apart, see `Resolution` in memjax/solver/rosenbrock.py. */
-        const double length = t1 > t0 ? t1 - t0 : DBL_EPSILON;
-        const int tick = length < 1.5 * control->shortest;
-        const double step = tick && tried < length ? tried : length;
-        at[0] = t0, at[1] = t1, at[7] = step;
-        drive_from(s, t0, control->last, at + 2);
-        prepare_uniform(leaves, at, 1, &u);
-        results_of(&u, out);
-        double off = error_of(control, y, end, error);
-        const int fine = is_finite(off) && off < 1, clock = tick && !(fine && step >= length);
-        const int stays = clock && !fine, keep = clock || fine;
-        if (keep) tried = tick ? step * tick_factor(off) : length;
-        if (stays) {
-            memcpy(end, y, sizeof(Real) * STATES);
-            memset(slopes, 0, sizeof(Real) * 2 * STATES);
-        }
-        if (clock) off = 0.99;
-        double begin = keep ? t1 : t0, stop = begin + (t1 - t0) * factor_of(off, keep, &previous);
-        stop = begin + fmax(round_bits(stop - begin), control->shortest);
-        if (keep) {
-            const int seen = row < s->n_rows && s->rows[row] <= t1;
-            if (derive) {
-                memcpy(d_start, d_end, sizeof d_start);
-                if (stays) memset(d_slopes, 0, sizeof d_slopes);
-                else if (seen) advance_tangents_and_slopes(&u, 0, &own, &carry, (Real (*)[LANES])d_slopes);
-                else advance_tangents(&u, 0, &own, &carry);
-                store_tangents(&carry, d_end);
-            }
-            row = store_rows(s, f, row, t0, t1, y, end, slopes, d_start, d_end, d_slopes, derive);
-            memcpy(y, end, sizeof(Real) * STATES);
-        }
-        /* The next zero, as diffrax's control has it: seen from behind those that were met. */
-        double from = is_one_of(s->zeros, s->n_zeros, after(begin)) ? after(after(begin)) : begin;
-        from = is_one_of(s->zeros, s->n_zeros, begin) ? after(begin) : from;
-        next = first_above(s->zeros, s->n_zeros, from);
-        if (next < s->n_zeros) stop = fmin(stop, s->zeros[next]);
-        /* From just before a corner on to just behind it. */
-        from = is_one_of(s->corners, s->n_corners, after(begin)) ? after(after(begin)) : begin;
-        begin = is_one_of(s->corners, s->n_corners, begin) ? after(begin) : from;
-        stop = fmax(after(begin), stop);
-        next = first_above(s->corners, s->n_corners, begin);
-        if (next < s->n_corners) stop = fmin(stop, before(s->corners[next]));
-        t0 = fmin(begin, control->end);
-        t1 = stop > control->floor ? (keep ? control->end : t0 + 0.5 * (control->end - t0)) : stop;
-        if (!keep) continue;
-        accepted++;
-        f->t[accepted] = t0;
-        memcpy(f->steps + accepted * STATES, y, sizeof(Real) * STATES);
-        if (derive) memcpy(f->dsteps + accepted * STATES * LANES, d_end, sizeof d_end);
+    for (int k = 0; k < STATES; k++) a->steps = is_nan(y0[k]) ? control->most_steps : a->steps;
+}
+
+/* Whether a lane has steps to take. */
+static int goes_on(const Lane *a, const Control *control) { return a->t0 < control->end && a->steps < control->most_steps; }
+
+/* Where a step of a lane, in place t of those side by side, begins and ends. */
+static void place_step(Lane *a, const Control *control, int t, Real (*at)[STEPS]) {
+    /* Steps shorter than the clock tells apart, see `Resolution` in memjax/solver/rosenbrock.py. */
+    a->length = a->t1 > a->t0 ? a->t1 - a->t0 : DBL_EPSILON;
+    const int tick = a->length < 1.5 * control->shortest;
+    a->step = tick && a->tried < a->length ? a->tried : a->length;
+    Real line[5];
+    drive_from(&a->sweep, a->t0, control->last, line);
+    at[0][t] = a->t0, at[1][t] = a->t1, at[7][t] = a->step;
+    for (int k = 0; k < 5; k++) at[2 + k][t] = line[k];
+    for (int k = 0; k < STATES; k++) at[8 + k][t] = a->y[k];
+}
+
+/* What comes of that step: it is taken or refused, and the next one is chosen. */
+static void end_step(Lane *a, const Control *control, int t, const Uniform *u, int derive) {
+    const Sweep *s = &a->sweep;
+    const Outputs *f = &a->outputs;
+    Real out[4 * STATES], *end = out, *slopes = out + STATES;
+    const Real *error = out + 3 * STATES;
+    const double t0 = a->t0, t1 = a->t1;
+    results_of(u, t, out);
+    a->steps++;
+    const int tick = a->length < 1.5 * control->shortest;
+    double off = error_of(control, a->y, end, error);
+    const int fine = is_finite(off) && off < 1, clock = tick && !(fine && a->step >= a->length);
+    const int stays = clock && !fine, keep = clock || fine;
+    if (keep) a->tried = tick ? a->step * tick_factor(off) : a->length;
+    if (stays) {
+        memcpy(end, a->y, sizeof(Real) * STATES);
+        memset(slopes, 0, sizeof(Real) * 2 * STATES);
     }
+    if (clock) off = 0.99;
+    double begin = keep ? t1 : t0, stop = begin + (t1 - t0) * factor_of(off, keep, &a->previous);
+    stop = begin + fmax(round_bits(stop - begin), control->shortest);
+    if (keep) {
+        const int seen = a->row < s->n_rows && s->rows[a->row] <= t1;
+        if (derive) {
+            memcpy(a->d_start, a->d_end, sizeof a->d_start);
+            if (stays) memset(a->d_slopes, 0, sizeof a->d_slopes);
+            else advance_tangents(u, t, a, seen);
+            store_tangents(&a->carry, a->d_end);
+        }
+        a->row = store_rows(s, f, a->row, t0, t1, a->y, end, slopes, a->d_start, a->d_end, a->d_slopes, derive);
+        memcpy(a->y, end, sizeof(Real) * STATES);
+    }
+    /* The next zero, as diffrax's control has it: seen from behind those that were met. */
+    double from = is_one_of(s->zeros, s->n_zeros, after(begin)) ? after(after(begin)) : begin;
+    from = is_one_of(s->zeros, s->n_zeros, begin) ? after(begin) : from;
+    int64_t next = first_above(s->zeros, s->n_zeros, from);
+    if (next < s->n_zeros) stop = fmin(stop, s->zeros[next]);
+    /* From just before a corner on to just behind it. */
+    from = is_one_of(s->corners, s->n_corners, after(begin)) ? after(after(begin)) : begin;
+    begin = is_one_of(s->corners, s->n_corners, begin) ? after(begin) : from;
+    stop = fmax(after(begin), stop);
+    next = first_above(s->corners, s->n_corners, begin);
+    if (next < s->n_corners) stop = fmin(stop, before(s->corners[next]));
+    a->t0 = fmin(begin, control->end);
+    a->t1 = stop > control->floor ? (keep ? control->end : a->t0 + 0.5 * (control->end - a->t0)) : stop;
+    if (!keep) return;
+    a->accepted++;
+    f->t[a->accepted] = a->t0;
+    memcpy(f->steps + a->accepted * STATES, a->y, sizeof(Real) * STATES);
+    if (derive) memcpy(f->dsteps + a->accepted * STATES * LANES, a->d_end, sizeof a->d_end);
+}
+
+/* What a lane gives where it has ended; nothing beyond. */
+static void end_lane(const Lane *a, const Control *control, int derive) {
+    const Outputs *f = &a->outputs;
+    const int64_t n_rows = a->sweep.n_rows;
     const uint64_t infinity = BITS_OF_INFINITY;
-    for (int64_t k = accepted + 1; k <= control->most_steps; k++) memcpy(f->t + k, &infinity, sizeof infinity);
-    for (int64_t k = row * STATES; k < s->n_rows * STATES; k++) memcpy(f->y + k, &infinity, sizeof infinity);
-    if (derive) memset(f->dy + row * STATES * LANES, 0, sizeof(Real) * (s->n_rows - row) * STATES * LANES);
-    f->last[0] = t0;
-    memcpy(f->last + 1, y, sizeof(Real) * STATES);
-    f->counts[0] = accepted, f->counts[1] = steps - accepted, f->counts[2] = t0 < control->end ? STEP_LIMIT : SUCCESSFUL;
+    for (int64_t k = a->accepted + 1; k <= control->most_steps; k++) memcpy(f->t + k, &infinity, sizeof infinity);
+    for (int64_t k = a->row * STATES; k < n_rows * STATES; k++) memcpy(f->y + k, &infinity, sizeof infinity);
+    if (derive) memset(f->dy + a->row * STATES * LANES, 0, sizeof(Real) * (n_rows - a->row) * STATES * LANES);
+    f->last[0] = a->t0;
+    memcpy(f->last + 1, a->y, sizeof(Real) * STATES);
+    f->counts[0] = a->accepted, f->counts[1] = a->steps - a->accepted;
+    f->counts[2] = a->t0 < control->end ? STEP_LIMIT : SUCCESSFUL;
 }
 
 typedef struct { /* what threads share */
     XLA_FFI_Buffer **args, **rets;
-    int64_t next; /* lane that no thread has taken */
+    Side *sides;
+    int64_t each, sides_taken, next; /* lanes side by side, sides that threads have taken, lane that none has taken */
 } Work;
+
+/* A lane of a call. */
+static void read_lane(const Work *work, int64_t lane, const Control *control, Lane *a) {
+    XLA_FFI_Buffer **args = work->args, **rets = work->rets;
+    const int32_t *whole = args[1]->data;
+    const int64_t k = lane % args[2]->dims[0], steps = control->most_steps + 1;
+    const int64_t n_corners = args[2]->dims[1], n_zeros = args[4]->dims[1], n_rows = args[5]->dims[1];
+    const int64_t derive = whole[3], wide = derive ? STATES * LANES : 0;
+    a->sweep = (Sweep){(const Real *)args[2]->data + k * n_corners, (const Real *)args[3]->data + k * n_corners,
+                       (const Real *)args[4]->data + k * n_zeros, (const Real *)args[5]->data + k * n_rows,
+                       n_corners, n_zeros, n_rows, whole[2]};
+    a->outputs = (Outputs){(Real *)rets[0]->data + lane * n_rows * STATES, (Real *)rets[1]->data + lane * n_rows * wide,
+                           (Real *)rets[2]->data + lane * steps, (Real *)rets[3]->data + lane * steps * STATES,
+                           (Real *)rets[4]->data + lane * steps * wide, (Real *)rets[5]->data + lane * (STATES + 1),
+                           (int32_t *)rets[6]->data + lane * 3};
+    a->leaves = (const Real *)args[6]->data + lane * NUMBERS;
+    begin_lane(a, control, (const Real *)args[8]->data + (derive ? lane * OWNS * LANES : 0),
+               (const Real *)args[7]->data + lane * STATES, (const Real *)args[9]->data + lane * wide, derive);
+}
 
 static void *run(void *argument) {
     Work *work = argument;
-    XLA_FFI_Buffer **args = work->args, **rets = work->rets;
     const uint32_t mode = flush_denormals();
-    const Real *numbers = args[0]->data;
-    const int32_t *whole = args[1]->data;
-    const int64_t lanes = args[7]->dims[0], sweeps = args[2]->dims[0], most = whole[0];
+    const Real *numbers = work->args[0]->data;
+    const int32_t *whole = work->args[1]->data;
+    const int64_t lanes = work->args[7]->dims[0];
     const int derive = whole[3];
-    const int64_t n_corners = args[2]->dims[1], n_zeros = args[4]->dims[1], n_rows = args[5]->dims[1];
-    Control control = {numbers[0], numbers[1], numbers[2], numbers[2], numbers[3], before(numbers[4]), numbers[5], most};
+    Control control = {numbers[0], numbers[1], numbers[2], numbers[2], numbers[3], before(numbers[4]), numbers[5], whole[0]};
     for (int k = 0; k < 100; k++) control.floor = before(control.floor);
-    for (;;) {
-        const int64_t lane = __atomic_fetch_add(&work->next, 1, __ATOMIC_RELAXED), k = lane % sweeps;
-        if (lane >= lanes) break;
-        const Sweep sweep = {(const Real *)args[2]->data + k * n_corners, (const Real *)args[3]->data + k * n_corners,
-                             (const Real *)args[4]->data + k * n_zeros, (const Real *)args[5]->data + k * n_rows,
-                             n_corners, n_zeros, n_rows, whole[2]};
-        const int64_t steps = most + 1, wide = derive ? STATES * LANES : 0;
-        const Outputs outputs = {(Real *)rets[0]->data + lane * n_rows * STATES, (Real *)rets[1]->data + lane * n_rows * wide,
-                             (Real *)rets[2]->data + lane * steps, (Real *)rets[3]->data + lane * steps * STATES,
-                             (Real *)rets[4]->data + lane * steps * wide, (Real *)rets[5]->data + lane * (STATES + 1),
-                             (int32_t *)rets[6]->data + lane * 3};
-        solve_lane(&sweep, &control, (const Real *)args[6]->data + lane * NUMBERS,
-                   (const Real *)args[8]->data + (derive ? lane * OWNS * LANES : 0), (const Real *)args[7]->data + lane * STATES,
-                   (const Real *)args[9]->data + lane * wide, &outputs, derive);
+    Side *side = work->sides + __atomic_fetch_add(&work->sides_taken, 1, __ATOMIC_RELAXED);
+    Lane **taken = side->taken;
+    for (int t = 0; t < STEPS; t++) taken[t] = &side->lanes[t];
+    for (int n = 0, left = 1;;) {
+        while (left && n < work->each) {
+            const int64_t lane = __atomic_fetch_add(&work->next, 1, __ATOMIC_RELAXED);
+            if (!(left = lane < lanes)) break;
+            read_lane(work, lane, &control, taken[n]);
+            if (!goes_on(taken[n], &control)) end_lane(taken[n], &control, derive);
+            else load_parameters(taken[n]->leaves, n, &side->uniform), n++;
+        }
+        if (!n) break;
+        for (int t = 0; t < n; t++) place_step(taken[t], &control, t, side->uniform.at);
+        /* Whole vectors, whatever stands in the places beyond. */
+        prepare_uniform(&side->uniform);
+        for (int t = 0; t < n; t++) end_step(taken[t], &control, t, &side->uniform, derive);
+        for (int t = n - 1; t >= 0; t--) {
+            if (goes_on(taken[t], &control)) continue;
+            Lane *done = taken[t];
+            end_lane(done, &control, derive);
+            /* The last one takes its place. */
+            taken[t] = taken[--n], taken[n] = done;
+            if (t < n) load_parameters(taken[t]->leaves, t, &side->uniform);
+        }
     }
     restore(mode);
     return NULL;
@@ -240,12 +309,19 @@ XLA_FFI_Error *memjax_kernel(XLA_FFI_CallFrame *frame) {
     if (tell_version(frame)) return NULL;
     if (frame->stage != XLA_FFI_ExecutionStage_EXECUTE) return NULL;
     XLA_FFI_Buffer **args = (XLA_FFI_Buffer **)frame->args.args;
-    Work work = {args, (XLA_FFI_Buffer **)frame->rets.rets, 0};
     const int32_t *whole = args[1]->data;
     const int64_t wide = whole[3] ? LANES : 0, lanes = args[7]->dims[0];
     if (args[6]->dims[0] != lanes || args[6]->dims[1] != NUMBERS || args[7]->dims[1] != STATES || args[8]->dims[0] != lanes ||
         args[8]->dims[1] != OWNS || args[8]->dims[2] != wide || args[9]->dims[0] != lanes || args[9]->dims[2] != wide)
         return fail(frame, XLA_FFI_Error_Code_INVALID_ARGUMENT, "lanes of other equations than their kernel's");
-    run_in_threads(run, &work, whole[1] < lanes ? whole[1] : lanes);
+    int64_t threads = whole[1] < lanes ? whole[1] : lanes;
+    threads = threads < 1 ? 1 : (threads < MOST_THREADS ? threads : MOST_THREADS);
+    const int64_t share = (lanes + threads - 1) / threads;
+    Side *sides = aligned_alloc(64, sizeof(Side) * threads);
+    Work work = {args, (XLA_FFI_Buffer **)frame->rets.rets, sides, share < STEPS ? share : STEPS, 0, 0};
+    if (!work.sides) return fail(frame, XLA_FFI_Error_Code_RESOURCE_EXHAUSTED, "no memory for lanes side by side");
+    memset(work.sides, 0, sizeof(Side) * threads);
+    run_in_threads(run, &work, threads);
+    free(work.sides);
     return NULL;
 }

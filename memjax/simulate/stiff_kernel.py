@@ -1,9 +1,9 @@
 """Adaptive solves without noise, and their derivatives along several directions, by a kernel in C.
 
 It is generated from the equations of a step of `memjax.solver.rosenbrock.rodas3_interval`, and takes the steps of
-`solve_stiff` but for rounding. The state of a lane is one number after the other; its derivatives are vectors
-over the directions, and refused steps have none. Where no compiler of C is at hand, on other devices than the CPU, or
-where the equations hold what has no translation, `solve_stiff` does the same.
+`solve_stiff` but for rounding. Steps of several lanes are computed side by side, in whole vectors, each at its own
+time; derivatives of a lane are vectors over the directions, and refused steps have none. Where no compiler of C is at
+hand, on other devices than the CPU, or where the equations hold what has no translation, `solve_stiff` does the same.
 """
 
 import functools
@@ -21,7 +21,8 @@ from jaxtyping import Array, Float, Int
 
 from ..compile_cache import cached_text, is_array
 from ..compiled.library import build, register
-from ..compiled.program import Constants, Program, join, scalar, threaded, trace
+from ..compiled.program import Constants, join, scalar, threaded, trace
+from ..compiled.side_by_side import SideBySide
 from ..compiled.translation import (
     LANE,
     STEP,
@@ -45,6 +46,18 @@ _FOLDER = Path(__file__).parent
 
 _WIDTH = 8
 """Directions come in multiples of this many: whole vectors of any processor."""
+
+_SIDE_BY_SIDE = 8
+"""Lanes whose steps are computed together."""
+
+_VECTOR = """
+#ifdef __AVX512F__
+enum { WIDTH = 8 };
+#else
+enum { WIDTH = 4 };
+#endif
+"""
+"""Directions along which derivatives are computed together."""
 
 _MOST = 64
 """Directions at the most."""
@@ -109,6 +122,7 @@ class StiffKernel:
         zeros: Float[Array | np.ndarray, "sweeps zeros"],
         rows: Float[Array | np.ndarray, "sweeps rows"],
         policy: Stiff,
+        threads: int | None = None,
     ) -> StiffLanes:
         """Solve; lane k is of sweep k modulo their number.
 
@@ -122,6 +136,8 @@ class StiffKernel:
             Drives of the sweeps, stacked, where they change sign, ascending, and times of output, ascending [s].
         policy : Stiff
             Tolerances and number of steps.
+        threads : int, optional
+            Threads that share the lanes, by default one for each core.
         """
         lanes, n = y0.shape
         wide = self.directions if derivatives is not None else 0
@@ -132,7 +148,7 @@ class StiffKernel:
         end = last * (1 + 4 * np.finfo(float).eps)
         shortest = SHORTEST * np.finfo(float).eps * last
         control = np.array([*policy.tolerances(noisy=False), end, end * FIRST, last, shortest])
-        whole = [policy.max_steps, usable_cores(), stimuli.kind == "linear", wide > 0]
+        whole = [policy.max_steps, threads or usable_cores(), stimuli.kind == "linear", wide > 0]
         steps, points = policy.max_steps + 1, rows.shape[1]
         shapes = [(lanes, points, n), (lanes, points, n, wide), (lanes, steps), (lanes, steps, n)]
         shapes += [(lanes, steps, n, wide), (lanes, 1 + n)]
@@ -248,22 +264,25 @@ def _text(scaled: Scaled, moving: tuple[int, ...], wide: int) -> str:
     t, results = trace(lane, avals, inputs, constants)
     if constants.values:
         raise UntranslatableError("arrays that are no parameters")
-    about: dict[str, Any] = dict(translation=t, owns=owns, states=states, inputs={})
-    about["places"] = {x: f"at[{k}]" for k, x in enumerate(places)}
-    program = Program(**about, results=results)
-    plain = Program(**about, results=[*results[:n], *results[3 * n :]])
+    about: dict[str, Any] = dict(translation=t, owns=owns, states=states, places={})
+    about["inputs"] = {x: f"u->at[{k}][t]" for k, x in enumerate(places)}
+    program = SideBySide(**about, results=results)
+    plain = SideBySide(**about, results=[*results[:n], *results[3 * n :]])
     sizes = f"STATES = {n}, OWNS = {len(owns)}, NUMBERS = {total}, DIGITS = {DIGITS}"
-    head = [f"#define BLOCK {wide}", program.prelude(), f"enum {{ STEPS = 1, {sizes} }};"]
+    head = [
+        f"#define BLOCK {wide}",
+        program.prelude(),
+        f"enum {{ STEPS = {_SIDE_BY_SIDE}, {sizes} }};\n{_VECTOR}",
+    ]
     return "\n".join(head + _parts(program, plain, n) + [threaded(_FOLDER / "stiff_kernel.c")])
 
 
-def _parts(program: Program, plain: Program, n: int) -> list[str]:
+def _parts(program: SideBySide, plain: SideBySide, n: int) -> list[str]:
     """What is generated of a text; of the results the derivatives come first, those of the slopes after the state's."""
     slopes = [f"slopes[{k}][j] = {text_of(x)};" for k, x in enumerate(program.results[n : 3 * n])]
-    same = set(program.same)
 
     def value(x: Atom) -> str:
-        return text_of(x) if isinstance(x, Constant) else f"u->{x.text}" + "[0]" * (x not in same)
+        return text_of(x) if isinstance(x, Constant) else program.inputs.get(x, f"u->{x.text}[t]")
 
     values = [f"out[{k}] = {value(x)};" for k, x in enumerate(program.results[3 * n :])]
     loads = [f"o->{x.text}[j] = own[{k} * LANES + j];" for k, x in enumerate(program.owns)]
@@ -272,15 +291,15 @@ def _parts(program: Program, plain: Program, n: int) -> list[str]:
     stores = [f"o->{x.text}[j] = {x.text};" for x in program.fixed]
     fixed = [*names, *map(line_of, program.by_level[LANE]), *stores]
     ends = [f"end[{k} * LANES + j] = c->{x.text}[j];" for k, x in enumerate(program.states)]
-    about = "const Uniform *u, int32_t t, const Own *o, Carry *restrict c"
-    wide = f"void advance_tangents_and_slopes({about}, Real (*restrict slopes)[LANES])"
+    about = "const Uniform *u, int32_t t, const Own *o, Carry *restrict c, int32_t first"
+    wide = f"NOINLINE void advance_some_and_slopes({about}, Real (*restrict slopes)[LANES])"
     return [
         program.types(),
-        program.prepare_uniform("const Real *at"),
+        program.prepare_uniform(),
         program.advance_block(wide, slopes, "", ""),
-        plain.advance_block(f"void advance_tangents({about})", [], "", ""),
+        plain.advance_block(f"NOINLINE void advance_some({about})", [], "", ""),
         f"""
-static void results_of(const Uniform *u, Real *out) {{
+static void results_of(const Uniform *u, int t, Real *out) {{
 {join(values, 4)}
 }}
 

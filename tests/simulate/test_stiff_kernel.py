@@ -127,6 +127,25 @@ def test_a_lane_depends_on_nothing_around_it(monkeypatch):
     assert values.dy.shape[-1] == 0
 
 
+def test_lanes_side_by_side_and_those_that_follow_are_those_alone(monkeypatch):
+    """More lanes than are computed together, which end at times of their own; some begin without numbers."""
+    names, device = ("mu", "r_on"), QUIET
+    points = np.random.default_rng(0).normal(scale=0.3, size=(11, 2))
+    points[[2, 7]] = np.nan
+    monkeypatch.setattr(stiff_kernel, "usable_cores", lambda: 1)
+    _, whole = solve(names, device, points=points)
+    accepted = np.asarray(whole.counts)[:, 0]
+    assert len(set(accepted.tolist())) > 5
+    np.testing.assert_array_equal(
+        np.asarray(whole.counts)[[4, 5, 14, 15], :2].sum(axis=1), POLICY.max_steps
+    )
+    for k in (1, 5, 10):
+        _, alone = solve(names, device, points=points[k : k + 1])
+        for name in ("y", "dy", "step_t", "last", "counts"):
+            both = np.asarray(getattr(whole, name))[2 * k : 2 * k + 2], getattr(alone, name)
+            np.testing.assert_array_equal(*both)
+
+
 def test_too_many_steps_are_said():
     few = mj.Stiff(rtol=RTOL, atol=1e-2 * RTOL, max_steps=30)
     _, lanes = solve(("mu",), QUIET, policy=few)

@@ -161,6 +161,6 @@ def _advance_block(program: Program) -> str:
         "any |= fires[j];",
         f"c->broken[j] |= !is_finite({total});",
     ]
-    arguments = """int advance_block(const Uniform *u, int32_t t, const Own *o, Carry *restrict c,
+    arguments = """inline int advance_block(const Uniform *u, int32_t t, const Own *o, Carry *restrict c,
                                 float (*arriving)[LANES], int32_t *restrict fires)"""
     return program.advance_block(arguments, finish, "(void)arriving; int any = 0;", "return any;")

@@ -1,9 +1,12 @@
-"""Sweeps of a small wafer."""
+"""Sweeps of a small wafer, and of a device that switches."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import memjax as mj
+from fitting.sweeps.prepare import prepare
 from memjax.errors import DataError
 from tests.fits import WAFER_DEVICES, WAFER_DRIVE, WAFER_MODEL, WAFER_TIMES
 
@@ -40,3 +43,38 @@ def wafer(truth):
         raise DataError("no column of current", where="broken.csv")
 
     return found | {"broken": broken}
+
+
+@pytest.fixture(scope="session")
+def sweep_options():
+    """What stood around a device that switches."""
+    return {"point_time": 0.01, "bench": mj.Bench(compliance=1e-6), "model_sigma": 0.013}
+
+
+@pytest.fixture(scope="session")
+def sweep(sweep_options):
+    """A sweep of a diffusive device that switches."""
+    v = 0.8 * (1 - np.abs(np.linspace(-1, 1, 101)))
+    about = dict(v=v, sweep=np.zeros(101, int), reader="", source={})
+    bare = mj.Measurement(i=np.ones(101), at_compliance=np.zeros(101, bool), **about)
+    options = dict(point_time=0.01, bench=sweep_options["bench"], deterministic=True)
+    trace = mj.simulate_like(mj.DiffusiveMemristor(), bare, **options).check()
+    i = np.abs(np.asarray(trace.i[0])) * np.exp(0.03 * np.random.default_rng(0).normal(size=101))
+    return mj.Measurement(i=i, at_compliance=i > 0.93e-6, **about)
+
+
+@pytest.fixture(scope="session")
+def switching(sweep, sweep_options):
+    """What is to be fitted to it."""
+    about = dict(env=None, free=None, fix=None, seed=0, screened=8, **sweep_options)
+    return prepare([sweep], mj.DiffusiveMemristor(), **about)
+
+
+@pytest.fixture(scope="session")
+def three(switching):
+    """Problems of one shape: of that device, of another with other targets and another centre, and the first again."""
+    problem = switching.problem
+    target = np.asarray(problem.group.target) + 0.1
+    center = np.asarray(problem.center) + 0.2
+    other = replace(problem, group=replace(problem.group, target=target), center=center)
+    return [problem, other, problem]

@@ -1,0 +1,128 @@
+"""A step of several systems of equations, each with parameters and a time of its own, in whole vectors."""
+
+import re
+from collections.abc import Sequence
+from functools import cached_property
+
+from .program import Program, join
+from .translation import STEP, Name, Operation, c_type, line_of
+
+_MOST = 60
+"""Operations of a function, at the most: compilers take more than twice as long for all of them in one."""
+
+_CALL = re.compile(r"((exp|log|expm1|log1p|logistic|tanh|sinh|cosh|pow)_of)\(")
+
+
+class SideBySide(Program):
+    """A program whose steps are those of STEPS systems, one of each, wherever in time it is.
+
+    Such a step is done by functions of few operations each, for all systems; exponentials and the like are called
+    between them, by one function each. What a system has in each step are `inputs`: they read as columns of ``u->at``.
+    """
+
+    each = "[t]"
+
+    lanes = "int j = first; j < first + WIDTH; j++"
+    """One vector: compilers put what many have in common aside, widened, and then wait for memory."""
+
+    @cached_property
+    def same(self) -> list[Name]:
+        """What depends on the parameters of a system only: it is computed once."""
+        needed = self.needed | {x for o in self.by_level[STEP] for x in _names(o)}
+        return sorted((x for x in needed if x.level == 0), key=lambda x: x.text)
+
+    @cached_property
+    def _pieces(self) -> list[list[Operation]]:
+        """Operations in an order in which they can be done: a call alone, others in pieces."""
+        depth, groups = dict[Name, int](), dict[tuple[int, bool], list[Operation]]()
+        for o in self.by_level[STEP]:
+            call = _function(o) is not None
+            depth[o.name] = max((depth.get(x, 0) for x in _names(o)), default=0) + call
+            groups.setdefault((depth[o.name], not call), []).append(o)
+        pieces = []
+        for (_, plain), some in sorted(groups.items()):
+            size = _MOST if plain else 1
+            pieces += [some[k : k + size] for k in range(0, len(some), size)]
+        return pieces
+
+    @cached_property
+    def _stored(self) -> list[Name]:
+        """Numbers of a step that are needed elsewhere than in their own piece."""
+        place = {o.name: k for k, piece in enumerate(self._pieces) for o in piece}
+        stored = dict.fromkeys(self.uniform)
+        for k, piece in enumerate(self._pieces):
+            if _function(piece[0]):
+                stored |= dict.fromkeys([*_names(piece[0]), piece[0].name])
+            stored |= dict.fromkeys(x for o in piece for x in _names(o) if place.get(x, k) != k)
+        return [x for x in stored if x in place]
+
+    def uniform_fields(self) -> list[str]:
+        """Lines of the type Uniform."""
+        fields = [f"{c_type(x.kind)} {x.text}" for x in [*self.same, *self._stored]]
+        return [f"    _Alignas(64) {x}[STEPS];" for x in (f"Real at[{len(self.inputs)}]", *fields)]
+
+    def _read(self, x: Name) -> str:
+        """How a number of system `t` reads."""
+        return self.inputs.get(x, f"u->{x.text}[t]")
+
+    def prepare_uniform(self, arguments: str = "Uniform *restrict u") -> str:
+        """Functions that compute what lanes have in common, and one, `load_parameters`, for what steps have, too."""
+        texts, calls, functions = [], [], set[str]()
+        for k, piece in enumerate(self._pieces):
+            if (function := _function(piece[0])) is None:
+                calls.append(f"prepare_{k}(u);")
+                texts.append(self._piece(k, piece, arguments))
+                continue
+            functions.add(function)
+            columns = [
+                self._read(x).removesuffix("[t]") for x in (piece[0].name, *_names(piece[0]))
+            ]
+            calls.append(f"{function}_each({', '.join(columns)});")
+        stores = [f"u->{x.text}[t] = {x.text};" for x in self.same]
+        return f"""
+{join([_each_text(x) for x in sorted(functions)], 0)}
+static void load_parameters(const Real *constant, int32_t t, Uniform *u) {{
+{self.parameter_lines()}
+{join(stores, 4)}
+}}
+{join(texts, 0)}
+static void prepare_uniform({arguments}) {{
+{join(calls, 4)}
+}}
+"""
+
+    def _piece(self, k: int, piece: Sequence[Operation], arguments: str) -> str:
+        """The function of a piece."""
+        own, stored = [o.name for o in piece], set(self._stored)
+        given = dict.fromkeys(x for o in piece for x in _names(o) if x not in own)
+        lines = [f"const {c_type(x.kind)} {x.text} = {self._read(x)};" for x in given]
+        lines += map(line_of, piece)
+        lines += [f"u->{x.text}[t] = {x.text};" for x in own if x in stored]
+        return f"""
+static NOINLINE void prepare_{k}({arguments}) {{
+    for (int32_t t = 0; t < STEPS; t++) {{
+{join(lines, 8)}
+    }}
+}}"""
+
+
+def _names(operation: Operation) -> list[Name]:
+    """Operands that are not known."""
+    return [x for x in operation.operands if isinstance(x, Name)]
+
+
+def _function(operation: Operation) -> str | None:
+    """The function, dearer than a call of it, that an operation is; None of others."""
+    found = _CALL.match(operation.template)
+    return found[1] if found and len(_names(operation)) == len(operation.operands) else None
+
+
+def _each_text(function: str) -> str:
+    """A function of one column, or of two, written to the first."""
+    columns = ["x", "z"] if function == "pow_of" else ["x"]
+    given = ", ".join(f"const Real *restrict {x}" for x in columns)
+    values = ", ".join(f"{x}[t]" for x in columns)
+    return f"""
+static NOINLINE void {function}_each(Real *restrict y, {given}) {{
+    for (int t = 0; t < STEPS; t++) y[t] = {function}({values});
+}}"""

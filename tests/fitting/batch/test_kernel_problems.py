@@ -1,0 +1,51 @@
+"""Problems of one shape that one kernel solves."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from fitting.batch.kernel_problems import KernelProblems
+from fitting.problem import TOGETHER
+from memjax.compiled import library
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(library.find_compiler() is None, reason="no compiler of C"),
+]
+
+
+def test_points_of_several_problems_are_those_of_each(switching, three):
+    """To rounding: whether a program takes one problem or several is another order of operations."""
+    problems, z = three, switching.candidates[:TOGETHER]
+    together = KernelProblems(problems, threads=1)
+    which = np.array([2, 1, 0] * 6 + [1])
+    points = z[np.arange(len(which)) % len(z)]
+    r, jacobian, ok = together.linearise(points, which)
+    observed = together.observe(points, which)
+    assert ok.all()
+    assert observed[1].all()
+    for k, problem in enumerate(problems):
+        own = np.flatnonzero(which == k)
+        for j in own:
+            filled = np.where(np.arange(TOGETHER)[:, None] == 0, points[j], np.nan)
+            one = problem.linearise(filled)
+            np.testing.assert_allclose(r[j], one[0][0], rtol=1e-9, atol=1e-9)
+            np.testing.assert_allclose(observed[0][j], one[0][0], rtol=1e-9, atol=1e-9)
+            scale = np.max(np.abs(one[1][0]))
+            np.testing.assert_allclose(jacobian[j], one[1][0], rtol=1e-7, atol=1e-9 * scale)
+
+
+def test_waveforms_that_end_at_other_times_are_solved_apart(switching):
+    group = switching.problem.group
+    stimuli = replace(group.stimuli, times=0.5 * np.asarray(group.stimuli.times))
+    faster = replace(
+        switching.problem, group=replace(group, stimuli=stimuli, rows=0.5 * np.asarray(group.rows))
+    )
+    problems, z = [switching.problem, faster], switching.candidates[:3]
+    which = np.array([1, 0, 1])
+    r, ok = KernelProblems(problems, threads=2).observe(z, which)
+    assert ok.all()
+    for j, k in enumerate(which):
+        filled = np.where(np.arange(TOGETHER)[:, None] == 0, z[j], np.nan)
+        np.testing.assert_allclose(r[j], problems[k].observe(filled)[0][0], rtol=1e-9, atol=1e-9)

@@ -173,14 +173,13 @@ class KernelSearch:
         return _optimum(self.improve(np.stack([*known, *starts])[:TOGETHER]))
 
     def end(self, z: Float[np.ndarray, " free"], seed: int) -> Optimum:
-        """The end of a search once the noise is known; begun again beside it where that is a kink.
-
-        Single fits always begin again.
-        """
+        """The end of a search once the noise is known; begun again beside it, more often where that is a kink."""
         z, r, jacobian = _optimum(self.improve(z[None], iterations=ENDING))
-        if not np.all(np.isfinite(r)) or is_smooth(r, jacobian):
+        if not np.all(np.isfinite(r)):
             return z, r, jacobian
-        return search_beside(self.improve, z, r, jacobian, count=TOGETHER, seed=seed + BESIDE)
+        about: dict[str, Any] = dict(count=TOGETHER, seed=seed + BESIDE)
+        about["quiet"] = 1 if is_smooth(r, jacobian) else 2
+        return search_beside(self.improve, z, r, jacobian, **about)
 
 
 def _optimum(done: Progress) -> Optimum:

@@ -101,6 +101,7 @@ def levenberg_marquardt(
     together: bool = True,
     patience: int = 3,
     halving: int | None = None,
+    back: tuple[float, float] = (0.0, 0.0),
     progress: Progress | None = None,
     tick: Callable[[Progress], None] | None = None,
 ) -> Progress:
@@ -126,6 +127,8 @@ def levenberg_marquardt(
         Steps in a row of small gains after which a start has converged.
     halving : int, optional
         Iterations after which the worse half of the starts ends: `evaluate` is given no numbers there.
+    back : (float, float)
+        Costs between which the best one then ends the search: it has come back to what is known.
     progress : Progress, optional
         Updated in place after every iteration; a `KeyboardInterrupt` leaves it whole.
     tick : callable, optional
@@ -147,6 +150,8 @@ def levenberg_marquardt(
     small, begun = np.zeros(len(z), int), len(state.history)
     for k in range(iterations):
         if halving and k and k % halving == 0:
+            if back[0] < np.min(state.cost) < back[1]:
+                break
             going &= state.cost <= np.median(state.cost[going])
         idle = np.all(state.converged | ~np.isfinite(state.cost))
         if idle or (together and _stalled(state.history[begun:], tolerance)):

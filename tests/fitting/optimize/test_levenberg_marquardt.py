@@ -120,3 +120,23 @@ def test_the_optax_path_keeps_the_best_point_when_interrupted():
     done = descend(loss, np.array([1.0]), steps=10)
     assert len(done.history) == 3
     assert done.loss < 1
+
+
+def test_a_search_that_has_come_back_to_what_is_known_ends_where_the_worse_half_does():
+    """Rosenbrock's valley: its least cost is 0, and far from the starts' after four iterations."""
+
+    def evaluate(z):
+        x, y = z.T
+        r = np.stack([10 * (y - x**2), 1 - x], axis=1)
+        rows = [[-20 * x, 0 * x + 10], [0 * x - 1, 0 * x]]
+        return r, np.moveaxis(np.array(rows), 2, 0), np.ones(len(z), bool)
+
+    z = np.array([[-1.2, 1.0], [-1.0, 2.0], [2.0, -1.0], [0.0, 3.0]])
+    whole = levenberg_marquardt(evaluate, z, halving=4)
+    known = whole.history[3]
+    assert whole.iterations > 4
+    near = levenberg_marquardt(evaluate, z, halving=4, back=(0.999 * known, 1.001 * known))
+    assert near.iterations == 4
+    np.testing.assert_allclose(np.min(near.cost), known)
+    far = levenberg_marquardt(evaluate, z, halving=4, back=(2 * known, 3 * known))
+    assert far.history == whole.history

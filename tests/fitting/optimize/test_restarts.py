@@ -57,14 +57,20 @@ def test_rounds_end_where_they_gain_nothing_or_after_eight(gain, rounds):
     r, jacobian = np.array([1.0, 1.0, 2.0]), np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
     calls = []
 
-    def search(starts, *, halving):
+    def search(starts, *, halving, back):
+        known = 0.5 * r @ r * (1 - gain) ** len(calls)
         calls.append(halving)
+        np.testing.assert_allclose(back, [0.999 * known, 1.001 * known])
         lower = r * np.sqrt((1 - gain) ** len(calls))
         done = Progress(starts, np.full(len(starts), 0.5 * lower @ lower))
         done.residuals = np.repeat(lower[None], len(starts), axis=0)
         done.jacobian = np.repeat(jacobian[None], len(starts), axis=0)
         return done
 
-    _, ended, _ = search_beside(search, np.zeros(2), r, jacobian, count=4, seed=0)
+    about = {"count": 4, "seed": 0}
+    _, ended, _ = search_beside(search, np.zeros(2), r, jacobian, **about)
     assert len(calls) == rounds
     np.testing.assert_allclose(ended @ ended, r @ r * (1 - gain) ** rounds)
+    calls.clear()
+    search_beside(search, np.zeros(2), r, jacobian, **about, quiet=1)
+    assert len(calls) == (8 if gain > 1e-3 else 1)

@@ -90,11 +90,6 @@ class Translation:
         """Factors of a number that is a product of two; None for others."""
         return self._operands(x, "{} * {}")
 
-    def inverted(self, x: Atom) -> Atom | None:
-        """The number of which this one is the reciprocal; None for others."""
-        operands = self._operands(x, "ONE / {}")
-        return operands[0] if operands else None
-
     def negated(self, x: Atom) -> Atom | None:
         """The number of which this one is the negative; None for others."""
         operands = self._operands(x, "-{}")
@@ -204,25 +199,11 @@ def _multiply(t: Translation, x: Atom, y: Atom) -> Atom:
     return t.add(x.kind, "{} * {}", x, y)
 
 
-def _known_reciprocal(t: Translation, x: Atom) -> Atom | None:
-    """The reciprocal of a reciprocal, or of a product of such, which derivatives are full of; None of others."""
-    if (root := t.inverted(x)) is not None:
-        return root
-    factors = t.factors(x)
-    first = None if factors is None else _known_reciprocal(t, factors[0])
-    if factors is None or first is None:
-        return None
-    second = first if factors[0] == factors[1] else _known_reciprocal(t, factors[1])
-    return None if second is None else _multiply(t, first, second)
-
-
 def _divide(t: Translation, x: Atom, y: Atom) -> Atom:
     if x.kind not in FLOATS:
         raise UntranslatableError("a division of whole numbers")
     if _is(y, 1.0) or _is(x, 0.0):
         return x
-    if (known := _known_reciprocal(t, y)) is not None:
-        return _multiply(t, x, known)
     # By the reciprocal, which other quotients share and which often is the same in all steps: divisions cost most.
     factors = t.factors(y)
     if factors is not None and factors[0] == factors[1]:
@@ -239,7 +220,7 @@ def _select(t: Translation, which: Atom, false: Atom, true: Atom) -> Atom:
 
 def _integer_power(t: Translation, x: Atom, y: int) -> Atom:
     if y < 0:
-        return _integer_power(t, _divide(t, Constant(x.kind, 1.0), x), -y)
+        return _divide(t, Constant(x.kind, 1.0), _integer_power(t, x, -y))
     result: Atom = Constant(x.kind, 1.0 if x.kind in FLOATS else 1)
     while y:
         result = _multiply(t, result, x) if y & 1 else result

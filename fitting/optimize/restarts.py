@@ -8,6 +8,7 @@ from jaxtyping import Float
 from .levenberg_marquardt import LONGEST, Progress
 
 _ROUNDS = 8  # rounds at the most
+_FURTHER = 3.0  # how much further out every other draw lies
 _GAIN = 1e-3  # share by which a round must lower a loss
 # Iterations after which the worse half of the draws of a round ends, and all if the best is back where it came from: of
 # 112 such rounds one gained a thousandth later.
@@ -25,11 +26,13 @@ def draw_beside(
 ) -> Float[np.ndarray, "count free"]:
     """Starts from the normal distribution that a Jacobian of full rank gives around an optimum.
 
-    Its covariance is the inverse of J'J: starts lie far out along what the data leave open, close by across it. A move
-    is no longer than one of a search.
+    Its covariance is the inverse of J'J: starts lie far out along what the data leave open, close by across it. Every
+    other one lies three times as far out: of 100 simulated diffusive devices one was found by these alone. A move is no
+    longer than one of a search.
     """
     upper = np.linalg.qr(jacobian, mode="r")
     moves = np.linalg.solve(upper, rng.normal(size=(len(z), count))).T
+    moves[1::2] *= _FURTHER
     longest = np.max(np.abs(moves), axis=1, keepdims=True)
     return z + moves * (LONGEST / np.maximum(longest, LONGEST))
 

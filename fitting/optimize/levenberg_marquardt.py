@@ -116,23 +116,18 @@ def levenberg_marquardt(
         Starts.
     iterations : int
         Largest number of iterations.
-    tolerance : float
+    tolerance, patience : float, int
         A start has converged when `patience` steps in a row lower its cost by less than this share; the search ends
         when all have, or when eight iterations lower the best by less than it each.
     enough : float
         Cost below which a start has converged, whatever more could be gained.
     together : bool
         Whether the starts are of one problem, so that the best of them may end the search.
-    patience : int
-        Steps in a row of small gains after which a start has converged.
-    halving : int, optional
-        Iterations after which the worse half of the starts ends: `evaluate` is given no numbers there.
-    back : (float, float)
-        Costs between which the best one then ends the search: it has come back to what is known.
-    progress : Progress, optional
-        Updated in place after every iteration; a `KeyboardInterrupt` leaves it whole.
-    tick : callable, optional
-        Called after every iteration.
+    halving, back : int, (float, float), optional
+        Iterations after which the worse half of the starts ends (`evaluate` is given no numbers there), and costs
+        between which the best one then ends the search: it has come back to what is known.
+    progress, tick : Progress, callable, optional
+        Updated in place, and called, after every iteration; a `KeyboardInterrupt` leaves it whole.
 
     Notes
     -----
@@ -149,12 +144,11 @@ def levenberg_marquardt(
     damping, growth = np.full(len(z), 1e-2), np.full(len(z), 2.0)
     small, begun = np.zeros(len(z), int), len(state.history)
     for k in range(iterations):
+        over = bool(np.all(state.converged | ~np.isfinite(state.cost)))
         if halving and k and k % halving == 0:
-            if back[0] < np.min(state.cost) < back[1]:
-                break
+            over |= bool(back[0] < np.min(state.cost) < back[1])
             going &= state.cost <= np.median(state.cost[going])
-        idle = np.all(state.converged | ~np.isfinite(state.cost))
-        if idle or (together and _stalled(state.history[begun:], tolerance)):
+        if over or (together and _stalled(state.history[begun:], tolerance)):
             break
         which = every if together else np.flatnonzero(~state.converged & np.isfinite(state.cost))
         step, predicted_reduction = np.zeros_like(z), np.zeros(len(z))

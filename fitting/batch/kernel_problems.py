@@ -12,19 +12,20 @@ from jaxtyping import Array, Float, Int
 from memjax.compile_cache import cached_jit, is_array
 from memjax.simulate.stiff_kernel import StiffKernel, StiffLanes
 
-from ..sweeps.group import lengthen
 from ..sweeps.problem import (
     Problem,
     begin_lanes,
+    by_lane,
     by_point,
     kernel_of,
+    lengthened,
     linearise_lanes,
     observe_lanes,
+    solve_lanes,
 )
 
-_TOGETHER = (
-    16  # points of one call of the kernel and of the programs around it: one size, one program
-)
+_TOGETHER = 16
+"""Points of one call of the kernel and of the programs around it: one size, one program."""
 
 
 class KernelProblems:
@@ -43,13 +44,11 @@ class KernelProblems:
     """
 
     def __init__(self, problems: Sequence[Problem], *, threads: int):
-        longer, places = zip(*(lengthen(p.group) for p in problems), strict=True)
-        every = [replace(p, group=g) for p, g in zip(problems, longer, strict=True)]
-        first = places[0][-1] + 1 if len(places[0]) else 0
-        self.own = np.append(places[0], first + np.arange(len(problems[0].free)))
+        every, places = zip(*map(lengthened, problems), strict=True)
+        self.own = places[0]
         self.kernel, self.threads = cast(StiffKernel, kernel_of(problems[0])), threads
         # A solve has one end: problems whose waveforms end together are solved together.
-        self.ends = np.array([np.max(g.rows) for g in longer])
+        self.ends = np.array([np.max(p.group.rows) for p in every])
         arrays = [jax.tree.leaves(eqx.filter(p, is_array)) for p in every]
         self.columns = [np.stack(x) for x in zip(*arrays, strict=True)]
         self.problem = every[0]
@@ -95,18 +94,13 @@ class KernelProblems:
         z = np.pad(z, [(0, more), (0, 0)], constant_values=np.nan)
         leaves = [x[np.pad(which, (0, more), mode="edge")] for x in self.columns]
         values, derivatives, zeros = self._begin(leaves, z)
-        flat = lambda x: np.asarray(x).reshape(-1, *x.shape[2:])  # noqa: E731
-        numbers, y0, d_numbers, dy0, zeros = map(flat, (*values, *derivatives, zeros))
-        y0 = np.where(np.repeat(np.isnan(z[:, :1]), len(y0) // len(z), axis=0), np.nan, y0)
-        along = (d_numbers[:, list(self.kernel.moving)], dy0) if derive else None
-        group = _filled(self.problem, leaves).group
-        stimuli = replace(
-            group.stimuli, times=flat(group.stimuli.times), values=flat(group.stimuli.values)
-        )
-        about: dict[str, Any] = dict(stimuli=stimuli, zeros=zeros, rows=flat(group.rows))
-        there = np.isfinite(y0[:, 0])
+        along, group = derivatives if derive else None, _filled(self.problem, leaves).group
+        times, drive = by_lane(group.stimuli.times), by_lane(group.stimuli.values)
+        about: dict[str, Any] = dict(stimuli=replace(group.stimuli, times=times, values=drive))
+        about |= dict(zeros=by_lane(zeros), rows=by_lane(group.rows), threads=self.threads)
+        there = np.repeat(np.isfinite(z[:, 0]), len(times) // len(z))
         for policy in (self.short, self.problem.policy):
-            lanes = self.kernel(numbers, y0, along, policy=policy, threads=self.threads, **about)
+            lanes = solve_lanes(self.kernel, z, values, along, policy=policy, **about)
             if not np.any(np.asarray(lanes.counts)[there, 2]):
                 break
         return map(np.asarray, function(leaves, z, lanes))

@@ -149,11 +149,8 @@ class KernelProblem:
     """
 
     def __init__(self, problem: Problem, kernel: StiffKernel):
-        group, own = lengthen(problem.group)
-        first = own[-1] + 1 if len(own) else 0
-        self.own = np.append(own, first + np.arange(len(problem.free)))
+        self.problem, self.own = lengthened(problem)
         self.rows, self.kernel = problem.group.rows.shape[1], kernel
-        self.problem = replace(problem, group=group)
         functions = (_begin_lanes, _linearise_lanes, _observe_lanes)
         self._begin, self._linearise, self._observe = (f.bind(self.problem) for f in functions)
 
@@ -171,16 +168,38 @@ class KernelProblem:
     def _lanes(self, z: np.ndarray, *, derive: bool) -> StiffLanes:
         """Solves of all waveforms at several points, those of one point after the other; derivatives by coordinates."""
         values, derivatives, zeros = self._begin(jnp.asarray(z))
-        numbers, y0, d_numbers, dy0 = (
-            np.asarray(x).reshape(-1, *x.shape[2:]) for x in (*values, *derivatives)
-        )
-        along = (d_numbers[:, list(self.kernel.moving)], dy0) if derive else None
-        group = self.problem.group
-        # The state at rest may be the same for all coordinates: those that are no numbers are not solved.
-        idle = np.repeat(np.any(np.isnan(z), axis=1), len(group.rows))
-        y0 = np.where(idle[:, None], np.nan, y0)
-        about: dict[str, Any] = dict(stimuli=group.stimuli, rows=group.rows)
-        return self.kernel(numbers, y0, along, zeros=zeros, policy=self.problem.policy, **about)
+        group, policy = self.problem.group, self.problem.policy
+        about: dict[str, Any] = dict(stimuli=group.stimuli, rows=group.rows, policy=policy)
+        along = derivatives if derive else None
+        return solve_lanes(self.kernel, z, values, along, zeros=zeros, **about)
+
+
+def lengthened(problem: Problem) -> tuple[Problem, np.ndarray]:
+    """A problem of waveforms of a common length, see `lengthen`, and the places of its residuals, the prior's last."""
+    group, own = lengthen(problem.group)
+    first = own[-1] + 1 if len(own) else 0
+    return replace(problem, group=group), np.append(own, first + np.arange(len(problem.free)))
+
+
+def by_lane(x: Any) -> np.ndarray:
+    """An array with axes of points and waveforms as one of lanes, those of one point after the other."""
+    return np.asarray(x).reshape(-1, *x.shape[2:])
+
+
+def solve_lanes(
+    kernel: StiffKernel, z: np.ndarray, values: Sequence, derivatives: Sequence | None, **about: Any
+) -> StiffLanes:
+    """Solves of all lanes of points, from what `begin_lanes` gives; `about` as a kernel takes it.
+
+    The state at rest may be the same for all coordinates: those that are no numbers are not solved.
+    """
+    numbers, y0 = map(by_lane, values)
+    idle = np.repeat(np.any(np.isnan(z), axis=1), len(y0) // len(z))
+    along = None
+    if derivatives is not None:
+        d_numbers, dy0 = map(by_lane, derivatives)
+        along = d_numbers[:, list(kernel.moving)], dy0
+    return kernel(numbers, np.where(idle[:, None], np.nan, y0), along, **about)
 
 
 def scaled_under(

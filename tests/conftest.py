@@ -50,9 +50,13 @@ def _cache_folder() -> str:
 
 # Set in the environment as well, so that the processes that tests start use it too.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", _cache_folder())
-os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+# The small programs of single operations, too: thousands, which each process would compile again.
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 jax.config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"])
-jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+jax.config.update(
+    "jax_persistent_cache_min_compile_time_secs",
+    float(os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"]),
+)
 
 ROOT = Path(__file__).parents[1]
 

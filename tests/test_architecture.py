@@ -15,8 +15,6 @@ import equinox as eqx
 import pytest
 import yaml
 
-pytestmark = pytest.mark.fast
-
 ROOT = Path(__file__).parents[1]
 LIBRARIES = ("memjax", "fitting")
 SOURCES = sorted(p for d in (*LIBRARIES, "benchmarks") for p in (ROOT / d).rglob("*.py"))
@@ -229,6 +227,7 @@ def test_top_level_holds_what_the_design_names():
     assert {row.split("/")[0] for row in listed.stdout.splitlines()} - TOP == set()
 
 
+@pytest.mark.fast
 def test_names_change_no_configuration_and_load_no_package_that_few_scripts_need():
     program = """
 import sys, jax, equinox, diffrax

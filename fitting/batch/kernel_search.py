@@ -38,8 +38,8 @@ Optimum = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Coordinates, residuals, which are infinite where there is none, and Jacobian."""
 
 
-def is_alone(prepared: Prepared) -> bool:
-    """Whether a device is searched alone: its current switches between two rows, which grids follow less well.
+def takes_kernel(prepared: Prepared) -> bool:
+    """Whether the kernel searches for a device: its current switches between two rows, which grids follow less well.
 
     And there is a kernel. A current that switches more slowly grids follow well, at a fraction of the time.
     """

@@ -19,7 +19,7 @@ from ..problem import TOGETHER, evaluate_each, of_some, stacked
 from ..sweeps.prepare import Prepared
 from ..sweeps.problem import kernel_of
 from .grid_solver import FINE, GridSolver
-from .kernel_search import POOR, SCATTERED, end_each, find_each, is_alone, outlying
+from .kernel_search import POOR, SCATTERED, end_each, find_each, outlying, takes_kernel
 
 Residuals = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
@@ -76,14 +76,14 @@ def reweigh(
 ) -> list[tuple]:
     """Problems and optima once the prior weighs against the noise that there is, not against what was granted.
 
-    `optima` is what `find_optima` gave, `noise` the standard deviation of the residuals of each [sigma]. All are
-    searched alone, or none, see `is_alone`.
+    `optima` is what `find_optima` gave, `noise` the standard deviation of the residuals of each [sigma]. The
+    kernel searches for all, or for none, see `takes_kernel`.
     """
     again = [
         replace(m, problem=with_values(m.problem, {"noise": np.asarray(s)}), candidates=f[0][None])
         for m, f, s in zip(prepared, optima, noise, strict=True)
     ]
-    if is_alone(prepared[0]):
+    if takes_kernel(prepared[0]):
         ended = end_each(again, optima, search.seed, halt)
         return [(m, *optimum) for m, optimum in zip(again, ended, strict=True)]
     z, r, jacobian = (np.stack(x) for x in zip(*optima, strict=True))
@@ -117,7 +117,8 @@ def _stacked(prepared: Sequence[Prepared], count: int) -> Any:
 def find_optima(prepared: Sequence[Prepared], search: Search, halt: threading.Event) -> list[tuple]:
     """Coordinates, residuals and Jacobian at the optimum of each problem of one shape; residuals infinite without one.
 
-    `halt` ends the search, by a `KeyboardInterrupt`, once it is set. All are searched alone, or none, see `is_alone`.
+    `halt` ends the search, by a `KeyboardInterrupt`, once it is set. The kernel searches for all, or for none, see
+    `takes_kernel`.
 
     Notes
     -----
@@ -125,7 +126,7 @@ def find_optima(prepared: Sequence[Prepared], search: Search, halt: threading.Ev
     steps correct for the difference, and where the two do not agree the adaptive solver searches. So it does, from
     what was found, where a grid could not follow: slopes across a switching that its steps do not resolve are wrong.
     """
-    if is_alone(prepared[0]):
+    if takes_kernel(prepared[0]):
         return find_each(prepared, search.starts, halt)
     problems = _stacked(prepared, search.chunk)
     count, n = len(prepared), len(problems.free)

@@ -43,18 +43,26 @@ def _every(names):
 
 
 def _stimuli(a: float, duration: float) -> dict[str, tuple]:
-    """Three waveforms, with corners enough that no adaptive step of ours passes over a switch, and their sources."""
-    grid = np.arange(101) / 100
-    steps = mj.Sampled(grid * duration, 0.0 * grid)
-    triangle = mj.Sampled(grid * duration, np.interp(grid, [0, 0.25, 0.75, 1], [0, a, -a, 0]))
+    """Three waveforms, with corners enough that no adaptive step of ours passes over a switch, and their sources.
+
+    Each is a sine, which may be zero, and a table of the same times: one program solves all three.
+    """
     edge = 5e-3
-    t = [0, 0.1, 0.1 + edge, 0.4, 0.4 + edge, 0.6, 0.6 + edge, 0.9, 0.9 + edge, 1.0]
-    pulse = mj.Sampled(np.array(t) * duration, np.array([0, 0, a, a, 0, 0, -a, -a, 0, 0.0]))
-    sine = mj.Sine(a, 1 / duration, 1.0) + steps
+    t = np.array([0, 0.1, 0.1 + edge, 0.4, 0.4 + edge, 0.6, 0.6 + edge, 0.9, 0.9 + edge, 1.0])
+    grid = np.union1d(np.arange(101) / 100, t)
+    triangle = np.interp(grid, [0, 0.25, 0.75, 1], [0, a, -a, 0])
+    pulse = np.interp(grid, t, [0, 0, a, a, 0, 0, -a, -a, 0, 0.0])
+
+    def both(sine, table):
+        return mj.Sine(sine, 1 / duration, 1.0) + mj.Sampled(grid * duration, table)
+
+    def tabulated(table):
+        return both(0.0, table), pwl(mj.Sampled(grid * duration, table))
+
     return {
-        "triangle": (triangle, pwl(triangle)),
-        "pulse": (pulse, pwl(pulse)),
-        "sine": (sine, f"SIN(0 {a} {1 / duration!r})"),
+        "triangle": tabulated(triangle),
+        "pulse": tabulated(pulse),
+        "sine": (both(a, 0.0 * grid), f"SIN(0 {a} {1 / duration!r})"),
     }
 
 

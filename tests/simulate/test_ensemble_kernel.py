@@ -11,10 +11,7 @@ from memjax.compiled import library
 from memjax.simulate import batch, ensemble_kernel
 from memjax.solver import SemiImplicitEuler
 
-pytestmark = [
-    pytest.mark.fast,
-    pytest.mark.skipif(library.find_compiler() is None, reason="no compiler of C"),
-]
+pytestmark = pytest.mark.skipif(library.find_compiler() is None, reason="no compiler of C")
 
 DEVICE = mj.params.replace(mj.DiffusiveMemristor(), {"sigma_ion": 0.5})
 DRIVE = mj.Sampled(np.array([0.0, 0.2, 0.4]), np.array([0.0, 0.5, 0.0]))
@@ -69,6 +66,7 @@ def spread(members: int) -> dict[str, np.ndarray]:
     return {"alpha": np.linspace(0.12, 0.2, members)[:, None]}
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("single", [False, True])
 def test_states_are_those_of_xla(ways, monkeypatch, single):
     """70 lanes, which do not fill their last block, each with a parameter of its own."""
@@ -103,6 +101,7 @@ def test_stretches_of_rows_follow_each_other(ways, monkeypatch):
     assert set(ways) == {"C"}
 
 
+@pytest.mark.fast
 def test_sweeps_of_one_batch_are_those_of_single_ones(ways):
     other = mj.Sampled(np.array([0.0, 0.2, 0.4]), np.array([0.0, -0.6, 0.0]))
     both = simulate(drive=[DRIVE, other], save=[ROWS, ROWS], carry_state=False)

@@ -1,5 +1,6 @@
 """Jumps: exact in distribution under adaptive steps, first order under fixed ones, and how likely they were."""
 
+from functools import cache
 from typing import ClassVar
 
 import diffrax as dfx
@@ -59,10 +60,8 @@ def _run(system, policy=None, **options):
 
 @pytest.fixture(scope="module")
 def decays():
-    """Losses at a constant rate, and at one that depends on the state and lies below its bound."""
-    return {
-        thinned: _run(PoissonDecay(thinned=thinned)).check().state["f"] for thinned in (True, False)
-    }
+    """Losses at a constant rate, and, thinned, at one that depends on the state and lies below its bound."""
+    return cache(lambda thinned: np.asarray(_run(PoissonDecay(thinned=thinned)).check().state["f"]))
 
 
 @pytest.mark.study
@@ -71,7 +70,7 @@ def decays():
 @pytest.mark.parametrize("power", [1, 2])
 def test_losses_have_the_exact_moments(decays, thinned, row, power):
     moment = lambda k: PoissonDecay(thinned=thinned).moment(k, ROWS[row])  # noqa: E731
-    f = np.asarray(decays[thinned])[:, row]
+    f = decays(thinned)[:, row]
     sd = (moment(2 * power) - moment(power) ** 2) ** 0.5
     assert abs(z_score(f**power, moment(power), expected_sd=sd)) < 4
 
@@ -79,7 +78,7 @@ def test_losses_have_the_exact_moments(decays, thinned, row, power):
 def test_without_a_jump_the_decay_is_undisturbed(decays):
     # The probability of none within t is exp(-kappa t), and then f = exp(-g t).
     for row, t in enumerate(ROWS):
-        quiet = np.asarray(decays[False])[:, row] > 0.85 * np.exp(-t)  # a jump leaves 0.7 of it
+        quiet = decays(False)[:, row] > 0.85 * np.exp(-t)  # a jump leaves 0.7 of it
         chance = np.exp(-4.0 * t)
         assert abs(z_score(quiet, chance, expected_sd=(chance * (1 - chance)) ** 0.5)) < 4
 
@@ -114,7 +113,7 @@ def test_noise_and_jumps_together_have_the_exact_moments(diffusion, row, power):
 
 @pytest.mark.parametrize("policy", [mj.Stiff(), mj.Fixed(0.02)], ids=["stiff", "fixed"])
 def test_the_jumps_of_a_member_do_not_depend_on_how_many_there_are(policy):
-    few, many = (_run(JumpDiffusion(), policy, members=n) for n in (3, 7))
+    few, many = (_run(JumpDiffusion(), policy, members=n) for n in (3, MEMBERS))
     np.testing.assert_array_equal(few.state["y"], many.state["y"][:3])
     np.testing.assert_array_equal(few.pattern, many.pattern[:3])
 
@@ -140,7 +139,7 @@ def test_a_clock_that_is_faster_than_needed_changes_the_path_and_not_the_moments
     fast = np.asarray(_run(PoissonDecay(), mj.Stiff(clock=11.0)).check().state["f"])[:, 1]
     moment = lambda k: PoissonDecay().moment(k, 1.0)  # noqa: E731
     assert abs(z_score(fast, moment(1), expected_sd=(moment(2) - moment(1) ** 2) ** 0.5)) < 4
-    assert not np.array_equal(fast, np.asarray(decays[False])[:, 1])
+    assert not np.array_equal(fast, decays(False)[:, 1])
 
 
 def test_a_traced_bound_needs_a_clock():
@@ -150,7 +149,9 @@ def test_a_traced_bound_needs_a_clock():
     for transform in (jax.jit, jax.grad):
         with pytest.raises(PolicyError, match=r"bound is traced; in Stiff; say Stiff\(clock="):
             transform(lambda k: last(k, mj.Stiff()))(KAPPA)
+    # A clock as fast as the jumps is fast enough.
     traced = jax.jit(lambda k: last(k, mj.Stiff(clock=4.0)))(KAPPA)
+    assert np.isfinite(traced)
     np.testing.assert_allclose(traced, last(KAPPA, mj.Stiff()), rtol=1e-12)
 
 
@@ -160,7 +161,6 @@ def test_a_clock_that_is_slower_than_the_jumps_is_reported(thinned):
     assert {Result(int(k)) for k in trace.result[:, 0]} == {Result.clock_too_slow}
     with pytest.raises(SolveError, match="clock_too_slow 5x"):
         trace.check()
-    assert _run(PoissonDecay(), mj.Stiff(clock=4.0), members=5).check().accepted.shape == (5, 1)
 
 
 class Liar(AbstractFree):

@@ -10,7 +10,7 @@ import pytest
 import fitting as ft
 import memjax as mj
 from fitting.batch.kernel_problems import KernelProblems
-from fitting.batch.kernel_search import Gathering, KernelSearch, find_each, is_alone, outlying
+from fitting.batch.kernel_search import Gathering, KernelSearch, find_each, outlying, takes_kernel
 from memjax.compiled import library
 
 pytestmark = [
@@ -19,14 +19,14 @@ pytestmark = [
 ]
 
 
-def test_what_switches_is_searched_alone_and_what_does_not_is_not(switching):
-    assert is_alone(switching)
+def test_the_kernel_searches_for_what_switches_and_for_nothing_else(switching):
+    assert takes_kernel(switching)
     group = switching.problem.group
     calm = replace(group, event_weight=np.zeros_like(np.asarray(group.event_weight)))
-    assert not is_alone(replace(switching, problem=replace(switching.problem, group=calm)))
+    assert not takes_kernel(replace(switching, problem=replace(switching.problem, group=calm)))
     # A hundredth of the decades from row to row: grids follow what is slow.
     slow = replace(group, target=0.01 * np.asarray(group.target))
-    assert not is_alone(replace(switching, problem=replace(switching.problem, group=slow)))
+    assert not takes_kernel(replace(switching, problem=replace(switching.problem, group=slow)))
 
 
 def test_searches_that_leave_and_points_without_numbers_keep_nobody_waiting(switching, three):

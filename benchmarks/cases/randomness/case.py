@@ -168,6 +168,7 @@ def _held_out(name: str, one: Set, size: str, record: Recorder) -> None:
             dtype="float64",
             extra={
                 "floor_mV": 1e3 * split_half_distance(np.concatenate([x, z]), seed=0),
+                "scatter_mV": 1e3 * _scatter(x, y),
                 "fitted_against_unseen_mV": 1e3 * float(wasserstein_distance(x, z)),
                 "constant_mV": 1e3 * float(np.mean(np.abs(x - np.median(z)))),
                 "measured": [1e3 * float(f(x)) for f in (np.mean, np.std)],
@@ -182,6 +183,12 @@ def _held_out(name: str, one: Set, size: str, record: Recorder) -> None:
             },
         )
     _policies(name, result, whole, size, record)
+
+
+def _scatter(x: np.ndarray, y: np.ndarray) -> float:
+    """Standard deviation of the distance of `y` from `x` where other cycles had been simulated: of resampled ones."""
+    rng = np.random.default_rng(0)
+    return float(np.std([wasserstein_distance(x, rng.choice(y, len(y))) for _ in range(200)]))
 
 
 def _fitted(measured: mj.Measurement) -> ft.FitResult:

@@ -3,6 +3,7 @@
 import subprocess
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
@@ -47,22 +48,19 @@ def _stimuli(a: float, duration: float) -> dict[str, tuple]:
 
     Each is a sine, which may be zero, and a table of the same times: one program solves all three.
     """
-    edge = 5e-3
+    edge, grid = 5e-3, np.arange(101) / 100
     t = np.array([0, 0.1, 0.1 + edge, 0.4, 0.4 + edge, 0.6, 0.6 + edge, 0.9, 0.9 + edge, 1.0])
-    grid = np.union1d(np.arange(101) / 100, t)
-    triangle = np.interp(grid, [0, 0.25, 0.75, 1], [0, a, -a, 0])
-    pulse = np.interp(grid, t, [0, 0, a, a, 0, 0, -a, -a, 0, 0.0])
+    triangle = mj.Sampled(grid * duration, np.interp(grid, [0, 0.25, 0.75, 1], [0, a, -a, 0]))
+    pulse = mj.Sampled(t * duration, np.array([0, 0, a, a, 0, 0, -a, -a, 0, 0.0]))
+    times = np.union1d(triangle.times, pulse.times)
 
-    def both(sine, table):
-        return mj.Sine(sine, 1 / duration, 1.0) + mj.Sampled(grid * duration, table)
-
-    def tabulated(table):
-        return both(0.0, table), pwl(mj.Sampled(grid * duration, table))
+    def drive(sine, table):
+        return mj.Sine(sine, 1 / duration, 1.0) + mj.Sampled(times, table)
 
     return {
-        "triangle": tabulated(triangle),
-        "pulse": tabulated(pulse),
-        "sine": (both(a, 0.0 * grid), f"SIN(0 {a} {1 / duration!r})"),
+        "triangle": (drive(0.0, jax.vmap(triangle)(times)), pwl(triangle)),
+        "pulse": (drive(0.0, jax.vmap(pulse)(times)), pwl(pulse)),
+        "sine": (drive(a, 0.0 * times), f"SIN(0 {a} {1 / duration!r})"),
     }
 
 

@@ -149,7 +149,6 @@ def test_a_traced_bound_needs_a_clock():
     for transform in (jax.jit, jax.grad):
         with pytest.raises(PolicyError, match=r"bound is traced; in Stiff; say Stiff\(clock="):
             transform(lambda k: last(k, mj.Stiff()))(KAPPA)
-    # A clock as fast as the jumps is fast enough.
     traced = jax.jit(lambda k: last(k, mj.Stiff(clock=4.0)))(KAPPA)
     assert np.isfinite(traced)
     np.testing.assert_allclose(traced, last(KAPPA, mj.Stiff()), rtol=1e-12)
@@ -161,6 +160,7 @@ def test_a_clock_that_is_slower_than_the_jumps_is_reported(thinned):
     assert {Result(int(k)) for k in trace.result[:, 0]} == {Result.clock_too_slow}
     with pytest.raises(SolveError, match="clock_too_slow 5x"):
         trace.check()
+    assert _run(PoissonDecay(), mj.Stiff(clock=4.0), members=5).check().accepted.shape == (5, 1)
 
 
 class Liar(AbstractFree):

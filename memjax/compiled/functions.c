@@ -1,5 +1,13 @@
 /* What follows from the functions of float.c or double.c, alike in both. */
 
+/* One instruction, as processors have it: b where either is no number. */
+INLINE Real most(Real a, Real b) { return a > b ? a : b; }
+INLINE Real least(Real a, Real b) { return a < b ? a : b; }
+
+/* What is no number stays none: a bound that hid it would hide a step that failed. */
+INLINE Real greater(Real a, Real b) { return a != a ? a : most(a, b); }
+INLINE Real smaller(Real a, Real b) { return a != a ? a : least(a, b); }
+
 INLINE Real sign_of(Real x) { return x > 0 ? ONE : (x < 0 ? -ONE : x); }
 
 INLINE Real log1p_of(Real x) {

@@ -12,7 +12,7 @@ INLINE Real sign_of(Real x) { return x > 0 ? ONE : (x < 0 ? -ONE : x); }
 
 INLINE Real log1p_of(Real x) {
     const Real u = ONE + x, d = u - ONE, y = log_of(u) * (x / (d == 0 ? ONE : d));
-    return d == 0 ? x : (is_finite(u) ? y : u);
+    return d == 0 ? x : (is_finite(u) | (u < 0) ? y : u);
 }
 
 INLINE Real logistic_of(Real x) { return ONE / (ONE + exp_of(-x)); }

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+from ..copies import copy_arrays
 from ..errors import NetworkError
 from ..memory import check_size
 
@@ -29,6 +30,7 @@ class Edges:
     delay: Float[np.ndarray, " edges"] | None = None
 
     def __post_init__(self):
+        copy_arrays(self, "pre", "post", "delay")
         ends = [np.asarray(x) for x in (self.pre, self.post)]
         fine = all(x.ndim == 1 and np.issubdtype(x.dtype, np.integer) for x in ends)
         if not fine or len(ends[0]) != len(ends[1]):

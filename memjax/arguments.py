@@ -72,7 +72,9 @@ class NumberSpec:
     @property
     def _allowed(self) -> str:
         kind = "a number" if self.infinite else "a finite number"
-        return f"{kind} {self.sign} 0 {self.unit}" if self.sign else f"{kind} [{self.unit}]"
+        unit = "" if self.unit == "1" else self.unit
+        bound = f"{self.sign} 0 {unit}" if self.sign else unit and f"[{unit}]"
+        return f"{kind} {bound}".strip()
 
     def _fits(self, x: np.ndarray) -> Any:
         """Whether numbers are what is asked for."""
@@ -93,8 +95,11 @@ class NumberSpec:
     def check_known(self, name: str, x: Any, where: str = "") -> None:
         """Raise where a known number, or one of many, is NaN, infinite or of a sign that it must not have."""
         if not holds(self._fits, x):
-            text = f"{name} = {np.asarray(x)!s:.60}{'' if self.unit == '1' else f' {self.unit}'}"
-            raise self.error(text, where=where or self.where, allowed=self._allowed)
+            value = f"{float(x):g}" if np.ndim(x) == 0 else f"{np.asarray(x)!s:.60}"
+            unit = "" if self.unit == "1" else f" {self.unit}"
+            raise self.error(
+                f"{name} = {value}{unit}", where=where or self.where, allowed=self._allowed
+            )
 
 
 def number(

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .arguments import as_integer, is_real, is_traced
+from .arguments import NumberSpec, as_integer, is_real, is_traced
 from .errors import PolicyError
 from .noise import KINDS
 from .solver import (
@@ -29,14 +29,18 @@ class AbstractPolicy(eqx.Module):
     """How a system is integrated."""
 
 
-def _tolerance(name: str) -> Any:
+def _static_number(name: str, *, unit: str = "1", sign: str = ">") -> Any:
     """Converter of a static field: a finite number as a float, None as it is."""
+    spec = NumberSpec(unit, PolicyError, "Stiff", sign)
 
     def convert(x):
-        known = is_real(x) and not is_traced(x) and np.ndim(x) == 0
-        if not (x is None or (known and math.isfinite(x))):
-            raise PolicyError(f"{name} = {x!r:.40}", where="Stiff", allowed="a finite number")
-        return None if x is None else float(x)
+        if x is None:
+            return None
+        spec.check_single(name, x)
+        if is_traced(x):
+            raise PolicyError(f"{name} that is traced", where="Stiff", allowed="a known number")
+        spec.check_known(name, x)
+        return float(x)
 
     return convert
 
@@ -70,12 +74,12 @@ class Stiff(AbstractPolicy):
         solves are counted as ever; whether the others are right is for you to compare.
     """
 
-    rtol: float | None = eqx.field(static=True, default=None, converter=_tolerance("rtol"))
-    atol: float | None = eqx.field(static=True, default=None, converter=_tolerance("atol"))
+    rtol: float | None = eqx.field(static=True, default=None, converter=_static_number("rtol"))
+    atol: float | None = eqx.field(static=True, default=None, converter=_static_number("atol", sign=">="))
     max_steps: int = eqx.field(static=True, default=100_000, converter=_as_steps)
     adjoint: dfx.AbstractAdjoint = dfx.ForwardMode()
     method: Any = eqx.field(static=True, default=None)
-    clock: float | None = eqx.field(static=True, default=None, converter=_tolerance("clock"))
+    clock: float | None = eqx.field(static=True, default=None, converter=_static_number("clock", unit="1/s"))
     single_precision: bool = eqx.field(static=True, default=False)
 
     def __check_init__(self):
@@ -283,13 +287,7 @@ def _check_increments(policy: Fixed) -> None:
 
 def _check_tolerances(policy: Stiff, noisy: bool) -> None:
     """The part of `check` that concerns adaptive steps."""
-    rtol, atol = policy.tolerances(noisy=noisy)
-    if not (rtol > 0 and atol >= 0):
-        raise PolicyError(
-            f"rtol = {rtol}, atol = {atol}", where="Stiff", allowed="rtol > 0, atol >= 0"
-        )
-    if policy.clock is not None and not policy.clock > 0:
-        raise PolicyError(f"clock = {policy.clock} 1/s", where="Stiff", allowed="> 0 1/s")
+    rtol, _ = policy.tolerances(noisy=noisy)
     eps = float(jnp.finfo(jnp.result_type(float)).eps)
     if rtol < 10 * eps:
         raise PolicyError(

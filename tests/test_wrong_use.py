@@ -35,7 +35,7 @@ CALLS = {
     "a dict in place of a bench": _simulate(bench={"compliance": 1e-3}),
     "compliance = '1u'": lambda _: mj.Bench(compliance="1u"),
     "the number 300.0 in place of an environment": _simulate(env=300.0),
-    "temperature = -1.0 K": _simulate(env=mj.Environment(-1.0)),
+    "temperature = -1 K": lambda _: mj.Environment(-1.0),
     "the class Stiff in place of a policy": _simulate(policy=mj.Stiff),
     "0.001 in place of a policy.*mj.Fixed": _simulate(policy=1e-3),
     "a method goes into mj.Fixed": _simulate(policy=DriftImplicitEuler()),

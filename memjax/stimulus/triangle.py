@@ -57,7 +57,7 @@ def triangle_sweep(
     cycles = as_integer("cycles", cycles, where="triangle_sweep", error=StimulusError, lowest=1)
     any_traced = any(is_traced(x) for x in (amplitude, rate, negative))
     if not holds(lambda a: a != 0, amplitude):
-        raise StimulusError("amplitude 0", where="triangle_sweep", allowed="another amplitude")
+        raise StimulusError("an amplitude of 0", where="triangle_sweep", allowed="another one")
     xp: Any = jnp if any_traced else np
     return_leg = [] if negative is None else [-xp.sign(amplitude) * abs(negative), 0.0]
     corners = [amplitude, 0.0, *return_leg]

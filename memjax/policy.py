@@ -75,11 +75,15 @@ class Stiff(AbstractPolicy):
     """
 
     rtol: float | None = eqx.field(static=True, default=None, converter=_static_number("rtol"))
-    atol: float | None = eqx.field(static=True, default=None, converter=_static_number("atol", sign=">="))
+    atol: float | None = eqx.field(
+        static=True, default=None, converter=_static_number("atol", sign=">=")
+    )
     max_steps: int = eqx.field(static=True, default=100_000, converter=_as_steps)
     adjoint: dfx.AbstractAdjoint = dfx.ForwardMode()
     method: Any = eqx.field(static=True, default=None)
-    clock: float | None = eqx.field(static=True, default=None, converter=_static_number("clock", unit="1/s"))
+    clock: float | None = eqx.field(
+        static=True, default=None, converter=_static_number("clock", unit="1/s")
+    )
     single_precision: bool = eqx.field(static=True, default=False)
 
     def __check_init__(self):

@@ -180,7 +180,9 @@ def test_tolerances_that_are_no_numbers_are_refused(options):
 
 @pytest.mark.parametrize("clock", [0.0, -1.0, np.nan])
 def test_a_clock_that_never_ticks_is_refused(clock):
-    with pytest.raises(PolicyError, match=r"clock = .* 1/s; in Stiff; allowed: a finite number > 0 1/s"):
+    with pytest.raises(
+        PolicyError, match=r"clock = .* 1/s; in Stiff; allowed: a finite number > 0 1/s"
+    ):
         mj.Stiff(clock=clock)
 
 

@@ -47,7 +47,7 @@ CALLS = {
     "members = -2": _simulate(members=-2),
     "members = 2.5": _simulate(members=2.5),
     r"members = \[\]": _simulate(members=[]),
-    "the number 1.5 in place of a seed": _simulate(seed=1.5),
+    "seed = 1.5; in simulate; allowed: an integer": _simulate(seed=1.5),
     "a key in place of a seed; .*keys are made from seed": lambda _: mj.simulate(
         DEVICE, SINE, seed=jax.random.key(0)
     ),
@@ -107,11 +107,11 @@ CALLS = {
     ),
     "a list in place of a dict|drives": lambda _: mj.Drives([SINE]),
     "amplitude = 'a'; in triangle_sweep": lambda _: mj.triangle_sweep("a", 1.0),
-    "1.5 cycles": lambda _: mj.triangle_sweep(1.0, 1.0, cycles=1.5),
+    "cycles = 1.5; in triangle_sweep": lambda _: mj.triangle_sweep(1.0, 1.0, cycles=1.5),
     "samples that are no arrays": lambda _: mj.Sampled(1.0, 2.0),
     "times that do not increase": lambda _: mj.Sampled([1.0, 0.0], [0.0, 1.0]),
     "count = 2.5": lambda _: mj.PulseTrain(1.0, 1.0, 2.0, 2.5),
-    "-2.0 cycles": lambda _: mj.Sine(1.0, 1.0, -2.0),
+    "cycles = -2; in Sine": lambda _: mj.Sine(1.0, 1.0, -2.0),
     "a sum of a stimulus and a float": lambda _: SINE + 1.0,
     "a stimulus times a Sine": lambda _: SINE * SINE,
     r"values of shape \(5,\) and a pattern of shape \(2,\)": lambda _: mj.expected(ROWS, ROWS[:2]),

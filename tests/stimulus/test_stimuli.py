@@ -134,7 +134,9 @@ def test_a_sine_has_offset_amplitude_and_frequency():
     np.testing.assert_allclose(_at(sine, 0, 1 / 16, 3 / 16), [1, 3, -1], atol=1e-12)
     assert sine.duration == 0.75
     assert len(sine.breakpoints()) == 0
-    with pytest.raises(StimulusError, match="frequency = 0 Hz; in Sine; allowed: a finite number > 0 Hz"):
+    with pytest.raises(
+        StimulusError, match="frequency = 0 Hz; in Sine; allowed: a finite number > 0 Hz"
+    ):
         mj.Sine(1.0, 0.0)
 
 

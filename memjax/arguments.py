@@ -101,6 +101,15 @@ class NumberSpec:
                 f"{name} = {value}{unit}", where=where or self.where, allowed=self._allowed
             )
 
+    def as_static(self, name: str, x: Any) -> float:
+        """One number as a float of Python, which decides on the program: it cannot be traced."""
+        if is_traced(x):
+            raise self.error(
+                f"{name} that is traced", where=self.where, allowed=f"{self._allowed} that is known"
+            )
+        self.check_known(name, x)
+        return float(x)
+
 
 def number(
     *,
@@ -124,7 +133,7 @@ def number(
     convert : callable
         Makes of the number what is stored.
     **options
-        Of `equinox.field`.
+        Of `equinox.field`; a static field holds a float.
 
     Notes
     -----
@@ -134,9 +143,10 @@ def number(
     spec = NumberSpec(unit, error, where, sign, infinite)
 
     def store(value):
-        if not (optional and value is None):
-            spec.check_single(field.name, value)
-        return convert(value)
+        if optional and value is None:
+            return None
+        spec.check_single(field.name, value)
+        return spec.as_static(field.name, value) if options.get("static") else convert(value)
 
     field = eqx.field(converter=store, metadata={_KEY: spec}, **options)
     return field

@@ -1,5 +1,6 @@
 """Policies: solver, step control, path and adjoint as one object that refuses what converges to the wrong process."""
 
+import functools
 import math
 from typing import Any
 
@@ -9,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .arguments import NumberSpec, as_integer, is_real, is_traced
+from .arguments import as_integer, is_real, is_traced, number
 from .errors import PolicyError
 from .noise import KINDS
 from .solver import (
@@ -29,20 +30,9 @@ class AbstractPolicy(eqx.Module):
     """How a system is integrated."""
 
 
-def _static_number(name: str, *, unit: str = "1", sign: str = ">") -> Any:
-    """Converter of a static field: a finite number as a float, None as it is."""
-    spec = NumberSpec(unit, PolicyError, "Stiff", sign)
-
-    def convert(x):
-        if x is None:
-            return None
-        spec.check_single(name, x)
-        if is_traced(x):
-            raise PolicyError(f"{name} that is traced", where="Stiff", allowed="a known number")
-        spec.check_known(name, x)
-        return float(x)
-
-    return convert
+_number = functools.partial(
+    number, where="Stiff", error=PolicyError, optional=True, default=None, static=True
+)
 
 
 def _as_steps(x: Any) -> int:
@@ -74,16 +64,12 @@ class Stiff(AbstractPolicy):
         solves are counted as ever; whether the others are right is for you to compare.
     """
 
-    rtol: float | None = eqx.field(static=True, default=None, converter=_static_number("rtol"))
-    atol: float | None = eqx.field(
-        static=True, default=None, converter=_static_number("atol", sign=">=")
-    )
+    rtol: float | None = _number(unit="1", sign=">")
+    atol: float | None = _number(unit="1", sign=">=")
     max_steps: int = eqx.field(static=True, default=100_000, converter=_as_steps)
     adjoint: dfx.AbstractAdjoint = dfx.ForwardMode()
     method: Any = eqx.field(static=True, default=None)
-    clock: float | None = eqx.field(
-        static=True, default=None, converter=_static_number("clock", unit="1/s")
-    )
+    clock: float | None = _number(unit="1/s", sign=">")
     single_precision: bool = eqx.field(static=True, default=False)
 
     def __check_init__(self):
@@ -121,7 +107,7 @@ def _check_method_kind(method: Any, *, where: str) -> None:
     )
 
 
-def _number(x: Any) -> Any:
+def _as_step(x: Any) -> Any:
     """A real number as a float, anything else as it is."""
     if is_traced(x):
         raise PolicyError(
@@ -149,7 +135,7 @@ class Fixed(AbstractPolicy):
         solves are counted as ever; whether the others are right is for you to compare.
     """
 
-    dt: float = eqx.field(static=True, converter=_number)
+    dt: float = eqx.field(static=True, converter=_as_step)
     method: Any = eqx.field(static=True, default=DriftImplicitEuler())
     increments: str = eqx.field(static=True, default="gaussian")
     single_precision: bool = eqx.field(static=True, default=False)

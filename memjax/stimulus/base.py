@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
 import jax
@@ -10,11 +10,26 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..arguments import check_known, is_real, is_traced as is_traced, number
+from ..arguments import check_known, is_real, is_traced, number
 from ..errors import StimulusError
 
 Number = float | int | Float[Array, ""]
 """A number, or one that is traced."""
+
+QUANTITIES = ("voltage", "current")
+"""What a source can impose."""
+
+
+def _as_quantity(x: Any) -> str:
+    """Converter of `quantity`."""
+    if not isinstance(x, str) or x not in QUANTITIES:
+        raise StimulusError(f"quantity = {x!r:.40}", allowed=", ".join(QUANTITIES))
+    return x
+
+
+def quantity_field() -> Any:
+    """Declare what a stimulus imposes: "voltage" by default, or "current"."""
+    return eqx.field(static=True, default="voltage", converter=_as_quantity)
 
 
 def latest(durations: Sequence[Number]) -> Number:

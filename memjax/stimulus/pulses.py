@@ -8,7 +8,7 @@ import numpy as np
 
 from ..arguments import as_integer, check_known, holds, number
 from ..errors import StimulusError
-from .base import AbstractStimulus, Number, ascending
+from .base import AbstractStimulus, Number, ascending, quantity_field
 
 _number = functools.partial(number, where="PulseTrain", error=StimulusError)
 
@@ -51,7 +51,7 @@ class PulseTrain(AbstractStimulus):
     edge: Number = _number(unit="s", sign=">", default=1e-9)
     base: Number = _number(unit="V or A", default=0.0)
     after: Number = _number(unit="s", sign=">=", default=0.0)
-    quantity: str = eqx.field(static=True, default="voltage")
+    quantity: str = quantity_field()
 
     def __check_init__(self):
         check_known(self)

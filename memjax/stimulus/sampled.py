@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 from ..arguments import NumberSpec, holds, is_real, is_traced
 from ..copies import copied
 from ..errors import StimulusError
-from .base import AbstractStimulus, Number
+from .base import AbstractStimulus, Number, quantity_field
 
 
 def _as_array(x: Any) -> Any:
@@ -62,7 +62,7 @@ class Sampled(AbstractStimulus):
     times: Float[Array | np.ndarray, " points"] = eqx.field(converter=_as_array)
     values: Float[Array | np.ndarray, " points"] = eqx.field(converter=_as_array)
     kind: str = eqx.field(static=True, default="linear")
-    quantity: str = eqx.field(static=True, default="voltage")
+    quantity: str = quantity_field()
 
     def __check_init__(self):
         if self.kind not in ("linear", "staircase"):
@@ -111,4 +111,4 @@ def staircase(
         raise StimulusError(
             f"a point time of {point_time} s", allowed=f"above 0 and below {_LONGEST:g} s"
         )
-    return Sampled(np.arange(len(values)) * point_time, values, "staircase", quantity)
+    return Sampled(np.arange(len(values), dtype=float) * point_time, values, "staircase", quantity)

@@ -3,13 +3,12 @@
 import functools
 import math
 
-import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
 from ..arguments import check_known, number
 from ..errors import StimulusError
-from .base import AbstractStimulus, Number
+from .base import AbstractStimulus, Number, quantity_field
 
 _number = functools.partial(number, where="Sine", error=StimulusError)
 
@@ -38,7 +37,7 @@ class Sine(AbstractStimulus):
     frequency: Number = _number(unit="Hz", sign=">")
     cycles: Number = _number(unit="1", sign=">", default=1.0)
     offset: Number = _number(unit="V or A", default=0.0)
-    quantity: str = eqx.field(static=True, default="voltage")
+    quantity: str = quantity_field()
 
     def __check_init__(self):
         check_known(self)

@@ -136,9 +136,9 @@ def test_an_ensemble_that_vmap_made_is_refused_by_simulate_and_not_by_a_file(tmp
     batched = jax.vmap(lambda r: mj.Vteam(r_on=r))(jnp.array([100.0, 200.0]))
     with pytest.raises(BoundsError, match=r" of shape \(2,\); in Vteam; .*values="):
         mj.simulate(batched, SINE, save=ROWS, policy=QUICK)
+    branch = jax.vmap(mj.Resistor)(jnp.array([1e3, 2e3])) + mj.Vteam()
     with pytest.raises(BoundsError, match=r"r of shape \(2,\); in Resistor"):
-        r = jax.vmap(mj.Resistor)(jnp.array([1e3, 2e3]))
-        mj.simulate(r + mj.Vteam(), SINE, save=ROWS, policy=QUICK)
+        mj.simulate(branch, SINE, save=ROWS, policy=QUICK)
     mj.save(tmp_path / "batched.mj", batched)
     np.testing.assert_array_equal(mj.load(tmp_path / "batched.mj").r_on, batched.r_on)
 

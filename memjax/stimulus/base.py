@@ -147,8 +147,8 @@ class Product(AbstractStimulus):
     """A stimulus times a number."""
 
     part: AbstractStimulus
-    factor: Number = number(unit="1", where="a product of a stimulus", error=StimulusError)
     quantity: str = eqx.field(static=True)
+    factor: Number = number(unit="1", where="a product of a stimulus", error=StimulusError)
 
     def __init__(self, part: AbstractStimulus, factor: Number):
         """Take the stimulus and its factor."""

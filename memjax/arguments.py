@@ -1,8 +1,9 @@
 """What a caller gives: one number where one belongs, and whole numbers of any kind."""
 
 import dataclasses
+import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -33,9 +34,13 @@ def is_traced(x: Any) -> bool:
 
 def is_real(x: Any) -> bool:
     """Whether this is a real number, or an array of them: neither a truth value nor text."""
-    if isinstance(x, np.ndarray | np.generic | jax.Array):
-        return jnp.issubdtype(x.dtype, jnp.integer) or jnp.issubdtype(x.dtype, jnp.floating)
-    return isinstance(x, int | float) and not isinstance(x, bool)
+    if isinstance(x, int | float):
+        return not isinstance(x, bool)
+    if not isinstance(x, np.ndarray | np.generic | jax.Array):
+        return False
+    # Of NumPy's own kinds the letter tells, in a tenth of the time.
+    is_plain = isinstance(x.dtype, np.dtype) and x.dtype.kind in "biufc"
+    return x.dtype.kind in "iuf" if is_plain else jnp.issubdtype(x.dtype, jnp.floating)
 
 
 def holds(condition: Callable[..., Any], *numbers: Any) -> bool:
@@ -76,10 +81,12 @@ class NumberSpec:
         bound = f"{self.sign} 0 {unit}" if self.sign else unit and f"[{unit}]"
         return f"{kind} {bound}".strip()
 
-    def _fits(self, x: np.ndarray) -> Any:
+    def _fits(self, x: float | np.ndarray) -> Any:
         """Whether numbers are what is asked for."""
         finite = ~np.isnan(x) if self.infinite else np.isfinite(x)
-        return finite & ((x >= 0) if self.sign == ">=" else (x > 0) if self.sign else True)
+        if not self.sign:
+            return finite
+        return finite & ((x >= 0) if self.sign == ">=" else (x > 0))
 
     def check_single(self, name: str, x: Any, where: str = "") -> None:
         """Raise unless this is one real number, which may be traced."""
@@ -94,8 +101,11 @@ class NumberSpec:
 
     def check_known(self, name: str, x: Any, where: str = "") -> None:
         """Raise where a known number, or one of many, is NaN, infinite or of a sign that it must not have."""
-        if not holds(self._fits, x):
-            value = f"{float(x):g}" if np.ndim(x) == 0 else f"{np.asarray(x)!s:.60}"
+        if x is None or is_traced(x):
+            return
+        numbers = float(x) if np.ndim(x) == 0 else np.asarray(x)
+        if not np.all(self._fits(numbers)):
+            value = f"{numbers:g}" if isinstance(numbers, float) else f"{numbers!s:.60}"
             unit = "" if self.unit == "1" else f" {self.unit}"
             raise self.error(
                 f"{name} = {value}{unit}", where=where or self.where, allowed=self._allowed
@@ -172,15 +182,32 @@ def check_modules(tree: Any) -> None:
     An instance may come out of `jax.vmap` or `equinox.tree_at`, which call no constructor. Numbers in fields that
     declare nothing, those of a stimulus of one's own for example, must not be NaN.
     """
-    for module, f, x in _fields_of(tree):
-        where, spec = type(module).__name__, f.metadata.get(_KEY) or _of_parameter(f)
-        if x is None:
+    for node in _nodes(tree):
+        if not isinstance(node, eqx.Module):
             continue
-        if spec is not None:
-            spec.check_single(f.name, x, where)
-            spec.check_known(f.name, x, where)
-        elif not all(holds(lambda a: ~np.isnan(a), y) for y in _plain_leaves(x)):
-            raise BoundsError(f"{f.name} holds NaN", where=where, allowed="numbers")
+        where = type(node).__name__
+        for name, spec in _numbers_of(type(node)):
+            x = getattr(node, name, None)
+            if spec is None:
+                _check_field(name, x, where)
+            elif x is not None:
+                spec.check_single(name, x, where)
+                spec.check_known(name, x, where)
+
+
+def _check_field(name: str, x: Any, where: str) -> None:
+    """Check the modules in a field that declares no number, and raise where another leaf in it is NaN."""
+    check_modules(x)
+    leaves = [y for y in _nodes(x) if is_real(y)]
+    if not all(holds(lambda a: ~np.isnan(a), y) for y in leaves):
+        raise BoundsError(f"{name} holds NaN", where=where, allowed="numbers")
+
+
+@functools.cache
+def _numbers_of(kind: type) -> tuple[tuple[str, NumberSpec | None], ...]:
+    """Names of the fields of a module that are no static ones, and what they ask for where they are numbers."""
+    fields = [f for f in dataclasses.fields(kind) if not f.metadata.get("static", False)]
+    return tuple((f.name, f.metadata.get(_KEY) or _of_parameter(f)) for f in fields)
 
 
 def _of_parameter(field: dataclasses.Field) -> NumberSpec | None:
@@ -189,21 +216,11 @@ def _of_parameter(field: dataclasses.Field) -> NumberSpec | None:
     return None if spec is None else NumberSpec(spec["unit"], infinite=math.inf in spec["bounds"])
 
 
-def _fields_of(tree: Any) -> Iterator[tuple[Any, dataclasses.Field, Any]]:
-    """Fields that are no static ones, and what they hold, of all modules in a tree."""
-    for node in jax.tree.leaves(tree, is_leaf=lambda x: isinstance(x, eqx.Module)):
-        if isinstance(node, eqx.Module):
-            for f in dataclasses.fields(node):
-                if not f.metadata.get("static", False):
-                    x = getattr(node, f.name, None)
-                    yield node, f, x
-                    yield from _fields_of(x)
-
-
-def _plain_leaves(x: Any) -> Iterator[Any]:
-    """Leaves of real numbers that belong to no module within."""
-    leaves = jax.tree.leaves(x, is_leaf=lambda y: isinstance(y, eqx.Module))
-    return (y for y in leaves if is_real(y) and not isinstance(y, eqx.Module))
+def _nodes(tree: Any) -> list[Any]:
+    """The outermost modules of a tree, and its leaves outside of them."""
+    if isinstance(tree, eqx.Module):
+        return [tree]
+    return jax.tree.leaves(tree, is_leaf=lambda x: isinstance(x, eqx.Module))
 
 
 def as_integer(

@@ -139,8 +139,8 @@ def test_an_ensemble_that_vmap_made_is_refused_by_simulate_and_not_by_a_file(tmp
     branch = jax.vmap(mj.Resistor)(jnp.array([1e3, 2e3])) + mj.Vteam()
     with pytest.raises(BoundsError, match=r"r of shape \(2,\); in Resistor"):
         mj.simulate(branch, SINE, save=ROWS, policy=QUICK)
-    mj.save(tmp_path / "batched.mj", batched)
-    np.testing.assert_array_equal(mj.load(tmp_path / "batched.mj").r_on, batched.r_on)
+    mj.save(tmp_path / "batched.memjax", batched)
+    np.testing.assert_array_equal(mj.load(tmp_path / "batched.memjax").r_on, batched.r_on)
 
 
 def _changed(module, name, value):
@@ -160,6 +160,7 @@ def _changed(module, name, value):
         ),
         ({"bench": _changed(mj.Bench(compliance=1e-3), "compliance", np.nan)}, "compliance = nan A"),
         ({"env": _changed(mj.Environment(), "temperature", np.nan)}, "temperature = nan K"),
+        ({"events": {"on": _changed(mj.Event("i", 1e-6), "level", np.nan)}}, "level = nan"),
         ({"values": {"r_on": np.nan}}, "r_on = nan ohm"),
         ({"initial": {"x": np.nan}}, "x = nan"),
     ],

@@ -14,7 +14,6 @@ import jax
 import numpy as np
 
 import memjax as mj
-from memjax.arguments import as_seed
 from memjax.cluster import Cluster
 from memjax.errors import DataError, FitError, MemjaxError, OutputError
 from memjax.fields import parameter_specs, setting_specs, stored, with_values
@@ -134,7 +133,6 @@ def fit_batch(
     ClusterError
         If the scheduler of the cluster goes away; what was done stays.
     """
-    seed = as_seed(seed, where="fit_batch", lowest=0)
     require_x64()
     check_request(device, free, fix, start)
     options = dict(bench=bench, env=env, point_time=point_time, model_sigma=model_sigma)

@@ -115,12 +115,12 @@ def _check_surroundings(bench: Any, env: Any) -> None:
     )
 
 
-def check_arguments(device: Any, stimulus: Any, *, bench: Any, env: Any) -> None:
+def check_arguments(device: Any, stimulus: Any, *, bench: Any, env: Any, events: Any) -> None:
     """Raise where an argument of `simulate` is something else than it has to be, in one sentence."""
     check_model(device)
     check_stimulus(stimulus)
     _check_surroundings(bench, env)
-    check_modules((device, stimulus, bench, env))
+    check_modules((device, stimulus, bench, env, events))
 
 
 def checked_members(members: Any) -> int | np.ndarray:

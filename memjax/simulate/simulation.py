@@ -273,7 +273,7 @@ def _run(
     values, events, integrals, initial, progress, on_failure,
 ) -> Trace:  # fmt: skip
     """See `simulate`."""
-    check_arguments(device, stimulus, bench=bench, env=env)
+    check_arguments(device, stimulus, bench=bench, env=env, events=events)
     members, seed = checked_members(members), as_seed(seed, where="simulate")
     drives, rows = _sweeps(stimulus, as_rows(save), labels)
     model = _without_source(device, bench, drives[0].quantity)

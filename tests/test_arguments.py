@@ -1,6 +1,7 @@
 """What a caller gives: one number where one belongs, finite, in memory of its own; integers of any kind."""
 
 import dataclasses
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.fast
 SINE, ROWS = mj.Sine(1.0, 1.0), np.linspace(0.0, 1.0, 3)
 NOISY = mj.params.replace(mj.MetastableSwitches(), {"tau": 0.1, "noisy": 1.0})
 QUICK = mj.Fixed(0.05)
-MANY = np.array([0.1, 0.5])
+MANY: Any = np.array([0.1, 0.5])
 
 MAKE = {
     mj.Sine: dict(amplitude=0.5, frequency=2.0, cycles=3.0, offset=0.1),
@@ -96,9 +97,9 @@ def test_a_wrong_value_in_any_field_is_refused_in_one_sentence(place, number):
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: mj.Bench(series_resistance=np.array([1e5, 1e6])),
+        lambda: mj.Bench(series_resistance=1e5 * MANY),
         lambda: mj.Sine(MANY, 2.0),
-        lambda: mj.Resistor(np.array([1e3, 2e3])),
+        lambda: mj.Resistor(1e3 * MANY),
         lambda: mj.Vteam(r_on=jnp.array([1e3, 2e3])),
         lambda: mj.params.replace(mj.Vteam(), {"r_on": np.array([1e3, 2e3])}),
         lambda: mj.params.replace(mj.Vteam(), {"r_on": jnp.array([1e3, 2e3])}, numpy=True),
@@ -186,8 +187,8 @@ def _dense(x):
 
 
 def _measured(x):
-    about = dict(sweep=np.zeros(2, int), at_compliance=np.zeros(2, bool), reader="none")
-    return mj.Measurement(v=np.zeros(2), i=x, **about)
+    whole, limited = np.zeros(2, int), np.zeros(2, bool)
+    return mj.Measurement(v=np.zeros(2), i=x, sweep=whole, at_compliance=limited, reader="none")
 
 
 def memory_of(x):
@@ -261,7 +262,7 @@ def test_integers_of_any_kind_are_seeds_and_members(kind):
     assert np.std(expected[:, -1]) > 0
     np.testing.assert_array_equal(_run(seed=kind(3), members=kind(2)).i, expected)
     np.testing.assert_array_equal(_run(seed=3, members=[kind(0), kind(1)]).i, expected)
-    more = {"sigma_ln": {"a": 0.1}, "sweeps": 1}
+    more: dict[str, Any] = {"sigma_ln": {"a": 0.1}, "sweeps": 1}
     factors = cycle_factors(kind(3), members=kind(2), first=kind(1), **more)["a"]
     np.testing.assert_array_equal(factors, cycle_factors(3, members=2, first=1, **more)["a"])
     population = mj.Population.of(mj.Vteam(), ["r_on"], center=[0.0], covariance=[[1.0]])

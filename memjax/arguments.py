@@ -26,6 +26,9 @@ MEMBERS = 2**32
 
 _KEY = "memjax number"
 
+_LARGEST = 2**1023
+"""Integers from here on are no floats."""
+
 
 def is_traced(x: Any) -> bool:
     """Whether a number or array is known only inside a transformation of JAX."""
@@ -33,14 +36,20 @@ def is_traced(x: Any) -> bool:
 
 
 def is_real(x: Any) -> bool:
-    """Whether this is a real number, or an array of them: neither a truth value nor text."""
+    """Whether this is a real number that floats hold, or an array of them: neither a truth value nor text."""
     if isinstance(x, int | float):
-        return not isinstance(x, bool)
+        return isinstance(x, float) or (not isinstance(x, bool) and abs(x) < _LARGEST)
     if not isinstance(x, np.ndarray | np.generic | jax.Array):
         return False
     # Of NumPy's own kinds the letter tells, in a tenth of the time.
     is_plain = isinstance(x.dtype, np.dtype) and x.dtype.kind in "biufc"
     return x.dtype.kind in "iuf" if is_plain else jnp.issubdtype(x.dtype, jnp.floating)
+
+
+def shown(x: Any) -> str:
+    """Something as a message shows it; Python writes no integer of thousands of digits."""
+    is_huge = isinstance(x, int) and abs(x) >= _LARGEST
+    return f"an integer of {x.bit_length()} bits" if is_huge else f"{x!r:.60}"
 
 
 def holds(condition: Callable[..., Any], *numbers: Any) -> bool:
@@ -92,7 +101,7 @@ class NumberSpec:
         """Raise unless this is one real number, which may be traced."""
         where = where or self.where
         if not is_real(x):
-            raise self.error(f"{name} = {x!r:.60}", where=where, allowed=f"a number [{self.unit}]")
+            raise self.error(f"{name} = {shown(x)}", where=where, allowed=f"a number [{self.unit}]")
         if np.ndim(x):
             allowed = f"one number [{self.unit}]"
             raise self.error(
@@ -245,7 +254,7 @@ def as_integer(
     if not (fine and low <= value <= high):
         least = "" if lowest is None else f" >= {lowest}"
         most = "" if highest is None else f"{' and' if least else ''} <= {highest}"
-        raise error(f"{name} = {x!r:.60}", where=where, allowed=f"an integer{least}{most}")
+        raise error(f"{name} = {shown(x)}", where=where, allowed=f"an integer{least}{most}")
     return value
 
 

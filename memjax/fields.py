@@ -13,7 +13,7 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
-from .arguments import NumberSpec, is_real
+from .arguments import NumberSpec, is_real, shown
 from .copies import copied
 from .errors import BoundsError, ModelError, allowed_text as allowed_text
 
@@ -162,7 +162,7 @@ def check_parameter(name: str, unit: str, value: Any, *, where: str = "") -> Non
     """
     if not is_real(value):
         raise ModelError(
-            f"{name} = {value!r:.60} in place of a parameter",
+            f"{name} = {shown(value)} in place of a parameter",
             where=where,
             allowed="a number in SI",
             fix="units are not read from text: 1 kohm is 1e3",

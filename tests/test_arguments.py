@@ -61,7 +61,8 @@ for _name in mj.device_names():
 WRONG = [
     np.nan, -np.inf, np.float32("nan"), np.array(np.nan), jnp.asarray(jnp.nan), MANY, jnp.asarray(MANY), [0.1, 0.5],
     np.array([]), np.array([[1.0]]), "1k", "0.5", b"1", True, np.True_, np.array(True), 1j, np.array(1j),
-    np.array("x"), np.datetime64("2020-01-01"), object(), {}, (), {"a": 1.0}, lambda: 1.0, np.ma, int,
+    np.array("x"), np.datetime64("2020-01-01"), object(), {}, (), {"a": 1.0}, lambda: 1.0, np.ma, int, 10**400,
+    10**5000,
 ]  # fmt: skip
 """What is no number, no single one, or no finite one, wherever it stands."""
 
@@ -302,6 +303,7 @@ def test_members_have_the_noise_that_they_always_had():
         ({"seed": np.array([3])}, "seed = "),
         ({"seed": "3"}, "seed = '3'"),
         ({"seed": None}, "seed = None"),
+        ({"seed": 10**5000}, "seed = an integer of 16610 bits"),
     ],
 )
 def test_what_is_no_member_or_seed_is_refused_by_name(options, message):

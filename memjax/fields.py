@@ -13,6 +13,8 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
+from .arguments import NumberSpec, is_real, shown
+from .copies import copied
 from .errors import BoundsError, ModelError, allowed_text as allowed_text
 
 
@@ -145,21 +147,27 @@ def as_known(value: Any) -> jax.Array:
     if not isinstance(value, int | float | np.number | np.ndarray):
         return jnp.asarray(value, dtype=dtype)
     with jax.ensure_compile_time_eval():
-        return jnp.asarray(value, dtype=dtype)
+        return jnp.asarray(copied(value), dtype=dtype)
 
 
-def _as_inexact(value: Any) -> jax.Array | None:
-    """The value as an array of JAX's default floating type; arrays and None as they are."""
-    if value is None or isinstance(value, jax.Array):
-        return value
-    try:
-        return as_known(value)
-    except (TypeError, ValueError) as error:
+def check_parameter(name: str, unit: str, value: Any, *, where: str = "") -> None:
+    """Raise unless the value of a parameter is one number, which may be traced.
+
+    Raises
+    ------
+    ModelError
+        For what is no number.
+    BoundsError
+        For an array of several.
+    """
+    if not is_real(value):
         raise ModelError(
-            f"{value!r:.60} in place of a parameter",
+            f"{name} = {shown(value)} in place of a parameter",
+            where=where,
             allowed="a number in SI",
             fix="units are not read from text: 1 kohm is 1e3",
-        ) from error
+        )
+    NumberSpec(unit, where=where).check_single(name, value)
 
 
 def param(
@@ -210,7 +218,15 @@ def param(
         noise=noise,
         follows=follows,
     )
-    return eqx.field(converter=_as_inexact, default=default, metadata={"memjax": spec})
+
+    def convert(value):
+        if value is None:
+            return None
+        check_parameter(field.name, unit, value)
+        return value if isinstance(value, jax.Array) else as_known(value)
+
+    field = eqx.field(converter=convert, default=default, metadata={"memjax": spec})
+    return field
 
 
 def setting(

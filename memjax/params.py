@@ -20,6 +20,7 @@ from .fields import (
     as_known,
     as_setting,
     check_bounds,
+    check_parameter,
     narrow_bounds,
     owner,
     parameter_specs,
@@ -94,7 +95,7 @@ def replace(
     where : str
         Named in errors (a file, an option).
     check : bool
-        Whether concrete values are compared with the bounds.
+        Whether each value has to be one number, and concrete ones are compared with the bounds.
     numpy : bool
         Whether new values are arrays of numpy, which are made in a hundredth of the time: for many devices that no
         equation is asked of before they are stacked.
@@ -111,10 +112,14 @@ def replace(
         device = _with_settings(device, settings, values, where)
     if not names:
         return device
+    if check:
+        specs = parameter_specs(device)
+        for name in names:
+            check_parameter(name, specs[name].unit, values[name], where=where)
     try:
         new = [values[n] for n in names]
         dtype = jnp.result_type(float)
-        arrays = [np.asarray(x, dtype) for x in new] if numpy else _as_arrays(new)
+        arrays = [np.array(x, dtype) for x in new] if numpy else _as_arrays(new)
     except (TypeError, ValueError) as error:
         raise ModelError(f"a parameter is no number: {error}", where=where) from error
 
@@ -155,7 +160,7 @@ def _as_arrays(values: list) -> list[jax.Array]:
     if any(isinstance(x, jax.Array) for x in values):
         return [jnp.asarray(x, dtype) if isinstance(x, jax.Array) else as_known(x) for x in values]
     with jax.ensure_compile_time_eval():  # see `as_known`
-        return jax.device_put([np.asarray(x, dtype=dtype) for x in values])
+        return jax.device_put([np.array(x, dtype=dtype) for x in values])
 
 
 def _with_settings(device: D, settings: Mapping[str, Any], values: Mapping, where: str) -> D:
@@ -230,7 +235,8 @@ def ensemble(device: D, values: Mapping[str, Float[Array, " members"]]) -> tuple
     axes : AbstractDevice
         The same tree with 0 at batched leaves and None elsewhere: `in_axes` of `jax.vmap`.
     """
-    batched = replace(device, values)
+    batched = replace(device, values, check=False)
+    check_bounds(batched)
     axes = jax.tree.map(lambda _: None, device)
 
     def pick(d):

@@ -1,15 +1,16 @@
 """Policies: solver, step control, path and adjoint as one object that refuses what converges to the wrong process."""
 
+import functools
 import math
 from typing import Any
 
 import diffrax as dfx
 import equinox as eqx
 import jax
-import jax.core
 import jax.numpy as jnp
 import numpy as np
 
+from .arguments import as_integer, is_real, is_traced, number
 from .errors import PolicyError
 from .noise import KINDS
 from .solver import (
@@ -27,6 +28,17 @@ _DEFAULTS = {False: (1e-5, 1e-7), True: (1e-3, 1e-4)}
 
 class AbstractPolicy(eqx.Module):
     """How a system is integrated."""
+
+
+_number = functools.partial(
+    number, where="Stiff", error=PolicyError, optional=True, default=None, static=True
+)
+
+
+def _as_steps(x: Any) -> int:
+    """Converter of a number of steps; 1e5 is one, too."""
+    whole = int(x) if isinstance(x, float) and x.is_integer() else x
+    return as_integer("max_steps", whole, where="Stiff", error=PolicyError, lowest=1)
 
 
 class Stiff(AbstractPolicy):
@@ -52,19 +64,15 @@ class Stiff(AbstractPolicy):
         solves are counted as ever; whether the others are right is for you to compare.
     """
 
-    rtol: float | None = eqx.field(static=True, default=None)
-    atol: float | None = eqx.field(static=True, default=None)
-    max_steps: int = eqx.field(static=True, default=100_000)
+    rtol: float | None = _number(unit="1", sign=">")
+    atol: float | None = _number(unit="1", sign=">=")
+    max_steps: int = eqx.field(static=True, default=100_000, converter=_as_steps)
     adjoint: dfx.AbstractAdjoint = dfx.ForwardMode()
     method: Any = eqx.field(static=True, default=None)
-    clock: float | None = eqx.field(static=True, default=None)
+    clock: float | None = _number(unit="1/s", sign=">")
     single_precision: bool = eqx.field(static=True, default=False)
 
     def __check_init__(self):
-        for name in ("rtol", "atol", "max_steps", "clock"):
-            value = getattr(self, name)
-            if not (value is None or isinstance(value, int | float | np.number)):
-                raise PolicyError(f"{name} = {value!r:.40}", where="Stiff", allowed="a number")
         _check_method_kind(self.method, where="Stiff")
         if not isinstance(self.adjoint, dfx.AbstractAdjoint):
             raise PolicyError(
@@ -99,15 +107,15 @@ def _check_method_kind(method: Any, *, where: str) -> None:
     )
 
 
-def _number(x: Any) -> Any:
+def _as_step(x: Any) -> Any:
     """A real number as a float, anything else as it is."""
-    if isinstance(x, jax.core.Tracer):
+    if is_traced(x):
         raise PolicyError(
             "dt that is traced",
             where="Fixed",
             allowed="a finite step > 0 s that is known, since it decides how many there are",
         )
-    return float(x) if isinstance(x, int | float | np.integer | np.floating) else x
+    return float(x) if is_real(x) and np.ndim(x) == 0 else x
 
 
 class Fixed(AbstractPolicy):
@@ -127,7 +135,7 @@ class Fixed(AbstractPolicy):
         solves are counted as ever; whether the others are right is for you to compare.
     """
 
-    dt: float = eqx.field(static=True, converter=_number)
+    dt: float = eqx.field(static=True, converter=_as_step)
     method: Any = eqx.field(static=True, default=DriftImplicitEuler())
     increments: str = eqx.field(static=True, default="gaussian")
     single_precision: bool = eqx.field(static=True, default=False)
@@ -269,15 +277,7 @@ def _check_increments(policy: Fixed) -> None:
 
 def _check_tolerances(policy: Stiff, noisy: bool) -> None:
     """The part of `check` that concerns adaptive steps."""
-    rtol, atol = policy.tolerances(noisy=noisy)
-    if not (rtol > 0 and atol >= 0 and policy.max_steps >= 1):
-        raise PolicyError(
-            f"rtol = {rtol}, atol = {atol}, max_steps = {policy.max_steps}",
-            where="Stiff",
-            allowed="rtol > 0, atol >= 0, max_steps >= 1",
-        )
-    if policy.clock is not None and not policy.clock > 0:
-        raise PolicyError(f"clock = {policy.clock} 1/s", where="Stiff", allowed="> 0 1/s")
+    rtol, _ = policy.tolerances(noisy=noisy)
     eps = float(jnp.finfo(jnp.result_type(float)).eps)
     if rtol < 10 * eps:
         raise PolicyError(

@@ -15,7 +15,9 @@ from jaxtyping import Array, Float, Key
 from numpy.typing import ArrayLike
 
 from . import params
+from .arguments import as_integer, as_seed
 from .circuit import Circuit
+from .copies import copied
 from .device import AbstractDevice
 from .documents import load_json
 from .errors import ModelError
@@ -23,6 +25,7 @@ from .fields import parameter_specs
 from .files import write_json
 from .html import card, fold, html_table, inline_picture, or_text, pictures
 from .models import model
+from .noise.draws import member_numbers
 from .reprs import of_tree
 from .transforms import from_spec
 
@@ -63,9 +66,9 @@ class Population(eqx.Module):
 
     base: AbstractDevice | Circuit
     names: tuple[str, ...] = eqx.field(static=True)
-    center: Float[Array, " names"]
-    root: Float[Array, "names names"]
-    cycle_root: Float[Array, "names names"] | None = None
+    center: Float[Array, " names"] = eqx.field(converter=copied)
+    root: Float[Array, "names names"] = eqx.field(converter=copied)
+    cycle_root: Float[Array, "names names"] | None = eqx.field(default=None, converter=copied)
 
     @classmethod
     def of(
@@ -86,7 +89,7 @@ class Population(eqx.Module):
             negative variance in any direction.
         """
         names = tuple(params.known(base, names))
-        middle = jnp.asarray(center, jnp.result_type(float))
+        middle = jnp.asarray(copied(center), jnp.result_type(float))
         if middle.shape != (len(names),) or not np.all(np.isfinite(middle)):
             raise ModelError(
                 f"a centre {np.asarray(center).tolist()}",
@@ -234,20 +237,15 @@ class Population(eqx.Module):
         dict of str to Float[Array, "n"] or Float[Array, "n sweeps"]
             SI values by name; with `sweeps` these are `values` of `memjax.simulate`.
         """
-        for label, size in (("n", n), ("sweeps", 1 if sweeps is None else sweeps)):
-            if not isinstance(size, int | np.integer) or size < 1:
-                raise ModelError(
-                    f"{label} = {size!r}", where="Population.sample", allowed="an integer >= 1"
-                )
-        if not isinstance(key, int | np.integer | jax.Array):
-            raise ModelError(
-                f"{key!r} in place of a key",
-                where="Population.sample",
-                allowed="an integer, or a key of jax.random",
+        n = as_integer("n", n, where="Population.sample", error=ModelError, lowest=1)
+        if sweeps is not None:
+            sweeps = as_integer(
+                "sweeps", sweeps, where="Population.sample", error=ModelError, lowest=1
             )
-        seed = jax.random.key(key) if isinstance(key, int | np.integer) else key
+        seed = _as_key(key, "Population.sample")
         # Whole vectors and sums written out: the last bit would else depend on how many are drawn.
-        members, size = first + jnp.arange(n + -n % _VECTOR), (len(self.names),)
+        count, size = n + -n % _VECTOR, (len(self.names),)
+        members = member_numbers(first, count, where="Population.sample")
         device_root = jax.random.fold_in(seed, _DEVICES)
 
         def draw(k):
@@ -279,8 +277,7 @@ class Population(eqx.Module):
         """
         specs = parameter_specs(self.base)
         z = jnp.stack([from_spec(specs[n]).forward(values[n]) for n in self.names], axis=-1)
-        seed = jax.random.key(key) if isinstance(key, int | np.integer) else key
-        return self._cycles(seed, z, first)
+        return self._cycles(_as_key(key, "Population.sample_cycles"), z, first)
 
     def _cycles(self, seed, z: Float[Array, "devices cycles names"], first: int):
         """Values of cycles about coordinates of the devices."""
@@ -293,7 +290,8 @@ class Population(eqx.Module):
             return jax.random.normal(fold(fold(cycle, m), s), (size,), self.root.dtype)
 
         each = jax.vmap(jax.vmap(draw, (None, 0)), (0, None))
-        normal = each(first + jnp.arange(members), jnp.arange(sweeps))
+        numbers = member_numbers(first, members, where="Population.sample")
+        normal = each(numbers, jnp.arange(sweeps))
         return self._values(z + jnp.sum(normal[:, :, None] * self.cycle_root[None, None], axis=-1))
 
     def scale_spread(self, *, devices: float = 1.0, cycles: float = 1.0) -> "Population":
@@ -392,6 +390,16 @@ class Population(eqx.Module):
                 f"no population can be read: {error}", where=where, allowed=_LAYOUT
             ) from error
         return cls(device, population.names, population.center, as_own(root), cycle)
+
+
+def _as_key(key: Any, where: str) -> Any:
+    """The key of a seed, or a key as it is."""
+    dtype = getattr(key, "dtype", None)
+    if dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key):
+        return key
+    if np.shape(key) == (2,) and isinstance(key, jax.Array):  # of jax.random.PRNGKey
+        return key
+    return jax.random.key(as_seed(key, where=where, error=ModelError))
 
 
 def _root(covariance: Any, n: int) -> Float[Array, "names names"]:

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from .copies import copied
 from .errors import BoundsError, SolveError
 from .html import extent_table, inline_picture, or_text, pictures, text_card
 from .reprs import of_tree
@@ -174,19 +175,21 @@ class Trace(eqx.Module):
         Provenance: model, policy, seed, what was driven.
     """
 
-    t: Float[Array, " rows"]
-    sweep: Int[np.ndarray, " rows"]
-    v: Float[Array, "members rows"]
-    i: Float[Array, "members rows"]
-    state: dict[str, Float[Array, "members rows ..."]]
-    v_device: Float[Array, "members rows"]
-    i_device: Float[Array, "members rows"]
-    result: Int[Array, "members sweeps"]
-    accepted: Int[Array, "members sweeps"] | None = None
-    rejected: Int[Array, "members sweeps"] | None = None
+    t: Float[Array, " rows"] = eqx.field(converter=copied)
+    sweep: Int[np.ndarray, " rows"] = eqx.field(converter=copied)
+    v: Float[Array, "members rows"] = eqx.field(converter=copied)
+    i: Float[Array, "members rows"] = eqx.field(converter=copied)
+    state: dict[str, Float[Array, "members rows ..."]] = eqx.field(converter=copied)
+    v_device: Float[Array, "members rows"] = eqx.field(converter=copied)
+    i_device: Float[Array, "members rows"] = eqx.field(converter=copied)
+    result: Int[Array, "members sweeps"] = eqx.field(converter=copied)
+    accepted: Int[Array, "members sweeps"] | None = eqx.field(default=None, converter=copied)
+    rejected: Int[Array, "members sweeps"] | None = eqx.field(default=None, converter=copied)
     pattern: Float[Array, "members sweeps"] | None = None
     events: dict[str, Crossing] = eqx.field(default_factory=dict)
-    integrals: dict[str, Float[Array, "members rows"]] = eqx.field(default_factory=dict)
+    integrals: dict[str, Float[Array, "members rows"]] = eqx.field(
+        default_factory=dict, converter=copied
+    )
     final: "FinalState | None" = None
     units: dict = eqx.field(static=True, default_factory=dict)
     notes: dict = eqx.field(static=True, default_factory=dict)

@@ -7,6 +7,7 @@ from typing import ClassVar, NamedTuple
 import equinox as eqx
 from jaxtyping import Array, Float
 
+from .arguments import check_known, number
 from .constants import ROOM_TEMPERATURE
 from .fields import StateSpec
 
@@ -25,7 +26,10 @@ class Environment(eqx.Module):
         Ambient temperature [K].
     """
 
-    temperature: float = ROOM_TEMPERATURE
+    temperature: float = number(unit="K", where="Environment", sign=">", default=ROOM_TEMPERATURE)
+
+    def __check_init__(self):
+        check_known(self)
 
 
 class AbstractNoiseStructure:

@@ -1,5 +1,6 @@
 """What a solve watches between its rows: crossings of levels, and integrals over time."""
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,10 +10,20 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from .arguments import as_integer, check_known, holds, number
 from .errors import BoundsError, ModelError, SolveError
 
 Number = float | int | Float[Array, ""]
 """A number, or one that is traced."""
+
+_number = functools.partial(number, unit="unit of the signal", where="Event")
+_time = functools.partial(number, unit="s", where="Event", infinite=True)
+
+
+def _as_size(x):
+    """How many crossings are kept."""
+    return as_integer("size", x, where="Event", lowest=1)
+
 
 DIRECTIONS = {"rising": 1, "falling": -1}
 """Sign of the slope of a signal that crosses in each direction."""
@@ -47,13 +58,13 @@ class Event(eqx.Module):
     """
 
     signal: str = eqx.field(static=True)
-    level: Number
+    level: Number = _number()
     direction: str = eqx.field(static=True, default="rising")
-    rearm: Number | None = None
-    size: int = eqx.field(static=True, default=1)
+    rearm: Number | None = _number(optional=True, default=None)
+    size: int = eqx.field(static=True, default=1, converter=_as_size)
     modulus: bool = eqx.field(static=True, default=False)
-    start: Number = 0.0
-    stop: Number = np.inf
+    start: Number = _time(default=0.0)
+    stop: Number = _time(default=np.inf)
 
     def __check_init__(self):
         where = f"Event({self.signal!r})"
@@ -61,26 +72,15 @@ class Event(eqx.Module):
             raise BoundsError(
                 f"direction = {self.direction!r}", where=where, allowed=", ".join(DIRECTIONS)
             )
-        if isinstance(self.size, bool) or not isinstance(self.size, int) or self.size < 1:
-            raise BoundsError(f"size = {self.size!r}", where=where, allowed="a whole number >= 1")
-        numbers: Any = (
-            self.level,
-            self.start,
-            self.stop,
-            *([self.rearm] if self.rearm is not None else []),
-        )
-        if not all(isinstance(x, int | float) for x in numbers):
-            return
-        if np.isnan(numbers).any() or not np.isfinite(self.level) or not self.start < self.stop:
+        check_known(self)
+        if not holds(np.less, self.start, self.stop):
             raise BoundsError(
-                f"level = {self.level:g}, window {self.start:g} to {self.stop:g} s",
-                where=where,
-                allowed="a finite level, start < stop",
+                f"window {self.start} to {self.stop} s", where=where, allowed="start < stop"
             )
-        if self.rearm is not None and self.sign * self.rearm > self.sign * self.level:
+        if not holds(lambda r, level: self.sign * r <= self.sign * level, self.rearm, self.level):
             side = "at or below" if self.sign == 1 else "at or above"
             raise BoundsError(
-                f"rearm = {self.rearm:g} for level = {self.level:g}",
+                f"rearm = {self.rearm} for level = {self.level}",
                 where=where,
                 allowed=f"rearm {side} level",
             )
@@ -119,9 +119,12 @@ class TimeAbove(eqx.Module):
     """
 
     signal: str = eqx.field(static=True)
-    level: Number
+    level: Number = _number()
     modulus: bool = eqx.field(static=True, default=False)
-    size: int = eqx.field(static=True, default=16)
+    size: int = eqx.field(static=True, default=16, converter=_as_size)
+
+    def __check_init__(self):
+        check_known(self)
 
     def crossings(self) -> tuple[Event, Event]:
         """The rising and the falling crossing, which begin and end each stretch."""

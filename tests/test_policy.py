@@ -164,19 +164,26 @@ def test_a_tolerance_below_rounding_is_refused_with_the_line_that_helps():
         {"rtol": 0.0},
         {"atol": -1.0},
         {"atol": np.nan},
+        {"rtol": np.inf},
+        {"rtol": True},
+        {"atol": np.array([1e-7, 1e-8])},
         {"max_steps": 0},
+        {"max_steps": 2.5},
+        {"max_steps": np.inf},
     ],
 )
-@pytest.mark.parametrize("noisy", [True, False])
-def test_tolerances_that_are_no_numbers_are_refused(options, noisy):
-    with pytest.raises(PolicyError, match=r"max_steps = .*in Stiff; allowed: rtol > 0, atol >= 0"):
-        check(mj.Stiff(**options), NoNoise, noisy=noisy)
+def test_tolerances_that_are_no_numbers_are_refused(options):
+    (name,) = options
+    with pytest.raises(PolicyError, match=rf"{name} .*in Stiff; allowed: .*(number|integer)"):
+        mj.Stiff(**options)
 
 
 @pytest.mark.parametrize("clock", [0.0, -1.0, np.nan])
 def test_a_clock_that_never_ticks_is_refused(clock):
-    with pytest.raises(PolicyError, match=r"clock = .* 1/s; in Stiff; allowed: > 0 1/s"):
-        check(mj.Stiff(clock=clock), NoNoise, noisy=True)
+    with pytest.raises(
+        PolicyError, match=r"clock = .* 1/s; in Stiff; allowed: a finite number > 0 1/s"
+    ):
+        mj.Stiff(clock=clock)
 
 
 def test_tolerances_are_looser_with_noise_unless_they_are_given():

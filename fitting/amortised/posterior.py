@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 import memjax as mj
+from memjax.arguments import as_seed
 from memjax.errors import DataError, MemjaxWarning
 from memjax.reprs import of_tree
 
@@ -127,6 +128,7 @@ class AmortisedPosterior:
         MemjaxWarning
             If devices are outside of what was simulated.
         """
+        seed = as_seed(seed, where="posterior", lowest=0)
         self.check(uncalibrated=uncalibrated)
         if draws < 20:
             raise DataError(f"{draws} draws", where="posterior", allowed="20 or more")

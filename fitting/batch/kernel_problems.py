@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from memjax.compile_cache import cached_jit, is_array
+from memjax.fields import with_values
 from memjax.simulate.stiff_kernel import StiffKernel, StiffLanes
 
 from ..sweeps.problem import (
@@ -96,7 +97,9 @@ class KernelProblems:
         values, derivatives, zeros = self._begin(leaves, z)
         along, group = derivatives if derive else None, _filled(self.problem, leaves).group
         times, drive = by_lane(group.stimuli.times), by_lane(group.stimuli.values)
-        about: dict[str, Any] = dict(stimuli=replace(group.stimuli, times=times, values=drive))
+        about: dict[str, Any] = dict(
+            stimuli=with_values(group.stimuli, {"times": times, "values": drive})
+        )
         about |= dict(zeros=by_lane(zeros), rows=by_lane(group.rows), threads=self.threads)
         there = np.repeat(np.isfinite(z[:, 0]), len(times) // len(z))
         for policy in (self.short, self.problem.policy):

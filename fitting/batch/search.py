@@ -11,6 +11,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
+from memjax.arguments import as_seed
 from memjax.fields import with_values
 
 from ..constants import MODEL_SIGMA
@@ -50,6 +51,9 @@ class Search:
     starts: int
     seed: int
     grids: bool = True
+
+    def __post_init__(self):
+        object.__setattr__(self, "seed", as_seed(self.seed, where="fit_batch", lowest=0))
 
 
 class _Optima(NamedTuple):

@@ -35,6 +35,7 @@ from jaxtyping import Float
 from scipy.stats import chi2
 
 import memjax as mj
+from memjax.arguments import as_seed
 from memjax.errors import FitError
 from memjax.html import card, inline_picture, or_text
 from memjax.observables import SpikeTrain
@@ -183,6 +184,7 @@ def fit_spikes(
     FitError
         If a solve fails, or simulated trains have too few spikes to compare.
     """
+    seed = as_seed(seed, where="fit_spikes", lowest=0)
     require_x64()
     circuit, free, z = start_of(circuit, free)
     watched, names = window or (0.0, float(stimulus.duration)), tuple(summaries)

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 import memjax as mj
+from memjax.arguments import as_seed
 from memjax.errors import DataError, FitError
 
 from ..inference.identifiability import log_slopes
@@ -122,6 +123,7 @@ def fit_voltages(
     FitError
         If the solve of no start ended well.
     """
+    seed = as_seed(seed, where="fit_voltages", lowest=0)
     if starts < 1:
         raise DataError(f"starts = {starts}", where="fit_voltages", allowed="at least 1")
     about = {"node": node, "sigma": sigma, "free": free, "policy": policy, "env": env}

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import jax
 import numpy as np
 from jaxtyping import Float
 
@@ -112,9 +113,7 @@ class DrivenDevice(Driven):
         begin = time.perf_counter()
         device = device_at(self.device, choice.get("values", {}))
         wave, limit = self.wave(choice.get("drive", {}))
-        stimuli = mj.Sampled(
-            np.asarray(wave.times)[None], np.asarray(wave.values)[None], wave.kind, wave.quantity
-        )
+        stimuli = jax.tree.map(lambda x: np.asarray(x)[None], wave)
         rows = rows_of(wave)[None]
         limits = None if limit is None else np.array([[limit, limit]])
         about = {"bench": self.bench, "env": self.env, "limits": limits}

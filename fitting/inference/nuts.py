@@ -28,6 +28,7 @@ from jax import lax
 from jaxtyping import Float
 
 import memjax as mj
+from memjax.arguments import as_seed
 from memjax.compile_cache import jit_with_options
 from memjax.cores import usable_cores
 from memjax.errors import DataError
@@ -262,6 +263,7 @@ def draw(
     PolicyError
         In float32.
     """
+    seed = as_seed(seed, where="draw", lowest=0)
     require_x64()
     names, specs = known(device, names), parameter_specs(device)
     if chains < 2 or warmup < 50 or draws < 50:

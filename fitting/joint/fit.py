@@ -11,6 +11,7 @@ from jaxtyping import Float
 from scipy.stats import chi2
 
 import memjax as mj
+from memjax.arguments import as_seed
 from memjax.errors import DataError, FitError
 from memjax.fields import model_class, parameter_specs
 from memjax.params import get
@@ -201,6 +202,7 @@ def fit_jointly(
     file contributes to a parameter is its share of the information along the direction in which the others, being
     free, follow it.
     """
+    seed = as_seed(seed, where="fit_jointly", lowest=0)
     _check(fits, device)
     labels = list(labels) or [f"file {k + 1}" for k in range(len(fits))]
     problem, starts = joined(device, fits)

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import memjax as mj
+from memjax.arguments import as_seed
 from memjax.policy import require_x64
 
 from ..optimize.levenberg_marquardt import (
@@ -174,6 +175,7 @@ def fit(
     forward-mode Jacobians through the stiff solve, and once more from recombinations of their results. Then the noise
     is known, and the search ends with priors that weigh against it.
     """
+    seed = as_seed(seed, where="fit", lowest=0)
     require_x64()
     every = [measurements] if isinstance(measurements, mj.Measurement) else measurements
     measurements = [thin(m, points, point_time=point_time) for m in every]

@@ -12,6 +12,7 @@ from jaxtyping import Array, Bool, Float
 
 import memjax as mj
 from memjax.errors import DataError
+from memjax.fields import with_values
 
 from ..constants import MODEL_SIGMA, SMALL, VOLTAGE_SIGMA
 from .summary import MAD, MEDIAN, Waveform, median, middle, nanmedian
@@ -225,7 +226,7 @@ def lengthen(group: Group) -> tuple[Group, np.ndarray]:
     if more:
         step = times[:, points - 1] - times[:, points - 2] if points > 1 else np.ones(waves)
         times[:, points:] += step[:, None] * np.arange(1, more + 1)
-    stimuli = replace(group.stimuli, times=times, values=filled(group.stimuli.values))
+    stimuli = with_values(group.stimuli, {"times": times, "values": filled(group.stimuli.values)})
     marks = {
         "target": 0.0,
         "weight": 0.0,

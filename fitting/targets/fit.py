@@ -10,6 +10,7 @@ import pandas
 from jaxtyping import Float
 
 import memjax as mj
+from memjax.arguments import as_seed
 from memjax.errors import DataError
 from memjax.fields import parameter_specs, stored
 from memjax.params import constrain, get, known, replace as with_values, unconstrain
@@ -225,6 +226,7 @@ def fit_targets(
     FitError
         If no trial shows all observables: it says which was never seen.
     """
+    seed = as_seed(seed, where="fit_targets", lowest=0)
     require_x64()
     say = tick or (lambda _: None)
     wanted = tuple(Target.parse(t) if isinstance(t, str) else t for t in targets)

@@ -11,6 +11,7 @@ import pandas
 from jaxtyping import Array, Float
 
 import memjax as mj
+from memjax.arguments import as_seed
 from memjax.errors import DataError, FitError
 from memjax.fields import parameter_specs
 from memjax.observables import ON_CURRENT, summarise_pulses
@@ -256,6 +257,7 @@ def fit_transients(
     curve `gamma3`, and `mu` or `r0`, are drawn anew, log-normal about them, with the spreads that bring the
     distributions nearest; the ions' own noise is left out where it is not fixed.
     """
+    seed = as_seed(seed, where="fit_transients", lowest=0)
     require_x64()
     if not isinstance(device, mj.DiffusiveMemristor):
         what = f"the model {device.name!r}"

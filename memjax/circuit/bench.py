@@ -1,14 +1,16 @@
 """The bench around one device: source, series resistance, then device, resistance and capacitance in parallel."""
 
+import functools
 import math
 from dataclasses import replace
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ..arguments import check_known, number
+from ..copies import copied
 from ..device import AbstractDevice, AbstractOhmicDevice
 from ..device.laws import grow_bracket, increasing_root
 from ..errors import BoundsError
@@ -29,20 +31,12 @@ UNLIMITED = 1e3
 """Limit of a source that has none, beside others that have one [A]: no device comes near it."""
 
 
-def _check(name: str, value: float | None, unit: str, *, zero: bool) -> None:
-    """Raise where a bench element is no finite number above (or at) zero."""
-    if value is None or isinstance(value, jax.Array | np.ndarray | np.number):
-        return
-    if not isinstance(value, int | float):
-        raise BoundsError(f"{name} = {value!r:.40}", where="bench", allowed=f"a number [{unit}]")
-    if not math.isfinite(value) or value < 0 or (value == 0 and not zero):
-        allowed = f"a finite number {'>=' if zero else '>'} 0 {unit}"
-        raise BoundsError(f"{name} = {value:g} {unit}", where="bench", allowed=allowed)
-
-
 def _none_for_zero(value: float | None) -> float | None:
     """None for a series resistance of zero: whether there is one is a matter of structure."""
-    return None if isinstance(value, int | float) and value == 0 else value
+    return None if isinstance(value, int | float) and value == 0 else copied(value)
+
+
+_number = functools.partial(number, where="bench", sign=">", optional=True, default=None)
 
 
 class Bench(eqx.Module):
@@ -71,19 +65,15 @@ class Bench(eqx.Module):
         For a negative resistance, or any other value that no element has; for a limit of negative currents alone.
     """
 
-    series_resistance: float | None = eqx.field(default=None, converter=_none_for_zero)
-    parallel_resistance: float | None = None
-    parallel_capacitance: float | None = None
-    compliance: float | None = None
+    series_resistance: float | None = _number(unit="ohm", sign=">=", convert=_none_for_zero)
+    parallel_resistance: float | None = _number(unit="ohm")
+    parallel_capacitance: float | None = _number(unit="F")
+    compliance: float | None = _number(unit="A")
     reversed: bool = eqx.field(static=True, default=False)
-    compliance_negative: float | None = None
+    compliance_negative: float | None = _number(unit="A")
 
     def __check_init__(self):
-        _check("series resistance", self.series_resistance, "ohm", zero=True)
-        _check("parallel resistance", self.parallel_resistance, "ohm", zero=False)
-        _check("parallel capacitance", self.parallel_capacitance, "F", zero=False)
-        _check("compliance", self.compliance, "A", zero=False)
-        _check("compliance_negative", self.compliance_negative, "A", zero=False)
+        check_known(self)
         if self.compliance is None and self.compliance_negative is not None:
             raise BoundsError(
                 "a compliance of negative currents alone",

@@ -1,7 +1,6 @@
 """What is integrated: a device on a bench, a branch behind a source, a circuit, or a system as it is."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import equinox as eqx
@@ -11,6 +10,7 @@ import numpy as np
 from .. import params
 from ..device import AbstractDevice, AbstractTwoTerminal
 from ..errors import BoundsError, StimulusError
+from ..fields import check_bounds, with_values
 from ..system import AbstractSystem
 from .bench import LIMITS, Bench, BenchedDevice
 from .circuit import Circuit, drive_branch
@@ -65,8 +65,10 @@ def replace_values(
     has_limits = isinstance(system, BenchedDevice) and system.bench.compliance is not None
     limits = {n: x for n, x in values.items() if n in LIMITS} if has_limits else {}
     model = params.replace(
-        model_of(system), {n: x for n, x in values.items() if n not in limits}, check=check
+        model_of(system), {n: x for n, x in values.items() if n not in limits}, check=False
     )
+    if check:
+        check_bounds(model)
     if not isinstance(system, BenchedDevice):
         return model
     if limits:
@@ -89,4 +91,4 @@ def _replace_limits(bench: Bench, limits: Mapping[str, Any], check: bool) -> Ben
                 f"{name} in values, and none of the bench", where="values", allowed="limits that the bench has",
                 fix=f"say mj.Bench({name}=...) too",
             )  # fmt: skip
-    return replace(bench, **limits)
+    return with_values(bench, limits)

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..arguments import NumberSpec
 from ..device import AbstractDevice, AbstractTwoTerminal
 from ..errors import CircuitError
 from ..fields import AbstractComposite, StateSpec, state
@@ -92,11 +93,12 @@ class Circuit(AbstractSystem, AbstractComposite):
         self.names = tuple(line[0] for line in entries)
         self.elements = tuple(line[1] for line in entries)
         self.nets = tuple(tuple(line[2:]) for line in entries)
+        spec = NumberSpec("F", CircuitError, "Circuit", ">")
+        spec.check_single("parasitic", parasitic)
+        spec.check_known("parasitic", parasitic)
         self.parasitic = float(parasitic)
         volatility = [e.volatile for e in self.devices.values()]
         self.volatile = all(volatility) if volatile is None else volatile
-        if not (math.isfinite(parasitic) and parasitic > 0):
-            raise CircuitError(f"parasitic = {parasitic:g} F", allowed="a finite number > 0 F")
         self._check()
 
     def __repr__(self) -> str:

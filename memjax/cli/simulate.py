@@ -104,9 +104,9 @@ def _sample_parameters(
 
 def _common(setup: Setup, options: argparse.Namespace, sweeps: int) -> dict[str, Any]:
     """Arguments of `simulate` that both kinds of waveform share."""
-    from ..simulate.checks import check_members
+    from ..simulate.checks import checked_members
 
-    check_members(options.members)  # before their parameters are drawn
+    checked_members(options.members)  # before their parameters are drawn
     carry = None if options.carry_state is None else options.carry_state == "yes"
     return {
         "bench": setup.bench,

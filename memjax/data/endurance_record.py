@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float
 
+from ..copies import copy_arrays
 from ..errors import ReaderError
 
 UNITS = {"r": "ohm", "g": "S", "i": "A"}
@@ -44,6 +45,7 @@ class EnduranceRecord:
     warnings: tuple[str, ...] = ()
 
     def __post_init__(self):
+        copy_arrays(self, "cycles", "hrs", "lrs")
         where = f"{self.source.get('file', 'endurance')}, device {self.device}"
         if not self.cycles.shape == self.hrs.shape == self.lrs.shape or self.cycles.ndim != 1:
             raise ReaderError("columns of different lengths", where=where, allowed="one length")

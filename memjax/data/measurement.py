@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from ..copies import copy_arrays
 from ..errors import ReaderError
 from ..html import (
     bullet_list,
@@ -81,6 +82,7 @@ class Measurement:
     warnings: tuple[str, ...] = ()
 
     def __post_init__(self):
+        copy_arrays(self, "v", "i", "sweep", "t", "limit", "at_compliance")
         lengths = {len(self.v), len(self.i), len(self.sweep), len(self.at_compliance)}
         lengths |= {len(x) for x in (self.t, self.limit) if x is not None}
         if len(lengths) != 1 or min(lengths) < 2:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from jaxtyping import Float, Int
 
+from ..copies import copy_arrays
 from ..errors import ReaderError
 
 _MOST = 1e9
@@ -90,6 +91,7 @@ class PulseRecord:
     warnings: tuple[str, ...] = ()
 
     def __post_init__(self):
+        copy_arrays(self, "g", "kinds", "cycles")
         where = f"{self.source.get('file', 'pulses')}, device {self.device}"
         fits = self.g.ndim == 2 and self.g.shape == (len(self.cycles), len(self.kinds) + 1)
         if not fits or len(self.kinds) < 2 or not np.isin(self.kinds, (SET, RESET)).all():
@@ -150,6 +152,7 @@ class DecayRecord:
     warnings: tuple[str, ...] = ()
 
     def __post_init__(self):
+        copy_arrays(self, "t", "r")
         where = f"{self.source.get('file', 'decay')}, {self.label}"
         if self.t.shape != self.r.shape or self.t.ndim != 1 or len(self.t) < 3:
             raise ReaderError(

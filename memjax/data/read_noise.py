@@ -11,6 +11,7 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
 from .. import params
+from ..arguments import as_seed
 from ..constants import BOLTZMANN
 from ..errors import BoundsError, ModelError
 from ..fields import check_bounds, param
@@ -171,6 +172,7 @@ class ReadNoise(eqx.Module):
         number = lambda x: jnp.asarray(x, trace.i.dtype)  # noqa: E731
         kelvin = number((env or Environment()).temperature)
         most = None if limit is None else number(_LIMIT * limit)
+        seed = as_seed(seed, where="ReadNoise.apply")
         small = isinstance(seed, int) and abs(seed) < 2**31
         own = jnp.asarray(seed) if small else seed
         seen = _seen(self, (trace.t, trace.sweep, trace.v, trace.i), own, kelvin, most)

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float
 
+from ..copies import copy_arrays
+
 
 @dataclass(frozen=True, kw_only=True)
 class SpikeRecord:
@@ -25,3 +27,6 @@ class SpikeRecord:
     reader: str = ""
     source: dict = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        copy_arrays(self, "times")

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
+from ..copies import copy_arrays
 from ..errors import BoundsError, MemjaxError
 from .evaluation import describe, summary
 from .reservoir import Reservoir, draw_cycles, read_trains
@@ -40,6 +41,9 @@ class Images:
     pixels: Float[np.ndarray, "images height width"]
     labels: Int[np.ndarray, " images"]
     train: int | None = None
+
+    def __post_init__(self):
+        copy_arrays(self, "pixels", "labels")
 
 
 def _package(name: str, needed: str) -> Any:

@@ -1,6 +1,7 @@
 """Devices under trains of voltage levels, many at once: the equations behind every reservoir."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -10,10 +11,11 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .. import params
+from ..arguments import as_integer, as_seed, check_known, is_traced, number
 from ..circuit import Bench, build_system, replace_values
 from ..compile_cache import jit_with_options
 from ..device import AbstractDevice
-from ..errors import BoundsError, SolveError
+from ..errors import SolveError
 from ..noise import device_key, words
 from ..policy import Fixed, check
 from ..result import Result
@@ -23,11 +25,18 @@ from ..simulate.batch import wide_loop_options
 from ..simulate.fixed import with_values
 from ..solver import SemiImplicitEuler
 from ..stimulus import Sampled
-from ..stimulus.base import is_traced
 from ..system import Environment
 
 _BLOCK = 512
 """Lanes that advance together: their states stay in the cache of a processor."""
+
+
+_time = partial(number, unit="s", where="Protocol", convert=jnp.asarray)
+
+
+def _whole(name: str, lowest: int) -> Callable[[Any], int]:
+    """Converter of a static number of steps."""
+    return lambda x: as_integer(name, x, where="Protocol", lowest=lowest)
 
 
 class Protocol(eqx.Module):
@@ -49,23 +58,16 @@ class Protocol(eqx.Module):
         Time steps of the solve in the pause.
     """
 
-    hold: Float[Array, ""] = eqx.field(converter=jnp.asarray)
-    steps: int = eqx.field(static=True, default=10)
-    read_voltage: float | None = eqx.field(static=True, default=None)
-    rest: Float[Array, ""] = eqx.field(converter=jnp.asarray, default=0.0)
-    rest_steps: int = eqx.field(static=True, default=0)
+    hold: Float[Array, ""] = _time(sign=">")
+    steps: int = eqx.field(static=True, default=10, converter=_whole("steps", 1))
+    read_voltage: float | None = number(
+        unit="V", where="Protocol", optional=True, static=True, default=None
+    )
+    rest: Float[Array, ""] = _time(sign=">=", default=0.0)
+    rest_steps: int = eqx.field(static=True, default=0, converter=_whole("rest_steps", 0))
 
     def __check_init__(self):
-        # Known numbers as numpy: inside a jitted function jax would make even them unknown.
-        known = is_traced(self.hold) or (np.isfinite(self.hold) and np.asarray(self.hold) > 0)
-        known &= is_traced(self.rest) or (np.isfinite(self.rest) and np.asarray(self.rest) >= 0)
-        if not known or self.steps < 1:
-            about = f"hold = {self.hold} s, rest = {self.rest} s, steps = {self.steps!r}"
-            raise BoundsError(about, where="Protocol", allowed="> 0 s, >= 0 s, at least 1")
-        if self.read_voltage is not None and not np.isfinite(self.read_voltage):
-            raise BoundsError(
-                f"read_voltage = {self.read_voltage!r} V", where="Protocol", allowed="a finite one"
-            )
+        check_known(self)
 
     @property
     def period(self) -> Float[Array, ""]:
@@ -197,6 +199,8 @@ def read_lanes(
     SolveError
         If the state of a lane is no number.
     """
+    members = as_integer("members", members, where="read_lanes", lowest=1)
+    seed = as_seed(seed, where="read_lanes")
     count = len(levels)
     each = {n: jnp.broadcast_to(x, (members, count)) for n, x in (values or {}).items()}
     noisy = not deterministic and is_noisy(device, each)

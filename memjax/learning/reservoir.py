@@ -11,6 +11,7 @@ from jaxtyping import Array, Float
 
 from .. import params
 from ..circuit import Bench
+from ..copies import copied
 from ..device import AbstractDevice
 from ..errors import BoundsError
 from ..fields import parameter_specs
@@ -37,6 +38,11 @@ def binary_masks(devices: int, nodes: int, *, seed: int = 0) -> Float[np.ndarray
             rows.append(row)
             taken.add(row.tobytes())
     return np.stack(rows)
+
+
+def _own_array(x: Any) -> Array:
+    """An array of JAX that shares no memory with one of the caller's."""
+    return jnp.asarray(copied(x))
 
 
 class Reservoir(eqx.Module):
@@ -94,9 +100,9 @@ class Reservoir(eqx.Module):
     """
 
     device: AbstractDevice
-    mask: Float[Array, "devices nodes"] = eqx.field(converter=jnp.asarray)
-    gain: Float[Array, "*devices"] = eqx.field(converter=jnp.asarray)
-    offset: Float[Array, "*devices"] = eqx.field(converter=jnp.asarray, default=0.0)
+    mask: Float[Array, "devices nodes"] = eqx.field(converter=_own_array)
+    gain: Float[Array, "*devices"] = eqx.field(converter=_own_array)
+    offset: Float[Array, "*devices"] = eqx.field(converter=_own_array, default=0.0)
     hold: Float[Array, ""] = eqx.field(converter=jnp.asarray, kw_only=True)
     reading: str = eqx.field(static=True, default="current", kw_only=True)
     read_voltage: float | None = eqx.field(static=True, default=None, kw_only=True)

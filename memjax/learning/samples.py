@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+from ..copies import copy_arrays
 from ..errors import NetworkError
 from ..network.groups import bright_pixels
 
@@ -37,6 +38,7 @@ class Samples:
     duration: float
 
     def __post_init__(self):
+        copy_arrays(self, "labels")
         n, labels = len(self.source), np.asarray(self.labels)
         ends = (("source", self.source, self.sources), ("sample", self.sample, len(labels)))
         for name, x, size in ends:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from ..copies import copy_arrays
 from ..errors import BoundsError
 
 
@@ -25,6 +26,9 @@ class Series:
     name: str
     inputs: Float[np.ndarray, " steps"]
     targets: Float[np.ndarray, " steps"]
+
+    def __post_init__(self):
+        copy_arrays(self, "inputs", "targets")
 
 
 def _to_unit(x: np.ndarray) -> np.ndarray:

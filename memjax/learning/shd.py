@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from ..copies import copy_arrays
 from ..errors import BoundsError, ReaderError
 from .samples import Samples
 
@@ -38,6 +39,9 @@ class SpikeSamples:
     labels: Int[np.ndarray, " samples"]
     speakers: Int[np.ndarray, " samples"] | None = None
     keys: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        copy_arrays(self, "times", "units", "labels", "speakers")
 
     def counts(
         self, interval: float, duration: float, *, units: int = UNITS

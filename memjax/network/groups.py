@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ..circuit import Circuit
+from ..copies import copied, copy_arrays
 from ..errors import NetworkError
 from ..fields import check_bounds
 from ..memory import check_size
@@ -90,9 +91,10 @@ class Neurons:
     env: Environment = field(default_factory=Environment)
 
     def __post_init__(self):
+        copy_arrays(self, "bias", "values")
         _check_count(self.name, self.n)
         object.__setattr__(
-            self, "start", dict(self.start)
+            self, "start", copied(dict(self.start))
         )  # a trace's end has only keys and values
         where = f"group {self.name!r}"
         if not isinstance(self.circuit, Circuit):
@@ -129,7 +131,7 @@ class Neurons:
                     allowed=f"{low:g} to {high:g} {spec.unit}",
                 )
         if self.values:
-            check_bounds(replace(self.circuit, dict(self.values), where=where))
+            check_bounds(replace(self.circuit, dict(self.values), where=where, check=False))
 
     @property
     def biases(self) -> dict[str, Any]:
@@ -225,6 +227,7 @@ class Poisson:
     interval: float | None = None
 
     def __post_init__(self):
+        copy_arrays(self, "rate")
         _check_count(self.name, self.n)
         rate, where = np.asarray(self.rate, float), f"group {self.name!r}"
         if rate.shape not in {(), (self.n,)} and not (rate.ndim == 2 and rate.shape[1] == self.n):
@@ -273,6 +276,7 @@ class SpikeList:
     time: Float[np.ndarray, " spikes"]
 
     def __post_init__(self):
+        copy_arrays(self, "source", "time")
         _check_count(self.name, self.n)
         source, time, where = np.asarray(self.source), np.asarray(self.time), f"group {self.name!r}"
         if source.shape != time.shape or source.ndim != 1:

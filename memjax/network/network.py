@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from ..arguments import as_seed
 from ..errors import NetworkError
 from .digest import Digest
 from .engine import Engine
@@ -49,6 +50,8 @@ class Network:
     dtype: str = "float32"
 
     def __post_init__(self):
+        seed = as_seed(self.seed, where="Network", error=NetworkError)
+        object.__setattr__(self, "seed", seed)
         if not self.groups:
             raise NetworkError("no groups", where="Network", allowed="one or more")
         if self.dtype not in ("float32", "float64") or (

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ..copies import copy_arrays
 from ..errors import NetworkError
 from .edges import Edges
 from .weights import ConductanceOf, DriftWeights
@@ -78,6 +79,7 @@ class Projection:
     name: str = ""
 
     def __post_init__(self):
+        copy_arrays(self, "weight")
         if not self.name:
             object.__setattr__(self, "name", f"{self.pre}-{self.post}")
         delays = self.edges.delay if self.edges.delay is not None else np.asarray(self.delay)

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ..copies import copy_arrays
 from ..errors import NetworkError
 from ..synapse import Pulsed, PulseNoise
 
@@ -75,6 +76,7 @@ class DriftWeights:
     start: Any = None
 
     def __post_init__(self):
+        copy_arrays(self, "start")
         windows = (self.set_window, self.reset_window)
         if not all(np.isfinite(w) and w >= 0 for w in windows):
             raise NetworkError(f"windows {windows} s", where="DriftWeights", allowed=">= 0 s")

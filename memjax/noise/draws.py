@@ -2,12 +2,14 @@
 
 import zlib
 from collections.abc import Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Float, Int, Integer, Key
 
+from ..arguments import MEMBERS, as_integer, is_traced
 from .path import device_key
 
 
@@ -20,7 +22,25 @@ def _keys(
         return device_key(seed, member=m, sweep=k, purpose=purpose)
 
     over_sweeps = jax.vmap(key_of, (None, 0))
-    return jax.vmap(over_sweeps, (0, None))(first + jnp.arange(members), jnp.asarray(sweeps))
+    numbers = member_numbers(first, members, where="noise")
+    return jax.vmap(over_sweeps, (0, None))(numbers, jnp.asarray(sweeps))
+
+
+def member_numbers(
+    first: Any, count: int, *, where: str
+) -> Integer[Array | np.ndarray, " members"]:
+    """Numbers of so many members from the first on, which may be traced.
+
+    Raises
+    ------
+    BoundsError
+        For anything but integers, and where a number is more than the counters of the noise tell apart.
+    """
+    count = as_integer("members", count, where=where, lowest=1)
+    if is_traced(first):
+        return first + jnp.arange(count)
+    first = as_integer("first", first, where=where, lowest=0, highest=MEMBERS - count)
+    return np.arange(first, first + count, dtype=np.uint32)
 
 
 def cycle_factors(

@@ -1,7 +1,7 @@
 """Brownian increments on a grid of steps, from counters: any step of any device without the steps before."""
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import diffrax as dfx
 import equinox as eqx
@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Integer, Key, UInt32
 
+from ..arguments import MEMBERS, as_integer, as_seed, is_traced
 from ..errors import PolicyError
 from .counter import bits, normal, open_uniform, sign, three_point, two_point, words
 
@@ -47,11 +48,21 @@ def device_key(
     """
     if purpose not in _PURPOSES:
         raise PolicyError(f"unknown purpose {purpose!r}", allowed=", ".join(_PURPOSES))
-    return _of_device(_of_run(seed, purpose), member, sweep)
+    return _of_device(
+        _of_run(seed, purpose), _as_number("member", member), _as_number("sweep", sweep)
+    )
+
+
+def _as_number(name: str, x: Any) -> Any:
+    """The number of a member or sweep; one that is traced as it is."""
+    if is_traced(x):
+        return x
+    return as_integer(name, x, where="device_key", lowest=0, highest=MEMBERS - 1)
 
 
 def _of_run(seed, purpose: str):
-    return jax.random.fold_in(jax.random.key(seed), _PURPOSES.index(purpose))
+    key = jax.random.key(as_seed(seed, where="device_key"))
+    return jax.random.fold_in(key, _PURPOSES.index(purpose))
 
 
 def _of_device(key, member, sweep):

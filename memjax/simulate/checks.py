@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool
 
+from ..arguments import as_members, check_modules, is_traced as is_traced
 from ..autodiff import forward_only, reverse_only
 from ..circuit import LIMITS, Bench
 from ..data.measurement import Measurement
@@ -44,11 +45,6 @@ COARSE = 2.0
 
 ON_FAILURE = ("warn", "raise", "ignore")
 """What `simulate` may do on return where solves failed."""
-
-
-def is_traced(x: Any) -> bool:
-    """Whether a number is known only inside a transformation of JAX."""
-    return isinstance(x, jax.core.Tracer)
 
 
 def describe_kind(x: Any) -> str:
@@ -122,46 +118,22 @@ def _check_surroundings(bench: Any, env: Any) -> None:
     _check_kind(
         env, Environment, BoundsError, name="an environment", allowed="mj.Environment(300.0) [K]"
     )
-    warm = None if env is None or is_traced(env.temperature) else np.asarray(env.temperature)
-    if warm is not None and not (np.ndim(warm) == 0 and np.isfinite(warm) and warm > 0):
-        raise BoundsError(
-            f"temperature = {warm} K", where="Environment", allowed="a finite number > 0 K"
-        )
 
 
-def check_arguments(
-    device: Any, stimulus: Any, *, bench: Any, env: Any, members: Any, seed: Any
-) -> None:
+def check_arguments(device: Any, stimulus: Any, *, bench: Any, env: Any, events: Any) -> None:
     """Raise where an argument of `simulate` is something else than it has to be, in one sentence."""
     check_model(device)
     check_stimulus(stimulus)
     _check_surroundings(bench, env)
-    check_members(members)
-    check_seed(seed)
+    check_modules((device, stimulus, bench, env, events))
 
 
-def check_members(members: Any) -> None:
-    """Raise `BoundsError` unless this is a count of members, or the number of each."""
-    if is_traced(members):
-        raise BoundsError(
-            "members that are traced",
-            where="simulate",
-            allowed="a number of members that is known, since it decides shapes",
-        )
-    numbers = np.asarray(members)
-    is_integer = np.issubdtype(numbers.dtype, np.integer)
-    count = numbers.ndim == 0 and isinstance(members, int | np.integer)
-    minimum = 1 if count else 0
-    if not is_integer or numbers.ndim > 1 or not numbers.size or np.any(numbers < minimum):
-        raise BoundsError(
-            f"members = {members!r}",
-            where="simulate",
-            allowed="an integer >= 1, or a sequence of one or more integers >= 0",
-        )
-    if count:
-        check_size(
-            int(members), _MEMBER, what="members", where="members of simulate", error=BoundsError
-        )
+def checked_members(members: Any) -> int | np.ndarray:
+    """Members of `simulate` as `memjax.arguments.as_members` has them, if memory holds so many."""
+    members = as_members(members, where="simulate")
+    if isinstance(members, int):
+        check_size(members, _MEMBER, what="members", where="members of simulate", error=BoundsError)
+    return members
 
 
 def check_rows_fit(members: int, rows: Sequence[np.ndarray], states: int) -> None:
@@ -181,22 +153,6 @@ def check_rows_fit(members: int, rows: Sequence[np.ndarray], states: int) -> Non
         members * sum(map(len, rows)), size, what="rows of members", where="simulate", error=BoundsError,
         fix="fewer members at a time, or fewer rows: save=",
     )  # fmt: skip
-
-
-def check_seed(seed: Any) -> None:
-    """Raise `BoundsError` unless this is an integer, known or traced."""
-    kind = getattr(seed, "dtype", None)
-    if isinstance(seed, int) and not isinstance(seed, bool):
-        return
-    if kind is not None and np.ndim(seed) == 0 and jnp.issubdtype(kind, jnp.integer):
-        return
-    is_key = kind is not None and jnp.issubdtype(kind, jax.dtypes.prng_key)
-    raise BoundsError(
-        f"{'a key' if is_key else describe_kind(seed)} in place of a seed",
-        where="simulate",
-        allowed="an integer, which may be traced",
-        fix="keys are made from seed, member and sweep" if is_key else "",
-    )
 
 
 def as_rows(save: Any) -> Any:

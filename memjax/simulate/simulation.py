@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from .. import params
+from ..arguments import as_seed
 from ..circuit import Bench, Circuit, build_system, limited_bench, replace_values
 from ..compile_cache import cached_jit
 from ..data.measurement import Measurement
@@ -36,6 +37,7 @@ from .checks import (
     check_labels,
     check_rows_exist,
     check_rows_fit,
+    checked_members,
     describe_kind,
     flag_out_of_bounds,
     is_traced,
@@ -275,7 +277,8 @@ def _run(
     values, events, integrals, initial, progress, on_failure,
 ) -> Trace:  # fmt: skip
     """See `simulate`."""
-    check_arguments(device, stimulus, bench=bench, env=env, members=members, seed=seed)
+    check_arguments(device, stimulus, bench=bench, env=env, events=events)
+    members, seed = checked_members(members), as_seed(seed, where="simulate")
     drives, rows = _sweeps(stimulus, as_rows(save), labels)
     model = _without_source(device, bench, drives[0].quantity)
     values = as_values(model, values, members=members, sweeps=len(rows))
@@ -364,7 +367,7 @@ class _Batch:
         self.scaled, self.policy, self.seed = scaled, policy, seed
         self.watch, self.last_drive = watch, stimuli[-1]
         self.start: Start | None = None
-        self.numbers = np.arange(members) if isinstance(members, int) else np.asarray(members)
+        self.numbers = np.arange(members) if isinstance(members, int) else members
         self.members = members = len(self.numbers)
         if values:  # unknown names and values out of bounds are refused
             replace_values(scaled.system, values, check=True)

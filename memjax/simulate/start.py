@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..circuit import Circuit
+from ..copies import copied
 from ..errors import BoundsError, ModelError
 from ..result import FinalState
 from ..scaling import Scaled
@@ -80,7 +81,7 @@ def checked_start(scaled: Scaled, initial: Mapping[str, Any], members: int) -> S
         )
     start = {}
     for name in initial:
-        x, spec = jnp.asarray(initial[name], jnp.result_type(float)), specs[name]
+        x, spec = jnp.asarray(copied(initial[name]), jnp.result_type(float)), specs[name]
         shape = (spec.size,) if spec.size > 1 else ()
         if x.shape not in (shape, (1, *shape), (members, *shape)):
             raise ModelError(
@@ -98,7 +99,7 @@ def _check_bounds(name: str, spec, x: np.ndarray) -> None:
     """Refuse values of a state that it cannot have."""
     low, high = spec.bounds
     slack = 1e-6 * spec.scale  # of a state that a single-precision solve left at its bound
-    if not np.all((x >= low - slack) & (x <= high + slack)):
+    if not np.all(np.isfinite(x) & (x >= low - slack) & (x <= high + slack)):
         raise BoundsError(
             f"{name} = {x} {spec.unit}",
             where="initial",

@@ -2,31 +2,34 @@
 
 import abc
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
 import jax
-import jax.core
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ..arguments import check_known, is_real, is_traced, number
 from ..errors import StimulusError
 
 Number = float | int | Float[Array, ""]
 """A number, or one that is traced."""
 
-
-def is_traced(x: object) -> bool:
-    """Whether a number or array is known only inside a transformation of JAX."""
-    return isinstance(x, jax.core.Tracer)
+QUANTITIES = ("voltage", "current")
+"""What a source can impose."""
 
 
-def check_numbers(where: str, **values: object) -> None:
-    """Raise `StimulusError` for anything but a number, or one that is traced or in an array."""
-    for name, x in values.items():
-        if not isinstance(x, int | float | np.number | np.ndarray | jax.Array):
-            raise StimulusError(f"{name} = {x!r:.40}", where=where, allowed="a number in SI")
+def _as_quantity(x: Any) -> str:
+    """Converter of `quantity`."""
+    if not isinstance(x, str) or x not in QUANTITIES:
+        raise StimulusError(f"quantity = {x!r:.40}", allowed=", ".join(QUANTITIES))
+    return x
+
+
+def quantity_field() -> Any:
+    """Declare what a stimulus imposes: "voltage" by default, or "current"."""
+    return eqx.field(static=True, default="voltage", converter=_as_quantity)
 
 
 def latest(durations: Sequence[Number]) -> Number:
@@ -152,17 +155,20 @@ class Product(AbstractStimulus):
     """A stimulus times a number."""
 
     part: AbstractStimulus
-    factor: Number
     quantity: str = eqx.field(static=True)
+    factor: Number = number(unit="1", where="a product of a stimulus", error=StimulusError)
 
     def __init__(self, part: AbstractStimulus, factor: Number):
         """Take the stimulus and its factor."""
-        if not (isinstance(factor, int | float) or (np.ndim(factor) == 0 and _is_number(factor))):
+        if not is_real(factor):
             raise StimulusError(
                 f"a stimulus times a {type(factor).__name__}",
                 allowed="a number, which may be traced",
             )
         self.part, self.factor, self.quantity = part, factor, part.quantity
+
+    def __check_init__(self):
+        check_known(self)
 
     def __call__(self, t):
         """See `AbstractStimulus`."""
@@ -184,8 +190,3 @@ class Product(AbstractStimulus):
     def duration(self):
         """See `AbstractStimulus`."""
         return self.part.duration
-
-
-def _is_number(x: object) -> bool:
-    """Whether this is a number of NumPy or JAX."""
-    return isinstance(x, np.number | np.ndarray | jax.Array)

@@ -1,11 +1,21 @@
 """Pulse train with finite edges."""
 
+import functools
+
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
+from ..arguments import as_integer, check_known, holds, number
 from ..errors import StimulusError
-from .base import AbstractStimulus, Number, ascending, check_numbers
+from .base import AbstractStimulus, Number, ascending, quantity_field
+
+_number = functools.partial(number, where="PulseTrain", error=StimulusError)
+
+
+def _as_count(x):
+    """How many pulses there are."""
+    return as_integer("count", x, where="PulseTrain", error=StimulusError, lowest=1)
 
 
 class PulseTrain(AbstractStimulus):
@@ -33,42 +43,26 @@ class PulseTrain(AbstractStimulus):
         What is imposed.
     """
 
-    amplitude: Number
-    width: Number
-    period: Number
-    count: int = eqx.field(static=True, default=1)
-    delay: Number = 0.0
-    edge: Number = 1e-9
-    base: Number = 0.0
-    after: Number = 0.0
-    quantity: str = eqx.field(static=True, default="voltage")
+    amplitude: Number = _number(unit="V or A")
+    width: Number = _number(unit="s", sign=">")
+    period: Number = _number(unit="s", sign=">")
+    count: int = eqx.field(static=True, default=1, converter=_as_count)
+    delay: Number = _number(unit="s", sign=">=", default=0.0)
+    edge: Number = _number(unit="s", sign=">", default=1e-9)
+    base: Number = _number(unit="V or A", default=0.0)
+    after: Number = _number(unit="s", sign=">=", default=0.0)
+    quantity: str = quantity_field()
 
     def __check_init__(self):
-        check_numbers(
-            "PulseTrain",
-            amplitude=self.amplitude,
-            base=self.base,
-            width=self.width,
-            period=self.period,
+        check_known(self)
+        ok = holds(np.less_equal, self.edge, self.width) and holds(
+            lambda p, w, e: p >= w + e, self.period, self.width, self.edge
         )
-        check_numbers("PulseTrain", delay=self.delay, edge=self.edge, after=self.after)
-        if not isinstance(self.count, int | np.integer):
-            raise StimulusError(
-                f"count = {self.count!r}", where="PulseTrain", allowed="an integer >= 1"
-            )
-        numbers = (self.width, self.period, self.delay, self.edge, self.after)
-        if not all(isinstance(x, int | float) for x in numbers):
-            return
-        ok = (
-            self.width > 0
-            and self.edge > 0
-            and self.period >= self.width + self.edge
-            and self.count >= 1
-        )
-        if not ok or self.delay < 0 or self.after < 0 or self.edge > self.width:
+        if not ok:
             raise StimulusError(
                 f"pulses of width {self.width} s, period {self.period} s, edge {self.edge} s, count {self.count}",
-                allowed="0 < edge <= width, period >= width + edge, count >= 1, delay and after >= 0",
+                where="PulseTrain",
+                allowed="edge <= width, period >= width + edge",
             )
 
     def __call__(self, t):

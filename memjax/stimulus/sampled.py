@@ -4,27 +4,36 @@ from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ..arguments import NumberSpec, holds, is_real, is_traced
+from ..copies import copied
 from ..errors import StimulusError
-from .base import AbstractStimulus, Number, is_traced
+from .base import AbstractStimulus, Number, quantity_field
 
 
 def _as_array(x: Any) -> Any:
-    """Return an array unchanged, and a list of numbers, known or traced, as an array."""
-    if isinstance(x, np.ndarray | jax.Array):
-        return x
+    """An array of NumPy as a copy, and a list of numbers, known or traced, as an array."""
     if isinstance(x, list | tuple) and any(map(is_traced, x)):
         return jnp.stack([jnp.asarray(y, jnp.result_type(float)) for y in x])
     try:
-        return np.asarray(x, float) if isinstance(x, list | tuple | range) else x
-    except (TypeError, ValueError) as error:
+        x = np.array(x, float) if isinstance(x, list | tuple | range) else copied(x)
+    except (TypeError, ValueError):
+        x = None
+    if not is_real(x):
         raise StimulusError(
             "samples that are no numbers", where="Sampled", allowed="one number per time"
-        ) from error
+        )
+    if np.ndim(x) != 1:
+        raise StimulusError(
+            f"samples of shape {np.shape(x)}" if np.ndim(x) else "samples that are no arrays",
+            where="Sampled",
+            allowed="one value per time",
+            fix="sweeps that differ are a sequence of stimuli: [mj.Sampled(t, v) for v in rows]",
+        )
+    return x
 
 
 _LONGEST = 1e200
@@ -53,25 +62,19 @@ class Sampled(AbstractStimulus):
     times: Float[Array | np.ndarray, " points"] = eqx.field(converter=_as_array)
     values: Float[Array | np.ndarray, " points"] = eqx.field(converter=_as_array)
     kind: str = eqx.field(static=True, default="linear")
-    quantity: str = eqx.field(static=True, default="voltage")
+    quantity: str = quantity_field()
 
     def __check_init__(self):
         if self.kind not in ("linear", "staircase"):
             raise StimulusError(f"kind {self.kind!r}", allowed="linear, staircase")
         shapes = np.shape(self.times), np.shape(self.values)
-        if not all(shapes):
-            raise StimulusError(
-                "samples that are no arrays", where="Sampled", allowed="one value per time"
-            )
         if len(shapes[0]) == 1 and (shapes[0] != shapes[1] or not shapes[0][0]):
             raise StimulusError(
                 "times and values differ in length", allowed="one value per time, at least one"
             )
-        # Of several sweeps in one the times have a leading axis; what is traced is not known.
-        arrays = [x for x in (self.times, self.values) if not is_traced(x)]
-        finite = all(np.all(np.isfinite(np.asarray(x))) for x in arrays)
-        rising = is_traced(self.times) or np.all(np.diff(np.asarray(self.times)) > 0)
-        if not finite or not rising:
+        # Of several sweeps in one the times have a leading axis.
+        finite = all(holds(np.isfinite, x) for x in (self.times, self.values))
+        if not finite or not holds(lambda t: np.diff(t) > 0, self.times):
             raise StimulusError(
                 "times that do not increase, or values that are no numbers", allowed="t_s ascending"
             )
@@ -103,8 +106,9 @@ def staircase(
 ) -> Sampled:
     """Waveform of an instrument that holds each value for `point_time` [s]; value k from k to k + 1 times that."""
     values = _as_array(values)
-    if not is_traced(point_time) and not 0 < point_time < _LONGEST:
+    NumberSpec("s", StimulusError, "staircase").check_single("point_time", point_time)
+    if not holds(lambda t: (t > 0) & (t < _LONGEST), point_time):
         raise StimulusError(
             f"a point time of {point_time} s", allowed=f"above 0 and below {_LONGEST:g} s"
         )
-    return Sampled(np.arange(len(values)) * point_time, values, "staircase", quantity)
+    return Sampled(np.arange(len(values), dtype=float) * point_time, values, "staircase", quantity)

@@ -1,13 +1,16 @@
 """Sine wave."""
 
+import functools
 import math
 
-import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
+from ..arguments import check_known, number
 from ..errors import StimulusError
-from .base import AbstractStimulus, Number, check_numbers, is_traced
+from .base import AbstractStimulus, Number, is_traced, quantity_field
+
+_number = functools.partial(number, where="Sine", error=StimulusError)
 
 _CYCLES = 500
 """Cycles of which adaptive steps land on the zeros; later ones are met by chance."""
@@ -30,21 +33,14 @@ class Sine(AbstractStimulus):
         What is imposed.
     """
 
-    amplitude: Number
-    frequency: Number
-    cycles: Number = 1.0
-    offset: Number = 0.0
-    quantity: str = eqx.field(static=True, default="voltage")
+    amplitude: Number = _number(unit="V or A")
+    frequency: Number = _number(unit="Hz", sign=">")
+    cycles: Number = _number(unit="1", sign=">", default=1.0)
+    offset: Number = _number(unit="V or A", default=0.0)
+    quantity: str = quantity_field()
 
     def __check_init__(self):
-        check_numbers(
-            "Sine", amplitude=self.amplitude, frequency=self.frequency, offset=self.offset
-        )
-        check_numbers("Sine", cycles=self.cycles)
-        if isinstance(self.cycles, int | float) and not self.cycles > 0:
-            raise StimulusError(f"{self.cycles} cycles", where="Sine", allowed="> 0")
-        if isinstance(self.frequency, int | float) and not self.frequency > 0:
-            raise StimulusError(f"a frequency of {self.frequency} Hz", allowed="> 0 Hz")
+        check_known(self)
 
     def __call__(self, t):
         """See `AbstractStimulus`."""

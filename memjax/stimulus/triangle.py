@@ -5,8 +5,9 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from ..arguments import NumberSpec, as_integer, holds, is_traced
 from ..errors import StimulusError
-from .base import Number, check_numbers, is_traced
+from .base import Number
 from .sampled import Sampled
 
 
@@ -45,17 +46,18 @@ def triangle_sweep(
         For a rate or number of cycles that is not positive, or an amplitude of zero.
     """
     high = 0.0 if negative is None else negative
-    check_numbers("triangle_sweep", amplitude=amplitude, rate=rate, negative=high)
-    any_traced = any(is_traced(x) for x in (amplitude, rate, negative))
-    if (
-        not isinstance(cycles, int | np.integer)
-        or cycles < 1
-        or not (_fine(amplitude, zero=False) and _fine(rate, positive=True))
+    for name, x, sign in (
+        ("amplitude", amplitude, ""),
+        ("rate", rate, ">"),
+        ("negative", high, ""),
     ):
-        raise StimulusError(
-            f"amplitude {amplitude}, rate {rate}, {cycles} cycles",
-            allowed="amplitude other than 0, rate > 0, cycles >= 1",
-        )
+        spec = NumberSpec("V or A", StimulusError, "triangle_sweep", sign)
+        spec.check_single(name, x)
+        spec.check_known(name, x)
+    cycles = as_integer("cycles", cycles, where="triangle_sweep", error=StimulusError, lowest=1)
+    any_traced = any(is_traced(x) for x in (amplitude, rate, negative))
+    if not holds(lambda a: a != 0, amplitude):
+        raise StimulusError("an amplitude of 0", where="triangle_sweep", allowed="another one")
     xp: Any = jnp if any_traced else np
     return_leg = [] if negative is None else [-xp.sign(amplitude) * abs(negative), 0.0]
     corners = [amplitude, 0.0, *return_leg]
@@ -63,10 +65,3 @@ def triangle_sweep(
     steps = xp.abs(xp.diff(values)) / rate
     times = xp.concatenate([xp.zeros_like(values[:1]), xp.cumsum(steps)])
     return Sampled(times, values, "linear", quantity)
-
-
-def _fine(x: Number, *, positive: bool = False, zero: bool = True) -> bool:
-    """Whether a number is finite and satisfies a condition; a traced number is taken to do so."""
-    if is_traced(x):
-        return True
-    return bool(np.isfinite(x) and (x > 0 or not positive) and (x != 0 or zero))

@@ -10,6 +10,7 @@ from jax import lax
 from jaxtyping import Array, Float, Int
 
 from .. import params
+from ..arguments import as_integer
 from ..circuit import Bench, BenchedDevice
 from ..data import PulseProtocol
 from ..device import AbstractDevice
@@ -326,6 +327,7 @@ def simulate_pulses(
     Float[np.ndarray, "cycles points"]
         Conductances [S].
     """
+    cycles = as_integer("cycles", cycles, where="simulate_pulses", error=ModelError, lowest=1)
     numbers = jnp.arange(cycles)
 
     def key(purpose):

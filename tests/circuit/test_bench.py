@@ -22,14 +22,14 @@ STEP = mj.Sampled(np.array([0.0, 1.0]), np.array([1.0, 1.0]))
     [
         (
             {"series_resistance": -1.0},
-            "series resistance = -1 ohm; in bench; allowed: a finite number >= 0",
+            "series_resistance = -1 ohm; in bench; allowed: a finite number >= 0",
         ),
-        ({"parallel_resistance": 0.0}, "parallel resistance = 0 ohm.*> 0"),
-        ({"parallel_capacitance": 0.0}, "parallel capacitance = 0 F.*> 0"),
-        ({"parallel_capacitance": -1e-12}, "parallel capacitance"),
+        ({"parallel_resistance": 0.0}, "parallel_resistance = 0 ohm.*> 0"),
+        ({"parallel_capacitance": 0.0}, "parallel_capacitance = 0 F.*> 0"),
+        ({"parallel_capacitance": -1e-12}, "parallel_capacitance"),
         ({"compliance": 0.0}, "compliance = 0 A"),
         ({"compliance": float("inf")}, "compliance = inf A"),
-        ({"series_resistance": float("nan")}, "series resistance = nan ohm"),
+        ({"series_resistance": float("nan")}, "series_resistance = nan ohm"),
     ],
 )
 def test_elements_that_cannot_be_are_refused(options, message):

@@ -34,15 +34,15 @@ def test_a_triangle_sweep_may_start_to_the_negative_side_and_repeat():
 
 
 @pytest.mark.parametrize(
-    "bad",
+    ("bad", "message"),
     [
-        dict(amplitude=0.0, rate=1.0),
-        dict(amplitude=1.0, rate=0.0),
-        dict(amplitude=1.0, rate=1.0, cycles=0),
+        (dict(amplitude=0.0, rate=1.0), "an amplitude of 0"),
+        (dict(amplitude=1.0, rate=0.0), "rate = 0 .*> 0"),
+        (dict(amplitude=1.0, rate=1.0, cycles=0), "cycles = 0.*>= 1"),
     ],
 )
-def test_a_triangle_without_height_rate_or_cycles_is_refused(bad):
-    with pytest.raises(StimulusError, match="amplitude other than 0, rate > 0, cycles >= 1"):
+def test_a_triangle_without_height_rate_or_cycles_is_refused(bad, message):
+    with pytest.raises(StimulusError, match=message):
         mj.triangle_sweep(**bad)
 
 
@@ -125,7 +125,7 @@ def test_pulses_back_to_back_keep_their_height():
     ],
 )
 def test_pulses_that_cannot_be_are_refused(bad):
-    with pytest.raises(StimulusError, match="period >= width"):
+    with pytest.raises(StimulusError, match="in PulseTrain; allowed: "):
         mj.PulseTrain(**(dict(amplitude=1.0, width=1.0, period=2.0, edge=1e-3) | bad))
 
 
@@ -134,7 +134,9 @@ def test_a_sine_has_offset_amplitude_and_frequency():
     np.testing.assert_allclose(_at(sine, 0, 1 / 16, 3 / 16), [1, 3, -1], atol=1e-12)
     assert sine.duration == 0.75
     assert len(sine.breakpoints()) == 0
-    with pytest.raises(StimulusError, match="frequency of 0"):
+    with pytest.raises(
+        StimulusError, match="frequency = 0 Hz; in Sine; allowed: a finite number > 0 Hz"
+    ):
         mj.Sine(1.0, 0.0)
 
 

@@ -19,7 +19,16 @@ from .measurement import Measurement
 from .numbers import complete_rows, overflow_remarks, to_numbers
 from .plausibility import end_remarks, jump_remarks, size_remarks
 from .registry import find_reader, holds_instead
-from .roles import SI_UNITS, WORDS, assign, factor, grouping, is_modulus, left_aside, told_by_unit
+from .roles import (
+    SI_UNITS,
+    WORDS,
+    assign,
+    factor,
+    grouping,
+    heading_remarks,
+    is_modulus,
+    left_aside,
+)
 from .scope import CHANNELS
 from .text import load
 from .timing import check_time, count_time
@@ -210,7 +219,7 @@ def _record(
 ) -> _Rows:
     """Points of one record; `columns` are those that the user names."""
     values, assumed = {}, []
-    warnings = [*table.warnings, *told_by_unit(table, chosen, columns)]
+    warnings = [*table.warnings, *heading_remarks(table, chosen, columns)]
     for role in [r for r in SI_UNITS if r in chosen]:
         k = chosen[role]
         scale, stated = factor(table, k, role)

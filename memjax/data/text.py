@@ -134,8 +134,9 @@ def _decode(data: bytes, where: str, remarks: list[str]) -> str:
 
 def _note_returns(text: str, remarks: list[str]) -> None:
     """Name lines that a lone carriage return ends where others end otherwise: it may have been another character."""
-    places = [m.start() for m in re.finditer("\r", text)]
-    if len(places) <= _FEW_RETURNS * (1 + text.count("\n")):
+    places = [m.start() for m in re.finditer("\r", text.rstrip())]
+    # One alone ends no lines of a table.
+    if places and len(places) <= max(1.0, _FEW_RETURNS * (1 + text.count("\n"))):
         at = [1 + text.count("\n", 0, k) + n for n, k in enumerate(places[:1000])]
         remarks.append(f"a carriage return ends {lines_of(at)}, and other line ends the others")
 

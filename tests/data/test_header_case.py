@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 
 from memjax.data import read, read_records, read_spike_trains
+from memjax.documents import in_known_case
+from memjax.io.stimulus import load_stimulus
+from memjax.network.toml.columns import load_columns
 
 T = np.arange(12) / 10
 V = np.array([0.0, 0.5, 1.0, 0.5, 0.0, -0.5, -1.0, -0.5, 0.0, 0.5, 1.0, 0.5])
@@ -75,3 +78,17 @@ def test_records_have_their_units_in_any_case(write):
     np.testing.assert_allclose(endurance.hrs, 1e3 * r)
     assert "the unit of 'HRS (KOHM)' is taken as kohm" in endurance.warnings
     np.testing.assert_allclose(read_spike_trains(write("TRAIN,T_MS", (0 * T, t)))["0"], 1e-3 * t)
+
+
+def test_stimuli_and_connections_have_their_columns_in_any_case(write):
+    stimulus = load_stimulus(write("T_S,V_V", (T, V)))
+    np.testing.assert_allclose(stimulus.values, V)
+    stimulus = load_stimulus(write("T_s,IN_v", (T, V)), ports=["in"])
+    assert stimulus.names == ("in",)
+    columns = load_columns(write("PRE,Post", (0 * T, 0 * T)), ("pre", "post"), integers=("pre",))
+    assert list(columns) == ["pre", "post"]
+
+
+def test_a_name_that_would_be_two_known_ones_stays():
+    assert in_known_case(["A", "a", "B", "c"], ["a", "b", "B"]) == ["a", "a", "B", "c"]
+    assert in_known_case(["IN_V"], ["in_V", "In_V"]) == ["IN_V"]

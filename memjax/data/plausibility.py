@@ -117,8 +117,8 @@ def size_remarks(
             remarks.append(
                 f"half of the points are below {r:.2g} ohm: are voltage and current swapped, or is a unit wrong?"
             )
-    if driven == "voltage":
-        remarks += _out_of_range("voltage", v, _least_voltage(v), _MOST_VOLTAGE, "V")
+    least = _least_voltage(v) if driven == "voltage" else 0.0
+    remarks += _out_of_range("voltage", v, least, _MOST_VOLTAGE, "V")
     remarks += _out_of_range("current", i, _LEAST_CURRENT, _MOST_CURRENT, "A")
     if np.min(v) >= 0 and has_both_signs(i) and len(np.unique(v)) > 2:
         remarks.append(

@@ -333,7 +333,8 @@ def _unused_times(table: Table, chosen: Mapping[str, int]) -> list[str]:
     remarks = []
     for k, name in enumerate(table.names):
         heading = _heading(table, k)
-        named = heading.base == "T" or _rank(heading.base, "t") is not None
+        words = set(re.findall(r"[a-z]{3,}", heading.base.lower()))
+        named = heading.base in ("T", "t") or bool(words & set(_NAMES["t"]))
         if k not in chosen.values() and named and heading.unit not in _TEMPERATURES:
             remarks.append(
                 f"the column {name!r} may be a time, and is not used: --columns t={name} takes it as the time"

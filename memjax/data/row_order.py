@@ -14,19 +14,8 @@ from .numbers import to_numbers
 from .row_checks import lines_of
 
 _COUNTS = (
-    "point",
-    "points",
-    "point number",
-    "point no",
-    "pt",
-    "index",
-    "item",
-    "row",
-    "sample",
-    "#",
-    "no",
-    "nr",
-)
+    "point", "points", "point number", "point no", "pt", "index", "item", "row", "sample", "#", "no", "nr",
+)  # fmt: skip
 """Names of columns that count the points, small and without signs."""
 
 

@@ -56,7 +56,7 @@ def test_a_unit_that_is_taken_otherwise_than_it_stands_there_is_said(write):
     assert "the unit of 'I_MA' is taken as mA" in m.warnings
 
 
-@pytest.mark.parametrize("name", ["T", "Time (V)"])
+@pytest.mark.parametrize("name", ["T", "Time (V)", "SMU-1 Time hs)"])
 def test_a_column_that_may_be_the_time_is_not_lost_in_silence(write, name):
     m = read(write(f"{name},V,I", (T, V, 1e-3 * V)))
     assert m.t is None

@@ -5,7 +5,7 @@ import re
 import sys
 import tomllib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -188,3 +188,10 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def is_finite_number(x: Any) -> bool:
     """Whether a value is a number that a float holds: whole numbers of JSON and TOML may have 400 digits."""
     return isinstance(x, int | float) and not isinstance(x, bool) and abs(x) <= sys.float_info.max
+
+
+def in_known_case(names: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Names of columns as they are known, whatever their case; one that two known names would be stays as it is."""
+    lower = [n.lower() for n in known]
+    plain = {n.lower(): n for n in known if lower.count(n.lower()) == 1}
+    return [n if n in known else plain.get(n.lower(), n) for n in names]

@@ -127,6 +127,54 @@ def parse_factor(text: str, *, like: str | None = None) -> float:
     return unit.factor
 
 
+def spelled(text: str, *likes: str) -> str:
+    """A unit with the capitals that it has by rule: ``UA`` is uA, ``S`` where a time is meant is s.
+
+    Parameters
+    ----------
+    text : str
+        What stands in a file, where names and units may be all capitals, or all small letters.
+    *likes : str
+        Units of what may be meant: ``V``, ``A``, ``s``, ``ohm``, ``S``.
+
+    Returns
+    -------
+    str
+        The unit; the text itself where it measures nothing of `likes` in any spelling.
+
+    Notes
+    -----
+    ``MV``, ``MA``, ``MS`` are taken for thousandths: no source and no device has millions of V, A, S. ``MOHM`` may be
+    either and stays.
+    """
+    plain = text.strip()
+    for like in likes:
+        if plain[:1] == "M" and like in _NEVER_MILLIONS and _spellings(like).get(plain.lower()):
+            return _spellings(like)[plain.lower()]
+        try:
+            if parse_unit(text).dimension == parse_unit(like).dimension:
+                return text
+        except UnitError:
+            pass
+    return next((s for like in likes if (s := _spellings(like).get(plain.lower()))), text)
+
+
+_NEVER_MILLIONS = ("V", "A", "s", "S")
+
+
+@lru_cache(maxsize=16)
+def _spellings(like: str) -> dict[str, str]:
+    """Spelling by rule of the usual units of what `like` measures, by the same in small letters."""
+    dimension = parse_unit(like).dimension
+    names = [n for n, (_, d) in _UNITS.items() if d == dimension]
+    names += ["ohm"] if like == "ohm" else []
+    prefixes = ("", "k", "G", "T") if like == "ohm" else ("", "f", "p", "n", "u", "μ", "m", "k")
+    known = {
+        (p + n).lower(): p + n for n in names for p in prefixes if n not in ("min", "h") or not p
+    }
+    return known | {n: s for n, s in _WORDS.items() if s in names}
+
+
 def _product(tokens: list[str], text: str) -> Unit:
     unit = _power(tokens, text)
     while tokens and tokens[0] != ")":

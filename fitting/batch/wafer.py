@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from memjax.documents import in_known_case
 from memjax.errors import DataError
 
 Positions = dict[str, tuple[float, float]]
@@ -43,7 +44,9 @@ def from_table(path: str | Path, names: Sequence[str]) -> tuple[Positions, str]:
     table, where = {}, str(path)
     try:
         with Path(path).open(encoding="utf-8-sig", newline="") as file:
-            for row in csv.DictReader(file):
+            reader = csv.DictReader(file)
+            reader.fieldnames = in_known_case(reader.fieldnames or [], ("name", "x", "y"))
+            for row in reader:
                 name = row["name"].strip()
                 table[name] = table[Path(name).stem] = float(row["x"]), float(row["y"])
     except KeyError as error:

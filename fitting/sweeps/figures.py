@@ -20,14 +20,20 @@ _CLIP = 2.0
 _WORDS = {1: "positive", -1: "negative"}
 
 
-def _legs(data: mj.Measurement) -> dict[int, list[tuple[np.ndarray, np.ndarray]]]:
-    """Voltage and current of every excursion of what is driven, by polarity."""
+def _legs(
+    data: mj.Measurement, cut_as: mj.Measurement | None = None
+) -> dict[int, list[tuple[np.ndarray, np.ndarray]]]:
+    """Voltage and current of every excursion of what is driven, by polarity.
+
+    `cut_as` has the same rows, and says where excursions begin: a simulation applies what one sweep of many did, which
+    may return to zero elsewhere.
+    """
     legs: dict[int, list] = {1: [], -1: []}
-    for _, sweep in data.sweeps():
-        applied = sweep.applied
+    for label, sweep in (cut_as or data).sweeps():
+        applied, rows = sweep.applied, data.select(data.sweep == label)
         for part in excursions(applied):
             sign = 1 if applied[part][np.argmax(np.abs(applied[part]))] >= 0 else -1
-            legs[sign].append((sweep.v[part], sweep.i[part]))
+            legs[sign].append((rows.v[part], rows.i[part]))
     return {k: x for k, x in legs.items() if x}
 
 
@@ -86,7 +92,7 @@ def figure_iv(
 
     Behind them simulated sweeps with noise and spread, where there are some.
     """
-    data, model = _legs(measured), _legs(simulated)
+    data, model = _legs(measured), _legs(simulated, measured)
     behind = {} if random is None else _legs(random)
     levels = []
     if thresholds is not None and measured.driven == "voltage":

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import OutputError, ReaderError
+from ..errors import MemjaxError, OutputError, ReaderError
 from .command import Command, print_json, say
 from .options import (
     add_compliance_option,
@@ -200,7 +200,7 @@ def _each(names: list[str], options: argparse.Namespace) -> int:
     for name in names:
         try:
             report = _about(name, options, None)
-        except ReaderError as error:
+        except MemjaxError as error:
             say("warning", f"{name}: {error.lines[0]}")
             report = {"error": error.lines[0]}
         if not options.json and "error" not in report:

@@ -28,11 +28,19 @@ _STRAY = 0.35
 _LAST, _EVEN, _FAR = 5, 1.5, 3.0
 """Last points that may be none; factor within which the steps of a staircase agree; and by which theirs are larger."""
 
-_LEAST_RESISTANCE = 0.1
-"""Resistance below which most points lie only where columns are swapped or a unit is wrong [ohm]."""
+_LEAST_RESISTANCE, _MOST_RESISTANCE = 0.1, 1e14
+"""Resistances below, and above, which most points lie only where columns are swapped or a unit is wrong [ohm]: a short
+piece of wire, and 10 fA at 1 V."""
 
-_MOST_VOLTAGE = 1e4
-"""Voltage that no bench applies to such a device [V]."""
+_LEAST_SWEPT, _LEAST_VOLTAGE, _MOST_VOLTAGE = 0.025, 1e-3, 1e4
+"""Voltages [V]: the thermal one, kT/q, below which a sweep shows no more than a resistance; the offset of a source; and
+what no bench applies to such a device."""
+
+_LEAST_CURRENT, _MOST_CURRENT = 1e-15, 100.0
+"""Currents [A] that no source-measure unit resolves, and that no such device carries."""
+
+_LEAST_STEP, _LONGEST = 1e-12, 1e9
+"""Times [s]: the step of no oscilloscope, and thirty years."""
 
 
 @np.errstate(all="ignore")  # a quotient or a step of wild numbers may overflow
@@ -89,13 +97,17 @@ def _jumps(v, i, sweep, side: int, *, above: bool) -> Bool[np.ndarray, " inner"]
 
 
 @np.errstate(all="ignore")
-def size_remarks(v: Float[np.ndarray, " points"], i: Float[np.ndarray, " points"]) -> list[str]:
+def size_remarks(
+    v: Float[np.ndarray, " points"], i: Float[np.ndarray, " points"], *, driven: str = "voltage"
+) -> list[str]:
     """What to say of voltages and currents that are no device's: swapped columns, a wrong unit.
 
     Parameters
     ----------
     v, i : Float[np.ndarray, "points"]
         Voltage [V] and current [A].
+    driven : {"voltage", "current"}
+        What the source imposed: the voltage that a current leaves may be as small as it likes.
     """
     remarks = []
     both = (v != 0) & (i != 0)
@@ -105,13 +117,51 @@ def size_remarks(v: Float[np.ndarray, " points"], i: Float[np.ndarray, " points"
             remarks.append(
                 f"half of the points are below {r:.2g} ohm: are voltage and current swapped, or is a unit wrong?"
             )
-    if (most := float(np.max(np.abs(v)))) > _MOST_VOLTAGE:
-        remarks.append(f"a voltage of {most:.3g} V: is its unit right?")
+    least = _least_voltage(v) if driven == "voltage" else 0.0
+    remarks += _out_of_range("voltage", v, least, _MOST_VOLTAGE, "V")
+    remarks += _out_of_range("current", i, _LEAST_CURRENT, _MOST_CURRENT, "A")
     if np.min(v) >= 0 and has_both_signs(i) and len(np.unique(v)) > 2:
         remarks.append(
             "the voltage is never negative though the current has both signs: is it a modulus, or that of the current?"
         )
     return remarks
+
+
+def _least_voltage(v: Float[np.ndarray, " points"]) -> float:
+    """Voltage below which all of a column is no source's [V]: of a sweep more than of a reading at one voltage."""
+    sweeps = len(np.unique(v)) > 2 and np.ptp(v) > 0.5 * np.max(np.abs(v))
+    return _LEAST_SWEPT if sweeps else _LEAST_VOLTAGE
+
+
+def _out_of_range(name: str, x: np.ndarray, least: float, most: float, unit: str) -> list[str]:
+    """What to say of a column whose largest modulus no bench would have; of zeros alone nothing."""
+    largest = float(np.max(np.abs(x), initial=0.0))
+    if 0 < largest < least:
+        return [f"no {name} is above {largest:.3g} {unit}: is its unit right?"]
+    return [f"a {name} of {largest:.3g} {unit}: is its unit right?"] if largest > most else []
+
+
+@np.errstate(all="ignore")
+def resistance_remarks(r: Float[np.ndarray, " readings"]) -> list[str]:
+    """What to say of resistances [ohm] that are no device's; those that are no numbers are left out."""
+    known = r[np.isfinite(r)]
+    middle = float(np.median(known)) if known.size else 1.0
+    if _LEAST_RESISTANCE <= middle <= _MOST_RESISTANCE:
+        return []
+    side = "below" if middle < _LEAST_RESISTANCE else "above"
+    return [f"half of the resistances are {side} {middle:.2g} ohm: is the unit right?"]
+
+
+@np.errstate(all="ignore")
+def time_remarks(t: Float[np.ndarray, " rows"] | None) -> list[str]:
+    """What to say of times [s] that no clock of a bench shows."""
+    if t is None or len(t) < 2:
+        return []
+    steps = np.abs(np.diff(t))
+    span, step = float(np.ptp(t)), float(np.median(steps[steps > 0])) if np.any(steps) else 1.0
+    if step < _LEAST_STEP:
+        return [f"half of the steps of the time are below {step:.2g} s: is its unit right?"]
+    return [f"the time spans {span:.2g} s: is its unit right?"] if span > _LONGEST else []
 
 
 def has_both_signs(x: Float[np.ndarray, " points"]) -> bool:

@@ -17,9 +17,19 @@ from .halves import join_halves
 from .labels import Sweeps, by_label, by_shape
 from .measurement import Measurement
 from .numbers import complete_rows, overflow_remarks, to_numbers
-from .plausibility import end_remarks, jump_remarks, size_remarks
+from .plausibility import end_remarks, jump_remarks, size_remarks, time_remarks
 from .registry import find_reader, holds_instead
-from .roles import SI_UNITS, WORDS, assign, factor, grouping, is_modulus, left_aside, told_by_unit
+from .roles import (
+    SI_UNITS,
+    WORDS,
+    assign,
+    factor,
+    grouping,
+    heading_remarks,
+    is_modulus,
+    left_aside,
+)
+from .row_order import in_counted_order
 from .scope import CHANNELS
 from .text import load
 from .timing import check_time, count_time
@@ -178,6 +188,8 @@ def _points(
         except ReaderError as error:
             skipped.append((table.label, error))
             continue
+        groups = grouping(table, chosen, alone="sweep" in columns)
+        table = in_counted_order(table, chosen, groups, where=where)
         parts.append(_record(table, chosen, len(parts), where, columns))
         parts[-1].label = table.label
         if (aside := left_aside(table, chosen)) and _guessed(table, columns):
@@ -210,7 +222,7 @@ def _record(
 ) -> _Rows:
     """Points of one record; `columns` are those that the user names."""
     values, assumed = {}, []
-    warnings = [*table.warnings, *told_by_unit(table, chosen, columns)]
+    warnings = [*table.warnings, *heading_remarks(table, chosen, columns)]
     for role in [r for r in SI_UNITS if r in chosen]:
         k = chosen[role]
         scale, stated = factor(table, k, role)
@@ -316,7 +328,10 @@ def _measurement(
     sweeps = _sweeps(rows, t, driven, where)
     t, more = count_time(t, sweeps.number, point_time)
     modulus, signs = _modulus(rows, about)
-    signs += size_remarks(rows.v, rows.i)
+    signs += [
+        *size_remarks(rows.v, rows.i, driven=driven),
+        *time_remarks(t if point_time is None else None),
+    ]
     if driven == "voltage":
         signs += jump_remarks(rows.v, rows.i, sweeps.number, rows.line)
         signs += end_remarks(rows.v, rows.line)

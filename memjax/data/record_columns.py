@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from memjax.errors import ReaderError, UnitError
-from memjax.units import parse_unit
+from memjax.units import parse_unit, spelled
 
 from .base import Source, Table
 from .numbers import to_numbers
@@ -24,6 +24,8 @@ _WORDS = {
     "v": (("v", "voltage", "u"), "V"),
     "i": (("i", "current"), "A"),
 }
+_QUANTITIES = {"ohm": {"r", "resistance"}, "S": {"g", "conductance"}, "A": {"i", "current"}}
+"""Words of a name by the unit that they ask for."""
 _COUNTS = ("", "#", "no", "no.", "nr", "number", "index", "count")
 _TEMPERATURES = ("", "k", "c", "°c", "degc", "deg c", "celsius", "kelvin")
 _PARTS = re.compile(r"^([A-Za-z]+(?:_number)?)[\s_/(\[]*([^)\]]*)[)\]]?$")
@@ -41,11 +43,14 @@ class Column:
         Its unit in SI.
     stated : bool
         Whether the unit is stated.
+    respelled : str
+        The unit, where it stands there in other capitals.
     """
 
     place: int
     factor: float = 1.0
     stated: bool = True
+    respelled: str = ""
 
 
 def roles(names: tuple[str, ...] | list[str]) -> dict[str, Column]:
@@ -68,7 +73,10 @@ def roles(names: tuple[str, ...] | list[str]) -> dict[str, Column]:
             if unit is None and rest in (_TEMPERATURES if role == "temperature" else _COUNTS):
                 columns[role] = Column(place=place)
             elif unit is not None and (scale := _scale(parts[2], unit)) is not None:
-                columns[role] = Column(place=place, factor=scale, stated=bool(parts[2]))
+                other = respelled(name, spelled(parts[2], unit))
+                columns[role] = Column(
+                    place=place, factor=scale, stated=bool(parts[2]), respelled=other
+                )
     spare = columns.get("temperature")
     if spare and names[spare.place].strip("\"' ") == "T" and not {"t", "r", "g"} & columns.keys():
         columns["t"] = Column(place=spare.place, stated=False)
@@ -80,10 +88,15 @@ def _scale(text: str, unit: str) -> float | None:
     if not text:
         return 1.0
     try:
-        stated, wanted = parse_unit(text), parse_unit(unit)
+        stated, wanted = parse_unit(spelled(text, unit)), parse_unit(unit)
     except UnitError:
         return None
     return stated.factor if stated.dimension == wanted.dimension else None
+
+
+def respelled(name: str, unit: str | None) -> str:
+    """The unit where a header cell has it in other capitals, else nothing."""
+    return "" if unit is None or unit in name else unit
 
 
 def split_unit(name: str) -> tuple[str, str | None]:
@@ -93,10 +106,14 @@ def split_unit(name: str) -> tuple[str, str | None]:
     text = next((p for p in parts.groups()[1:] if p), None) if parts else None
     if parts is None or text is None or not parts[1]:
         return name, None
-    try:
-        return (parts[1], text) if any(parse_unit(text).dimension) else (name, None)
-    except UnitError:
-        return name, None
+    words = set(re.findall(r"[a-z]+", parts[1].lower()))
+    likes = [si for si, names in _QUANTITIES.items() if names & words]
+    for unit in (spelled(text, *likes), spelled(text, *_QUANTITIES)):
+        try:
+            return (parts[1], unit) if any(parse_unit(unit).dimension) else (name, None)
+        except UnitError:
+            continue
+    return name, None
 
 
 def one_table(source: Source) -> Table:
@@ -167,6 +184,9 @@ def in_order(values: np.ndarray) -> list:
 
 
 def assumed_units(table: Table, columns: list[Column]) -> tuple[str, ...]:
-    """The guess of SI units, in words, where none are stated."""
-    silent = [table.names[c.place] for c in columns if not c.stated]
-    return (f"no units stated, taken as SI: {', '.join(silent)}",) if silent else ()
+    """The guess of SI units, in words, where none are stated, and units in other capitals than theirs."""
+    names = table.names
+    silent = [names[c.place] for c in columns if not c.stated]
+    remarks = [f"no units stated, taken as SI: {', '.join(silent)}"] if silent else []
+    other = [c for c in columns if c.respelled]
+    return (*remarks, *(f"the unit of {names[c.place]!r} is taken as {c.respelled}" for c in other))

@@ -8,7 +8,7 @@ import numpy as np
 
 from .base import AbstractFormat, AbstractRecordReader, Source
 from .endurance_record import UNITS, EnduranceRecord
-from .plausibility import odd_conductances
+from .plausibility import odd_conductances, resistance_remarks, time_remarks
 from .pulse_record import DecayRecord, PulseRecord
 from .registry import find_reader, for_records, named, recognise
 from .spike_record import SpikeRecord
@@ -75,8 +75,15 @@ def read_records(path: str | Path | Source, *, reader: str | None = None) -> Rec
 
 
 def _odd_readings(record: object) -> list[str]:
-    """What to say of readings of a record that do not go with those around."""
-    return odd_conductances(record.g) if isinstance(record, PulseRecord) else []
+    """What to say of readings of a record that do not go with those around, or are no device's."""
+    if isinstance(record, PulseRecord):
+        return [*odd_conductances(record.g), *resistance_remarks(1 / record.g.ravel())]
+    if isinstance(record, DecayRecord):
+        return [*resistance_remarks(record.r), *time_remarks(record.t)]
+    if isinstance(record, EnduranceRecord) and record.quantity != "i":
+        states = np.concatenate([record.hrs, record.lrs])
+        return resistance_remarks(states if record.quantity == "r" else 1 / states)
+    return time_remarks(record.times) if isinstance(record, SpikeRecord) else []
 
 
 def records_summary(records: Records) -> dict:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from memjax.errors import ReaderError, UnitError
-from memjax.units import parse_unit
+from memjax.units import parse_unit, spelled
 
 from .base import Table
 from .numbers import to_numbers
@@ -43,7 +43,7 @@ def currents_from_resistances(table: Table, columns: Mapping[str, str], *, where
     stated = table.units[k] if k < len(table.units) else None
     unit = take_apart(table.names[k], stated).unit
     try:
-        ohm = parse_unit(unit) if unit else parse_unit("ohm")
+        ohm = parse_unit(spelled(unit, "ohm") if unit else "ohm")
     except UnitError:
         ohm = parse_unit("ohm")
     if ohm.dimension != _OHM:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from memjax.errors import ReaderError, UnitError
-from memjax.units import Unit, parse_unit
+from memjax.units import Unit, parse_unit, spelled
 
 from .base import Table
 from .headerless import first_rows, suggestion
@@ -38,6 +38,8 @@ _SPARE = ("sweep", "compliance")
 """Roles that a file can do without."""
 _LIMITS = {"compliance", "limit", "icc", "ilimit"}
 """Words that make a name that of a limit, not of what is limited."""
+_TEMPERATURES = ("K", "C", "°C", "degC")
+"""Units of a column ``T`` that is no time."""
 _INDEX_WORDS = {"index", "number", "no", "nr", "id", "label", "name"}
 _STATED = re.compile(r"^(?P<base>.*?)\s*(?:\((?P<a>[^()]*)\)|\[(?P<b>[^\[\]]*)\]|/\s*(?P<c>\S+))$")
 _LOGARITHM = re.compile(r"(?<![A-Za-z])(?i:log|lg|ln)(_?10)?(?![a-z2-9])")
@@ -53,11 +55,14 @@ class Heading:
     base : str
         Name without the unit.
     unit : str or None
-        Unit that the cell states.
+        Unit that the cell states, with the capitals that it has by rule.
+    written : str or None
+        The unit as it stands there.
     """
 
     base: str
     unit: str | None
+    written: str | None = None
 
 
 def take_apart(name: str, unit: str | None = None) -> Heading:
@@ -78,15 +83,30 @@ def take_apart(name: str, unit: str | None = None) -> Heading:
     name = name.strip().strip("\"'").strip()
     stated = _STATED.match(name)
     text = next(filter(None, stated.groups()[1:]), "") if stated else ""
-    if stated and stated["base"] and _unit(text):
-        return Heading(base=stated["base"], unit=unit or text)
+    if stated and stated["base"] and _unit(_spelled(text, stated["base"])):
+        return _stated(stated["base"], unit or text)
     suffix = _SUFFIX.match(name)
-    if suffix and (suffix_unit := _unit(suffix["unit"])):
-        roles = [r for r in SI_UNITS if _rank(suffix["base"], r) is not None]
+    if suffix and (suffix_unit := _unit(_spelled(suffix["unit"], suffix["base"]))):
         # In `V_s` the s is no second: a suffix is a unit only where it measures what the name says.
-        if any(suffix_unit.dimension == parse_unit(SI_UNITS[r]).dimension for r in roles):
-            return Heading(base=suffix["base"], unit=unit or suffix["unit"])
-    return Heading(base=name, unit=unit)
+        likes = _likes(suffix["base"])
+        if any(suffix_unit.dimension == parse_unit(like).dimension for like in likes):
+            return _stated(suffix["base"], unit or suffix["unit"])
+    return _stated(name, unit)
+
+
+def _stated(base: str, text: str | None) -> Heading:
+    """A heading with the unit of a text."""
+    return Heading(base=base, unit=None if text is None else _spelled(text, base), written=text)
+
+
+def _spelled(text: str, base: str) -> str:
+    """A unit by rule, for what a name may stand for."""
+    return spelled(text, *_likes(base))
+
+
+def _likes(base: str) -> list[str]:
+    """Units of the roles that a name may have; ``T`` is a time where its unit says so."""
+    return [SI_UNITS[r] for r in SI_UNITS if _rank(base, r) is not None or (r, base) == ("t", "T")]
 
 
 def assign(
@@ -281,14 +301,45 @@ def _is_plain(table: Table, k: int) -> bool:
     return not (_LIMITS & words or is_logarithm(base) or is_modulus(base))
 
 
-def told_by_unit(table: Table, chosen: Mapping[str, int], columns: Mapping[str, str]) -> list[str]:
-    """What is said of columns whose unit alone tells what they are; `columns` are those that the user names."""
-    return [
+def heading_remarks(
+    table: Table, chosen: Mapping[str, int], columns: Mapping[str, str]
+) -> list[str]:
+    """What is said of columns whose name alone does not tell what they are, or in which unit.
+
+    Parameters
+    ----------
+    table : Table
+        Record.
+    chosen : Mapping
+        Role to index.
+    columns : Mapping
+        Role to column name, from the user: nothing is said of these.
+    """
+    taken = [(r, k) for r, k in chosen.items() if r in ("v", "i", "t") and r not in columns]
+    remarks = [
         f"the column {table.names[k]!r} is taken as the {WORDS[role]} by its unit"
-        for role, k in chosen.items()
-        if role in ("v", "i", "t") and role not in columns and role not in table.roles
-        and _rank(_heading(table, k).base, role) is None
-    ]  # fmt: skip
+        for role, k in taken
+        if role not in table.roles and _rank(_heading(table, k).base, role) is None
+    ]
+    for _, k in taken:
+        heading = _heading(table, k)
+        if heading.unit != heading.written:
+            remarks.append(f"the unit of {table.names[k]!r} is taken as {heading.unit}")
+    return remarks if "t" in chosen else [*remarks, *_unused_times(table, chosen)]
+
+
+def _unused_times(table: Table, chosen: Mapping[str, int]) -> list[str]:
+    """What is said of columns that may be the time, in a table that has no other one."""
+    remarks = []
+    for k, name in enumerate(table.names):
+        heading = _heading(table, k)
+        words = set(re.findall(r"[a-z]{3,}", heading.base.lower()))
+        named = heading.base in ("T", "t") or bool(words & set(_NAMES["t"]))
+        if k not in chosen.values() and named and heading.unit not in _TEMPERATURES:
+            remarks.append(
+                f"the column {name!r} may be a time, and is not used: --columns t={name} takes it as the time"
+            )
+    return remarks
 
 
 def find_column(table: Table, name: str, where: str) -> int:

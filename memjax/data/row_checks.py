@@ -188,7 +188,9 @@ def _without_cut(rows: list[Row], usual: int, remarks: list[str]) -> list[Row]:
             f"the file ends within a row, behind {cells[last]!r} in line {line}: it is left out"
         )
         return rows[:-1]
-    sure = is_cut(cells[last], [r[last] for r in above if last < len(r)])
+    # A separator behind a number ends it.
+    ended = last < len(cells) - 1
+    sure = not ended and is_cut(cells[last], [r[last] for r in above if last < len(r)])
     if sure:
         remarks.append(
             f"the file ends within a number, {cells[last]!r} in line {line}: that row is left out"

@@ -12,7 +12,7 @@ from .base import Source, Table
 from .numbers import to_numbers
 from .record_columns import in_order, labels, numbers, roles
 from .row_checks import check_rows, is_number, lines_of
-from .text import is_ended, load, split_line, split_rows, unique
+from .text import comma_remarks, is_ended, load, separator_of, split_line, split_rows, unique
 
 LABELS = (
     "train", "trial", "repeat", "neuron", "unit", "member", "device", "sweep", "cycle", "run", "channel",
@@ -21,6 +21,9 @@ LABELS = (
 
 _NUMBER_LABEL = re.compile(r"[-+]?\d{1,9}(\.\d*)?( [-+]?\d{1,9}(\.\d*)?)*", re.ASCII)
 """A label, or several, of plain numbers."""
+
+_PADDED = re.compile(r"[-+]?0\d")
+"""Digits with a zero in front: decimals behind a comma, and no number."""
 
 _LAYOUT = "a header with t_s, perhaps columns that tell trains apart (train, neuron, member, words)"
 
@@ -147,8 +150,8 @@ def spike_table(source: Source) -> Table:
     names = split_line(lines[first])
     if "t" not in roles(names):
         raise ReaderError(f"no time in {', '.join(names)[:80]!r}", where=where, allowed=_LAYOUT)
-    separator = next((s for s in ";\t," if s in lines[first]), " ")
     remarks: list[str] = []
+    separator = _separator(lines, first, names, where)
     rows = check_rows(
         split_rows(lines, first + 1, separator, where=where), remarks,
         ended=is_ended(source.text), columns=len(names), where=where,
@@ -159,9 +162,43 @@ def spike_table(source: Source) -> Table:
         at = where if wrong is None else f"{where}, line {wrong[0]}"
         raise ReaderError(what, where=at, allowed=_LAYOUT)
     columns = tuple(map(list, zip(*(r for _, r in rows), strict=True)))
+    remarks += comma_remarks([rows], quoted=separator == ",")
     return Table(
         names=unique(names), columns=columns, lines=[k for k, _ in rows], warnings=tuple(remarks)
     )
+
+
+def _separator(lines: list[str], first: int, names: list[str], where: str) -> str:
+    """What parts the rows below the header in line `first`: what parts the header, or what the rows themselves show.
+
+    Raises
+    ------
+    ReaderError
+        If rows such as ``0;1,500`` go with a header of commas in two ways: train 0 at 1.5, train 0;1 at 500.
+    """
+    place, header = roles(names)["t"].place, separator_of(lines[first])
+    row = next((line for line in lines[first + 1 :] if line.strip()), "")
+    split = {
+        s: [split_line(line, s) for line in lines[first + 1 :] if line.strip()]
+        for s in dict.fromkeys([header, separator_of(row)])
+    }
+    fits = [s for s, rows in split.items() if _fits(rows, len(names), place)]
+    # A header without a comma leaves commas to the numbers; one with commas says nothing of the rows' semicolons.
+    if len(fits) < 2 or header != ",":
+        return fits[0] if fits else header
+    # Decimals, and no whole number, have a zero in front.
+    if not any(_PADDED.match(cells[place]) for cells in split[","] if len(cells) == len(names)):
+        raise ReaderError(
+            f"rows such as {row[:40]!r} may be parted at {fits[1]!r} or at ','", where=where,
+            fix=f"write decimal points, or {fits[1]!r} in the header, too",
+        )  # fmt: skip
+    return fits[1]
+
+
+def _fits(rows: list[list[str]], width: int, place: int) -> bool:
+    """Whether most rows have so many cells, and a number where the time stands."""
+    good = sum(len(cells) == width and is_number(cells[place]) for cells in rows)
+    return good > 0.5 * len(rows)
 
 
 def _times(table: Table, where: str) -> Float[np.ndarray, " rows"]:
@@ -175,8 +212,12 @@ def _times(table: Table, where: str) -> Float[np.ndarray, " rows"]:
 
 def _signal(table: Table, signal: str) -> int | None:
     """Which column is the signal: the one of its name, else the one of a voltage (or current, for "i")."""
-    if signal in table.names:
-        return table.names.index(signal)
+    for wanted, names in (
+        (signal, list(table.names)),
+        (signal.lower(), [n.lower() for n in table.names]),
+    ):
+        if wanted in names:
+            return names.index(wanted)
     role = roles(table.names).get("i" if signal == "i" else "v")
     return None if role is None else role.place
 

@@ -10,8 +10,10 @@ from .base import Table
 from .numbers import to_numbers
 from .roles import left_aside, take_apart
 
-_NAME = re.compile(r"(?P<terminal>[A-Za-z][A-Za-z_]*?)_?(?P<quantity>[IV])(?:\((?P<step>\d+)\))?")
-_TIME = re.compile(r"Time(?:\((?P<step>\d+)\))?")
+_NAME = re.compile(
+    r"(?P<terminal>[A-Za-z][A-Za-z_]*?)_?(?P<quantity>[IV])(?:\((?P<step>\d+)\))?", re.IGNORECASE
+)
+_TIME = re.compile(r"Time(?:\((?P<step>\d+)\))?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from memjax.documents import printable
 from memjax.errors import ReaderError, UnitError
 from memjax.memory import check_size
-from memjax.units import parse_unit
+from memjax.units import parse_unit, spelled
 
 from .base import Source, Table
 from .binary import is_binary, unpacked
@@ -134,8 +134,9 @@ def _decode(data: bytes, where: str, remarks: list[str]) -> str:
 
 def _note_returns(text: str, remarks: list[str]) -> None:
     """Name lines that a lone carriage return ends where others end otherwise: it may have been another character."""
-    places = [m.start() for m in re.finditer("\r", text)]
-    if len(places) <= _FEW_RETURNS * (1 + text.count("\n")):
+    places = [m.start() for m in re.finditer("\r", text.rstrip())]
+    # One alone ends no lines of a table.
+    if places and len(places) <= max(1.0, _FEW_RETURNS * (1 + text.count("\n"))):
         at = [1 + text.count("\n", 0, k) + n for n, k in enumerate(places[:1000])]
         remarks.append(f"a carriage return ends {lines_of(at)}, and other line ends the others")
 
@@ -216,7 +217,7 @@ def tables(source: Source, *, comment: str = "") -> list[Table]:
         blocks.append(whole_rows(record, warnings, ended=ended, where=where))
     blocks = _without_copies([record for record in blocks if record], warnings)
     names = head.names or _numbered(blocks)
-    warnings += _commas(blocks, head.separator)
+    warnings += comma_remarks(blocks, quoted=head.separator == ",")
     for record in blocks:
         warnings += other_rows(record, len(names))
         warnings += nameless_cells(record, names)
@@ -318,9 +319,16 @@ def _numbered(records: list[list[Row]]) -> tuple[str, ...]:
     return tuple(str(k + 1) for k in range(usual))
 
 
-def _commas(records: list[list[Row]], separator: str) -> list[str]:
-    """What is said of decimal commas, and of the rows that have none, or alone have some."""
-    quoted = separator == ","
+def comma_remarks(records: list[list[Row]], *, quoted: bool) -> list[str]:
+    """What is said of decimal commas, and of the rows that have none, or alone have some.
+
+    Parameters
+    ----------
+    records : list of list of tuple
+        Line and cells of each row of each record.
+    quoted : bool
+        Whether commas part the cells, so that a decimal one stands between quotation marks.
+    """
     rows = [row for record in records for row in record]
     with_comma = [line for line, cells in rows if "," in "".join(cells)]
     if not with_comma:
@@ -396,7 +404,7 @@ def _is_gappy(cells: list[str]) -> bool:
 
 def _is_unit(cell: str) -> bool:
     try:
-        return not cell or bool(parse_unit(cell))
+        return not cell or bool(parse_unit(spelled(cell, "V", "A", "s", "ohm", "S")))
     except UnitError:
         return False
 

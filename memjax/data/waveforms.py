@@ -13,6 +13,7 @@ from .base import AbstractReader, Options, Source
 from .numbers import to_numbers
 from .registry import find_reader
 from .roles import SI_UNITS, WORDS, assign, factor
+from .row_checks import lines_of
 from .text import load
 
 
@@ -90,6 +91,12 @@ def read_waveforms(
         keep = np.isfinite(values["t"]) & np.isfinite(values[quantity])
         remarks = [f"no units stated, taken as SI: {', '.join(assumed)}"] if assumed else []
         remarks += [f"{np.sum(~keep)} rows with NaN dropped"] if not keep.all() else []
+        back = np.flatnonzero(np.diff(values["t"]) < 0) + 1
+        remarks += (
+            [f"times step back in {lines_of(np.asarray(table.lines)[back].tolist())}"]
+            if back.size
+            else []
+        )
         parts.append(
             Waveform(
                 label=table.label, t=values["t"][keep], x=values[quantity][keep], quantity=quantity,

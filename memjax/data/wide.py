@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from memjax.units import spelled
+
 from .base import Table
 from .numbers import to_numbers
-from .roles import measures, plain_role, take_apart, unit_of
+from .roles import SI_UNITS, measures, plain_role, take_apart, unit_of
 
 _TERMINAL = re.compile(r"(?<![a-z])(smu|ch|channel|probe)[-_ ]*(\d+)", re.IGNORECASE)
 """What numbers a channel of an instrument, and no curve."""
@@ -88,7 +90,10 @@ def _column(table: Table, k: int) -> _Column | None:
         unit = table.units[k]
     tokens = _TOKENS.findall(base)
     told = [(w, r) for w in tokens if (r := plain_role(w))]
-    if len(told) != 1 or (unit_of(unit or "") and not measures(unit, told[0][1])):
+    if len(told) != 1:
+        return None
+    unit = unit and spelled(unit, SI_UNITS[told[0][1]])
+    if unit_of(unit or "") and not measures(unit, told[0][1]):
         return None
     words = tuple(w.lower() for w in tokens if not w.isdigit() and w != told[0][0])
     return _Column(

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..data.row_checks import is_cut, is_number
 from ..data.text import is_ended
-from ..documents import printable, read_text
+from ..documents import in_known_case, printable, read_text
 from ..errors import MemjaxWarning, StimulusError
 from ..stimulus import AbstractStimulus, Drives, Sampled
 from .spice_sources import SUFFIXES, load_sources
@@ -54,8 +54,8 @@ def load_stimulus(path: str | Path, ports: Sequence[str] = ()) -> AbstractStimul
         raise StimulusError(
             f"cannot be read ({error})", where=printable(where), allowed=_HEADER
         ) from None
-    names = rows[0][1] if rows else []
     wanted = [{f"{p}_V", f"{p}_A"} for p in ports] or [{"v_V", "i_A"}]
+    names = in_known_case(rows[0][1] if rows else [], ["t_s", *(n for w in wanted for n in w)])
     driven = [n for w in wanted for n in names if n in w]
     allowed = _HEADER if not ports else "t_s and " + ", ".join(f"{p}_V or {p}_A" for p in ports)
     if len(names) != 1 + len(wanted) or "t_s" not in names or len(driven) != len(wanted):

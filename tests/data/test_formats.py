@@ -140,6 +140,23 @@ def test_b1500_records_are_sweeps_and_a_repeated_one_counts_once(write):
     assert "2 records repeat the data of others: left out" in m.warnings
 
 
+@pytest.mark.parametrize("third", [[], ["gm"]])
+def test_a_b1500_file_of_as_many_rows_as_it_says_loses_none(write, third):
+    v = np.concatenate([np.linspace(-1, 1, 101), np.linspace(1, -1, 101)])
+    i = np.append(0.01 * v[:-1] + 2.345e-6, -0.00796)
+    slopes = [f"{k}" if third else "" for k in range(201)] + [""]
+    data = [(f"{a:.3f}", f"{b:.9g}", g) for a, b, g in zip(v, i, slopes, strict=True)]
+    text = b1500("a", ["V3", "I3", *third], data)
+    m = read(write(text.removesuffix("\r\n")))  # it ends ", -0.00796, "
+    assert (len(m.v), m.i[-1]) == (202, -0.00796)
+    assert not any("ends within" in w or "says 202" in w for w in m.warnings)
+    cut = read(write(text.removesuffix("-0.00796, \r\n")))
+    assert (
+        "201 rows from line 11 on where the record says 202: it is not whole, or not alone"
+        in cut.warnings
+    )
+
+
 def test_b1500_steps_of_the_second_variable_are_sweeps(write):
     data = [(k * v / 1e3, v) for k in (1, 2, 3) for v in (0.0, 0.5, 1.0, 1.5)]
     m = read(write(b1500("a", ["I3", "V3"], data, dimension=4)))

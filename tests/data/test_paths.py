@@ -70,6 +70,16 @@ def test_read_shows_all_files_of_a_folder_and_names_those_it_refuses(folder, cap
     assert "none of 2 files is a measurement" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("count", [0, 1, 3])
+@pytest.mark.parametrize("options", [[], ["--json"], ["--sweeps", "1"]])
+def test_a_folder_in_which_nothing_can_be_read_is_wrong_input(tmp_path, capsys, count, options):
+    for k, text in enumerate(["no numbers", '{"a": 1}', "1\n2\n"][:count]):
+        (tmp_path / f"{k}.csv").write_text(text)
+    (tmp_path / "notes.md").write_text("v_V,i_A\n0,0\n1,1\n")  # no file of measurements by its name
+    assert main(["read", str(tmp_path), *options]) == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith("memjax: error: ")
+
+
 def test_json_of_several_files_is_one_object(folder, capsys):
     import json
 

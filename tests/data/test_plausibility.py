@@ -3,8 +3,14 @@
 import numpy as np
 import pytest
 
-from memjax.data import read
-from memjax.data.plausibility import odd_conductances, single_jumps, size_remarks
+from memjax.data import read, read_records
+from memjax.data.plausibility import (
+    odd_conductances,
+    resistance_remarks,
+    single_jumps,
+    size_remarks,
+    time_remarks,
+)
 from memjax.errors import ReaderError
 
 
@@ -70,6 +76,43 @@ def test_swapped_columns_are_asked_about(tmp_path):
 def test_a_voltage_of_another_unit_is_asked_about():
     v, i = loop()
     assert size_remarks(1e6 * v, i) == ["a voltage of 1e+06 V: is its unit right?"]
+
+
+@pytest.mark.parametrize(
+    ("header", "v", "i", "text"),
+    [
+        ("v_V,i_mA", 1.0, 1e-17, "no current is above 1e-20 A: is its unit right?"),
+        ("v_V,i_nA", 1.0, 1e-7, "no current is above 1e-16 A: is its unit right?"),
+        ("v_mV,i_A", 0.6, 1e-3, "no voltage is above 0.0006 V: is its unit right?"),
+        ("v_kV,i_A", 20.0, 1e-3, "a voltage of 2e+04 V: is its unit right?"),
+        ("v_V,i_kA", 100.0, 1.0, "a current of 1e+03 A: is its unit right?"),
+    ],
+)
+def test_a_unit_that_no_bench_would_have_is_asked_about(tmp_path, header, v, i, text):
+    path = tmp_path / "file.csv"
+    x = loop(20)[0]
+    path.write_text("\n".join([header, *(f"{v * a:.6g},{i * a:.6e}" for a in x)]) + "\n")
+    assert [w for w in read(path).warnings if "unit" in w] == [text]
+
+
+def test_small_voltages_of_readings_and_of_imposed_currents_are_not_doubted():
+    v, i = loop()
+    assert size_remarks(0.05 * v, 1e-9 * i) == []
+    still = np.full(50, 5e-3)
+    assert size_remarks(still, still * 1e-5) == []  # a retention, read at 5 mV
+    assert size_remarks(1e-3 * v, i, driven="current") == []
+    assert size_remarks(v, 0 * i) == []
+
+
+def test_resistances_and_times_of_no_bench_are_asked_about(tmp_path):
+    assert resistance_remarks(np.array([1e3, 1e6, np.nan])) == []
+    assert time_remarks(np.array([0.0, 1e-9, 1e-3])) == time_remarks(None) == []
+    assert time_remarks(1e9 * np.arange(4)) == ["the time spans 3e+09 s: is its unit right?"]
+    path = tmp_path / "file.csv"
+    path.write_text("t_ps,r_kohm\n" + "".join(f"{k / 10},{1e12 + k}\n" for k in range(9)))
+    (record,) = read_records(path)
+    assert "half of the resistances are above 1e+15 ohm: is the unit right?" in record.warnings
+    assert "half of the steps of the time are below 1e-13 s: is its unit right?" in record.warnings
 
 
 @pytest.mark.parametrize("end", [(3.0, 4.0), (0.5, 1e-6)])

@@ -72,6 +72,14 @@ def test_a_last_row_that_is_cut_is_left_out_and_named():
     assert remarks == ["the file ends within a row, 1 of 2 cells in line 3: it is left out"]
 
 
+def test_a_last_number_with_a_separator_behind_it_is_whole():
+    table, remarks = rows(*["0.10,1.0e-03,"] * 5, "0.20,1.0,"), []
+    assert whole_rows(table, remarks, ended=False, where="f") == table
+    assert remarks == []
+    filled = rows(*["0.10,1.0e-03,7"] * 5, "0.20,1.0,")
+    assert whole_rows(filled, [], ended=False, where="f") == filled[:-1]
+
+
 def test_short_rows_are_left_out_where_they_are_few_and_kept_where_they_are_many():
     few, remarks = rows(*["1,2,3"] * 20, "1,2", "1,2,3"), []
     assert whole_rows(few, remarks, ended=True, where="f") == [*few[:20], few[21]]

@@ -74,3 +74,33 @@ def test_a_trace_that_goes_back_in_time_is_refused(table):
         read_spike_trains(path, level=1.5)
     with pytest.raises(ReaderError, match=r"no column 'gate.v'"):
         read_traces(table("t_s,i_A\n0,1\n1,2\n"), signal="gate.v")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "train,t_s\n0;0,010000\n0;1,250000\n1;0,015000\n",
+        "train,t_s\n0;0.010000\n0;1.250000\n1;0.015000\n",
+        "train;t_s\n0;0,01\n0;1,25\n1;0,015\n",
+        "train\tt_s\n0\t0,01\n0\t1,25\n1\t0,015\n",
+        "train t_s\n0 0,01\n0 1,25\n1 0,015\n",
+        'train,t_s\n0,"0,01"\n0,"1,25"\n1,"0,015"\n',
+    ],
+)
+def test_decimal_commas_are_told_from_separators_by_the_rows(table, text):
+    found = read_spike_trains(table(text))
+    assert {n: t.tolist() for n, t in found.items()} == {"0": [0.01, 1.25], "1": [0.015]}
+    warnings = read_records(table(text))[0].warnings
+    assert ("decimal commas are read as decimal points" in warnings) == ("0,0" in text)
+
+
+def test_a_table_that_is_parted_in_two_ways_is_refused(table):
+    path = table("train,t_s\n0;1,500\n0;2,500\n")
+    with pytest.raises(ReaderError, match="rows such as '0;1,500' may be parted at ';' or at ','"):
+        read_spike_trains(path)
+    assert list(read_spike_trains(table("train,t_s\na;b,0.5\na;b,0.6\n"))) == ["a;b"]
+
+
+def test_the_signal_is_found_in_any_case(table):
+    (times, values) = read_traces(table("t_s,X\n0,1\n1,2\n"), signal="x")["0"]
+    assert (times.tolist(), values.tolist()) == ([0, 1], [1, 2])

@@ -3,7 +3,7 @@
 import pytest
 
 from memjax.errors import UnitError
-from memjax.units import parse_factor, parse_unit
+from memjax.units import parse_factor, parse_unit, spelled
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,27 @@ def test_nonsense_is_an_error(text):
 def test_wrong_dimension_is_an_error():
     with pytest.raises(UnitError, match="'mV' does not measure what 'A' does"):
         parse_factor("mV", like="A")
+
+
+@pytest.mark.parametrize(
+    ("text", "like", "spelling"),
+    [
+        ("S", "s", "s"),
+        ("s", "S", "S"),
+        ("S", "S", "S"),
+        ("MS", "s", "ms"),
+        ("MIN", "s", "min"),
+        ("UA", "A", "uA"),
+        ("ma", "A", "mA"),
+        ("MA", "A", "mA"),  # no device carries a million amperes
+        ("KOHM", "ohm", "kohm"),
+        ("MOHM", "ohm", "MOHM"),  # either
+        ("MΩ", "ohm", "MΩ"),
+        ("K", "s", "K"),
+        ("kA", "V", "kA"),
+    ],
+)
+def test_a_unit_in_other_capitals_is_spelled_by_rule_where_it_measures_what_is_meant(
+    text, like, spelling
+):
+    assert spelled(text, like) == spelling

@@ -66,3 +66,9 @@ def test_a_file_without_time_is_none(tmp_path, capsys):
         read_waveforms(path)
     assert main(["read", str(path)]) == 2
     assert "no column says that it is the current" in capsys.readouterr().err
+
+
+def test_times_of_a_waveform_that_step_back_are_named(tmp_path):
+    path = tmp_path / "w.csv"
+    path.write_text("t_s,v_V\n0,0\n2,1\n1,1\n3,0\n")
+    assert "times step back in line 4" in read_waveforms(path)[0].warnings

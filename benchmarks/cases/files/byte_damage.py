@@ -96,4 +96,42 @@ def mixed_ends(layout: Layout, rng: np.random.Generator) -> Variant:
     return Variant(kind="line ends mixed", data=text.encode())
 
 
-BYTE_DAMAGES: tuple[Damage, ...] = (flipped, flipped, digit, digit, overflow, long_line, moved, mixed_ends)  # fmt: skip
+def cased(layout: Layout, rng: np.random.Generator) -> Variant | None:
+    """Names of the columns in capitals, in small letters, or in both the other way round."""
+    if not layout.header or not layout.by_name:
+        return None
+    change = (str.upper, str.lower, str.swapcase, str.title)[int(rng.integers(4))]
+    changed = replace(layout, header=tuple(map(change, layout.header)))
+    return Variant(kind="names in other case", data=changed.text().encode())
+
+
+def semicolons(layout: Layout, rng: np.random.Generator) -> Variant | None:
+    """Semicolons between the cells and decimal commas within, under a header that stays."""
+    if layout.separator != "," or not layout.header:
+        return None
+    del rng
+    rows = [[c.replace(".", ",") for c in row] for row in layout.rows]
+    lines = [*layout.head, *(layout.row_prefix + ";".join(row) for row in rows)]
+    return Variant(kind="semicolons under commas", data=layout.text(lines).encode())
+
+
+def shuffled_rows(layout: Layout, rng: np.random.Generator) -> Variant | None:
+    """Rows in any order, where a column increases."""
+    if len(layout.rows) < 8 or not _increases(layout):
+        return None
+    rows = tuple(layout.rows[k] for k in rng.permutation(len(layout.rows)))
+    return Variant(kind="rows shuffled", data=replace(layout, rows=rows).text().encode())
+
+
+def ended_by_separator(layout: Layout, rng: np.random.Generator) -> Variant | None:
+    """A separator, perhaps a blank, and no line end behind the last cell: the file is whole."""
+    if layout.separator == " ":
+        return None
+    text = layout.text().removesuffix(layout.end) + layout.separator + " " * int(rng.integers(2))
+    return Variant(kind="ends with a separator", data=text.encode())
+
+
+BYTE_DAMAGES: tuple[Damage, ...] = (
+    flipped, flipped, digit, digit, overflow, long_line, moved, mixed_ends, cased, cased, semicolons,
+    shuffled_rows, ended_by_separator,
+)  # fmt: skip

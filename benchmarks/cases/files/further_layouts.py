@@ -101,6 +101,24 @@ def endurance_rows() -> Layout:
     )
 
 
+def points() -> Layout:
+    """Points that a column counts, in cycles, without a time."""
+    d = noisy_loops(29)
+    count = np.tile(np.arange(40), 2)
+    rows = cells_of((d["sweep"], count, d["v"], d["i"]), ("%d", "%d", "%.5f", "%.6e"))
+    return Layout(name="tidy, points", header=("cycle", "point", "v_V", "i_A"), rows=rows)
+
+
+def spike_commas() -> Layout:
+    """Spike times with decimal commas under a header with semicolons."""
+    rng = np.random.default_rng(30)
+    times = [1.5 + np.cumsum(rng.exponential(0.02, 30)) for _ in range(2)]
+    rows = tuple((f"{k}", f"{x:.5f}".replace(".", ",")) for k, own in enumerate(times) for x in own)
+    return Layout(
+        name="spike-table, commas", header=("neuron", "t / s"), rows=rows, separator=";", end="\r\n"
+    )
+
+
 def _json(name: str, content: object, **about) -> Layout:
     """JSON in one line: no table."""
     return Layout(
@@ -130,4 +148,5 @@ def json_rows() -> Layout:
 
 FURTHER: tuple[Callable[[], Layout], ...] = (
     tektronix, tektronix_beside, rigol, lecroy, keithley_2400, decay_columns, endurance_rows, json_columns, json_rows,
+    points, spike_commas,
 )  # fmt: skip

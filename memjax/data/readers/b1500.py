@@ -40,7 +40,7 @@ class B1500Reader(AbstractReader):
         warnings: list[str] = []
         blocks = [b for b in _blocks(source.text, warnings) if b[2]]
         for k, (settings, names, rows) in enumerate(blocks):
-            ended = k < len(blocks) - 1 or is_ended(source.text)
+            ended = k < len(blocks) - 1 or is_ended(source.text) or _is_whole(settings, names, rows)
             rows = check_rows(rows, warnings, ended=ended, columns=max(len(names), 1), where=where)
             records += _tables(settings, names, rows, where, warnings)
         if not records:
@@ -165,6 +165,12 @@ def _steps(settings: Mapping[str, str], rows: list[Row]) -> list[list[Row]]:
     return [rows[k : k + length] for k in range(0, len(rows), length)]
 
 
+def _is_whole(settings: Mapping[str, str], names: list[str], rows: list[Row]) -> bool:
+    """Whether a record has as many rows as it says, and its last number a separator behind it: nothing was cut off."""
+    last, width = rows[-1][1], max(len(names), len(rows[0][1]))
+    return _length(settings) == len(rows) and len(last) >= width and not last[-1]
+
+
 def _length(settings: Mapping[str, str]) -> int:
     """Number of rows that a record says it has; 0 where it does not."""
     return _dimension(settings, "Dimension1") * max(_dimension(settings, "Dimension2"), 1)
@@ -189,7 +195,7 @@ def _terminal(
     own = {r: channel[key][k] for r, key in (("v", "VName"), ("i", "IName"))}
     roles = {role: name for role, name in own.items() if name in names}
     time = settings.get("Channel.Time", "")
-    if time in names:
+    if time and time in names:
         roles["t"] = time
     terminals = channel["IName"] + channel["VName"]
     others = [n for n in terminals if n in names and n not in own.values()]

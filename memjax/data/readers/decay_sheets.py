@@ -15,7 +15,7 @@ from memjax.data.row_checks import Row, check_rows
 from memjax.data.text import is_ended, is_number, separator_of, split_line, split_rows
 from memjax.data.workbook import text_of
 from memjax.errors import ReaderError, UnitError
-from memjax.units import parse_unit
+from memjax.units import parse_unit, spelled
 
 _DEEPEST = 6
 """Rows that a header may have."""
@@ -170,7 +170,7 @@ def _unit_below(rows: list[list[str]], k: int, like: str) -> float | None:
     """Factor of a unit in a row under the names; None where there is none."""
     for row in rows:
         try:
-            unit = parse_unit(row[k])
+            unit = parse_unit(spelled(row[k], like))
         except (UnitError, IndexError):
             continue
         if unit.dimension == parse_unit(like).dimension:

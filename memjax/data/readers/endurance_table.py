@@ -8,7 +8,7 @@ import numpy as np
 from memjax.data.base import NAMED_COLUMNS, AbstractRecordReader, Source, Table, Verdict, verdict
 from memjax.data.endurance_record import UNITS, EnduranceRecord
 from memjax.data.numbers import to_numbers
-from memjax.data.record_columns import in_order, labels, one_table, roles, split_unit
+from memjax.data.record_columns import in_order, labels, one_table, respelled, roles, split_unit
 from memjax.data.roles import unit_of
 from memjax.data.text import is_number, split_line
 from memjax.errors import ReaderError
@@ -97,7 +97,7 @@ def _tells(table: Table, k: int) -> bool:
 
 def _states(table: Table, places: dict[str, int], where: str):
     """High and low state in SI, what they are, and what was assumed."""
-    kinds, values, remarks = [], [], []
+    kinds, values, remarks, words = [], [], [], []
     for state in ("hrs", "lrs"):
         k = places[state]
         quantity, factor, stated = _quantity(table.names[k], where)
@@ -106,12 +106,14 @@ def _states(table: Table, places: dict[str, int], where: str):
         values.append(factor * cells)
         if not stated:
             remarks.append(f"{table.names[k]} in {UNITS[quantity]}")
+        if other := respelled(table.names[k], split_unit(table.names[k])[1]):
+            words.append(f"the unit of {table.names[k]!r} is taken as {other}")
     if kinds[0] != kinds[1]:
         raise ReaderError(
             f"columns {table.names[places['hrs']]!r} and {table.names[places['lrs']]!r} measure different things",
             where=where, allowed="both resistances, conductances or currents",
         )  # fmt: skip
-    words = ["no units stated, taken as SI: " + ", ".join(remarks)] if remarks else []
+    words += ["no units stated, taken as SI: " + ", ".join(remarks)] if remarks else []
     return values[0], values[1], kinds[0], words
 
 

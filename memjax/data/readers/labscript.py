@@ -21,7 +21,7 @@ class LabscriptReader(AbstractReader):
 
     def sniff(self, head: str) -> Verdict:
         """How surely a file that begins with `head` has that header over tabs."""
-        known = re.match(r"\s*Voltage +Current( +Time)? *\n[^\n]*\t", head)
+        known = re.match(r"\s*Voltage +Current( +Time)? *\n[^\n]*\t", head, re.IGNORECASE)
         return verdict(known, 0.9, "the header 'Voltage Current' has blanks over rows with tabs")
 
     def parse(self, source: Source, options: Options) -> tuple[Table, ...]:

@@ -18,6 +18,7 @@ from memjax.data.record_columns import (
     labels,
     numbers,
     one_table,
+    respelled,
     roles,
     split_unit,
 )
@@ -141,7 +142,10 @@ def _measured(name: str) -> str | None:
 def _column(name: str, place: int) -> Column:
     text = split_unit(name)[1]
     unit = unit_of(text) if text else None
-    return Column(place=place, factor=unit.factor if unit else 1.0, stated=unit is not None)
+    return Column(
+        place=place, factor=unit.factor if unit else 1.0, stated=unit is not None,
+        respelled=respelled(name, text),
+    )  # fmt: skip
 
 
 def _devices(table: Table, places: _Places, label: str, stem: str):

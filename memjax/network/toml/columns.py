@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from ...documents import in_known_case
 from ...errors import NetworkError
 
 
@@ -39,7 +40,7 @@ def load_columns(
         table = pd.read_csv(path, skipinitialspace=True, skip_blank_lines=False)
     except (OSError, ValueError) as error:
         raise NetworkError(f"cannot be read: {error}", where=where, allowed=allowed) from error
-    names = [str(n).strip() for n in table.columns]
+    names = in_known_case([str(n).strip() for n in table.columns], (*mandatory, *optional))
     if not set(mandatory) <= set(names) <= {*mandatory, *optional} or len(set(names)) < len(names):
         raise NetworkError(f"columns {','.join(names)[:80]}", where=where, allowed=allowed)
     columns = {}

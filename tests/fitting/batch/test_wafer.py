@@ -24,6 +24,8 @@ def test_a_table_tells_places_by_name_or_file(tmp_path):
     path = tmp_path / "map.csv"
     path.write_text("name,x,y\na,0,1.5\nb.csv,2,3\n")
     assert wafer.from_table(path, ["a", "b"]) == ({"a": (0.0, 1.5), "b": (2.0, 3.0)}, "")
+    path.write_text("Name,X,Y\na,0,1.5\nb.csv,2,3\n")
+    assert wafer.from_table(path, ["a", "b"]) == ({"a": (0.0, 1.5), "b": (2.0, 3.0)}, "")
     with pytest.raises(DataError, match="none of the devices"):
         wafer.from_table(path, ["c"])
     path.write_text("name,x\na,0\n")

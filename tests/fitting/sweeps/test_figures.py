@@ -1,10 +1,13 @@
 """Pictures of a report."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from fitting.sweeps.figures import (
     _around,
+    _legs,
     _rising,
     picture_correlation,
     picture_cycles,
@@ -40,3 +43,14 @@ def test_pictures_are_drawn(tmp_path):
     picture_trends(trends(m), tmp_path / "trends.png")
     for path in tmp_path.iterdir():
         assert path.stat().st_size > 5000, path.name
+
+
+def test_measured_and_simulated_excursions_are_cut_alike(tmp_path):
+    m = measured_loops(*(threshold_loop(0.4 + 0.05 * k, 0.2) for k in range(2)))
+    other = m.v.copy()
+    other[np.argmax(m.v) // 2] = -0.2  # a stray point: nothing else crosses zero
+    measured = replace(m, v=other)
+    data, model = _legs(measured), _legs(m, measured)
+    assert {k: len(x) for k, x in data.items()} == {k: len(x) for k, x in model.items()}
+    assert len(data[1]) != len(_legs(m)[1])
+    picture_iv(measured, m, tmp_path / "iv.png", compliances=[1e-6], thresholds=Thresholds())

@@ -29,6 +29,8 @@ class Solution(eqx.Module):
         Integrals from the start of the solve to the rows, where something was watched.
     memory : PyTree
         The steps in which events happened, see `memjax.simulate.watching`.
+    backend : str
+        What solved: "xla", and why not a kernel where there might be one, or "cc" and the compiler of the kernel.
     """
 
     y: Float[Array, "*lanes rows n"]
@@ -40,6 +42,11 @@ class Solution(eqx.Module):
     step_y: Float[Array, "*lanes steps n"] | None = None
     integrals: Float[Array, "*lanes rows integrals"] | None = None
     memory: Any = None
+    backend: str = eqx.field(static=True, default="xla")
+
+    def arrays(self) -> dict[str, Any]:
+        """All but the backend, by name: what a program that is kept can give."""
+        return {n: x for n, x in vars(self).items() if n != "backend"}
 
 
 def add_watch_results(solution: Solution, integrals: Any, memory: Any) -> Solution:

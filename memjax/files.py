@@ -283,7 +283,9 @@ def read_sealed(path: Path) -> bytes | None:
     """
     try:
         with open(path, "rb", opener=_open_plainly) as file:
-            about = os.fstat(file.fileno())  # of the file that is read, whatever the path leads to by now
+            about = os.fstat(
+                file.fileno()
+            )  # of the file that is read, whatever the path leads to by now
             if not stat.S_ISREG(about.st_mode):
                 return None
             if hasattr(os, "getuid") and about.st_uid != os.getuid():

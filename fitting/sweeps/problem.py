@@ -15,6 +15,7 @@ from jaxtyping import Array, Bool, Float
 import memjax as mj
 from memjax.circuit import build_system
 from memjax.compile_cache import cached_jit, signature
+from memjax.compiled.library import backend_of
 from memjax.errors import DataError
 from memjax.params import coordinates, known, quiet
 from memjax.scaling import Scaled
@@ -121,6 +122,11 @@ class Problem(AbstractDifferentiable):
         if solved is not None:
             return solved.observe(z)
         return at_each_point(observe_point, self, z)
+
+    @property
+    def backend(self) -> str:
+        """See `AbstractProblem`."""
+        return backend_of(kernel_of(self))
 
     def by_kernel(self) -> "KernelProblem | None":
         """The problem with its kernel, for many calls; None where there is no kernel, see `kernel_of`."""

@@ -16,7 +16,7 @@ from ..errors import escape
 from ..files import read_sealed, write_sealed
 
 COMPILER = "MEMJAX_CC"
-"""Environment variable: the compiler of C, `cc` by default; where it is empty, or one of `_NONE`, no kernel is built."""
+"""Environment variable: the compiler of C, `cc` by default; where it says that none is wanted, no kernel is built."""
 
 _NONE = ("", "none", "off", "0")
 
@@ -48,10 +48,12 @@ def call_compiler(command: Sequence[str], text: str, seconds: float) -> str:
     CompilerError
         Where it does not start or end in time, or ends badly: with the line that says why.
     """
-    options: dict = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    pipe = subprocess.PIPE
     try:
         # A session, so that what it has started ends with it.
-        with subprocess.Popen(command, start_new_session=True, **options) as process:
+        with subprocess.Popen(
+            command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
+        ) as process:
             try:
                 said, errors = process.communicate(text.encode(), seconds)
             except BaseException:

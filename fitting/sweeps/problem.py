@@ -111,15 +111,13 @@ class Problem(AbstractDifferentiable):
 
     def linearise(self, z: Float[np.ndarray, "points free"]):
         """See `AbstractProblem`; by a kernel in C where there is one, see `memjax.simulate.stiff_kernel`."""
-        solved = self.by_kernel()
-        if solved is not None:
+        if (solved := self.by_kernel()) is not None:
             return solved.linearise(z)
         return _of_numbers(super().linearise, z)
 
     def observe(self, z: Float[np.ndarray, "points free"]):
         """Residuals, success, and log10 of the responses at all rows [decades] of many points, without derivatives."""
-        solved = self.by_kernel()
-        if solved is not None:
+        if (solved := self.by_kernel()) is not None:
             return solved.observe(z)
         return at_each_point(observe_point, self, z)
 

@@ -14,8 +14,10 @@ import warnings
 from pathlib import Path
 
 import jax
+import numpy as np
 import pytest
 
+import memjax as mj
 from memjax.compiled import compiler as compilers, library
 from memjax.errors import KernelWarning
 from memjax.files import read_sealed, write_sealed
@@ -320,3 +322,24 @@ for k in range(3):
     run = subprocess.run([sys.executable, "-c", program], env=about, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     assert run.stderr.count("KernelWarning: no compiler of C: no-such-cc is not there") == 1
+
+
+def test_a_trace_says_what_solved_it(fake, tmp_path, monkeypatch):
+    """A kernel, XLA where there is no translation or no compiler, XLA where there is no kernel of the kind."""
+    monkeypatch.setattr(library, "_folder", lambda: tmp_path)
+    steps = mj.Fixed(0.1, method=mj.solver.SemiImplicitEuler())
+
+    def backend(device=None, policy=steps) -> str:
+        jax.clear_caches()  # what is compiled already is not traced again
+        drive = mj.Sampled(np.array([0.0, 1.0]), np.array([0.0, 0.1]))
+        about = dict(save=0.5, members=2, deterministic=True, policy=policy)
+        return mj.simulate(device or mj.LinearIonDrift(), drive, **about).notes["backend"]
+
+    assert backend() == library.backend(tmp_path)
+    assert backend().startswith("cc (")
+    assert backend(mj.Ecm()).startswith("xla (no translation of ")
+    assert backend(policy=mj.Fixed(0.1)) == "xla"
+    path = fake(on_trial="exit 4")
+    reason = f"no compiler of C: {path}: exit status 4"
+    with pytest.warns(KernelWarning, match=reason):
+        assert backend() == f"xla ({reason})"

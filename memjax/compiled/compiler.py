@@ -124,7 +124,9 @@ def _check_whole(content: bytes) -> None:
         raise OSError("file cut")
 
 
-def obtain_library(compile_to: Callable[[Path], None], symbol: str, kept: Path | None):
+def obtain_library(
+    compile_to: Callable[[Path], None], symbol: str, kept: Path | None
+) -> ctypes.CDLL:
     """The library that was kept, where it can be loaded; else a new one, which is kept once it is loaded.
 
     Parameters

@@ -122,7 +122,6 @@ def _try_compiler(compiler: str, folder: Path | None) -> str | CompilerError:
     """Name and version of a compiler, by a library that it built; or what is wrong with it, asked once a process."""
     text = _TRIAL.read_text()
     try:
-        identity_of(compiler, _PATIENCE)
         library, _ = _obtain(text, compiler, "f", "memjax_compiler", folder, _PATIENCE)
     except (OSError, CompilerError) as e:
         return CompilerError(f"no compiler of C: {compiler}: {e}")
@@ -171,7 +170,7 @@ def _obtain(
     flags = [*_FLAGS_BY_KIND[real], *_FLAGS, f"-I{_headers()}"]
     if platform.machine() in ("x86_64", "AMD64"):
         flags.append("-mprefer-vector-width=512")
-    content = "\0".join([text, *flags, identity_of(compiler, seconds), _processor()])
+    content = "\0".join([text, *flags, identity_of(compiler, _PATIENCE), _processor()])
     digest = hashlib.sha256(content.encode()).hexdigest()
 
     def compile_to(file: Path) -> None:

@@ -208,6 +208,7 @@ def test_a_kept_library_that_cannot_be_loaded_is_built_again(fake, kept, built, 
     before = calls(tmp_path)
     assert build() == target
     assert calls(tmp_path) == before + 2
+    assert (tmp_path / "calls").read_text().count("--version") == 2  # once a process
     assert {path: read_sealed(path) for path in kept.iterdir()} == whole
     begin_process()
     assert build() == target

@@ -139,6 +139,7 @@ def common_content(fit: AbstractFit, *, kind: str, **more: Any) -> dict:
     about |= dict(uncertainty=uncertainty_of(fit), reasons=fit.reasons)
     about |= {n: list(getattr(fit, n)) for n in ("out_of_reach", "notes", "warnings")}
     about |= dict(moved_inside=list(fit.problem.moved), interrupted=bool(fit.interrupted))
+    about["backend"] = fit.problem.backend
     return content_of(fit.device, fit.table(), fit.correlation, kind=kind, **about) | more
 
 

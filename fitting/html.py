@@ -150,6 +150,7 @@ def provenance_table(content: dict) -> str:
         ["seed", content["seed"]],
         ["bench", ", ".join(f"{k} = {v:g}" for k, v in bench.items())],
         versions_row(content),
+        ["backend", content.get("backend", "not stated")],
         ["search", f"{s['evaluations']} solves with gradient, {s['failed']} failed, {s['iterations']} iterations"],
         ["loss", f"{content['loss']:.4g}, as the search weighs"],
     ]  # fmt: skip

@@ -69,6 +69,11 @@ class AbstractProblem(eqx.Module):
         return None
 
     @property
+    def backend(self) -> str:
+        """What solves it, see `memjax.compiled.library.backend_of`."""
+        return "xla"
+
+    @property
     def moved(self) -> tuple[str, ...]:
         """Free parameters whose start was moved inside narrower bounds, see `memjax.params.with_bounds`."""
         specs = parameter_specs(self.device)

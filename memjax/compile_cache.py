@@ -16,8 +16,7 @@ import jax.core
 import jax.export
 import numpy as np
 
-from .errors import OutputError
-from .files import writing
+from .files import read_sealed, write_sealed
 
 T = TypeVar("T", bound=Callable[..., Any])
 
@@ -90,46 +89,6 @@ def _key(name: str, arguments: Any) -> str | None:
     content = f"{name} {signature(arguments)}"
     content += f" {jax.default_backend()} {jax.config.values['jax_enable_x64']} {source_digest()}"
     return None if _ADDRESS in content else hashlib.sha256(content.encode()).hexdigest()
-
-
-def _checksum(name: str, content: bytes) -> bytes:
-    """Of the name, too: no program stands in the place of another one."""
-    return hashlib.sha256(name.encode() + b"\0" + content).digest()
-
-
-def write_sealed(path: Path, content: bytes) -> None:
-    """Write a file that begins with the checksum of its name and content, whole or not at all.
-
-    A disk that is full, or a folder that refuses, costs the time of the next start, and nothing else.
-    """
-    with contextlib.suppress(OSError, OutputError):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with writing(path) as temporary:
-            temporary.write_bytes(_checksum(path.name, content) + content)
-
-
-def read_sealed(path: Path) -> bytes | None:
-    """Content of a file of `write_sealed`.
-
-    Returns
-    -------
-    bytes or None
-        None where there is no such file, where it belongs to another user, or where its checksum does not fit: then
-        it is removed.
-    """
-    try:
-        data = path.read_bytes()
-        if hasattr(os, "getuid") and path.stat().st_uid != os.getuid():
-            return None
-    except OSError:
-        return None
-    size = hashlib.sha256().digest_size
-    content = data[size:]
-    if data[:size] == _checksum(path.name, content):
-        return content
-    with contextlib.suppress(OSError):
-        path.unlink()
-    return None
 
 
 def seal_compiled_programs() -> None:

@@ -114,6 +114,10 @@ class SolveWarning(MemjaxWarning):
     """Some solves of a simulation did not end well."""
 
 
+class KernelWarning(MemjaxWarning):
+    """A kernel in C is wanted and there is no compiler that builds it: the same is computed, slower."""
+
+
 class DataError(MemjaxError):
     """The data, or the choice of parameters, make no calibration problem."""
 

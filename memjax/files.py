@@ -2,9 +2,11 @@
 
 import contextlib
 import glob
+import hashlib
 import json
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -252,3 +254,54 @@ def writing_folder(path: str | Path) -> Iterator[Path]:
         raise _fail(path, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _checksum(name: str, content: bytes) -> bytes:
+    """Of the name, too: no program stands in the place of another one."""
+    return hashlib.sha256(name.encode() + b"\0" + content).digest()
+
+
+def write_sealed(path: Path, content: bytes) -> None:
+    """Write a file that begins with the checksum of its name and content, whole or not at all.
+
+    A disk that is full, or a folder that refuses, costs the time of the next start, and nothing else.
+    """
+    with contextlib.suppress(OSError, OutputError):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with writing(path) as temporary:
+            temporary.write_bytes(_checksum(path.name, content) + content)
+
+
+def read_sealed(path: Path) -> bytes | None:
+    """Content of a file of `write_sealed`.
+
+    Returns
+    -------
+    bytes or None
+        None where there is no such file, where it is no plain file or belongs to another user, or where its checksum
+        does not fit: then it is removed.
+    """
+    try:
+        with open(path, "rb", opener=_open_plainly) as file:
+            about = os.fstat(
+                file.fileno()
+            )  # of the file that is read, whatever the path leads to by now
+            if not stat.S_ISREG(about.st_mode):
+                return None
+            if hasattr(os, "getuid") and about.st_uid != os.getuid():
+                return None
+            data = file.read()
+    except OSError:
+        return None
+    size = hashlib.sha256().digest_size
+    content = data[size:]
+    if data[:size] == _checksum(path.name, content):
+        return content
+    with contextlib.suppress(OSError):
+        path.unlink()
+    return None
+
+
+def _open_plainly(path: str, flags: int) -> int:
+    """Open neither what a link leads to, nor wait for what a pipe may bring."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))

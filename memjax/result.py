@@ -172,7 +172,7 @@ class Trace(eqx.Module):
     units : dict
         Unit of each state.
     notes : dict
-        Provenance: model, policy, seed, what was driven.
+        Provenance: model, policy, seed, what was driven, and by which backend it was solved.
     """
 
     t: Float[Array, " rows"] = eqx.field(converter=copied)

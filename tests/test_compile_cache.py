@@ -16,11 +16,10 @@ import memjax as mj
 from memjax.compile_cache import (
     cached_jit,
     cached_text,
-    read_sealed,
     seal_compiled_programs,
     signature,
-    write_sealed,
 )
+from memjax.files import read_sealed, write_sealed
 
 
 @pytest.fixture
@@ -175,6 +174,44 @@ def test_a_program_under_another_name_or_of_another_user_is_not_loaded(tmp_path,
     monkeypatch.setattr(os, "getuid", lambda: user)
     assert read_sealed(path) is None
     assert path.exists()
+
+
+@pytest.mark.parametrize("make", [os.symlink, os.link])
+def test_a_link_is_not_followed(tmp_path, make):
+    """A second name of the same file is none; a link may lead to what others write."""
+    (tmp_path / "elsewhere").mkdir()
+    kept, path = tmp_path / "elsewhere" / "program", tmp_path / "program"
+    write_sealed(kept, b"content")
+    make(kept, path)
+    assert read_sealed(path) == (None if make is os.symlink else b"content")
+    assert read_sealed(kept) == b"content"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with a name")
+def test_a_pipe_in_the_place_of_a_program_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "program")
+    (tmp_path / "folder").mkdir()
+    assert read_sealed(tmp_path / "program") is None
+    assert read_sealed(tmp_path / "folder") is None
+
+
+def test_the_owner_is_that_of_the_file_that_is_read(tmp_path, monkeypatch):
+    """Not that of what bears its name a moment later."""
+    path, user = tmp_path / "program", os.getuid()
+    write_sealed(path, b"content")
+
+    def no_other_look(*_: object, **__: object):
+        raise AssertionError("the path is looked at once")
+
+    with monkeypatch.context() as patch:
+        for name in ("stat", "lstat"):
+            patch.setattr(os, name, no_other_look)
+        assert read_sealed(path) == b"content"
+        about, fstat = [], os.fstat
+        patch.setattr(os, "fstat", lambda file: about.append(fstat(file)) or about[-1])
+        patch.setattr(os, "getuid", lambda: user + 1)
+        assert read_sealed(path) is None
+        assert about[-1].st_uid == user
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ def spike_content(calibration: SpikeCalibration, options: argparse.Namespace) ->
         warnings=list(calibration.warnings),
         reader=["spike times"],
         moved_inside=list(calibration.moved),
+        backend=fit.backend,
         spikes=_spikes(calibration, options),
     )
 

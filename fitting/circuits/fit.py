@@ -75,6 +75,8 @@ class SpikeFit:
         Fall of chi2 that one more full step promises; whether it is below 1.
     iterations, simulations : int
         Iterations, and parameter sets simulated.
+    backend : str
+        What simulated them.
     """
 
     estimate: Estimate
@@ -88,6 +90,7 @@ class SpikeFit:
     converged: bool
     iterations: int
     simulations: int
+    backend: str = "xla"
 
     def __repr__(self) -> str:
         """How well the summaries agree, and a line for each free parameter."""
@@ -259,6 +262,7 @@ def _descend(
         converged=predicted_reduction < 1.0,
         iterations=done,
         simulations=len(bench.calls),
+        backend=" and ".join(dict.fromkeys(bench.calls)),
     )
 
 

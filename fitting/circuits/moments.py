@@ -97,7 +97,7 @@ class SimulatedMoments:
     policy: mj.Fixed | mj.Stiff
     save: float
     env: mj.Environment | None
-    calls: list[int] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
 
     def check(self, step: float) -> None:
         """Refuse options that mean nothing."""
@@ -135,7 +135,6 @@ class SimulatedMoments:
     def features(self, z: np.ndarray) -> np.ndarray | None:
         """Features of the members' trains; None where a solve failed or there is nothing to compare."""
         values = values_at(self.circuit, self.free, z)
-        self.calls.append(1)
         trace, x = simulate_signal(
             self.circuit,
             self.stimulus,
@@ -147,6 +146,7 @@ class SimulatedMoments:
             seed=self.seed,
             values={n: np.full((self.members, 1), x) for n, x in values.items()},
         )
+        self.calls.append(trace.notes["backend"])
         if trace.failed.size or not np.isfinite(np.asarray(x)).all():
             return None
         trains = detect_all(trace.t, x, level=self.level, rearm=self.rearm, sign=self.sign)

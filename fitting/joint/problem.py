@@ -51,6 +51,11 @@ class JointProblem(AbstractProblem):
     ties: tuple[tuple[str, str], ...] = eqx.field(static=True, default=())
     noise: Float[Array, ""] = eqx.field(default_factory=lambda: jnp.ones((), float))
 
+    @property
+    def backend(self) -> str:
+        """See `AbstractProblem`; of all parts."""
+        return " and ".join(dict.fromkeys(p.backend for p in self.parts))
+
     def place(self, part: int) -> list[int]:
         """Where the coordinates of a part are among all."""
         own = [len(p.free) - len(self.free) for p in self.parts]

@@ -15,6 +15,7 @@ from jaxtyping import Array, Bool, Float
 import memjax as mj
 from memjax.circuit import build_system
 from memjax.compile_cache import cached_jit, signature
+from memjax.compiled.library import backend_of
 from memjax.errors import DataError
 from memjax.params import coordinates, known, quiet
 from memjax.scaling import Scaled
@@ -110,17 +111,20 @@ class Problem(AbstractDifferentiable):
 
     def linearise(self, z: Float[np.ndarray, "points free"]):
         """See `AbstractProblem`; by a kernel in C where there is one, see `memjax.simulate.stiff_kernel`."""
-        solved = self.by_kernel()
-        if solved is not None:
+        if (solved := self.by_kernel()) is not None:
             return solved.linearise(z)
         return _of_numbers(super().linearise, z)
 
     def observe(self, z: Float[np.ndarray, "points free"]):
         """Residuals, success, and log10 of the responses at all rows [decades] of many points, without derivatives."""
-        solved = self.by_kernel()
-        if solved is not None:
+        if (solved := self.by_kernel()) is not None:
             return solved.observe(z)
         return at_each_point(observe_point, self, z)
+
+    @property
+    def backend(self) -> str:
+        """See `AbstractProblem`."""
+        return backend_of(kernel_of(self))
 
     def by_kernel(self) -> "KernelProblem | None":
         """The problem with its kernel, for many calls; None where there is no kernel, see `kernel_of`."""

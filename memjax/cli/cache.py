@@ -52,12 +52,23 @@ def prepare_jax() -> None:
     fuse_small_loops()
     jax.config.update("jax_enable_x64", True)
     folder = cache_folder()
-    kept_by_jax = "MEMJAX_CACHE" not in os.environ and "JAX_COMPILATION_CACHE_DIR" in os.environ
-    if folder is not None and not kept_by_jax and _is_own(folder):
+    if folder is not None and _folder_of_jax() is None and _is_own(folder):
         seal_compiled_programs()
         jax.config.update("jax_compilation_cache_dir", str(folder))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def _folder_of_jax() -> str | None:
+    """JAX's own folder of compiled programs, where the user has set that one alone."""
+    return None if "MEMJAX_CACHE" in os.environ else os.environ.get("JAX_COMPILATION_CACHE_DIR")
+
+
+def kernel_folder() -> Path | None:
+    """Where kernels are kept once `prepare_jax` was called, without loading JAX."""
+    named = _folder_of_jax()
+    folder = cache_folder() if named is None else Path(named) if named else None
+    return folder and folder / "kernels"
 
 
 def _is_own(folder: Path) -> bool:

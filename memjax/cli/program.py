@@ -15,6 +15,7 @@ from typing import Any
 from ..documents import printable
 from ..errors import FitError, MemjaxError, MemjaxWarning, SolveError
 from . import convert, datasets, export, models, observe, read, reservoir, run, simulate
+from .cache import kernel_folder
 from .command import Parser, UsageError, join_negative_numbers, say
 
 _BUILT_IN = {
@@ -63,15 +64,14 @@ def _help_of(point: EntryPoint) -> str:
 
 def _parser(name: str | None) -> Parser:
     """The parser of the program with one command, or with all where none is named."""
-    from .. import __version__
-
     parser = Parser(
         prog="memjax",
         description="Differentiable device physics of ion-based memristors.",
         epilog="'memjax COMMAND --help' tells about one command.",
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"memjax {__version__}")
+    about = "show version and backend, what solves in fixed steps and fits, and exit"
+    parser.add_argument("--version", action="store_true", help=about)
     plugins = _plugged_in()
     sub = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
     if name is None:
@@ -93,8 +93,19 @@ def _parser(name: str | None) -> Parser:
     return parser
 
 
+def _show_version() -> int:
+    """Print the version, and what kernels are built by: a compiler of C that has just shown that it can, or none."""
+    from .. import __version__
+    from ..compiled.library import backend
+
+    print(f"memjax {__version__}\nbackend: {backend(kernel_folder())}")
+    return 0
+
+
 def _run(words: list[str]) -> int:
     """Parse and run."""
+    if words[:1] == ["--version"]:
+        return _show_version()
     if wrong := next((w for w in words if "\0" in w), None):
         raise UsageError(f"a NUL in {wrong!r:.80}", where="the command line")
     name = next((w for w in words if not w.startswith("-")), None)

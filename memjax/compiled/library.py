@@ -1,27 +1,28 @@
-"""Texts in C built by a compiler, kept on disk, and known to XLA."""
+"""Texts in C built by a compiler, kept on disk, and known to XLA; JAX is loaded where a text is built."""
 
 import ctypes
 import functools
 import hashlib
-import os
 import platform
-import shutil
-import subprocess
-import tempfile
 import threading
+import warnings
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
-import jax
-
-from ..compile_cache import read_sealed, write_sealed
-from .translation import UntranslatableError
+from ..errors import KernelWarning, escape
+from .compiler import (
+    COMPILER,
+    CompilerError,
+    call_compiler,
+    compiler_name,
+    find_compiler,
+    identity_of,
+    obtain_library,
+)
 
 T = TypeVar("T")
-
-COMPILER = "MEMJAX_CC"
-"""Environment variable: the compiler of C, `cc` by default; where it is empty, no kernel is built."""
 
 _FLAGS = ["-O3", "-march=native", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
 _FLAGS += ["-fno-signed-zeros", "-fno-strict-aliasing"]
@@ -37,82 +38,164 @@ _FLAGS_BY_KIND = {"f": ["-fschedule-insns"], "d": []}
 _SECONDS = 120.0
 """After which a compiler is given up."""
 
+_TRIAL = Path(__file__).with_name("trial.c")
+
+_PATIENCE = 20.0
+"""Seconds after which a compiler of next to nothing is given up."""
+
 _libraries: list[ctypes.CDLL] = []
 """Kernels in use: XLA holds addresses in them."""
-
-
-def build(source: Callable[[], T], register: Callable[[T, str], Any]) -> Any:
-    """What `register` makes of a source and the compiler of C; why there is none, where there is none."""
-    if jax.default_backend() != "cpu":
-        return "not a CPU"
-    compiler = find_compiler()
-    if compiler is None:
-        return f"no compiler of C ({COMPILER} names one)"
-    try:
-        return register(source(), compiler)
-    except UntranslatableError as e:
-        return f"no translation of {e}"
-    except (OSError, subprocess.SubprocessError) as e:
-        said = (getattr(e, "stderr", None) or str(e)).strip().splitlines() or [type(e).__name__]
-        return f"{compiler}: {said[0]}"
-
-
-def find_compiler() -> str | None:
-    """Path of the compiler of C; None where there is none, or none is wanted."""
-    name = os.environ.get(COMPILER, "cc")
-    return shutil.which(name) if name else None
-
 
 _lock = threading.Lock()
 
 
-def register(text: str, compiler: str, real: str) -> str:
-    """Name by which XLA calls the function `memjax_kernel` of a text that computes with a kind of numbers."""
-    with _lock:  # of threads that want the same kernel one builds it
-        return _register(text, compiler, real)
+def build(source: Callable[[], T], register: Callable[[T, str], Any]) -> Any:
+    """What `register` makes of a source and the compiler of C; why there is none, where there is none.
+
+    Where that is the compiler's fault, the user is warned.
+    """
+    import jax
+
+    from .translation import UntranslatableError
+
+    if jax.default_backend() != "cpu":
+        return "not a CPU"
+    try:
+        compiler, _ = _working_compiler(_folder())
+        return register(source(), compiler)
+    except UntranslatableError as e:
+        return f"no translation of {e}"
+    except CompilerError as e:
+        reason = str(e)
+    if compiler_name():
+        _warn(reason)
+    return reason
+
+
+def backend(folder: Path | None = None) -> str:
+    """What kernels are built by: "cc" and the compiler, or "xla" and why there are none; nothing loads JAX.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        Where kernels are kept.
+    """
+    try:
+        return f"cc ({_working_compiler(folder)[1]})"
+    except CompilerError as e:
+        return f"xla ({e})"
+
+
+def backend_of(kernel: Any) -> str:
+    """What computes, for provenance: "cc" and the compiler of a kernel, or "xla" and why `build` gave none."""
+    return f"xla ({kernel})" if isinstance(kernel, str) else backend(_folder())
 
 
 @functools.cache
-def _register(text: str, compiler: str, real: str) -> str:
-    flags = [*_FLAGS_BY_KIND[real], *_FLAGS, f"-I{jax.ffi.include_dir()}"]
-    if platform.machine() in ("x86_64", "AMD64"):
-        flags.append("-mprefer-vector-width=512")
-    content = "\0".join([text, *flags, _about(compiler), _processor()])
-    digest = hashlib.sha256(content.encode()).hexdigest()
+def _warn(reason: str) -> None:
+    """Say once in a process what slows it down."""
+    fix = f"name a compiler that works in {COMPILER}, or 'none'"
+    warnings.warn(f"{reason}; XLA computes the same, slower; {fix}", KernelWarning, stacklevel=3)
+
+
+def _working_compiler(folder: Path | None) -> tuple[str, str]:
+    """Path and name of the compiler of C, which has built a library that could be loaded.
+
+    Raises
+    ------
+    CompilerError
+        Where there is none.
+    """
+    name, compiler = compiler_name(), find_compiler()
+    if name is None:
+        raise CompilerError(f"no compiler of C: none is wanted ({COMPILER})")
+    if compiler is None:
+        raise CompilerError(f"no compiler of C: {escape(name)} is not there ({COMPILER} names one)")
+    tried = _try_compiler(compiler, folder)
+    if isinstance(tried, CompilerError):
+        raise tried
+    return compiler, tried
+
+
+@functools.cache
+def _try_compiler(compiler: str, folder: Path | None) -> str | CompilerError:
+    """Name and version of a compiler, by a library that it built; or what is wrong with it, asked once a process."""
+    text = _TRIAL.read_text()
+    try:
+        library, _ = _obtain(text, compiler, "f", "memjax_compiler", folder, _PATIENCE)
+    except (OSError, CompilerError) as e:
+        return CompilerError(f"no compiler of C: {compiler}: {e}")
+    return (ctypes.c_char * 64).in_dll(library, "memjax_compiler").value.decode(errors="replace")
+
+
+def register(text: str, compiler: str, real: str) -> str:
+    """Name by which XLA calls the function `memjax_kernel` of a text that computes with a kind of numbers.
+
+    Raises
+    ------
+    CompilerError
+        Where there is no such function; the same text is not built again.
+    """
+    with _lock:  # of threads that want the same kernel one builds it
+        target = _register(text, compiler, real)
+    if isinstance(target, CompilerError):
+        raise target
+    return target
+
+
+@functools.cache
+def _register(text: str, compiler: str, real: str) -> str | CompilerError:
+    import jax
+
+    try:
+        library, digest = _obtain(text, compiler, real, "memjax_kernel", _folder())
+    except (OSError, CompilerError) as e:
+        return CompilerError(f"{compiler}: {e}")
     target = f"memjax_{digest[:32]}"
-    kept = _folder()
-    path = kept / f"{digest}.so" if kept else None
-    library = read_sealed(path) if path else None
-    with tempfile.TemporaryDirectory(prefix="memjax-") as folder:
-        file = Path(folder) / f"{target}.so"
-        if library is None:
-            _compile(text, [compiler, *flags, "-o", str(file)])
-            if path:
-                write_sealed(path, file.read_bytes())
-        else:
-            file.write_bytes(library)
-        _libraries.append(ctypes.CDLL(str(file)))
-    call = jax.ffi.pycapsule(_libraries[-1].memjax_kernel)
+    _libraries.append(library)
+    call = jax.ffi.pycapsule(library.memjax_kernel)
     jax.ffi.register_ffi_target(target, call, platform="cpu")
     return target
 
 
+def _obtain(
+    text: str,
+    compiler: str,
+    real: str,
+    symbol: str,
+    folder: Path | None,
+    seconds: float = _SECONDS,
+) -> tuple[ctypes.CDLL, str]:
+    """The library of a text, see `obtain_library`, and the digest of all that it depends on."""
+    flags = [*_FLAGS_BY_KIND[real], *_FLAGS, f"-I{_headers()}"]
+    if platform.machine() in ("x86_64", "AMD64"):
+        flags.append("-mprefer-vector-width=512")
+    content = "\0".join([text, *flags, identity_of(compiler, _PATIENCE), _processor()])
+    digest = hashlib.sha256(content.encode()).hexdigest()
+
+    def compile_to(file: Path) -> None:
+        _compile(text, [compiler, *flags, "-o", str(file)], seconds)
+
+    return obtain_library(compile_to, symbol, folder and folder / f"{digest}.so"), digest
+
+
+def _headers() -> str:
+    """XLA's headers, as `jax.ffi.include_dir` gives them, without loading it."""
+    spec = find_spec("jaxlib")
+    places = spec.submodule_search_locations if spec else None
+    return str(Path(next(iter(places or ["."])), "include"))
+
+
 def _folder() -> Path | None:
     """Where kernels are kept: beside the programs in JAX's compilation cache, where there is one."""
+    import jax
+
     root = jax.config.values.get("jax_compilation_cache_dir")
     return Path(root) / "kernels" if root else None
 
 
-def _compile(text: str, command: Sequence[str]) -> None:
-    options: dict[str, Any] = dict(capture_output=True, text=True, check=True, timeout=_SECONDS)
-    subprocess.run(command, input=text, **options)
-
-
-@functools.cache
-def _about(compiler: str) -> str:
-    """What a compiler says of itself."""
-    options: dict[str, Any] = dict(capture_output=True, text=True, check=True, timeout=_SECONDS)
-    return subprocess.run([compiler, "--version"], **options).stdout
+def _compile(text: str, command: Sequence[str], seconds: float = _SECONDS) -> None:
+    call_compiler(command, text, seconds)
 
 
 @functools.cache

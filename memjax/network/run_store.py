@@ -419,7 +419,7 @@ def run_network(
             _clear_folder(folder, resume=resume, force=force)
             _write_about(folder, content)
         simulation = Simulation(network, watch=watch, devices=devices, **log)
-        _add_rest(content, simulation, folder if writes else None)
+        _complete_description(content, simulation, folder if writes else None)
         store, start = _Folder(folder, save_interval), simulation.conductances()
         if resume:
             store.restore(simulation, content)
@@ -437,12 +437,14 @@ def run_network(
     return folder
 
 
-def _add_rest(content: dict[str, Any], simulation: Simulation, folder: Path | None) -> None:
-    """Powers at rest, without which a ledger cannot be read, into `run.json` before the first part."""
-    rest = simulation.rest_powers()
-    for name, powers in rest.items():
+def _complete_description(
+    content: dict[str, Any], simulation: Simulation, folder: Path | None
+) -> None:
+    """What advances the neurons, and powers at rest, without which a ledger cannot be read, before the first part."""
+    content["backend"] = simulation.backend
+    for name, powers in simulation.rest_powers().items():
         content["groups"][name]["rest_W"] = powers
-    if rest and folder is not None:
+    if folder is not None:
         _write_about(folder, content)
 
 

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
+from ..compiled.library import backend_of
 from ..errors import NetworkError, SolveError, StepWarning
 from .exchange_program import Room
 from .groups import Neurons, SpikeList
@@ -106,6 +107,12 @@ class Simulation:
         """What advances each group of neurons: "C", or "XLA" and why there is no kernel in C."""
         kernels = self.program.kernels
         return {n: f"XLA: {k}" if isinstance(k, str) else "C" for n, k in kernels.items()}
+
+    @property
+    def backend(self) -> str:
+        """What advances the neurons: "cc" and the compiler, "xla" and why there is no kernel in C, or both."""
+        kernels = self.program.kernels.values()
+        return " and ".join(dict.fromkeys(map(backend_of, kernels))) or "xla"
 
     def _max_exchanges(self) -> int:
         """Exchange intervals of one call, so that its lists stay small."""

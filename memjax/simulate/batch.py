@@ -1,5 +1,6 @@
 """Many solves at once: members times sweeps of one system."""
 
+import dataclasses
 import math
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..compile_cache import cached_jit, jit_with_options
+from ..compiled.library import backend_of
 from ..errors import PolicyError
 from ..memory import check_size
 from ..noise import capacity, clock
@@ -119,7 +121,7 @@ def _stiff(scaled, grid, y0, policy):
         system, options = with_values(scaled, values), dict(rows=sweep.rows, watch=sweep.watch)
         return solve_stiff(system, sweep.stimulus, y0=y, end=end, policy=policy, **options)
 
-    return vars(map_lanes(run, grid, y0))
+    return map_lanes(run, grid, y0).arrays()
 
 
 @cached_jit
@@ -141,7 +143,7 @@ def _adaptive(scaled, grid, y0, policy, rate, size):
             **options,
         )
 
-    return vars(map_lanes(run, grid, y0))
+    return map_lanes(run, grid, y0).arrays()
 
 
 def wide_loop_options() -> dict[str, Any]:
@@ -154,10 +156,10 @@ def wide_loop_options() -> dict[str, Any]:
 
 def _fixed_steps(scaled, grid, y0, record, first, substeps, policy, by_kernel):
     """Solve from the first of the rows, where each sweep stands, to the others; by a kernel where there is one."""
-    if by_kernel:
-        solution = solve_by_kernel(scaled, grid, y0, first, substeps, policy)
-        if not isinstance(solution, str):
-            return solution
+    solved = solve_by_kernel(scaled, grid, y0, first, substeps, policy) if by_kernel else None
+    backend = "xla" if solved is None else backend_of(solved)
+    if isinstance(solved, Solution):
+        return dataclasses.replace(solved, backend=backend)
 
     def run(sweep, values, key, y, record):
         return solve_fixed(
@@ -174,7 +176,7 @@ def _fixed_steps(scaled, grid, y0, record, first, substeps, policy, by_kernel):
             record=record,
         )
 
-    return map_lanes(run, grid, y0, record)
+    return dataclasses.replace(map_lanes(run, grid, y0, record), backend=backend)
 
 
 _solve_fixed_steps = jit_with_options(_fixed_steps, wide_loop_options)
@@ -220,8 +222,8 @@ def _join_stretches(parts: list[Solution], rows: int) -> Solution:
     stiffness = None
     if parts[0].stiffness is not None:
         stiffness = jnp.max(jnp.stack([s.stiffness for s in parts]), axis=0)
-    totals = (total(name) for name in ("accepted", "rejected", "pattern"))
-    solution = Solution(y, code, *totals, stiffness=stiffness)
+    steps = (total(n) for n in ("accepted", "rejected", "pattern"))
+    solution = Solution(y, code, *steps, stiffness=stiffness, backend=parts[0].backend)
     return add_watch_results(solution, q, parts[-1].memory)
 
 
@@ -244,6 +246,8 @@ def _fixed_by_steps(scaled: Scaled, grid: Grid, y0, policy: Fixed, bar) -> Solut
         return parts[0]
     # Solved by their number of steps, sweeps go back to their own order.
     inverse = np.argsort(np.concatenate(order))
+    backend = " and ".join(dict.fromkeys(p.backend for p in parts))
+    parts = [dataclasses.replace(p, backend=backend) for p in parts]
     return jax.tree.map(lambda *x: jnp.concatenate(x, axis=1)[:, inverse], *parts)
 
 

@@ -303,7 +303,8 @@ def _run(
         lanes,
         rows,
         labels,
-        _notes(device, policy, seed, noisy, drives[0].quantity),
+        _notes(device, policy, seed, noisy, drives[0].quantity)
+        | {"backend": " and ".join(batch.backends)},
         integrals,
     )
     trace = flag_out_of_bounds(trace, model, values=values, bench=bench, env=env, stimuli=drives)
@@ -350,8 +351,8 @@ def _bar(progress: bool, batch: "_Batch", carry: bool):
 
 
 def _ends(solution: Solution) -> Solution:
-    """A solution without its states and what was watched: how it ended."""
-    end = dataclasses.replace(solution, integrals=None, memory=None)
+    """A solution without its states, what was watched and what solved: how it ended."""
+    end = dataclasses.replace(solution, integrals=None, memory=None, backend="")
     return eqx.tree_at(lambda s: s.y, end, solution.y[:, :, :0, :0])
 
 
@@ -367,6 +368,7 @@ class _Batch:
         self.scaled, self.policy, self.seed = scaled, policy, seed
         self.watch, self.last_drive = watch, stimuli[-1]
         self.start: Start | None = None
+        self.backends: dict[str, None] = {}  # in the order of use
         self.numbers = np.arange(members) if isinstance(members, int) else members
         self.members = members = len(self.numbers)
         if values:  # unknown names and values out of bounds are refused
@@ -407,6 +409,7 @@ class _Batch:
     def _solve(self, grid: Grid, y0, bar):
         """Rows of every lane (visible quantities, states, integrals), its events, and its solution."""
         solution = solve_grid(self.scaled, grid, y0, self.policy, bar)
+        self.backends[solution.backend] = None
         plain = eqx.tree_at(_of_solve, grid, (None, None), is_leaf=lambda x: x is None)
         visible, state, finite = _outputs(self.scaled, plain, solution.y)
         lost = (solution.result == Result.successful) & ~finite

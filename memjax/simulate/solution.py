@@ -32,6 +32,8 @@ class Solution(eqx.Module):
     stiffness : Float[Array, "2"] or None
         Largest products of a fixed step and of a rate of decay of a state that it takes explicitly, and of any rate at
         which such a state acts on itself, where steps are semi-implicit; see `memjax.simulate.fixed.explicit_rates`.
+    backend : str
+        What solved: "xla", and why not a kernel where there might be one, or "cc" and the compiler of the kernel.
     """
 
     y: Float[Array, "*lanes rows n"]
@@ -44,6 +46,11 @@ class Solution(eqx.Module):
     integrals: Float[Array, "*lanes rows integrals"] | None = None
     memory: Any = None
     stiffness: Float[Array, "*lanes two"] | None = None
+    backend: str = eqx.field(static=True, default="xla")
+
+    def arrays(self) -> dict[str, Any]:
+        """All but the backend, by name: what a program that is kept can give."""
+        return {n: x for n, x in vars(self).items() if n != "backend"}
 
 
 def add_watch_results(solution: Solution, integrals: Any, memory: Any) -> Solution:

@@ -1,6 +1,7 @@
 """How the program ends: statuses, one-line errors, commands of other packages."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,7 +10,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from memjax import __version__
 from memjax.cli import Command, program
+from memjax.compiled import library
 from memjax.errors import FitError, ModelError, SolveError
 
 pytestmark = pytest.mark.fast
@@ -104,6 +107,25 @@ def test_help_and_version(run):
         assert (ended.status, ended.err) == (0, "")
         assert "usage: memjax" in ended.out
     assert run("--version").out.startswith("memjax 0.")
+
+
+@pytest.mark.parametrize("compiler", ["none", "no-such-cc", "false", None])
+def test_the_version_says_which_backend_works(run, monkeypatch, tmp_path, compiler):
+    if compiler is not None:
+        monkeypatch.setenv(library.COMPILER, compiler)
+    monkeypatch.setenv("MEMJAX_CACHE", str(tmp_path))
+    ended = run("--version")
+    backend = {
+        "none": "xla (no compiler of C: none is wanted (MEMJAX_CC))",
+        "no-such-cc": "xla (no compiler of C: no-such-cc is not there (MEMJAX_CC names one))",
+        "false": f"xla (no compiler of C: {shutil.which('false')}: exit status 1)",
+        None: library.backend(),
+    }[compiler]
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.out == f"memjax {__version__}\nbackend: {backend}\n"
+    works = backend.startswith("cc (")
+    assert works == (compiler is None and library.find_compiler() is not None)
+    assert len(list(tmp_path.rglob("*.so"))) == works
 
 
 def test_the_module_runs_as_a_program_and_a_closed_pipe_is_no_error():

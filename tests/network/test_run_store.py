@@ -84,6 +84,7 @@ def test_ctrl_c_leaves_what_was_simulated(tmp_path, monkeypatch, undisturbed):
     monkeypatch.setattr(os, "fsync", sync)
     about = read_about(folder)
     assert about["status"] == "interrupted"
+    assert about["backend"] == nw.Simulation(spiking()).backend
     assert (folder / "recording.h5").exists()
     part = load_recording(folder)
     assert 0 < part.duration < 2.0

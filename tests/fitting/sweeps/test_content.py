@@ -1,5 +1,6 @@
 """The folder of a fit: complete, its JSON strict, no sweep lost."""
 
+import html
 import json
 from importlib import import_module
 
@@ -9,6 +10,7 @@ import pytest
 import memjax as mj
 from fitting.sweeps.content import write
 from fitting.sweeps.problem import PATIENT
+from memjax.compiled import library
 
 pytestmark = pytest.mark.slow
 
@@ -26,8 +28,10 @@ def test_a_fit_folder_is_complete_and_its_json_strict(result, tmp_path):
     assert content["identifiability"]["sentences"]
     assert content["settings"] == {}  # a diffusive memristor has none
     assert content["data"][0]["sha256"]
+    assert content["backend"] == library.backend() != "xla"
     page = (tmp_path / "report.html").read_text()
     assert page.count("data:image/png;base64,") == 6
+    assert html.escape(content["backend"]) in page
     assert 'src="http' not in page
     simulated = np.genfromtxt(tmp_path / "simulated.csv", delimiter=",", names=True)
     assert len(simulated) == result.n_points

@@ -11,7 +11,7 @@ import pytest
 import memjax as mj
 from memjax import network as nw
 from memjax.compiled import library as kernels
-from memjax.errors import NetworkError
+from memjax.errors import KernelWarning, NetworkError
 from memjax.network.exchange_program import _cached_program
 from memjax.neuron import one_memristor
 from tests.network.conftest import neurons, same, spiking
@@ -126,8 +126,10 @@ def test_a_compiler_that_fails_is_named(monkeypatch, tmp_path):
     broken.chmod(broken.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv(kernels.COMPILER, str(broken))
     _cached_program.cache_clear()
-    simulation = nw.Simulation(nw.Network(groups=[neurons(2)], dt=1.25e-6))
+    with pytest.warns(KernelWarning, match="no such thing; XLA computes the same, slower"):
+        simulation = nw.Simulation(nw.Network(groups=[neurons(2)], dt=1.25e-6))
     assert "no such thing" in simulation.kernels["cells"]
+    assert simulation.backend == f"xla (no compiler of C: {broken}: no such thing)"
     assert next(iter(simulation.advance(1))).end == 1
     _cached_program.cache_clear()
 

@@ -63,8 +63,10 @@ def list_spikes(slots, counts, offset, room: int):
     return number.astype(jnp.int32), step.astype(jnp.int32), total, jnp.max(counts)
 
 
-def deliver_spikes(arrivals, table: State, rows: Rows, block: int, spikes: tuple, weigh: Callable):
-    """Arrivals with those of a list of spikes; ``weigh(edges)`` gives weights."""
+def deliver_spikes(
+    arrivals, table: State, rows: Rows, block: int, spikes: tuple, weigh: Callable, *, less: int
+):
+    """Arrivals with those of a list of spikes; ``weigh(edges)`` gives weights; `less` as of `Rows.visits`."""
     number, step, total = spikes
     first, target = table["first"], table["target"]
     columns, nowhere = jnp.arange(rows.longest, dtype=jnp.int32), arrivals.size
@@ -77,7 +79,9 @@ def deliver_spikes(arrivals, table: State, rows: Rows, block: int, spikes: tuple
         edge = begin[:, None] + columns[None]
         in_row = edge < end[:, None]
         edge = jnp.where(in_row, edge, 0)
-        spike_step = step[jnp.minimum(index, step.size - 1)]
+        spike_step = step[jnp.minimum(index, step.size - 1)] - less
+        if rows.within:
+            _, in_row = arrival_steps(target[edge], spike_step[:, None], in_row, rows, block)
         place = jnp.where(in_row, target[edge] + (spike_step * block)[:, None], nowhere)
         w = jnp.broadcast_to(rows.sign * weigh(edge), edge.shape).astype(arrivals.dtype)
         # Padding lies beyond the end and is dropped: no branch, and a row of any length is one
@@ -87,3 +91,26 @@ def deliver_spikes(arrivals, table: State, rows: Rows, block: int, spikes: tuple
     if rows.longest == 0:
         return arrivals
     return lax.fori_loop(0, (total + _TOGETHER - 1) // _TOGETHER, deliver_some, arrivals)
+
+
+def arrival_steps(target, step, in_row, rows: Rows, block: int) -> tuple:
+    """Steps of an exchange interval in which spikes of a step arrive, and whether it is this interval."""
+    at = step + (target // block % rows.within if rows.within else 0)
+    return at, in_row & (at >= 0) & (at < rows.within) if rows.within else in_row
+
+
+def in_order_of_time(number, step, total) -> tuple:
+    """A list of spikes by step, members in order within each."""
+    index = jnp.arange(step.size, dtype=jnp.int32)
+    last = jnp.iinfo(step.dtype).max
+    _, *lists = lax.sort((jnp.where(index < total, step, last), number, step), num_keys=1)
+    return tuple(lists)
+
+
+def append_spikes(before: tuple, after: tuple) -> tuple:
+    """One list of spikes after another, and their number, which may be more than there is room for."""
+    (number, step, total), (more, more_step, more_total) = before, after
+    index = jnp.arange(number.size, dtype=jnp.int32)
+    place, is_before = jnp.maximum(index - total, 0), index < total
+    numbers = jnp.where(is_before, number, more[place])
+    return numbers, jnp.where(is_before, step, more_step[place]), total + more_total

@@ -29,6 +29,9 @@ TABLES_OF_DEVICES = ("edge", "post", "first_in", "edge_in")
 _MOST_STEPS = 2.0**31
 """Steps of a delay, a width or a record: what counts them has 32 bits."""
 
+_ALIGNED = 4
+"""Exchanges in place of one that are made so that all spikes arrive at the first step of an interval, at most."""
+
 _STEP_TOLERANCE = 1e-3
 """Share of a step by which a time may miss a multiple of it."""
 
@@ -53,18 +56,35 @@ class Clock:
         """Time between two exchanges [s]."""
         return self.dt * self.steps
 
-    def check_steps(self, time: float, *, where: str) -> None:
-        """Refuse a time that is no multiple of the step, see `clock`.
+    def count_steps(self, time: float, *, where: str) -> int:
+        """A time as so many steps, see `clock`.
 
         Raises
         ------
         NetworkError
-            With the step.
+            For one that is no multiple of the step, with the step.
         """
         n = round(time / self.dt) if time < _MOST_STEPS * self.dt else 0
         if n < 1 or abs(time / self.dt - n) > _STEP_TOLERANCE:
             allowed = f"a multiple of dt = {self.dt:g} s, below {_MOST_STEPS * self.dt:g} s"
             raise NetworkError(f"{time:g} s", where=where, allowed=allowed)
+        return n
+
+    def check_delay(self, time: float, *, where: str) -> None:
+        """Refuse a delay that is no multiple of the step, or shorter than the exchange interval.
+
+        Raises
+        ------
+        NetworkError
+            With what is allowed.
+        """
+        if self.count_steps(time, where=where) < self.steps:
+            raise NetworkError(
+                f"{time:g} s",
+                where=where,
+                allowed=f"at least the exchange interval, {self.exchange:g} s",
+                fix="a longer delay, or another exchange interval (in steps)",
+            )
 
     def exchanges(self, time: float, *, where: str) -> int:
         """A time as so many exchanges."""
@@ -102,33 +122,74 @@ def record_steps(timing: Clock, every: float | None) -> int:
 
 
 def clock(dt: float, projections: Sequence[Projection], steps: int | None) -> Clock:
-    """Steps between exchanges: the greatest number that all delays and widths are multiples of.
+    """Steps between exchanges: no more than the shortest delay has; a number that all times of whole projections are
+    multiples of, where one of that size is.
 
     Raises
     ------
     NetworkError
-        If one is no multiple of the step.
+        If a time of a whole projection is no multiple of the step, or a delay is shorter than the steps that are given.
     """
     if not (math.isfinite(dt) and dt > 0):
         raise NetworkError(f"dt = {dt!r} s", allowed="a finite number > 0 s")
+    if steps is not None and not 1 <= steps <= 4096:
+        raise NetworkError(f"{steps} steps between exchanges", allowed="1 to 4096")
+    one, shortest, common = Clock(dt, 1), LONGEST, 0
+    for p in projections:
+        delay, where = _shortest_delay(p, one), f"delay of {p.where}"
+        if steps is not None:
+            Clock(dt, steps).check_delay(delay * dt, where=where)
+        shortest = min(shortest, delay)
+        common = math.gcd(common, delay if p.edges.delay is None else 0)
+        if p.receptor.width is not None:
+            common = math.gcd(common, one.count_steps(p.receptor.width, where=f"width of {p.where}"))
     if steps is not None:
-        if not 1 <= steps <= 4096:
-            raise NetworkError(f"{steps} steps between exchanges", allowed="1 to 4096")
         return Clock(dt, steps)
-    times = [(p.delay, f"delay of {p.where}") for p in projections if p.edges.delay is None]
-    times += [(p.receptor.width, f"width of {p.where}") for p in projections if p.receptor.width]
-    common = 0
-    for time, where in times:
-        Clock(dt, 1).check_steps(time, where=where)
-        # Delays and widths have to be whole exchange intervals: the greatest common divisor of all.
-        common = math.gcd(common, round(time / dt))
-    free = [p.edges.delay.min() / dt for p in projections if p.edges.delay is not None]
-    if common == 0:
-        common = max(int(min([LONGEST, *free])), 1)
-    # Delays of edges are taken to the nearest interval, which may not be longer than the shortest.
-    limit = min([LONGEST, *free])
-    candidates = range(1, min(common, int(limit)) + 1)
-    return Clock(dt, max((d for d in candidates if common % d == 0), default=1))
+    aligned = max(n for n in range(1, shortest + 1) if common % n == 0)
+    # Spikes may arrive at any step of an interval. Where all arrive at its first they are visited once and not twice,
+    # which is worth no more exchanges than this.
+    return Clock(dt, aligned if _ALIGNED * aligned >= shortest else shortest)
+
+
+def _shortest_delay(p: Projection, timing: Clock) -> int:
+    """In steps.
+
+    Raises
+    ------
+    NetworkError
+        If the delay of all edges is no multiple of the step, or that of one is longer than what counts steps holds.
+    """
+    where, delay = f"delay of {p.where}", p.edges.delay
+    if delay is None or not len(delay):
+        return timing.count_steps(p.delay, where=where)
+    if not np.max(delay) < _MOST_STEPS * timing.dt:
+        allowed = f"below {_MOST_STEPS * timing.dt:g} s"
+        raise NetworkError(f"{np.max(delay):g} s", where=where, allowed=allowed)
+    return int(_nearest_steps(np.min(delay), timing))
+
+
+def _nearest_steps(delay: Any, timing: Clock) -> Int[np.ndarray, "..."]:
+    """Delays of edges in steps, at least one."""
+    return np.maximum(np.rint(np.asarray(delay, float) / timing.dt), 1).astype(np.int64)
+
+
+def edge_delays(p: Projection, timing: Clock) -> Int[np.ndarray, "..."]:
+    """Delays of a projection in steps, see `clock`: one for all, or one per edge, which is taken to the nearest."""
+    if p.edges.delay is None:
+        return np.asarray(timing.count_steps(p.delay, where=f"delay of {p.where}"), np.int64)
+    return _nearest_steps(p.edges.delay, timing)
+
+
+def rounded_delays(p: Projection, timing: Clock) -> str | None:
+    """What to say of delays of edges that are no multiples of the step; None where all are."""
+    if p.edges.delay is None or not len(p.edges):
+        return None
+    error = np.abs(np.asarray(p.edges.delay, float) - edge_delays(p, timing) * timing.dt)
+    count = int(np.sum(error > _STEP_TOLERANCE * timing.dt))
+    return None if not count else (
+        f"{count} of {len(error)} delays of {p.where} are no multiples of dt = {timing.dt:g} s: "
+        f"they were rounded to the nearest, by up to {error.max():.2g} s"
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,17 +201,19 @@ class Rows:
     Parameters
     ----------
     exchanges : int
-        Their delay.
+        Their delay, without what it is longer than whole intervals.
     first : Int[np.ndarray, "shards sources"]
         Where the rows begin.
     target : Int[np.ndarray, "shards edges"]
-        Place of the target in a shard's arrivals, at the first step.
+        Place of the target in a shard's arrivals, at the step by which the delay is longer than whole intervals.
     weight : Float[np.ndarray, "shards edges"] or Float[np.ndarray, ""]
         Weights.
     longest : int
         Of a row.
     sign : float
         +1, or -1 for the end of a rectangular pulse.
+    within : int
+        Steps of an exchange interval where any delay is longer than whole intervals, else 0.
     devices : ConductanceOf or DriftWeights, optional
         What the weights are; the fields below are theirs.
     edge : Int[np.ndarray, "shards edges"]
@@ -169,12 +232,23 @@ class Rows:
     weight: Float[Array | np.ndarray, "..."]
     longest: int
     sign: float = 1.0
+    within: int = 0
     devices: ConductanceOf | DriftWeights | None = None
     edge: Int[Array | np.ndarray, "shards edges"] | None = None
     post: Int[Array | np.ndarray, "shards edges"] | None = None
     first_in: Int[Array | np.ndarray, "shards places"] | None = None
     edge_in: Int[Array | np.ndarray, "shards edges"] | None = None
     longest_in: int = 0
+
+    @property
+    def visits(self) -> tuple[tuple[int, int], ...]:
+        """For spikes of which exchange intervals ago the rows are visited, and the steps taken off those of arrivals.
+
+        Where delays end within an interval a spike may arrive in either of two. Earlier spikes come first: arrivals in a
+        step add up in the order of their delays, from the longest, whatever the exchange interval.
+        """
+        now = (self.exchanges, 0)
+        return ((self.exchanges + 1, self.within), now) if self.within else (now,)
 
     def outline(self) -> "Rows":
         """The same without its tables: what a program holds as constants."""
@@ -287,32 +361,32 @@ def rows(
             )
     devices = p.weight if isinstance(p.weight, ConductanceOf | DriftWeights) else None
     weight = np.asarray(0.0 if devices is not None else p.weight, dtype)
-    if p.edges.delay is None:
-        delays = np.array([timing.exchanges(p.delay, where=f"delay of {p.where}")])
-        number = None
-    else:
-        delay_steps = np.maximum(np.rint(np.asarray(p.edges.delay) / timing.exchange), 1).astype(
-            np.int32
-        )
-        delays, number = np.unique(delay_steps, return_inverse=True)
-    parts = []
-    for k, delay in enumerate(delays):
-        edges = slice(None) if number is None else np.flatnonzero(number == k)
-        w = weight if weight.ndim == 0 else weight[edges]
-        tables = _by_source(pre[edges], post[edges], w, n_pre, target, timing, shards)
-        device_tables = (
-            _device_tables(devices, tables, np.arange(len(pre))[edges])
-            if devices is not None
-            else {}
-        )
-        parts.append(
-            Rows(exchanges=int(delay), **_delivery_tables(tables, target, timing), **device_tables)
-        )
-        if p.receptor.width is not None:
-            # A rectangular pulse is two steps: + w when it arrives, - w when its width is over.
-            later = timing.exchanges(p.receptor.width, where=f"width of {p.where}")
-            parts.append(replace(parts[-1], exchanges=int(delay) + later, sign=-1.0))
-    return parts
+    steps = edge_delays(p, timing)
+
+    def tables(later: int, sign: float) -> list[Rows]:
+        exchanges, offset = np.divmod(steps + later, timing.steps)
+        parts = []
+        for delay in np.unique(exchanges)[::-1]:
+            edges = np.flatnonzero(exchanges == delay) if exchanges.ndim else slice(None)
+            w = weight if weight.ndim == 0 else weight[edges]
+            by_source = _by_source(pre[edges], post[edges], w, n_pre, target, timing, shards)
+            over = np.broadcast_to(offset, pre.shape)[edges]
+            arrays = _delivery_tables(by_source, over, target, timing)
+            if devices is not None:
+                arrays |= _device_tables(devices, by_source, np.arange(len(pre))[edges])
+            within = timing.steps if np.any(over) else 0
+            parts.append(Rows(exchanges=int(delay), sign=sign, within=within, **arrays))
+        return parts
+
+    arriving = tables(0, 1.0)
+    if p.receptor.width is None:
+        return arriving
+    # A rectangular pulse is two steps: + w when it arrives, - w when its width is over.
+    later = timing.count_steps(p.receptor.width, where=f"width of {p.where}")
+    if later % timing.steps:
+        return arriving + tables(later, -1.0)
+    shift = later // timing.steps
+    return arriving + [replace(x, exchanges=x.exchanges + shift, sign=-1.0) for x in arriving]
 
 
 @dataclass(frozen=True, eq=False)
@@ -363,16 +437,18 @@ def _longest(firsts: Sequence[Array | np.ndarray]) -> int:
     return max(int(np.max(np.diff(x), initial=0)) for x in firsts)
 
 
-def _delivery_tables(tables: list[_Table], target: Layout, timing: Clock) -> dict[str, Any]:
-    """What delivery needs of each shard."""
+def _delivery_tables(
+    tables: list[_Table], offset: Int[np.ndarray, " edges"], target: Layout, timing: Clock
+) -> dict[str, Any]:
+    """What delivery needs of each shard; steps by which delays are longer than whole intervals are in the targets."""
 
-    def place(b):
-        return b // target.block * timing.steps * target.block + b % target.block
+    def place(b, steps):
+        return (b // target.block * timing.steps + steps) * target.block + b % target.block
 
     scalar = tables[0].weight.ndim == 0
     return {
         "first": np.stack([t.first for t in tables]).astype(np.int32),
-        "target": _stack([place(t.post).astype(np.int32) for t in tables]),
+        "target": _stack([place(t.post, offset[t.order]).astype(np.int32) for t in tables]),
         "weight": tables[0].weight if scalar else _stack([t.weight for t in tables]),
         "longest": _longest([t.first for t in tables]),
     }
@@ -432,7 +508,8 @@ class Plan:
 
     def memory(self, name: str) -> int:
         """Exchanges for which spikes of a group are kept."""
-        return max([r.exchanges for pre, _, _, r in self.rows if pre == name], default=0) + 1
+        visits = [n for pre, _, _, r in self.rows if pre == name for n, _ in r.visits]
+        return max(visits, default=0) + 1
 
 
 def check_circuits(p: Projection, groups: Mapping[str, Group]) -> None:

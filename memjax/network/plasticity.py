@@ -11,6 +11,7 @@ from jax import lax
 from ..noise import increments
 from ..synapse import Pulsed, PulseNoise
 from ..synapse.pulsed import Memory, pulse
+from .delivery import arrival_steps
 from .plan import Clock, Rows, State
 from .weights import DriftWeights
 
@@ -100,20 +101,25 @@ class Programming:
         state = state | {k: state[k].at[target].set(x, mode="drop") for k, x in new.items()}
         return state | {"pulses": state["pulses"].at[target].add(jnp.uint32(1), mode="drop")}
 
-    def arrivals(self, table: State, state: State, spikes: tuple, last: tuple, first) -> State:
+    def arrivals(
+        self, table: State, state: State, spikes: tuple, last: tuple, first, *, less: int, block: int
+    ) -> State:
         """Devices after the arrivals of a chunk: note them, and reset where the target fired before.
 
-        `last` holds the step of each target's last spike, before and after the chunk.
+        `last` holds the step of each target's last spike, before and after the chunk; `less` is as of `Rows.visits`.
         """
         number, step, total = spikes
         last_before, last_after = last
         columns = jnp.arange(self.rows.longest, dtype=jnp.int32)
 
         def deliver(k, state):
-            n, step_now = number[k], first + step[k]
+            n = number[k]
             edge = table["first"][n] + columns
             in_row = edge < table["first"][n + 1]
             edge = jnp.where(in_row, edge, 0)
+            target = table["target"][edge]
+            at, in_row = arrival_steps(target, step[k] - less, in_row, self.rows, block)
+            step_now = first + at
             post = table["post"][edge]
             # A target that fires in this chunk after the arrival has not fired yet: its spike
             # before the chunk counts.

@@ -22,58 +22,86 @@ static void *memory(size_t count, size_t size) { return malloc(count * size + 1)
 /* Lane of a place in arrivals that lie block by block, and in a block step by step. */
 static inline int32_t lane_of(int32_t place) { return place / (STEPS * BLOCK) * BLOCK + place % BLOCK; }
 
-/* All spikes that are due at a receptor, in order of their steps, tables and lists in order within a step. */
-static Due *list_due(XLA_FFI_Buffer **tables, int receptor, int64_t *count) {
-    int64_t total = 0, begin[STEPS + 1];
+/* Spikes that are due at a receptor through tables k to before `to`, in order of their steps, tables and lists in order
+ * within a step; the place after the last. */
+static Due *list_due(XLA_FFI_Buffer **tables, int receptor, int k, int to, Due *due) {
+    int64_t begin[STEPS + 1];
     memset(begin, 0, sizeof begin);
-    for (int k = 0; k < TABLES; k++) {
-        if (RECEPTOR_OF_TABLE[k] != receptor) continue;
-        const int32_t *step = tables[6 * k + 4]->data, n = *(int32_t *)tables[6 * k + 5]->data;
-        for (int32_t i = 0; i < n; i++) begin[step[i] + 1]++;
-        total += n;
+    for (int i = k; i < to; i++) {
+        if (RECEPTOR_OF_TABLE[i] != receptor) continue;
+        const int32_t *step = tables[6 * i + 4]->data, n = *(int32_t *)tables[6 * i + 5]->data;
+        for (int32_t j = 0; j < n; j++) begin[step[j] + 1]++;
     }
     for (int t = 0; t < STEPS; t++) begin[t + 1] += begin[t];
-    Due *due = memory(total, sizeof *due);
-    for (int k = 0; due && k < TABLES; k++) {
-        if (RECEPTOR_OF_TABLE[k] != receptor) continue;
-        const int32_t *number = tables[6 * k + 3]->data, *step = tables[6 * k + 4]->data;
-        const int32_t n = *(int32_t *)tables[6 * k + 5]->data;
-        for (int32_t i = 0; i < n; i++) due[begin[step[i]]++] = (Due){k, number[i], step[i]};
+    for (int i = k; i < to; i++) {
+        if (RECEPTOR_OF_TABLE[i] != receptor) continue;
+        const int32_t *number = tables[6 * i + 3]->data, *step = tables[6 * i + 4]->data;
+        const int32_t n = *(int32_t *)tables[6 * i + 5]->data;
+        for (int32_t j = 0; j < n; j++) due[begin[step[j]]++] = (Due){i, number[j], step[j]};
     }
-    *count = total;
-    return due;
+    return due + begin[STEPS];
 }
 
-/* What arrives at a receptor, by groups of lanes and in order of steps within them: counted, then put in place. */
+/* Events in order of steps; those of one step stay in order. */
+static void sort_events(Event *event, int64_t n, Event *other) {
+    int64_t begin[STEPS + 1];
+    memset(begin, 0, sizeof begin);
+    for (int64_t i = 0; i < n; i++) begin[event[i].step + 1]++;
+    for (int t = 0; t < STEPS; t++) begin[t + 1] += begin[t];
+    for (int64_t i = 0; i < n; i++) other[begin[event[i].step]++] = event[i];
+    memcpy(event, other, n * sizeof *event);
+}
+
+/* What arrives at a receptor, by groups of lanes and in order of steps within them: counted, then put in place.
+ * Where delays end within an interval spikes are taken table by table, and events are then put in order of steps: what
+ * arrives in one adds up in the same order as where spikes are exchanged in every step. */
 static int deliver(XLA_FFI_Buffer **tables, int receptor, int64_t groups, Arrivals *all) {
-    int64_t dues;
-    Due *due = list_due(tables, receptor, &dues);
+    const int within = IS_WITHIN[receptor];
+    int64_t total = 0, most = 0;
+    for (int k = 0; k < TABLES; k++)
+        if (RECEPTOR_OF_TABLE[k] == receptor) total += *(int32_t *)tables[6 * k + 5]->data;
+    Due *due = memory(total, sizeof *due), *last = due;
+    for (int k = 0, to; due && k < TABLES; k = to) {
+        to = within ? k + 1 : TABLES;
+        last = list_due(tables, receptor, k, to, last);
+    }
     int64_t *begin = all->begin = calloc(groups + 2, sizeof *begin);
     all->event = NULL;
     if (!due || !begin) return free(due), 0;
     for (int put = 0; put < 2; put++) {
-        for (const Due *d = due; d < due + dues; d++) {
+        for (const Due *d = due; d < last; d++) {
             XLA_FFI_Buffer **t = tables + 6 * d->table;
-            const int32_t *first = t[0]->data, *target = t[1]->data;
+            const int32_t *first = t[0]->data, *target = t[1]->data, step = d->step - LESS_OF_TABLE[d->table];
             const float *weight = t[2]->data, sign = SIGN_OF_TABLE[d->table];
             const int each = t[2]->rank > 0;
             for (int32_t e = first[d->number]; e < first[d->number + 1]; e++) {
                 int32_t lane = lane_of(target[e]), group = lane / LANES;
+                int32_t at = within ? step + target[e] / BLOCK % STEPS : step;
+                if (within && (at < 0 || at >= STEPS)) continue; /* in another interval */
                 if (!put) begin[group + 2]++;
-                else all->event[begin[group + 1]++] = (Event){d->step, lane % LANES, sign * weight[each ? e : 0]};
+                else all->event[begin[group + 1]++] = (Event){at, lane % LANES, sign * weight[each ? e : 0]};
             }
         }
         if (put) break;
-        for (int64_t k = 2; k < groups + 2; k++) begin[k] += begin[k - 1];
+        for (int64_t k = 2; k < groups + 2; k++) {
+            if (begin[k] > most) most = begin[k];
+            begin[k] += begin[k - 1];
+        }
         if (!(all->event = memory(begin[groups + 1], sizeof *all->event))) return free(due), 0;
     }
     free(due);
+    Event *other = within ? memory(most, sizeof *other) : NULL;
+    if (within && !other) return 0;
+    for (int64_t k = 0; within && k < groups; k++)
+        if (begin[k + 1] > begin[k] + 1) sort_events(all->event + begin[k], begin[k + 1] - begin[k], other);
+    free(other);
     return 1;
 }
 
-/* An exchange interval of all lanes of this device; 0 where there is no memory for it. */
+/* An exchange interval of all lanes of this device, or some steps of it; 0 where there is no memory for it. */
 static int run(XLA_FFI_Buffer **args, XLA_FFI_Buffer **rets, int64_t words) {
     const float *constant = args[0]->data;
+    const int32_t *steps = args[1]->data, from = steps[1], to = steps[2];
     XLA_FFI_Buffer **own = args + 2, **carry = own + OWNS, **dense = carry + CARRIES, **tables = dense + DENSES;
     const int64_t lanes = size_of(carry[0]), groups = (lanes + LANES - 1) / LANES;
     Arrivals arrivals[RECEPTORS + 1];
@@ -84,7 +112,7 @@ static int run(XLA_FFI_Buffer **args, XLA_FFI_Buffer **rets, int64_t words) {
         if (IS_DENSE[r]) arrivals[r].dense = dense[d++]->data;
         else fine = fine && deliver(tables, r, groups, &arrivals[r]);
     }
-    if (fine) prepare_uniform(constant, *(int32_t *)args[1]->data, STEPS, uniform);
+    if (fine) prepare_uniform(constant, steps[0], STEPS, uniform);
     for (int64_t w = 0; w < words; w++) memset(rets[CARRIES + w]->data, 0, lanes * sizeof(uint32_t));
     for (int64_t g = 0; fine && g < groups; g++) {
         const int64_t lane = g * LANES, n = lanes - lane < LANES ? lanes - lane : LANES;
@@ -96,10 +124,11 @@ static int run(XLA_FFI_Buffer **args, XLA_FFI_Buffer **rets, int64_t words) {
             if (!arrivals[r].begin) continue;
             next[r] = arrivals[r].event + arrivals[r].begin[g];
             end[r] = arrivals[r].event + arrivals[r].begin[g + 1];
+            while (next[r] < end[r] && next[r]->step < from) next[r]++;
         }
         float arriving[RECEPTORS + 1][LANES] __attribute__((aligned(64))) = {{0}};
         int32_t fires[LANES] __attribute__((aligned(64)));
-        for (int32_t t = 0; t < STEPS; t++) {
+        for (int32_t t = from; t < to; t++) {
             for (int r = 0; r < RECEPTORS; r++) {
                 if (arrivals[r].dense)
                     for (int64_t j = 0; j < n; j++) {

@@ -19,10 +19,24 @@ _NUMBER = Name("i", "number", STEP)
 
 @dataclass(frozen=True)
 class Table:
-    """Connections whose spikes the kernel delivers: the receptor they belong to, and the sign of their weights."""
+    """Connections whose spikes the kernel delivers.
+
+    Parameters
+    ----------
+    receptor : int
+        That they belong to.
+    sign : float
+        Of their weights.
+    less : int
+        Steps taken off those in which spikes arrive, see `memjax.network.plan.Rows.visits`.
+    is_within : bool
+        Whether delays end within an exchange interval.
+    """
 
     receptor: int
     sign: float
+    less: int
+    is_within: bool
 
 
 @dataclass(frozen=True)
@@ -128,7 +142,9 @@ def _text(program: Program, shape: Shape) -> str:
 
 def _declarations(program: Program, shape: Shape) -> str:
     """Constants and types."""
-    tables = shape.tables or (Table(-1, 0.0),)
+    tables = shape.tables or (Table(-1, 0.0, 0, is_within=False),)
+    within = {x.receptor for x in tables if x.is_within}
+    is_within = [int(r in within) for r in range(len(shape.dense))] or [0]
     return f"""
 enum {{
     STEPS = {shape.steps}, BLOCK = {shape.block}, HALVES = {int(shape.halves)},
@@ -138,6 +154,8 @@ enum {{
 static const int IS_DENSE[] = {{{", ".join(map(str, map(int, shape.dense))) or "0"}}};
 static const int RECEPTOR_OF_TABLE[] = {{{", ".join(str(x.receptor) for x in tables)}}};
 static const float SIGN_OF_TABLE[] = {{{", ".join(f"{x.sign:.1f}f" for x in tables)}}};
+static const int LESS_OF_TABLE[] = {{{", ".join(str(x.less) for x in tables)}}};
+static const int IS_WITHIN[] = {{{", ".join(map(str, is_within))}}}; /* of receptors */
 {program.types()}"""
 
 

@@ -98,10 +98,13 @@ class Engine:
             arrays |= {n: x for n in TABLES_OF_DEVICES if (x := getattr(r, n)) is not None}
             if isinstance(r.devices, DriftWeights):
                 arrays["key"] = _edge_keys(seed, plan.names[k], np.asarray(r.edge))
-            weight = put(r.weight, self.same if r.weight.ndim == 0 else self.split)
+            shared = {
+                n: put(x, self.split if x.ndim else self.same)
+                for n, x in (("weight", r.weight), ("delay", r.delay))
+            }
             key = {"key": self._put(arrays.pop("key"), self.split)} if "key" in arrays else {}
             arrays = {n: put(x, self.split) for n, x in arrays.items()}
-            tables.append(arrays | key | {"weight": weight})
+            tables.append(arrays | key | shared)
         return tables
 
     def _lean(self, plan: Plan) -> Plan:
@@ -109,7 +112,9 @@ class Engine:
         rows = []
         for table, (pre, post, receptor, r) in zip(self.fixed["rows"], plan.rows, strict=True):
             arrays = {
-                n: table[n] for n in ("first", "target", "weight", *TABLES_OF_DEVICES) if n in table
+                n: table[n]
+                for n in ("first", "target", "weight", "delay", *TABLES_OF_DEVICES)
+                if n in table
             }
             rows.append((pre, post, receptor, replace(r, **arrays)))
         return replace(plan, rows=rows)

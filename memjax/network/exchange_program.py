@@ -35,7 +35,7 @@ from .digest import Digest
 from .energy_program import PHASES
 from .groups import Neurons, Poisson
 from .neuron_program import NeuronProgram
-from .plan import TABLES_OF_DEVICES, Plan, State
+from .plan import TABLES_OF_DEVICES, Plan, Rows, State
 from .plasticity import Programming
 from .poisson import poisson_chunk
 from .weights import ConductanceOf, DriftWeights
@@ -149,20 +149,19 @@ class ExchangeProgram:
             for r in range(len(receptors))
         ]
 
-    def _tables(self, name: str) -> list[tuple[int, int, int]]:
-        """Tables of connections whose spikes a kernel delivers to a group: their numbers, and visits to them."""
+    def _tables(self, name: str) -> list[int]:
+        """Numbers of the tables of connections whose spikes a kernel delivers to a group."""
         dense = self._dense(name)
         return [
-            (k, *visit)
+            k
             for k, (_, post, r, rows) in enumerate(self.plan.rows)
             if post == name and not dense[r] and rows.longest
-            for visit in rows.visits
         ]
 
     def _is_in_order(self, name: str) -> bool:
         """Whether lists of the spikes of a group are in order of time, so that arrivals add up as `Rows.visits` says."""
         return any(
-            pre == name and rows.within and self._dense(post)[r]
+            pre == name and not rows.aligned and self._dense(post)[r]
             for pre, post, r, rows in self.plan.rows
         )
 
@@ -172,14 +171,15 @@ class ExchangeProgram:
             return f"{self.dtype}, not float32"
         steps, layout = self.plan.clock.steps, self.plan.layouts[name]
         dense = self._dense(name)
-        tables = [(*self.plan.rows[k][2:], less) for k, _, less in self._tables(name)]
+        tables = [self.plan.rows[k] for k in self._tables(name)]
         shape = Shape(
             steps=steps,
             block=layout.block,
             halves=spikes_per_word(steps) == 2,
             dense=tuple(dense),
             tables=tuple(
-                Table(r, rows.sign, less, is_within=rows.within > 0) for r, rows, less in tables
+                Table(r, rows.sign, rows.later, rows.latest, rows.earliest, aligned=rows.aligned)
+                for _, _, r, rows in tables
             ),
         )
         return kernel_of(self.neurons[name].lane, *self.neurons[name].lane_example(), shape)
@@ -256,7 +256,7 @@ class ExchangeProgram:
         names = ["first", "target", *(n for n in TABLES_OF_DEVICES if getattr(rows, n) is not None)]
         names += ["key"] if k in self.programming else []
         return dict.fromkeys(names, Spec(AXIS)) | {
-            "weight": Spec(AXIS) if rows.weight.ndim else Spec()
+            n: Spec(AXIS) if getattr(rows, n).ndim else Spec() for n in ("weight", "delay")
         }
 
     @property
@@ -355,8 +355,7 @@ class ExchangeProgram:
             constants, group = fixed["groups"][name], groups[name]
             if name in self.plan.layouts:
                 due = [
-                    (self._table(fixed, i), self._due(ring, self.plan.rows[i][0], ago, k))
-                    for i, ago, _ in self._tables(name)
+                    (self._table(fixed, i), ring[self.plan.rows[i][0]]) for i in self._tables(name)
                 ]
                 part = places(size, self.plan.shards)
                 groups[name], spike_list, rates, sums = self._advance_neurons(
@@ -435,7 +434,8 @@ class ExchangeProgram:
         if isinstance(kernel, Kernel):
             own = {k: constants[k] for k in ("values", "bias", "key")}
             words = len(no_spikes(state["count"], per_member, program.steps))
-            tables = [(t["first"], t["target"], t["weight"], *spikes) for t, spikes in due]
+            numbers = ("first", "target", "weight", "delay")
+            tables = [(*(t[n] for n in numbers), *spikes) for t, spikes in due]
             steps = jnp.stack([first, *map(jnp.int32, span or (0, program.steps))])
             carry, spikes = kernel(
                 own, program.chunk_begin(state), steps, list(arrivals.values()), tables, words
@@ -458,8 +458,9 @@ class ExchangeProgram:
     def _table(self, fixed: State, k: int) -> State:
         """Connections, as far as this shard has them."""
         table, rows = fixed["rows"][k], self.plan.rows[k][3]
-        shard = {n: jax.tree.map(lambda x: x[0], x) for n, x in table.items() if n != "weight"}
-        return shard | {"weight": table["weight"][0] if rows.weight.ndim else table["weight"]}
+        shared = ("weight", "delay")
+        shard = {n: jax.tree.map(lambda x: x[0], x) for n, x in table.items() if n not in shared}
+        return shard | {n: table[n][0] if getattr(rows, n).ndim else table[n] for n in shared}
 
     def _due(self, ring: State, name: str, ago: int, chunk) -> tuple:
         """Spikes of a group of so many chunks ago."""
@@ -486,11 +487,13 @@ class ExchangeProgram:
                 continue
             table = self._table(fixed, k)
             weigh = self._weigh(k, table, weights, conductances)
-            for ago, less in rows.visits:
+
+
+            def deliver(ago, arrivals, pre=pre, table=table, rows=rows, weigh=weigh):
                 due = self._due(ring, pre, ago, chunk)
-                arrivals[receptor] = deliver_spikes(
-                    arrivals[receptor], table, rows, layout.block, due, weigh, less=less
-                )
+                return deliver_spikes(arrivals, table, rows, layout.block, due, weigh, ago=ago)
+
+            arrivals[receptor] = _visit(rows, deliver, arrivals[receptor])
         return arrivals
 
     def _weigh(self, k: int, table: State, weights: State, conductances: dict) -> Callable:
@@ -523,11 +526,13 @@ class ExchangeProgram:
                 pre, post, _, rows = self.plan.rows[k]
                 last = tuple(x.reshape(-1) for x in (targets[0][post], targets[1][post]["last"]))
                 table, device_state = self._table(fixed, k), new_weights[str(k)]
-                for ago, less in rows.visits:
-                    due, block = self._due(ring, pre, ago, chunk), self.plan.layouts[post].block
-                    device_state = program.arrivals(
-                        table, device_state, due, last, first, less=less, block=block
-                    )
+
+
+                def arrive(ago, state, program=program, pre=pre, table=table, last=last):
+                    due = self._due(ring, pre, ago, chunk)
+                    return program.arrivals(table, state, due, last, first, ago=ago)
+
+                device_state = _visit(rows, arrive, device_state)
                 offset = lax.axis_index(AXIS) * last[0].shape[0]
                 sent = self._due(ring, post, 0, chunk)
                 new_weights[str(k)] = program.target_spikes(
@@ -586,6 +591,19 @@ class ExchangeProgram:
             jnp.zeros((), jnp.int32),
             {"count": count},
         )
+
+
+def _visit(rows: Rows, visit: Callable, state: Any) -> Any:
+    """State after visits for spikes of all chunks that may arrive, see `Rows.visits`: ``visit(ago, state)`` each."""
+    visits = rows.visits
+    if len(visits) == 1:
+        return visit(rows.latest, state)
+
+
+    def visit_next(k, state):
+        return visit(rows.latest - k.astype(jnp.int32), state)
+
+    return lax.fori_loop(0, len(visits), visit_next, state)
 
 
 @dataclass(frozen=True)

@@ -177,7 +177,8 @@ def edge_delays(p: Projection, timing: Clock) -> Int[np.ndarray, "..."]:
     """Delays of a projection in steps, see `clock`: one for all, or one per edge, which is taken to the nearest."""
     if p.edges.delay is None:
         return np.asarray(timing.count_steps(p.delay, where=f"delay of {p.where}"), np.int64)
-    return _nearest_steps(p.edges.delay, timing)
+    delays = _nearest_steps(p.edges.delay, timing)
+    return delays[0] if len(delays) and np.all(delays == delays[0]) else delays
 
 
 def rounded_delays(p: Projection, timing: Clock) -> str | None:
@@ -194,26 +195,33 @@ def rounded_delays(p: Projection, timing: Clock) -> str | None:
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Connections of one delay: those of source k are ``first[k]`` to ``first[k + 1]``, one table per shard.
+    """Connections of a projection: those of source k are ``first[k]`` to ``first[k + 1]``, one table per shard.
 
     Tables are arrays of NumPy until an engine has put them on its devices, and then those there.
 
     Parameters
     ----------
-    exchanges : int
-        Their delay, without what it is longer than whole intervals.
     first : Int[np.ndarray, "shards sources"]
         Where the rows begin.
     target : Int[np.ndarray, "shards edges"]
-        Place of the target in a shard's arrivals, at the step by which the delay is longer than whole intervals.
+        Place of the target in a shard's arrivals, at the first step.
     weight : Float[np.ndarray, "shards edges"] or Float[np.ndarray, ""]
         Weights.
+    delay : Int[np.ndarray, "shards edges"] or Int[np.ndarray, ""]
+        Delays [steps]; within a row they rise.
+    latest, earliest : int
+        Of how many exchange intervals ago spikes may arrive, at most and at least.
     longest : int
-        Of a row.
+        Of the part of a row through which a spike arrives in one exchange interval.
     sign : float
         +1, or -1 for the end of a rectangular pulse.
-    within : int
-        Steps of an exchange interval where any delay is longer than whole intervals, else 0.
+    steps : int
+        Of an exchange interval.
+    later : int
+        Steps by which delays are longer: the width of that pulse.
+    aligned : bool
+        Whether all spikes arrive in a step of the number in which they were sent, counted from the beginning of an
+        interval: delays are whole intervals.
     devices : ConductanceOf or DriftWeights, optional
         What the weights are; the fields below are theirs.
     edge : Int[np.ndarray, "shards edges"]
@@ -226,13 +234,17 @@ class Rows:
         Of a row by target.
     """
 
-    exchanges: int
     first: Int[Array | np.ndarray, "shards sources"]
     target: Int[Array | np.ndarray, "shards edges"]
     weight: Float[Array | np.ndarray, "..."]
+    delay: Int[Array | np.ndarray, "..."]
+    latest: int
+    earliest: int
     longest: int
+    steps: int
     sign: float = 1.0
-    within: int = 0
+    later: int = 0
+    aligned: bool = True
     devices: ConductanceOf | DriftWeights | None = None
     edge: Int[Array | np.ndarray, "shards edges"] | None = None
     post: Int[Array | np.ndarray, "shards edges"] | None = None
@@ -241,23 +253,27 @@ class Rows:
     longest_in: int = 0
 
     @property
-    def visits(self) -> tuple[tuple[int, int], ...]:
-        """For spikes of which exchange intervals ago the rows are visited, and the steps taken off those of arrivals.
-
-        Where delays end within an interval a spike may arrive in either of two. Earlier spikes come first: arrivals in a
-        step add up in the order of their delays, from the longest, whatever the exchange interval.
+    def visits(self) -> range:
+        """Of how many exchange intervals ago spikes may arrive, from the most on: arrivals in a step add up in the order
+        of their delays, from the longest, whatever the exchange interval.
         """
-        now = (self.exchanges, 0)
-        return ((self.exchanges + 1, self.within), now) if self.within else (now,)
+        return range(self.latest, self.earliest - 1, -1)
+
+    @property
+    def is_simple(self) -> bool:
+        """Whether all spikes of one exchange interval, and no others, arrive in another one."""
+        return self.aligned and self.latest == self.earliest
 
     def outline(self) -> "Rows":
         """The same without its tables: what a program holds as constants."""
         none = np.zeros((0, 0), np.int32)
         absent = {n: none for n in TABLES_OF_DEVICES if getattr(self, n) is not None}
-        devices, weight = self.devices, np.zeros((0,) * self.weight.ndim)
+        devices = self.devices
+        weight, delay = (np.zeros((0,) * x.ndim) for x in (self.weight, self.delay))
         if isinstance(devices, DriftWeights):
             devices = replace(devices, start=None)
-        return replace(self, first=none, target=none, weight=weight, devices=devices, **absent)
+        tables = {"first": none, "target": none, "weight": weight, "delay": delay, **absent}
+        return replace(self, devices=devices, **tables)
 
 
 @dataclass(frozen=True, eq=False)
@@ -350,7 +366,7 @@ def place(receptor: Receptor, target: Layout) -> int:
 def rows(
     p: Projection, n_pre: int, target: Layout, timing: Clock, *, shards: int, dtype
 ) -> list[Rows]:
-    """Connections of a projection by delay, ordered by source."""
+    """Connections of a projection, ordered by source: those of spikes, and of the ends of their pulses."""
     pre, post = (np.asarray(x) for x in (p.edges.pre, p.edges.post))
     for x, n, group in ((pre, n_pre, p.pre), (post, target.group.n, p.post)):
         if len(x) and not (x.min() >= 0 and x.max() < n):
@@ -361,61 +377,57 @@ def rows(
             )
     devices = p.weight if isinstance(p.weight, ConductanceOf | DriftWeights) else None
     weight = np.asarray(0.0 if devices is not None else p.weight, dtype)
-    steps = edge_delays(p, timing)
-
-    def tables(later: int, sign: float) -> list[Rows]:
-        exchanges, offset = np.divmod(steps + later, timing.steps)
-        parts = []
-        for delay in np.unique(exchanges)[::-1]:
-            edges = np.flatnonzero(exchanges == delay) if exchanges.ndim else slice(None)
-            w = weight if weight.ndim == 0 else weight[edges]
-            by_source = _by_source(pre[edges], post[edges], w, n_pre, target, timing, shards)
-            over = np.broadcast_to(offset, pre.shape)[edges]
-            arrays = _delivery_tables(by_source, over, target, timing)
-            if devices is not None:
-                arrays |= _device_tables(devices, by_source, np.arange(len(pre))[edges])
-            within = timing.steps if np.any(over) else 0
-            parts.append(Rows(exchanges=int(delay), sign=sign, within=within, **arrays))
-        return parts
-
-    arriving = tables(0, 1.0)
-    if p.receptor.width is None:
-        return arriving
+    delay = edge_delays(p, timing)
+    tables = _by_source(pre, post, weight, delay, n_pre, target, timing, shards)
+    arrays = _delivery_tables(tables, target, timing)
+    if devices is not None:
+        arrays |= _device_tables(devices, tables)
     # A rectangular pulse is two steps: + w when it arrives, - w when its width is over.
-    later = timing.count_steps(p.receptor.width, where=f"width of {p.where}")
-    if later % timing.steps:
-        return arriving + tables(later, -1.0)
-    shift = later // timing.steps
-    return arriving + [replace(x, exchanges=x.exchanges + shift, sign=-1.0) for x in arriving]
+    width = p.receptor.width
+    ends = [] if width is None else [timing.count_steps(width, where=f"width of {p.where}")]
+    return [
+        Rows(sign=sign, later=later, **_arrival_times(delay + later, timing), **arrays)
+        for sign, later in ((1.0, 0), *((-1.0, x) for x in ends))
+    ]
+
+
+def _arrival_times(delay: Int[np.ndarray, "..."], timing: Clock) -> dict[str, Any]:
+    """When spikes arrive, as `Rows` has it."""
+    aligned = not np.any(delay % timing.steps)
+    least, most = int(delay.min(initial=2**31)), int(delay.max(initial=0))
+    earliest = min(least, most) // timing.steps
+    latest = -(-most // timing.steps)
+    return {"aligned": aligned, "earliest": earliest, "latest": latest, "steps": timing.steps}
 
 
 @dataclass(frozen=True, eq=False)
 class _Table:
-    """Connections to the neurons of one shard, by source: their order, where rows begin, targets, weights."""
+    """Connections to the neurons of one shard, by source: their order, where rows begin, targets, weights, delays."""
 
     order: Int[Array | np.ndarray, " edges"]
     first: Int[Array | np.ndarray, " sources"]
     post: Int[Array | np.ndarray, " edges"]
-    weight: Float[Array | np.ndarray, "..."]
+    weight: Float[np.ndarray, "..."]
+    delay: Int[np.ndarray, "..."]
     size: int
 
 
 def _by_source(
-    pre, post, weight, n_pre: int, target: Layout, timing: Clock, shards: int
+    pre, post, weight, delay, n_pre: int, target: Layout, timing: Clock, shards: int
 ) -> list[_Table]:
     """One table per shard."""
     rows = target.blocks // shards * target.block
     tables = []
     for s in range(shards):
         local = np.flatnonzero((post >= s * rows) & (post < (s + 1) * rows)) if shards > 1 else None
-        a, b = (x if local is None else x[local] for x in (pre, post))
+        a, b, w, d = (x if local is None or not x.ndim else x[local] for x in (pre, post, weight, delay))
         # Edges of one source side by side; a stable order makes sums of float32 reproducible.
-        order = np.argsort(a, kind="stable")
+        order = np.lexsort((d, a)) if d.ndim else np.argsort(a, kind="stable")
         first = np.zeros(n_pre + 1, np.int64)
         np.cumsum(np.bincount(a, minlength=n_pre), out=first[1:])
-        w = weight if weight.ndim == 0 else (weight if local is None else weight[local])[order]
+        w, d = (x[order] if x.ndim else x for x in (w, d))
         edge_order = order if local is None else local[order]
-        tables.append(_Table(edge_order, first, b[order] - s * rows, w, rows))
+        tables.append(_Table(edge_order, first, b[order] - s * rows, w, d, rows))
     largest = max(len(t.post) for t in tables)
     if largest >= 2**31 or target.size * timing.steps >= 2**31:
         raise NetworkError(
@@ -437,28 +449,37 @@ def _longest(firsts: Sequence[Array | np.ndarray]) -> int:
     return max(int(np.max(np.diff(x), initial=0)) for x in firsts)
 
 
-def _delivery_tables(
-    tables: list[_Table], offset: Int[np.ndarray, " edges"], target: Layout, timing: Clock
-) -> dict[str, Any]:
-    """What delivery needs of each shard; steps by which delays are longer than whole intervals are in the targets."""
+def _longest_part(table: _Table, steps: int) -> int:
+    """Most connections of one source whose delays lie within so many steps."""
+    if not table.delay.ndim:
+        return _longest([table.first])
+    rise = np.repeat(np.arange(len(table.first) - 1), np.diff(table.first)) << 32
+    keys = rise + table.delay
+    counts = np.searchsorted(keys, keys + steps) - np.arange(len(keys))
+    return int(counts.max(initial=0))
 
-    def place(b, steps):
-        return (b // target.block * timing.steps + steps) * target.block + b % target.block
 
-    scalar = tables[0].weight.ndim == 0
+def _delivery_tables(tables: list[_Table], target: Layout, timing: Clock) -> dict[str, Any]:
+    """What delivery needs of each shard."""
+
+    def place(b):
+        return b // target.block * timing.steps * target.block + b % target.block
+
+    weights, delays = [t.weight for t in tables], [t.delay.astype(np.int32) for t in tables]
     return {
         "first": np.stack([t.first for t in tables]).astype(np.int32),
-        "target": _stack([place(t.post, offset[t.order]).astype(np.int32) for t in tables]),
-        "weight": tables[0].weight if scalar else _stack([t.weight for t in tables]),
-        "longest": _longest([t.first for t in tables]),
+        "target": _stack([place(t.post).astype(np.int32) for t in tables]),
+        "weight": _stack(weights) if weights[0].ndim else weights[0],
+        "delay": _stack(delays) if delays[0].ndim else delays[0],
+        "longest": max(_longest_part(t, timing.steps) for t in tables),
     }
 
 
-def _device_tables(devices: Any, tables: list[_Table], number: np.ndarray) -> dict[str, Any]:
+def _device_tables(devices: Any, tables: list[_Table]) -> dict[str, Any]:
     """What weights that are devices need beyond that."""
     arrays = {
         "devices": devices,
-        "edge": _stack([number[t.order].astype(np.int32) for t in tables]),
+        "edge": _stack([t.order.astype(np.int32) for t in tables]),
     }
     if isinstance(devices, DriftWeights):
         counts = [np.bincount(t.post, minlength=t.size) for t in tables]
@@ -508,8 +529,7 @@ class Plan:
 
     def memory(self, name: str) -> int:
         """Exchanges for which spikes of a group are kept."""
-        visits = [n for pre, _, _, r in self.rows if pre == name for n, _ in r.visits]
-        return max(visits, default=0) + 1
+        return max([r.latest for pre, _, _, r in self.rows if pre == name], default=0) + 1
 
 
 def check_circuits(p: Projection, groups: Mapping[str, Group]) -> None:

@@ -174,8 +174,7 @@ class Recording:
             start=begin * clock.dt,
             spikes=spikes,
             traces=traces,
-            times=(np.arange(begin * clock.steps // every, end * clock.steps // every) + 1)
-            * (every * clock.dt),
+            times=(np.arange(begin // every, end // every) + 1) * (every * clock.dt),
             **options,
         )
 

@@ -44,8 +44,8 @@ class Kernel:
         dense : sequence of Float[Array, " places"]
             Arrivals of those receptors that have arrays of them.
         tables : sequence of tuple
-            Of each table of connections: where rows begin, targets, weights; numbers, steps and number of the spikes
-            that are due.
+            Of each table of connections: where rows begin, targets, weights, delays; numbers, steps and number of the
+            spikes of all exchange intervals that are kept.
         words : int
             How many words for the spikes of a lane.
         """

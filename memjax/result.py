@@ -31,7 +31,8 @@ class Result(IntEnum):
     Well; with more steps than allowed; at a state or drift that is no number; with an implicit step
     that could not be solved; with steps below the resolution of time; with jumps more frequent than
     their bound says; at parameters out of their bounds, whatever the solve did with them. (Bounds of
-    known values are checked before the solve; those of traced ones can only be checked in it.)
+    known values are checked before the solve; those of traced ones can only be checked in it.) With a state
+    beyond `RUNAWAY` times its scale; with fixed steps far longer than a state that they take explicitly needs to decay.
     """
 
     successful = 0
@@ -41,7 +42,12 @@ class Result(IntEnum):
     step_underflow = 4
     clock_too_slow = 5
     out_of_bounds = 6
+    runaway = 7
+    step_too_long = 8
 
+
+RUNAWAY = 1e9
+"""Size of a state over its scale beyond which fixed steps have run away: no device has such a one."""
 
 _REMEDIES = {
     Result.step_limit: "allow more steps (mj.Stiff(max_steps=...)), looser tolerances, a shorter drive or mj.Fixed(dt)",
@@ -50,6 +56,8 @@ _REMEDIES = {
     Result.step_underflow: "take a shorter drive, or parameters whose fastest rate lies within 1e15 of its length",
     Result.clock_too_slow: "say a faster clock, mj.Stiff(clock=...)",
     Result.out_of_bounds: "keep values inside the bounds that memjax models NAME prints",
+    Result.runaway: "take a smaller step, or mj.Stiff()",
+    Result.step_too_long: "take a smaller step, mj.solver.SemiImplicitEuler(damped=True), or mj.Stiff()",
 }
 
 

@@ -24,19 +24,17 @@ INLINE double d_of_u(uint64_t x) { double y; memcpy(&y, &x, 8); return y; }
 INLINE uint64_t u_of_d(double x) { uint64_t y; memcpy(&y, &x, 8); return y; }
 
 #define BITS_OF_INFINITY 0x7FF0000000000000u
-#define BITS_OF_SIZE 0x7FFFFFFFFFFFFFFFu
 
 INLINE int32_t is_finite(double x) { return (u_of_d(x) & BITS_OF_INFINITY) != BITS_OF_INFINITY; }
-INLINE int32_t is_nan(double x) { return (u_of_d(x) & BITS_OF_SIZE) > BITS_OF_INFINITY; }
-/* What is no number stays none: a bound that hid it would hide a step that failed. */
-INLINE double greater(double a, double b) { return (a > b) | is_nan(a) ? a : b; }
-INLINE double smaller(double a, double b) { return (a < b) | is_nan(a) ? a : b; }
+INLINE int32_t is_nan(double x) { return x != x; }
 
 /* e^x: 2^n e^r with |r| <= log(2)/2, r in two parts of log(2), and a polynomial, by interpolation at Chebyshev's nodes
- * to 2e-17. Adding 1.5 * 2^52 rounds to a whole number that stands in the lowest bits. */
+ * to 2e-17. Adding 1.5 * 2^52 rounds to a whole number that stands in the lowest bits. Of what is no number p is none. */
+HELD(double, lowest_exponent, -708.0);
+HELD(double, highest_exponent, 709.78);
 INLINE double exp_of(double x) {
-    double y = x < -708.0 ? -708.0 : x;
-    y = y > 709.78 ? 709.78 : y;
+    double y = x < lowest_exponent ? lowest_exponent : x;
+    y = y > highest_exponent ? highest_exponent : y;
     const double shifted = FMA(y, 1.4426950408889634, 0x1.8p52), n = shifted - 0x1.8p52;
     double r = FMA(n, -0x1.62e42fefa39efp-1, y);
     r = FMA(n, -0x1.abc9e3b39803fp-56, r);
@@ -53,9 +51,8 @@ INLINE double exp_of(double x) {
     p = FMA(p, r * r, r) + 1.0;
     /* Twice 2^(n - 1), since 2^1024 is none. */
     double z = p * d_of_u((u_of_d(shifted) + 1022) << 52) * 2.0;
-    z = x < -708.0 ? 0.0 : z;
-    z = x > 709.78 ? INFINITY : z;
-    return is_nan(x) ? x : z;
+    z = x < lowest_exponent ? 0.0 : z;
+    return x > highest_exponent ? INFINITY : z;
 }
 
 /* log x: exponent, and for m between root 1/2 and root 2 an odd function of s = (m - 1) / (m + 1), by interpolation at

@@ -18,15 +18,15 @@ enum { LANES = 64 };
 #endif
 
 INLINE int32_t is_finite(float x) { return (u_of_f(x) & 0x7F800000u) != 0x7F800000u; }
-INLINE int32_t is_nan(float x) { return (u_of_f(x) & 0x7FFFFFFFu) > 0x7F800000u; }
-INLINE float greater(float a, float b) { return a > b ? a : b; }
-INLINE float smaller(float a, float b) { return a < b ? a : b; }
+INLINE int32_t is_nan(float x) { return x != x; }
 
 /* e^x to 1.5e-7: 2^n e^r with |r| <= log(2)/2, r in two parts of log(2), a polynomial of least largest error. From
- * x = -88.3 down 2^n is 0, from 88.5 up infinity, as the exponent is read. */
+ * x = -88.3 down 2^n is 0, from 88.5 up infinity, as the exponent is read. Of what is no number p is none. */
+HELD(float, lowest_exponent, -88.3f);
+HELD(float, highest_exponent, 88.5f);
 INLINE float exp_of(float x) {
-    float y = x < -88.3f ? -88.3f : x;
-    y = y > 88.5f ? 88.5f : y;
+    float y = x < lowest_exponent ? lowest_exponent : x;
+    y = y > highest_exponent ? highest_exponent : y;
     float n = rintf(y * 1.44269504f), r = FMA(n, -0.693359375f, y);
     r = FMA(n, 2.12194440e-4f, r);
     float p = 1.9875691500e-4f;
@@ -36,8 +36,7 @@ INLINE float exp_of(float x) {
     p = FMA(p, r, 1.6666665459e-1f);
     p = FMA(p, r, 5.0000001201e-1f);
     p = FMA(p, r * r, r) + 1.0f;
-    const float z = p * f_of_i(((int32_t)n + 127) << 23);
-    return is_nan(x) ? x : z;
+    return p * f_of_i(((int32_t)n + 127) << 23);
 }
 
 /* log x to 1.5e-7 of its size: exponent, and a polynomial of what is left between root 1/2 and root 2. */

@@ -1,10 +1,18 @@
 /* What follows from the functions of float.c or double.c, alike in both. */
 
+/* One instruction, as processors have it: b where either is no number. */
+INLINE Real most(Real a, Real b) { return a > b ? a : b; }
+INLINE Real least(Real a, Real b) { return a < b ? a : b; }
+
+/* What is no number stays none: a bound that hid it would hide a step that failed. */
+INLINE Real greater(Real a, Real b) { return a != a ? a : most(a, b); }
+INLINE Real smaller(Real a, Real b) { return a != a ? a : least(a, b); }
+
 INLINE Real sign_of(Real x) { return x > 0 ? ONE : (x < 0 ? -ONE : x); }
 
 INLINE Real log1p_of(Real x) {
     const Real u = ONE + x, d = u - ONE, y = log_of(u) * (x / (d == 0 ? ONE : d));
-    return d == 0 ? x : (is_finite(u) ? y : u);
+    return d == 0 ? x : (is_finite(u) | (u < 0) ? y : u);
 }
 
 INLINE Real logistic_of(Real x) { return ONE / (ONE + exp_of(-x)); }

@@ -24,11 +24,11 @@ COMPILER = "MEMJAX_CC"
 """Environment variable: the compiler of C, `cc` by default; where it is empty, no kernel is built."""
 
 _FLAGS = ["-O3", "-march=native", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
-_FLAGS += ["-ffinite-math-only", "-fno-signed-zeros", "-fno-strict-aliasing"]
+_FLAGS += ["-fno-signed-zeros", "-fno-strict-aliasing"]
 _FLAGS += ["-fPIC", "-shared", "-pthread", "-x", "c", "-", "-lm"]
 """Rounding as written, so that numbers do not depend on what stands around an operation; loops in whole vectors.
 
-What is not finite is looked for in the bits of the states at the end of each step, see `Carry.broken` there.
+Numbers that are not finite go through all operations as in XLA: with `-ffinite-math-only` bounds hid them.
 """
 
 _FLAGS_BY_KIND = {"f": ["-fschedule-insns"], "d": []}

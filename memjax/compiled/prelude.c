@@ -14,6 +14,10 @@
 #define WHOLE_VECTORS _Pragma("GCC ivdep") _Pragma("GCC unroll 4")
 #endif
 
+/* A constant whose value compilers do not see: a comparison with one that they see is turned round, into two steps.
+ * Nothing writes it, but another file might. */
+#define HELD(type, name, value) __attribute__((weak, visibility("hidden"))) type name = value
+
 #define INLINE static inline __attribute__((always_inline))
 #define NOINLINE __attribute__((noinline))
 

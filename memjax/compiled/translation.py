@@ -81,18 +81,18 @@ class Translation:
             self.operations.append(self._by_name[name])
         return self._by_content[key]
 
-    def _operands(self, x: Atom, template: str) -> tuple[Atom, ...] | None:
-        """Operands of a float that is the result of such an operation; None for others."""
-        operation = self._by_name.get(x) if isinstance(x, Name) and x.kind in FLOATS else None
+    def operands(self, x: Atom, template: str) -> tuple[Atom, ...] | None:
+        """Operands of a number that is the result of such an operation; None for others."""
+        operation = self._by_name.get(x) if isinstance(x, Name) else None
         return operation.operands if operation and operation.template == template else None
 
     def factors(self, x: Atom) -> tuple[Atom, ...] | None:
         """Factors of a number that is a product of two; None for others."""
-        return self._operands(x, "{} * {}")
+        return self.operands(x, "{} * {}") if x.kind in FLOATS else None
 
     def negated(self, x: Atom) -> Atom | None:
         """The number of which this one is the negative; None for others."""
-        operands = self._operands(x, "-{}")
+        operands = self.operands(x, "-{}")
         return operands[0] if operands else None
 
     def used(self, results: Sequence[Atom]) -> list[Operation]:
@@ -215,7 +215,30 @@ def _divide(t: Translation, x: Atom, y: Atom) -> Atom:
 def _select(t: Translation, which: Atom, false: Atom, true: Atom) -> Atom:
     if isinstance(which, Constant):
         return true if which.value else false
-    return true if true == false else t.add(true.kind, "{} ? {} : {}", which, true, false)
+    if true == false:
+        return true
+    return _bound(t, which, false, true) or t.add(true.kind, "{} ? {} : {}", which, true, false)
+
+
+def _bound(t: Translation, which: Atom, false: Atom, true: Atom) -> Atom | None:
+    """A choice between two numbers by their order, as one instruction; None for other choices.
+
+    Where one of them is no number the comparison is false, as it is in `most` and `least` of these operands.
+    """
+    less, more = t.operands(which, "{} < {}"), t.operands(which, "{} > {}")
+    operands = less or more
+    if operands is None or true.kind != t.real or set(operands) != {true, false}:
+        return None
+    greater = (true == operands[1]) == (less is not None)
+    return t.add(t.real, _BOUNDS[greater], _held(t, true), _held(t, false))
+
+
+_BOUNDS = {True: "most({}, {})", False: "least({}, {})"}
+
+
+def _held(t: Translation, x: Atom) -> Atom:
+    """A bound as a number that compilers do not see: they turn a comparison with a constant round, into two steps."""
+    return t.add(x.kind, "({})", x) if isinstance(x, Constant) else x
 
 
 def _integer_power(t: Translation, x: Atom, y: int) -> Atom:
@@ -270,9 +293,11 @@ def _function(name: str) -> Callable:
 def _extreme(name: str, sign: str) -> Callable:
     def choose(t: Translation, x: Atom, y: Atom) -> Atom:
         if x.kind in FLOATS:
-            # Where the second one is no number, it is the result: bounds come first, so that they hide nothing.
-            first, second = (y, x) if isinstance(y, Constant) else (x, y)
-            return t.add(x.kind, name + "({}, {})", first, second)
+            # Where either is no number, that is the result. A bound that is known is one, and comes first.
+            if isinstance(x, Constant) or isinstance(y, Constant):
+                first, second = (y, x) if isinstance(y, Constant) else (x, y)
+                return t.add(x.kind, _BOUNDS[name == "greater"], _held(t, first), second)
+            return t.add(x.kind, name + "({}, {})", x, y)
         return t.add(x.kind, f"{{}} {sign} {{}} ? {{}} : {{}}", x, y, x, y)
 
     return choose
@@ -280,7 +305,9 @@ def _extreme(name: str, sign: str) -> Callable:
 
 def _smallest(t: Translation, x: Atom, y: Atom) -> Atom:
     """The smaller one; a bound at infinity is none."""
-    return x if _is(y, math.inf) else _extreme("smaller", "<")(t, x, y)
+    if _is(y, math.inf) or _is(x, math.inf):
+        return x if _is(y, math.inf) else y
+    return _extreme("smaller", "<")(t, x, y)
 
 
 def _not(t: Translation, x: Atom) -> Atom:

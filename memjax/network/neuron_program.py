@@ -236,7 +236,7 @@ class NeuronProgram:
     def _largest(self, parts: State):
         """Largest size of any of some states; 0 of none."""
         sizes = [jnp.max(jnp.abs(x)) for x in parts.values()]
-        return reduce(jnp.maximum, sizes) if sizes else jnp.zeros((), self.dtype)
+        return reduce(_larger, sizes) if sizes else jnp.zeros((), self.dtype)
 
     def _shift(self, constants: State, parts: State, inputs: list) -> State:
         """What a solver adds to scaled states as a trace shows them."""
@@ -342,8 +342,8 @@ class NeuronProgram:
         before, level, inputs, rate, move, ledger = carry
         end, rates, stage, moves = self._take_step(constants, before, inputs, number)
         parts = self.equations(constants["values"]).project_parts(end)
-        rate = jnp.maximum(rate, self._largest(self._slopes(rates, stage)))
-        move = jnp.maximum(move, self._largest(moves))
+        rate = _larger(self._largest(self._slopes(rates, stage)), rate)
+        move = _larger(self._largest(moves), move)
         spike = self.layout.group.spike
         x = spike.sign * self.visible_state(constants, parts, inputs)[spike.signal]
         held, inputs = inputs, self._incoming(inputs, arrivals)
@@ -423,6 +423,15 @@ class NeuronProgram:
             rates,
             sums,
         )
+
+
+def _larger(x, y):
+    """The larger of two sizes; the second one where either is no number.
+
+    A slope may be none in passing, as that of a root at 0, where the state is fine: one at an exchange is told, see
+    `NeuronProgram.chunk_end`, and a state that is none ends the run. It is one instruction, `jnp.maximum` three.
+    """
+    return jnp.where(x > y, x, y)
 
 
 def _update_statistics(state: State, spikes, slots: list, first) -> State:

@@ -25,6 +25,7 @@ from .diffrax import solve_by_diffrax
 from .ensemble_kernel import solve_by_kernel, takes_kernel
 from .events import locate_events
 from .fixed import chunk_sizes, solve_fixed, with_values
+from .resolution import steps_in
 from .solution import Solution, add_watch_results
 
 _CHUNKS = 25
@@ -216,7 +217,11 @@ def _join_stretches(parts: list[Solution], rows: int) -> Solution:
         jax.tree.map(lambda *x: jnp.concatenate(x, axis=2)[:, :, :rows], *fields)
         for fields in ([s.y for s in parts], [s.integrals for s in parts])
     )
-    solution = Solution(y, code, total("accepted"), total("rejected"), total("pattern"))
+    stiffness = None
+    if parts[0].stiffness is not None:
+        stiffness = jnp.max(jnp.stack([s.stiffness for s in parts]), axis=0)
+    totals = (total(name) for name in ("accepted", "rejected", "pattern"))
+    solution = Solution(y, code, *totals, stiffness=stiffness)
     return add_watch_results(solution, q, parts[-1].memory)
 
 
@@ -226,8 +231,7 @@ def _fixed_by_steps(scaled: Scaled, grid: Grid, y0, policy: Fixed, bar) -> Solut
     The steps of a sweep, and so its noise, follow from its own rows and not from those beside it.
     """
     gaps = np.diff(np.asarray(grid.rows), axis=1, prepend=0.0)
-    # A gap that is a multiple of dt but for rounding takes no further step.
-    counts = np.maximum(np.ceil(np.max(gaps, axis=1) / policy.dt - 1e-6), 1).astype(int)
+    counts = steps_in(np.max(gaps, axis=1), policy.dt)
     parts, order = [], []
     for substeps in np.unique(counts):
         numbers = np.flatnonzero(counts == substeps)

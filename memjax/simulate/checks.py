@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import diffrax as dfx
 import equinox as eqx
@@ -23,6 +23,7 @@ from ..errors import (
     ModelError,
     PolicyError,
     SolveWarning,
+    StepWarning,
     StimulusError,
 )
 from ..fields import parameter_specs, setting_specs, stored
@@ -31,11 +32,15 @@ from ..policy import Fixed, Stiff
 from ..result import Result, Trace, failure_remedy
 from ..stimulus import AbstractStimulus
 from ..system import AbstractSystem, Environment
+from .fixed import HOPELESS_IN_PASSING
 
 T = TypeVar("T")
 
 _MEMBER = 64
 """Bytes of a member at least: its number, its keys, voltage and current at two rows."""
+
+COARSE = 2.0
+"""Product of the step and a decay of a state that is taken explicitly above which its errors grow from step to step."""
 
 ON_FAILURE = ("warn", "raise", "ignore")
 """What `simulate` may do on return where solves failed."""
@@ -389,6 +394,9 @@ def flag_out_of_bounds(
             ascends = jnp.all(jnp.isfinite(corners)) & jnp.all(jnp.diff(corners) >= 0)
             is_sweep = jnp.arange(len(stimuli)) == k
             wrong.append(is_sweep[None] & ~ascends[None, None])
+        for x in filter(is_traced, jax.tree.leaves(stimulus)):
+            is_sweep = jnp.arange(len(stimuli)) == k
+            wrong.append(is_sweep[None] & ~jnp.all(jnp.isfinite(x)))
     if not wrong:
         return trace
     result = trace.result
@@ -419,8 +427,39 @@ def mark_derivatives(policy: Stiff | Fixed, solution: T) -> T:
     return forward_only(solution) if forward else solution
 
 
-def report_failures(trace: Trace, on_failure: str) -> Trace:
-    """Return the trace; where solves failed, warn, raise, or do nothing, as asked.
+class StepReport(NamedTuple):
+    """What is said of fixed steps.
+
+    Parameters
+    ----------
+    text : str
+        The step, and the fastest rate that it met; empty where nothing is known.
+    coarse : bool
+        Whether the step was too coarse for a state that it takes explicitly.
+    """
+
+    text: str
+    coarse: bool
+
+
+def step_report(policy: Stiff | Fixed, stiffness: Any) -> StepReport:
+    """What is said of the steps of a policy that met this stiffness, see `memjax.simulate.solution.Solution`."""
+    if not isinstance(policy, Fixed) or is_traced(stiffness):
+        return StepReport("", False)
+    text = f"dt = {policy.dt:g} s"
+    if stiffness is None:
+        return StepReport(text, False)
+    decay, slope = np.max(np.asarray(stiffness, float).reshape(-1, 2), axis=0)
+    fastest, limit = (decay, COARSE) if decay > COARSE else (slope, HOPELESS_IN_PASSING)
+    text += (
+        f", of which the product with the fastest rate of a state taken explicitly, {fastest / policy.dt:.3g} 1/s, "
+        f"is {fastest:.3g} (below {limit:g} is fine: dt = {policy.dt * limit / 2 / max(fastest, limit):.1g} s)"
+    )
+    return StepReport(text, bool(decay > COARSE))
+
+
+def report_failures(trace: Trace, on_failure: str, steps: StepReport) -> Trace:
+    """Return the trace; where solves failed, or fixed steps were coarse, warn, raise, or do nothing, as asked.
 
     Raises
     ------
@@ -444,13 +483,16 @@ def report_failures(trace: Trace, on_failure: str) -> Trace:
     if on_failure == "ignore":
         return trace
     if on_failure == "raise":
-        return trace.check()
+        trace.check()
     if len(trace.failed):
         warnings.warn(
             f"{' '.join(repr(trace).split())}; {failure_remedy(np.asarray(trace.result))}; "
+            f"{f'{steps.text}; ' if steps.text else ''}"
             f"trace.good() drops the {len(trace.failed)} of {trace.result.shape[0]} "
             "members that failed, trace.check() raises, mj.simulate(..., on_failure='ignore') says nothing",
             SolveWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
+    elif steps.coarse:
+        warnings.warn(f"{steps.text}; compare with a smaller step", StepWarning, stacklevel=4)
     return trace

@@ -1,8 +1,8 @@
 /* The fixed part of an ensemble's kernel: lanes in blocks, which advance alone over many steps in the first-level cache.
  *
  * Before it stands what is generated of the equations (see memjax/compiled/program.py): the struct types Own, Carry and
- * Uniform, `prepare_uniform`, `load_block`, `store_states`, `advance_block` and `has_numbers`, and the constants used
- * below.
+ * Uniform, `prepare_uniform`, `load_block`, `store_states`, `advance_block`, `watch_block` and `largest_state`, and the
+ * constants used below.
  */
 
 enum { SHARES = 16 };
@@ -12,31 +12,48 @@ typedef struct { /* what all threads do, in shares that each takes when it has d
     int64_t groups, shares, next;
 } Work;
 
-/* All steps of some groups of lanes. */
+/* How a lane stands: as it did, unless that was well and its states are no numbers or have run away. */
+INLINE int32_t result_of(const Carry *c, int64_t j, int32_t before) {
+    const Real size = largest_state(c, j);
+    if (before) return before;
+    return c->broken[j] || !is_finite(size) ? NOT_FINITE : (size > LARGEST ? RUNAWAY : 0);
+}
+
+/* All steps of some groups of lanes; states and rates are looked at every so many steps, `size`. */
 static void advance_groups(const Work *work, int64_t first_group, int64_t end_group, Uniform *uniform) {
     XLA_FFI_Buffer **rets = work->rets;
     const Real *constant = work->args[0]->data;
-    const int32_t number = *(int32_t *)work->args[1]->data;
-    XLA_FFI_Buffer **places = work->args + 3, **own = places + PLACES, **begin = own + OWNS;
+    const int32_t *whole = work->args[1]->data, number = whole[0], size = whole[1];
+    XLA_FFI_Buffer **places = work->args + 2, **own = places + PLACES, **begin = own + OWNS;
     const int64_t lanes = size_of(begin[0]), steps = size_of(places[0]), rows = size_of(rets[0]) / lanes, each = steps / rows;
-    int32_t *broken = rets[2 * CARRIES]->data;
+    int32_t *result = rets[2 * CARRIES]->data;
+    Real *stiff[2] = {rets[2 * CARRIES + 1]->data, rets[2 * CARRIES + 2]->data};
     for (int64_t s = 0; s < steps; s += STEPS) {
         const int32_t count = steps - s < STEPS ? steps - s : STEPS;
         prepare_uniform(constant, places, s, number, count, uniform);
         for (int64_t g = first_group; g < end_group; g++) {
             const int64_t lane = g * LANES, n = lanes - lane < LANES ? lanes - lane : LANES;
+            _Alignas(64) Real stiffness[2][LANES] = {{0}};
+            _Alignas(64) int32_t code[LANES] = {0};
             Own o;
             Carry c;
             load_block(constant, own, s ? rets + CARRIES : begin, lane, n, &o, &c);
+            for (int64_t j = 0; s && j < n; j++) {
+                code[j] = result[lane + j];
+                for (int k = 0; k < 2; k++) stiffness[k][j] = stiff[k][lane + j];
+            }
             for (int32_t t = 0; t < count; t++) {
+                if ((s + t) % size == 0) watch_block(uniform, t, &o, &c, code, stiffness);
                 advance_block(uniform, t, &o, &c);
-                if ((s + t + 1) % each == 0) {
-                    store_states(rets, (s + t) / each * lanes + lane, n, &c);
-                    for (int64_t j = 0; j < n; j++) c.broken[j] |= !has_numbers(&c, j);
-                }
+                if ((s + t + 1) % size == 0)
+                    for (int64_t j = 0; j < n; j++) code[j] = result_of(&c, j, code[j]);
+                if ((s + t + 1) % each == 0) store_states(rets, (s + t) / each * lanes + lane, n, &c);
             }
             store_states(rets + CARRIES, lane, n, &c);
-            for (int64_t j = 0; j < n; j++) broken[lane + j] = (s ? broken[lane + j] : 0) | c.broken[j];
+            for (int64_t j = 0; j < n; j++) {
+                result[lane + j] = code[j] || !c.broken[j] ? code[j] : NOT_FINITE;
+                for (int k = 0; k < 2; k++) stiff[k][lane + j] = stiffness[k][j];
+            }
         }
     }
 }
@@ -55,8 +72,8 @@ static void *run(void *argument) {
 
 /* Whether all lanes were advanced: cores of unlike speed (neighbours on a shared machine) end together. */
 static int run_all(XLA_FFI_Buffer **args, XLA_FFI_Buffer **rets) {
-    const int64_t lanes = size_of(args[3 + PLACES + OWNS]), groups = (lanes + LANES - 1) / LANES;
-    const int64_t usable = *(int32_t *)args[2]->data, threads = usable < groups ? usable : groups;
+    const int64_t lanes = size_of(args[2 + PLACES + OWNS]), groups = (lanes + LANES - 1) / LANES;
+    const int64_t usable = ((int32_t *)args[1]->data)[2], threads = usable < groups ? usable : groups;
     /* One thread has nothing to share: each share computes anew what all lanes have in common. */
     const int64_t shares = threads > 1 ? threads * SHARES : 1;
     Work work = {args, rets, groups, shares < groups ? shares : groups, 0};
@@ -64,11 +81,25 @@ static int run_all(XLA_FFI_Buffer **args, XLA_FFI_Buffer **rets) {
     return work.next >= work.shares; /* a thread that had no memory left its share to the others */
 }
 
+/* Whether a call gives what the equations have: as many arrays, of steps, lanes and rows. */
+static int fits(const XLA_FFI_CallFrame *frame) {
+    XLA_FFI_Buffer **args = (XLA_FFI_Buffer **)frame->args.args, **rets = (XLA_FFI_Buffer **)frame->rets.rets;
+    if (frame->args.size != 2 + PLACES + OWNS + CARRIES || frame->rets.size != 2 * CARRIES + 3) return 0;
+    XLA_FFI_Buffer **places = args + 2, **own = places + PLACES;
+    const int64_t steps = size_of(places[0]), lanes = size_of(own[OWNS]), cells = size_of(rets[0]);
+    int fine = size_of(args[0]) >= CONSTANTS && size_of(args[1]) == 3 && lanes > 0 && cells % lanes == 0;
+    fine = fine && cells && steps % (cells / lanes) == 0;
+    for (int k = 0; k < PLACES; k++) fine = fine && size_of(places[k]) == steps;
+    for (int k = 0; k < OWNS + CARRIES; k++) fine = fine && size_of(own[k]) == lanes;
+    for (int k = 0; k < 2 * CARRIES + 3; k++) fine = fine && size_of(rets[k]) == (k < CARRIES ? cells : lanes);
+    return fine;
+}
+
 XLA_FFI_Error *memjax_kernel(XLA_FFI_CallFrame *frame) {
     if (tell_version(frame)) return NULL;
     if (frame->stage != XLA_FFI_ExecutionStage_EXECUTE) return NULL;
     /* Of a drive that has more parts than the text knows the second would be read as the next number. */
-    if (frame->args.size != 3 + PLACES + OWNS + CARRIES)
+    if (!fits(frame))
         return fail(frame, XLA_FFI_Error_Code_INVALID_ARGUMENT, "an ensemble of other equations than its kernel's");
     const int fine = run_all((XLA_FFI_Buffer **)frame->args.args, (XLA_FFI_Buffer **)frame->rets.rets);
     return fine ? NULL : fail(frame, XLA_FFI_Error_Code_RESOURCE_EXHAUSTED, "no memory for an ensemble");

@@ -4,6 +4,7 @@ Where no compiler of C is at hand, on other devices than the CPU, with jumps, ev
 equations hold what has no translation, the program of XLA does the same; so it does where derivatives are taken.
 """
 
+import functools
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +22,20 @@ from ..compiled.program import Constants, Program, join, names_of, real_of, scal
 from ..compiled.translation import LANE, STEP, Name, UntranslatableError, kind_of, text_of
 from ..cores import usable_cores
 from ..policy import Fixed
-from ..result import Result
+from ..result import RUNAWAY, Result
 from ..scaling import Scaled
 from ..solver import SemiImplicitEuler
-from .fixed import Place, chunk_sizes, place_of, semi_implicit_step, with_values
+from .fixed import (
+    HOPELESS,
+    HOPELESS_IN_PASSING,
+    Place,
+    chunk_sizes,
+    explicit_rates,
+    place_of,
+    semi_implicit_step,
+    step_result,
+    with_values,
+)
 from .solution import Solution
 
 _FOLDER = Path(__file__).parent
@@ -48,8 +59,8 @@ class Kernel:
 
     target: str
 
-    def __call__(self, constants, place: Place, own: Any, y, rows: int) -> tuple:
-        """Vectors at so many rows, and whether each lane has ever not been finite.
+    def __call__(self, constants, place: Place, own: Any, y, rows: int, size: int) -> tuple:
+        """Vectors at so many rows; how each lane stands, a `Result`; and the largest stiffness that its steps met.
 
         Parameters
         ----------
@@ -61,20 +72,25 @@ class Kernel:
             Constants of the lanes.
         y : Float[Array, "lanes n"]
             Vector of each lane at the start.
+        rows, size : int
+            Rows, and steps from one look at states and rates to the next.
         """
         columns = list(y.T)
-        number = place.step.reshape(-1)[0].astype(jnp.int32)
+        first = place.step.reshape(-1)[0].astype(jnp.int32)
+        number = jnp.stack([first, jnp.int32(size), jnp.int32(usable_cores())])
         # Components of several drives one after the other: each number of a step is an array over the steps.
         count = place.step.size
         steps = [column for x in place[1:] for column in jnp.reshape(x, (count, -1)).T]
-        arguments = [constants, number, jnp.int32(usable_cores()), *steps]
+        arguments = [constants, number, *steps]
         arguments += [*jax.tree.leaves(own), *columns]
         lanes, dtype = y.shape[0], y.dtype
         shapes = [jax.ShapeDtypeStruct((rows, lanes), dtype)] * len(columns)
         shapes += [jax.ShapeDtypeStruct((lanes,), dtype)] * len(columns)
         shapes += [jax.ShapeDtypeStruct((lanes,), np.int32)]
-        results = jax.ffi.ffi_call(self.target, shapes)(*arguments)
-        return jnp.stack(results[: len(columns)], axis=-1), results[-1] != 0
+        shapes += [jax.ShapeDtypeStruct((lanes,), dtype)] * 2
+        *states, code, decay, slope = jax.ffi.ffi_call(self.target, shapes)(*arguments)
+        y = jnp.stack(states[: len(columns)], axis=-1)
+        return y, code, jnp.stack([decay, slope], axis=-1)
 
 
 def takes_kernel(scaled: Scaled, grid: Any, y0: Any, policy: Fixed) -> bool:
@@ -132,8 +148,11 @@ def _text(scaled: Scaled, values, key, policy: Fixed, dtype, drive: tuple[int, .
         own_values, words = jax.tree.unflatten(own_tree, own)
         system = with_values(system, own_values)
         at = Place(number, *place[:3], *place[3:].reshape(2, *drive))
-        end = semi_implicit_step(system, words, policy)(system.split(y), at)
-        return [*system.join(system.project_parts(end)), *system.join(end)]
+        parts = system.split(y)
+        end = semi_implicit_step(system, words, policy)(parts, at)
+        stiffness_at = explicit_rates(system, policy)
+        stiffness = [] if stiffness_at is None else stiffness_at(parts, at)
+        return [*system.join(system.project_parts(end)), *system.join(end), *stiffness]
 
     constants = Constants(real)
     given = [constants.names(x.shape) for x in leaves]
@@ -146,24 +165,47 @@ def _text(scaled: Scaled, values, key, policy: Fixed, dtype, drive: tuple[int, .
     t, results = trace(lane, (leaves, owned, vector, *step), inputs, constants)
     if constants.values:
         raise UntranslatableError("arrays that are no parameters")
-    program = Program(
-        translation=t,
-        owns=owns,
-        states=states,
-        places={number: "number0 + (int32_t)(s + t)"}
-        | {x: f"((const Real *)places[{k}]->data)[s + t]" for k, x in enumerate(place)},
-        inputs={},
-        results=results,
-    )
-    ends, before_bounds = results[: len(states)], results[len(states) :]
+    count = sum(math.prod(x.shape) for x in leaves)
+    return _text_of_program(t, owns, states, [number, *place], results, count)
+
+
+def _text_of_program(t, owns, states, places: list, results: list, constants: int) -> str:
+    """All of the kernel, with so many constants, of the operations of a step.
+
+    In its results the states come first, those before they were projected second, and then the stiffness, if any.
+    """
+    number, *numbers = places
+    options: dict[str, Any] = dict(translation=t, owns=owns, states=states, inputs={})
+    options["places"] = {number: "number0 + (int32_t)(s + t)"} | {
+        x: f"((const Real *)places[{k}]->data)[s + t]" for k, x in enumerate(numbers)
+    }
+    ends, before_bounds = results[: len(states)], results[len(states) : 2 * len(states)]
+    stiffness = results[2 * len(states) :]
+    program = Program(**options, results=results)
+    step = Program(**options, results=[*ends, *before_bounds])
+    look = Program(**options, results=[*states, *stiffness])
     # What is no number stays so from step to step, and is seen in the rows, but for bounds, which hide it. Of a sum,
     # which is no number where one of its terms is none.
     finish = [f"c->broken[j] |= is_nan({' + '.join(map(text_of, before_bounds))});"]
     finish = [] if before_bounds == ends else finish
-    finite = " & ".join(f"is_finite(c->{x.text}[j])" for x in states)
+    # What is met after a failure, or a step that was too long, is no rate of the device.
+    watch = [
+        "const int32_t ends = (result[j] != 0) | is_too_long(stiffness[0][j], stiffness[1][j]);"
+    ]
+    watch += [
+        f"stiffness[{k}][j] = ends ? stiffness[{k}][j] : most({text_of(x)}, stiffness[{k}][j]);"
+        for k, x in enumerate(stiffness)
+    ]
+    watch = watch if stiffness else []
+    sizes = [f"ABS(c->{x.text}[j])" for x in states]
+    largest = functools.reduce(lambda a, b: f"greater({b}, {a})", sizes)
     parts = [
         program.prelude(),
-        f"enum {{ STEPS = {_STEPS}, PLACES = {len(place)}, OWNS = {len(owns)}, CARRIES = {len(states)} }};",
+        f"enum {{ STEPS = {_STEPS}, PLACES = {len(numbers)}, OWNS = {len(owns)}, CARRIES = {len(states)} }};",
+        f"enum {{ CONSTANTS = {constants}, NOT_FINITE = {Result.not_finite}, RUNAWAY = {Result.runaway} }};",
+        f"static const Real LARGEST = {RUNAWAY!r};",
+        "INLINE int32_t is_too_long(Real decay, Real slope) "
+        f"{{ return (decay > (Real){HOPELESS}) | (slope > (Real){HOPELESS_IN_PASSING}); }}",
         program.types(),
         program.prepare_uniform("XLA_FFI_Buffer **places, int64_t s, int32_t number0"),
         program.load_block(),
@@ -174,12 +216,19 @@ static void store_states(XLA_FFI_Buffer **rets, int64_t lane, int64_t n, const C
     }}
 }}
 
-INLINE int has_numbers(const Carry *c, int64_t j) {{ return {finite}; }}
+INLINE Real largest_state(const Carry *c, int64_t j) {{ return {largest}; }}
 """,
-        program.advance_block(
+        step.advance_block(
             "inline void advance_block(const Uniform *u, int32_t t, const Own *o, Carry *restrict c)",
             finish,
             "",
+            "",
+        ),
+        look.advance_block(
+            "void watch_block(const Uniform *u, int32_t t, const Own *o, const Carry *c, "
+            "const int32_t *result, Real (*restrict stiffness)[LANES])",
+            watch,
+            "(void)c, (void)result, (void)stiffness;",
             "",
         ),
         threaded(_FOLDER / "ensemble_kernel.c"),
@@ -193,7 +242,8 @@ def solve_by_kernel(
     """What `solve_fixed` gives for all lanes; why there is no kernel, where there is none."""
     one = lambda x: jax.ShapeDtypeStruct((), x.dtype)  # noqa: E731
     values, key = jax.tree.map(one, grid.values), jax.tree.map(one, grid.keys)
-    drive = jax.eval_shape(jax.vmap(lambda x: x(grid.rows[0, 0])), grid.stimuli).shape[1:]
+    values_at = jax.vmap(lambda x: x(grid.rows[0, 0]), axis_size=len(grid.rows))
+    drive = jax.eval_shape(values_at, grid.stimuli).shape[1:]
     kernel = kernel_of(scaled, values, key, policy, y0.dtype, drive)
     if isinstance(kernel, str):
         return kernel
@@ -222,25 +272,32 @@ def solve_by_kernel(
 
         def stretch(y, part):
             place = jax.vmap(places, (None, 0, 0, 0))(stimulus, *part)
-            ys, broken = kernel(constants, place, own, y, together)
-            return ys[-1], (ys, broken)
+            ys, *ends = kernel(constants, place, own, y, together, size)
+            driven = jnp.all(jnp.isfinite(place.u0)) & jnp.all(jnp.isfinite(place.u1))
+            return ys[-1], (ys, *ends, driven)
 
         parts = [x.reshape(-1, together) for x in (rows[:-1], rows[1:], begin)]
         if len(parts[0]) == 1:
-            _, (ys, broken) = stretch(y, [x[0] for x in parts])
-            return ys, broken
-        _, (ys, broken) = lax.scan(stretch, y, parts)
-        return ys.reshape(padded, *ys.shape[2:])[:count], jnp.any(broken, axis=0)
+            results = jax.tree.map(lambda x: x[None], stretch(y, [x[0] for x in parts])[1])
+        else:
+            _, results = lax.scan(stretch, y, parts)
+        ys, codes, stiffness, driven = results
+        # The first failure of each lane counts.
+        code = jnp.take_along_axis(codes, jnp.argmax(codes != 0, axis=0)[None], axis=0)[0]
+        code = jnp.where(jnp.all(driven), code, Result.not_finite)
+        return ys.reshape(padded, *ys.shape[2:])[:count], code, jnp.max(stiffness, axis=0)
 
     lanes = (grid.stimuli, grid.rows, *(jax.tree.map(lambda x: x.T, (grid.values, grid.keys)),))
     lanes = (*lanes, jnp.swapaxes(y0, 0, 1))
     if len(grid.rows) == 1:
         one = sweep(*jax.tree.map(lambda x: x[0], lanes))
-        ys, broken = jax.tree.map(lambda x: x[None], one)
+        ys, code, stiffness = jax.tree.map(lambda x: x[None], one)
     else:
-        ys, broken = lax.map(lambda x: sweep(*x), lanes)
-    broken = broken.T
-    code = jnp.where(broken, Result.not_finite, 0)
+        ys, code, stiffness = lax.map(lambda x: sweep(*x), lanes)
+    y, stiffness = jnp.transpose(ys, (2, 0, 1, 3)), jnp.swapaxes(stiffness, 0, 1)
+    if explicit_rates(scaled, policy) is None:
+        stiffness = None
+    code = step_result(code.T, stiffness)
     total = jnp.full_like(code, each * count)
-    y = jnp.transpose(ys, (2, 0, 1, 3))
-    return Solution(y, code, total, jnp.zeros_like(total), jnp.zeros(code.shape, y.dtype))
+    logs = jnp.zeros(code.shape, y.dtype)
+    return Solution(y, code, total, jnp.zeros_like(total), logs, stiffness=stiffness)

@@ -22,7 +22,7 @@ from ..memory import check_size
 from ..noise import words_of_devices
 from ..policy import AbstractPolicy, Auto, check, resolve
 from ..precision import check_precision
-from ..result import FinalState, Trace
+from ..result import FinalState, Result, Trace
 from ..scaling import Scaled
 from ..stimulus import AbstractStimulus, Drives, Sampled, staircase
 from ..system import AbstractSystem, Environment, NoNoise
@@ -42,9 +42,11 @@ from .checks import (
     mark_derivatives,
     mark_inputs,
     report_failures,
+    step_report,
 )
 from .crossings import named_integrals, public_crossings, sweep_watches
 from .fixed import with_values
+from .resolution import check_pulses_seen
 from .signals import outputs_and_states, terminal_values
 from .solution import Solution, value_before
 from .start import Start, checked_start
@@ -105,7 +107,7 @@ def _pad(stimuli: Sequence[Any], rows: Sequence[np.ndarray]) -> tuple[list, np.n
 
 @cached_jit
 def _outputs(scaled: Scaled, grid: Grid, y):
-    """Visible quantities and SI states at the rows of every lane."""
+    """Visible quantities and SI states at the rows of every lane; whether all voltages and currents are numbers."""
 
     def run(sweep, values, key, y):
         del key
@@ -116,7 +118,9 @@ def _outputs(scaled: Scaled, grid: Grid, y):
             out, state = outputs_and_states(system.system, t, state, sweep.stimulus, system.env)
             return terminal_values(out), state
 
-        return jax.vmap(point)(sweep.rows, y)
+        visible, state = jax.vmap(point)(sweep.rows, y)
+        # Rates may hide a drive that is no number in a branch that is not taken; what an instrument reads does not.
+        return visible, state, jnp.all(jnp.isfinite(visible["v"]) & jnp.isfinite(visible["i"]))
 
     return map_lanes(run, grid, y)
 
@@ -280,6 +284,7 @@ def _run(
     policy = resolve(Auto() if policy is None else policy)
     check(policy, system.noise_structure, noisy=noisy)
     check_precision(system, policy, stimuli, rows, values, noisy=noisy)
+    check_pulses_seen(policy, stimuli, rows)
     count = members if isinstance(members, int) else np.size(members)
     check_rows_fit(count, rows, len(system.specs))
     inputs = Scaled(system, env or Environment()), stimuli, values
@@ -299,7 +304,7 @@ def _run(
         integrals,
     )
     trace = flag_out_of_bounds(trace, model, values=values, bench=bench, env=env, stimuli=drives)
-    return report_failures(trace, on_failure)
+    return report_failures(trace, on_failure, step_report(policy, lanes[-1].stiffness))
 
 
 def _trace(
@@ -379,7 +384,8 @@ class _Batch:
             or len({sum(np.size(x) for x in parts) for parts in leaves}) > 1
         ):
             return np.arange(len(self.rows)), np.arange(len(self.rows))
-        leaves = [np.concatenate([np.ravel(x) for x in parts]) for parts in leaves]
+        # A stimulus of no numbers, of a user's own, has no leaves.
+        leaves = [np.concatenate([np.zeros(0), *map(np.ravel, parts)]) for parts in leaves]
         table = np.concatenate([np.stack(leaves), self.rows], axis=1)
         _, first, inverse = np.unique(table, axis=0, return_index=True, return_inverse=True)
         return first, inverse.ravel()
@@ -399,7 +405,10 @@ class _Batch:
         """Rows of every lane (visible quantities, states, integrals), its events, and its solution."""
         solution = solve_grid(self.scaled, grid, y0, self.policy, bar)
         plain = eqx.tree_at(_of_solve, grid, (None, None), is_leaf=lambda x: x is None)
-        visible, state = _outputs(self.scaled, plain, solution.y)
+        visible, state, finite = _outputs(self.scaled, plain, solution.y)
+        lost = (solution.result == Result.successful) & ~finite
+        code = jnp.where(lost, Result.not_finite, solution.result)
+        solution = dataclasses.replace(solution, result=code)
         crossings = {}
         if grid.watch is not None and grid.watch.events:
             crossings = grid_events(self.scaled, grid, solution.memory, self.policy)

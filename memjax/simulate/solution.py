@@ -29,6 +29,9 @@ class Solution(eqx.Module):
         Integrals from the start of the solve to the rows, where something was watched.
     memory : PyTree
         The steps in which events happened, see `memjax.simulate.watching`.
+    stiffness : Float[Array, "2"] or None
+        Largest products of a fixed step and of a rate of decay of a state that it takes explicitly, and of any rate at
+        which such a state acts on itself, where steps are semi-implicit; see `memjax.simulate.fixed.explicit_rates`.
     """
 
     y: Float[Array, "*lanes rows n"]
@@ -40,6 +43,7 @@ class Solution(eqx.Module):
     step_y: Float[Array, "*lanes steps n"] | None = None
     integrals: Float[Array, "*lanes rows integrals"] | None = None
     memory: Any = None
+    stiffness: Float[Array, "*lanes two"] | None = None
 
 
 def add_watch_results(solution: Solution, integrals: Any, memory: Any) -> Solution:

@@ -70,6 +70,10 @@ class AbstractStimulus(eqx.Module):
     def breakpoints(self) -> np.ndarray | Float[Array, " corners"]:
         """Times [s], ascending, at which value or slope jump; step control lands on them."""
 
+    def nodes(self) -> np.ndarray | Float[Array, " nodes"]:
+        """Times [s] between which the value runs straight, or nearly so: the corners, unless it is curved."""
+        return self.breakpoints()
+
     def zeros(self) -> Float[Array, " crossings"]:
         """Times [s] of a change of sign between corners, as if the value ran straight there; infinite for none.
 
@@ -134,6 +138,10 @@ class Sum(AbstractStimulus):
         """See `AbstractStimulus`."""
         return ascending([p.breakpoints() for p in self.parts])
 
+    def nodes(self):
+        """See `AbstractStimulus`."""
+        return ascending([p.nodes() for p in self.parts])
+
     @property
     def duration(self):
         """See `AbstractStimulus`."""
@@ -163,6 +171,10 @@ class Product(AbstractStimulus):
     def breakpoints(self):
         """See `AbstractStimulus`."""
         return self.part.breakpoints()
+
+    def nodes(self):
+        """See `AbstractStimulus`."""
+        return self.part.nodes()
 
     def zeros(self):
         """See `AbstractStimulus`."""

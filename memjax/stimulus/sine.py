@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..errors import StimulusError
-from .base import AbstractStimulus, Number, check_numbers
+from .base import AbstractStimulus, Number, check_numbers, is_traced
 
 _CYCLES = 500
 """Cycles of which adaptive steps land on the zeros; later ones are met by chance."""
@@ -53,6 +53,12 @@ class Sine(AbstractStimulus):
     def breakpoints(self):
         """See `AbstractStimulus`: there are none."""
         return np.zeros(0)
+
+    def nodes(self):
+        """See `AbstractStimulus`: quarters of the periods, where they are known."""
+        if any(map(is_traced, (self.frequency, self.cycles))):
+            return np.zeros(0)
+        return np.arange(math.floor(4 * self.cycles) + 1) / (4 * self.frequency)
 
     def zeros(self):
         """See `AbstractStimulus`; those of the first `_CYCLES` cycles, since the number of cycles may be traced."""

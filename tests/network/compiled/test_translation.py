@@ -80,6 +80,61 @@ def test_functions_are_those_of_jax(values, name, f, bounds, error):
     assert np.max(np.abs(after[name] - expected) / size) <= error * EPS
 
 
+# Numbers at which comparisons are false, bounds hide and products have no value; the sign of zero is not kept.
+STRANGE = np.array([np.nan, np.inf, -np.inf, 0.0, 1.0, -1.5, 1e30, -1e30], np.float32)
+
+# Bounds and choices by order, in all ways to write them: with a number that is known and with two that are not.
+BOUNDS = {
+    "max": jnp.maximum,
+    "min": jnp.minimum,
+    "clip between": lambda x, y: jnp.clip(x, y, 2 * y),
+    "less": lambda x, y: jnp.where(x < y, y, x),
+    "less, kept": lambda x, y: jnp.where(x < y, x, y),
+    "more": lambda x, y: jnp.where(x > y, y, x),
+    "more, kept": lambda x, y: jnp.where(x > y, x, y),
+    "not less": lambda x, y: jnp.where(x >= y, y, x),
+    "not more, kept": lambda x, y: jnp.where(x <= y, x, y),
+    "not more": lambda x, y: jnp.where(~(x <= y), y, x),
+    "other": lambda x, y: jnp.where(x < y, x + y, x - y),
+    "product": lambda x, y: x * y,
+    "quotient of two": lambda x, y: x / y,
+    "difference": lambda x, y: x - y,
+}
+
+
+def test_what_is_no_number_comes_out_of_each_operation_as_of_xla():
+    """Bounds that hid it reported solves of a drive without a number as good: `-ffinite-math-only` had allowed that."""
+    functions = {n: f for n, f, *_ in FUNCTIONS if n != "bits"}
+    functions |= {
+        f"{n} of {k}": lambda x, f=f, k=k: f(x, k) for n, f in BOUNDS.items() for k in (0.5, -1.0)
+    }
+    functions |= {
+        f"{n}, known first": lambda x, f=f: f(jnp.float32(0.5), x) for n, f in BOUNDS.items()
+    }
+    x, y = (z.ravel() for z in np.meshgrid(STRANGE, STRANGE))
+
+    def lane(own, carry, number, arrivals):
+        x, y = own["x"] + carry["x"], own["y"] + carry["x"]
+        after = {n: f(x) for n, f in functions.items()} | {n: f(x, y) for n, f in BOUNDS.items()}
+        return {"x": carry["x"]} | after, number == 7, ()
+
+    names = ["x", *functions, *BOUNDS]
+    zero = np.zeros(x.size, np.float32)
+    after, _ = one_step(lane, {"x": x, "y": y}, dict.fromkeys(names, zero))
+    wrong = {}
+    for n in names[1:]:
+        f = functions[n] if n in functions else BOUNDS[n]
+        expected = np.asarray(jax.vmap(f)(*((x,) if n in functions else (x, y))))
+        kinds = [
+            np.where(np.isnan(z), 2, np.where(np.isinf(z), np.sign(z), 0))
+            for z in (after[n], expected)
+        ]
+        if not np.array_equal(*kinds):
+            bad = kinds[0] != kinds[1]
+            wrong[n] = list(zip(x[bad], y[bad], after[n][bad], expected[bad], strict=True))[:3]
+    assert not wrong, "\n".join(f"{n}: {w}" for n, w in wrong.items())
+
+
 def test_a_lane_that_fires_has_its_step_in_its_word(values):
     assert np.array_equal(values[2][0], np.full(200, 1))
 

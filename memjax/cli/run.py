@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -203,7 +202,7 @@ def _simulate(options: argparse.Namespace) -> int:
     size = sum(sizes.values())
     if sys.stderr.isatty() or size > _MUCH:
         say("note", f"about {size / 2**30 + _PROCESS:.1f} GiB of memory")
-    out, began = Path(options.out), time.perf_counter()
+    out = Path(options.out)
     run_network(
         file.network,
         file.duration if options.duration is None else options.duration,
@@ -225,11 +224,10 @@ def _simulate(options: argparse.Namespace) -> int:
             "memory_estimate_bytes": size,
         },
     )
-    wall = time.perf_counter() - began
-    recording = load_recording(out, most=_RASTER_SPIKES)
-    report = _summary(recording, file.network, wall, not options.resume)
-    files = ["recording.h5", "run.json", *(_pictures(recording, out) if draws else [])]
     about = read_about(out)
+    recording = load_recording(out, most=_RASTER_SPIKES)
+    report = _summary(recording, file.network, about["wall_s"], not options.resume)
+    files = ["recording.h5", "run.json", *(_pictures(recording, out) if draws else [])]
     notes = about["notes"]
     for note in notes:
         say("warning", note)

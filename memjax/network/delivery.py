@@ -63,22 +63,20 @@ def list_spikes(slots, counts, offset, room: int):
     return number.astype(jnp.int32), step.astype(jnp.int32), total, jnp.max(counts)
 
 
-def deliver_spikes(arrivals, table: State, rows: Rows, block: int, spikes: tuple, weigh: Callable):
-    """Arrivals with those of a list of spikes; ``weigh(edges)`` gives weights."""
+def deliver_spikes(
+    arrivals, table: State, rows: Rows, block: int, spikes: tuple, weigh: Callable, *, ago
+):
+    """Arrivals with those of a list of spikes of so many chunks ago; ``weigh(edges)`` gives weights."""
     number, step, total = spikes
-    first, target = table["first"], table["target"]
-    columns, nowhere = jnp.arange(rows.longest, dtype=jnp.int32), arrivals.size
+    nowhere = arrivals.size
 
     def deliver_some(k, arrivals):
         index = k * _TOGETHER + jnp.arange(_TOGETHER, dtype=jnp.int32)
         fine = index < total
         n = jnp.where(fine, number[jnp.minimum(index, number.size - 1)], 0)
-        begin, end = first[n], jnp.where(fine, first[n + 1], first[n])
-        edge = begin[:, None] + columns[None]
-        in_row = edge < end[:, None]
-        edge = jnp.where(in_row, edge, 0)
         spike_step = step[jnp.minimum(index, step.size - 1)]
-        place = jnp.where(in_row, target[edge] + (spike_step * block)[:, None], nowhere)
+        edge, arrives, at = edges_of(table, rows, n, spike_step, ago=ago)
+        place = jnp.where(arrives & fine[:, None], table["target"][edge] + at * block, nowhere)
         w = jnp.broadcast_to(rows.sign * weigh(edge), edge.shape).astype(arrivals.dtype)
         # Padding lies beyond the end and is dropped: no branch, and a row of any length is one
         # scatter.
@@ -87,3 +85,52 @@ def deliver_spikes(arrivals, table: State, rows: Rows, block: int, spikes: tuple
     if rows.longest == 0:
         return arrivals
     return lax.fori_loop(0, (total + _TOGETHER - 1) // _TOGETHER, deliver_some, arrivals)
+
+
+def edges_of(table: State, rows: Rows, number, step, *, ago) -> tuple:
+    """Edges through which spikes of members arrive in a chunk that were sent in a step of the one so many chunks ago;
+    whether they do, since rows are padded; and the steps in which they arrive.
+    """
+    begin, end = table["first"][number], table["first"][number + 1]
+    columns = jnp.arange(rows.longest, dtype=jnp.int32).reshape((1,) * number.ndim + (-1,))
+    start = step
+    if not rows.is_simple:
+        start = step + rows.later - ago * rows.steps
+    if rows.delay.ndim:
+        begin = _first_not_below(table["delay"], begin, end, -start)
+    edge = begin[..., None] + columns
+    arrives = edge < end[..., None]
+    edge, at = jnp.where(arrives, edge, 0), start[..., None]
+    if not rows.is_simple:
+        at = at + (table["delay"][edge] if rows.delay.ndim else table["delay"])
+        arrives = arrives & (at >= 0) & (at < rows.steps)
+    return edge, arrives, at
+
+
+def _first_not_below(x, begin, end, value):
+    """Places of the first numbers that are not below a value, in stretches in which they rise; their ends if none is."""
+
+    def halve(places):
+        low, high = places
+        middle = (low + high) // 2
+        is_below = (low < high) & (x[middle] < value)
+        return jnp.where(is_below, middle + 1, low), jnp.where(is_below, high, middle)
+
+    return lax.while_loop(lambda places: jnp.any(places[0] < places[1]), halve, (begin, end))[0]
+
+
+def in_order_of_time(number, step, total) -> tuple:
+    """A list of spikes by step, members in order within each."""
+    index = jnp.arange(step.size, dtype=jnp.int32)
+    last = jnp.iinfo(step.dtype).max
+    _, *lists = lax.sort((jnp.where(index < total, step, last), number, step), num_keys=1)
+    return tuple(lists)
+
+
+def append_spikes(before: tuple, after: tuple) -> tuple:
+    """One list of spikes after another, and their number, which may be more than there is room for."""
+    (number, step, total), (more, more_step, more_total) = before, after
+    index = jnp.arange(number.size, dtype=jnp.int32)
+    place, is_before = jnp.maximum(index - total, 0), index < total
+    numbers = jnp.where(is_before, number, more[place])
+    return numbers, jnp.where(is_before, step, more_step[place]), total + more_total

@@ -35,15 +35,18 @@ class EnergyLedger:
         Elements in order, and what each is: "input" (a driven source: bias and synapses), "supply" (a source of
         constant value), "device", "transistor", "resistor", ..., "capacitor"; "numerical" for what steps dissipate.
     energies : Float[np.ndarray, "exchanges phases elements"]
-        What elements take up in each exchange interval [J]; negative for a source that gives.
+        What elements take up in each exchange interval, or part of one in which a run ended or went on [J]; negative
+        for a source that gives.
     times : Float[np.ndarray, "exchanges phases"]
         Time of all neurons in each phase [s]; per interval they add up to its length times the neurons.
     rest : mapping of str to float
         Power of the group's elements at rest [W].
     neurons, spikes : int
         Of the group, in the run.
-    exchange, start : float
-        Length of an exchange interval, and when the first one begins [s].
+    ends : Float[np.ndarray, "exchanges"]
+        When they end [s].
+    start : float
+        When the first one begins [s].
 
     Notes
     -----
@@ -69,7 +72,7 @@ class EnergyLedger:
     rest: Mapping[str, float]
     neurons: int
     spikes: int
-    exchange: float
+    ends: Float[np.ndarray, " exchanges"]
     start: float = 0.0
 
     @property
@@ -152,31 +155,31 @@ class EnergyLedger:
         -----
         An interval that ends within an exchange interval takes its share of that one by the time.
         """
-        if not interval >= self.exchange * (1 - 1e-9):
+        edges = np.concatenate([[self.start], self.ends])
+        longest = np.max(np.diff(edges), initial=0.0)
+        if not interval >= longest * (1 - 1e-9):
             raise NetworkError(
                 f"interval = {interval!r} s",
                 where="per_interval",
-                allowed=f"at least the exchange interval, {self.exchange:g} s",
+                allowed=f"at least the exchange interval, {longest:g} s",
             )
-        ends = self.start + np.arange(len(self.energies) + 1) * self.exchange
         total = np.concatenate([[0.0], np.cumsum(self._given(self.energies).sum(axis=1))])
         first, last = (
             int(f(x / interval + e))
-            for f, x, e in ((np.ceil, self.start, -1e-9), (np.floor, ends[-1], 1e-9))
+            for f, x, e in ((np.ceil, self.start, -1e-9), (np.floor, edges[-1], 1e-9))
         )
         last = last if count is None else min(last, count)
-        edges = np.arange(first, max(last, first) + 1) * interval
-        return np.diff(np.interp(edges, ends, total))
+        times = np.arange(first, max(last, first) + 1) * interval
+        return np.diff(np.interp(times, edges, total))
 
     def power(self, rows: int = 200) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Mean power that sources give by phase [W], in bins of whole exchange intervals with these middles [s]."""
         size = max(-(-len(self.energies) // rows), 1)
-        edges = np.arange(0, len(self.energies), size)
-        lengths = np.diff(np.append(edges, len(self.energies)))
-        given = np.add.reduceat(self._given(self.energies), edges, axis=0)
-        middle = self.start + (edges + lengths / 2) * self.exchange
-        powers = given / (lengths[:, None] * self.exchange)
-        return middle, {p: powers[:, k] for k, p in enumerate(PHASES)}
+        first = np.arange(0, len(self.energies), size)
+        edges = np.append(np.concatenate([[self.start], self.ends])[first], self.ends[-1:])
+        given = np.add.reduceat(self._given(self.energies), first, axis=0)
+        powers = given / np.diff(edges)[:, None]
+        return (edges[1:] + edges[:-1]) / 2, {p: powers[:, k] for k, p in enumerate(PHASES)}
 
     def summary(self, stimuli: Mapping[str, tuple[float, int]] | None = None) -> dict[str, Any]:
         """The ledger in numbers, as `run.json` has it.

@@ -84,14 +84,27 @@ class Engine:
 
     def _rows(self, plan: Plan, seed: int) -> list[State]:
         """Connections."""
-        tables = []
+        tables: list[State] = []
+        placed: dict[tuple, Any] = {}
+
+        def put(x, sharding):
+            # Both ends of rectangular pulses share their tables.
+            if (id(x), sharding) not in placed:
+                placed[id(x), sharding] = self._put(x, sharding)
+            return placed[id(x), sharding]
+
         for k, (_, _, _, r) in enumerate(plan.rows):
             arrays: State = {"first": r.first, "target": r.target}
             arrays |= {n: x for n in TABLES_OF_DEVICES if (x := getattr(r, n)) is not None}
             if isinstance(r.devices, DriftWeights):
                 arrays["key"] = _edge_keys(seed, plan.names[k], np.asarray(r.edge))
-            weight = self._put(r.weight, self.same if r.weight.ndim == 0 else self.split)
-            tables.append(self._put(arrays, self.split) | {"weight": weight})
+            shared = {
+                n: put(x, self.split if x.ndim else self.same)
+                for n, x in (("weight", r.weight), ("delay", r.delay))
+            }
+            key = {"key": self._put(arrays.pop("key"), self.split)} if "key" in arrays else {}
+            arrays = {n: put(x, self.split) for n, x in arrays.items()}
+            tables.append(arrays | key | shared)
         return tables
 
     def _lean(self, plan: Plan) -> Plan:
@@ -99,7 +112,9 @@ class Engine:
         rows = []
         for table, (pre, post, receptor, r) in zip(self.fixed["rows"], plan.rows, strict=True):
             arrays = {
-                n: table[n] for n in ("first", "target", "weight", *TABLES_OF_DEVICES) if n in table
+                n: table[n]
+                for n in ("first", "target", "weight", "delay", *TABLES_OF_DEVICES)
+                if n in table
             }
             rows.append((pre, post, receptor, replace(r, **arrays)))
         return replace(plan, rows=rows)
@@ -121,7 +136,14 @@ class Engine:
             str(k): self._put(p.begin(plan.rows[k][3]), self.split)
             for k, p in program.programming.items()
         }
-        return {"groups": groups, "ring": {}, "weights": weights}
+        begun = {
+            "conductances": [
+                self._put(np.zeros(plan.layouts[d.group].size, self.dtype), self.split)
+                for d in program.circuit_weights
+            ],
+            "last": {n: groups[n]["last"] for n in program.taught},
+        }
+        return {"groups": groups, "ring": {}, "weights": weights, "begun": begun}
 
     def ring(self, room: Room, old: State | None = None) -> State:
         """Lists of spikes that are still to arrive: none, or those of smaller ones."""
@@ -144,8 +166,8 @@ class Engine:
             n: self._put(x, self.split if n in self.plan.layouts else self.same)
             for n, x in state["groups"].items()
         }
-        weights = self._put(state["weights"], self.split)
-        return {"groups": groups, "ring": self._put(state["ring"], self.same), "weights": weights}
+        split = {n: self._put(state[n], self.split) for n in ("weights", "begun")}
+        return {"groups": groups, "ring": self._put(state["ring"], self.same), **split}
 
 
 _poisson_begin = jax.jit(poisson_begin)

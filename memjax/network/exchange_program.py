@@ -4,7 +4,8 @@ Notes
 -----
 Nothing passes between neurons sooner than the least delay. For so many steps each block of neurons therefore advances
 alone, its states in a core's cache, with its arrivals laid out step by step; then spikes are listed, and each adds to
-the arrivals of its targets, a delay later. What connections cost follows the spikes, not the steps.
+the arrivals of its targets, a delay later, at any step of an interval. What connections cost follows the spikes, not
+the steps. Intervals begin at multiples of their length; a run may end, and go on, within one.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,12 +23,19 @@ from ..circuit import replace_values
 from ..compile_cache import supported_options
 from ..simulate.batch import wide_loop_options
 from .compiled import Kernel, Shape, Table, kernel_of
-from .delivery import deliver_spikes, list_spikes, no_spikes, spikes_per_word
+from .delivery import (
+    append_spikes,
+    deliver_spikes,
+    in_order_of_time,
+    list_spikes,
+    no_spikes,
+    spikes_per_word,
+)
 from .digest import Digest
 from .energy_program import PHASES
 from .groups import Neurons, Poisson
 from .neuron_program import NeuronProgram
-from .plan import TABLES_OF_DEVICES, Plan, State
+from .plan import TABLES_OF_DEVICES, Plan, Rows, State
 from .plasticity import Programming
 from .poisson import poisson_chunk
 from .weights import ConductanceOf, DriftWeights
@@ -111,7 +119,9 @@ class ExchangeProgram:
         self._programs: dict = {}
 
     def run(self, room: Room, chunks: int) -> Callable:
-        """Compiled: ``run(fixed, state, scratch, first, count)`` of up to `chunks` chunks."""
+        """Compiled: ``run(fixed, state, scratch, first, count)`` of up to `chunks` chunks; of none of them
+        ``run(fixed, state, scratch, chunk, (begin, end))`` of some steps of a chunk.
+        """
         if (room, chunks) not in self._programs:
             self._programs[room, chunks] = self._compile(room, chunks)
         return self._programs[room, chunks]
@@ -148,6 +158,13 @@ class ExchangeProgram:
             if post == name and not dense[r] and rows.longest
         ]
 
+    def _is_in_order(self, name: str) -> bool:
+        """Whether lists of the spikes of a group are in order of time, so that arrivals add up as `Rows.visits` says."""
+        return any(
+            pre == name and not rows.aligned and self._dense(post)[r]
+            for pre, post, r, rows in self.plan.rows
+        )
+
     def _kernel(self, name: str) -> Kernel | str:
         """The kernel of a group; why there is none, where there is none, see `memjax.network.compiled`."""
         if self.dtype != np.float32:
@@ -160,7 +177,10 @@ class ExchangeProgram:
             block=layout.block,
             halves=spikes_per_word(steps) == 2,
             dense=tuple(dense),
-            tables=tuple(Table(r, rows.sign) for _, _, r, rows in tables),
+            tables=tuple(
+                Table(r, rows.sign, rows.later, rows.latest, rows.earliest, aligned=rows.aligned)
+                for _, _, r, rows in tables
+            ),
         )
         return kernel_of(self.neurons[name].lane, *self.neurons[name].lane_example(), shape)
 
@@ -169,46 +189,50 @@ class ExchangeProgram:
         sizes = dict(room.all)
 
         def run(fixed, state, scratch, first, count):
-            def run_chunk(k, carry):
+            def run_chunk(k, carry, span=None):
                 state, scratch, records, worst = carry
-                state, scratch, output, chunk_worst = self._chunk(
-                    fixed, state, scratch, first + k, room
+                state, scratch, output, needs = self._chunk(
+                    fixed, state, scratch, first + k, room, span
                 )
 
                 def write(all, x):
                     return lax.dynamic_update_index_in_dim(all, x, k, 0)
 
-                worst = jax.tree.map(jnp.maximum, worst, chunk_worst)
+                worst = jax.tree.map(jnp.maximum, worst, needs)
                 return state, scratch, jax.tree.map(write, records, output), worst
 
             zero = jnp.zeros((), jnp.int32)
 
-            def row(*shape):
-                return jnp.zeros((length, *shape), jnp.int32)
+            def row(*shape, dtype=jnp.int32):
+                return jnp.zeros((length or 1, *shape), dtype)
 
             spikes = {n: (row(size), row(size), row()) for n, size in sizes.items()}
             traces = jax.tree.map(
-                lambda x: jnp.zeros((length, self.rows, *x.shape[1:]), x.dtype),
+                lambda x: row(self.rows, *x.shape[1:], dtype=x.dtype),
                 self._states_now(fixed, state),
             )
-            rates = dict.fromkeys(self.plan.layouts, [jnp.zeros((), self.dtype)] * 3)
-            energies = self._no_energies(length)
-            records = (spikes, traces, energies)
-            begin = (state, scratch, records, (dict.fromkeys(sizes, (zero, zero)), rates))
-            state, scratch, records, worst = lax.fori_loop(0, count, run_chunk, begin)
-            return state, records, worst, self._first_not_finite(state), scratch
+            checks = {n: ([row(dtype=self.dtype)] * 3, row()) for n in self.plan.layouts}
+            records = (spikes, traces, self._no_energies(length or 1), checks)
+            carry = (state, scratch, records, dict.fromkeys(sizes, (zero, zero)))
+            if length:
+                carry = lax.fori_loop(0, count, run_chunk, carry)
+            else:
+                carry = run_chunk(0, carry, count)
+            state, scratch, (*records, checks), needs = carry
+            checks = {n: (x, lax.pmin(first_bad, AXIS)) for n, (x, first_bad) in checks.items()}
+            return state, (*records, checks), needs, scratch
 
         by_group = {n: Spec(AXIS) if n in self.plan.layouts else Spec() for n in self.plan.groups}
         arrays = {
             "groups": by_group,
             "rows": [self._row_specs(k) for k in range(len(self.plan.rows))],
         }
-        states = {"groups": by_group, "ring": Spec(), "weights": Spec(AXIS)}
+        states = {"groups": by_group, "ring": Spec(), "weights": Spec(AXIS), "begun": Spec(AXIS)}
         sharded = jax.shard_map(
             run,
             mesh=self.mesh,
             in_specs=(arrays, states, Spec(AXIS), Spec(), Spec()),
-            out_specs=(states, Spec(), Spec(), Spec(), Spec(AXIS)),
+            out_specs=(states, Spec(), Spec(), Spec(AXIS)),
             check_vma=False,
         )
         return jax.jit(
@@ -232,7 +256,7 @@ class ExchangeProgram:
         names = ["first", "target", *(n for n in TABLES_OF_DEVICES if getattr(rows, n) is not None)]
         names += ["key"] if k in self.programming else []
         return dict.fromkeys(names, Spec(AXIS)) | {
-            "weight": Spec(AXIS) if rows.weight.ndim else Spec()
+            n: Spec(AXIS) if getattr(rows, n).ndim else Spec() for n in ("weight", "delay")
         }
 
     @property
@@ -245,15 +269,13 @@ class ExchangeProgram:
         """Records of states in an exchange interval at most."""
         return 1 if self.every is None else -(-self.plan.clock.steps // self.every)
 
-    def _first_not_finite(self, state: State):
-        """Number of the first neuron of each group that is not finite; that of all neurons if there is none."""
-        first = {}
-        for name, layout in self.plan.layouts.items():
-            parts = state["groups"][name]["parts"]
-            bad = ~jnp.all(jnp.stack([jnp.isfinite(x) for x in parts.values()]), axis=0)
-            number = bad.size * lax.axis_index(AXIS) + jnp.argmax(bad.ravel()).astype(jnp.int32)
-            first[name] = lax.pmin(jnp.where(jnp.any(bad), number, layout.size), AXIS)
-        return first
+    def _first_not_finite(self, name: str, parts: State):
+        """Number of the first neuron of a group on this device that is not finite; that of all neurons if there is
+        none.
+        """
+        bad = ~jnp.all(jnp.stack([jnp.isfinite(x) for x in parts.values()]), axis=0)
+        number = bad.size * lax.axis_index(AXIS) + jnp.argmax(bad.ravel()).astype(jnp.int32)
+        return jnp.where(jnp.any(bad), number, self.plan.layouts[name].size)
 
     def _watched_lanes(self, name: str, tree: Any) -> tuple[Any, Any, Any]:
         """Values of the watched neurons, out of arrays in blocks; their places in this shard, and whether they are in
@@ -283,8 +305,9 @@ class ExchangeProgram:
             }
         return rows
 
-    def _states_between(self, fixed: State, before: State, arrivals: State, first) -> State:
-        """States of the neurons that are watched [SI] at those steps of a chunk that are multiples of `every`.
+    def _states_between(self, fixed: State, before: State, arrivals: State, first, begin) -> State:
+        """States of the neurons that are watched [SI] at those steps of a chunk, from step `begin` of it on, that are
+        multiples of `every`.
 
         These neurons are computed once more, alone, from their states before the chunk: no other one waits for that.
         """
@@ -296,59 +319,104 @@ class ExchangeProgram:
             (constants, parts, inputs), lane, is_local = self._watched_lanes(name, tree)
             # Arrivals lie block by block, and within a block step by step.
             place = lane // block * (steps * block) + lane % block
-            place = place[None, :] + block * jnp.arange(steps, dtype=lane.dtype)[:, None]
+            step = jnp.minimum(begin + jnp.arange(steps, dtype=lane.dtype), steps - 1)
+            place = place[None, :] + block * step[:, None]
             lane_arrivals = [x[place] for x in arrivals[name].values()]
-            visible = self.neurons[name].path(constants, parts, inputs, lane_arrivals, first)
+            start = first + begin
+            visible = self.neurons[name].path(constants, parts, inputs, lane_arrivals, start)
             # Steps after which `every` divides the number of steps so far.
-            row = every - 1 - first % every + every * jnp.arange(self.rows, dtype=jnp.int32)
+            row = every - 1 - start % every + every * jnp.arange(self.rows, dtype=jnp.int32)
             row = jnp.minimum(row, steps - 1)  # the rest is not read
             rows[name] = {
                 k: lax.psum(jnp.where(is_local, x[row], 0), AXIS) for k, x in visible.items()
             }
         return rows
 
-    def _chunk(self, fixed: State, state: State, scratch: State, k, room: Room):
-        """State after a chunk, arrivals, spikes, traces and energies; room needed by group, and largest rates."""
+    def _chunk(self, fixed: State, state: State, scratch: State, k, room: Room, span: Any = None):
+        """State after a chunk, arrivals, spikes, traces, energies and checks; room needed by group.
+
+        Of a chunk only the steps from the first to before the second of `span`, where it is given.
+        """
         clock, groups, ring = self.plan.clock, dict(state["groups"]), dict(state["ring"])
         weights = jax.tree.map(lambda x: x[0], state["weights"])
-        conductances = self._conductances(fixed, groups)
+        begun = self._begun(fixed, state, span)
+        conductances = {
+            # An edge may belong to a circuit of any shard.
+            d: lax.all_gather(g, AXIS, tiled=True)
+            for d, g in zip(self.circuit_weights, begun["conductances"], strict=True)
+        }
         arrivals = {
             n: self._arrivals(n, x, fixed, ring, k, weights, conductances)
             for n, x in scratch.items()
         }
-        first, spikes, needs, rates, energies = k * clock.steps, {}, {}, {}, {}
+        first, spikes, needs, checks, energies = k * clock.steps, {}, {}, {}, {}
+        begin, end = (jnp.int32(0), jnp.int32(clock.steps)) if span is None else span
         for name, size in room.all:
             constants, group = fixed["groups"][name], groups[name]
             if name in self.plan.layouts:
-                due = [(self._table(fixed, i), self._due(ring, i, k)) for i in self._tables(name)]
+                due = [
+                    (self._table(fixed, i), ring[self.plan.rows[i][0]]) for i in self._tables(name)
+                ]
                 part = places(size, self.plan.shards)
-                groups[name], spike_list, rates[name], sums = self._advance_neurons(
-                    name, constants, group, (arrivals[name], due), first, room.per_member, part
+                groups[name], spike_list, rates, sums = self._advance_neurons(
+                    name, constants, group, (arrivals[name], due), first, room.per_member, part, span
                 )
+                checks[name] = (rates, self._first_not_finite(name, groups[name]["parts"]))
                 energies |= {name: sums} if sums else {}
                 *lists, total, per_member = self._gather(spike_list, size)
             else:
                 lists, total, per_member, groups[name] = self._source(
-                    name, constants, group, first, room.per_member, size
+                    name, constants, group, first, (begin, end), room.per_member, size
                 )
+            if self._is_in_order(name):
+                lists = in_order_of_time(*lists, total)
             # A ring: spikes stay for as many chunks as the longest delay, and are then overwritten.
             slot = k % self.plan.memory(name)
             spikes[name] = (*lists, jnp.minimum(total, size))
+            sent = (*lists, total)
+            if span is not None:
+                *lists, before = self._due(ring, name, 0, k)
+                sent = append_spikes((*lists, jnp.where(begin > 0, before, 0)), sent)
+                total = sent[-1]
             ring[name] = jax.tree.map(
                 lambda all, x: lax.dynamic_update_index_in_dim(all, x, slot, 0),  # noqa: B023
                 ring[name],
-                spikes[name],
+                (*sent[:2], jnp.minimum(total, size)),
             )
             needs[name] = (per_member.astype(jnp.int32), total)
-        # Devices change at the end of a chunk: its own arrivals met the old weights.
-        weights = self._program_devices(fixed, weights, ring, k, (state["groups"], groups), spikes)
+        weights = self._program_devices(fixed, weights, ring, k, (begun["last"], groups), end)
         weights = jax.tree.map(lambda x: x[None], weights)
-        before, state = state["groups"], {"groups": groups, "ring": ring, "weights": weights}
+        before = state["groups"]
+        state = {"groups": groups, "ring": ring, "weights": weights, "begun": begun}
         if self._is_between:
-            traces = self._states_between(fixed, before, arrivals, first)
+            traces = self._states_between(fixed, before, arrivals, first, begin)
         else:
             traces = self._states_now(fixed, state)
-        return state, arrivals, (spikes, traces, energies), (needs, rates)
+        return state, arrivals, (spikes, traces, energies, checks), needs
+
+    @property
+    def circuit_weights(self) -> list[ConductanceOf]:
+        """Devices in circuits that are weights."""
+        devices = [r.devices for *_, r in self.plan.rows]
+        return list(dict.fromkeys(d for d in devices if isinstance(d, ConductanceOf)))
+
+    @property
+    def taught(self) -> list[str]:
+        """Groups that programmed devices lead to."""
+        return list(dict.fromkeys(self.plan.rows[k][1] for k in self.programming))
+
+    def _begun(self, fixed: State, state: State, span: Any) -> State:
+        """What counts for all of a chunk and was so at its beginning: conductances of devices in circuits that are
+        weights [S]; of each neuron that programmed devices lead to, the step of its last spike.
+        """
+        groups = state["groups"]
+        now = {
+            "conductances": [self._read(d, fixed, groups) for d in self.circuit_weights],
+            "last": {n: groups[n]["last"] for n in self.taught},
+        }
+        if span is None:
+            return now
+        return jax.tree.map(lambda x, y: jnp.where(span[0] == 0, x, y), now, state["begun"])
 
     def _advance_neurons(
         self,
@@ -359,15 +427,18 @@ class ExchangeProgram:
         first,
         per_member: int,
         room,
+        span: Any,
     ):
         """Neurons after a chunk, their spikes, the largest rates and energies, see `NeuronProgram.chunk_end`."""
         program, kernel, (arrivals, due) = self.neurons[name], self.kernels[name], arriving
         if isinstance(kernel, Kernel):
             own = {k: constants[k] for k in ("values", "bias", "key")}
             words = len(no_spikes(state["count"], per_member, program.steps))
-            tables = [(t["first"], t["target"], t["weight"], *spikes) for t, spikes in due]
+            numbers = ("first", "target", "weight", "delay")
+            tables = [(*(t[n] for n in numbers), *spikes) for t, spikes in due]
+            steps = jnp.stack([first, *map(jnp.int32, span or (0, program.steps))])
             carry, spikes = kernel(
-                own, program.chunk_begin(state), first, list(arrivals.values()), tables, words
+                own, program.chunk_begin(state), steps, list(arrivals.values()), tables, words
             )
             end = jax.vmap(lambda c, s, x, w: program.chunk_end(c, s, x, w, first, per_member))
             state, count, slots, rates, sums = end(constants, state, carry, spikes)
@@ -376,7 +447,7 @@ class ExchangeProgram:
             block_arrivals = [x.reshape(blocks) for x in arrivals.values()]
 
             def advance(x):
-                return program.chunk(x[0], x[1], x[2], first, per_member)
+                return program.chunk(x[0], x[1], x[2], first, per_member, span)
 
             state, count, slots, rates, sums = lax.map(advance, (constants, state, block_arrivals))
         slots = slots.reshape(-1, per_member)
@@ -387,15 +458,14 @@ class ExchangeProgram:
     def _table(self, fixed: State, k: int) -> State:
         """Connections, as far as this shard has them."""
         table, rows = fixed["rows"][k], self.plan.rows[k][3]
-        shard = {n: jax.tree.map(lambda x: x[0], x) for n, x in table.items() if n != "weight"}
-        return shard | {"weight": table["weight"][0] if rows.weight.ndim else table["weight"]}
+        shared = ("weight", "delay")
+        shard = {n: jax.tree.map(lambda x: x[0], x) for n, x in table.items() if n not in shared}
+        return shard | {n: table[n][0] if getattr(rows, n).ndim else table[n] for n in shared}
 
-    def _due(self, ring: State, k: int, chunk) -> tuple:
-        """Spikes that arrive in a chunk through connections."""
-        pre, _, _, rows = self.plan.rows[k]
-        # What was sent so many chunks ago arrives in this one.
-        slot = (chunk - rows.exchanges) % self.plan.memory(pre)
-        return jax.tree.map(lambda x: x[slot], ring[pre])
+    def _due(self, ring: State, name: str, ago: int, chunk) -> tuple:
+        """Spikes of a group of so many chunks ago."""
+        slot = (chunk - ago) % self.plan.memory(name)
+        return jax.tree.map(lambda x: x[slot], ring[name])
 
     def _arrivals(
         self,
@@ -412,15 +482,18 @@ class ExchangeProgram:
         """
         layout = self.plan.layouts[name]
         arrivals = {k: jnp.zeros_like(x) for k, x in scratch.items()}
-        for k, (_, post, receptor, rows) in enumerate(self.plan.rows):
+        for k, (pre, post, receptor, rows) in enumerate(self.plan.rows):
             if post != name or receptor not in arrivals:
                 continue
             table = self._table(fixed, k)
             weigh = self._weigh(k, table, weights, conductances)
-            due = self._due(ring, k, chunk)
-            arrivals[receptor] = deliver_spikes(
-                arrivals[receptor], table, rows, layout.block, due, weigh
-            )
+
+
+            def deliver(ago, arrivals, pre=pre, table=table, rows=rows, weigh=weigh):
+                due = self._due(ring, pre, ago, chunk)
+                return deliver_spikes(arrivals, table, rows, layout.block, due, weigh, ago=ago)
+
+            arrivals[receptor] = _visit(rows, deliver, arrivals[receptor])
         return arrivals
 
     def _weigh(self, k: int, table: State, weights: State, conductances: dict) -> Callable:
@@ -433,35 +506,43 @@ class ExchangeProgram:
             return lambda edge: devices.scale * (g[table["edge"][edge]] - devices.reference)
         return (lambda edge: weight) if weight.ndim == 0 else (lambda edge: weight[edge])
 
-    def _conductances(self, fixed: State, groups: State) -> dict[ConductanceOf, Any]:
-        """Conductances of devices in circuits that are weights, of all shards [S]."""
-        conductances = {}
-        for *_, r in self.plan.rows:
-            d = r.devices
-            if isinstance(d, ConductanceOf) and d not in conductances:
-                read = jax.vmap(jax.vmap(partial(self.neurons[d.group].conductance, d)))
-                g = read(fixed["groups"][d.group]["values"], groups[d.group]["parts"])
-                # An edge may belong to a circuit of any shard.
-                conductances[d] = lax.all_gather(g.reshape(-1), AXIS, tiled=True)
-        return conductances
+    def _read(self, devices: ConductanceOf, fixed: State, groups: State):
+        """Conductances of devices in circuits that are weights, of this shard [S]."""
+        name = devices.group
+        read = jax.vmap(jax.vmap(partial(self.neurons[name].conductance, devices)))
+        return read(fixed["groups"][name]["values"], groups[name]["parts"]).reshape(-1)
 
     def _program_devices(
-        self, fixed: State, weights: State, ring: State, chunk, groups: tuple, spikes: State
+        self, fixed: State, weights: State, ring: State, chunk, targets: tuple, end
     ) -> State:
-        """Devices after the pulses of a chunk, given groups before and after it."""
-        new_weights, first = dict(weights), chunk * self.plan.clock.steps
-        for k, program in self.programming.items():
-            _, post, _, _ = self.plan.rows[k]
-            last = tuple(g[post]["last"].reshape(-1) for g in groups)
-            table, device_state = self._table(fixed, k), new_weights[str(k)]
-            device_state = program.arrivals(
-                table, device_state, self._due(ring, k, chunk), last, first
-            )
-            offset = lax.axis_index(AXIS) * last[0].shape[0]
-            new_weights[str(k)] = program.target_spikes(
-                table, device_state, spikes[post], offset, first
-            )
-        return new_weights
+        """Devices after the pulses of a chunk, given the last spikes of their targets before it and groups after it:
+        they change at its end, so that its own arrivals met the old weights.
+        """
+        first = chunk * self.plan.clock.steps
+
+        def program_all(weights):
+            new_weights = dict(weights)
+            for k, program in self.programming.items():
+                pre, post, _, rows = self.plan.rows[k]
+                last = tuple(x.reshape(-1) for x in (targets[0][post], targets[1][post]["last"]))
+                table, device_state = self._table(fixed, k), new_weights[str(k)]
+
+
+                def arrive(ago, state, program=program, pre=pre, table=table, last=last):
+                    due = self._due(ring, pre, ago, chunk)
+                    return program.arrivals(table, state, due, last, first, ago=ago)
+
+                device_state = _visit(rows, arrive, device_state)
+                offset = lax.axis_index(AXIS) * last[0].shape[0]
+                sent = self._due(ring, post, 0, chunk)
+                new_weights[str(k)] = program.target_spikes(
+                    table, device_state, sent, offset, first
+                )
+            return new_weights
+
+        if not self.programming:
+            return weights
+        return lax.cond(end == self.plan.clock.steps, program_all, lambda x: x, weights)
 
     def _gather(self, spike_list: tuple, room: int) -> tuple:
         """Spikes of all shards, members in order."""
@@ -478,19 +559,21 @@ class ExchangeProgram:
             total = jnp.maximum(total, jnp.where(most > part, room_for(most, shards), 0))
         return number, step, total, per_member
 
-    def _source(self, name: str, constants: State, state: State, first, per_member: int, room: int):
-        """Spikes of sources in a chunk."""
+    def _source(
+        self, name: str, constants: State, state: State, first, span, per_member: int, room: int
+    ):
+        """Spikes of sources in some steps of a chunk."""
         group, clock = self.plan.groups[name], self.plan.clock
         if isinstance(group, Poisson):
             interval = round(group.interval / clock.dt) if group.interval else 0
             state, count, slots = poisson_chunk(
-                constants, state, first, clock.steps, per_member, interval
+                constants, state, first, span[1], per_member, interval
             )
             number, step, total, largest = list_spikes(slots, count, 0, room)
             return (number, step), total, largest, state
         begin, end = (
             jnp.searchsorted(constants["step"], first + x).astype(jnp.int32)
-            for x in (0, clock.steps)
+            for x in span
         )
         # The list is in order of time: the spikes of a chunk are one stretch of it.
         k = begin + jnp.arange(room, dtype=jnp.int32)
@@ -508,6 +591,19 @@ class ExchangeProgram:
             jnp.zeros((), jnp.int32),
             {"count": count},
         )
+
+
+def _visit(rows: Rows, visit: Callable, state: Any) -> Any:
+    """State after visits for spikes of all chunks that may arrive, see `Rows.visits`: ``visit(ago, state)`` each."""
+    visits = rows.visits
+    if len(visits) == 1:
+        return visit(rows.latest, state)
+
+
+    def visit_next(k, state):
+        return visit(rows.latest - k.astype(jnp.int32), state)
+
+    return lax.fori_loop(0, len(visits), visit_next, state)
 
 
 @dataclass(frozen=True)

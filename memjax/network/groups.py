@@ -43,11 +43,19 @@ class Threshold:
     sign: int = 1
 
     def __post_init__(self):
-        rearm = self.level if self.rearm is None else self.rearm
+        rearm, where = self.level if self.rearm is None else self.rearm, f"threshold of {self.signal}"
+        for name, x in {"level": self.level, "rearm": rearm, "sign": self.sign}.items():
+            if np.ndim(x) or not _are_finite(x):
+                raise NetworkError(
+                    f"{name} = {x!r:.60}",
+                    where=where,
+                    allowed="one finite number for all neurons of a group",
+                    fix="a group for each threshold",
+                )
         if self.sign not in (1, -1) or not self.sign * rearm <= self.sign * self.level:
             raise NetworkError(
                 f"level = {self.level:g}, rearm = {rearm:g}, sign = {self.sign}",
-                where=f"threshold of {self.signal}",
+                where=where,
                 allowed="rearm on the near side of level, sign 1 or -1",
             )
 
@@ -120,8 +128,13 @@ class Neurons:
                 raise NetworkError(
                     f"{np.shape(x)} numbers for {name}", where=where, allowed=f"one, or {self.n}"
                 )
-            if not np.all(np.isfinite(x)):
-                raise NetworkError(f"{name} is not finite", where=where)
+            if not _are_finite(x):
+                raise NetworkError(
+                    f"{name} = {x!r:.60}",
+                    where=where,
+                    allowed=f"finite numbers that do not change with time: one, or {self.n}",
+                    fix="what changes comes from spikes of another group",
+                )
         for spec in self.circuit.specs:
             x, (low, high) = np.asarray(self.start.get(spec.name, spec.bounds[0])), spec.bounds
             if not np.all((x >= low) & (x <= high)):
@@ -176,6 +189,11 @@ class Neurons:
             kind = type(population.base).__name__
             raise NetworkError(f"a population of {kind}", allowed="one of circuits")
         return cls(n=n, circuit=population.base, values=values, **options)
+
+
+def _are_finite(x: Any) -> bool:
+    """Whether something is a finite number, or numbers that all are."""
+    return np.asarray(x).dtype.kind in "iuf" and bool(np.all(np.isfinite(x)))
 
 
 def _check_count(name: str, n: int) -> None:

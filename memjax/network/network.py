@@ -33,8 +33,8 @@ class Network:
         Of all noise and of the Poisson sources: the noise of neuron m of the k-th group depends on seed, k and m
         only.
     exchange_steps : int, optional
-        Steps between two exchanges of spikes; by default the greatest number, at most 256, of which all
-        delays are multiples.
+        Steps between two exchanges of spikes, no more than the shortest delay has; by default as many, at most 256, or
+        the greatest number below that all delays and widths of whole projections are multiples of.
     dtype : str
         "float32" or "float64" (where JAX has it enabled).
     """
@@ -70,21 +70,20 @@ class Network:
         """Its step, and the steps between two exchanges."""
         return clock(self.dt, self.projections, self.exchange_steps)
 
-    def exchanges(self, duration: float) -> int:
-        """A duration [s] as so many exchange intervals, rounded up."""
+    def steps(self, duration: float) -> int:
+        """A duration [s] as so many steps: the nearest number, at least one."""
         if not (np.isfinite(duration) and duration > 0):
             raise NetworkError(f"duration = {duration!r} s", allowed="a finite number > 0 s")
-        clock = self.clock
-        steps = float(duration) / float(clock.dt)  # infinite where it overflows
-        n = int(np.ceil(duration / clock.exchange - 1e-6)) if steps < 2**31 else 0
-        if steps >= 2**31 or n * clock.steps >= 2**31:
+        steps = float(duration) / float(self.dt)  # infinite where it overflows
+        # The exchange interval in which a run ends may end later.
+        if not steps < 2**31 - self.clock.steps:
             raise NetworkError(
                 f"{steps:.3g} steps",
                 where="Network",
                 allowed="fewer than 2^31",
                 fix="a longer step",
             )
-        return n
+        return max(round(steps), 1)
 
     def digest(self) -> str:
         """A hash that identifies this network: groups, connections, step, seed."""

@@ -358,9 +358,15 @@ class NeuronProgram:
         return (parts, level, inputs, rate, move, ledger), fires, end
 
     def chunk(
-        self, constants: State, state: State, arrivals: list, first, per_member: int
+        self,
+        constants: State,
+        state: State,
+        arrivals: list,
+        first,
+        per_member: int,
+        span: Any = None,
     ) -> tuple:
-        """A block after a chunk, see `chunk_end`."""
+        """A block after a chunk, see `chunk_end`; after the steps of it from the first to before the second of `span`."""
 
         def advance(carry, step_inputs):
             step, lane_arrivals = step_inputs
@@ -372,7 +378,15 @@ class NeuronProgram:
 
         places = (jnp.arange(self.steps, dtype=jnp.int32), arrivals)
         none = no_spikes(state["count"], per_member, self.steps)
-        (carry, words), _ = lax.scan(advance, (self.chunk_begin(state), none), places)
+        begin = (self.chunk_begin(state), none)
+        if span is None:
+            (carry, words), _ = lax.scan(advance, begin, places)
+        else:
+
+            def advance_to(step, carry):
+                return advance(carry, jax.tree.map(lambda x: x[step], places))[0]
+
+            carry, words = lax.fori_loop(*span, advance_to, begin)
         return self.chunk_end(constants, state, carry, words, first, per_member)
 
     def chunk_end(

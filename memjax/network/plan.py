@@ -29,6 +29,9 @@ TABLES_OF_DEVICES = ("edge", "post", "first_in", "edge_in")
 _MOST_STEPS = 2.0**31
 """Steps of a delay, a width or a record: what counts them has 32 bits."""
 
+_ALIGNED = 4
+"""Exchanges in place of one that are made so that all spikes arrive at the first step of an interval, at most."""
+
 _STEP_TOLERANCE = 1e-3
 """Share of a step by which a time may miss a multiple of it."""
 
@@ -53,18 +56,35 @@ class Clock:
         """Time between two exchanges [s]."""
         return self.dt * self.steps
 
-    def check_steps(self, time: float, *, where: str) -> None:
-        """Refuse a time that is no multiple of the step, see `clock`.
+    def count_steps(self, time: float, *, where: str) -> int:
+        """A time as so many steps, see `clock`.
 
         Raises
         ------
         NetworkError
-            With the step.
+            For one that is no multiple of the step, with the step.
         """
         n = round(time / self.dt) if time < _MOST_STEPS * self.dt else 0
         if n < 1 or abs(time / self.dt - n) > _STEP_TOLERANCE:
             allowed = f"a multiple of dt = {self.dt:g} s, below {_MOST_STEPS * self.dt:g} s"
             raise NetworkError(f"{time:g} s", where=where, allowed=allowed)
+        return n
+
+    def check_delay(self, time: float, *, where: str) -> None:
+        """Refuse a delay that is no multiple of the step, or shorter than the exchange interval.
+
+        Raises
+        ------
+        NetworkError
+            With what is allowed.
+        """
+        if self.count_steps(time, where=where) < self.steps:
+            raise NetworkError(
+                f"{time:g} s",
+                where=where,
+                allowed=f"at least the exchange interval, {self.exchange:g} s",
+                fix="a longer delay, or another exchange interval (in steps)",
+            )
 
     def exchanges(self, time: float, *, where: str) -> int:
         """A time as so many exchanges."""
@@ -102,55 +122,106 @@ def record_steps(timing: Clock, every: float | None) -> int:
 
 
 def clock(dt: float, projections: Sequence[Projection], steps: int | None) -> Clock:
-    """Steps between exchanges: the greatest number that all delays and widths are multiples of.
+    """Steps between exchanges: no more than the shortest delay has; a number that all times of whole projections are
+    multiples of, where one of that size is.
 
     Raises
     ------
     NetworkError
-        If one is no multiple of the step.
+        If a time of a whole projection is no multiple of the step, or a delay is shorter than the steps that are given.
     """
     if not (math.isfinite(dt) and dt > 0):
         raise NetworkError(f"dt = {dt!r} s", allowed="a finite number > 0 s")
+    if steps is not None and not 1 <= steps <= 4096:
+        raise NetworkError(f"{steps} steps between exchanges", allowed="1 to 4096")
+    one, shortest, common = Clock(dt, 1), LONGEST, 0
+    for p in projections:
+        delay, where = _shortest_delay(p, one), f"delay of {p.where}"
+        if steps is not None:
+            Clock(dt, steps).check_delay(delay * dt, where=where)
+        shortest = min(shortest, delay)
+        common = math.gcd(common, delay if p.edges.delay is None else 0)
+        if p.receptor.width is not None:
+            common = math.gcd(common, one.count_steps(p.receptor.width, where=f"width of {p.where}"))
     if steps is not None:
-        if not 1 <= steps <= 4096:
-            raise NetworkError(f"{steps} steps between exchanges", allowed="1 to 4096")
         return Clock(dt, steps)
-    times = [(p.delay, f"delay of {p.where}") for p in projections if p.edges.delay is None]
-    times += [(p.receptor.width, f"width of {p.where}") for p in projections if p.receptor.width]
-    common = 0
-    for time, where in times:
-        Clock(dt, 1).check_steps(time, where=where)
-        # Delays and widths have to be whole exchange intervals: the greatest common divisor of all.
-        common = math.gcd(common, round(time / dt))
-    free = [p.edges.delay.min() / dt for p in projections if p.edges.delay is not None]
-    if common == 0:
-        common = max(int(min([LONGEST, *free])), 1)
-    # Delays of edges are taken to the nearest interval, which may not be longer than the shortest.
-    limit = min([LONGEST, *free])
-    candidates = range(1, min(common, int(limit)) + 1)
-    return Clock(dt, max((d for d in candidates if common % d == 0), default=1))
+    aligned = max(n for n in range(1, shortest + 1) if common % n == 0)
+    # Spikes may arrive at any step of an interval. Where all arrive at its first they are visited once and not twice,
+    # which is worth no more exchanges than this.
+    return Clock(dt, aligned if _ALIGNED * aligned >= shortest else shortest)
+
+
+def _shortest_delay(p: Projection, timing: Clock) -> int:
+    """In steps.
+
+    Raises
+    ------
+    NetworkError
+        If the delay of all edges is no multiple of the step, or that of one is longer than what counts steps holds.
+    """
+    where, delay = f"delay of {p.where}", p.edges.delay
+    if delay is None or not len(delay):
+        return timing.count_steps(p.delay, where=where)
+    if not np.max(delay) < _MOST_STEPS * timing.dt:
+        allowed = f"below {_MOST_STEPS * timing.dt:g} s"
+        raise NetworkError(f"{np.max(delay):g} s", where=where, allowed=allowed)
+    return int(_nearest_steps(np.min(delay), timing))
+
+
+def _nearest_steps(delay: Any, timing: Clock) -> Int[np.ndarray, "..."]:
+    """Delays of edges in steps, at least one."""
+    return np.maximum(np.rint(np.asarray(delay, float) / timing.dt), 1).astype(np.int64)
+
+
+def edge_delays(p: Projection, timing: Clock) -> Int[np.ndarray, "..."]:
+    """Delays of a projection in steps, see `clock`: one for all, or one per edge, which is taken to the nearest."""
+    if p.edges.delay is None:
+        return np.asarray(timing.count_steps(p.delay, where=f"delay of {p.where}"), np.int64)
+    delays = _nearest_steps(p.edges.delay, timing)
+    return delays[0] if len(delays) and np.all(delays == delays[0]) else delays
+
+
+def rounded_delays(p: Projection, timing: Clock) -> str | None:
+    """What to say of delays of edges that are no multiples of the step; None where all are."""
+    if p.edges.delay is None or not len(p.edges):
+        return None
+    error = np.abs(np.asarray(p.edges.delay, float) - edge_delays(p, timing) * timing.dt)
+    count = int(np.sum(error > _STEP_TOLERANCE * timing.dt))
+    return None if not count else (
+        f"{count} of {len(error)} delays of {p.where} are no multiples of dt = {timing.dt:g} s: "
+        f"they were rounded to the nearest, by up to {error.max():.2g} s"
+    )
 
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Connections of one delay: those of source k are ``first[k]`` to ``first[k + 1]``, one table per shard.
+    """Connections of a projection: those of source k are ``first[k]`` to ``first[k + 1]``, one table per shard.
 
     Tables are arrays of NumPy until an engine has put them on its devices, and then those there.
 
     Parameters
     ----------
-    exchanges : int
-        Their delay.
     first : Int[np.ndarray, "shards sources"]
         Where the rows begin.
     target : Int[np.ndarray, "shards edges"]
         Place of the target in a shard's arrivals, at the first step.
     weight : Float[np.ndarray, "shards edges"] or Float[np.ndarray, ""]
         Weights.
+    delay : Int[np.ndarray, "shards edges"] or Int[np.ndarray, ""]
+        Delays [steps]; within a row they rise.
+    latest, earliest : int
+        Of how many exchange intervals ago spikes may arrive, at most and at least.
     longest : int
-        Of a row.
+        Of the part of a row through which a spike arrives in one exchange interval.
     sign : float
         +1, or -1 for the end of a rectangular pulse.
+    steps : int
+        Of an exchange interval.
+    later : int
+        Steps by which delays are longer: the width of that pulse.
+    aligned : bool
+        Whether all spikes arrive in a step of the number in which they were sent, counted from the beginning of an
+        interval: delays are whole intervals.
     devices : ConductanceOf or DriftWeights, optional
         What the weights are; the fields below are theirs.
     edge : Int[np.ndarray, "shards edges"]
@@ -163,12 +234,17 @@ class Rows:
         Of a row by target.
     """
 
-    exchanges: int
     first: Int[Array | np.ndarray, "shards sources"]
     target: Int[Array | np.ndarray, "shards edges"]
     weight: Float[Array | np.ndarray, "..."]
+    delay: Int[Array | np.ndarray, "..."]
+    latest: int
+    earliest: int
     longest: int
+    steps: int
     sign: float = 1.0
+    later: int = 0
+    aligned: bool = True
     devices: ConductanceOf | DriftWeights | None = None
     edge: Int[Array | np.ndarray, "shards edges"] | None = None
     post: Int[Array | np.ndarray, "shards edges"] | None = None
@@ -176,14 +252,28 @@ class Rows:
     edge_in: Int[Array | np.ndarray, "shards edges"] | None = None
     longest_in: int = 0
 
+    @property
+    def visits(self) -> range:
+        """Of how many exchange intervals ago spikes may arrive, from the most on: arrivals in a step add up in the order
+        of their delays, from the longest, whatever the exchange interval.
+        """
+        return range(self.latest, self.earliest - 1, -1)
+
+    @property
+    def is_simple(self) -> bool:
+        """Whether all spikes of one exchange interval, and no others, arrive in another one."""
+        return self.aligned and self.latest == self.earliest
+
     def outline(self) -> "Rows":
         """The same without its tables: what a program holds as constants."""
         none = np.zeros((0, 0), np.int32)
         absent = {n: none for n in TABLES_OF_DEVICES if getattr(self, n) is not None}
-        devices, weight = self.devices, np.zeros((0,) * self.weight.ndim)
+        devices = self.devices
+        weight, delay = (np.zeros((0,) * x.ndim) for x in (self.weight, self.delay))
         if isinstance(devices, DriftWeights):
             devices = replace(devices, start=None)
-        return replace(self, first=none, target=none, weight=weight, devices=devices, **absent)
+        tables = {"first": none, "target": none, "weight": weight, "delay": delay, **absent}
+        return replace(self, devices=devices, **tables)
 
 
 @dataclass(frozen=True, eq=False)
@@ -276,7 +366,7 @@ def place(receptor: Receptor, target: Layout) -> int:
 def rows(
     p: Projection, n_pre: int, target: Layout, timing: Clock, *, shards: int, dtype
 ) -> list[Rows]:
-    """Connections of a projection by delay, ordered by source."""
+    """Connections of a projection, ordered by source: those of spikes, and of the ends of their pulses."""
     pre, post = (np.asarray(x) for x in (p.edges.pre, p.edges.post))
     for x, n, group in ((pre, n_pre, p.pre), (post, target.group.n, p.post)):
         if len(x) and not (x.min() >= 0 and x.max() < n):
@@ -287,61 +377,57 @@ def rows(
             )
     devices = p.weight if isinstance(p.weight, ConductanceOf | DriftWeights) else None
     weight = np.asarray(0.0 if devices is not None else p.weight, dtype)
-    if p.edges.delay is None:
-        delays = np.array([timing.exchanges(p.delay, where=f"delay of {p.where}")])
-        number = None
-    else:
-        delay_steps = np.maximum(np.rint(np.asarray(p.edges.delay) / timing.exchange), 1).astype(
-            np.int32
-        )
-        delays, number = np.unique(delay_steps, return_inverse=True)
-    parts = []
-    for k, delay in enumerate(delays):
-        edges = slice(None) if number is None else np.flatnonzero(number == k)
-        w = weight if weight.ndim == 0 else weight[edges]
-        tables = _by_source(pre[edges], post[edges], w, n_pre, target, timing, shards)
-        device_tables = (
-            _device_tables(devices, tables, np.arange(len(pre))[edges])
-            if devices is not None
-            else {}
-        )
-        parts.append(
-            Rows(exchanges=int(delay), **_delivery_tables(tables, target, timing), **device_tables)
-        )
-        if p.receptor.width is not None:
-            # A rectangular pulse is two steps: + w when it arrives, - w when its width is over.
-            later = timing.exchanges(p.receptor.width, where=f"width of {p.where}")
-            parts.append(replace(parts[-1], exchanges=int(delay) + later, sign=-1.0))
-    return parts
+    delay = edge_delays(p, timing)
+    tables = _by_source(pre, post, weight, delay, n_pre, target, timing, shards)
+    arrays = _delivery_tables(tables, target, timing)
+    if devices is not None:
+        arrays |= _device_tables(devices, tables)
+    # A rectangular pulse is two steps: + w when it arrives, - w when its width is over.
+    width = p.receptor.width
+    ends = [] if width is None else [timing.count_steps(width, where=f"width of {p.where}")]
+    return [
+        Rows(sign=sign, later=later, **_arrival_times(delay + later, timing), **arrays)
+        for sign, later in ((1.0, 0), *((-1.0, x) for x in ends))
+    ]
+
+
+def _arrival_times(delay: Int[np.ndarray, "..."], timing: Clock) -> dict[str, Any]:
+    """When spikes arrive, as `Rows` has it."""
+    aligned = not np.any(delay % timing.steps)
+    least, most = int(delay.min(initial=2**31)), int(delay.max(initial=0))
+    earliest = min(least, most) // timing.steps
+    latest = -(-most // timing.steps)
+    return {"aligned": aligned, "earliest": earliest, "latest": latest, "steps": timing.steps}
 
 
 @dataclass(frozen=True, eq=False)
 class _Table:
-    """Connections to the neurons of one shard, by source: their order, where rows begin, targets, weights."""
+    """Connections to the neurons of one shard, by source: their order, where rows begin, targets, weights, delays."""
 
     order: Int[Array | np.ndarray, " edges"]
     first: Int[Array | np.ndarray, " sources"]
     post: Int[Array | np.ndarray, " edges"]
-    weight: Float[Array | np.ndarray, "..."]
+    weight: Float[np.ndarray, "..."]
+    delay: Int[np.ndarray, "..."]
     size: int
 
 
 def _by_source(
-    pre, post, weight, n_pre: int, target: Layout, timing: Clock, shards: int
+    pre, post, weight, delay, n_pre: int, target: Layout, timing: Clock, shards: int
 ) -> list[_Table]:
     """One table per shard."""
     rows = target.blocks // shards * target.block
     tables = []
     for s in range(shards):
         local = np.flatnonzero((post >= s * rows) & (post < (s + 1) * rows)) if shards > 1 else None
-        a, b = (x if local is None else x[local] for x in (pre, post))
+        a, b, w, d = (x if local is None or not x.ndim else x[local] for x in (pre, post, weight, delay))
         # Edges of one source side by side; a stable order makes sums of float32 reproducible.
-        order = np.argsort(a, kind="stable")
+        order = np.lexsort((d, a)) if d.ndim else np.argsort(a, kind="stable")
         first = np.zeros(n_pre + 1, np.int64)
         np.cumsum(np.bincount(a, minlength=n_pre), out=first[1:])
-        w = weight if weight.ndim == 0 else (weight if local is None else weight[local])[order]
+        w, d = (x[order] if x.ndim else x for x in (w, d))
         edge_order = order if local is None else local[order]
-        tables.append(_Table(edge_order, first, b[order] - s * rows, w, rows))
+        tables.append(_Table(edge_order, first, b[order] - s * rows, w, d, rows))
     largest = max(len(t.post) for t in tables)
     if largest >= 2**31 or target.size * timing.steps >= 2**31:
         raise NetworkError(
@@ -363,26 +449,37 @@ def _longest(firsts: Sequence[Array | np.ndarray]) -> int:
     return max(int(np.max(np.diff(x), initial=0)) for x in firsts)
 
 
+def _longest_part(table: _Table, steps: int) -> int:
+    """Most connections of one source whose delays lie within so many steps."""
+    if not table.delay.ndim:
+        return _longest([table.first])
+    rise = np.repeat(np.arange(len(table.first) - 1), np.diff(table.first)) << 32
+    keys = rise + table.delay
+    counts = np.searchsorted(keys, keys + steps) - np.arange(len(keys))
+    return int(counts.max(initial=0))
+
+
 def _delivery_tables(tables: list[_Table], target: Layout, timing: Clock) -> dict[str, Any]:
     """What delivery needs of each shard."""
 
     def place(b):
         return b // target.block * timing.steps * target.block + b % target.block
 
-    scalar = tables[0].weight.ndim == 0
+    weights, delays = [t.weight for t in tables], [t.delay.astype(np.int32) for t in tables]
     return {
         "first": np.stack([t.first for t in tables]).astype(np.int32),
         "target": _stack([place(t.post).astype(np.int32) for t in tables]),
-        "weight": tables[0].weight if scalar else _stack([t.weight for t in tables]),
-        "longest": _longest([t.first for t in tables]),
+        "weight": _stack(weights) if weights[0].ndim else weights[0],
+        "delay": _stack(delays) if delays[0].ndim else delays[0],
+        "longest": max(_longest_part(t, timing.steps) for t in tables),
     }
 
 
-def _device_tables(devices: Any, tables: list[_Table], number: np.ndarray) -> dict[str, Any]:
+def _device_tables(devices: Any, tables: list[_Table]) -> dict[str, Any]:
     """What weights that are devices need beyond that."""
     arrays = {
         "devices": devices,
-        "edge": _stack([number[t.order].astype(np.int32) for t in tables]),
+        "edge": _stack([t.order.astype(np.int32) for t in tables]),
     }
     if isinstance(devices, DriftWeights):
         counts = [np.bincount(t.post, minlength=t.size) for t in tables]
@@ -432,7 +529,7 @@ class Plan:
 
     def memory(self, name: str) -> int:
         """Exchanges for which spikes of a group are kept."""
-        return max([r.exchanges for pre, _, _, r in self.rows if pre == name], default=0) + 1
+        return max([r.latest for pre, _, _, r in self.rows if pre == name], default=0) + 1
 
 
 def check_circuits(p: Projection, groups: Mapping[str, Group]) -> None:

@@ -11,6 +11,7 @@ from jax import lax
 from ..noise import increments
 from ..synapse import Pulsed, PulseNoise
 from ..synapse.pulsed import Memory, pulse
+from .delivery import edges_of
 from .plan import Clock, Rows, State
 from .weights import DriftWeights
 
@@ -100,20 +101,20 @@ class Programming:
         state = state | {k: state[k].at[target].set(x, mode="drop") for k, x in new.items()}
         return state | {"pulses": state["pulses"].at[target].add(jnp.uint32(1), mode="drop")}
 
-    def arrivals(self, table: State, state: State, spikes: tuple, last: tuple, first) -> State:
-        """Devices after the arrivals of a chunk: note them, and reset where the target fired before.
+    def arrivals(
+        self, table: State, state: State, spikes: tuple, last: tuple, first, *, ago
+    ) -> State:
+        """Devices after the arrivals in a chunk of spikes of so many chunks ago: note them, and reset where the target
+        fired before.
 
         `last` holds the step of each target's last spike, before and after the chunk.
         """
         number, step, total = spikes
         last_before, last_after = last
-        columns = jnp.arange(self.rows.longest, dtype=jnp.int32)
 
         def deliver(k, state):
-            n, step_now = number[k], first + step[k]
-            edge = table["first"][n] + columns
-            in_row = edge < table["first"][n + 1]
-            edge = jnp.where(in_row, edge, 0)
+            edge, in_row, at = edges_of(table, self.rows, number[k], step[k], ago=ago)
+            step_now = first + at
             post = table["post"][edge]
             # A target that fires in this chunk after the arrival has not fired yet: its spike
             # before the chunk counts.

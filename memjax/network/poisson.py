@@ -36,8 +36,10 @@ def poisson_begin(constants: State) -> State:
     return {"next": _gap(key, draw, chance) - 1, "draw": draw + 1, "count": draw.astype(jnp.int32)}
 
 
-def poisson_chunk(constants: State, state: State, first, steps: int, each: int, interval: int):
-    """Spikes of sources within a chunk: candidates at each one's highest rate, kept by the rate of the interval."""
+def poisson_chunk(constants: State, state: State, first, steps, each: int, interval: int):
+    """Spikes of sources within so many steps of a chunk: candidates at each one's highest rate, kept by the rate of the
+    interval.
+    """
     key, largest_rate, rates = constants["key"], constants["most"], constants["rates"]
     following, draw, slots = state["next"], state["draw"], []
     for _ in range(each):

@@ -20,7 +20,7 @@ class Receptor:
     tau : float, optional
         Time constant with which the effect of a spike decays [s].
     width : float, optional
-        Or length of a rectangular pulse [s]; a multiple of the network's exchange interval.
+        Or length of a rectangular pulse [s]; a multiple of the network's dt.
     port : str, optional
         Driven source of the circuit on which it acts; the first by default.
     reversal : float, optional
@@ -64,8 +64,8 @@ class Projection:
     weight : float or Float[np.ndarray, "edges"] or ConductanceOf or DriftWeights
         Size of the effect [V, A or S, see `Receptor`]; conductances of devices take a `tau`.
     delay : float
-        Time from a spike to its effect [s], where the edges have none of their own; a multiple of
-        the exchange interval. Delays of edges are taken to the nearest multiple, at least one.
+        Time from a spike to its effect [s], where the edges have none of their own; a multiple of the network's dt.
+        Delays of edges are taken to the nearest multiple, at least one, and a run says where that changes them.
     name : str
         Name in records; "pre-post" by default.
     """

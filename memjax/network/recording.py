@@ -30,13 +30,14 @@ class Stretch:
     Parameters
     ----------
     begin, end : int
-        Exchange intervals.
+        Steps before it, and at its end.
     spikes : dict of str to tuple of (Int[np.ndarray, "spikes"], Int[np.ndarray, "spikes"])
         Numbers of members and of time steps at whose end they fired, in order of time.
     traces : dict of str to dict of str to Float[np.ndarray, "rows neurons"]
         States of the neurons that are watched [SI], one row per record.
     energies : dict of str to tuple of np.ndarray
-        Energies [J] and times [s] of groups of neurons as `EnergyLedger` has them; empty without a ledger.
+        Energies [J] and times [s] of groups of neurons as `EnergyLedger` has them, and the steps at which their rows
+        end; empty without a ledger.
     conductances : dict of str to Float[np.ndarray, "rows edges"]
         Of devices that are weights [S], by projection: one row at the end, or none where no record is due.
     """
@@ -152,8 +153,8 @@ class Recording:
         ledgers = {}
         for g in network.groups:
             if isinstance(g, Neurons) and g.name in rest_powers:
-                energies, times = (
-                    np.concatenate([p.energies[g.name][k] for p in parts]) for k in (0, 1)
+                energies, times, ends = (
+                    np.concatenate([p.energies[g.name][k] for p in parts]) for k in range(3)
                 )
                 ledgers[g.name] = EnergyLedger(
                     kinds=kinds_of_elements(g.circuit),
@@ -162,19 +163,18 @@ class Recording:
                     rest=rest_powers[g.name],
                     neurons=g.n,
                     spikes=len(spikes[g.name][0]),
-                    exchange=clock.exchange,
-                    start=begin * clock.exchange,
+                    ends=ends * clock.dt,
+                    start=begin * clock.dt,
                 )
         return cls(
             sizes={g.name: g.n for g in network.groups},
             dt=clock.dt,
-            duration=end * clock.exchange,
+            duration=end * clock.dt,
             energy=ledgers,
-            start=begin * clock.exchange,
+            start=begin * clock.dt,
             spikes=spikes,
             traces=traces,
-            times=(np.arange(begin * clock.steps // every, end * clock.steps // every) + 1)
-            * (every * clock.dt),
+            times=(np.arange(begin // every, end // every) + 1) * (every * clock.dt),
             **options,
         )
 
@@ -253,8 +253,7 @@ class Recording:
                 data[f"{name}.{k}"] = (("time", dimension), x, {"units": units.get(k, "1")})
         for name, ledger in self.energy.items():
             exchange, element = f"{name}.exchange", f"{name}.element"
-            ends = self.start + (np.arange(len(ledger.times)) + 1) * ledger.exchange
-            coordinates[exchange] = (exchange, ends, {"units": "s"})
+            coordinates[exchange] = (exchange, ledger.ends, {"units": "s"})
             coordinates |= {
                 element: (element, list(ledger.kinds)),
                 "phase": ("phase", list(PHASES)),

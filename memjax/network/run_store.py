@@ -37,8 +37,8 @@ from .plan import record_steps
 from .recording import Recording, Snapshot, Stretch
 from .simulation import Simulation, conductance_exchanges
 
-SCHEMA_VERSION = 1
-"""Layout of a run's folder."""
+SCHEMA_VERSION = 2
+"""Layout of a run's folder; in 1 what is counted in steps was counted in exchange intervals."""
 
 MARKER, RECORDING, CHECKPOINT = "run.json", "recording.h5", "checkpoint.npz"
 """Files of a run."""
@@ -46,8 +46,8 @@ MARKER, RECORDING, CHECKPOINT = "run.json", "recording.h5", "checkpoint.npz"
 _PARTS = "parts"
 
 _CONDUCTANCES, _SERIES = "conductances_S", "conductance_series_S"
-_ENERGY_KEYS = ("energy_J", "time_s")
-"""Datasets of a ledger: by exchange interval, phase and element, and by exchange interval and phase."""
+_ENERGY_KEYS = ("energy_J", "time_s", "end_step")
+"""Datasets of a ledger: by exchange interval, phase and element; by exchange interval and phase; and where these end."""
 
 _AT_THE_END = ("statistics", "states", _CONDUCTANCES)
 """Groups of the file that are written when a run has ended; a longer run rewrites them."""
@@ -155,9 +155,9 @@ class _Folder:
 
     @property
     def end_of_recording(self) -> int:
-        """Exchange intervals in the recording; 0 without one."""
+        """Steps in the recording; 0 without one."""
         path = self.path / RECORDING
-        return _attribute(path, "exchanges") if path.exists() else 0
+        return _end(path) if path.exists() else 0
 
     @property
     def parts(self) -> list[Path]:
@@ -187,7 +187,7 @@ class _Folder:
         self.pending, self.last = [], time.monotonic()
 
     def checkpoint(self, done: int | None = None) -> Snapshot | None:
-        """The checkpoint; None where there is none, or it is not of that many exchange intervals."""
+        """The checkpoint; None where there is none, or it is not of that many steps."""
         path = self.path / CHECKPOINT
         if not path.exists():
             return None
@@ -196,7 +196,7 @@ class _Folder:
                 arrays = dict(file)
         except (OSError, ValueError) as error:
             raise OutputError(f"cannot be read ({error})", where=str(path)) from error
-        return Snapshot.of(arrays) if done in (None, int(arrays["done"])) else None
+        return Snapshot.of(arrays) if done in (None, int(arrays.get("steps", -1))) else None
 
     def restore(self, simulation: Simulation, content: Mapping[str, Any]) -> None:
         """Go back to the checkpoint, if there is one, and remove the parts beyond it; `content` has the step checks."""
@@ -214,8 +214,8 @@ class _Folder:
                 part.unlink()
 
 
-def _attribute(path: Path, name: str) -> int:
-    """An integer attribute of a file.
+def _end(path: Path) -> int:
+    """The step at which a recording or a part ends; of schema 1 the exchange interval.
 
     Raises
     ------
@@ -225,8 +225,9 @@ def _attribute(path: Path, name: str) -> int:
     try:
         with h5py.File(path) as file:
             attributes: Any = file.attrs
-            return int(attributes[name])
-    except (OSError, KeyError) as error:
+            key = next(k for k in ("steps", "exchanges", "end") if k in attributes)
+            return int(attributes[key])
+    except (OSError, StopIteration) as error:
         raise OutputError(f"cannot be read ({error})", where=str(path)) from error
 
 
@@ -253,7 +254,7 @@ def _description(
         "digest": network.digest(),
         "dt_s": clock.dt,
         "exchange_steps": clock.steps,
-        "duration_s": network.exchanges(duration) * clock.exchange,
+        "duration_s": network.steps(duration) * clock.dt,
         "seed": network.seed,
         "watch": {n: [int(m) for m in numbers] for n, numbers in (watch or {}).items()},
         "record_steps": record_steps(clock, every),
@@ -316,9 +317,13 @@ def _clear_folder(path: Path, *, resume: bool, force: bool) -> None:
 def _check_same(path: Path, content: Mapping[str, Any]) -> dict[str, Any]:
     """Read the description in a folder, and refuse any run but one of the same network."""
     before = read_about(path)
-    # Runs of earlier versions recorded at exchanges.
-    before.setdefault("record_steps", before.get("exchange_steps"))
-    before.setdefault("energy_ledger", False)
+    if before.get("schema_version") != SCHEMA_VERSION:
+        raise NetworkError(
+            f"a run of memjax {before.get('memjax', 'of another version')}",
+            where=str(path),
+            allowed="to go on with the version that began it",
+            fix="choose another --out, or --force to replace it",
+        )
     if before["energy_ledger"] != content["energy_ledger"]:
         with_or_without = ("without", "with")
         raise NetworkError(
@@ -327,8 +332,7 @@ def _check_same(path: Path, content: Mapping[str, Any]) -> dict[str, Any]:
             allowed="to go on as it was begun",
             fix=f"energy = {str(before['energy_ledger']).lower()}, or choose another --out",
         )
-    before.setdefault("conductance_exchanges", 0)
-    for key in ("schema_version", "digest", "watch", "record_steps", "conductance_exchanges"):
+    for key in ("digest", "exchange_steps", "watch", "record_steps", "conductance_exchanges"):
         if before.get(key) != content[key]:
             raise NetworkError(
                 "the network is not the one that was run",
@@ -410,6 +414,7 @@ def run_network(
     KeyboardInterrupt
         After Ctrl-C: all that was simulated is on disk.
     """
+    began = time.perf_counter()
     log: dict[str, Any] = dict(every=every, conductances_every=conductances_every, energy=energy)
     content = _description(network, duration, watch, about, **log)
     writes = jax.process_index() == 0
@@ -423,13 +428,12 @@ def run_network(
         store, start = _Folder(folder, save_interval), simulation.conductances()
         if resume:
             store.restore(simulation, content)
-        began = time.perf_counter()
-        finished = _simulate(simulation, store, network.exchanges(duration), progress)
-        content["wall_s"] += time.perf_counter() - began
+        finished = _simulate(simulation, store, network.steps(duration), progress)
         at_end = _at_end(simulation, start)
         if writes:
             _merge(store, network, simulation.done, at_end)
             content |= _outcome(simulation, folder, stimuli)
+            content["wall_s"] += time.perf_counter() - began
             content["status"] = "done" if finished else "interrupted"
             _write_about(folder, content)
     if not finished:
@@ -451,7 +455,7 @@ def _complete_description(
 def _outcome(simulation: Simulation, folder: Path, stimuli: Mapping | None) -> dict[str, Any]:
     """Time, checks of the step and ledgers of a run that has ended, for `run.json`."""
     network = simulation.network
-    outcome: dict[str, Any] = {"simulated_s": simulation.done * network.clock.exchange}
+    outcome: dict[str, Any] = {"simulated_s": simulation.done * network.clock.dt}
     outcome |= {k: getattr(simulation, k) for k in _STEP_CHECKS} | {"notes": simulation.notes()}
     outcome["kernels"] = simulation.kernels
     if simulation.energy:
@@ -461,7 +465,7 @@ def _outcome(simulation: Simulation, folder: Path, stimuli: Mapping | None) -> d
 
 
 def _simulate(simulation: Simulation, store: _Folder, end: int, progress: bool) -> bool:
-    """Simulate up to an exchange interval, part after part; return whether it was reached."""
+    """Simulate up to a step, part after part; return whether it was reached."""
     with _DeferredInterrupt() as interrupt:
         for stretch in simulation.advance(max(end - simulation.done, 0), progress=progress):
             store.pending.append(stretch)
@@ -498,7 +502,7 @@ def _merge(store: _Folder, network: Network, done: int, at_end: Mapping[str, Any
                         "exchange_steps": clock.steps,
                     }
                 )
-                file.attrs["exchanges"] = done
+                file.attrs["steps"] = done
                 for part in [*old, *parts]:
                     with h5py.File(part) as source:
                         _append(file, source)
@@ -563,6 +567,7 @@ def load_recording(folder: str | Path, *, most: int | None = None) -> Recording:
     description, store = read_about(folder), _Folder(folder)
     files = [*([folder / RECORDING] if (folder / RECORDING).exists() else []), *store.parts]
     dt, steps = description["dt_s"], description["exchange_steps"]
+    unit = steps if description["schema_version"] == 1 else 1
     pieces: dict[str, list] = {}
     try:
         end, first = _span(files, most)
@@ -588,7 +593,7 @@ def load_recording(folder: str | Path, *, most: int | None = None) -> Recording:
     return Recording(
         sizes={n: g["n"] for n, g in description["groups"].items()},
         dt=dt,
-        duration=end * steps * dt,
+        duration=end * unit * dt,
         spikes={n: (x["member"].astype(np.int64), (x["step"] + 1) * dt) for n, x in spikes.items()},
         traces=tables["traces"],
         times=(np.arange(rows) + 1) * (description.get("record_steps", steps) * dt),
@@ -604,15 +609,15 @@ def load_recording(folder: str | Path, *, most: int | None = None) -> Recording:
         energy={
             n: EnergyLedger(
                 kinds=g["elements"],
-                energies=tables["energy"][n][_ENERGY_KEYS[0]],
-                times=tables["energy"][n][_ENERGY_KEYS[1]],
+                energies=ledger[_ENERGY_KEYS[0]],
+                times=ledger[_ENERGY_KEYS[1]],
                 rest=g["rest_W"],
                 neurons=g["n"],
                 spikes=int(counts[n].sum()) if n in counts else len(spikes[n]["member"]),
-                exchange=steps * dt,
+                ends=dt * ledger.get(_ENERGY_KEYS[2], steps * (np.arange(len(ledger[_ENERGY_KEYS[1]])) + 1)),
             )
             for n, g in description["groups"].items()
-            if n in tables["energy"]
+            if (ledger := tables["energy"].get(n)) is not None
         },
     )
 
@@ -651,12 +656,11 @@ def load_conductances(
 
 
 def _span(files: Sequence[Path], most: int | None) -> tuple[int, int]:
-    """Exchange intervals on record, and the step from which on there are about so many spikes."""
+    """Steps on record, and the step from which on there are about so many spikes."""
     end, last, total = 0, 0, 0
     for path in files:
+        end = _end(path)
         with h5py.File(path) as file:
-            attributes: Any = file.attrs
-            end = int(attributes["exchanges"] if "exchanges" in attributes else attributes["end"])
             for steps in _datasets(file, "step"):
                 total += len(steps)
                 last = max(last, int(steps[-1]) if len(steps) else 0)

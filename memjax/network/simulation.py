@@ -3,7 +3,7 @@
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import jax
 import numpy as np
@@ -14,7 +14,7 @@ from ..errors import NetworkError, SolveError, StepWarning
 from .exchange_program import Room
 from .groups import Neurons, SpikeList
 from .network import Network
-from .plan import record_steps
+from .plan import record_steps, rounded_delays
 from .projection import Projection
 from .recording import Recording, Snapshot, Stretch
 from .weights import ConductanceOf, DriftWeights
@@ -64,7 +64,7 @@ class Simulation:
     Attributes
     ----------
     done : int
-        Exchange intervals so far.
+        Steps so far.
     stiffness : dict of str to float
         Largest product of dt and a rate at which a state acts on itself, over all steps and neurons so far, by group
         of neurons: explicit steps follow what is well below 1.
@@ -123,8 +123,8 @@ class Simulation:
         )
         return int(np.clip(_LISTS // max(size, 1), 1, _MAX_EXCHANGES))
 
-    def advance(self, exchanges: int, *, progress: bool = False) -> Iterator[Stretch]:
-        """Go on for so many exchange intervals, about a second of computing at a time.
+    def advance(self, steps: int, *, progress: bool = False) -> Iterator[Stretch]:
+        """Go on for so many steps, about a second of computing at a time.
 
         Raises
         ------
@@ -132,19 +132,12 @@ class Simulation:
             Where a state is no longer finite, or a step is longer than explicit ones may be: what came before has
             been handed out.
         """
-        end, batch = self.done + exchanges, 1
+        end, batch = self.done + steps, 1
         neurons = sum(g.n for g in self.plan.groups.values() if isinstance(g, Neurons))
-        work = neurons * self.plan.clock.steps
-        bar = _bar(exchanges * work) if progress else None
+        bar = _bar(steps * neurons) if progress else None
         while self.done < end:
             began = time.perf_counter()
-            count = min(batch, end - self.done)
-            if self.conductance_exchanges:
-                # A stretch ends where conductances are recorded: when that is depends on no speed.
-                count = min(
-                    count, self.conductance_exchanges - self.done % self.conductance_exchanges
-                )
-            stretch = self._stretch(count)
+            stretch = self._stretch(self._stop(end, batch))
             took = time.perf_counter() - began
             # About a second between two looks: the next batch doubles while they are quick.
             yield stretch
@@ -154,40 +147,55 @@ class Simulation:
                 )
             )
             if bar is not None:
-                bar.update((stretch.end - stretch.begin) * work)
+                bar.update((stretch.end - stretch.begin) * neurons)
         self._scratch = None
         if bar is not None:
             bar.close()
 
-    def _stretch(self, count: int) -> Stretch:
-        """Some exchange intervals; once more with more room where spikes did not fit."""
+    def _stop(self, end: int, batch: int) -> int:
+        """Where a stretch on the way to a step ends: after so many exchange intervals, or within one."""
+        steps, every = self.plan.clock.steps, self.conductance_exchanges
+        first, late = divmod(self.done, steps)
+        count = min(batch, end // steps - first)
+        if late or count < 1:
+            return min(end, (first + 1) * steps)
+        # A stretch ends where conductances are recorded: when that is depends on no speed.
+        return (first + (min(count, every - first % every) if every else count)) * steps
+
+    def _stretch(self, stop: int) -> Stretch:
+        """Steps up to one; once more with more room where spikes did not fit."""
+        steps, begin = self.plan.clock.steps, self.done
+        first, late = divmod(begin, steps)
         while True:
-            count = min(count, self._max_exchanges())
-            run = self.program.run(self.room, self._max_exchanges())
+            most = self._max_exchanges()
+            whole = 0 if late else min((stop - begin) // steps, most)
+            span = np.int32(whole) if whole else (np.int32(late), np.int32(stop - first * steps))
+            run = self.program.run(self.room, most if whole else 0)
             # Lost where the program is interrupted, and then made anew.
             scratch, self._scratch = self._scratch or self.program.blank(), None
-            state, (spikes, traces, sums), (needs, rates), first_bad, self._scratch = run(
-                self.engine.fixed, self.state, scratch, np.int32(self.done), np.int32(count)
+            state, (spikes, traces, sums, checks), needs, self._scratch = run(
+                self.engine.fixed, self.state, scratch, np.int32(first), span
             )
             if not self._make_room({n: (int(w[0]), int(w[1])) for n, w in needs.items()}):
                 break
-        self._check(jax.tree.map(int, first_bad), jax.tree.map(float, rates), count)
-        begin, self.state, self.done = self.done, state, self.done + count
+        ends = begin + steps * np.arange(1, whole + 1) if whole else np.array([stop])
+        self._check(jax.tree.map(np.asarray, checks), np.concatenate([[begin], ends]))
+        self.state, self.done = state, int(ends[-1])
+        firsts = (first + np.arange(len(ends))) * steps
         spike_lists = {
-            n: self._spike_list(x, begin, count)
-            for n, x in jax.tree.map(np.asarray, spikes).items()
+            n: self._spike_list(x, firsts) for n, x in jax.tree.map(np.asarray, spikes).items()
         }
-        rows, dt = self._rows(traces, begin, count), self.plan.clock.dt
+        dt = self.plan.clock.dt
         # Sums of powers, of steps and of neurons over steps become energies and times in float64.
         energies = {
-            n: tuple(np.asarray(x[:count], np.float64) * dt for x in pair)
+            n: (*(np.asarray(x[: len(ends)], np.float64) * dt for x in pair), ends)
             for n, pair in sums.items()
         }
         return Stretch(
             begin=begin,
             end=self.done,
             spikes=spike_lists,
-            traces=rows,
+            traces=self._rows(traces, np.concatenate([[begin], ends])),
             energies=energies,
             conductances=self._conductance_rows(),
         )
@@ -197,30 +205,30 @@ class Simulation:
         every = self.conductance_exchanges
         if not every:
             return {}
-        if self.done % every == 0:
+        if self.done % (every * self.plan.clock.steps) == 0:
             return {n: g[None] for n, g in self.conductances().items()}
         sizes = {p.name: len(p.edges) for p in self.network.projections if has_devices(p)}
         return {n: np.zeros((0, size), self.network.dtype) for n, size in sizes.items()}
 
-    def _rows(self, traces: Any, begin: int, count: int) -> Any:
-        """Records of states one after the other: each interval has those multiples of `every` that lie in it."""
-        ends = np.arange(begin, begin + count + 1) * self.plan.clock.steps // self.every
-        rows = np.diff(ends)
+    def _rows(self, traces: Any, edges: np.ndarray) -> Any:
+        """Records of states one after the other: between two edges are those multiples of `every` that lie there."""
+        rows = np.diff(edges // self.every)
         return jax.tree.map(
             lambda x: np.concatenate([part[:n] for part, n in zip(np.asarray(x), rows)]), traces
         )
 
     def notes(self) -> list[str]:
-        """What a user should know of the run so far; nothing where the step was checked and is fine."""
+        """What a user should know of the run so far; nothing where the step was checked and is fine, and all delays are
+        multiples of it.
+        """
         dt, neurons = self.plan.clock.dt, list(self.plan.layouts)
         unchecked = [n for n in neurons if not np.isfinite(self.stiffness.get(n, np.nan))]
         notes = [
             f"dt = {dt:g} s could not be checked for {', '.join(map(repr, unchecked))}: "
             + ("no step yet" if not self.stiffness else "slopes of the rates are not finite")
         ]
-        return (notes if unchecked else []) + [
-            f"dt = {dt:g} s is coarse for {name!r}: {quantity} reached {x:.2g} (below {limit:g} is fine); "
-            f"compare with dt = {dt * limit / 2 / x:.1g} s"
+        coarse = [
+            (name, quantity, x, limit)
             for quantity, limit, by_group in (
                 ("dt times the largest rate of its states", COARSE, self.stiffness),
                 ("dt times a decay of its states at an exchange", DECAY_LIMIT, self.decays),
@@ -228,6 +236,18 @@ class Simulation:
             )
             for name, x in by_group.items()
             if limit < x < np.inf
+        ]
+        # One step for all that was met.
+        better = _better_step(dt, max((x / limit for _, _, x, limit in coarse), default=1.0))
+        delays = [rounded_delays(p, self.plan.clock) for p in self.network.projections]
+        return [
+            *(notes if unchecked else []),
+            *(
+                f"dt = {dt:g} s is coarse for {name!r}: {quantity} reached {x:.2g} (below {limit:g} is fine); "
+                f"compare with dt = {better} s"
+                for name, quantity, x, limit in coarse
+            ),
+            *(text for text in delays if text is not None),
         ]
 
     def _make_room(self, worst: Mapping[str, tuple[int, int]]) -> bool:
@@ -248,42 +268,50 @@ class Simulation:
         self.state = self.state | {"ring": self.engine.ring(self.room, self.state["ring"])}
         return True
 
-    def _check(self, first_bad: Mapping[str, int], rates: Mapping[str, list], count: int) -> None:
-        """Raise where a state is not finite, or a step is longer than explicit ones may be."""
-        clock = self.plan.clock
-        begin, end = self.done * clock.exchange, (self.done + count) * clock.exchange
-        where = f"network between {begin:g} and {end:g} s"
-        for name, (passing, standing, move) in rates.items():
-            x = float(np.maximum(passing, standing))
-            self.decays[name] = float(np.maximum(self.decays.get(name, 0.0), standing))
-            self.moves[name] = float(np.maximum(self.moves.get(name, 0.0), move))
-            self.stiffness[name] = float(np.maximum(self.stiffness.get(name, 0.0), x))
-            if standing > HOPELESS or passing > HOPELESS_IN_PASSING:
+    def _check(self, checks: Mapping[str, tuple], edges: np.ndarray) -> None:
+        """Note the largest rates and moves up to the first exchange interval where a state is not finite, or a step is
+        longer than explicit ones may be, and raise there; intervals lie between the edges.
+        """
+        wrong = np.zeros(len(edges) - 1, bool)
+        for name, ((passing, standing, _), first_bad) in checks.items():
+            broken = first_bad[: len(wrong)] < self.plan.layouts[name].size
+            wrong |= broken | _is_hopeless(passing, standing)[: len(wrong)]
+        last = int(np.argmax(wrong)) if wrong.any() else len(wrong) - 1
+        dt, steps = self.plan.clock.dt, edges[last : last + 2]
+        where = f"network between {steps[0] * dt:g} and {steps[1] * dt:g} s"
+        for name, ((passing, standing, move), _) in checks.items():
+            sizes = (standing, move, np.maximum(passing, standing))
+            for table, x in zip((self.decays, self.moves, self.stiffness), sizes, strict=True):
+                table[name] = float(np.max(x[: last + 1], initial=table.get(name, 0.0)))
+            if _is_hopeless(passing, standing)[last]:
+                self._refuse_step(name, float(standing[last]), float(sizes[-1][last]), where)
+        for name, (_, first_bad) in checks.items():
+            if first_bad[last] < self.plan.layouts[name].size:
                 raise SolveError(
-                    f"dt = {clock.dt:g} s is too long for {name!r}: dt times the largest rate of its states is {x:.3g}",
+                    f"neuron {first_bad[last]} of {name!r} is not finite",
                     where=where,
-                    allowed=f"below {HOPELESS if standing > HOPELESS else HOPELESS_IN_PASSING:g}, "
-                    f"better below {COARSE:g}",
-                    fix=f"dt = {clock.dt * COARSE / 2 / x:.1g} s",
-                )
-        for name, first in first_bad.items():
-            if first < self.plan.layouts[name].size:
-                raise SolveError(
-                    f"neuron {first} of {name!r} is not finite",
-                    where=where,
-                    fix=f"a step below dt = {clock.dt:g} s",
+                    fix=f"a step below dt = {dt:g} s",
                 )
 
-    def _spike_list(self, lists: tuple, begin: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """Members and steps of spikes, in order of time."""
+    def _refuse_step(self, name: str, standing: float, x: float, where: str) -> NoReturn:
+        """Raise: a step is too long for a decay at an exchange, or for the largest rate that was met."""
+        dt = self.plan.clock.dt
+        raise SolveError(
+            f"dt = {dt:g} s is too long for {name!r}: dt times the largest rate of its states is {x:.3g}",
+            where=where,
+            allowed=f"below {HOPELESS if standing > HOPELESS else HOPELESS_IN_PASSING:g}, "
+            f"better below {COARSE:g}",
+            fix=f"dt = {_better_step(dt, x / COARSE)} s",
+        )
+
+    def _spike_list(self, lists: tuple, firsts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Members and steps of spikes, in order of time, of exchange intervals with these first steps."""
         number, step, total = lists
-        steps, parts = self.plan.clock.steps, []
-        for k in range(count):
+        parts = []
+        for k, first in enumerate(firsts):
             n = total[k]
             order = np.argsort(step[k, :n], kind="stable")
-            parts.append(
-                (number[k, :n][order], (begin + k) * steps + step[k, :n][order].astype(np.int64))
-            )
+            parts.append((number[k, :n][order], first + step[k, :n][order].astype(np.int64)))
         return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
 
     def statistics(self) -> dict[str, dict[str, np.ndarray]]:
@@ -371,7 +399,7 @@ class Simulation:
         """All that it takes to go on, as arrays by name."""
         leaves = jax.tree_util.tree_leaves_with_path(self.state)
         arrays = {jax.tree_util.keystr(path): _global_array(x) for path, x in leaves}
-        return arrays | {"done": np.asarray(self.done), "each": np.asarray(self.room.per_member)}
+        return arrays | {"steps": np.asarray(self.done), "each": np.asarray(self.room.per_member)}
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Go back to where a `snapshot` of the same network was taken.
@@ -405,7 +433,7 @@ class Simulation:
             ) from error
         state, self.done = (
             self.engine.put_on_devices(jax.tree.unflatten(structure, leaves)),
-            int(arrays["done"]),
+            int(arrays["steps"]),
         )
         self.room = _larger(room, self.room)
         self.state = state | {"ring": self.engine.ring(self.room, state["ring"])}
@@ -450,8 +478,9 @@ def _conductance_times(simulation: Simulation, begin: int) -> Float[np.ndarray, 
     every = simulation.conductance_exchanges
     if not every:
         return np.zeros(0)
+    every *= simulation.plan.clock.steps
     numbers = np.arange(begin // every, simulation.done // every) + 1
-    return numbers * every * simulation.plan.clock.exchange
+    return numbers * every * simulation.plan.clock.dt
 
 
 def _larger(a: Room, b: Room | None) -> Room:
@@ -487,6 +516,16 @@ def _check_watch(network: Network, watched: Mapping[str, np.ndarray]) -> None:
             )
 
 
+def _is_hopeless(passing: np.ndarray, standing: np.ndarray) -> np.ndarray:
+    """Whether the step times a rate is beyond where explicit steps mean anything."""
+    return (standing > HOPELESS) | (passing > HOPELESS_IN_PASSING)
+
+
+def _better_step(dt: float, excess: float) -> str:
+    """A step [s] with which a figure that is so many times its limit is half of it."""
+    return f"{dt / 2 / excess:.1g}"
+
+
 def _bar(total: int) -> Any:
     """A bar of neuron-steps: their rate, and the time that is left."""
     from tqdm.auto import tqdm
@@ -520,7 +559,7 @@ def run(
     network : Network
         What is simulated.
     duration : float
-        Time [s], rounded up to whole exchange intervals.
+        Time [s], to the nearest step.
     watch : mapping of str to sequence of int
         Neurons by group whose states are recorded.
     every : float, optional
@@ -551,7 +590,7 @@ def run(
     -----
     StepWarning
         Where dt times a rate of the states was above 5, dt times a decay above 1 at an exchange, or a state moved by
-        more than 0.2 of its scale in a step, with a better step. Elsewhere spikes and intervals of `1m1t1r` (0.6 to
+        more than 0.2 of its scale in a step, with a better step; where delays of edges are no multiples of dt. Elsewhere spikes and intervals of `1m1t1r` (0.6 to
         3 V) and `threshold-switch-neuron` (w of 1 to 20 mV) were wrong by less than 1 %, of first order in dt.
 
     Notes
@@ -563,7 +602,7 @@ def run(
     log: dict[str, Any] = dict(every=every, conductances_every=conductances_every, energy=energy)
     simulation = Simulation(network, watch=watch, initial=initial, devices=devices, **log)
     start = simulation.conductances()
-    parts = list(simulation.advance(network.exchanges(duration), progress=progress))
+    parts = list(simulation.advance(network.steps(duration), progress=progress))
     return Recording.of(
         network,
         parts,

@@ -136,9 +136,9 @@ def test_a_snapshot_does_not_change_and_belongs_to_its_network():
     network = learning()
     final = nw.run(network, 5e-3).final
     with pytest.raises(ValueError, match="read-only"):
-        final.arrays["done"][...] = 0
+        final.arrays["steps"][...] = 0
     with pytest.raises(TypeError):
-        final.arrays["done"] = 0
+        final.arrays["steps"] = 0
     whole = nw.run(network, 0.01).conductances["synapse"]
     on = nw.run(network, 5e-3, initial=final).conductances["synapse"]
     np.testing.assert_array_equal(on["end"], whole["end"])

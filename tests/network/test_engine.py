@@ -214,8 +214,8 @@ def test_a_step_that_is_too_long_is_named():
     fast = nw.Neurons(**{**vars(spiking(40).groups[0]), "bias": 1.2})
     coarse = nw.Simulation(nw.Network(groups=[fast], dt=1e-3, exchange_steps=5))
     with pytest.raises(mj.errors.SolveError, match=r"dt times the largest rate.*below 10.*dt = "):
-        list(coarse.advance(100))
+        list(coarse.advance(500))
     fine = nw.Simulation(nw.Network(groups=[fast], dt=1e-5, exchange_steps=50))
-    list(fine.advance(20))
+    list(fine.advance(1000))
     assert 5 < fine.stiffness["cells"] < 100
     assert "coarse for 'cells'" in fine.notes()[0]

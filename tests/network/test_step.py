@@ -56,7 +56,7 @@ def test_a_resolved_step_says_nothing_of_the_same_run():
     network = table_1(5e-7)
     simulation = nw.Simulation(network)
     assert "could not be checked for 'cells': no step yet" in simulation.notes()[0]
-    parts = list(simulation.advance(network.exchanges(0.012)))
+    parts = list(simulation.advance(network.steps(0.012)))
     assert min(len(p.spikes["cells"][0]) for p in parts) == 0
     assert sum(len(p.spikes["cells"][0]) for p in parts) >= 2
     assert simulation.notes() == []
@@ -67,7 +67,7 @@ def test_the_rate_is_that_of_the_steps_and_not_only_of_exchanges():
     """At exchanges the gap is open or closed; the slope is largest between them: mu V / alpha^2 at most."""
     network = table_1(5e-7, n=1, bias=1.2)
     simulation = nw.Simulation(network)
-    list(simulation.advance(network.exchanges(0.01)))
+    list(simulation.advance(network.steps(0.01)))
     largest = simulation.stiffness["cells"]
     bound = 5e-7 * 150.0 * 1.2 / 0.01**2
     assert 0.5 * bound < largest < bound

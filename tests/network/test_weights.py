@@ -83,7 +83,7 @@ def learning(start=None, *, dtype="float64") -> nw.Network:
 def test_pairs_of_spikes_program_by_the_device_s_own_map():
     """Arrival then spike: set; spike then arrival: reset; beyond the window, or without a partner: nothing."""
     simulation = nw.Simulation(learning())
-    list(simulation.advance(simulation.network.exchanges(0.02)))
+    list(simulation.advance(simulation.network.steps(0.02)))
     found = simulation.conductances()["synapse"]
     device = pulsed()
     key = words(device_key(3, member=0, sweep=_number("synapse")))
@@ -123,12 +123,12 @@ def test_a_learning_network_goes_on_from_a_snapshot():
     """Devices are part of the state."""
     net = learning()
     whole = nw.Simulation(net)
-    parts = list(whole.advance(20))
+    parts = list(whole.advance(20 * net.clock.steps))
     first = nw.Simulation(net)
-    list(first.advance(5))
+    list(first.advance(5 * net.clock.steps))
     later = nw.Simulation(net)
     later.restore(first.snapshot())
-    list(later.advance(15))
+    list(later.advance(15 * net.clock.steps))
     np.testing.assert_array_equal(whole.conductances()["synapse"], later.conductances()["synapse"])
     assert parts[-1].end == later.done
 

@@ -99,7 +99,7 @@ def _with_ledger() -> Recording:
         rest=dict.fromkeys(kinds, 0.0),
         neurons=1,
         spikes=5,
-        exchange=1e-3,
+        ends=1e-3 * np.arange(1, 11),
     )
     return replace(_recording(cells=(1, [0], [1e-3])), energy={"cells": ledger})
 

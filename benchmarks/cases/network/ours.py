@@ -76,8 +76,8 @@ def timed(make, *, repeats: int) -> dict:
     begin = time.perf_counter()
     net = network(problem)
     simulation = nw.Simulation(net)
-    count, spikes, laps, busy = net.exchanges(problem.duration), [], [], []
-    for _ in simulation.advance(2):
+    count, spikes, laps, busy = net.steps(problem.duration), [], [], []
+    for _ in simulation.advance(2 * net.clock.steps):
         pass
     compiled = time.perf_counter() - begin
     for _ in range(repeats):

@@ -13,67 +13,136 @@ typedef struct { /* at one receptor: an array over all steps, or lists by groups
     int64_t *begin; /* the events of group g are begin[g] to begin[g + 1] */
 } Arrivals;
 
-typedef struct { /* a spike that is due: of a table of connections */
+typedef struct { /* spikes of some exchange intervals ago, due through a table of connections */
+    int32_t table, ago, count;
+    const int32_t *number, *step;
+} List;
+
+typedef struct { /* a spike that is due: of a table of connections, and its step, counted from this interval */
     int32_t table, number, step;
 } Due;
+
+enum { ARRAYS = 7 }; /* of a table: rows, targets, weights, delays; numbers, steps and counts of spikes by interval */
 
 static void *memory(size_t count, size_t size) { return malloc(count * size + 1); }
 
 /* Lane of a place in arrivals that lie block by block, and in a block step by step. */
 static inline int32_t lane_of(int32_t place) { return place / (STEPS * BLOCK) * BLOCK + place % BLOCK; }
 
-/* All spikes that are due at a receptor, in order of their steps, tables and lists in order within a step. */
-static Due *list_due(XLA_FFI_Buffer **tables, int receptor, int64_t *count) {
-    int64_t total = 0, begin[STEPS + 1];
-    memset(begin, 0, sizeof begin);
+/* Lists of spikes that may arrive at a receptor in an interval, earlier ones of a table first; how many. */
+static int list_lists(XLA_FFI_Buffer **tables, int receptor, int32_t interval, List *list) {
+    int n = 0;
     for (int k = 0; k < TABLES; k++) {
         if (RECEPTOR_OF_TABLE[k] != receptor) continue;
-        const int32_t *step = tables[6 * k + 4]->data, n = *(int32_t *)tables[6 * k + 5]->data;
-        for (int32_t i = 0; i < n; i++) begin[step[i] + 1]++;
-        total += n;
+        XLA_FFI_Buffer **t = tables + ARRAYS * k;
+        const int64_t kept = t[4]->dims[0], room = t[4]->dims[1];
+        for (int ago = LATEST_OF_TABLE[k]; ago >= EARLIEST_OF_TABLE[k]; ago--, n++) {
+            const int64_t slot = ((interval - ago) % kept + kept) % kept;
+            if (list)
+                list[n] = (List){k, ago, ((int32_t *)t[6]->data)[slot], (int32_t *)t[4]->data + slot * room,
+                                 (int32_t *)t[5]->data + slot * room};
+        }
     }
+    return n;
+}
+
+/* Spikes of lists in order of their steps, those of one step in order of lists; the place after the last. */
+static Due *put_in_order(const List *list, const List *end, Due *due) {
+    int64_t begin[STEPS + 1];
+    memset(begin, 0, sizeof begin);
+    for (const List *l = list; l < end; l++)
+        for (int32_t j = 0; j < l->count; j++) begin[l->step[j] + 1]++;
     for (int t = 0; t < STEPS; t++) begin[t + 1] += begin[t];
-    Due *due = memory(total, sizeof *due);
-    for (int k = 0; due && k < TABLES; k++) {
-        if (RECEPTOR_OF_TABLE[k] != receptor) continue;
-        const int32_t *number = tables[6 * k + 3]->data, *step = tables[6 * k + 4]->data;
-        const int32_t n = *(int32_t *)tables[6 * k + 5]->data;
-        for (int32_t i = 0; i < n; i++) due[begin[step[i]]++] = (Due){k, number[i], step[i]};
+    for (const List *l = list; l < end; l++) {
+        const int32_t since = LATER_OF_TABLE[l->table] - l->ago * STEPS;
+        for (int32_t j = 0; j < l->count; j++)
+            due[begin[l->step[j]]++] = (Due){l->table, l->number[j], l->step[j] + since};
     }
+    return due + begin[STEPS];
+}
+
+/* All spikes that may arrive at a receptor in an interval, and how many. */
+static Due *list_due(XLA_FFI_Buffer **tables, int receptor, int32_t interval, int64_t *count) {
+    const int lists = list_lists(tables, receptor, interval, NULL);
+    List *list = memory(lists, sizeof *list);
+    if (!list) return NULL;
+    list_lists(tables, receptor, interval, list);
+    int64_t total = 0;
+    for (int k = 0; k < lists; k++) total += list[k].count;
+    Due *due = memory(total, sizeof *due), *last = due;
+    for (int k = 0, to; due && k < lists; k = to) {
+        to = IS_UNORDERED[receptor] ? k + 1 : lists;
+        last = put_in_order(list + k, list + to, last);
+    }
+    free(list);
     *count = total;
     return due;
 }
 
-/* What arrives at a receptor, by groups of lanes and in order of steps within them: counted, then put in place. */
-static int deliver(XLA_FFI_Buffer **tables, int receptor, int64_t groups, Arrivals *all) {
-    int64_t dues;
-    Due *due = list_due(tables, receptor, &dues);
+/* The first of some delays, which rise, that is not below a number. */
+static int32_t first_not_below(const int32_t *delay, int32_t begin, int32_t end, int32_t least) {
+    while (begin < end) {
+        const int32_t middle = begin + (end - begin) / 2;
+        if (delay[middle] < least) begin = middle + 1;
+        else end = middle;
+    }
+    return begin;
+}
+
+/* Events in order of steps; those of one step stay in order. */
+static void sort_events(Event *event, int64_t n, Event *other) {
+    int64_t begin[STEPS + 1];
+    memset(begin, 0, sizeof begin);
+    for (int64_t i = 0; i < n; i++) begin[event[i].step + 1]++;
+    for (int t = 0; t < STEPS; t++) begin[t + 1] += begin[t];
+    for (int64_t i = 0; i < n; i++) other[begin[event[i].step]++] = event[i];
+    memcpy(event, other, n * sizeof *event);
+}
+
+/* What arrives at a receptor, by groups of lanes and in order of steps within them: counted, then put in place.
+ * Where delays are of any number of steps spikes are taken list by list, and events are then put in order: what arrives
+ * in a step adds up in the order of delays, from the longest, as where spikes are exchanged in every step. */
+static int deliver(XLA_FFI_Buffer **tables, int receptor, int32_t interval, int64_t groups, Arrivals *all) {
+    int64_t dues, most = 0;
+    Due *due = list_due(tables, receptor, interval, &dues);
     int64_t *begin = all->begin = calloc(groups + 2, sizeof *begin);
     all->event = NULL;
     if (!due || !begin) return free(due), 0;
     for (int put = 0; put < 2; put++) {
         for (const Due *d = due; d < due + dues; d++) {
-            XLA_FFI_Buffer **t = tables + 6 * d->table;
-            const int32_t *first = t[0]->data, *target = t[1]->data;
+            XLA_FFI_Buffer **t = tables + ARRAYS * d->table;
+            const int32_t *first = t[0]->data, *target = t[1]->data, *delay = t[3]->data, end = first[d->number + 1];
             const float *weight = t[2]->data, sign = SIGN_OF_TABLE[d->table];
-            const int each = t[2]->rank > 0;
-            for (int32_t e = first[d->number]; e < first[d->number + 1]; e++) {
-                int32_t lane = lane_of(target[e]), group = lane / LANES;
+            const int each = t[2]->rank > 0, differ = t[3]->rank > 0;
+            int32_t e = first[d->number];
+            if (differ) e = first_not_below(delay, e, end, -d->step);
+            for (; e < end; e++) {
+                const int32_t lane = lane_of(target[e]), group = lane / LANES, at = d->step + delay[differ ? e : 0];
+                if (at < 0 || at >= STEPS) break; /* in another interval, as all that follow */
                 if (!put) begin[group + 2]++;
-                else all->event[begin[group + 1]++] = (Event){d->step, lane % LANES, sign * weight[each ? e : 0]};
+                else all->event[begin[group + 1]++] = (Event){at, lane % LANES, sign * weight[each ? e : 0]};
             }
         }
         if (put) break;
-        for (int64_t k = 2; k < groups + 2; k++) begin[k] += begin[k - 1];
+        for (int64_t k = 2; k < groups + 2; k++) {
+            if (begin[k] > most) most = begin[k];
+            begin[k] += begin[k - 1];
+        }
         if (!(all->event = memory(begin[groups + 1], sizeof *all->event))) return free(due), 0;
     }
     free(due);
-    return 1;
+    if (!IS_UNORDERED[receptor]) return 1;
+    Event *other = memory(most, sizeof *other);
+    for (int64_t k = 0; other && k < groups; k++)
+        if (begin[k + 1] > begin[k] + 1) sort_events(all->event + begin[k], begin[k + 1] - begin[k], other);
+    free(other);
+    return other != NULL;
 }
 
-/* An exchange interval of all lanes of this device; 0 where there is no memory for it. */
+/* An exchange interval of all lanes of this device, or some steps of it; 0 where there is no memory for it. */
 static int run(XLA_FFI_Buffer **args, XLA_FFI_Buffer **rets, int64_t words) {
     const float *constant = args[0]->data;
+    const int32_t *steps = args[1]->data, from = steps[1], to = steps[2];
     XLA_FFI_Buffer **own = args + 2, **carry = own + OWNS, **dense = carry + CARRIES, **tables = dense + DENSES;
     const int64_t lanes = size_of(carry[0]), groups = (lanes + LANES - 1) / LANES;
     Arrivals arrivals[RECEPTORS + 1];
@@ -82,9 +151,9 @@ static int run(XLA_FFI_Buffer **args, XLA_FFI_Buffer **rets, int64_t words) {
     int fine = uniform != NULL;
     for (int r = 0, d = 0; r < RECEPTORS; r++) {
         if (IS_DENSE[r]) arrivals[r].dense = dense[d++]->data;
-        else fine = fine && deliver(tables, r, groups, &arrivals[r]);
+        else fine = fine && deliver(tables, r, steps[0] / STEPS, groups, &arrivals[r]);
     }
-    if (fine) prepare_uniform(constant, *(int32_t *)args[1]->data, STEPS, uniform);
+    if (fine) prepare_uniform(constant, steps[0], STEPS, uniform);
     for (int64_t w = 0; w < words; w++) memset(rets[CARRIES + w]->data, 0, lanes * sizeof(uint32_t));
     for (int64_t g = 0; fine && g < groups; g++) {
         const int64_t lane = g * LANES, n = lanes - lane < LANES ? lanes - lane : LANES;
@@ -96,10 +165,11 @@ static int run(XLA_FFI_Buffer **args, XLA_FFI_Buffer **rets, int64_t words) {
             if (!arrivals[r].begin) continue;
             next[r] = arrivals[r].event + arrivals[r].begin[g];
             end[r] = arrivals[r].event + arrivals[r].begin[g + 1];
+            while (next[r] < end[r] && next[r]->step < from) next[r]++;
         }
         float arriving[RECEPTORS + 1][LANES] __attribute__((aligned(64))) = {{0}};
         int32_t fires[LANES] __attribute__((aligned(64)));
-        for (int32_t t = 0; t < STEPS; t++) {
+        for (int32_t t = from; t < to; t++) {
             for (int r = 0; r < RECEPTORS; r++) {
                 if (arrivals[r].dense)
                     for (int64_t j = 0; j < n; j++) {

@@ -31,7 +31,7 @@ class Kernel:
     shape: Shape
 
     def __call__(
-        self, own: Any, carry: Any, first, dense: Sequence, tables: Sequence, words: int
+        self, own: Any, carry: Any, steps, dense: Sequence, tables: Sequence, words: int
     ) -> tuple[Any, list]:
         """The carry after an exchange interval, and the words of spikes of `memjax.network.delivery.push_spike`.
 
@@ -39,19 +39,19 @@ class Kernel:
         ----------
         own, carry : PyTree
             As `kernel_source` was given, with arrays of all lanes.
-        first : Int[Array, ""]
-            Number of the first step.
+        steps : Int[Array, "3"]
+            Number of the interval's first step; steps of the interval from which on, and before which, it advances.
         dense : sequence of Float[Array, " places"]
             Arrivals of those receptors that have arrays of them.
         tables : sequence of tuple
-            Of each table of connections: where rows begin, targets, weights; numbers, steps and number of the spikes
-            that are due.
+            Of each table of connections: where rows begin, targets, weights, delays; numbers, steps and number of the
+            spikes of all exchange intervals that are kept.
         words : int
             How many words for the spikes of a lane.
         """
         leaves, tree = jax.tree.flatten(carry)
         owns = jax.tree.leaves(own)
-        arguments = [jnp.asarray(self.source.constants), first, *owns, *leaves, *dense]
+        arguments = [jnp.asarray(self.source.constants), steps, *owns, *leaves, *dense]
         arguments += [x for table in tables for x in table]
         shapes = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in leaves]
         shapes += [jax.ShapeDtypeStruct(leaves[0].shape, np.uint32)] * words

@@ -19,10 +19,28 @@ _NUMBER = Name("i", "number", STEP)
 
 @dataclass(frozen=True)
 class Table:
-    """Connections whose spikes the kernel delivers: the receptor they belong to, and the sign of their weights."""
+    """Connections whose spikes the kernel delivers.
+
+    Parameters
+    ----------
+    receptor : int
+        That they belong to.
+    sign : float
+        Of their weights.
+    later : int
+        Steps by which delays are longer.
+    latest, earliest : int
+        Of how many exchange intervals ago spikes may arrive, at most and at least.
+    aligned : bool
+        Whether delays are whole exchange intervals.
+    """
 
     receptor: int
     sign: float
+    later: int
+    latest: int
+    earliest: int
+    aligned: bool
 
 
 @dataclass(frozen=True)
@@ -128,7 +146,13 @@ def _text(program: Program, shape: Shape) -> str:
 
 def _declarations(program: Program, shape: Shape) -> str:
     """Constants and types."""
-    tables = shape.tables or (Table(-1, 0.0),)
+    tables = shape.tables or (Table(-1, 0.0, 0, 0, 0, aligned=True),)
+    unordered = {x.receptor for x in tables if not x.aligned}
+    is_unordered = [int(r in unordered) for r in range(len(shape.dense))] or [0]
+
+    def list_of(field: str) -> str:
+        return ", ".join(str(getattr(x, field)) for x in tables)
+
     return f"""
 enum {{
     STEPS = {shape.steps}, BLOCK = {shape.block}, HALVES = {int(shape.halves)},
@@ -136,8 +160,12 @@ enum {{
     RECEPTORS = {len(shape.dense)}, DENSES = {sum(shape.dense)}, TABLES = {len(shape.tables)}
 }};
 static const int IS_DENSE[] = {{{", ".join(map(str, map(int, shape.dense))) or "0"}}};
-static const int RECEPTOR_OF_TABLE[] = {{{", ".join(str(x.receptor) for x in tables)}}};
+static const int RECEPTOR_OF_TABLE[] = {{{list_of("receptor")}}};
 static const float SIGN_OF_TABLE[] = {{{", ".join(f"{x.sign:.1f}f" for x in tables)}}};
+static const int LATER_OF_TABLE[] = {{{list_of("later")}}};
+static const int LATEST_OF_TABLE[] = {{{list_of("latest")}}};
+static const int EARLIEST_OF_TABLE[] = {{{list_of("earliest")}}};
+static const int IS_UNORDERED[] = {{{", ".join(map(str, is_unordered))}}}; /* of receptors: delays of any steps */
 {program.types()}"""
 
 

@@ -16,7 +16,7 @@ from ...errors import NetworkError
 from ..groups import Group, Neurons, Poisson
 from ..network import Network
 from ..neuron_program import NeuronProgram, member_keys
-from ..plan import Layout, State, layout, place
+from ..plan import Layout, State, edge_delays, layout, place
 from ..poisson import poisson_begin, poisson_chunk, poisson_rates
 from ..projection import Projection
 
@@ -102,8 +102,8 @@ class RateProgram:
         check_numbers(network, where)
         self.network, self.emission, self.each, self.where = network, emission, each, where
         self.clock, self.dtype = network.clock, np.dtype(network.dtype)
-        self.chunks = network.exchanges(duration)
-        self.skipped = network.exchanges(warmup) if warmup else 0
+        self.chunks = -(-network.steps(duration) // self.clock.steps)
+        self.skipped = -(-network.steps(warmup) // self.clock.steps) if warmup else 0
         if not 0 <= self.skipped < self.chunks:
             raise NetworkError(
                 f"warmup = {warmup:g} s of {duration:g} s",
@@ -129,7 +129,7 @@ class RateProgram:
     def _memory(self, name: str) -> int:
         """Exchange intervals for which the spikes of a group are remembered."""
         ends = [
-            int(d.max(initial=1))
+            int(np.max(-(-d // self.clock.steps), initial=1))
             for p in self.network.projections
             if p.pre == name
             for d, _ in self.delays[p.name]
@@ -137,16 +137,11 @@ class RateProgram:
         return max(ends, default=0)
 
     def _delays(self, p: Projection) -> list[tuple[np.ndarray, float]]:
-        """Delay of each edge in exchange intervals, and the sign of what arrives: -1 for ends of pulses."""
-        if p.edges.delay is None:
-            steps = self.clock.exchanges(p.delay, where=f"delay of {p.where}")
-            first = np.full(len(p.edges), steps)
-        else:
-            delays = np.rint(np.asarray(p.edges.delay) / self.clock.exchange)
-            first = np.maximum(delays, 1).astype(int)
+        """Delay of each edge in steps, and the sign of what arrives: -1 for ends of pulses."""
+        first = np.broadcast_to(edge_delays(p, self.clock), len(p.edges))
         if p.receptor.width is None:
             return [(first, 1.0)]
-        later = self.clock.exchanges(p.receptor.width, where=f"width of {p.where}")
+        later = self.clock.count_steps(p.receptor.width, where=f"width of {p.where}")
         return [(first, 1.0), (first + later, -1.0)]
 
     def keys(self, seed) -> dict[str, tuple]:
@@ -343,13 +338,12 @@ class RateProgram:
             k, target = place(p.receptor, self.layouts[p.post]), total[p.post]
             pre, post = np.asarray(p.edges.pre), np.asarray(p.edges.post)
             for delay, sign in self.delays[p.name]:
-                w = sign * weights[p.name][:, None]
+                w, sent = sign * weights[p.name][:, None], outputs[p.pre]
                 if isinstance(self.groups[p.pre], Poisson):
-                    slots = outputs[p.pre][delay - 1, pre]  # edges by spikes
-                    step = jnp.where(slots >= 0, slots, steps)
-                    target[k] = target[k].at[step, post[:, None]].add(w, mode="drop")
+                    for step in _arrival_steps(sent, pre, delay, steps):  # edges by spikes
+                        target[k] = target[k].at[step, post[:, None]].add(w, mode="drop")
                 else:
-                    edge_input = w * outputs[p.pre][delay - 1, :, pre]  # edges by steps
+                    edge_input = w * _arriving(sent, pre, delay, steps)  # edges by steps
                     target[k] = (
                         target[k]
                         + jax.ops.segment_sum(edge_input, post, self.layouts[p.post].group.n).T
@@ -399,3 +393,24 @@ class RateProgram:
         step = jnp.asarray(group.steps(self.clock.dt)) - first
         source = jnp.asarray(np.asarray(group.source))
         return output.at[step, source].add(1.0, mode="drop", wrap_negative_indices=False)
+
+
+def _arrival_steps(sent: Array, pre: np.ndarray, delay: np.ndarray, steps: int) -> list[Array]:
+    """Steps of a chunk in which spikes of Poisson sources arrive through edges, beyond the last for those that do not: of
+    either chunk in which they may have been sent.
+    """
+    exchanges, offset = np.divmod(delay.astype(np.int32), steps)
+    arrivals = []
+    for late in (1, 0) if offset.any() else (0,):
+        slots = sent[np.minimum(exchanges + late, len(sent)) - 1, pre]
+        at = slots + (offset - late * steps)[:, None]
+        arrivals.append(jnp.where((slots >= 0) & (at >= 0) & (at < steps), at, steps))
+    return arrivals
+
+
+def _arriving(sent: Array, pre: np.ndarray, delay: np.ndarray, steps: int) -> Array:
+    """What arrives through edges in each step of a chunk: edges by steps."""
+    if not np.any(delay % steps):
+        return sent[delay // steps - 1, :, pre]
+    past = sent[::-1].reshape(-1, sent.shape[-1])  # steps from the earliest on
+    return past[len(past) - delay[:, None] + np.arange(steps), pre[:, None]]

@@ -123,7 +123,7 @@ def load_network(path: str | Path, *, seed: int | None = None) -> NetworkFile:
     network = Network(
         groups=members, projections=projections, dt=step, seed=run_seed, exchange_steps=steps
     )
-    network.exchanges(duration)  # refuses what has too many steps
+    network.steps(duration)  # refuses what has too many steps
     latencies = {n: x.stimuli for n, x in sketches.items() if x.stimuli is not None}
     conductance_exchanges(network, conductances_every)  # and records between two exchanges
     return NetworkFile(
@@ -157,7 +157,7 @@ def _check_devices(t: Table, p: Projection, groups: Mapping[str, Group | None]) 
 
 
 def _check_times(t: Table, p: Projection | None, clock: Clock) -> None:
-    """Note times that are no multiples of the step, or of the exchange interval where the file says how long it is.
+    """Note times that are no multiples of the step, or delays below the exchange interval that the file names.
 
     Of a projection that is wrong itself (None) those times that its table names are judged.
     """
@@ -170,9 +170,8 @@ def _check_times(t: Table, p: Projection | None, clock: Clock) -> None:
     for key, time in times.items():
         if POSITIVE.fits(time):
             with t.errors_at(key):
-                (clock.exchanges if clock.steps > 1 else clock.check_steps)(
-                    POSITIVE.convert(time), where=""
-                )
+                check = clock.check_delay if key == "delay" else clock.count_steps
+                check(POSITIVE.convert(time), where="")
 
 
 def _records(

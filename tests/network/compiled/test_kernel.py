@@ -30,10 +30,10 @@ def by_xla(monkeypatch):
     _cached_program.cache_clear()
 
 
-def states_after(network: nw.Network, exchanges: int) -> dict:
+def states_after(network: nw.Network, steps: int) -> dict:
     """States of all neurons, and how the program steps."""
     simulation = nw.Simulation(network)
-    for _ in simulation.advance(exchanges):
+    for _ in simulation.advance(steps):
         pass
     return {"kernels": simulation.kernels, **simulation.states()["cells"]}
 
@@ -46,10 +46,9 @@ def test_states_are_those_of_xla(request):
     roundings. The resistance is exponential in the state, at a rate of 1/lambda = 5: that many times the error.
     """
     network = spiking()
-    exchanges = 400 // network.clock.steps
-    ours = states_after(network, exchanges)
+    ours = states_after(network, 400)
     request.getfixturevalue("by_xla")
-    theirs = states_after(spiking(), exchanges)
+    theirs = states_after(spiking(), 400)
     assert ours.pop("kernels") == {"cells": "C"}
     assert theirs.pop("kernels")["cells"].startswith("XLA: no compiler of C")
     assert np.any(ours["gate.v"] != 0)

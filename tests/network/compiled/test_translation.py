@@ -49,7 +49,7 @@ def one_step(lane, own, carry):
     example = jax.tree.map(lambda x: np.zeros((), x.dtype), (own, carry))
     kernel = kernel_of(lane, example[0], example[1], SHAPE)
     assert isinstance(kernel, Kernel), kernel
-    run = jax.jit(lambda own, carry: kernel(own, carry, jnp.int32(7), [], [], 1))
+    run = jax.jit(lambda own, carry: kernel(own, carry, jnp.array([7, 0, 1], jnp.int32), [], [], 1))
     return jax.tree.map(np.asarray, run(own, carry))
 
 

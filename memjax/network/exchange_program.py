@@ -359,7 +359,14 @@ class ExchangeProgram:
                 ]
                 part = places(size, self.plan.shards)
                 groups[name], spike_list, rates, sums = self._advance_neurons(
-                    name, constants, group, (arrivals[name], due), first, room.per_member, part, span
+                    name,
+                    constants,
+                    group,
+                    (arrivals[name], due),
+                    first,
+                    room.per_member,
+                    part,
+                    span,
                 )
                 checks[name] = (rates, self._first_not_finite(name, groups[name]["parts"]))
                 energies |= {name: sums} if sums else {}
@@ -488,7 +495,6 @@ class ExchangeProgram:
             table = self._table(fixed, k)
             weigh = self._weigh(k, table, weights, conductances)
 
-
             def deliver(ago, arrivals, pre=pre, table=table, rows=rows, weigh=weigh):
                 due = self._due(ring, pre, ago, chunk)
                 return deliver_spikes(arrivals, table, rows, layout.block, due, weigh, ago=ago)
@@ -526,7 +532,6 @@ class ExchangeProgram:
                 pre, post, _, rows = self.plan.rows[k]
                 last = tuple(x.reshape(-1) for x in (targets[0][post], targets[1][post]["last"]))
                 table, device_state = self._table(fixed, k), new_weights[str(k)]
-
 
                 def arrive(ago, state, program=program, pre=pre, table=table, last=last):
                     due = self._due(ring, pre, ago, chunk)
@@ -572,8 +577,7 @@ class ExchangeProgram:
             number, step, total, largest = list_spikes(slots, count, 0, room)
             return (number, step), total, largest, state
         begin, end = (
-            jnp.searchsorted(constants["step"], first + x).astype(jnp.int32)
-            for x in span
+            jnp.searchsorted(constants["step"], first + x).astype(jnp.int32) for x in span
         )
         # The list is in order of time: the spikes of a chunk are one stretch of it.
         k = begin + jnp.arange(room, dtype=jnp.int32)
@@ -598,7 +602,6 @@ def _visit(rows: Rows, visit: Callable, state: Any) -> Any:
     visits = rows.visits
     if len(visits) == 1:
         return visit(rows.latest, state)
-
 
     def visit_next(k, state):
         return visit(rows.latest - k.astype(jnp.int32), state)

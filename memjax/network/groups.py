@@ -43,7 +43,10 @@ class Threshold:
     sign: int = 1
 
     def __post_init__(self):
-        rearm, where = self.level if self.rearm is None else self.rearm, f"threshold of {self.signal}"
+        rearm, where = (
+            self.level if self.rearm is None else self.rearm,
+            f"threshold of {self.signal}",
+        )
         for name, x in {"level": self.level, "rearm": rearm, "sign": self.sign}.items():
             if np.ndim(x) or not _are_finite(x):
                 raise NetworkError(

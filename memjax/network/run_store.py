@@ -614,7 +614,10 @@ def load_recording(folder: str | Path, *, most: int | None = None) -> Recording:
                 rest=g["rest_W"],
                 neurons=g["n"],
                 spikes=int(counts[n].sum()) if n in counts else len(spikes[n]["member"]),
-                ends=dt * ledger.get(_ENERGY_KEYS[2], steps * (np.arange(len(ledger[_ENERGY_KEYS[1]])) + 1)),
+                ends=dt
+                * ledger.get(
+                    _ENERGY_KEYS[2], steps * (np.arange(len(ledger[_ENERGY_KEYS[1]])) + 1)
+                ),
             )
             for n, g in description["groups"].items()
             if (ledger := tables["energy"].get(n)) is not None

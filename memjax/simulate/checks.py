@@ -33,7 +33,7 @@ from ..policy import Fixed, Stiff
 from ..result import Result, Trace, failure_remedy
 from ..stimulus import AbstractStimulus
 from ..system import AbstractSystem, Environment
-from .fixed import HOPELESS_IN_PASSING
+from .guards import HOPELESS_IN_PASSING
 
 T = TypeVar("T")
 

@@ -25,17 +25,8 @@ from ..policy import Fixed
 from ..result import RUNAWAY, Result
 from ..scaling import Scaled
 from ..solver import SemiImplicitEuler
-from .fixed import (
-    HOPELESS,
-    HOPELESS_IN_PASSING,
-    Place,
-    chunk_sizes,
-    explicit_rates,
-    place_of,
-    semi_implicit_step,
-    step_result,
-    with_values,
-)
+from .fixed import Place, chunk_sizes, place_of, semi_implicit_step, with_values
+from .guards import HOPELESS, HOPELESS_IN_PASSING, explicit_rates, is_driven, step_result
 from .solution import Solution
 
 _FOLDER = Path(__file__).parent
@@ -273,8 +264,7 @@ def solve_by_kernel(
         def stretch(y, part):
             place = jax.vmap(places, (None, 0, 0, 0))(stimulus, *part)
             ys, *ends = kernel(constants, place, own, y, together, size)
-            driven = jnp.all(jnp.isfinite(place.u0)) & jnp.all(jnp.isfinite(place.u1))
-            return ys[-1], (ys, *ends, driven)
+            return ys[-1], (ys, *ends, is_driven(place))
 
         parts = [x.reshape(-1, together) for x in (rows[:-1], rows[1:], begin)]
         if len(parts[0]) == 1:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax import lax
@@ -12,12 +11,12 @@ from jaxtyping import Array, Float, Int
 from ..circuit import replace_values
 from ..noise import Words, areas, increments, uniform
 from ..policy import Fixed
-from ..result import RUNAWAY, Result
+from ..result import Result
 from ..scaling import Scaled
 from ..solver import Equation, Increment, SemiImplicitEuler, semi_implicit_euler_step
-from ..solver.semi_implicit import rates_along
 from ..stimulus import AbstractStimulus
 from ..watch import Watch
+from .guards import explicit_rates, is_driven, larger_stiffness, state_result, step_result
 from .solution import Solution, add_watch_results
 from .watching import begin_memory, integral_over, integrand, straight_piece, watch_step
 
@@ -53,11 +52,6 @@ def with_values(scaled: Scaled, values: Mapping[str, Array]) -> Scaled:
     if not values:
         return scaled
     return Scaled(replace_values(scaled.system, values), scaled.env)
-
-
-HOPELESS, HOPELESS_IN_PASSING = 10.0, 100.0
-"""Products of the step and a decay, and of the step and any rate at which a state that is taken explicitly acts on
-itself, above which a step is too long: those of networks."""
 
 
 class Place(NamedTuple):
@@ -137,8 +131,7 @@ def solve_fixed(
     chunks, size = chunk_sizes(substeps)
     by_parts = isinstance(policy.method, SemiImplicitEuler)
     advance = (_by_parts if by_parts else _by_vector)(scaled, stimulus, key, policy)
-    arrays, rest = eqx.partition(scaled, eqx.is_array)
-    stiffness_at = explicit_rates(eqx.combine(lax.stop_gradient(arrays), rest), policy)
+    stiffness_at = explicit_rates(scaled, policy)
     has_jumps = key is not None and scaled.has_jumps
 
     def advance_step(carry, place):
@@ -157,16 +150,14 @@ def solve_fixed(
         step, t0, h = place
         places = jax.vmap(lambda j: place_of(stimulus, step + j, t0 + j.astype(h.dtype) * h, h))
         steps = places(jnp.arange(size))
-        if stiffness is not None:
-            now = stiffness_at(*lax.stop_gradient((parts, jax.tree.map(lambda x: x[0], steps))))
-            # What is met after a failure, or a step that was too long, is no rate of the device.
-            counts = (code == 0) & ~is_too_long(stiffness) & (now > stiffness)
-            stiffness = jnp.where(counts, now, stiffness)
+        if stiffness_at is not None:
+            now = stiffness_at(parts, jax.tree.map(lambda x: x[0], steps))
+            stiffness = larger_stiffness(stiffness, now, code)
         begin = (parts, jnp.asarray(True), logs, record)
         (parts, converged, logs, record), _ = lax.scan(advance_step, begin, steps)
         bad = jnp.where(converged, Result.successful, Result.newton_failed)
-        driven = jnp.all(jnp.isfinite(steps.u0)) & jnp.all(jnp.isfinite(steps.u1))
-        bad = state_result(scaled.join(parts), jnp.where(driven, bad, Result.not_finite))
+        bad = jnp.where(is_driven(steps), bad, Result.not_finite)
+        bad = state_result(scaled.join(parts), bad)
         return (parts, jnp.where(code == 0, bad, code), logs, record, stiffness), None
 
     def interval(carry, row):
@@ -185,50 +176,10 @@ def solve_fixed(
     state = (scaled.split(y0), jnp.asarray(0), jnp.zeros((), y0.dtype), record, stiffness)
     end, (y, q) = lax.scan(interval, (state, start, first), rows)
     (_, code, logs, record, stiffness), _, last = end
+    counts = last - first, jnp.zeros_like(last)
     code = step_result(code, stiffness)
-    solution = Solution(y, code, last - first, jnp.zeros_like(last), logs, stiffness=stiffness)
+    solution = Solution(y, code, *counts, logs, stiffness=stiffness)
     return solution if record is None else add_watch_results(solution, q, record[1])
-
-
-def state_result(y: Float[Array, " n"], code):
-    """How a solve stands at a scaled state: as `code` says, unless the state is no number or has run away."""
-    size = jnp.max(jnp.abs(y))
-    code = jnp.where(size > RUNAWAY, Result.runaway, code)
-    return jnp.where(jnp.isfinite(size), code, Result.not_finite)
-
-
-def step_result(code, stiffness: Float[Array, "*lanes two"] | None):
-    """How a solve ended, given the stiffness that it met: a step that was too long is the cause of other failures."""
-    if stiffness is None:
-        return code
-    return jnp.where(is_too_long(stiffness), Result.step_too_long, code)
-
-
-def is_too_long(stiffness: Float[Array, "*lanes two"]):
-    """Whether a step is too long for states that it takes explicitly, see `Solution.stiffness`."""
-    return (stiffness[..., 0] > HOPELESS) | (stiffness[..., 1] > HOPELESS_IN_PASSING)
-
-
-def explicit_rates(scaled: Scaled, policy: Fixed) -> Callable | None:
-    """Products of a step and the rates at which states that it takes explicitly act on themselves, see `Solution`.
-
-    A function of scaled states and a `Place`; None of methods that take no state explicitly, or that limit its step.
-    Of a state of several numbers it is the rate at which they act on each other, all moved alike.
-    """
-    explicit = [s.name for s in scaled.system.specs if s.name not in scaled.linear]
-    method = policy.method
-    if not isinstance(method, SemiImplicitEuler) or method.damped or not explicit:
-        return None
-
-    def stiffness(parts, place: Place):
-        def rates(p):
-            return scaled.rates(place.t_end, p, place.u1)
-
-        slopes = [place.h * jnp.ravel(rates_along(rates, parts, k)[1][k]) for k in explicit]
-        slope = jnp.concatenate(slopes)
-        return jnp.stack([jnp.max(-slope), jnp.max(jnp.abs(slope))])
-
-    return stiffness
 
 
 def _watch(

@@ -31,7 +31,7 @@ class Solution(eqx.Module):
         The steps in which events happened, see `memjax.simulate.watching`.
     stiffness : Float[Array, "2"] or None
         Largest products of a fixed step and of a rate of decay of a state that it takes explicitly, and of any rate at
-        which such a state acts on itself, where steps are semi-implicit; see `memjax.simulate.fixed.explicit_rates`.
+        which such a state acts on itself, where steps are semi-implicit; see `memjax.simulate.guards.explicit_rates`.
     backend : str
         What solved: "xla", and why not a kernel where there might be one, or "cc" and the compiler of the kernel.
     """

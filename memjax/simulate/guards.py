@@ -1,0 +1,81 @@
+"""What is looked at in fixed steps: states that have run away, drives without a number, steps too long for a rate."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import equinox as eqx
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float
+
+from ..policy import Fixed
+from ..result import RUNAWAY, Result
+from ..scaling import Scaled
+from ..solver import SemiImplicitEuler
+from ..solver.semi_implicit import rates_along
+
+if TYPE_CHECKING:
+    from .fixed import Place
+
+HOPELESS, HOPELESS_IN_PASSING = 10.0, 100.0
+"""Products of the step and a decay, and of the step and any rate at which a state that is taken explicitly acts on
+itself, above which a step is too long: those of networks."""
+
+
+def state_result(y: Float[Array, " n"], code):
+    """How a solve stands at a scaled state: as `code` says, unless the state is no number or has run away."""
+    size = jnp.max(jnp.abs(y))
+    code = jnp.where(size > RUNAWAY, Result.runaway, code)
+    return jnp.where(jnp.isfinite(size), code, Result.not_finite)
+
+
+def step_result(code, stiffness: Float[Array, "*lanes two"] | None):
+    """How a solve ended, given the stiffness that it met: a step that was too long is the cause of other failures."""
+    if stiffness is None:
+        return code
+    return jnp.where(is_too_long(stiffness), Result.step_too_long, code)
+
+
+def is_too_long(stiffness: Float[Array, "*lanes two"]):
+    """Whether a step is too long for states that it takes explicitly, see `Solution.stiffness`."""
+    return (stiffness[..., 0] > HOPELESS) | (stiffness[..., 1] > HOPELESS_IN_PASSING)
+
+
+def explicit_rates(scaled: Scaled, policy: Fixed) -> Callable | None:
+    """Products of a step and the rates at which states that it takes explicitly act on themselves, see `Solution`.
+
+    A function of scaled states and a `Place`; None of methods that take no state explicitly, or that limit its step.
+    Of a state of several numbers it is the rate at which they act on each other, all moved alike.
+    """
+    arrays, others = eqx.partition(scaled, eqx.is_array)
+    scaled = eqx.combine(lax.stop_gradient(arrays), others)  # what is looked at has no derivative
+    explicit = [s.name for s in scaled.system.specs if s.name not in scaled.linear]
+    method = policy.method
+    if not isinstance(method, SemiImplicitEuler) or method.damped or not explicit:
+        return None
+
+    def stiffness(parts, place: "Place"):
+        parts, place = lax.stop_gradient((parts, place))
+
+        def rates(p):
+            return scaled.rates(place.t_end, p, place.u1)
+
+        slopes = [place.h * jnp.ravel(rates_along(rates, parts, k)[1][k]) for k in explicit]
+        slope = jnp.concatenate(slopes)
+        return jnp.stack([jnp.max(-slope), jnp.max(jnp.abs(slope))])
+
+    return stiffness
+
+
+def larger_stiffness(stiffness: Float[Array, " two"], now: Float[Array, " two"], code):
+    """The larger of the stiffness so far and that now.
+
+    What is met after a failure, or after a step that was too long, is no rate of the device.
+    """
+    counts = (code == 0) & ~is_too_long(stiffness) & (now > stiffness)
+    return jnp.where(counts, now, stiffness)
+
+
+def is_driven(place: "Place"):
+    """Whether the drive of some steps is a number throughout."""
+    return jnp.all(jnp.isfinite(place.u0)) & jnp.all(jnp.isfinite(place.u1))

@@ -71,6 +71,13 @@ def place_of(stimulus: AbstractStimulus, step, t0, h) -> Place:
     return Place(step, t_start, t_end, h, stimulus(t_start), stimulus(t_end))
 
 
+def _places_from(stimulus: AbstractStimulus, step, t0, h, size: int) -> Place:
+    """So many steps, the first of which has a given number and starts at `t0`."""
+    return jax.vmap(lambda j: place_of(stimulus, step + j, t0 + j.astype(h.dtype) * h, h))(
+        jnp.arange(size)
+    )
+
+
 def _jump(scaled: Scaled, key, y, place: Place):
     """State after the jumps of a step, and the log-probability of what happened."""
     intensity, _, states_after = scaled.jumps(place.t_start, y, place.u0)
@@ -147,9 +154,7 @@ def solve_fixed(
     @jax.checkpoint
     def chunk(carry, place):
         parts, code, logs, record, stiffness = carry
-        step, t0, h = place
-        places = jax.vmap(lambda j: place_of(stimulus, step + j, t0 + j.astype(h.dtype) * h, h))
-        steps = places(jnp.arange(size))
+        steps = _places_from(stimulus, *place, size)
         if stiffness_at is not None:
             now = stiffness_at(parts, jax.tree.map(lambda x: x[0], steps))
             stiffness = larger_stiffness(stiffness, now, code)
@@ -169,16 +174,26 @@ def solve_fixed(
         integrals = None if state[3] is None else state[3][0]
         return (state, row, step + chunks * size), (scaled.join(state[0]), integrals)
 
-    # One array per state: a batch of devices then runs along contiguous memory.
-    if watch is not None and record is None:
-        record = (jnp.zeros(len(watch.integrals), y0.dtype), begin_memory(watch, y0))
     stiffness = None if stiffness_at is None else jnp.zeros(2, y0.dtype)
+    record = _begin_record(watch, y0) if record is None else record
+    # One array per state: a batch of devices then runs along contiguous memory.
     state = (scaled.split(y0), jnp.asarray(0), jnp.zeros((), y0.dtype), record, stiffness)
     end, (y, q) = lax.scan(interval, (state, start, first), rows)
+    return _solution(end, y, q, first)
+
+
+def _begin_record(watch: Watch | None, y0: Float[Array, " n"]) -> tuple | None:
+    """Integrals and memory of events before the first step; None where nothing is watched."""
+    if watch is None:
+        return None
+    return jnp.zeros(len(watch.integrals), y0.dtype), begin_memory(watch, y0)
+
+
+def _solution(end: tuple, y, q, first) -> Solution:
+    """A solution out of what was carried to its end, states and integrals at the rows, and the first step's number."""
     (_, code, logs, record, stiffness), _, last = end
-    counts = last - first, jnp.zeros_like(last)
-    code = step_result(code, stiffness)
-    solution = Solution(y, code, *counts, logs, stiffness=stiffness)
+    steps, code = last - first, step_result(code, stiffness)
+    solution = Solution(y, code, steps, jnp.zeros_like(last), logs, stiffness=stiffness)
     return solution if record is None else add_watch_results(solution, q, record[1])
 
 

@@ -56,6 +56,8 @@ class AbstractFit:
         Draws from the posterior, where `fitting.draw_fit` made them.
     interrupted : bool
         Whether the search was stopped before its end.
+    failure : str
+        Why a stage behind the fit gave nothing, in words: it is as it was before that stage.
     notes, warnings : tuple of str
         Decisions that were taken, and what speaks against the result, in words.
     summary : tuple of str
@@ -75,6 +77,7 @@ class AbstractFit:
     profiles: tuple[Any, ...] = ()
     sample: Any = None
     interrupted: bool = False
+    failure: str = ""
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     summary: tuple[str, ...] = ()

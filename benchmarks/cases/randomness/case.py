@@ -83,7 +83,7 @@ def again(result: ft.FitResult, like: mj.Measurement, *, members: int, seed: int
     """A trace of fresh cycles, as `memjax simulate --fit --like` makes them."""
     sigma = {n: s["sigma_ln"] for n, s in result.cycle_spread.items()}
     factors = cycle_factors(seed, sigma, members=members, sweeps=len(like.labels))
-    values = {n: get(result.device, n) * x for n, x in factors.items()}
+    values = mj.params.scale(result.device, factors)
     trace = mj.simulate_like(
         result.device,
         like,

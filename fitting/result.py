@@ -8,6 +8,7 @@ from jaxtyping import Float
 from scipy import stats
 
 import memjax as mj
+from memjax.arguments import check_flags
 from memjax.errors import DataError
 from memjax.fields import parameter_specs, stored
 from memjax.html import card, fold, inline_picture, or_text
@@ -132,6 +133,7 @@ class AbstractFit:
         MemjaxError
             If matplotlib is not installed.
         """
+        check_flags({"cycles": cycles}, where="plot of a fit")
         with style():
             return self._figure(cycles=cycles)
 

@@ -13,6 +13,7 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
+from .arguments import check_flags
 from .errors import BoundsError, ModelError, allowed_text as allowed_text
 
 
@@ -191,6 +192,7 @@ def param(
     ModelError
         If the bounds are not a range or the default lies outside.
     """
+    check_flags({"noise": noise}, where="param")
     numbers = [*bounds] if default is None else [*bounds, default]
     if len(bounds) != 2 or not all(isinstance(x, int | float) for x in numbers):
         raise ModelError(
@@ -250,6 +252,7 @@ def state(
     ModelError
         For a vector that is declared linear.
     """
+    check_flags({"linear": linear}, where="state")
     if linear and size > 1:
         raise ModelError(f"linear state {name!r} of {size} components", allowed="linear scalars")
     return StateSpec(

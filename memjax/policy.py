@@ -10,6 +10,7 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
+from .arguments import as_flag, check_flags
 from .errors import PolicyError
 from .noise import KINDS
 from .solver import (
@@ -58,9 +59,10 @@ class Stiff(AbstractPolicy):
     adjoint: dfx.AbstractAdjoint = dfx.ForwardMode()
     method: Any = eqx.field(static=True, default=None)
     clock: float | None = eqx.field(static=True, default=None)
-    single_precision: bool = eqx.field(static=True, default=False)
+    single_precision: bool = eqx.field(static=True, default=False, converter=as_flag)
 
     def __check_init__(self):
+        check_flags({"single_precision": self.single_precision}, where="Stiff")
         for name in ("rtol", "atol", "max_steps", "clock"):
             value = getattr(self, name)
             if not (value is None or isinstance(value, int | float | np.number)):
@@ -130,9 +132,10 @@ class Fixed(AbstractPolicy):
     dt: float = eqx.field(static=True, converter=_number)
     method: Any = eqx.field(static=True, default=DriftImplicitEuler())
     increments: str = eqx.field(static=True, default="gaussian")
-    single_precision: bool = eqx.field(static=True, default=False)
+    single_precision: bool = eqx.field(static=True, default=False, converter=as_flag)
 
     def __check_init__(self):
+        check_flags({"single_precision": self.single_precision}, where="Fixed")
         if not (isinstance(self.dt, float) and math.isfinite(self.dt) and self.dt > 0):
             raise PolicyError(f"dt = {self.dt} s", where="Fixed", allowed="a finite step > 0 s")
         _check_method_kind(self.method, where="Fixed")

@@ -15,6 +15,7 @@ from jaxtyping import Array, Float, Key
 from numpy.typing import ArrayLike
 
 from . import params
+from .arguments import check_flags
 from .circuit import Circuit
 from .device import AbstractDevice
 from .documents import load_json
@@ -188,6 +189,7 @@ class Population(eqx.Module):
         ModelError
             For another share.
         """
+        check_flags({"cycles": cycles}, where="Population.interval")
         if not 0 < level < 1:
             raise ModelError(
                 f"level = {level!r}", where="Population.interval", allowed="above 0 and below 1"

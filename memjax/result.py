@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from .arguments import check_flags
 from .errors import BoundsError, SolveError
 from .html import extent_table, inline_picture, or_text, pictures, text_card
 from .reprs import of_tree
@@ -110,10 +111,13 @@ class FinalState(eqx.Module):
         States at the last row [SI], as the trace shows them.
     drive : Float[Array, "..."] or None
         Value of the source just before, at which the states of a circuit's nodes are meant [V or A]; None of a device.
+    model : str
+        Of what these are the states, in words; nothing where that is not known.
     """
 
     state: dict[str, Float[Array, "members ..."]]
     drive: Float[Array, "..."] | None
+    model: str = eqx.field(static=True, default="")
 
     def keys(self):
         """Names of the states."""
@@ -274,6 +278,7 @@ class Trace(eqx.Module):
         BoundsError
             If there is no such member.
         """
+        check_flags({"failed": failed}, where="Trace.member")
         count = self.result.shape[0]
         if not isinstance(m, int | np.integer) or not -count <= m < count:
             raise BoundsError(f"member {m!r}", where="Trace.member", allowed=f"0 to {count - 1}")
@@ -321,6 +326,7 @@ class Trace(eqx.Module):
         """
         import pandas as pd
 
+        check_flags({"device": device, "failed": failed}, where="Trace.to_pandas")
         if not failed:
             self.check()
         members, rows = self.v.shape

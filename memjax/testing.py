@@ -16,6 +16,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
 from . import params
+from .arguments import check_flags
 from .circuit import BenchedDevice
 from .device import AbstractDevice, AbstractOhmicDevice
 from .errors import MemjaxError, ModelError
@@ -85,6 +86,7 @@ def check_device(
     Single precision is computed operation by operation with denormal numbers flushed to zero, as
     processors and accelerators do.
     """
+    check_flags({"pinched": pinched, "passive": passive}, where="check_device")
     require_x64()
     if not isinstance(device, AbstractDevice):
         kind = device.__name__ if isinstance(device, type) else f"{device!r:.60}"

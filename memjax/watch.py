@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from .arguments import as_flag, check_flags
 from .errors import BoundsError, ModelError, SolveError
 
 Number = float | int | Float[Array, ""]
@@ -51,12 +52,13 @@ class Event(eqx.Module):
     direction: str = eqx.field(static=True, default="rising")
     rearm: Number | None = None
     size: int = eqx.field(static=True, default=1)
-    modulus: bool = eqx.field(static=True, default=False)
+    modulus: bool = eqx.field(static=True, default=False, converter=as_flag)
     start: Number = 0.0
     stop: Number = np.inf
 
     def __check_init__(self):
         where = f"Event({self.signal!r})"
+        check_flags({"modulus": self.modulus}, where=where)
         if self.direction not in DIRECTIONS:
             raise BoundsError(
                 f"direction = {self.direction!r}", where=where, allowed=", ".join(DIRECTIONS)
@@ -104,7 +106,10 @@ class Integral(eqx.Module):
     """
 
     signal: str = eqx.field(static=True)
-    modulus: bool = eqx.field(static=True, default=False)
+    modulus: bool = eqx.field(static=True, default=False, converter=as_flag)
+
+    def __check_init__(self):
+        check_flags({"modulus": self.modulus}, where=f"Integral({self.signal!r})")
 
 
 class TimeAbove(eqx.Module):
@@ -120,8 +125,11 @@ class TimeAbove(eqx.Module):
 
     signal: str = eqx.field(static=True)
     level: Number
-    modulus: bool = eqx.field(static=True, default=False)
+    modulus: bool = eqx.field(static=True, default=False, converter=as_flag)
     size: int = eqx.field(static=True, default=16)
+
+    def __check_init__(self):
+        check_flags({"modulus": self.modulus}, where=f"TimeAbove({self.signal!r})")
 
     def crossings(self) -> tuple[Event, Event]:
         """The rising and the falling crossing, which begin and end each stretch."""

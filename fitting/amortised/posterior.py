@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 import memjax as mj
+from memjax.arguments import check_flags
 from memjax.errors import DataError, MemjaxWarning
 from memjax.reprs import of_tree
 
@@ -127,6 +128,10 @@ class AmortisedPosterior:
         MemjaxWarning
             If devices are outside of what was simulated.
         """
+        check_flags(
+            {"uncalibrated": uncalibrated, "extrapolate": extrapolate, "warn": warn},
+            where="AmortisedPosterior.posterior",
+        )
         self.check(uncalibrated=uncalibrated)
         if draws < 20:
             raise DataError(f"{draws} draws", where="posterior", allowed="20 or more")
@@ -160,6 +165,7 @@ class AmortisedPosterior:
         DataError
             It says which parameter fails, and by how much.
         """
+        check_flags({"uncalibrated": uncalibrated}, where="AmortisedPosterior.check")
         if not uncalibrated and not self.calibration.passed:
             raise DataError(
                 f"the density is not calibrated: {'; '.join(self.calibration.failures)}",

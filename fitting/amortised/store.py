@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import memjax as mj
+from memjax.arguments import check_flags
 from memjax.documents import load_json
 from memjax.errors import ModelError
 from memjax.files import prepare_output, write_json, writing_folder
@@ -75,6 +76,7 @@ def save_amortised(
     OutputError
         If it exists or cannot be written.
     """
+    check_flags({"force": force}, where="save_amortised")
     path = prepare_output(folder, force=force, folder=True, marker=CONTENT)
     with writing_folder(path) as place:
         fill(posterior, place)

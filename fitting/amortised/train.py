@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import memjax as mj
+from memjax.arguments import check_flags
 from memjax.errors import DataError, ModelError
 from memjax.memory import check_size
 from memjax.policy import require_x64
@@ -94,6 +95,7 @@ def amortise(
     statistics of the sweeps (`SweepStatistics`), to what the networks have learnt of it; the calibration sees what they
     have not, on average over the prior, and nothing of a wrong model.
     """
+    check_flags({"deterministic": deterministic}, where="amortise")
     require_x64()
     require_flows()
     if simulations < _FEWEST:

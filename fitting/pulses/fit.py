@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 import memjax as mj
+from memjax.arguments import check_flags
 from memjax.data import PulseProtocol, PulseRecord
 from memjax.errors import DataError
 from memjax.params import get, known, replace as with_values, unconstrain
@@ -257,6 +258,7 @@ def fit_pulses(
     FitError
         If no start could be solved.
     """
+    check_flags({} if reversed is None else {"reversed": reversed}, where="fit_pulses")
     require_x64()
     protocol = protocol or record.protocol
     if protocol is None:

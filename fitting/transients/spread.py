@@ -123,9 +123,7 @@ def compared(device, features: Features, spread, floors, draws: int, seed: int):
     return {"delay": np.minimum(delay, width), "relaxation": relaxation}, w1
 
 
-def _drawable(
-    device: mj.AbstractDevice, values: dict[str, np.ndarray]
-) -> dict[str, np.ndarray]:
+def _drawable(device: mj.AbstractDevice, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Values within the bounds of the parameters, and with no fuller residue than is drawn."""
     specs = parameter_specs(device)
     inside = {n: np.clip(x, *specs[n].bounds) for n, x in values.items()}

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ..arguments import as_flag, check_flags
 from ..device import AbstractDevice, AbstractOhmicDevice
 from ..device.laws import grow_bracket, increasing_root
 from ..errors import BoundsError
@@ -75,10 +76,11 @@ class Bench(eqx.Module):
     parallel_resistance: float | None = None
     parallel_capacitance: float | None = None
     compliance: float | None = None
-    reversed: bool = eqx.field(static=True, default=False)
+    reversed: bool = eqx.field(static=True, default=False, converter=as_flag)
     compliance_negative: float | None = None
 
     def __check_init__(self):
+        check_flags({"reversed": self.reversed}, where="bench")
         _check("series resistance", self.series_resistance, "ohm", zero=True)
         _check("parallel resistance", self.parallel_resistance, "ohm", zero=False)
         _check("parallel capacitance", self.parallel_capacitance, "F", zero=False)

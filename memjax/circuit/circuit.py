@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..arguments import check_flags
 from ..device import AbstractDevice, AbstractTwoTerminal
 from ..errors import CircuitError
 from ..fields import AbstractComposite, StateSpec, state
@@ -88,6 +89,7 @@ class Circuit(AbstractSystem, AbstractComposite):
         volatile: bool | None = None,
     ):
         """Read the netlist."""
+        check_flags({} if volatile is None else {"volatile": volatile}, where="Circuit")
         entries = lines(netlist)
         self.names = tuple(line[0] for line in entries)
         self.elements = tuple(line[1] for line in entries)

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..arguments import check_flags
 from ..circuit.elements import AbstractElement
 from ..constants import ROOM_TEMPERATURE
 from ..device import AbstractDevice
@@ -130,6 +131,7 @@ def device_equations(
     ModelError
         If an operation of the model has no counterpart.
     """
+    check_flags({"noise": noise}, where="device_equations")
     traced = _Traced(device)
     channels = traced.channels() if noise else {}
     rates, start = traced.rates(tuple(channels)), traced.start()

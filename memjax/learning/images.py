@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
+from ..arguments import check_flags
 from ..errors import BoundsError, MemjaxError
 from .evaluation import describe, summary
 from .reservoir import Reservoir, draw_cycles, read_trains
@@ -172,6 +173,7 @@ def image_states(
     Float[np.ndarray, "images states"]
         A state for each group of pixels and device.
     """
+    check_flags({"deterministic": deterministic}, where="image_states")
     mask = np.asarray(reservoir.mask)
     groups = pulse_trains(pixels, mask.shape[1])
     images, trains, length = groups.shape

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .. import params
+from ..arguments import check_flags
 from ..circuit import Bench, build_system, replace_values
 from ..compile_cache import jit_with_options
 from ..device import AbstractDevice
@@ -197,6 +198,7 @@ def read_lanes(
     SolveError
         If the state of a lane is no number.
     """
+    check_flags({"deterministic": deterministic, "single": single}, where="read_lanes")
     count = len(levels)
     each = {n: jnp.broadcast_to(x, (members, count)) for n, x in (values or {}).items()}
     noisy = not deterministic and is_noisy(device, each)

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .. import params
+from ..arguments import check_flags
 from ..circuit import Circuit
 from ..device import Diffusive1M1T1R
 from ..errors import CircuitError, FitError
@@ -147,6 +148,7 @@ def spike_trains(
     FitError
         If a state is no longer finite.
     """
+    check_flags({"deterministic": deterministic}, where="spike_trains")
     keys = member_keys(seed, 0, members)
     fired, time, gate = _run(neuron, jnp.asarray(inputs), dt, keys, deterministic)
     if not np.all(np.isfinite(gate)):

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from ..arguments import check_flags
 from ..errors import NetworkError
 from ..network import Network, Neurons, SpikeList
 from ..network.neuron_program import member_keys
@@ -79,6 +80,7 @@ class SpikingNetwork:
         spikes: str = "surrogate",
         **options: Any,
     ):
+        check_flags({"noise": noise}, where="SpikingNetwork")
         if spikes not in ("surrogate", "exact", "soft"):
             raise NetworkError(
                 f"spikes = {spikes!r}", where="SpikingNetwork", allowed="surrogate, exact, soft"

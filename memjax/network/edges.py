@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+from ..arguments import check_flags
 from ..errors import NetworkError
 from ..memory import check_size
 
@@ -66,6 +67,7 @@ def dense(n_pre: int, n_post: int, *, themselves: bool = True) -> Edges:
     themselves : bool
         Whether members of equal number are connected.
     """
+    check_flags({"themselves": themselves}, where="dense")
     _check_edges(n_pre * n_post, "dense")
     pre = np.repeat(np.arange(n_pre, dtype=np.int32), n_post)
     post = np.tile(np.arange(n_post, dtype=np.int32), n_pre)

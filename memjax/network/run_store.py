@@ -26,6 +26,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
+from ..arguments import check_flags
 from ..circuit.power import kinds_of_elements
 from ..errors import NetworkError, OutputError
 from ..files import lock_folder, prepare_output, remove_temporaries, strict_json, writing
@@ -410,6 +411,8 @@ def run_network(
     KeyboardInterrupt
         After Ctrl-C: all that was simulated is on disk.
     """
+    flags = {"resume": resume, "force": force, "progress": progress, "energy": energy}
+    check_flags(flags, where="run_network")
     log: dict[str, Any] = dict(every=every, conductances_every=conductances_every, energy=energy)
     content = _description(network, duration, watch, about, **log)
     writes = jax.process_index() == 0

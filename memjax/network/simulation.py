@@ -9,6 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
+from ..arguments import check_flags
 from ..errors import NetworkError, SolveError, StepWarning
 from .exchange_program import Room
 from .groups import Neurons, SpikeList
@@ -83,6 +84,7 @@ class Simulation:
         energy: bool = False,
         conductances_every: float | None = None,
     ):
+        check_flags({"energy": energy}, where="Simulation of a network")
         self.network, self.done, self.energy = network, 0, energy
         self.stiffness: dict[str, float] = {}
         self.decays: dict[str, float] = {}
@@ -125,6 +127,7 @@ class Simulation:
             Where a state is no longer finite, or a step is longer than explicit ones may be: what came before has
             been handed out.
         """
+        check_flags({"progress": progress}, where="Simulation.advance")
         end, batch = self.done + exchanges, 1
         neurons = sum(g.n for g in self.plan.groups.values() if isinstance(g, Neurons))
         work = neurons * self.plan.clock.steps
@@ -553,6 +556,7 @@ def run(
     in weights, seeds, sources or `values` of neurons only.
     `memjax.network.run_store.run_network` streams to files, is interrupted and goes on.
     """
+    check_flags({"progress": progress, "energy": energy}, where="memjax.network.run")
     log: dict[str, Any] = dict(every=every, conductances_every=conductances_every, energy=energy)
     simulation = Simulation(network, watch=watch, initial=initial, devices=devices, **log)
     start = simulation.conductances()

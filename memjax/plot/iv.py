@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from ..arguments import check_flags
 from ..data.measurement import Measurement
 from ..errors import BoundsError
 from ..result import Member, Trace
@@ -50,6 +51,7 @@ def iv(
     SolveError
         For a trace of which a solve failed: `Trace.good` drops such members.
     """
+    check_flags({"log": log}, where="plot.iv")
     from matplotlib.ticker import EngFormatter
 
     v, i = _sweeps(v, i)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import check_flags
 from ..errors import MemjaxError, ModelError
 from ..files import strict_json, writing
 from .decode import Decoder
@@ -106,6 +107,7 @@ def load(path: str | Path, *, classes: tuple[Any, ...] = (), single_precision: b
     ModelError
         If the file is none of memjax's, damaged or cut short, of a later version, or holds a class that is not known.
     """
+    check_flags({"single_precision": single_precision}, where="load")
     try:
         content = Path(path).read_bytes()
     except FileNotFoundError as error:

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool
 
+from ..arguments import check_flags, is_text
 from ..autodiff import forward_only, reverse_only
 from ..circuit import LIMITS, Bench
 from ..data.measurement import Measurement
@@ -125,9 +126,17 @@ def _check_surroundings(bench: Any, env: Any) -> None:
 
 
 def check_arguments(
-    device: Any, stimulus: Any, *, bench: Any, env: Any, members: Any, seed: Any
+    device: Any,
+    stimulus: Any,
+    *,
+    bench: Any,
+    env: Any,
+    members: Any,
+    seed: Any,
+    flags: Mapping[str, Any],
 ) -> None:
     """Raise where an argument of `simulate` is something else than it has to be, in one sentence."""
+    check_flags(flags, where="simulate")
     check_model(device)
     check_stimulus(stimulus)
     _check_surroundings(bench, env)
@@ -212,6 +221,8 @@ def as_rows(save: Any) -> Any:
         )
     if save is None:
         return None
+    if is_text(parts):
+        raise _no_rows(f"text, {save!r:.60}")
     try:
         numeric = [np.asarray(x, float) for x in parts]
     except (TypeError, ValueError) as error:
@@ -328,6 +339,8 @@ def as_values(model: Any, values: Any, *, members: Any, sweeps: int) -> dict[str
 def _as_lanes(name: str, x: Any, members: int, sweeps: int, allowed: str) -> Any:
     """A value that spreads over (members, sweeps)."""
     where = f"values of {name!r}"
+    if is_text(x):
+        raise ModelError(f"text, {x!r:.60}, in place of numbers", where=where, allowed=allowed)
     try:
         array = x if isinstance(x, jax.Array) else np.asarray(x, float)
     except (TypeError, ValueError) as error:

@@ -20,7 +20,6 @@ from fitting.sweeps.ensemble import NAMES, leg_events
 from fitting.sweeps.randomness import calibrate
 from memjax.noise import cycle_factors, instrument_noise
 from memjax.observables.thresholds import Thresholds
-from memjax.params import get
 from memjax.result import Member
 from memjax.solver import SemiImplicitEuler
 

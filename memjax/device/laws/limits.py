@@ -41,7 +41,7 @@ def past_rounding(
     A state that a step has brought back to an edge may lie a rounding beyond it. There a rate would point back, and
     one that is large enough, as 1e11 m/s at 100 V, throws the state to the other edge in an explicit step.
     """
-    share = _ROUNDINGS * jnp.finfo(jnp.result_type(float)).eps
+    share = float(_ROUNDINGS * jnp.finfo(jnp.result_type(low, high)).eps)
     return low - share * abs(low), high + share * abs(high)
 
 

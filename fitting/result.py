@@ -8,7 +8,7 @@ from jaxtyping import Float
 from scipy import stats
 
 import memjax as mj
-from memjax.arguments import check_flags
+from memjax.flags import check_flags
 from memjax.errors import DataError
 from memjax.fields import parameter_specs, stored
 from memjax.html import card, fold, inline_picture, or_text

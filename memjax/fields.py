@@ -13,7 +13,7 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
-from .arguments import check_flags
+from .flags import check_flags
 from .errors import BoundsError, ModelError, allowed_text as allowed_text
 
 

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .arguments import check_flags, is_text
+from .flags import check_flags, is_text
 from .documents import is_finite_number, load_json, load_toml
 from .errors import BoundsError, ModelError
 from .fields import (

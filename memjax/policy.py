@@ -10,7 +10,7 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
-from .arguments import as_flag, check_flags
+from .flags import as_flag, check_flags
 from .errors import PolicyError
 from .noise import KINDS
 from .solver import (

@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, Key
 from numpy.typing import ArrayLike
 
 from . import params
-from .arguments import check_flags
+from .flags import check_flags
 from .circuit import Circuit
 from .device import AbstractDevice
 from .documents import load_json

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from .arguments import check_flags
+from .flags import check_flags
 from .errors import BoundsError, SolveError
 from .html import extent_table, inline_picture, or_text, pictures, text_card
 from .reprs import of_tree

@@ -16,7 +16,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
 from . import params
-from .arguments import check_flags
+from .flags import check_flags
 from .circuit import BenchedDevice
 from .device import AbstractDevice, AbstractOhmicDevice
 from .errors import MemjaxError, ModelError

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from .arguments import as_flag, check_flags
+from .flags import as_flag, check_flags
 from .errors import BoundsError, ModelError, SolveError
 
 Number = float | int | Float[Array, ""]

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 import memjax as mj
-from memjax.arguments import check_flags
+from memjax.flags import check_flags
 from memjax.errors import DataError, MemjaxWarning
 from memjax.reprs import of_tree
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import memjax as mj
-from memjax.arguments import check_flags
+from memjax.flags import check_flags
 from memjax.documents import load_json
 from memjax.errors import ModelError
 from memjax.files import prepare_output, write_json, writing_folder

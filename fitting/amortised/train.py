@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import memjax as mj
-from memjax.arguments import check_flags
+from memjax.flags import check_flags
 from memjax.errors import DataError, ModelError
 from memjax.memory import check_size
 from memjax.policy import require_x64

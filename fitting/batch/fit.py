@@ -14,7 +14,7 @@ import jax
 import numpy as np
 
 import memjax as mj
-from memjax.arguments import check_flags
+from memjax.flags import check_flags
 from memjax.cluster import Cluster
 from memjax.errors import DataError, FitError, MemjaxError, OutputError
 from memjax.fields import parameter_specs, setting_specs, stored, with_values

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from memjax.arguments import check_flags
+from memjax.flags import check_flags
 from memjax.params import known
 
 from ..optimize.levenberg_marquardt import Evaluate, levenberg_marquardt

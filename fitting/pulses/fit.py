@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 import memjax as mj
-from memjax.arguments import check_flags
+from memjax.flags import check_flags
 from memjax.data import PulseProtocol, PulseRecord
 from memjax.errors import DataError
 from memjax.params import get, known, replace as with_values, unconstrain

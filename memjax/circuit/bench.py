@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..arguments import as_flag, check_flags
+from ..flags import as_flag, check_flags
 from ..device import AbstractDevice, AbstractOhmicDevice
 from ..device.laws import grow_bracket, increasing_root
 from ..errors import BoundsError

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..arguments import check_flags
+from ..flags import check_flags
 from ..errors import ReaderError
 from .measurement import Measurement
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ..arguments import check_flags
+from ..flags import check_flags
 from ..errors import ReaderError
 from .catalogue import PREFIX, DataFile, DataSet, describe
 

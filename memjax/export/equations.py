@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..arguments import check_flags
+from ..flags import check_flags
 from ..circuit.elements import AbstractElement
 from ..constants import ROOM_TEMPERATURE
 from ..device import AbstractDevice

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..arguments import check_flags
+from ..flags import check_flags
 from ..errors import BoundsError, MemjaxError
 from .evaluation import describe, summary
 from .reservoir import Reservoir, draw_cycles, read_trains

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .. import params
-from ..arguments import check_flags
+from ..flags import check_flags
 from ..circuit import Bench, build_system, replace_values
 from ..compile_cache import jit_with_options
 from ..device import AbstractDevice

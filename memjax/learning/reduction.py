@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .. import params
-from ..arguments import check_flags
+from ..flags import check_flags
 from ..circuit import Circuit
 from ..device import Diffusive1M1T1R
 from ..errors import CircuitError, FitError

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .. import params
-from ..arguments import as_flag, check_flags
+from ..flags import as_flag, check_flags
 from ..circuit import Bench
 from ..device import AbstractDevice
 from ..errors import BoundsError

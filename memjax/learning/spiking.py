@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ..arguments import check_flags
+from ..flags import check_flags
 from ..errors import NetworkError
 from ..network import Network, Neurons, SpikeList
 from ..network.neuron_program import member_keys

@@ -14,7 +14,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float
 
-from ..arguments import check_flags
+from ..flags import check_flags
 from ..cores import usable_cores
 from ..errors import FitError, NetworkError
 from ..files import lock_file, remove_temporaries, writing

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..arguments import check_flags
+from ..flags import check_flags
 from ..errors import BoundsError
 from ..network import Recording
 

@@ -26,7 +26,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from ..arguments import check_flags
+from ..flags import check_flags
 from ..circuit.power import kinds_of_elements
 from ..errors import NetworkError, OutputError
 from ..files import lock_folder, prepare_output, remove_temporaries, strict_json, writing

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from ..arguments import check_flags
+from ..flags import check_flags
 from ..errors import NetworkError, SolveError, StepWarning
 from .exchange_program import Room
 from .groups import Neurons, SpikeList

@@ -1,6 +1,6 @@
 """Neuron of one diffusive memristor, one transistor and one resistor."""
 
-from ..arguments import check_flags
+from ..flags import check_flags
 from ..circuit import Capacitor, Circuit, Footprint, Mosfet, Resistor, Template, VoltageSource
 from ..device import AbstractDevice, Diffusive1M1T1R
 

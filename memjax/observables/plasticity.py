@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..arguments import check_flags
+from ..flags import check_flags
 from ..errors import BoundsError
 from .spikes import checked_rows
 

@@ -8,7 +8,7 @@ from ..errors import BoundsError
 from ..network import EnergyLedger, Recording
 from ..network.energy import CAUSES, SOURCES
 from ..network.energy_program import PHASES
-from .arguments import check_recording
+from .flags import check_recording
 from .axes import axes_or_new, label_time, prefix, show_in
 from .style import MEASURED, MUTED, SECOND, SIMULATED
 

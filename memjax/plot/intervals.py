@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..arguments import check_flags
+from ..flags import check_flags
 from ..errors import BoundsError
-from .arguments import check_arrays
+from .flags import check_arrays
 from .axes import axes_or_new, prefix, show_in
 from .style import SECOND
 

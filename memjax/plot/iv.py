@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from ..arguments import check_flags
+from ..flags import check_flags
 from ..data.measurement import Measurement
 from ..errors import BoundsError
 from ..result import Member, Trace

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ..errors import BoundsError
-from .arguments import check_arrays
+from .flags import check_arrays
 from .axes import axes_or_new, prefix
 
 _GAP = 1

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Int
 
 from ..network import Recording
-from .arguments import check_recording
+from .flags import check_recording
 from .axes import axes_or_new, label_time
 from .style import MEASURED, MUTED, SECOND, SIMULATED
 

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..errors import BoundsError
-from .arguments import check_arrays
+from .flags import check_arrays
 from .axes import axes_or_new
 from .style import MEASURED, MUTED, SECOND, SIMULATED
 

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from ..errors import BoundsError
 from ..observables import SpikeTrain
-from .arguments import check_arrays
+from .flags import check_arrays
 from .axes import label_time
 from .style import MEASURED, SIMULATED
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arguments import check_flags
+from ..flags import check_flags
 from ..errors import MemjaxError, ModelError
 from ..files import strict_json, writing
 from .decode import Decoder

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool
 
-from ..arguments import check_flags, is_text
+from ..flags import check_flags, is_text
 from ..autodiff import forward_only, reverse_only
 from ..circuit import LIMITS, Bench
 from ..data.measurement import Measurement

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from .. import params
-from ..arguments import check_flags
+from ..flags import check_flags
 from ..circuit import Bench, Circuit, build_system, limited_bench, replace_values
 from ..compile_cache import cached_jit
 from ..data.measurement import Measurement

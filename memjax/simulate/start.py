@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..arguments import is_text
+from ..flags import is_text
 from ..circuit import Circuit
 from ..errors import BoundsError, ModelError
 from ..result import FinalState

@@ -4,7 +4,7 @@ from typing import Any
 
 import jax
 
-from ...arguments import check_flags
+from ...flags import check_flags
 from ...errors import NetworkError
 from ..network import Network
 from .hard import SurrogateSpikes

@@ -8,7 +8,7 @@ import pytest
 
 import fitting
 import memjax as mj
-from memjax.arguments import check_flags, is_text
+from memjax.flags import check_flags, is_text
 from memjax.errors import BoundsError, ModelError, StimulusError
 from memjax.solver import SemiImplicitEuler
 

@@ -4,17 +4,24 @@ import argparse
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import memjax as mj
 from memjax.cli.command import UsageError, say
-from memjax.errors import DataError, ModelError
+from memjax.errors import DataError, FitError, ModelError
 from memjax.files import prepare_output, writing_folder
 
 from .html import MOVED
 from .kinds import Kind
+
+if TYPE_CHECKING:
+    from .result import AbstractFit
+
+F = TypeVar("F", bound="AbstractFit")
 
 MARKER = "fit.json"
 """What is in every fit directory."""
@@ -124,12 +131,31 @@ def require_circuit(options: argparse.Namespace, device: Any, *, where: str, **n
             raise UsageError(f"no --{name}", where=where, fix=f"say --{name} {value}")
 
 
+def add_stage(fit: F, stage: Callable[[], F], *, what: str) -> F:
+    """What a further stage makes of a fit; where the stage fails, the fit as it is, with the failure in its notes.
+
+    `what` says what the stage was to give. Wrong input and a model without what the stage needs still raise.
+    """
+    from .stochastic.failures import in_words
+
+    try:
+        return stage()
+    except DataError:
+        raise
+    except Exception as error:  # of minutes of work nothing is lost, whatever fails
+        if os.environ.get("MEMJAX_DEBUG"):
+            traceback.print_exception(error)
+        failure = f"no {what}: {in_words(error)}"
+        return cast(F, replace(cast(Any, fit), failure=failure, notes=(*fit.notes, failure)))
+
+
 def run(kind: Kind, options: argparse.Namespace) -> int:
     """Fit what options say, write the folder, and say what was found; the exit status."""
     device, out = start_of(options), new_folder(options)
     fit = cast(Callable[..., Any], kind.fit)(options, device)
     for note in fit.notes:
-        say("note", note)
+        if note != fit.failure:
+            say("note", note)
     for warning in fit.warnings:
         say("warning", warning)
     for line in fit.summary:
@@ -137,6 +163,8 @@ def run(kind: Kind, options: argparse.Namespace) -> int:
     write_fit(kind, fit, options, out)
     if fit.interrupted:
         raise KeyboardInterrupt(f"the best result so far is in {out}")
+    if fit.failure:
+        raise FitError(fit.failure, fix=f"the fit before that stage is in {out}")
     return 0
 
 

@@ -10,6 +10,7 @@ from scipy import stats
 import memjax as mj
 from memjax.errors import DataError
 from memjax.fields import parameter_specs, stored
+from memjax.flags import check_flags
 from memjax.html import card, fold, inline_picture, or_text
 from memjax.params import get
 from memjax.plot import ranges, style
@@ -56,6 +57,8 @@ class AbstractFit:
         Draws from the posterior, where `fitting.draw_fit` made them.
     interrupted : bool
         Whether the search was stopped before its end.
+    failure : str
+        Why a stage behind the fit gave nothing, in words: it is as it was before that stage.
     notes, warnings : tuple of str
         Decisions that were taken, and what speaks against the result, in words.
     summary : tuple of str
@@ -75,6 +78,7 @@ class AbstractFit:
     profiles: tuple[Any, ...] = ()
     sample: Any = None
     interrupted: bool = False
+    failure: str = ""
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     summary: tuple[str, ...] = ()
@@ -129,6 +133,7 @@ class AbstractFit:
         MemjaxError
             If matplotlib is not installed.
         """
+        check_flags({"cycles": cycles}, where="plot of a fit")
         with style():
             return self._figure(cycles=cycles)
 

@@ -16,6 +16,7 @@ import numpy as np
 from .arguments import NumberSpec, is_real, shown
 from .copies import copied
 from .errors import BoundsError, ModelError, allowed_text as allowed_text
+from .flags import check_flags
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -199,6 +200,7 @@ def param(
     ModelError
         If the bounds are not a range or the default lies outside.
     """
+    check_flags({"noise": noise}, where="param")
     numbers = [*bounds] if default is None else [*bounds, default]
     if len(bounds) != 2 or not all(isinstance(x, int | float) for x in numbers):
         raise ModelError(
@@ -266,6 +268,7 @@ def state(
     ModelError
         For a vector that is declared linear.
     """
+    check_flags({"linear": linear}, where="state")
     if linear and size > 1:
         raise ModelError(f"linear state {name!r} of {size} components", allowed="linear scalars")
     return StateSpec(

@@ -29,6 +29,7 @@ from .fields import (
     with_values,
 )
 from .files import writing
+from .flags import check_flags, is_text
 from .transforms import from_spec, within
 
 D = TypeVar("D")
@@ -105,6 +106,7 @@ def replace(
     ModelError, BoundsError
         For an unknown name, a value that is no number, or one out of bounds.
     """
+    check_flags({"check": check, "numpy": numpy}, where="params.replace")
     _check_replaceable(device, values, where)
     settings = {n: s for n, s in setting_specs(device).items() if n in values}
     names = known(device, [n for n in values if n not in settings], where=where)
@@ -112,6 +114,12 @@ def replace(
         device = _with_settings(device, settings, values, where)
     if not names:
         return device
+    if text := [n for n in names if is_text(values[n])]:
+        raise ModelError(
+            f"{text[0]} = {values[text[0]]!r:.60}, which is text",
+            where=where or "params.replace",
+            allowed="numbers [SI]",
+        )
     if check:
         specs = parameter_specs(device)
         for name in names:
@@ -272,6 +280,7 @@ def constrain(
     numpy: bool = False,
 ) -> D:
     """The device whose named parameters have the given unconstrained coordinates; `numpy` as for `replace`."""
+    check_flags({"numpy": numpy}, where="params.constrain")
     specs = parameter_specs(device)
     values = {n: from_spec(specs[n]).inverse(z[k]) for k, n in enumerate(known(device, names))}
     return replace(device, values, check=False, numpy=numpy)
@@ -315,6 +324,13 @@ def load(path: str | Path, *, words: Iterable[str] = ()) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ModelError("no table of parameters", where=str(path), allowed="name = value in SI")
     values = flat(values)
+    # A table that holds nothing is no table of further names: the value of its name is missing.
+    if empty := [n for n, v in values.items() if isinstance(v, dict)]:
+        raise ModelError(
+            f"{', '.join(empty)}: an empty table in place of a number",
+            where=str(path),
+            allowed="name = value in SI",
+        )
     text = {n for n in words if isinstance(values.get(n), str)}
 
     def number(v):
@@ -329,11 +345,11 @@ def load(path: str | Path, *, words: Iterable[str] = ()) -> dict[str, Any]:
 
 
 def flat(table: Mapping[str, Any], *, leaf: str = "", prefix: str = "") -> dict[str, Any]:
-    """Values of nested tables, under names joined by dots; a table with the key `leaf` is a value."""
+    """Values of nested tables, under names joined by dots; a table that is empty or has the key `leaf` is a value."""
     values = {}
     for name, value in table.items():
         name = prefix + name
-        is_table = isinstance(value, dict) and not (leaf and leaf in value)
+        is_table = isinstance(value, dict) and value and not (leaf and leaf in value)
         values |= flat(value, leaf=leaf, prefix=name + ".") if is_table else {name: value}
     return values
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from .arguments import as_integer, is_real, is_traced, number
 from .errors import PolicyError
+from .flags import as_flag, check_flags
 from .noise import KINDS
 from .solver import (
     AbstractKernel,
@@ -70,9 +71,10 @@ class Stiff(AbstractPolicy):
     adjoint: dfx.AbstractAdjoint = dfx.ForwardMode()
     method: Any = eqx.field(static=True, default=None)
     clock: float | None = _number(unit="1/s", sign=">")
-    single_precision: bool = eqx.field(static=True, default=False)
+    single_precision: bool = eqx.field(static=True, default=False, converter=as_flag)
 
     def __check_init__(self):
+        check_flags({"single_precision": self.single_precision}, where="Stiff")
         _check_method_kind(self.method, where="Stiff")
         if not isinstance(self.adjoint, dfx.AbstractAdjoint):
             raise PolicyError(
@@ -138,9 +140,10 @@ class Fixed(AbstractPolicy):
     dt: float = eqx.field(static=True, converter=_as_step)
     method: Any = eqx.field(static=True, default=DriftImplicitEuler())
     increments: str = eqx.field(static=True, default="gaussian")
-    single_precision: bool = eqx.field(static=True, default=False)
+    single_precision: bool = eqx.field(static=True, default=False, converter=as_flag)
 
     def __check_init__(self):
+        check_flags({"single_precision": self.single_precision}, where="Fixed")
         if not (isinstance(self.dt, float) and math.isfinite(self.dt) and self.dt > 0):
             raise PolicyError(f"dt = {self.dt} s", where="Fixed", allowed="a finite step > 0 s")
         _check_method_kind(self.method, where="Fixed")

@@ -23,6 +23,7 @@ from .documents import load_json
 from .errors import ModelError
 from .fields import parameter_specs
 from .files import write_json
+from .flags import check_flags
 from .html import card, fold, html_table, inline_picture, or_text, pictures
 from .models import model
 from .noise.draws import member_numbers
@@ -191,6 +192,7 @@ class Population(eqx.Module):
         ModelError
             For another share.
         """
+        check_flags({"cycles": cycles}, where="Population.interval")
         if not 0 < level < 1:
             raise ModelError(
                 f"level = {level!r}", where="Population.interval", allowed="above 0 and below 1"

@@ -17,6 +17,7 @@ from jaxtyping import Array, Float, Int
 
 from .copies import copied
 from .errors import BoundsError, SolveError
+from .flags import check_flags
 from .html import extent_table, inline_picture, or_text, pictures, text_card
 from .reprs import of_tree
 from .watch import Crossing
@@ -119,10 +120,13 @@ class FinalState(eqx.Module):
         States at the last row [SI], as the trace shows them.
     drive : Float[Array, "..."] or None
         Value of the source just before, at which the states of a circuit's nodes are meant [V or A]; None of a device.
+    model : str
+        Of what these are the states, in words; nothing where that is not known.
     """
 
     state: dict[str, Float[Array, "members ..."]]
     drive: Float[Array, "..."] | None
+    model: str = eqx.field(static=True, default="")
 
     def keys(self):
         """Names of the states."""
@@ -285,6 +289,7 @@ class Trace(eqx.Module):
         BoundsError
             If there is no such member.
         """
+        check_flags({"failed": failed}, where="Trace.member")
         count = self.result.shape[0]
         if not isinstance(m, int | np.integer) or not -count <= m < count:
             raise BoundsError(f"member {m!r}", where="Trace.member", allowed=f"0 to {count - 1}")
@@ -332,6 +337,7 @@ class Trace(eqx.Module):
         """
         import pandas as pd
 
+        check_flags({"device": device, "failed": failed}, where="Trace.to_pandas")
         if not failed:
             self.check()
         members, rows = self.v.shape

@@ -20,6 +20,7 @@ from .circuit import BenchedDevice
 from .device import AbstractDevice, AbstractOhmicDevice
 from .errors import MemjaxError, ModelError
 from .fields import StateSpec, parameter_specs, setting_specs
+from .flags import check_flags
 from .policy import require_x64
 from .scaling import Scaled
 from .system import (
@@ -85,6 +86,7 @@ def check_device(
     Single precision is computed operation by operation with denormal numbers flushed to zero, as
     processors and accelerators do.
     """
+    check_flags({"pinched": pinched, "passive": passive}, where="check_device")
     require_x64()
     if not isinstance(device, AbstractDevice):
         kind = device.__name__ if isinstance(device, type) else f"{device!r:.60}"

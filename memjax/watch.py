@@ -12,6 +12,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from .arguments import as_integer, check_known, holds, number
 from .errors import BoundsError, ModelError, SolveError
+from .flags import as_flag, check_flags
 
 Number = float | int | Float[Array, ""]
 """A number, or one that is traced."""
@@ -62,12 +63,13 @@ class Event(eqx.Module):
     direction: str = eqx.field(static=True, default="rising")
     rearm: Number | None = _number(optional=True, default=None)
     size: int = eqx.field(static=True, default=1, converter=_as_size)
-    modulus: bool = eqx.field(static=True, default=False)
+    modulus: bool = eqx.field(static=True, default=False, converter=as_flag)
     start: Number = _time(default=0.0)
     stop: Number = _time(default=np.inf)
 
     def __check_init__(self):
         where = f"Event({self.signal!r})"
+        check_flags({"modulus": self.modulus}, where=where)
         if self.direction not in DIRECTIONS:
             raise BoundsError(
                 f"direction = {self.direction!r}", where=where, allowed=", ".join(DIRECTIONS)
@@ -104,7 +106,10 @@ class Integral(eqx.Module):
     """
 
     signal: str = eqx.field(static=True)
-    modulus: bool = eqx.field(static=True, default=False)
+    modulus: bool = eqx.field(static=True, default=False, converter=as_flag)
+
+    def __check_init__(self):
+        check_flags({"modulus": self.modulus}, where=f"Integral({self.signal!r})")
 
 
 class TimeAbove(eqx.Module):
@@ -120,10 +125,11 @@ class TimeAbove(eqx.Module):
 
     signal: str = eqx.field(static=True)
     level: Number = _number()
-    modulus: bool = eqx.field(static=True, default=False)
+    modulus: bool = eqx.field(static=True, default=False, converter=as_flag)
     size: int = eqx.field(static=True, default=16, converter=_as_size)
 
     def __check_init__(self):
+        check_flags({"modulus": self.modulus}, where=f"TimeAbove({self.signal!r})")
         check_known(self)
 
     def crossings(self) -> tuple[Event, Event]:

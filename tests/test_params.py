@@ -74,6 +74,10 @@ def test_every_digit_survives_a_file(tmp_path, suffix):
         ("a.toml", "mu = true", "mu: no number"),
         ("a.json", json.dumps({"mu": None}), "mu: no number"),
         ("a.json", json.dumps({"mu": [1.0]}), "mu: no number"),
+        ("a.json", json.dumps({"mu": {}, "alpha": 0.2}), "mu: an empty table in place of a number"),
+        ("a.json", json.dumps({"D": {"mu": {}}}), r"D\.mu: an empty table in place of a number"),
+        ("a.toml", "alpha = 0.2\n[mu]\n", "mu: an empty table in place of a number"),
+        ("a.toml", "mu = {}\n", "mu: an empty table in place of a number"),
     ],
 )
 def test_a_file_that_holds_anything_but_numbers_is_refused_by_name(tmp_path, name, text, message):

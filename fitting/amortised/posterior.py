@@ -12,6 +12,7 @@ from jaxtyping import Float
 import memjax as mj
 from memjax.arguments import as_seed
 from memjax.errors import DataError, MemjaxWarning
+from memjax.flags import check_flags
 from memjax.reprs import of_tree
 
 from .calibration import Calibration
@@ -129,6 +130,10 @@ class AmortisedPosterior:
             If devices are outside of what was simulated.
         """
         seed = as_seed(seed, where="posterior", lowest=0)
+        check_flags(
+            {"uncalibrated": uncalibrated, "extrapolate": extrapolate, "warn": warn},
+            where="AmortisedPosterior.posterior",
+        )
         self.check(uncalibrated=uncalibrated)
         if draws < 20:
             raise DataError(f"{draws} draws", where="posterior", allowed="20 or more")
@@ -162,6 +167,7 @@ class AmortisedPosterior:
         DataError
             It says which parameter fails, and by how much.
         """
+        check_flags({"uncalibrated": uncalibrated}, where="AmortisedPosterior.check")
         if not uncalibrated and not self.calibration.passed:
             raise DataError(
                 f"the density is not calibrated: {'; '.join(self.calibration.failures)}",

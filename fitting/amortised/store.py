@@ -9,6 +9,7 @@ import memjax as mj
 from memjax.documents import load_json
 from memjax.errors import ModelError
 from memjax.files import prepare_output, write_json, writing_folder
+from memjax.flags import check_flags
 
 from .posterior import AmortisedPosterior
 
@@ -75,6 +76,7 @@ def save_amortised(
     OutputError
         If it exists or cannot be written.
     """
+    check_flags({"force": force}, where="save_amortised")
     path = prepare_output(folder, force=force, folder=True, marker=CONTENT)
     with writing_folder(path) as place:
         fill(posterior, place)

@@ -7,6 +7,7 @@ from typing import Any
 import memjax as mj
 from memjax.arguments import as_seed
 from memjax.errors import DataError, ModelError
+from memjax.flags import check_flags
 from memjax.memory import check_size
 from memjax.policy import require_x64
 
@@ -96,6 +97,7 @@ def amortise(
     have not, on average over the prior, and nothing of a wrong model.
     """
     seed = as_seed(seed, where="amortise", lowest=0)
+    check_flags({"deterministic": deterministic}, where="amortise")
     require_x64()
     require_flows()
     if simulations < _FEWEST:

@@ -18,6 +18,7 @@ from memjax.cluster import Cluster
 from memjax.errors import DataError, FitError, MemjaxError, OutputError
 from memjax.fields import parameter_specs, setting_specs, stored, with_values
 from memjax.files import strict_json, write_json
+from memjax.flags import check_flags
 from memjax.params import replace
 from memjax.policy import require_x64
 
@@ -133,6 +134,7 @@ def fit_batch(
     ClusterError
         If the scheduler of the cluster goes away; what was done stays.
     """
+    check_flags({"grids": grids, "shrink": shrink}, where="fit_batch")
     require_x64()
     check_request(device, free, fix, start)
     options = dict(bench=bench, env=env, point_time=point_time, model_sigma=model_sigma)

@@ -205,16 +205,21 @@ def _run(options: argparse.Namespace) -> int:
 
     prepare_jax()
     subject = subject_of(options)
-    token = secrets.token_urlsafe(24)
+    token, code = (secrets.token_urlsafe(24) for _ in range(2))
     with bind(options.port) as sock:
         port = sock.getsockname()[1]
         fits = FitProcess()
         address = f"http://127.0.0.1:{port}/{token}/"
         print(f"memjax explore: {address}\nCtrl-C ends it", flush=True)
         if not options.no_browser:
-            threading.Timer(0.5, _open, [address]).start()
+            # The command line of a browser is no secret: it shows a code that is used once.
+            link = f"http://127.0.0.1:{port}/{code}/"
+            threading.Timer(0.5, _open, [link]).start()
+        app = build_app(
+            subject, fits, token=token, port=port, code="" if options.no_browser else code
+        )
         try:
-            server_of(build_app(subject, fits, token=token, port=port)).run(sockets=[sock])
+            server_of(app).run(sockets=[sock])
         except KeyboardInterrupt:
             pass  # what it has to say comes below
         finally:

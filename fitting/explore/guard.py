@@ -1,7 +1,10 @@
 """Who may ask the explorer: this machine's browser, at this address, from a page of this address, with the token."""
 
+import os
 import secrets
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
 from typing import Any
 
 Scope = MutableMapping[str, Any]
@@ -29,6 +32,13 @@ HEADERS = {
 """Headers of every answer."""
 
 
+_CODE_LASTS = 60.0
+"""After which a code that no browser has used is none any more [s]."""
+
+_SOCKETS = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
+"""Tables of Linux: addresses of each socket, and the user whose it is."""
+
+
 class Guard:
     """An ASGI application behind checks of Host, Origin and token; what fails one is refused before it is read.
 
@@ -40,6 +50,9 @@ class Guard:
         First part of every path.
     port : int
         Where the explorer listens.
+    code : str, optional
+        First part of the path that the browser is opened with: its first use, in a minute, leads to the token. The
+        command line of a browser can be read by other users of the machine, who then have a code of no use.
 
     Notes
     -----
@@ -47,8 +60,10 @@ class Guard:
     browser always says where something may be changed; and neither knows the token.
     """
 
-    def __init__(self, app: App, *, token: str, port: int):
-        self.app, self.token = app, token
+    def __init__(self, app: App, *, token: str, port: int, code: str = ""):
+        self.app, self.token, self.port = app, token, port
+        self.code, self.code_ends = code, time.monotonic() + _CODE_LASTS
+        self.hint = "; open the address that the terminal shows" if code else ""
         self.hosts = {f"{name}:{port}" for name in (HOST, "localhost")}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,7 +75,10 @@ class Guard:
         if reason and scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008, "reason": reason})
         elif reason:
-            await self._refuse(reason, send)
+            await self._answer(403, {}, f"memjax explore: refused: {reason}\n", send)
+        elif _first_part(scope) != self.token:
+            self.code = ""
+            await self._answer(303, {"location": f"/{self.token}/"}, "", send)
         else:
             inner = scope["path"].removeprefix(f"/{self.token}") or "/"
             await self.app(
@@ -81,22 +99,57 @@ class Guard:
             return "another origin"
         if headers.get("sec-fetch-site", ["same-origin"])[-1] not in ("same-origin", "none"):
             return "another site"
-        first = scope["path"].split("/")[1] if "/" in scope["path"] else ""
-        if not secrets.compare_digest(first.encode(), self.token.encode()):
-            return "no token"
-        return ""
+        first = _first_part(scope)
+        if secrets.compare_digest(first.encode(), self.token.encode()):
+            return ""
+        is_open = self.code and time.monotonic() < self.code_ends and scope.get("method") == "GET"
+        if not is_open or not secrets.compare_digest(first.encode(), self.code.encode()):
+            return f"no token{self.hint}"
+        _, client = scope.get("client") or ("", 0)
+        user = user_of(client, self.port)
+        return "" if user is None or user == os.getuid() else "another user"
 
     @staticmethod
-    async def _refuse(reason: str, send: Send) -> None:
-        """Answer with 403 and the reason."""
-        body = f"memjax explore: refused: {reason}\n".encode()
-        headers = HEADERS | {
-            "content-type": "text/plain; charset=utf-8",
-            "content-length": str(len(body)),
-        }
+    async def _answer(status: int, more: dict[str, str], text: str, send: Send) -> None:
+        """Answer with a status, headers of its own and a text."""
+        body = text.encode()
+        headers = (
+            HEADERS
+            | more
+            | {
+                "content-type": "text/plain; charset=utf-8",
+                "content-length": str(len(body)),
+            }
+        )
         pairs = [(n.encode(), x.encode()) for n, x in headers.items()]
-        await send({"type": "http.response.start", "status": 403, "headers": pairs})
+        await send({"type": "http.response.start", "status": status, "headers": pairs})
         await send({"type": "http.response.body", "body": body})
+
+
+def _first_part(scope: Scope) -> str:
+    """The first part of a path."""
+    return scope["path"].split("/")[1] if "/" in scope["path"] else ""
+
+
+def user_of(client: int, server: int) -> int | None:
+    """Whose the socket at a port of this machine is that is connected to another one; None where nothing tells.
+
+    Parameters
+    ----------
+    client, server : int
+        Ports of 127.0.0.1.
+    """
+    for table in _SOCKETS:
+        try:
+            rows = [line.split() for line in table.read_text().splitlines()[1:]]
+        except OSError:
+            continue
+        # Addresses end in that of 127.0.0.1, also where they are mapped to version 6.
+        ends = tuple(f"0100007F:{port:04X}" for port in (client, server))
+        for row in rows:
+            if row[1].endswith(ends[0]) and row[2].endswith(ends[1]):
+                return int(row[7])
+    return None
 
 
 def _with_headers(send: Send) -> Send:

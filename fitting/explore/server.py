@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from memjax.cli.command import jsonable, say
+from memjax.documents import parse_json
 from memjax.errors import MemjaxError
 from memjax.params import dump
 
@@ -34,7 +35,7 @@ def plotly_file() -> Path:
     return Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
 
-def build_app(subject: Any, fits: Any, *, token: str, port: int) -> Guard:
+def build_app(subject: Any, fits: Any, *, token: str, port: int, code: str = "") -> Guard:
     """The explorer as an ASGI application.
 
     Parameters
@@ -43,8 +44,8 @@ def build_app(subject: Any, fits: Any, *, token: str, port: int) -> Guard:
         What is explored.
     fits : FitProcess
         Where fits run.
-    token : str
-        First part of every path, see `Guard`.
+    token, code : str
+        First part of every path, and of the one that the browser is opened with, see `Guard`.
     port : int
         Where it listens.
     """
@@ -73,7 +74,7 @@ def build_app(subject: Any, fits: Any, *, token: str, port: int) -> Guard:
     ]
     app = Starlette(routes=routes, lifespan=lifespan)
     app.mount("/page", StaticFiles(directory=PAGE))
-    return Guard(app, token=token, port=port)
+    return Guard(app, token=token, port=port, code=code)
 
 
 class Answers:
@@ -96,13 +97,21 @@ class Answers:
         """How the fit stands."""
         return self.fits.state()
 
+    def offered(self, name: str, what: str) -> Callable[..., Any]:
+        """What the subject does under that name; an error in words where such a subject has nothing of the kind."""
+        work = getattr(self.subject, name, None)
+        if work is None:
+            kind = type(self.subject).__name__
+            raise MemjaxError(f"no {what}", where=f"a request to a page of a {kind}")
+        return work
+
     def simulate(self, choice: dict) -> dict:
         """Curves at values of sliders."""
-        return self.subject.simulate(choice)
+        return self.offered("simulate", "curves at once: a circuit is run")(choice)
 
     def cycles(self, choice: dict) -> dict:
         """Simulated cycles at values of sliders."""
-        return self.subject.simulate_cycles(choice)
+        return self.offered("simulate_cycles", "cycles: nothing was measured")(choice)
 
     def command(self, choice: dict) -> dict:
         """The command line that does the same."""
@@ -144,7 +153,7 @@ class Answers:
 
     def stimulus(self, choice: dict) -> dict:
         """What drives a model, as CSV."""
-        return {"text": self.subject.stimulus_table(choice)}
+        return {"text": self.offered("stimulus_table", "stimulus beside that of the data")(choice)}
 
     async def run(self, request: Any) -> Any:
         """Stretches of a circuit's run, a line of JSON each, as they come; the run ends with the request."""
@@ -156,7 +165,7 @@ class Answers:
 
         def lines() -> Iterator[str]:
             try:
-                for stretch in self.subject.stretches(choice):
+                for stretch in self.offered("stretches", "run: that is of circuits")(choice):
                     yield json.dumps(stretch) + "\n"
             except Exception as failure:
                 yield json.dumps({"error": message(as_memjax(failure))}) + "\n"
@@ -200,12 +209,14 @@ async def _body(request: Any) -> tuple[dict, Any]:
         text += part
         if len(text) > _MOST:
             break
+    what = "no JSON object"
     try:
-        content = json.loads(text) if kind == "application/json" and len(text) <= _MOST else None
-    except ValueError:
-        content = None
+        is_short = kind == "application/json" and len(text) <= _MOST
+        content = parse_json(text.decode()) if is_short else None
+    except ValueError as error:
+        content, what = None, f"no JSON object: {error}"
     if not isinstance(content, dict):
-        return {}, _refusal(MemjaxError("no JSON object", where="the request"))
+        return {}, _refusal(MemjaxError(what, where="the request"))
     return content, None
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from memjax.flags import check_flags
 from memjax.params import known
 
 from ..optimize.levenberg_marquardt import Evaluate, levenberg_marquardt
@@ -179,6 +180,7 @@ def profiles(
     ----------
     .. [1] L. Pace, A. Salvan, N. Sartori, Stat. Sin. 21, 129 (2011) (profiles of quasi-likelihoods)
     """
+    check_flags({"prior": prior}, where="profiles")
     result = result.complete
     problem, n, reach = result.problem, len(result.z), result.reach(level)
     covariance, sigma = result.covariance, result.sigma_z

@@ -13,6 +13,7 @@ import memjax as mj
 from memjax.arguments import as_seed
 from memjax.data import PulseProtocol, PulseRecord
 from memjax.errors import DataError
+from memjax.flags import check_flags
 from memjax.params import get, known, replace as with_values, unconstrain
 from memjax.policy import require_x64
 from memjax.synapse import Pulsed, PulseNoise, simulate_pulses
@@ -259,6 +260,7 @@ def fit_pulses(
         If no start could be solved.
     """
     seed = as_seed(seed, where="fit_pulses", lowest=0)
+    check_flags({} if reversed is None else {"reversed": reversed}, where="fit_pulses")
     require_x64()
     protocol = protocol or record.protocol
     if protocol is None:

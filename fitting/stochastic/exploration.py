@@ -9,6 +9,7 @@ from jaxtyping import Float
 from threadpoolctl import threadpool_limits
 
 from ..optimize.levenberg_marquardt import Progress, levenberg_marquardt
+from .failures import FAILURES, in_words
 from .kriging import Surfaces
 from .valleys import GRID, Goal, Valley, first_order_profiles
 
@@ -58,8 +59,8 @@ def explore(
 ) -> Valley:
     """The estimate and its replicates, from `optima`: where the loss is low, and the covariance there.
 
-    Where hardly a simulation succeeds nothing is estimated: no round, and the optima as replicates. `size` points are
-    simulated together; `tick` is called after each batch.
+    Where hardly a simulation succeeds nothing is estimated: no round, and the optima as replicates. A round that fails
+    leaves what the rounds before it reached. `size` points are simulated together; `tick` is called after each batch.
     """
     walk = _Walk(goal, simulate, size, tick)
     z = np.stack([x for x, _ in optima])
@@ -73,9 +74,11 @@ def explore(
                 break
             walk.add(walk.among(valley.replicates))
         return walk.with_profiles(valley) if valley.rounds else valley
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, *FAILURES) as reason:
+        stopped = isinstance(reason, KeyboardInterrupt)
         grid, rise = first_order_profiles(valley.z, valley.replicates)
-        return replace(valley, grid=grid, rise=rise, interrupted=True)
+        about = {"interrupted": stopped, "failure": "" if stopped else in_words(reason)}
+        return replace(valley, grid=grid, rise=rise, **about)
 
 
 class _Walk:

@@ -56,6 +56,8 @@ class Stochastic:
         Those cycles.
     interrupted : bool
         Whether the search was stopped before its end.
+    failure : str
+        Why it ended before, in words; nothing where no stage failed.
     """
 
     estimator: str
@@ -78,6 +80,7 @@ class Stochastic:
     step_p: list[float]
     simulated: list[Float[np.ndarray, "cycles names"]]
     interrupted: bool = False
+    failure: str = ""
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -88,7 +91,12 @@ class Stochastic:
                 f"fixed steps of {self.step:g} s, in which the search was done, and adaptive ones give different "
                 f"distributions (p = {p:.2g}): rates are faster than the steps, do not trust the values"
             )
-        if not (self.settled or self.interrupted):
+        if self.failure:
+            notes.append(
+                f"the search for noise, spreads and rates ended where a stage failed ({self.failure}): "
+                "values are what it had reached, errors are to first order"
+            )
+        elif not (self.settled or self.interrupted):
             text = "had not settled when the search ended: they are lower bounds"
             notes.append(f"the errors of noise, spreads and rates {text}")
         away = [c["label"] for c in self.comparison if c["joint"]["p"] <= LEVEL]

@@ -25,6 +25,7 @@ References
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -56,6 +57,8 @@ class Valley:
         Values of each coordinate, and by how much the least loss with it is above that of the estimate's valley.
     interrupted : bool
         Whether the rounds were stopped before their end.
+    failure : str
+        Why the rounds ended before, in words; nothing where they did not fail.
     """
 
     z: Float[np.ndarray, " n"]
@@ -65,6 +68,7 @@ class Valley:
     grid: Float[np.ndarray, "n grid"]
     rise: Float[np.ndarray, "n grid"]
     interrupted: bool = False
+    failure: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +129,9 @@ def first_order_profiles(z: np.ndarray, replicates: np.ndarray) -> tuple[np.ndar
     return grid, np.broadcast_to(0.5 * away**2, grid.shape)
 
 
-def linear(goal: Goal, z: np.ndarray, jacobian: np.ndarray, *, interrupted: bool) -> Valley:
+def linear(
+    goal: Goal, z: np.ndarray, jacobian: np.ndarray, *, interrupted: bool, failure: str = ""
+) -> Valley:
     """A point and its replicates to first order, for a search that was stopped or could not be simulated.
 
     The Jacobian is that of the residuals there, the prior's last.
@@ -135,5 +141,6 @@ def linear(goal: Goal, z: np.ndarray, jacobian: np.ndarray, *, interrupted: bool
     pulls = jacobian.T @ np.concatenate(shifts, axis=1).T
     drawn = z + np.linalg.solve(jacobian.T @ jacobian, pulls).T
     grid, rise = first_order_profiles(z, drawn)
-    about = {"rounds": 0, "settled": False, "interrupted": interrupted}
+    about: dict[str, Any] = {"rounds": 0, "settled": False}
+    about |= {"interrupted": interrupted, "failure": failure}
     return Valley(z=z, replicates=drawn, grid=grid, rise=rise, **about)

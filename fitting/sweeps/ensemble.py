@@ -13,10 +13,10 @@ from jaxtyping import Bool, Float
 
 import memjax as mj
 from memjax.cores import usable_cores
-from memjax.fields import parameter_specs
+from memjax.fields import ParameterSpec, parameter_specs
 from memjax.noise import cycle_factors
 from memjax.observables import NEVER, Thresholds
-from memjax.transforms import from_spec
+from memjax.transforms import from_spec, within
 
 from ..stochastic.two_sample import Sample, first
 from .limits import by_wave, limits_of
@@ -212,15 +212,21 @@ class Ensemble:
         return np.array([self.coordinate(c, own(c)) for c in self.coordinates])
 
     def coordinate(self, c: Coordinate, value: Any) -> float:
-        """Coordinate of a value."""
-        return float(np.log(value) if c.spread else self._law(c).forward(jnp.asarray(value)))
+        """Coordinate of a value; of one inside the bounds where the parameter is at one, which has none."""
+        if c.spread:
+            return float(np.log(value))
+        inside = within(self._spec(c), float(value))
+        return float(from_spec(self._spec(c)).forward(jnp.asarray(inside)))
 
-    def _law(self, c: Coordinate) -> Any:
-        return from_spec(parameter_specs(self.device)[c.name])
+    def _spec(self, c: Coordinate) -> ParameterSpec:
+        return parameter_specs(self.device)[c.name]
 
     def value(self, c: Coordinate, z: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
-        """Value at a coordinate [its unit]."""
-        return np.exp(z) if c.spread else np.asarray(self._law(c).inverse(jnp.asarray(z)))
+        """Value at a coordinate [its unit], within the bounds of its parameter."""
+        if c.spread:
+            return np.exp(z)
+        value = np.asarray(from_spec(self._spec(c)).inverse(jnp.asarray(z)))
+        return np.clip(value, *self._spec(c).bounds)
 
     def values(self, z: Float[np.ndarray, "points coordinates"]) -> dict[str, np.ndarray]:
         """Parameters of every lane [SI]: points times draws by waveforms."""

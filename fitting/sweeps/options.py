@@ -4,6 +4,7 @@ import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from memjax.cli.command import count, number, say
 from memjax.cli.options import EXAMPLE, bench_from, file_of, measurement_from
 from memjax.errors import DataError
 
-from ..command import Stages
+from ..command import Stages, add_stage
 from ..constants import MODEL_SIGMA, SMALL, VOLTAGE_SIGMA
 from ..kinds import ELEMENTS, READING, provenance
 from ..records import of_pulsed_curves, records_in
@@ -72,7 +73,8 @@ def fit(options: argparse.Namespace, device: Any) -> "FitResult":
         result = fit_sweeps(measurements, device, **about, free=free, points=0, tick=bar)
         result = replace(result, model=options.model)
         if options.stochastic and not result.interrupted:
-            result = calibrate(result, noise=noise, draws=options.draws, tick=bar)
+            stage = partial(calibrate, result, noise=noise, draws=options.draws, tick=bar)
+            result = add_stage(result, stage, what="randomness was calibrated")
     for warning in result.stochastic.warnings if result.stochastic else ():
         say("warning", warning)
     failed, tried = result.search.failed, result.search.evaluations

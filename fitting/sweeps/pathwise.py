@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from memjax.compile_cache import jit_with_options
+from memjax.fields import parameter_specs
 from memjax.params import get, replace as with_values
 
 from ..optimize.adam import descend
@@ -40,6 +41,8 @@ class _SpreadLoss(eqx.Module):
 
     def __call__(self, log_sigma: Float[Array, " names"]) -> Float[Array, ""]:
         values = self.nominal[None] * jnp.exp(jnp.exp(log_sigma)[None] * self.normal)
+        specs = parameter_specs(self.problem.device)
+        values = jnp.clip(values, *jnp.array([specs[n].bounds for n in self.names]).T)
 
         def cycle(row):
             named = dict(zip(self.names, row, strict=True))

@@ -33,6 +33,7 @@ from memjax.params import replace as with_values
 
 from ..inference.identifiability import LIMIT
 from ..stochastic.exploration import explore
+from ..stochastic.failures import FAILURES, in_words
 from ..stochastic.result import LEVEL, Stochastic, logarithmic
 from ..stochastic.two_sample import compare, energy_test
 from ..stochastic.valleys import Valley, ends_of, linear
@@ -126,10 +127,13 @@ def search(cycles: Cycles, *, tick: Callable[[str, Any], None] | None = None) ->
     begin = cycles.starts(cycles.ensemble(coordinates, cycles.steps(substeps)), spreads)
     optimum = _Optimum(cycles, coordinates, begin, substeps, tick)
     for _ in range(_HALVINGS):
-        if optimum.interrupted or min(optimum.step_p) > LEVEL:
+        if optimum.interrupted or optimum.failure or min(optimum.step_p) > LEVEL:
             break
         substeps *= 2
-        optimum = _Optimum(cycles, coordinates, optimum.valley, substeps, tick)
+        try:
+            optimum = _Optimum(cycles, coordinates, optimum.valley, substeps, tick)
+        except FAILURES as error:
+            optimum.failure = in_words(error)
     return _stochastic(cycles, optimum, spreads)
 
 
@@ -143,6 +147,7 @@ class _Optimum:
         self.search = self.seeded(0)
         self.valley, self.costs = self._cheaper(*self._valleys(begin, tick))
         self.z, self.interrupted = self.valley.z, self.valley.interrupted
+        self.failure = self.valley.failure
         fixed, adaptive = (
             cycles.solved_events(cycles.ensemble(coordinates, p, draws=CHECKED, seed=1), self.z)
             for p in (self.policy, mj.Auto())
@@ -195,7 +200,8 @@ class _Optimum:
         )
         simulate = lambda z, batch: self.seeded(_FRESH + batch).features(z)  # noqa: E731
         valley = explore(goal, simulate, optima, size=len(search.pattern), tick=show)
-        first = linear(goal, optima[0][0], jacobians[0], interrupted=valley.interrupted)
+        about: Any = {"interrupted": valley.interrupted, "failure": valley.failure}
+        first = linear(goal, optima[0][0], jacobians[0], **about)
         return valley if valley.rounds else first, first
 
 
@@ -250,4 +256,5 @@ def _stochastic(cycles: Cycles, optimum: _Optimum, spreads: Mapping[str, str]) -
         step_p=optimum.step_p,
         simulated=optimum.events,
         interrupted=optimum.interrupted,
+        failure=optimum.failure,
     )

@@ -13,7 +13,7 @@ import memjax as mj
 from memjax.errors import SolveError
 from memjax.noise.draws import cycle_factors
 from memjax.observables import Thresholds
-from memjax.params import get
+from memjax.params import scale
 from memjax.simulate import simulate, simulate_like
 
 from ..inference.identifiability import Identifiability, combine, in_logarithms, of_information
@@ -40,7 +40,7 @@ class FitResult(AbstractFit):
 
     Parameters
     ----------
-    device, model, problem, z, loss, search, interrupted, profiles, sample, stochastic
+    device, model, problem, z, loss, search, interrupted, failure, profiles, sample, stochastic
         See `AbstractFit`.
     waves : list of Waveform
         The data.
@@ -74,6 +74,7 @@ class FitResult(AbstractFit):
     seed: int
     notes: tuple[str, ...] = ()
     interrupted: bool = False
+    failure: str = ""
     point_time: float | None = None
     measurements: list[mj.Measurement] = field(default_factory=list)
     stochastic: Stochastic | None = None
@@ -160,7 +161,8 @@ class FitResult(AbstractFit):
             return None
         sigma = {n: s["sigma_ln"] for n, s in self.cycle_spread.items()}
         factors = cycle_factors(self.seed, sigma, members=_DRAWS, sweeps=len(self.waves))
-        values: dict[str, Any] = {n: get(self.device, n) * x for n, x in factors.items()}
+        # Within the bounds, as the cycles were drawn to which the spread is calibrated.
+        values: dict[str, Any] = scale(self.device, factors)
         values |= by_wave(self.problem.bench, self.problem.group.limits)
         return simulate(
             self.device,

@@ -74,7 +74,7 @@ class TransientFit(AbstractFit):
 
     Parameters
     ----------
-    device, model, problem, z, covariance, loss, search, stochastic
+    device, model, problem, z, covariance, loss, search, stochastic, notes, failure
         See `AbstractFit`; the device's noise-free delay and relaxation are the medians.
     features : Features
         The data.
@@ -108,6 +108,8 @@ class TransientFit(AbstractFit):
     search: Progress
     seed: int
     stochastic: Any = None
+    notes: tuple[str, ...] = ()
+    failure: str = ""
     profiles: tuple[Any, ...] = ()
     sample: Any = None
     comparison: dict[str, Any] | None = None

@@ -1,12 +1,13 @@
 """The part of ``memjax fit`` that takes delays and relaxations."""
 
 import argparse
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from memjax.cli.command import UsageError, number
 from memjax.cli.options import measurement_from
 
-from ..command import Stages, parameters
+from ..command import Stages, add_stage, parameters
 from ..kinds import READING
 from ..records import of_pulsed_curves
 
@@ -76,4 +77,5 @@ def fit(options: argparse.Namespace, device: Any) -> "TransientFit":
         if not options.stochastic:
             return medians
         about: dict[str, Any] = dict(fixed=tuple(dict(options.fix)), draws=options.draws)
-        return randomised(medians, measurement, tick=stages, **about)
+        stage = partial(randomised, medians, measurement, tick=stages, **about)
+        return add_stage(medians, stage, what="randomness was calibrated")

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 import memjax as mj
+from memjax.fields import parameter_specs
 from memjax.noise import cycle_factors
 from memjax.params import get
 
@@ -41,7 +42,7 @@ def _table(device: mj.AbstractDevice, features: Features, name: str) -> _Table:
     a, b = (x.ravel() for x in np.meshgrid(logs, logs, indexing="ij"))
     pairs = ((name, a), ("gamma3", b))
     values = {n: float(get(device, n)) * np.exp(x) for n, x in pairs}
-    delay, relax, _ = times_of(device, features, _drawable(values))
+    delay, relax, _ = times_of(device, features, _drawable(device, values))
     # What never ends has the rate 0: the table is finite and interpolates.
     rates = [np.where(np.isfinite(x), 1 / np.maximum(x, 1e-6), 0.0) for x in (delay, relax)]
     grid = np.stack(rates, axis=1).reshape(_GRID, _GRID, 2)
@@ -108,7 +109,7 @@ def compared(device, features: Features, spread, floors, draws: int, seed: int):
     sigma = {n: s["sigma_ln"] for n, s in spread.items()}
     factors = cycle_factors(seed, sigma, members=draws, sweeps=1)
     values = {n: float(get(device, n)) * np.asarray(x)[:, 0] for n, x in factors.items()}
-    delay, relax, _ = times_of(device, features, _drawable(values))
+    delay, relax, _ = times_of(device, features, _drawable(device, values))
     measured = {"delay": features.delay, "relaxation": features.relaxation}
     away = _distance(np.column_stack([delay, relax]), features, measured)
     switched = np.isfinite(delay)
@@ -122,6 +123,8 @@ def compared(device, features: Features, spread, floors, draws: int, seed: int):
     return {"delay": np.minimum(delay, width), "relaxation": relaxation}, w1
 
 
-def _drawable(values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Values with no fuller residue than is drawn."""
-    return {n: np.minimum(x, _FULLEST) if n == "r0" else x for n, x in values.items()}
+def _drawable(device: mj.AbstractDevice, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Values within the bounds of the parameters, and with no fuller residue than is drawn."""
+    specs = parameter_specs(device)
+    inside = {n: np.clip(x, *specs[n].bounds) for n, x in values.items()}
+    return {n: np.minimum(x, _FULLEST) if n == "r0" else x for n, x in inside.items()}

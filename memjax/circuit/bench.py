@@ -15,6 +15,7 @@ from ..device import AbstractDevice, AbstractOhmicDevice
 from ..device.laws import grow_bracket, increasing_root
 from ..errors import BoundsError
 from ..fields import StateSpec, state
+from ..flags import as_flag, check_flags
 from ..system import AbstractNoiseStructure, AbstractSystem, Environment, State
 from .limiter import soft_limit
 
@@ -69,10 +70,11 @@ class Bench(eqx.Module):
     parallel_resistance: float | None = _number(unit="ohm")
     parallel_capacitance: float | None = _number(unit="F")
     compliance: float | None = _number(unit="A")
-    reversed: bool = eqx.field(static=True, default=False)
+    reversed: bool = eqx.field(static=True, default=False, converter=as_flag)
     compliance_negative: float | None = _number(unit="A")
 
     def __check_init__(self):
+        check_flags({"reversed": self.reversed}, where="bench")
         check_known(self)
         if self.compliance is None and self.compliance_negative is not None:
             raise BoundsError(

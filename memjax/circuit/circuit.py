@@ -14,6 +14,7 @@ from ..arguments import NumberSpec
 from ..device import AbstractDevice, AbstractTwoTerminal
 from ..errors import CircuitError
 from ..fields import AbstractComposite, StateSpec, state
+from ..flags import check_flags
 from ..html import card, html_table, or_text, parameters_html, states_html
 from ..reprs import netlist_text, of_tree
 from ..solver.linear import solve_small
@@ -89,6 +90,7 @@ class Circuit(AbstractSystem, AbstractComposite):
         volatile: bool | None = None,
     ):
         """Read the netlist."""
+        check_flags({} if volatile is None else {"volatile": volatile}, where="Circuit")
         entries = lines(netlist)
         self.names = tuple(line[0] for line in entries)
         self.elements = tuple(line[1] for line in entries)

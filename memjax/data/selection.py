@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import ReaderError
+from ..flags import check_flags
 from .measurement import Measurement
 
 _LISTED = 8
@@ -110,6 +111,7 @@ def choose(
     ReaderError
         For labels that the measurement does not have, or where no sweep is left.
     """
+    check_flags({"skip_forming": skip_forming}, where="choose")
     labels, where = measurement.labels, str(measurement.source.get("file", "measurement"))
     asked = None if sweeps is None else list(sweeps)
     for option, named in (("--sweeps", asked or ()), ("--exclude", exclude or ())):

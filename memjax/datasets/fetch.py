@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..errors import ReaderError
+from ..flags import check_flags
 from .catalogue import PREFIX, DataFile, DataSet, describe
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def fetch(name: str, file: str | None = None, *, trust: bool = False) -> tuple[P
         If a file is a pickle, has no recorded checksum and is not trusted, cannot be reached, or is not the file
         that was recorded.
     """
+    check_flags({"trust": trust}, where="memjax.datasets")
     data_set = describe(name)
     chosen = data_set.files if file is None else (data_set.file(file),)
     if not chosen:
@@ -60,6 +62,7 @@ def path_of(name: str, file: str | None = None, *, trust: bool = False) -> Path:
     ReaderError
         As `fetch`, and if a set of several files is at hand as originals only and none is named.
     """
+    check_flags({"trust": trust}, where="memjax.datasets.path_of")
     data_set = describe(name)
     if file is None and data_set.tidy is not None:
         local = _local_copy(data_set.tidy, data_set)
@@ -103,6 +106,7 @@ def load(
     ReaderError
         As `fetch`, and if the file cannot be read.
     """
+    check_flags({"trust": trust}, where="memjax.datasets.load")
     from ..data import has_records, read, read_records
 
     path = path_of(name, file, trust=trust)

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from ..system import Environment, State
 from .base import AbstractDevice
-from .laws import stop_at_bounds
+from .laws import past_rounding, stop_at_bounds
 
 _EDGE = 1e-3
 """Width of the edges of the gap, as a share of its range."""
@@ -43,9 +43,10 @@ class AbstractGapDevice(AbstractDevice):
     def drift(self, t, state, v, env):
         """See `AbstractDevice`."""
         del t
-        edge = _EDGE * (self._largest_gap - self.gap_min)
+        low, high = self.gap_min, self._largest_gap
+        edge = _EDGE * (high - low)
         speed = self.speed(state, v, env)
-        return {"gap": stop_at_bounds(speed, state["gap"], self.gap_min, self._largest_gap, edge)}
+        return {"gap": stop_at_bounds(speed, state["gap"], *past_rounding(low, high), edge)}
 
     def project(self, state):
         """See `AbstractDevice`."""

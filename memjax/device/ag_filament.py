@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 from ..fields import param, state
 from ..system import NoNoise
 from .base import AbstractDevice
-from .laws import arrhenius, stop_at_bounds
+from .laws import arrhenius, past_rounding, stop_at_bounds
 
 _EDGE = 1e-3
 """Width of the edges of diameter and gap, as a share of their ranges."""
@@ -252,7 +252,8 @@ class AgFilament(AbstractDevice):
             * arrhenius(self._by_polarity("ea1", v), hot)
         )
         loss = loss / wide**3
-        change = stop_at_bounds(growth - loss, phi, 0.0, self._widest, _EDGE * self.phi_a)
+        sizes, gaps = past_rounding(0.0, self._widest), past_rounding(self._break, self.length)
+        change = stop_at_bounds(growth - loss, phi, *sizes, _EDGE * self.phi_a)
         break_share = _smooth_step((1.1 - phi / self.phi_a) / 0.1)
         opening_rate = 0.5 * self.c * (self.c / jnp.maximum(gap - self._break, _OPEN))
         share = growth * (1 / (growth + loss + _NO_RATE))
@@ -261,7 +262,7 @@ class AgFilament(AbstractDevice):
         gap_rate = break_share * ((1 - growing) * opening_rate - closing_rate)
         return {
             "phi": change,
-            "gap": stop_at_bounds(gap_rate, gap, self._break, self.length, _EDGE * self._break),
+            "gap": stop_at_bounds(gap_rate, gap, *gaps, _EDGE * self._break),
         }
 
     def current(self, t, state, v, env):

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 from ..fields import param, setting, state
 from ..system import SINGLE_PRECISION, NoNoise
 from .base import AbstractDevice
-from .laws import gap_ratio, stop_at_bounds
+from .laws import gap_ratio, past_rounding, stop_at_bounds
 
 _H_EDGE = 1e-4
 """Width of the edges of the length, as a share of h_max: the published clamp lies 1e-4 above it."""
@@ -182,7 +182,7 @@ class DriftMemristor(AbstractDevice):
         latch = jnp.where(latch < 0, latch * jnp.clip(excess, 0.0, 1.0), latch)
         latch = stop_at_bounds(latch, ratio, 0.0, _S_HIGHEST, _S_EDGE)
         return {
-            "h": stop_at_bounds(mobility * free, h, -_UNDERSHOOT, self.h_max, edge),
+            "h": stop_at_bounds(mobility * free, h, *past_rounding(-_UNDERSHOOT, self.h_max), edge),
             "s": closure * latch,
         }
 

@@ -14,6 +14,7 @@ from ..circuit.elements import AbstractElement
 from ..constants import ROOM_TEMPERATURE
 from ..device import AbstractDevice
 from ..fields import describe, parameter_specs, setting_specs, stored
+from ..flags import check_flags
 from ..system import Environment
 from .expression import Graph, Node, evaluate, ordered
 from .jaxpr import translate
@@ -130,6 +131,7 @@ def device_equations(
     ModelError
         If an operation of the model has no counterpart.
     """
+    check_flags({"noise": noise}, where="device_equations")
     traced = _Traced(device)
     channels = traced.channels() if noise else {}
     rates, start = traced.rates(tuple(channels)), traced.start()

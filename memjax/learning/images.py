@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 
 from ..copies import copy_arrays
 from ..errors import BoundsError, MemjaxError
+from ..flags import check_flags
 from .evaluation import describe, summary
 from .reservoir import Reservoir, draw_cycles, read_trains
 from .scores import random_functions
@@ -176,6 +177,7 @@ def image_states(
     Float[np.ndarray, "images states"]
         A state for each group of pixels and device.
     """
+    check_flags({"deterministic": deterministic}, where="image_states")
     mask = np.asarray(reservoir.mask)
     groups = pulse_trains(pixels, mask.shape[1])
     images, trains, length = groups.shape

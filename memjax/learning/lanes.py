@@ -16,6 +16,7 @@ from ..circuit import Bench, build_system, replace_values
 from ..compile_cache import jit_with_options
 from ..device import AbstractDevice
 from ..errors import SolveError
+from ..flags import check_flags
 from ..noise import device_key, words
 from ..policy import Fixed, check
 from ..result import Result
@@ -201,6 +202,7 @@ def read_lanes(
     """
     members = as_integer("members", members, where="read_lanes", lowest=1)
     seed = as_seed(seed, where="read_lanes")
+    check_flags({"deterministic": deterministic, "single": single}, where="read_lanes")
     count = len(levels)
     each = {n: jnp.broadcast_to(x, (members, count)) for n, x in (values or {}).items()}
     noisy = not deterministic and is_noisy(device, each)

@@ -14,6 +14,7 @@ from .. import params
 from ..circuit import Circuit
 from ..device import Diffusive1M1T1R
 from ..errors import CircuitError, FitError
+from ..flags import check_flags
 from ..network.neuron_program import member_keys
 from ..observables import detect
 from ..policy import Fixed
@@ -147,6 +148,7 @@ def spike_trains(
     FitError
         If a state is no longer finite.
     """
+    check_flags({"deterministic": deterministic}, where="spike_trains")
     keys = member_keys(seed, 0, members)
     fired, time, gate = _run(neuron, jnp.asarray(inputs), dt, keys, deterministic)
     if not np.all(np.isfinite(gate)):

@@ -15,6 +15,7 @@ from ..copies import copied
 from ..device import AbstractDevice
 from ..errors import BoundsError
 from ..fields import parameter_specs
+from ..flags import as_flag, check_flags
 from ..noise import cycle_factors, instrument_noise
 from ..population import Population
 from ..system import Environment
@@ -114,14 +115,15 @@ class Reservoir(eqx.Module):
     floor: float = eqx.field(static=True, default=0.0, kw_only=True)
     cycle_spread: Mapping[str, float] = eqx.field(static=True, default_factory=dict, kw_only=True)
     population: Population | None = eqx.field(default=None, kw_only=True)
-    diffusion: bool = eqx.field(static=True, default=True, kw_only=True)
+    diffusion: bool = eqx.field(static=True, default=True, converter=as_flag, kw_only=True)
     session: int | None = eqx.field(static=True, default=None, kw_only=True)
     warmup: int = eqx.field(static=True, default=0, kw_only=True)
-    single: bool = eqx.field(static=True, default=True, kw_only=True)
+    single: bool = eqx.field(static=True, default=True, converter=as_flag, kw_only=True)
     bench: Bench | None = eqx.field(default=None, kw_only=True)
     env: Environment | None = eqx.field(default=None, kw_only=True)
 
     def __check_init__(self):
+        check_flags({"diffusion": self.diffusion, "single": self.single}, where="Reservoir")
         if self.reading not in READINGS:
             allowed = ", ".join(READINGS)
             raise BoundsError(f"reading = {self.reading!r}", where="Reservoir", allowed=allowed)
@@ -236,6 +238,7 @@ class Reservoir(eqx.Module):
         SolveError
             If a solve failed.
         """
+        check_flags({"deterministic": deterministic}, where="Reservoir.states")
         if deterministic:
             return self.scale_noise(device=0, read=0, cycles=0).states(inputs, members=members)
         (devices, nodes), total = jnp.shape(self.mask), len(jnp.asarray(inputs))

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ..errors import NetworkError
+from ..flags import check_flags
 from ..network import Network, Neurons, SpikeList
 from ..network.neuron_program import member_keys
 from .reduced_neuron import ReducedNeuron, ReducedState, draws
@@ -79,6 +80,7 @@ class SpikingNetwork:
         spikes: str = "surrogate",
         **options: Any,
     ):
+        check_flags({"noise": noise}, where="SpikingNetwork")
         if spikes not in ("surrogate", "exact", "soft"):
             raise NetworkError(
                 f"spikes = {spikes!r}", where="SpikingNetwork", allowed="surrogate, exact, soft"

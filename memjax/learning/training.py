@@ -17,6 +17,7 @@ from jaxtyping import Array, Float
 from ..cores import usable_cores
 from ..errors import FitError, NetworkError
 from ..files import lock_file, remove_temporaries, writing
+from ..flags import check_flags
 from ..network import Network
 from ..network.digest import Digest
 from .samples import Samples
@@ -184,6 +185,7 @@ class Training:
     seed: int = 0
 
     def __post_init__(self):
+        check_flags({"train_bias": self.train_bias}, where="Training")
         if self.loss not in SCORES:
             raise NetworkError(f"loss = {self.loss!r}", where="Training", allowed=", ".join(SCORES))
         if min(self.epochs, self.batch) < 1 or not self.learning_rate > 0:
@@ -249,6 +251,7 @@ def train(
     FitError
         If the loss is no longer finite.
     """
+    check_flags({"progress": progress}, where="train")
     _check(model, samples, training)
     if training.patience is not None and validation is None:
         raise NetworkError("patience without a validation", where="train", fix="say validation=...")

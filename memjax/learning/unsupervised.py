@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ..errors import BoundsError
+from ..flags import check_flags
 from ..network import Recording
 
 SILENT = -1
@@ -166,6 +167,7 @@ def receptive_fields(
     BoundsError
         If there is not an equal number for each neuron.
     """
+    check_flags({"on_off": on_off}, where="receptive_fields")
     g = np.asarray(conductances, float)
     if g.ndim != 1 or members < 1 or g.size % (members * (2 if on_off else 1)) or not g.size:
         raise BoundsError(

@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from ..arguments import as_seed
 from ..copies import copy_arrays
 from ..errors import NetworkError
+from ..flags import check_flags
 from ..memory import check_size
 
 _EDGE = 32
@@ -69,6 +70,7 @@ def dense(n_pre: int, n_post: int, *, themselves: bool = True) -> Edges:
     themselves : bool
         Whether members of equal number are connected.
     """
+    check_flags({"themselves": themselves}, where="dense")
     _check_edges(n_pre * n_post, "dense")
     pre = np.repeat(np.arange(n_pre, dtype=np.int32), n_post)
     post = np.tile(np.arange(n_post, dtype=np.int32), n_pre)

@@ -159,7 +159,7 @@ class ExchangeProgram:
         ]
 
     def _is_in_order(self, name: str) -> bool:
-        """Whether lists of the spikes of a group are in order of time, so that arrivals add up as `Rows.visits` says."""
+        """Whether lists of spikes of a group are in order of time, so that arrivals add up as `Rows.visits` says."""
         return any(
             pre == name and not rows.aligned and self._dense(post)[r]
             for pre, post, r, rows in self.plan.rows

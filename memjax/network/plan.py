@@ -260,8 +260,9 @@ class Rows:
 
     @property
     def visits(self) -> range:
-        """Of how many exchange intervals ago spikes may arrive, from the most on: arrivals in a step add up in the order
-        of their delays, from the longest, whatever the exchange interval.
+        """Of how many exchange intervals ago spikes may arrive, from the most on.
+
+        Arrivals in a step add up in the order of their delays, from the longest, whatever the exchange interval.
         """
         return range(self.latest, self.earliest - 1, -1)
 

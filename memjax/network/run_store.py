@@ -29,6 +29,7 @@ from jaxtyping import Float
 from ..circuit.power import kinds_of_elements
 from ..errors import NetworkError, OutputError
 from ..files import lock_folder, prepare_output, remove_temporaries, strict_json, writing
+from ..flags import check_flags
 from .energy import EnergyLedger, energy_report, poisson_stimuli
 from .energy_program import PHASES
 from .groups import Group, Neurons
@@ -47,7 +48,7 @@ _PARTS = "parts"
 
 _CONDUCTANCES, _SERIES = "conductances_S", "conductance_series_S"
 _ENERGY_KEYS = ("energy_J", "time_s", "end_step")
-"""Datasets of a ledger: by exchange interval, phase and element; by exchange interval and phase; and where these end."""
+"""Datasets of a ledger: by exchange interval, phase and element; by interval and phase; and where these end."""
 
 _AT_THE_END = ("statistics", "states", _CONDUCTANCES)
 """Groups of the file that are written when a run has ended; a longer run rewrites them."""
@@ -415,6 +416,8 @@ def run_network(
         After Ctrl-C: all that was simulated is on disk.
     """
     began = time.perf_counter()
+    flags = {"resume": resume, "force": force, "progress": progress, "energy": energy}
+    check_flags(flags, where="run_network")
     log: dict[str, Any] = dict(every=every, conductances_every=conductances_every, energy=energy)
     content = _description(network, duration, watch, about, **log)
     writes = jax.process_index() == 0

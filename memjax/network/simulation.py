@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from ..compiled.library import backend_of
 from ..errors import NetworkError, SolveError, StepWarning
+from ..flags import check_flags
 from .exchange_program import Room
 from .groups import Neurons, SpikeList
 from .network import Network
@@ -84,6 +85,7 @@ class Simulation:
         energy: bool = False,
         conductances_every: float | None = None,
     ):
+        check_flags({"energy": energy}, where="Simulation of a network")
         self.network, self.done, self.energy = network, 0, energy
         self.stiffness: dict[str, float] = {}
         self.decays: dict[str, float] = {}
@@ -132,6 +134,7 @@ class Simulation:
             Where a state is no longer finite, or a step is longer than explicit ones may be: what came before has
             been handed out.
         """
+        check_flags({"progress": progress}, where="Simulation.advance")
         end, batch = self.done + steps, 1
         neurons = sum(g.n for g in self.plan.groups.values() if isinstance(g, Neurons))
         bar = _bar(steps * neurons) if progress else None
@@ -590,8 +593,9 @@ def run(
     -----
     StepWarning
         Where dt times a rate of the states was above 5, dt times a decay above 1 at an exchange, or a state moved by
-        more than 0.2 of its scale in a step, with a better step; where delays of edges are no multiples of dt. Elsewhere spikes and intervals of `1m1t1r` (0.6 to
-        3 V) and `threshold-switch-neuron` (w of 1 to 20 mV) were wrong by less than 1 %, of first order in dt.
+        more than 0.2 of its scale in a step, with a better step; where delays of edges are no multiples of dt.
+        Elsewhere spikes and intervals of `1m1t1r` (0.6 to 3 V) and `threshold-switch-neuron` (w of 1 to 20 mV) were
+        wrong by less than 1 %, of first order in dt.
 
     Notes
     -----
@@ -599,6 +603,7 @@ def run(
     in weights, seeds, sources or `values` of neurons only.
     `memjax.network.run_store.run_network` streams to files, is interrupted and goes on.
     """
+    check_flags({"progress": progress, "energy": energy}, where="memjax.network.run")
     log: dict[str, Any] = dict(every=every, conductances_every=conductances_every, energy=energy)
     simulation = Simulation(network, watch=watch, initial=initial, devices=devices, **log)
     start = simulation.conductances()

@@ -2,6 +2,7 @@
 
 from ..circuit import Capacitor, Circuit, Footprint, Mosfet, Resistor, Template, VoltageSource
 from ..device import AbstractDevice, Diffusive1M1T1R
+from ..flags import check_flags
 
 
 def one_memristor(
@@ -47,6 +48,7 @@ def one_memristor(
     ----------
     .. [1] R. Zhao et al., Nat. Electron. 8, 1211 (2025), doi:10.1038/s41928-025-01488-x
     """
+    check_flags({"output_stage": output_stage}, where="one_memristor")
     lines = [
         ("input", VoltageSource(), "in", "0"),
         ("memristor", Diffusive1M1T1R() if memristor is None else memristor, "in", "gate"),

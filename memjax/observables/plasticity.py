@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..errors import BoundsError
+from ..flags import check_flags
 from .spikes import checked_rows
 
 Values = float | Float[np.ndarray | Array, "..."]
@@ -188,6 +189,7 @@ def ppr_curve(
     BoundsError
         For fewer than two points, a NaN, or an interval <= 0 with `log`.
     """
+    check_flags({"log": log}, where="ppr_curve")
     x, y = _columns("ppr_curve", intervals, ratios, 2)
     position, sign = _sign_changes(x, y - 1, log=log)
     return PprCurve(to_depression=position[sign < 0], to_facilitation=position[sign > 0])
@@ -215,6 +217,7 @@ def srdp(
     BoundsError
         If the sign never flips, or flips more than once: then there is no one threshold.
     """
+    check_flags({"log": log}, where="srdp")
     x, y = _columns("srdp", rates, changes, 2)
     positions, _ = _sign_changes(x, y, log=log)
     if positions.size != 1:

@@ -6,8 +6,9 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..errors import BoundsError
-from .arguments import check_arrays
+from ..flags import check_flags
 from .axes import axes_or_new, prefix, show_in
+from .flags import check_arrays
 from .style import SECOND
 
 
@@ -44,6 +45,7 @@ def isi_histogram(
     BoundsError
         For an interval that is no positive finite number.
     """
+    check_flags({"log": log}, where="plot.isi_histogram")
     check_arrays("isi_histogram", "isi_histogram(np.diff(spikes))", intervals=intervals)
     ax, isi = axes_or_new(ax), np.asarray(intervals, float)
     if not (np.isfinite(isi) & (isi > 0)).all():

@@ -8,6 +8,7 @@ from jaxtyping import Float
 
 from ..data.measurement import Measurement
 from ..errors import BoundsError
+from ..flags import check_flags
 from ..result import Member, Trace
 from .style import MUTED
 
@@ -50,6 +51,7 @@ def iv(
     SolveError
         For a trace of which a solve failed: `Trace.good` drops such members.
     """
+    check_flags({"log": log}, where="plot.iv")
     from matplotlib.ticker import EngFormatter
 
     v, i = _sweeps(v, i)

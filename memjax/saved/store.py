@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import MemjaxError, ModelError
 from ..files import strict_json, writing
+from ..flags import check_flags
 from .decode import Decoder
 from .encode import Encoder
 
@@ -106,6 +107,7 @@ def load(path: str | Path, *, classes: tuple[Any, ...] = (), single_precision: b
     ModelError
         If the file is none of memjax's, damaged or cut short, of a later version, or holds a class that is not known.
     """
+    check_flags({"single_precision": single_precision}, where="load")
     try:
         content = Path(path).read_bytes()
     except FileNotFoundError as error:

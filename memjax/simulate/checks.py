@@ -28,6 +28,7 @@ from ..errors import (
     StimulusError,
 )
 from ..fields import parameter_specs, setting_specs, stored
+from ..flags import check_flags, is_text
 from ..memory import check_size
 from ..policy import Fixed, Stiff
 from ..result import Result, Trace, failure_remedy
@@ -120,8 +121,11 @@ def _check_surroundings(bench: Any, env: Any) -> None:
     )
 
 
-def check_arguments(device: Any, stimulus: Any, *, bench: Any, env: Any, events: Any) -> None:
+def check_arguments(
+    device: Any, stimulus: Any, *, bench: Any, env: Any, events: Any, flags: Mapping[str, Any]
+) -> None:
     """Raise where an argument of `simulate` is something else than it has to be, in one sentence."""
+    check_flags(flags, where="simulate")
     check_model(device)
     check_stimulus(stimulus)
     _check_surroundings(bench, env)
@@ -173,6 +177,8 @@ def as_rows(save: Any) -> Any:
         )
     if save is None:
         return None
+    if is_text(parts):
+        raise _no_rows(f"text, {save!r:.60}")
     try:
         numeric = [np.asarray(x, float) for x in parts]
     except (TypeError, ValueError) as error:
@@ -289,6 +295,8 @@ def as_values(model: Any, values: Any, *, members: Any, sweeps: int) -> dict[str
 def _as_lanes(name: str, x: Any, members: int, sweeps: int, allowed: str) -> Any:
     """A value that spreads over (members, sweeps)."""
     where = f"values of {name!r}"
+    if is_text(x):
+        raise ModelError(f"text, {x!r:.60}, in place of numbers", where=where, allowed=allowed)
     try:
         array = x if isinstance(x, jax.Array) else np.asarray(x, float)
     except (TypeError, ValueError) as error:

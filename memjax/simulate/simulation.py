@@ -19,6 +19,7 @@ from ..data.measurement import Measurement
 from ..device import AbstractDevice, AbstractTwoTerminal
 from ..errors import StimulusError
 from ..fields import parameter_specs, stored
+from ..flags import check_flags
 from ..memory import check_size
 from ..noise import words_of_devices
 from ..policy import AbstractPolicy, Auto, check, resolve
@@ -51,7 +52,7 @@ from .fixed import with_values
 from .resolution import check_pulses_seen
 from .signals import outputs_and_states, terminal_values
 from .solution import Solution, value_before
-from .start import Start, checked_start
+from .start import Start, checked_start, model_text
 
 
 def is_noisy(
@@ -277,7 +278,10 @@ def _run(
     values, events, integrals, initial, progress, on_failure,
 ) -> Trace:  # fmt: skip
     """See `simulate`."""
-    check_arguments(device, stimulus, bench=bench, env=env, events=events)
+    # Whether the state is carried may be left to the model.
+    flags = {"deterministic": deterministic, "progress": progress}
+    flags |= {} if carry_state is None else {"carry_state": carry_state}
+    check_arguments(device, stimulus, bench=bench, env=env, events=events, flags=flags)
     members, seed = checked_members(members), as_seed(seed, where="simulate")
     drives, rows = _sweeps(stimulus, as_rows(save), labels)
     model = _without_source(device, bench, drives[0].quantity)
@@ -295,8 +299,11 @@ def _run(
     carry = not getattr(device, "volatile", True) if carry_state is None else carry_state
     watch = sweep_watches(system, events or {}, integrals, len(stimuli))
     batch = _Batch(scaled, stimuli, rows, members, seed if noisy else None, inputs, policy, watch)
+    batch.model = model_text(model)
     if initial is not None:
-        batch.start = mark_inputs(policy, checked_start(scaled, initial, batch.members))
+        batch.start = mark_inputs(
+            policy, checked_start(scaled, initial, batch.members, model=model)
+        )
     lanes = mark_derivatives(policy, batch.solve(carry, progress))
     trace = _trace(
         batch,
@@ -332,7 +339,7 @@ def _trace(
         state=state,
         events=public_crossings(crossings, integrals),
         integrals=named_integrals(integrals, watch_results["integrals"], crossings, t, numbers),
-        final=FinalState({k: x[:, -1] for k, x in state.items()}, drive),
+        final=FinalState({k: x[:, -1] for k, x in state.items()}, drive, batch.model),
         **{k: getattr(ends, k) for k in ("result", "accepted", "rejected", "pattern")},
         units={s.name: s.unit for s in batch.scaled.system.specs},
         notes=notes,
@@ -368,6 +375,7 @@ class _Batch:
         self.scaled, self.policy, self.seed = scaled, policy, seed
         self.watch, self.last_drive = watch, stimuli[-1]
         self.start: Start | None = None
+        self.model = ""
         self.backends: dict[str, None] = {}  # in the order of use
         self.numbers = np.arange(members) if isinstance(members, int) else members
         self.members = members = len(self.numbers)
@@ -560,6 +568,7 @@ def simulate_like(
     Trace
         `sweep` repeats the labels of the measurement.
     """
+    check_flags({"limited": limited}, where="simulate_like")
     if not isinstance(measurement, Measurement):
         raise StimulusError(
             f"{describe_kind(measurement)} in place of a measurement",

@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 from ..circuit import Circuit
 from ..copies import copied
 from ..errors import BoundsError, ModelError
+from ..flags import is_text
 from ..result import FinalState
 from ..scaling import Scaled
 
@@ -56,13 +57,25 @@ def _vector(scaled: Scaled, states: Mapping[str, Any], drive) -> Float[Array, " 
     )
 
 
-def checked_start(scaled: Scaled, initial: Mapping[str, Any], members: int) -> Start:
+def model_text(model: Any) -> str:
+    """What states belong to, in words: the name of a model, or the devices of a circuit."""
+    if isinstance(model, Circuit):
+        parts = [f"{n} ({model_text(d)})" for n, d in model.devices.items()]
+        return f"a circuit of {', '.join(parts) or 'no device'}"
+    return getattr(model, "name", type(model).__name__)
+
+
+def checked_start(
+    scaled: Scaled, initial: Mapping[str, Any], members: int, *, model: Any = None
+) -> Start:
     """States to start from, one for each member.
 
     Parameters
     ----------
     scaled : Scaled
         The system.
+    model : AbstractDevice, Circuit or other AbstractSystem, optional
+        What is simulated: a `FinalState` has to be of the same.
     initial : mapping of str to float or Float[Array, "members ..."]
         See `memjax.simulate`.
     members : int
@@ -74,6 +87,14 @@ def checked_start(scaled: Scaled, initial: Mapping[str, Any], members: int) -> S
         For a name that is no state, a wrong shape, or a value outside the bounds of its state.
     """
     specs = {s.name: s for s in scaled.system.specs}
+    if isinstance(initial, FinalState) and model is not None:
+        _check_same_model(initial, model_text(model), specs)
+    if not isinstance(initial, Mapping):
+        raise ModelError(
+            f"a {type(initial).__name__} in place of states",
+            where="initial",
+            allowed=", ".join(specs),
+        )
     unknown = sorted(set(initial) - set(specs))
     if unknown:
         raise ModelError(
@@ -81,6 +102,8 @@ def checked_start(scaled: Scaled, initial: Mapping[str, Any], members: int) -> S
         )
     start = {}
     for name in initial:
+        if is_text(initial[name]):
+            raise ModelError(f"{name} = {initial[name]!r:.60}, which is text", where="initial")
         x, spec = jnp.asarray(copied(initial[name]), jnp.result_type(float)), specs[name]
         shape = (spec.size,) if spec.size > 1 else ()
         if x.shape not in (shape, (1, *shape), (members, *shape)):
@@ -93,6 +116,19 @@ def checked_start(scaled: Scaled, initial: Mapping[str, Any], members: int) -> S
             _check_bounds(name, spec, np.asarray(x))
         start[name] = jnp.broadcast_to(x, (members, *shape))
     return Start(start, initial.drive if isinstance(initial, FinalState) else None)
+
+
+def _check_same_model(initial: FinalState, wanted: str, specs: Mapping[str, Any]) -> None:
+    """Refuse the end of a simulation of something else, of which a state of equal name means something else."""
+    if initial.model in ("", wanted):
+        return
+    states = ", ".join(f"{n} [{s.unit}]" for n, s in specs.items())
+    raise ModelError(
+        f"the final state of {initial.model} ({', '.join(initial)})",
+        where=f"initial of a simulation of {wanted}",
+        allowed=f"its states {states}, and no others",
+        fix="where they mean the same, give them by name: initial={...}",
+    )
 
 
 def _check_bounds(name: str, spec, x: np.ndarray) -> None:

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..flags import as_flag, check_flags
 from .kernel import AbstractKernel, Equation, Increment, Step, Vector, identity
 from .linear import apply, solve_small
 
@@ -118,10 +119,13 @@ class SemiImplicitEuler(AbstractKernel):
 
     project: Callable = eqx.field(static=True, default=identity)
     begin: Callable = eqx.field(static=True, default=identity)
-    damped: bool = eqx.field(static=True, default=False)
+    damped: bool = eqx.field(static=True, default=False, converter=as_flag)
 
     area: ClassVar[bool] = False
     orders: ClassVar[tuple[float, float, float]] = (1, 0.5, 1.0)
+
+    def __check_init__(self):
+        check_flags({"damped": self.damped}, where="SemiImplicitEuler")
 
     def kernel(self, eq: Equation, t0, t1, y: Vector, inc: Increment, *, h) -> Step:
         """See `semi_implicit_euler_step`."""

@@ -1,6 +1,7 @@
 """Every model at extremes: femtoseconds, years, no drive, a compliance below its leakage."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -55,7 +56,7 @@ def test_extremes_have_the_right_answer(name):
     sweep = {kind: trace.sweep == k for k, kind in enumerate(DRIVES)}
     rate = jax.jit(lambda s, v: (device.drift(0.0, s, v, env), device.current(0.0, s, v, env)))
     rest = device.initial(env)
-    for spec in device.states:
+    for spec in (s for s in device.states if s.scale != 1):
         low, high = spec.bounds
         x = np.asarray(trace.state[spec.name][0])
         slack = 8 * np.finfo(float).eps * max(spec.scale, np.max(np.abs(x)))
@@ -97,3 +98,39 @@ def test_a_stimulus_of_one_row_is_refused():
 def test_two_equal_times_are_refused():
     with pytest.raises(StimulusError, match="do not increase"):
         _drive([0.0, 1.0, 1.0, 2.0], [0.0, 0.0, 0.5, 0.5])
+
+
+ABSURD = (1.0, 100.0, 1e3, 1e4, -1.0, -100.0, -1e3, -1e4)
+"""Voltages [V]; at 100 V and more some rates are beyond 1e10 of a state's range in a second."""
+
+
+SCALED = [n for n in mj.device_names() if any(s.scale != 1 for s in mj.model(n).states)]
+"""Models with states that a solver scales, as those in metres: they come back from an edge with a rounding."""
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", SCALED)
+def test_no_rounding_decides_to_which_edge_a_state_goes(name, dtype):
+    """An explicit step from an edge ends where one ends from a rounding to either side of it."""
+    device, env, zero = mj.device_class(name)(), mj.Environment(), jnp.zeros((), dtype)
+    device = jax.tree.map(lambda x: jnp.asarray(x, dtype), device)
+    rest = {n: jnp.asarray(x, dtype) for n, x in device.initial(env).items()}
+
+    @jax.jit
+    @jax.vmap
+    def step(state, v):
+        rates = device.drift(zero, state, v, env)
+        return device.project({n: state[n] + dtype(1e-4) * rates[n] for n in state})
+
+    for spec in (s for s in device.states if s.scale != 1):
+        low, high = (
+            device.project(rest | {spec.name: jnp.asarray(x, dtype)})[spec.name]
+            for x in (max(spec.bounds[0], -1e3 * spec.scale), min(spec.bounds[1], 1e3 * spec.scale))
+        )
+        for edge in np.asarray([low, high]):
+            places = [np.nextafter(edge, dtype(-np.inf)), edge, np.nextafter(edge, dtype(np.inf))]
+            x, v = np.meshgrid(np.array(places, dtype), np.array(ABSURD, dtype))
+            states = {n: jnp.broadcast_to(y, (x.size, *y.shape)) for n, y in rest.items()}
+            ends = step(states | {spec.name: jnp.ravel(x)}, jnp.ravel(v))[spec.name]
+            apart = np.ptp(np.asarray(ends).reshape(x.shape), axis=1)
+            assert np.all(apart <= 1e-3 * (high - low)), (spec.name, edge, apart)

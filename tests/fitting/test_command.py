@@ -1,12 +1,14 @@
 """What the commands of all kinds of data do alike."""
 
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from fitting.command import Stages
-from memjax.errors import DataError
+from fitting.command import Stages, add_stage
+from fitting.result import AbstractFit
+from memjax.errors import BoundsError, DataError
 
 pytestmark = pytest.mark.fast
 
@@ -48,3 +50,35 @@ def test_a_stage_waits_until_what_was_given_is_checked(capsys):
     with Stages(checked=False) as bar:
         bar.describe("grid")
     assert capsys.readouterr().err == "memjax: progress: grid\n"
+
+
+@dataclass(frozen=True)
+class _Fit(AbstractFit):
+    """A fit with nothing but what a further stage changes."""
+
+    notes: tuple[str, ...] = ("a note",)
+    failure: str = ""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [BoundsError("mu = [1 2 3]"), np.linalg.LinAlgError("Singular matrix"), RuntimeError("bug")],
+    ids=repr,
+)
+def test_a_stage_that_fails_leaves_the_fit_before_it(error):
+    def fails():
+        raise error
+
+    fit = add_stage(_Fit(), fails, what="randomness was calibrated")
+    assert fit.failure.startswith("no randomness was calibrated: ")
+    assert str(error) in fit.failure
+    assert fit.notes == ("a note", fit.failure)
+    assert add_stage(_Fit(), lambda: fit, what="more") is fit
+
+
+def test_wrong_input_of_a_stage_is_no_failure():
+    def refuses():
+        raise DataError("nothing that may differ")
+
+    with pytest.raises(DataError, match="nothing that may differ"):
+        add_stage(_Fit(), refuses, what="randomness was calibrated")

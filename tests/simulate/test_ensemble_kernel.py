@@ -170,3 +170,22 @@ def test_what_has_no_translation_is_solved_by_xla(ways, device, bench, way):
     """The current of a device behind a resistor is iterated."""
     assert np.all(np.isfinite(simulate(device, members=2, bench=bench, damped=False).i))
     assert ways == [way]
+
+
+def test_absurd_voltages_end_at_one_edge_by_either_way(ways, monkeypatch):
+    """Explicit steps of 1e11 m/s and more: a gap closes at positive voltage, and stays open at negative."""
+    device, volts = mj.StanfordPKU(), (100.0, 1e4, -100.0, -1e4)
+    drives = [mj.Sampled(np.array([0.0, 0.02, 0.04]), np.array([0.0, v, v])) for v in volts]
+    about = {"members": 1, "damped": False, "bench": None, "carry_state": False}
+    about |= {"save": np.linspace(0.01, 0.04, 4)}
+    ours = simulate(device, drives, **about)
+    monkeypatch.setenv(library.COMPILER, "")
+    jax.clear_caches()
+    theirs = simulate(device, drives, **about)
+    assert ways[0] == "C"
+    assert ways[1].startswith("no compiler of C")
+    closed = np.repeat([True, True, False, False], 4)
+    for trace in (ours, theirs):
+        edge = np.where(closed, device.gap_min, device.gap_max)
+        np.testing.assert_allclose(trace.state["gap"][0], edge, rtol=1e-12)
+        assert not np.any(trace.result)

@@ -20,7 +20,6 @@ from fitting.sweeps.ensemble import NAMES, leg_events
 from fitting.sweeps.randomness import calibrate
 from memjax.noise import cycle_factors, instrument_noise
 from memjax.observables.thresholds import Thresholds
-from memjax.params import get
 from memjax.result import Member
 from memjax.solver import SemiImplicitEuler
 
@@ -83,7 +82,7 @@ def again(result: ft.FitResult, like: mj.Measurement, *, members: int, seed: int
     """A trace of fresh cycles, as `memjax simulate --fit --like` makes them."""
     sigma = {n: s["sigma_ln"] for n, s in result.cycle_spread.items()}
     factors = cycle_factors(seed, sigma, members=members, sweeps=len(like.labels))
-    values = {n: get(result.device, n) * x for n, x in factors.items()}
+    values = mj.params.scale(result.device, factors)
     trace = mj.simulate_like(
         result.device,
         like,

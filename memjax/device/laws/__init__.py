@@ -18,7 +18,7 @@ from .kinetics import (
     mott_gurney,
     mott_gurney_inverse,
 )
-from .limits import stop_at_bounds, window
+from .limits import past_rounding, stop_at_bounds, window
 from .roots import grow_bracket, increasing_root, root_between
 from .safe import (
     asinh_of_sinh,
@@ -46,6 +46,7 @@ __all__ = [
     "mott_gurney",
     "mott_gurney_inverse",
     "ohmic",
+    "past_rounding",
     "poole_frenkel",
     "root_between",
     "safe_exp",

@@ -29,6 +29,22 @@ def stop_at_bounds(
     return rise + jnp.minimum(rate, 0.0) * jnp.clip((x - low) / width, -1.0, 1.0)
 
 
+_ROUNDINGS = 4
+"""Of a state that is brought back to an edge, scaled for a solver and taken back: at most."""
+
+
+def past_rounding(
+    low: Float[Array, ""] | float, high: Float[Array, ""] | float
+) -> tuple[Float[Array, ""] | float, Float[Array, ""] | float]:
+    """Edges for `stop_at_bounds` where states in SI are scaled for a solver: a few roundings outside of `low`, `high`.
+
+    A state that a step has brought back to an edge may lie a rounding beyond it. There a rate would point back, and
+    one that is large enough, as 1e11 m/s at 100 V, throws the state to the other edge in an explicit step.
+    """
+    share = float(_ROUNDINGS * jnp.finfo(jnp.result_type(low, high)).eps)
+    return low - share * abs(low), high + share * abs(high)
+
+
 def window(kind: str, x: Float[Array, ""], i: Float[Array, ""], p: int) -> Float[Array, ""]:
     """Window function of ion drift.
 

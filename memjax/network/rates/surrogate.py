@@ -5,6 +5,7 @@ from typing import Any
 import jax
 
 from ...errors import NetworkError
+from ...flags import check_flags
 from ..network import Network
 from .hard import SurrogateSpikes
 from .program import RateProgram, Rates, Values, Weights
@@ -94,6 +95,7 @@ def surrogate_rates(
     recovers, is missing. Reverse mode computes each exchange interval once more; where a peak is close to the
     level, the last bit of that shows in single derivatives.
     """
+    check_flags({"logarithmic": logarithmic}, where="surrogate_rates")
     if not width > 0:
         raise NetworkError(f"width = {width:g}", where="surrogate_rates", allowed="> 0")
     program = RateProgram(

@@ -170,3 +170,33 @@ def test_fits_commands_and_runs(explorer):
 def test_a_port_that_is_taken_is_refused(explorer):
     with pytest.raises(MemjaxError, match=r"--port"):
         bind(explorer[0])
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("[" * 10_000 + "]" * 10_000, "nested more than 64 levels deep"),
+        ('{"a":' * 10_000 + "1" + "}" * 10_000, "nested more than 64 levels deep"),
+        ('{"values": {}, "values": {}}', "the key 'values' stands twice"),
+        ("{", "no JSON object: Expecting"),
+    ],
+    ids=["lists", "tables", "twice", "cut"],
+)
+@pytest.mark.parametrize("path", ["/simulate", "/run", "/cycles"])
+def test_json_that_is_none_is_answered_in_a_sentence(explorer, path, body, said):
+    status, _, text = _ask(explorer[0], path, body)
+    assert status == 400
+    assert said in json.loads(text)["error"]
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/cycles", "no cycles: nothing was measured"),
+        ("/stimulus", "no stimulus beside that of the data"),
+    ],
+)
+def test_what_a_subject_does_not_have_is_said_in_words(explorer, capsys, path, said):
+    status, _, text = _ask(explorer[0], path, {})
+    assert (status, json.loads(text)["error"].split(";")[0]) == (400, said)
+    assert "Error" not in text + capsys.readouterr().err

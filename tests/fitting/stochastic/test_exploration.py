@@ -8,6 +8,7 @@ import pytest
 from fitting.stochastic.exploration import explore
 from fitting.stochastic.two_sample import Sample, Target
 from fitting.stochastic.valleys import Goal, ends_of, linear
+from memjax.errors import BoundsError
 
 SCATTER, SIZE = 0.3, 11
 """Noise of simulated features; points of a batch."""
@@ -133,3 +134,26 @@ def test_without_simulations_nothing_is_estimated():
     assert found.rounds == 0
     assert not found.settled
     assert not found.interrupted
+
+
+@pytest.mark.parametrize("failing", [0, 9])
+def test_a_round_that_fails_leaves_what_was_reached(failing):
+    """The first batch, before anything is estimated, or one of a later round."""
+    goal = _goal([2.0, 2.0])
+    jacobian = np.random.default_rng(1).normal(size=(len(goal.measured), 2))
+    simulate = _simulated(goal, lambda z: z @ jacobian.T)
+
+    def fails(z, batch):
+        if batch == failing:
+            raise BoundsError(f"mu = {np.full(200, 1e12)}")
+        return simulate(z, batch)
+
+    valley = explore(goal, fails, _optimum(2), size=SIZE)
+    assert valley.failure.startswith("mu = [1.e+12")
+    assert len(valley.failure) < 210
+    assert not valley.settled
+    assert not valley.interrupted
+    assert (valley.rounds > 0) == (failing > 0)
+    whole = explore(goal, simulate, _optimum(2), size=SIZE)
+    assert whole.failure == ""
+    assert np.all(np.abs(valley.z - whole.z) < 3 * whole.replicates.std(axis=0) + 1e-12)

@@ -4,6 +4,7 @@ import numpy as np
 
 import memjax as mj
 from fitting.sweeps.ensemble import Coordinate, Ensemble, of_sweeps
+from memjax.fields import parameter_specs
 from memjax.params import replace as with_values
 from memjax.solver import SemiImplicitEuler
 from tests.fits import NOISE_TRUTH
@@ -59,3 +60,26 @@ def test_noise_given_by_value_acts_as_noise_of_the_device(start):
         quiet, [w.stimulus], values={"sigma_ion": values["sigma_ion"] * 0}, **options
     )
     assert np.ptp(np.asarray(mixed.i), axis=0).max() == 0
+
+
+def test_draws_stay_within_the_bounds_of_their_parameters(noisy_device, start):
+    """A spread of e^15 either way, and medians beyond the bounds on either side."""
+    coordinates = [Coordinate("sigma_ion"), Coordinate("mu"), Coordinate("mu", spread=True)]
+    ensemble = _ensemble(noisy_device, start.waves, coordinates)
+    for far in (-60.0, 0.0, 60.0):
+        z = ensemble.start() + np.array([far, far, 5.0])
+        values = ensemble.values(z[None])
+        for name, spec in parameter_specs(noisy_device).items():
+            if name in values:
+                low, high = spec.bounds
+                assert np.all((values[name] >= low) & (values[name] <= high)), name
+        medians = {c.name: ensemble.value(c, x) for c, x in zip(coordinates[:2], z)}
+        with_values(
+            noisy_device, medians
+        )  # as the end of a search does, which compares with bounds
+
+
+def test_a_parameter_at_its_bound_has_a_coordinate(noisy_device, start):
+    ensemble = _ensemble(noisy_device, start.waves, [Coordinate("alpha")])
+    low, high = parameter_specs(noisy_device)["alpha"].bounds
+    assert np.all(np.isfinite([ensemble.coordinate(Coordinate("alpha"), x) for x in (low, high)]))

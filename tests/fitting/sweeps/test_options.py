@@ -1,11 +1,14 @@
 """The part of ``memjax fit`` that takes sweeps: what it says and refuses before anything is fitted."""
 
+import json
+
 import numpy as np
 import pytest
 
 import memjax as mj
 from fitting.sweeps.options import hints
 from memjax.cli.program import main
+from memjax.errors import BoundsError
 
 pytestmark = pytest.mark.fast
 
@@ -34,3 +37,30 @@ def test_pulses_are_told_before_they_are_fitted(tmp_path):
     (hint,) = hints([mj.read(tmp_path / "p.csv")])
     assert "say --delays" in hint
     assert not hints([mj.read(_sweep(tmp_path / "a.csv"))])
+
+
+@pytest.mark.slow
+def test_a_stage_that_fails_leaves_a_folder_and_says_so_in_one_line(tmp_path, capsys, monkeypatch):
+    def fails(*args, **options):
+        raise BoundsError(f"mu = {np.full((100, 2), 1e12)}")
+
+    monkeypatch.setattr("fitting.sweeps.randomness.calibrate", fails)
+    words = [
+        "fit",
+        "example:diffusive-sweeps",
+        "--model",
+        "diffusive",
+        "--stochastic",
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    assert main(words) == 3
+    lines = capsys.readouterr().err.splitlines()
+    errors = [line for line in lines if "error:" in line]
+    (error,) = errors
+    assert error.startswith("memjax: error: no randomness was calibrated: mu = [[1.e+12")
+    assert error.endswith(f"the fit before that stage is in {tmp_path / 'out'}")
+    content = json.loads((tmp_path / "out" / "fit.json").read_text())
+    assert content["notes"][-1].startswith("no randomness was calibrated: mu = [[1.e+12")
+    assert content["stochastic"] is None
+    assert (tmp_path / "out" / "report.html").exists()

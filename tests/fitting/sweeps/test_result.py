@@ -1,5 +1,7 @@
 """What a fit of sweeps says of itself."""
 
+from dataclasses import replace
+
 import numpy as np
 
 import memjax as mj
@@ -26,3 +28,9 @@ def test_a_fit_draws_what_its_report_does(result, example, monkeypatch):
     assert len(figure.axes) == 4
     labels = {line.get_label() for line in figure.axes[0].lines}
     assert {"measured", "simulated", "simulated cycles"} <= labels
+
+
+def test_simulated_cycles_of_a_wide_spread_stay_within_bounds(start):
+    """Of the table and the picture of a report: a search may end at a spread that the data do not settle."""
+    wide = replace(start, cycle_spread={"mu": {"sigma_ln": 15.0}})
+    assert len(wide.cycles().v) > 0

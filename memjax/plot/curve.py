@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from ..observables import StdpWindow
 from .axes import axes_or_new, prefix, show_in
-from .flags import check_arrays
+from .arguments import check_arrays
 from .style import MEASURED, MUTED, SIMULATED
 
 Points = Float[np.ndarray | Array, " points"]

@@ -9,7 +9,7 @@ from ..network import EnergyLedger, Recording
 from ..network.energy import CAUSES, SOURCES
 from ..network.energy_program import PHASES
 from .axes import axes_or_new, label_time, prefix, show_in
-from .flags import check_recording
+from .arguments import check_recording
 from .style import MEASURED, MUTED, SECOND, SIMULATED
 
 _GIVES, _TAKES = "#7a5195", "#c98a1b"

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 
 from ..errors import BoundsError
 from .axes import axes_or_new, prefix
-from .flags import check_arrays
+from .arguments import check_arrays
 
 _GAP = 1
 """Pixels between two fields."""

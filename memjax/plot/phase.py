@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from ..errors import BoundsError
 from .axes import axes_or_new
-from .flags import check_arrays
+from .arguments import check_arrays
 from .style import MEASURED, MUTED, SECOND, SIMULATED
 
 Flow = Callable[[np.ndarray, np.ndarray], tuple[Any, Any]]

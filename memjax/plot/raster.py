@@ -9,7 +9,7 @@ from jaxtyping import Array
 from ..observables import SpikeTrain
 from ..observables.spikes import Train
 from .axes import axes_or_new, label_time
-from .flags import check_arrays
+from .arguments import check_arrays
 from .style import MEASURED
 
 

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 from ..errors import BoundsError
 from ..observables import SpikeTrain
 from .axes import label_time
-from .flags import check_arrays
+from .arguments import check_arrays
 from .style import MEASURED, SIMULATED
 
 Signal = Float[np.ndarray | Array, "..."]

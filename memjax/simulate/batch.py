@@ -221,7 +221,7 @@ def _join_stretches(parts: list[Solution], rows: int) -> Solution:
     )
     stiffness = None
     if parts[0].stiffness is not None:
-        stiffness = jnp.max(jnp.stack([s.stiffness for s in parts]), axis=0)
+        stiffness = jnp.max(jnp.stack([jnp.asarray(s.stiffness) for s in parts]), axis=0)
     steps = (total(n) for n in ("accepted", "rejected", "pattern"))
     solution = Solution(y, code, *steps, stiffness=stiffness, backend=parts[0].backend)
     return add_watch_results(solution, q, parts[-1].memory)

@@ -71,8 +71,9 @@ def place_of(stimulus: AbstractStimulus, step, t0, h) -> Place:
     return Place(step, t_start, t_end, h, stimulus(t_start), stimulus(t_end))
 
 
-def _places_from(stimulus: AbstractStimulus, step, t0, h, size: int) -> Place:
-    """So many steps, the first of which has a given number and starts at `t0`."""
+def _places_from(stimulus: AbstractStimulus, first: tuple, size: int) -> Place:
+    """So many steps, of the first of which number, start [s] and length [s] are given."""
+    step, t0, h = first
     return jax.vmap(lambda j: place_of(stimulus, step + j, t0 + j.astype(h.dtype) * h, h))(
         jnp.arange(size)
     )
@@ -154,7 +155,7 @@ def solve_fixed(
     @jax.checkpoint
     def chunk(carry, place):
         parts, code, logs, record, stiffness = carry
-        steps = _places_from(stimulus, *place, size)
+        steps = _places_from(stimulus, place, size)
         if stiffness_at is not None:
             now = stiffness_at(parts, jax.tree.map(lambda x: x[0], steps))
             stiffness = larger_stiffness(stiffness, now, code)

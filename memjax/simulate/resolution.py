@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
@@ -106,7 +107,7 @@ def _pulses(stimulus: AbstractStimulus, nodes: np.ndarray) -> list[Pulse]:
         below = (values - level) * (values[turn] - base) < 0
         rise = turn - 1 - np.argmax(below[before:turn][::-1])
         fall = turn + np.argmax(below[turn : after + 1])
-        begin, end = (_crossing(times, values, k, level) for k in (rise, fall - 1))
+        begin, end = (_crossing(times, values, int(k), level) for k in (rise, fall - 1))
         pulses.append(Pulse((begin + end) / 2, end - begin))
     return pulses
 

@@ -396,7 +396,7 @@ class RateProgram:
 
 
 def _arrival_steps(sent: Array, pre: np.ndarray, delay: np.ndarray, steps: int) -> list[Array]:
-    """Steps of a chunk in which spikes of Poisson sources arrive through edges, of either chunk that may have sent them.
+    """Steps of a chunk in which spikes of Poisson sources arrive, of either chunk that may have sent them.
 
     They are beyond the last step for those that do not arrive.
     """

@@ -376,7 +376,7 @@ class ExchangeProgram:
                     name, constants, group, first, (begin, end), room.per_member, size
                 )
             if self._is_in_order(name):
-                lists = in_order_of_time(*lists, total)
+                lists = in_order_of_time(lists[0], lists[1], total)
             # A ring: spikes stay for as many chunks as the longest delay, and are then overwritten.
             slot = k % self.plan.memory(name)
             spikes[name] = (*lists, jnp.minimum(total, size))

@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..observables import StdpWindow
-from .axes import axes_or_new, prefix, show_in
 from .arguments import check_arrays
+from .axes import axes_or_new, prefix, show_in
 from .style import MEASURED, MUTED, SIMULATED
 
 Points = Float[np.ndarray | Array, " points"]

@@ -8,8 +8,8 @@ from ..errors import BoundsError
 from ..network import EnergyLedger, Recording
 from ..network.energy import CAUSES, SOURCES
 from ..network.energy_program import PHASES
-from .axes import axes_or_new, label_time, prefix, show_in
 from .arguments import check_recording
+from .axes import axes_or_new, label_time, prefix, show_in
 from .style import MEASURED, MUTED, SECOND, SIMULATED
 
 _GIVES, _TAKES = "#7a5195", "#c98a1b"

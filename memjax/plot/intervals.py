@@ -7,8 +7,8 @@ from jaxtyping import Array, Float
 
 from ..errors import BoundsError
 from ..flags import check_flags
-from .axes import axes_or_new, prefix, show_in
 from .arguments import check_arrays
+from .axes import axes_or_new, prefix, show_in
 from .style import SECOND
 
 

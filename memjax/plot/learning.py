@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ..errors import BoundsError
-from .axes import axes_or_new, prefix
 from .arguments import check_arrays
+from .axes import axes_or_new, prefix
 
 _GAP = 1
 """Pixels between two fields."""

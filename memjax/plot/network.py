@@ -6,8 +6,8 @@ import numpy as np
 from jaxtyping import Int
 
 from ..network import Recording
-from .axes import axes_or_new, label_time
 from .arguments import check_recording
+from .axes import axes_or_new, label_time
 from .style import MEASURED, MUTED, SECOND, SIMULATED
 
 _COLORS = (MEASURED, SIMULATED, SECOND, "#c98a1b", "#7a5195", "#5b8c3a")

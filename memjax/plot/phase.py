@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..errors import BoundsError
-from .axes import axes_or_new
 from .arguments import check_arrays
+from .axes import axes_or_new
 from .style import MEASURED, MUTED, SECOND, SIMULATED
 
 Flow = Callable[[np.ndarray, np.ndarray], tuple[Any, Any]]

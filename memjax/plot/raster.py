@@ -8,8 +8,8 @@ from jaxtyping import Array
 
 from ..observables import SpikeTrain
 from ..observables.spikes import Train
-from .axes import axes_or_new, label_time
 from .arguments import check_arrays
+from .axes import axes_or_new, label_time
 from .style import MEASURED
 
 

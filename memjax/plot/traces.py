@@ -8,8 +8,8 @@ from jaxtyping import Array, Float
 
 from ..errors import BoundsError
 from ..observables import SpikeTrain
-from .axes import label_time
 from .arguments import check_arrays
+from .axes import label_time
 from .style import MEASURED, SIMULATED
 
 Signal = Float[np.ndarray | Array, "..."]

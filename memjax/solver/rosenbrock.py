@@ -34,6 +34,9 @@ class Rodas3Step(NamedTuple):
         h times the slope of the solution at its start, for interpolation.
     increment : callable
         Function that gives h times the slope at the end, out of f and its time derivative there.
+    start_error : Float[Array, "n"]
+        Error of the cubic interpolant near its start: how far a fast mode is from the quasi-equilibrium that it follows,
+        as behind a corner of the drive.
     midpoint_error : callable
         Error of the cubic interpolant at the middle of the step, from its defect there: no stage is evaluated at the
         middle, where a fast mode may be far from its quasi-equilibrium.
@@ -55,6 +58,7 @@ class Rodas3Step(NamedTuple):
     error: Float[Array, " n"]
     start: Float[Array, " n"]
     increment: Callable
+    start_error: Float[Array, " n"]
     midpoint_error: Callable
 
 
@@ -116,7 +120,9 @@ def rodas3_step(
         h_slope = 1.5 * (y1 - y0) - 0.25 * (slopes[0] + slopes[1])
         return 0.5 * apply(h * f(middle, y_middle) - h_slope)
 
-    return Rodas3Step(embedded + k4, k4, increment(rate, slope), increment, midpoint_error)
+    start = increment(rate, slope)
+    start_error = 0.5 * apply(h * rate - start)
+    return Rodas3Step(embedded + k4, k4, start, increment, start_error, midpoint_error)
 
 
 class Verdict(NamedTuple):
@@ -302,4 +308,5 @@ def rodas3_interval(
     rate, slope = jax.jvp(lambda t: f(t, y1), (t1,), (jnp.ones_like(t1),))
     slopes = step.start, step.increment(rate, slope)
     middle = step.midpoint_error(f, t1 - 0.5 * h, y0, step.y, slopes)
-    return y1, jnp.maximum(jnp.abs(step.error), jnp.abs(middle)), slopes
+    ends = jnp.maximum(jnp.abs(step.error), jnp.abs(step.start_error))
+    return y1, jnp.maximum(ends, jnp.abs(middle)), slopes

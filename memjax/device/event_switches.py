@@ -176,5 +176,5 @@ class EventSwitches(AbstractOhmicDevice):
     def resistance(self, state, v, env):
         """See `AbstractOhmicDevice`."""
         del v, env
-        excess = jnp.maximum(self.n * bound(state["on"], 0.0, 1.0) - self.n_th, 0.0)
+        excess = bound(self.n * bound(state["on"], 0.0, 1.0) - self.n_th, 0.0, math.inf)
         return 1 / (self.g_par + self.g_step * excess)

@@ -53,8 +53,8 @@ class Scaled(eqx.Module):
         return state
 
     def initial(self) -> Float[Array, " n"]:
-        """Vector at rest."""
-        return self.pack(self.system.initial(self.env))
+        """Vector at rest, in the domain: its derivatives are those of states that a solve can start from."""
+        return self.pack(self.system.project(self.system.initial(self.env)))
 
     @eqx.filter_jit
     def drift(self, t, z: Float[Array, " n"], u) -> Float[Array, " n"]:

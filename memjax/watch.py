@@ -160,6 +160,10 @@ class Crossing(eqx.Module):
     jump : Bool[Array, "members sweeps size"]
         Where the signal jumps across the level, at a jump of the stimulus or of the state: the time is that of the
         jump and does not move with the parameters of the device.
+    roughness : Float[Array, "members sweeps size"]
+        How uncertain the derivative of a time is along a noisy path, relative to itself: what noise adds to the slope
+        of the signal over the step of the crossing (standard deviation), over that slope. 0 without noise, and where
+        noise reaches the signal only by way of other states; NaN beyond the last one.
 
     Notes
     -----
@@ -176,6 +180,11 @@ class Crossing(eqx.Module):
     is not accurate enough: for the preset `drift/zhuo2022-selector` of `DriftMemristor` once its current limit
     acts (it acts within 2e-8 of the length), and at the default tolerances for an abrupt switch that is not ohmic
     (`AndThresholdSwitch`) behind a compliance, which wants ``mj.Stiff(rtol=1e-8, atol=1e-10)``.
+
+    The first time at which a path with noise of its own passes a level has no derivative: it moves in jumps, as other
+    fluctuations are the first to reach it. What is given is that of the straight line between two steps. It is exact
+    for that numerical path, and changes without end as steps become shorter; from a `roughness` of about 0.1 on it says
+    nothing of the device.
     """
 
     t: Float[Array, "members sweeps size"]
@@ -185,6 +194,7 @@ class Crossing(eqx.Module):
     count: Int[Array, "members sweeps"]
     tangential: Bool[Array, "members sweeps size"]
     jump: Bool[Array, "members sweeps size"]
+    roughness: Float[Array, "members sweeps size"]
 
     def complete(self) -> "Crossing":
         """The crossings themselves, if there was room for all of them.

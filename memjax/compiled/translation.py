@@ -292,6 +292,9 @@ def _function(name: str) -> Callable:
 
 def _extreme(name: str, sign: str) -> Callable:
     def choose(t: Translation, x: Atom, y: Atom) -> Atom:
+        known = _known(np.maximum if sign == ">" else np.minimum, x, y)
+        if known is not None:
+            return known
         if x.kind in FLOATS:
             # Where either is no number, that is the result. A bound that is known is one, and comes first.
             if isinstance(x, Constant) or isinstance(y, Constant):
@@ -308,6 +311,12 @@ def _smallest(t: Translation, x: Atom, y: Atom) -> Atom:
     if _is(y, math.inf) or _is(x, math.inf):
         return x if _is(y, math.inf) else y
     return _extreme("smaller", "<")(t, x, y)
+
+
+def _kept(t: Translation, d: Atom, tie: Atom, sign: int) -> Atom:
+    """A tangent on a bound: see `memjax.device.laws.domain`."""
+    part = _ELEMENTWISE["max" if sign > 0 else "min"](t, d, Constant(d.kind, 0.0))
+    return _select(t, tie, d, part)
 
 
 def _not(t: Translation, x: Atom) -> Atom:
@@ -464,6 +473,8 @@ def _equation(t: Translation, equation: Any, inputs: list[np.ndarray]) -> list[n
         return [_map(lambda x: change(t, x, kind), inputs[0])]
     if name == "integer_pow":
         return [_map(lambda x: _integer_power(t, x, params["y"]), inputs[0])]
+    if name == "memjax_kept":
+        return [_map(lambda d, tie: _kept(t, d, tie, params["sign"]), *inputs)]
     if name == "clamp":
         low, x, high = inputs
         raised = _map(lambda a, b: _ELEMENTWISE["max"](t, a, b), x, low)

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from ..system import Environment, State
 from .base import AbstractDevice
-from .laws import past_rounding, stop_at_bounds
+from .laws import bound, nearest, past_rounding, stop_at_bounds
 
 _EDGE = 1e-3
 """Width of the edges of the gap, as a share of its range."""
@@ -33,7 +33,7 @@ class AbstractGapDevice(AbstractDevice):
 
     def _gap(self, state: State) -> Float[Array, ""]:
         """Gap, inside its range [m]."""
-        return jnp.clip(state["gap"], self.gap_min, self._largest_gap)
+        return bound(state["gap"], self.gap_min, self._largest_gap)
 
     def initial(self, env):
         """See `AbstractDevice`: open."""
@@ -50,4 +50,4 @@ class AbstractGapDevice(AbstractDevice):
 
     def project(self, state):
         """See `AbstractDevice`."""
-        return {"gap": self._gap(state)}
+        return {"gap": nearest(state["gap"], self.gap_min, self._largest_gap)}

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 from ..fields import param, state
 from ..system import NoNoise
 from .base import AbstractDevice
-from .laws import arrhenius, past_rounding, stop_at_bounds
+from .laws import arrhenius, bound, nearest, past_rounding, stop_at_bounds
 
 _EDGE = 1e-3
 """Width of the edges of diameter and gap, as a share of their ranges."""
@@ -208,7 +208,7 @@ class AgFilament(AbstractDevice):
         metal = self.rho_m0 * (1 - self.p) / (1 + self.p) * (self.l_f / wide) / area / _SQUARE
         # A conductance: as a resistance it may be 1e30 ohm, whose square is no float32.
         oxide = widest * (_SQUARE / gap) / self.rho_ox0
-        stub_length = jnp.maximum(self.length - gap, 0.0)
+        stub_length = bound(self.length - gap, 0.0, math.inf)
         stub = metal * stub_length
         # Geometrically between oxide and metal, which may be 1e30 apart: a start of a bridge is no short.
         metal_conductance = 1 / (metal * gap + _CONTACT)
@@ -272,5 +272,5 @@ class AgFilament(AbstractDevice):
 
     def project(self, state):
         """See `AbstractDevice`."""
-        gap = jnp.clip(state["gap"], self._break, jnp.maximum(self.length, self._break))
-        return {"phi": jnp.clip(state["phi"], 0.0, self._widest), "gap": gap}
+        gap = nearest(state["gap"], self._break, jnp.maximum(self.length, self._break))
+        return {"phi": nearest(state["phi"], 0.0, self._widest), "gap": gap}

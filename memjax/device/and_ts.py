@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 from ..fields import param, state
 from ..system import SINGLE_PRECISION, NoNoise
 from .base import AbstractDevice
+from .laws import bound
 
 _VOLT = (-100.0, 100.0)
 _LEAK = 1e-3
@@ -124,4 +125,4 @@ class AndThresholdSwitch(AbstractDevice):
         """See `AbstractDevice`."""
         del t, env
         on = jnp.where(v < 0, self.r_on_neg, self.r_on)
-        return v * jnp.clip(state["x"], 0.0, 1.0) / on + self.i_lk * jnp.tanh(v / _LEAK)
+        return v * bound(state["x"], 0.0, 1.0) / on + self.i_lk * jnp.tanh(v / _LEAK)

@@ -11,6 +11,7 @@ from ..html import device_html
 from ..reprs import device_text
 from ..system import AbstractNoiseStructure, Environment, Jump, State
 from .algebra import AbstractTwoTerminal
+from .laws import nearest
 
 if TYPE_CHECKING:
     from typing import ClassVar as AbstractClassVar
@@ -78,7 +79,7 @@ class AbstractDevice(AbstractTwoTerminal):
 
     def project(self, state: State) -> State:
         """Nearest state of the domain; the box of the declared bounds unless the device knows better."""
-        return {s.name: jnp.clip(state[s.name], *s.bounds) for s in self.states}
+        return {s.name: nearest(state[s.name], *s.bounds) for s in self.states}
 
     def _by_polarity(self, name: str, v: Float[Array, ""]) -> Float[Array, ""]:
         """The parameter that holds at the sign of `v`: `name`, or `name` + "_neg" where that has a value."""

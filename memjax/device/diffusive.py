@@ -1,5 +1,6 @@
 """Diffusive memristor: filament, residue and area of Wang 2024."""
 
+import math
 from typing import ClassVar
 
 import jax.numpy as jnp
@@ -10,7 +11,7 @@ from ..fields import param, state
 from ..params import is_none
 from ..system import Diagonal, General
 from .base import AbstractOhmicDevice
-from .laws import gap_ratio, safe_exp
+from .laws import bound, gap_ratio, nearest, safe_exp
 
 _CLOSING_WIDTH = 1e-3
 """Gap, and excess area, over which a limit sets in (published: at f + r > 0.999999).
@@ -264,7 +265,7 @@ class DiffusiveMemristor(AbstractOhmicDevice):
 
     def _lock_factor(self, s: Float[Array, ""]) -> Float[Array, ""]:
         """1 while filament and residue may move, 0 while the area locks them."""
-        return jnp.exp(-jnp.maximum(s - 1, 0.0) / _LOCK_WIDTH)
+        return jnp.exp(-bound(s - 1, 0.0, math.inf) / _LOCK_WIDTH)
 
     def drift(self, t, state, v, env):
         """See `AbstractDevice`."""
@@ -275,9 +276,9 @@ class DiffusiveMemristor(AbstractOhmicDevice):
         loss1 = lock * self._by_polarity("gamma1", v) * _rectified_moments(self.sigma1, f)[0] * f
         loss2 = lock * self._by_polarity("gamma2", v) * _rectified_moments(self.sigma2, r)[0] * r
         conversion = lock * self.beta * f
-        free = self._by_polarity("mu", v) * jnp.abs(v) / (self.alpha + jnp.maximum(gap, 0.0))
+        free = self._by_polarity("mu", v) * jnp.abs(v) / (self.alpha + bound(gap, 0.0, math.inf))
         growth = jnp.minimum(free, loss1 + loss2 + free * gap / _CLOSING_WIDTH)
-        closure = jnp.clip(1 - gap / _CLOSING_WIDTH, 0.0, 1.0)
+        closure = bound(1 - gap / _CLOSING_WIDTH, 0.0, 1.0)
         excess = s - 1
         grow = closure * self._by_polarity("theta", v) * jnp.abs(v)
         grow = grow * jnp.exp(-jnp.maximum(excess, -1.0))  # no Newton iterate overflows
@@ -338,12 +339,16 @@ class DiffusiveMemristor(AbstractOhmicDevice):
     def resistance(self, state, v, env):
         """See `AbstractOhmicDevice`."""
         del env
-        x = jnp.clip(state["f"] + state["r"], 0.0, 1.0)
+        x = bound(state["f"] + state["r"], 0.0, 1.0)
         gap = gap_ratio(x, self.lam)
-        area = jnp.clip(state["s"], 1.0, _THICKEST)
+        area = bound(state["s"], 1.0, _THICKEST)
         return self.r_on * x / area**2 + self._by_polarity("r_off", v) * gap
 
     def project(self, state):
         """See `AbstractDevice`: f, r >= 0, f + r <= 1, s >= 1; an excess is taken from what grew, the filament."""
-        r = jnp.clip(state["r"], 0.0, 1.0)
-        return {"f": jnp.clip(state["f"], 0.0, 1 - r), "r": r, "s": jnp.maximum(state["s"], 1.0)}
+        r = nearest(state["r"], 0.0, 1.0)
+        return {
+            "f": nearest(state["f"], 0.0, 1 - r),
+            "r": r,
+            "s": nearest(state["s"], 1.0, math.inf),
+        }

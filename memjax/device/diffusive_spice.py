@@ -1,5 +1,6 @@
 """Diffusive memristor in its published SPICE form: growth cap, Poisson shrinkage, one-way current."""
 
+import math
 from typing import ClassVar
 
 import jax.numpy as jnp
@@ -8,7 +9,7 @@ from jaxtyping import Array, Float
 from ..fields import param, setting, state
 from ..system import SINGLE_PRECISION, Jump, NoNoise
 from .base import AbstractDevice
-from .laws import gap_ratio, stop_at_bounds
+from .laws import bound, gap_ratio, nearest, stop_at_bounds
 
 _FASTEST = 1.0
 """Largest net growth of the filament [1/s], as published."""
@@ -123,7 +124,7 @@ class DiffusiveSpice(AbstractDevice):
         f, r = state["f"], state["r"]
         gap = 1 - f - r
         conversion = self.beta * f - self.gamma2 * r
-        growth = self.mu * jnp.abs(v) / (self.alpha + jnp.maximum(gap, 0.0))
+        growth = self.mu * jnp.abs(v) / (self.alpha + bound(gap, 0.0, math.inf))
         growth = jnp.minimum(growth - self.gamma1 * f - self.beta * f, _FASTEST)
         channel = stop_at_bounds(growth + conversion, f + r, -1.0, 1.0, _CLOSING_WIDTH)
         return {"f": channel - conversion, "r": conversion}
@@ -131,18 +132,18 @@ class DiffusiveSpice(AbstractDevice):
     def jumps(self, t, state, v, env):
         """See `AbstractDevice`."""
         del t, v, env
-        f = jnp.clip(state["f"], 0.0, 1.0)
+        f = bound(state["f"], 0.0, 1.0)
         rate = self.kappa * f**self.m
         return {"shrink": Jump(intensity=rate, bound=self.kappa, after={"f": (1 - self.eta) * f})}
 
     def current(self, t, state, v, env):
         """See `AbstractDevice`."""
         del t, env
-        x = jnp.clip(state["f"] + state["r"], 0.0, 1.0)
+        x = bound(state["f"] + state["r"], 0.0, 1.0)
         resistance = self.r_on * x + self.r_off * gap_ratio(x, self.lam)
         return jnp.clip(v / resistance, 0.0, _LARGEST)
 
     def project(self, state):
         """See `AbstractDevice`: f, r >= 0, f + r <= 1; an excess is taken from the filament."""
-        r = jnp.clip(state["r"], 0.0, 1.0)
-        return {"f": jnp.clip(state["f"], 0.0, 1 - r), "r": r}
+        r = nearest(state["r"], 0.0, 1.0)
+        return {"f": nearest(state["f"], 0.0, 1 - r), "r": r}

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 from ..fields import param, setting, state
 from ..system import SINGLE_PRECISION, NoNoise
 from .base import AbstractDevice
-from .laws import gap_ratio, past_rounding, stop_at_bounds
+from .laws import bound, gap_ratio, nearest, past_rounding, stop_at_bounds
 
 _H_EDGE = 1e-4
 """Width of the edges of the length, as a share of h_max: the published clamp lies 1e-4 above it."""
@@ -159,7 +159,7 @@ class DriftMemristor(AbstractDevice):
 
     def _resistance(self, h: Float[Array, ""], s: Float[Array, ""]) -> Float[Array, ""]:
         """Resistance [ohm]; of the closed gap also beyond h_max."""
-        x = jnp.minimum(jnp.maximum(h, -_UNDERSHOOT) / self.h_max, 1.0)
+        x = bound(bound(h, -_UNDERSHOOT, math.inf) / self.h_max, -math.inf, 1.0)
         area = jnp.sqrt(1 / jnp.maximum(self._latch_ratio(s), 0.5))
         # Below 0, which the clamp allows, the filament adds nothing: no negative resistance.
         return self.r_on * jnp.maximum(x, 0.0) * area + self.r_off * gap_ratio(
@@ -193,5 +193,5 @@ class DriftMemristor(AbstractDevice):
 
     def project(self, state):
         """See `AbstractDevice`: h up to h_max, s between 0.9999 and 1.001 of s0."""
-        h = jnp.clip(state["h"], -_UNDERSHOOT, self.h_max)
-        return {"h": h, "s": jnp.clip(state["s"], _S_LOWEST * self.s0, _S_HIGHEST * self.s0)}
+        h = nearest(state["h"], -_UNDERSHOOT, self.h_max)
+        return {"h": h, "s": nearest(state["s"], _S_LOWEST * self.s0, _S_HIGHEST * self.s0)}

@@ -10,7 +10,7 @@ from ..constants import BOLTZMANN_EV
 from ..fields import param, setting, state
 from ..system import SINGLE_PRECISION, Diagonal, Jump, NoNoise
 from .base import AbstractOhmicDevice
-from .laws import joule_rate, safe_sqrt
+from .laws import bound, joule_rate, safe_sqrt
 
 
 class EventSwitches(AbstractOhmicDevice):
@@ -149,7 +149,7 @@ class EventSwitches(AbstractOhmicDevice):
         if self.form != "langevin":
             return {}
         up, down = self.rates(state, v, env)
-        on = jnp.clip(state["on"], 0.0, 1.0)
+        on = bound(state["on"], 0.0, 1.0)
         flux = (up * (1 - on) + down * on) / self.nu
         return {"switching": {"on": safe_sqrt(flux, 1.0) * jnp.sqrt(self.nu) / jnp.sqrt(self.n)}}
 
@@ -159,16 +159,16 @@ class EventSwitches(AbstractOhmicDevice):
         if self.form != "events":
             return {}
         up, down = self.rates(state, v, env)
-        on, bound = jnp.clip(state["on"], 0.0, 1.0), self.nu * self.n
+        on, fastest = bound(state["on"], 0.0, 1.0), self.nu * self.n
         return {
             "on": Jump(
                 intensity=up * self.n * (1 - on),
-                bound=bound,
+                bound=fastest,
                 after={"on": jnp.minimum(on + 1 / self.n, 1.0)},
             ),
             "off": Jump(
                 intensity=down * self.n * on,
-                bound=bound,
+                bound=fastest,
                 after={"on": jnp.maximum(on - 1 / self.n, 0.0)},
             ),
         }
@@ -176,5 +176,5 @@ class EventSwitches(AbstractOhmicDevice):
     def resistance(self, state, v, env):
         """See `AbstractOhmicDevice`."""
         del v, env
-        excess = jnp.maximum(self.n * jnp.clip(state["on"], 0.0, 1.0) - self.n_th, 0.0)
+        excess = bound(self.n * bound(state["on"], 0.0, 1.0) - self.n_th, 0.0, math.inf)
         return 1 / (self.g_par + self.g_step * excess)

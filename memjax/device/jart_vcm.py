@@ -12,7 +12,7 @@ from ..constants import BOLTZMANN_EV, ELEMENTARY_CHARGE
 from ..fields import param, state
 from ..system import SINGLE_PRECISION, NoNoise
 from .base import AbstractDevice
-from .laws import root_between, schottky
+from .laws import bound, nearest, root_between, schottky
 
 _CHARGE = 2.0
 """Elementary charges of an oxygen vacancy."""
@@ -209,7 +209,7 @@ class JartVcm(AbstractDevice):
 
     def _density(self, state: dict[str, Array]) -> Float[Array, ""]:
         """Density in the disc, inside its range [1e26/m^3]."""
-        return jnp.clip(state["n_disc"], self._lowest_density, self._highest_density)
+        return bound(state["n_disc"], self._lowest_density, self._highest_density)
 
     def _bulk(self, n: Float[Array, ""]) -> tuple[Array, Array]:
         """Resistances of disc and plug [ohm]."""
@@ -300,4 +300,4 @@ class JartVcm(AbstractDevice):
 
     def project(self, state):
         """See `AbstractDevice`."""
-        return {"n_disc": self._density(state)}
+        return {"n_disc": nearest(state["n_disc"], self._lowest_density, self._highest_density)}

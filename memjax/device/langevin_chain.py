@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 from ..fields import param, setting, state
 from ..system import SINGLE_PRECISION, Partitioned
 from .abstract_langevin import AbstractLangevin
+from .laws import bound
 
 _RATE = (0.0, 1e6)
 
@@ -120,7 +121,7 @@ class LangevinChain(AbstractLangevin):
     def resistance(self, state, v, env):
         """See `AbstractOhmicDevice`."""
         del v, env
-        x = jnp.sort(jnp.clip(state["x"], -1.0, 1.0))
+        x = jnp.sort(bound(state["x"], -1.0, 1.0))
         edge = jnp.ones((1,), x.dtype)
         gaps = jnp.diff(jnp.concatenate([-edge, x, edge]))
         return self.r_t * jnp.sum(jnp.exp(gaps / self.lam))

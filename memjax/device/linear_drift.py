@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 from ..fields import param, setting, state
 from ..system import SINGLE_PRECISION, NoNoise
 from .base import AbstractOhmicDevice
-from .laws import stop_at_bounds, window
+from .laws import bound, stop_at_bounds, window
 
 _EDGE = 1e-3
 """Distance from an edge over which drift without a window ends."""
@@ -82,7 +82,7 @@ class LinearIonDrift(AbstractOhmicDevice):
 
     def _resistance(self, x: Float[Array, ""]) -> Float[Array, ""]:
         """Resistance of a doped share [ohm]."""
-        x = jnp.clip(x, 0.0, 1.0)
+        x = bound(x, 0.0, 1.0)
         return self.r_on * x + self.r_off * (1 - x)
 
     def resistance(self, state, v, env):

@@ -10,7 +10,7 @@ from ..constants import BOLTZMANN_EV
 from ..fields import param, state
 from ..system import SINGLE_PRECISION, Diagonal
 from .base import AbstractOhmicDevice
-from .laws import safe_sqrt
+from .laws import bound, safe_sqrt
 
 _VOLT = (1e-3, 10.0)
 
@@ -106,5 +106,5 @@ class MetastableSwitches(AbstractOhmicDevice):
     def resistance(self, state, v, env):
         """See `AbstractOhmicDevice`."""
         del v, env
-        x = jnp.clip(state["x"], 0.0, 1.0)
+        x = bound(state["x"], 0.0, 1.0)
         return 1 / (x / self.r_on + (1 - x) / self.r_off)

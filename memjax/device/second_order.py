@@ -1,5 +1,6 @@
 """Second-order diffusive memristor: clusters that grow slowly lower the threshold."""
 
+import math
 from typing import ClassVar
 
 import jax.numpy as jnp
@@ -8,7 +9,7 @@ from jaxtyping import Array, Float
 from ..fields import param, state
 from ..system import SINGLE_PRECISION, Diagonal
 from .base import AbstractOhmicDevice
-from .laws import gap_ratio, safe_sqrt, stop_at_bounds
+from .laws import bound, gap_ratio, safe_sqrt, stop_at_bounds
 
 _CLOSING_WIDTH = 1e-3
 _RATE = (0.0, 1e9)
@@ -108,7 +109,7 @@ class SecondOrderDiffusive(AbstractOhmicDevice):
         del t, env
         f, c = state["f"], state["c"]
         barrier_factor = jnp.exp(self.epsilon * jnp.clip(c, -0.1, 1.1))
-        growth = self.mu * jnp.abs(v) * barrier_factor / (self.alpha + jnp.maximum(1 - f, 0.0))
+        growth = self.mu * jnp.abs(v) * barrier_factor / (self.alpha + bound(1 - f, 0.0, math.inf))
         return {
             "f": stop_at_bounds(growth - self.gamma * f, f, -1.0, 1.0, _CLOSING_WIDTH),
             "c": self.beta * f * (1 - c) - c / self.tau_c,
@@ -119,10 +120,10 @@ class SecondOrderDiffusive(AbstractOhmicDevice):
         del t, v, env
         sigma = jnp.zeros_like(self.mu) if self.sigma is None else self.sigma
         root = safe_sqrt(self.gamma, 1e-6) * safe_sqrt(sigma, 1e-6)
-        return {"decay": {"f": root * safe_sqrt(jnp.maximum(state["f"], 0.0), 1.0)}}
+        return {"decay": {"f": root * safe_sqrt(bound(state["f"], 0.0, math.inf), 1.0)}}
 
     def resistance(self, state, v, env):
         """See `AbstractOhmicDevice`."""
         del v, env
-        f = jnp.clip(state["f"], 0.0, 1.0)
+        f = bound(state["f"], 0.0, 1.0)
         return self.r_on * f + self.r_off * gap_ratio(f, self.lam)

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 from ..fields import param, state
 from ..system import SINGLE_PRECISION, NoNoise
 from .base import AbstractOhmicDevice
+from .laws import bound
 
 
 class ThresholdSwitch(AbstractOhmicDevice):
@@ -68,11 +69,11 @@ class ThresholdSwitch(AbstractOhmicDevice):
         """See `AbstractDevice`."""
         del t, env
         x, size = state["x"], jnp.abs(v)
-        threshold = self.v_th - (self.v_th - self.v_hold) * jnp.clip(x, 0.0, 1.0)
+        threshold = self.v_th - (self.v_th - self.v_hold) * bound(x, 0.0, 1.0)
         return {"x": (jax.nn.sigmoid((size - threshold) / self.w) - x) / self.tau}
 
     def resistance(self, state, v, env):
         """See `AbstractOhmicDevice`."""
         del v, env
-        x = jnp.clip(state["x"], 0.0, 1.0)
+        x = bound(state["x"], 0.0, 1.0)
         return 1 / (x / self.r_on + (1 - x) / self.r_off)

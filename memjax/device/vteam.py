@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 from ..fields import param, setting, state
 from ..system import SINGLE_PRECISION, NoNoise
 from .base import AbstractOhmicDevice
-from .laws import safe_power, stop_at_bounds
+from .laws import bound, safe_power, stop_at_bounds
 
 _EDGE = 1e-3
 """Distance from an edge over which the state's motion ends."""
@@ -100,7 +100,7 @@ class Vteam(AbstractOhmicDevice):
     def resistance(self, state, v, env):
         """See `AbstractOhmicDevice`."""
         del v, env
-        x = jnp.clip(state["x"], 0.0, 1.0)
+        x = bound(state["x"], 0.0, 1.0)
         if self.conduction == "linear":
             return self.r_on * (1 - x) + self.r_off * x
         return jnp.exp(jnp.log(self.r_on) * (1 - x) + jnp.log(self.r_off) * x)

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 from ..fields import param, state
 from ..system import SINGLE_PRECISION, NoNoise
 from .base import AbstractDevice
-from .laws import safe_exp, sinh_conduction
+from .laws import bound, safe_exp, sinh_conduction
 
 _VOLT = (1e-3, 10.0)
 _CURVATURE = (1e-3, 50.0)
@@ -141,7 +141,7 @@ class Yakopcic(AbstractDevice):
     def current(self, t, state, v, env):
         """See `AbstractDevice`."""
         del t, env
-        x = jnp.clip(state["x"], 0.0, 1.0)
+        x = bound(state["x"], 0.0, 1.0)
         a, off = jnp.where(v < 0, self.a2, self.a1), self._by_polarity("a_off", v) * (1 - x)
         b_off = self.b if self.b_off is None else self.b_off
         if self.b_off_neg is not None:

@@ -178,7 +178,8 @@ def solve_stiff(
     units = SHORTEST * jnp.finfo(rows.dtype).eps if rows.dtype == jnp.float64 else 0.0
     shortest = lax.stop_gradient(units * end)
     resolution = Resolution(shortest, rtol, atol)
-    solver: Any = Rodas3(lambda sc, y: sc.project(y), resolution)
+    reverse = not isinstance(policy.adjoint, dfx.ForwardMode)
+    solver: Any = Rodas3(lambda sc, y: sc.project(y), resolution, reverse)
     args: Any = scaled
     norm = optx.rms_norm
     begin: Any = y0

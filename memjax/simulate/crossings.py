@@ -78,7 +78,7 @@ def public_crossings(
 ) -> dict[str, Crossing]:
     """Events as a trace has them, without those of which times above a level are made."""
     internal = {n for name in by_name(integrals) for n in above_names(name)}
-    fields = ("t", "v", "i", "state", "count", "tangential", "jump")
+    fields = ("t", "v", "i", "state", "count", "tangential", "jump", "roughness")
     return {
         n: Crossing(**{k: x[k] for k in fields}) for n, x in crossings.items() if n not in internal
     }

@@ -70,7 +70,8 @@ def locate_events(
     Returns
     -------
     dict of str to dict
-        By event: ``t``, ``count``, ``tangential``, ``jump``, ``v``, ``i``, ``state``; see `memjax.watch.Crossing`.
+        By event: ``t``, ``count``, ``tangential``, ``jump``, ``v``, ``i``, ``state``, ``roughness``; see
+        `memjax.watch.Crossing`.
     """
     events = {}
     for group, group_memory in zip(watch.groups(), memory, strict=True):
@@ -111,7 +112,7 @@ def _locate_all(
         "armed": memory["armed"] > 0,
         "tangential": occupied & results["tangential"],
         "jump": occupied & results["jump"],
-        **jax.tree.map(nan_where_empty, {k: results[k] for k in ("v", "i", "state")}),
+        **jax.tree.map(nan_where_empty, {k: results[k] for k in ("v", "i", "state", "roughness")}),
     }
 
 
@@ -151,7 +152,30 @@ def _locate(event: EventGroup, scaled: Scaled, stimulus, piece: Piece, *, smooth
     state = scaled.project(instant.y + instant.slope * (time - instant.t))
     outputs = signal_values(scaled, stimulus, ("v", "i"), time, state)
     visible = scaled.system.visible_state(scaled.unpack(state), stimulus(time))
-    return {"t": time, "tangential": tangential, "jump": jump, **outputs, "state": visible}
+    roughness = (
+        jnp.zeros_like(time) if smooth else _roughness(scaled, stimulus, signal, frozen, instant)
+    )
+    return {
+        "t": time,
+        "tangential": tangential,
+        "jump": jump,
+        **outputs,
+        "state": visible,
+        "roughness": jnp.where(jump, 0.0, roughness),
+    }
+
+
+def _roughness(
+    scaled: Scaled, stimulus, signal, piece: Piece, instant: "_Instant"
+) -> Float[Array, ""]:
+    """What noise adds to the slope of a signal over a step, over that slope, see `memjax.watch.Crossing`."""
+    t, y = lax.stop_gradient((instant.t, instant.y))
+    columns = scaled.diffusion(t, y, stimulus(t))
+    along = jax.vmap(lambda a: jax.jvp(lambda z: signal(t, z), (y,), (a,))[1], in_axes=1)(columns)
+    _, rate = instant.rate(signal)
+    change = jnp.abs(rate) * (piece.t_end - piece.t_start)
+    noise = jnp.sqrt(jnp.sum(along**2) * (piece.t_end - piece.t_start))
+    return lax.stop_gradient(jnp.where(noise > 0, noise / change, 0.0))
 
 
 class _Instant(NamedTuple):

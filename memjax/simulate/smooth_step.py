@@ -35,7 +35,7 @@ from jaxtyping import Array, Float
 from ..scaling import Scaled
 from ..solver.linear import factor
 from ..solver.newton import value_and_jacobian
-from ..solver.rosenbrock import rodas3_interval
+from ..solver.rosenbrock import derivative_error, no_excess, rodas3_interval
 from ..watch import Watch
 from .watching import Piece, integral_over, integrand
 
@@ -62,6 +62,10 @@ class SmoothStep(NamedTuple):
         Integrals over the step.
     samples : Float[Array, "integrals 5"]
         What is integrated, at its nodes.
+    remainder : Float[Array, "n"]
+        See `memjax.solver.rosenbrock.Interval`.
+    excess : Float[Array, ""]
+        See `memjax.solver.rosenbrock.derivative_error`; 0 where no derivative is taken, at no cost.
     """
 
     y: Float[Array, " n"]
@@ -70,14 +74,17 @@ class SmoothStep(NamedTuple):
     k1: Float[Array, " n"]
     q: Float[Array, " integrals"]
     samples: Float[Array, "integrals 5"]
+    remainder: Float[Array, " n"]
+    excess: Float[Array, ""]
 
 
 class Driven(eqx.Module):
-    """A system under its drive, and what is watched of it."""
+    """A system under its drive, what is watched of it, and whether derivatives are taken in reverse mode."""
 
     scaled: Scaled
     stimulus: Callable
     watch: Watch
+    reverse: bool = eqx.field(static=True, default=False)
 
     def field(self, t, y) -> Float[Array, " n"]:
         """Rate of change of the scaled state [1/s]."""
@@ -87,12 +94,13 @@ class Driven(eqx.Module):
 def _plain(driven: Driven, t0, t1, y0, h) -> SmoothStep:
     """A step, with the derivatives that it has by itself."""
     project = driven.scaled.project
-    y1, error, (k0, k1) = rodas3_interval(driven.field, project, t0, t1, y0, h=h)
+    y1, error, (k0, k1), remainder = rodas3_interval(driven.field, project, t0, t1, y0, h=h)
     # A step ends just before a corner of the drive.
     t_end = t1 - lax.stop_gradient(t1 - jnp.nextafter(*lax.stop_gradient((t1, t0))))
     piece = Piece(t0, t_end, y0, y1, k0, k1, h)
     samples = integrand(driven.watch, driven.scaled, driven.stimulus, piece)
-    return SmoothStep(y1, error, k0, k1, integral_over(samples, h), samples)
+    q = integral_over(samples, h)
+    return SmoothStep(y1, error, k0, k1, q, samples, remainder, no_excess(error))
 
 
 @eqx.filter_custom_jvp
@@ -116,7 +124,15 @@ def smooth_step(
     h : Float[Array, ""]
         Step [s], as `rodas3_interval` has it; not differentiated.
     """
-    return _plain(driven, t0, t1, y0, h)
+    if not driven.reverse:
+        return _plain(driven, t0, t1, y0, h)
+    step, push = jax.linearize(lambda y: _plain(driven, t0, t1, y, h), y0)
+    return step._replace(excess=_excess(push, _slope(driven, t0, y0, h).jacobian, h))
+
+
+def _excess(push: Callable, jacobian, h) -> Float[Array, ""]:
+    """The derivative error of a step, given what it makes of directions of its start."""
+    return derivative_error(lambda e: (lambda x: (x.y, x.remainder))(push(e)), jacobian, h)
 
 
 @smooth_step.def_jvp
@@ -169,6 +185,8 @@ def _smooth_step_jvp(primals, tangents):
         # Nothing along the slope here: where a state rests that ratio is large, and the integral is smooth.
         share = _ratio(a * b, a * a + floor)
         q = q + (last - first - shift.q) * (confidence * share)
+    excess = _excess(lambda e: push(none, zero, zero, e), slopes.jacobian[0], h)
+    out = out._replace(excess=excess)
     return out, tangent._replace(y=y, q=q)
 
 

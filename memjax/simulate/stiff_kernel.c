@@ -117,10 +117,10 @@ static int64_t store_rows(const Sweep *s, const Outputs *f, int64_t row, double 
 typedef struct { /* a lane on its way: what it was given, where it is, what it tries next */
     Sweep sweep;
     Outputs outputs;
-    const Real *leaves;
+    const Real *leaves, *d_leaves;
     Own own;
     Carry carry;
-    _Alignas(64) Real d_start[STATES * LANES], d_end[STATES * LANES], d_slopes[2 * STATES * LANES];
+    _Alignas(64) Real d_start[STATES * LANES], d_end[STATES * LANES], d_error[STATES * LANES], d_slopes[2 * STATES * LANES];
     Real y[STATES], t0, t1, length, step, tried, previous;
     int64_t row, accepted, steps;
 } Lane;
@@ -131,15 +131,37 @@ typedef struct { /* of one thread: its lanes, the number of each, and what is co
     Lane *taken[STEPS];
 } Side;
 
-/* A step of the derivatives of a lane, and the slopes where they are asked for. */
-static void advance_tangents(const Uniform *u, int t, Lane *a, int slopes) {
+/* Largest ratio of the errors of derivatives to what they may be; a derivative that is not a number has none. */
+static double derivative_error(const Lane *a) {
+    const double floor = DERIVATIVE_FLOOR;
+    double most = 0;
+    for (int j = 0; j < LANES; j++) {
+        double size = 0, error = 0;
+        for (int k = j; k < STATES * LANES; k += LANES) {
+            const double before_step = fabs(a->d_start[k]), after_step = fabs(a->d_end[k]), off = fabs(a->d_error[k]);
+            size = size > before_step ? size : before_step;
+            size = size > after_step ? size : after_step;
+            error = error > off ? error : off;
+        }
+        const double ratio = error / (DERIVATIVE_ERROR * size + floor);
+        most = most > ratio ? most : ratio;
+    }
+    return most;
+}
+
+/* A step of the derivatives of a lane, and the slopes where they are asked for; the error of those derivatives. */
+static double advance_tangents(const Uniform *u, int t, Lane *a, int slopes) {
+    Real (*error)[LANES] = (Real (*)[LANES])a->d_error;
+    memcpy(a->d_start, a->d_end, sizeof a->d_start);
     for (int k = 0; k < LANES; k += WIDTH)
-        if (slopes) advance_some_and_slopes(u, t, &a->own, &a->carry, k, (Real (*)[LANES])a->d_slopes);
-        else advance_some(u, t, &a->own, &a->carry, k);
+        if (slopes) advance_some_and_slopes(u, t, &a->own, &a->carry, k, error, (Real (*)[LANES])a->d_slopes);
+        else advance_some(u, t, &a->own, &a->carry, k, error);
+    store_tangents(&a->carry, a->d_end);
+    return derivative_error(a);
 }
 
 /* A lane before its first step. */
-static void begin_lane(Lane *a, const Control *control, const Real *d_leaves, const Real *y0, const Real *dy0, int derive) {
+static void begin_lane(Lane *a, const Control *control, const Real *y0, const Real *dy0, int derive) {
     const Sweep *s = &a->sweep;
     a->previous = 1, a->row = a->accepted = a->steps = 0, a->t0 = 0, a->t1 = control->first;
     int64_t next = first_above(s->zeros, s->n_zeros, a->t0);
@@ -152,7 +174,7 @@ static void begin_lane(Lane *a, const Control *control, const Real *d_leaves, co
     memcpy(a->outputs.steps, y0, sizeof(Real) * STATES);
     a->outputs.t[0] = 0;
     if (derive) {
-        load_tangents(a->leaves, d_leaves, dy0, &a->own, &a->carry);
+        load_tangents(a->leaves, a->d_leaves, dy0, &a->own, &a->carry);
         memcpy(a->outputs.dsteps, dy0, sizeof a->d_start);
         memcpy(a->d_end, dy0, sizeof a->d_start);
     }
@@ -187,8 +209,17 @@ static void end_step(Lane *a, const Control *control, int t, const Uniform *u, i
     a->steps++;
     const int tick = a->length < 1.5 * control->shortest;
     double off = error_of(control, a->y, end, error);
-    const int fine = is_finite(off) && off < 1, clock = tick && !(fine && a->step >= a->length);
-    const int stays = clock && !fine, keep = clock || fine;
+    int fine = is_finite(off) && off < 1;
+    const int clock = tick && !(fine && a->step >= a->length), stays = clock && !fine;
+    if (derive && fine) {
+        const double ratio = advance_tangents(u, t, a, a->row < s->n_rows && s->rows[a->row] <= t1);
+        if (ratio >= 1 && !clock) { /* the derivatives need a shorter step */
+            memcpy(a->d_end, a->d_start, sizeof a->d_end);
+            load_tangents(a->leaves, a->d_leaves, a->d_end, &a->own, &a->carry);
+            off = ratio, fine = 0;
+        }
+    }
+    const int keep = clock || fine;
     if (keep) a->tried = tick ? a->step * tick_factor(off) : a->length;
     if (stays) {
         memcpy(end, a->y, sizeof(Real) * STATES);
@@ -198,12 +229,9 @@ static void end_step(Lane *a, const Control *control, int t, const Uniform *u, i
     double begin = keep ? t1 : t0, stop = begin + (t1 - t0) * factor_of(off, keep, &a->previous);
     stop = begin + fmax(round_bits(stop - begin), control->shortest);
     if (keep) {
-        const int seen = a->row < s->n_rows && s->rows[a->row] <= t1;
-        if (derive) {
+        if (derive && stays) {
             memcpy(a->d_start, a->d_end, sizeof a->d_start);
-            if (stays) memset(a->d_slopes, 0, sizeof a->d_slopes);
-            else advance_tangents(u, t, a, seen);
-            store_tangents(&a->carry, a->d_end);
+            memset(a->d_slopes, 0, sizeof a->d_slopes);
         }
         a->row = store_rows(s, f, a->row, t0, t1, a->y, end, slopes, a->d_start, a->d_end, a->d_slopes, derive);
         memcpy(a->y, end, sizeof(Real) * STATES);
@@ -263,8 +291,8 @@ static void read_lane(const Work *work, int64_t lane, const Control *control, La
                            (Real *)rets[4]->data + lane * steps * wide, (Real *)rets[5]->data + lane * (STATES + 1),
                            (int32_t *)rets[6]->data + lane * 3};
     a->leaves = (const Real *)args[6]->data + lane * NUMBERS;
-    begin_lane(a, control, (const Real *)args[8]->data + (derive ? lane * OWNS * LANES : 0),
-               (const Real *)args[7]->data + lane * STATES, (const Real *)args[9]->data + lane * wide, derive);
+    a->d_leaves = (const Real *)args[8]->data + (derive ? lane * OWNS * LANES : 0);
+    begin_lane(a, control, (const Real *)args[7]->data + lane * STATES, (const Real *)args[9]->data + lane * wide, derive);
 }
 
 static void *run(void *argument) {

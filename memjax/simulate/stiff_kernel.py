@@ -38,7 +38,7 @@ from ..cores import usable_cores
 from ..policy import Stiff
 from ..scaling import Scaled
 from ..solver.linear import dependent_results
-from ..solver.rosenbrock import rodas3_interval
+from ..solver.rosenbrock import DERIVATIVE_ERROR, rodas3_interval
 from ..stimulus import Sampled
 from .adaptive import DIGITS, FIRST, SHORTEST
 
@@ -61,6 +61,9 @@ enum { WIDTH = 4 };
 
 _MOST = 64
 """Directions at the most."""
+
+_FLOOR = 1e-2
+"""Error that the derivative of a scaled state may always have: what sets in from 0 on grows by any factor in a step."""
 
 _NONE = "#error "
 """What stands, before the reason, in the place of a text where there is none."""
@@ -242,15 +245,16 @@ def _text(scaled: Scaled, moving: tuple[int, ...], wide: int) -> str:
             beyond = lax.stop_gradient(jnp.maximum(t - last, 0.0))
             return system.drift(t, z, u + slope * (jnp.minimum(t - beyond, corner) - t_u))
 
-        y1, error, slopes = rodas3_interval(field, system.project, t0, t1, y, h=h)
-        return y1, *slopes, error
+        y1, error, slopes, remainder = rodas3_interval(field, system.project, t0, t1, y, h=h)
+        return y1, *slopes, error, remainder
 
     def lane(numbers, own, y, dy, at):
         zero = jnp.zeros(())
         moves = [own[moving.index(k)] if k in moving else zero for k in range(total)]
         point, along = (numbers, y), (jnp.stack(moves), dy)
         values, tangents = jax.jvp(lambda a, b: step(a, b, at), point, along)
-        return [*jnp.concatenate(tangents[:3]), *jnp.concatenate(values)]
+        along = tangents[0], tangents[4], *tangents[1:3]
+        return [*jnp.concatenate(along), *jnp.concatenate(values[:4])]
 
     describe = lambda *shape: jax.ShapeDtypeStruct(shape, np.float64)  # noqa: E731
     avals = describe(total), [describe()] * len(moving), describe(n), describe(n), describe(8)
@@ -267,10 +271,11 @@ def _text(scaled: Scaled, moving: tuple[int, ...], wide: int) -> str:
     about: dict[str, Any] = dict(translation=t, owns=owns, states=states, places={})
     about["inputs"] = {x: f"u->at[{k}][t]" for k, x in enumerate(places)}
     program = SideBySide(**about, results=results)
-    plain = SideBySide(**about, results=[*results[:n], *results[3 * n :]])
+    plain = SideBySide(**about, results=[*results[: 2 * n], *results[4 * n :]])
     sizes = f"STATES = {n}, OWNS = {len(owns)}, NUMBERS = {total}, DIGITS = {DIGITS}"
     head = [
         f"#define BLOCK {wide}",
+        f"#define DERIVATIVE_ERROR {DERIVATIVE_ERROR}\n#define DERIVATIVE_FLOOR {_FLOOR}",
         program.prelude(),
         f"enum {{ STEPS = {_SIDE_BY_SIDE}, {sizes} }};\n{_VECTOR}",
     ]
@@ -278,13 +283,16 @@ def _text(scaled: Scaled, moving: tuple[int, ...], wide: int) -> str:
 
 
 def _parts(program: SideBySide, plain: SideBySide, n: int) -> list[str]:
-    """What is generated of a text; of the results the derivatives come first, those of the slopes after the state's."""
-    slopes = [f"slopes[{k}][j] = {text_of(x)};" for k, x in enumerate(program.results[n : 3 * n])]
+    """What is generated of a text; of the results the derivatives come first: of state, its remainder, and slopes."""
+    remainder, slopes = (
+        [f"{name}[{k}][j] = {text_of(x)};" for k, x in enumerate(program.results[a:b])]
+        for name, a, b in (("remainder", n, 2 * n), ("slopes", 2 * n, 4 * n))
+    )
 
     def value(x: Atom) -> str:
         return text_of(x) if isinstance(x, Constant) else program.inputs.get(x, f"u->{x.text}[t]")
 
-    values = [f"out[{k}] = {value(x)};" for k, x in enumerate(program.results[3 * n :])]
+    values = [f"out[{k}] = {value(x)};" for k, x in enumerate(program.results[4 * n :])]
     loads = [f"o->{x.text}[j] = own[{k} * LANES + j];" for k, x in enumerate(program.owns)]
     loads += [f"c->{x.text}[j] = start[{k} * LANES + j];" for k, x in enumerate(program.states)]
     names = [f"const Real {x.text} = o->{x.text}[j];" for x in program.owns]
@@ -292,12 +300,13 @@ def _parts(program: SideBySide, plain: SideBySide, n: int) -> list[str]:
     fixed = [*names, *map(line_of, program.by_level[LANE]), *stores]
     ends = [f"end[{k} * LANES + j] = c->{x.text}[j];" for k, x in enumerate(program.states)]
     about = "const Uniform *u, int32_t t, const Own *o, Carry *restrict c, int32_t first"
+    about += ", Real (*restrict remainder)[LANES]"
     wide = f"NOINLINE void advance_some_and_slopes({about}, Real (*restrict slopes)[LANES])"
     return [
         program.types(),
         program.prepare_uniform(),
-        program.advance_block(wide, slopes, "", ""),
-        plain.advance_block(f"NOINLINE void advance_some({about})", [], "", ""),
+        program.advance_block(wide, remainder + slopes, "", ""),
+        plain.advance_block(f"NOINLINE void advance_some({about})", remainder, "", ""),
         f"""
 static void results_of(const Uniform *u, int t, Real *out) {{
 {join(values, 4)}

@@ -157,14 +157,15 @@ class WatchedSolver(dfx.AbstractAdaptiveSolver, dfx.AbstractItoSolver):
         else:
             tick = length(t0, t1)
             h = resolution.shorten(tick, solver_state)
-            piece, error, (q, samples), info, result = self._smooth_step(t0, t1, y0["z"], args, h)
+            piece, step, info, result = self._smooth_step(t0, t1, y0["z"], args, h)
+            error, q, samples = step.error, step.q, step.samples
         y1 = y0 | {"z": piece.y1, "q": y0["q"] + q}
         y1["size"] = y0["size"] + integral_over(jnp.abs(samples), h)
         y1["memory"] = watch_step(args.watch, args.scaled, args.stimulus, y0["memory"], piece)
         errors = jax.tree.map(jnp.zeros_like, y0) | {"z": error}
         if resolution is not None:
             ratio = jnp.maximum(
-                self._resolution_error(piece, error, resolution),
+                jnp.maximum(self._resolution_error(piece, error, resolution), step.excess),
                 integral_error(samples, h, y0["size"]),
             )
             # The controller allows the sum of its tolerances for a 1.
@@ -187,15 +188,14 @@ class WatchedSolver(dfx.AbstractAdaptiveSolver, dfx.AbstractItoSolver):
         change = optx.rms_norm((piece.y1 - piece.y0) / tolerance)
         return optx.rms_norm(error / tolerance) / (_SHARE * change + _FLOOR)
 
-    @staticmethod
-    def _smooth_step(t0, t1, z0, args, h):
-        """Dense output, error, integrals, what diffrax interpolates, and result of a step without noise."""
-        driven = Driven(args.scaled, args.stimulus, args.watch)
+    def _smooth_step(self, t0, t1, z0, args, h):
+        """Dense output, step, what diffrax interpolates, and result of a step without noise."""
+        driven = Driven(args.scaled, args.stimulus, args.watch, self.solver.reverse)
         step = smooth_step(driven, t0, t1, z0, h)
         info = dict(y0=z0, y1=step.y, k=jnp.stack([step.k0, step.k1]))
         end = _just_before(t0, t1)
         piece = Piece(t0, end, z0, step.y, step.k0, step.k1, jnp.minimum(h, end - t0))
-        return piece, step.error, (step.q, step.samples), info, dfx.RESULTS.successful
+        return piece, step, info, dfx.RESULTS.successful
 
     def _noisy_step(self, terms, t0, t1, z0, args, made_jump):
         """The same of a step with noise, behind the jumps at its start."""

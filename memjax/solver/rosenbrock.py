@@ -17,6 +17,10 @@ from .kernel import identity, length
 from .linear import factor
 from .newton import value_and_jacobian
 
+DERIVATIVE_ERROR = 0.2
+"""Error that the derivatives of a step by its start may have, relative to the largest of them or to 1. Where rates have
+constant derivatives it is below 0.036 in steps of any length, so that modes at rest limit none."""
+
 Field = Callable[[Float[Array, ""], Float[Array, " n"]], Float[Array, " n"]]
 
 
@@ -34,6 +38,9 @@ class Rodas3Step(NamedTuple):
         h times the slope of the solution at its start, for interpolation.
     increment : callable
         Function that gives h times the slope at the end, out of f and its time derivative there.
+    start_error : Float[Array, "n"]
+        Error of the cubic interpolant near its start: how far a fast mode is from the quasi-equilibrium that it
+        follows, as behind a corner of the drive.
     midpoint_error : callable
         Error of the cubic interpolant at the middle of the step, from its defect there: no stage is evaluated at the
         middle, where a fast mode may be far from its quasi-equilibrium.
@@ -55,6 +62,7 @@ class Rodas3Step(NamedTuple):
     error: Float[Array, " n"]
     start: Float[Array, " n"]
     increment: Callable
+    start_error: Float[Array, " n"]
     midpoint_error: Callable
 
 
@@ -116,7 +124,30 @@ def rodas3_step(
         h_slope = 1.5 * (y1 - y0) - 0.25 * (slopes[0] + slopes[1])
         return 0.5 * apply(h * f(middle, y_middle) - h_slope)
 
-    return Rodas3Step(embedded + k4, k4, increment(rate, slope), increment, midpoint_error)
+    start = increment(rate, slope)
+    start_error = 0.5 * apply(h * rate - start)
+    return Rodas3Step(embedded + k4, k4, start, increment, start_error, midpoint_error)
+
+
+class Interval(NamedTuple):
+    """A step between two times.
+
+    Parameters
+    ----------
+    y : Float[Array, "n"]
+        State at its end, in the domain.
+    error : Float[Array, "n"]
+        The largest of the errors of the step and of the cubic between its ends.
+    slopes : tuple of two Float[Array, "n"]
+        Step times slope of the solution at its ends, for that cubic.
+    remainder : Float[Array, "n"]
+        Error of the step itself, with its sign; its derivatives are the errors of those of the step.
+    """
+
+    y: Float[Array, " n"]
+    error: Float[Array, " n"]
+    slopes: tuple[Float[Array, " n"], Float[Array, " n"]]
+    remainder: Float[Array, " n"]
 
 
 class Verdict(NamedTuple):
@@ -203,6 +234,8 @@ class Rodas3(dfx.AbstractAdaptiveSolver):
         estimate.
     resolution : Resolution, optional
         Steps that are too short for the clock; without it there are none.
+    reverse : bool
+        Whether derivatives are taken in reverse mode: then the first pass, too, takes the steps that they need.
 
     References
     ----------
@@ -211,6 +244,7 @@ class Rodas3(dfx.AbstractAdaptiveSolver):
 
     project: Callable = eqx.field(static=True, default=identity)
     resolution: Resolution | None = None
+    reverse: bool = eqx.field(static=True, default=False)
 
     term_structure: ClassVar = dfx.AbstractTerm
     interpolation_cls: ClassVar = ThirdOrderHermitePolynomialInterpolation.from_k
@@ -249,9 +283,15 @@ class Rodas3(dfx.AbstractAdaptiveSolver):
         h = length(t0, t1)
         if self.resolution is not None:
             h = self.resolution.shorten(h, solver_state)
-        y1, error, slopes = rodas3_interval(f, project, t0, t1, flat, h=h)
+        f, project = (
+            eqx.filter_closure_convert(g, *x) for g, x in ((f, (t0, flat)), (project, (flat,)))
+        )
+        (y1, error, slopes, _), excess = derivable_interval(
+            f, project, t0, t1, flat, h, self.reverse
+        )
         if self.resolution is not None:
             allowed = self.resolution.allowed
+            error = jnp.maximum(error, excess * allowed(flat, y1))
             verdict = self.resolution.judge(
                 length(t0, t1), h, optx.rms_norm(error / allowed(flat, y1))
             )
@@ -273,8 +313,8 @@ def rodas3_interval(
     y0: Float[Array, " n"],
     *,
     h: Float[Array, ""] | None = None,
-) -> tuple[Float[Array, " n"], Float[Array, " n"], tuple[Float[Array, " n"], Float[Array, " n"]]]:
-    """A step between two times, its error, and step times slope of the solution at its ends.
+) -> Interval:
+    """A step between two times.
 
     Parameters
     ----------
@@ -286,15 +326,6 @@ def rodas3_interval(
         Times [s], and the state at the first one.
     h : Float[Array, ""], optional
         Step [s], what lies between the times by default; less where the clock is too coarse, see `Resolution`.
-
-    Returns
-    -------
-    y1 : Float[Array, "n"]
-        State at `t1`, in the domain.
-    error : Float[Array, "n"]
-        The larger of the errors of the step and of the cubic between its ends.
-    slopes : tuple of two Float[Array, "n"]
-        For that cubic.
     """
     h = length(t0, t1) if h is None else h
     step = rodas3_step(f, t0, y0, h=h)
@@ -302,4 +333,72 @@ def rodas3_interval(
     rate, slope = jax.jvp(lambda t: f(t, y1), (t1,), (jnp.ones_like(t1),))
     slopes = step.start, step.increment(rate, slope)
     middle = step.midpoint_error(f, t1 - 0.5 * h, y0, step.y, slopes)
-    return y1, jnp.maximum(jnp.abs(step.error), jnp.abs(middle)), slopes
+    ends = jnp.maximum(jnp.abs(step.error), jnp.abs(step.start_error))
+    return Interval(y1, jnp.maximum(ends, jnp.abs(middle)), slopes, step.error)
+
+
+def derivative_error(
+    push: Callable, jacobian: Float[Array, "n n"], h: Float[Array, ""]
+) -> Float[Array, ""]:
+    """Error of the derivatives of a step by its start, over what is allowed.
+
+    Parameters
+    ----------
+    push : callable
+        Derivatives of the state at the end of the step and of its `Interval.remainder` along a direction of its start.
+    jacobian : Float[Array, "n n"]
+        That of the rates at its start [1/s].
+    h : Float[Array, ""]
+        Step [s].
+
+    Notes
+    -----
+    A state that rests where its rate is 0 has no error in steps of any length, while the derivatives of that rate may
+    grow by decades in one of them: the step then makes what should decay larger by decades. Along modes that are fast
+    from the start nothing is left of derivatives but their balance: the directions are filtered accordingly.
+    """
+    unit = jnp.eye(jacobian.shape[0], dtype=jacobian.dtype)
+    carried, remainders = jax.vmap(push)(jax.vmap(factor(unit - 0.5 * h * jacobian))(unit))
+    size = jnp.maximum(jnp.max(jnp.abs(carried), axis=1), 1.0)
+    errors = jnp.max(jnp.abs(remainders), axis=1)
+    return lax.stop_gradient(jnp.max(errors / size) / DERIVATIVE_ERROR)
+
+
+def no_excess(error: Float[Array, " n"]) -> Float[Array, ""]:
+    """0, in a batch wherever the error of a step is: a rule of differentiation gives the same shapes."""
+    return jnp.where(error[0] > 0, jnp.zeros_like(error[0]), 0.0)
+
+
+@eqx.filter_custom_jvp
+def derivable_interval(
+    f: Callable, project: Callable, t0, t1, y0: Float[Array, " n"], h, reverse: bool
+) -> tuple[Interval, Float[Array, ""]]:
+    """`rodas3_interval`, and the `derivative_error` of the step: 0 where no derivative is taken, at no cost."""
+    interval = rodas3_interval(f, project, t0, t1, y0, h=h)
+    if reverse:
+        return interval, _interval_error(f, project, t0, t1, y0, h)
+    return interval, no_excess(interval.error)
+
+
+def _interval_error(f, project, t0, t1, y0, h) -> Float[Array, ""]:
+    """`derivative_error` of a step."""
+
+    def advance(y):
+        interval = rodas3_interval(f, project, t0, t1, y, h=h)
+        return interval.y, interval.remainder
+
+    _, jacobian = value_and_jacobian(lambda y: f(t0, y), y0)
+    return derivative_error(lambda x: jax.jvp(advance, (y0,), (x,))[1], jacobian, h)
+
+
+@derivable_interval.def_jvp
+def _derivable_jvp(primals, tangents):
+    *arguments, _ = primals
+    *along, _ = tangents
+
+    def step(f, project, t0, t1, y0, h):
+        return rodas3_interval(f, project, t0, t1, y0, h=h)
+
+    interval, tangent = eqx.filter_jvp(step, arguments, along)
+    excess = _interval_error(*arguments)
+    return (interval, excess), (tangent, jnp.zeros_like(excess))

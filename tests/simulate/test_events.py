@@ -143,3 +143,56 @@ def test_spikes_and_intervals_of_a_neuron_have_the_derivatives_of_their_secants(
     away = np.max(np.abs(found - exact), axis=1) / np.max(np.abs(exact), axis=1)
     assert np.max(away) < 1e-3
     assert abs(exact[0, 0]) > 10 * np.max(np.abs(exact[1]))
+
+
+class _Integrated(mj.AbstractSystem):
+    """A noisy drive x about `level`, and its integral y, whose paths are smooth."""
+
+    level: float | jax.Array = 1.0
+
+    noise_structure = mj.system.Additive
+
+    @property
+    def specs(self):
+        return tuple(
+            mj.state(n, unit="1", scale=1.0, bounds=(-np.inf, np.inf), doc=n) for n in "xy"
+        )
+
+    def initial(self, env):
+        return {"x": jnp.zeros(()), "y": jnp.zeros(())}
+
+    def drift(self, t, state, u, env):
+        return {"x": 5.0 * (self.level - state["x"]), "y": state["x"]}
+
+    def noise(self, t, state, u, env):
+        return {"thermal": {"x": 0.3 * jnp.ones(())}}
+
+    def outputs(self, t, state, u, env):
+        return {"v": u, "i": state["x"]}
+
+    def project(self, state):
+        return state
+
+    def confine(self, state, before, u):
+        return state
+
+
+@pytest.mark.slow
+def test_roughness_tells_which_derivatives_of_noisy_times_no_tolerance_settles():
+    def times(level, policy):
+        events = {"rough": mj.Event("x", 0.7), "smooth": mj.Event("y", 0.3)}
+        about = dict(events=events, save=END, policy=policy, members=4, seed=2)
+        trace = mj.simulate(_Integrated(level), HELD, **about)
+        return {n: c.t[:, 0, 0] for n, c in trace.events.items()}, trace.events
+
+    def at(rtol, atol):
+        policy = mj.Stiff(rtol=rtol, atol=atol)
+        run = jax.jit(lambda k: jax.jvp(lambda x: times(x, policy), (k,), (1.0,), has_aux=True))
+        return run(1.0)[1:]
+
+    (coarse, events), (fine, _) = at(1e-3, 1e-4), at(1e-5, 1e-6)
+    np.testing.assert_array_equal(events["smooth"].roughness, 0.0)
+    # The path runs straight within a step: 1.3 percent at rtol 1e-3.
+    np.testing.assert_allclose(coarse["smooth"], fine["smooth"], rtol=2e-2)
+    assert np.all(events["rough"].roughness > 0.1)
+    assert np.any(np.abs(coarse["rough"] - fine["rough"]) > 0.1 * np.abs(fine["rough"]))

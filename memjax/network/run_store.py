@@ -408,10 +408,8 @@ def run_network(
 
     Raises
     ------
-    OutputError
-        Where it cannot be written; what was recorded before stays whole.
-    NetworkError
-        To resume another network.
+    OutputError, NetworkError
+        Where it cannot be written; what was recorded before stays whole. To resume another network.
     KeyboardInterrupt
         After Ctrl-C: all that was simulated is on disk.
     """

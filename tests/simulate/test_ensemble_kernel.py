@@ -129,7 +129,7 @@ def test_each_source_of_a_circuit_has_its_own_drive(ways, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("node", "result"), [(True, mj.Result.successful), (False, mj.Result.not_finite)]
+    ("node", "result"), [(True, mj.Result.successful), (False, mj.Result.step_too_long)]
 )
 def test_lanes_that_diverge_are_flagged(ways, node, result):
     """A node whose time constant is a hundredth of a step, taken implicitly and not."""
@@ -137,6 +137,22 @@ def test_lanes_that_diverge_are_flagged(ways, node, result):
     trace = simulate(Oscillator(node=node), **options)
     assert ways == ["C"]
     assert set(np.asarray(trace.result).ravel().tolist()) == {int(result)}
+
+
+@pytest.mark.parametrize("wrong", ["values", "states"])
+def test_arrays_of_other_lengths_are_refused(monkeypatch, wrong):
+    """An array in the place of a number had lanes read what belongs to others: states of no device."""
+    call = ensemble_kernel.Kernel.__call__
+
+    def cut(self, constants, place, own, y, rows, size):
+        own = jax.tree.map(lambda x: x[:-1], own) if wrong == "values" else own
+        y = jnp.concatenate([y, y]) if wrong == "states" else y
+        return call(self, constants, place, own, y, rows, size)
+
+    monkeypatch.setattr(ensemble_kernel.Kernel, "__call__", cut)
+    jax.clear_caches()
+    with pytest.raises(jax.errors.JaxRuntimeError, match="an ensemble of other equations"):
+        jax.block_until_ready(simulate(values=spread(70)).i)
 
 
 def test_what_is_differentiated_is_solved_by_xla(ways):

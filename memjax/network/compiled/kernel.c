@@ -202,9 +202,25 @@ static int run(XLA_FFI_Buffer **args, XLA_FFI_Buffer **rets, int64_t words) {
     return fine;
 }
 
+/* Whether a call gives what the equations have: as many arrays, those of lanes of one length, of steps within an interval. */
+static int fits(const XLA_FFI_CallFrame *frame) {
+    XLA_FFI_Buffer **args = (XLA_FFI_Buffer **)frame->args.args, **rets = (XLA_FFI_Buffer **)frame->rets.rets;
+    if (frame->args.size != 2 + OWNS + CARRIES + DENSES + ARRAYS * TABLES || frame->rets.size < CARRIES) return 0;
+    XLA_FFI_Buffer **own = args + 2, **dense = own + OWNS + CARRIES;
+    const int64_t lanes = size_of(own[OWNS]);
+    int fine = size_of(args[1]) == 3;
+    for (int k = 0; k < OWNS + CARRIES; k++) fine = fine && size_of(own[k]) == lanes;
+    for (int k = 0; k < DENSES; k++) fine = fine && size_of(dense[k]) >= (lanes + BLOCK - 1) / BLOCK * BLOCK * STEPS;
+    for (int64_t k = 0; k < frame->rets.size; k++) fine = fine && size_of(rets[k]) == lanes;
+    const int32_t *steps = args[1]->data;
+    return fine && 0 <= steps[1] && steps[1] <= steps[2] && steps[2] <= STEPS;
+}
+
 XLA_FFI_Error *memjax_kernel(XLA_FFI_CallFrame *frame) {
     if (tell_version(frame)) return NULL;
     if (frame->stage != XLA_FFI_ExecutionStage_EXECUTE) return NULL;
+    if (!fits(frame))
+        return fail(frame, XLA_FFI_Error_Code_INVALID_ARGUMENT, "neurons of other equations than their kernel's");
     const uint32_t mode = flush_denormals();
     const int fine = run((XLA_FFI_Buffer **)frame->args.args, (XLA_FFI_Buffer **)frame->rets.rets, frame->rets.size - CARRIES);
     restore(mode);

@@ -153,6 +153,16 @@ def test_what_is_not_finite_is_no_number_afterwards():
     assert np.all(after[own > 0] == 0.5)
 
 
+def test_lanes_of_different_lengths_are_refused():
+    """They were read beyond their ends."""
+
+    def lane(own, carry, number, arrivals):
+        return carry + own, number == 7, ()
+
+    with pytest.raises(jax.errors.JaxRuntimeError, match="neurons of other equations"):
+        one_step(lane, np.ones(3, np.float32), np.ones(200, np.float32))
+
+
 @pytest.mark.parametrize(
     ("equation", "reason"),
     [

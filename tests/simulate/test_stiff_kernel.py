@@ -38,11 +38,12 @@ def system(names, x, device):
     )
 
 
-def drives(kind):
-    return mj.Sampled(np.stack([TIMES] * 2), VALUES, kind=kind)
+def drives(kind, values=VALUES):
+    sweeps = [mj.Sampled(TIMES, v, kind=kind) for v in values]
+    return jax.tree.map(lambda *x: np.stack(x), *sweeps)
 
 
-def solve(names, device, kind="linear", *, points=None, derive=True, policy=POLICY):
+def solve(names, device, kind="linear", *, points=None, derive=True, policy=POLICY, values=VALUES):
     """Lanes of two sweeps at some points, and the kernel."""
     at = lambda x: system(names, x, device)  # noqa: E731
     zero = jnp.zeros(len(names))
@@ -54,13 +55,13 @@ def solve(names, device, kind="linear", *, points=None, derive=True, policy=POLI
     both = jax.jit(jax.vmap(lambda x: (begin(x), jax.jacfwd(begin)(x))))
     (numbers, y0), (d_numbers, dy0) = jax.device_get(both(np.repeat(points, 2, axis=0)))
     along = (d_numbers[:, list(moving)], dy0) if derive else None
-    stimuli = drives(kind)
+    stimuli = drives(kind, values)
     about = {"stimuli": stimuli, "rows": np.stack([ROWS] * 2), "policy": policy}
     zeros = np.asarray(jax.vmap(lambda s: jnp.sort(s.zeros()))(stimuli))
     return kernel, kernel(numbers, y0, along, zeros=zeros, **about)
 
 
-def by_xla(names, device, kind):
+def by_xla(names, device, kind, *, values=VALUES):
     """The same by XLA: states, their derivatives, and numbers of steps."""
 
     def one(x, stimulus):
@@ -70,7 +71,7 @@ def by_xla(names, device, kind):
         return sol.y, sol
 
     def both(x):
-        return jax.vmap(lambda s: one(x, s))(drives(kind))
+        return jax.vmap(lambda s: one(x, s))(drives(kind, values))
 
     slope, sol = jax.jit(jax.jacfwd(both, has_aux=True))(jnp.zeros(len(names)))
     return sol, slope

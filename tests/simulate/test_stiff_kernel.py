@@ -94,8 +94,8 @@ def test_states_and_derivatives_are_those_of_xla(device, names, kind):
     )  # states of order one move
     np.testing.assert_allclose(ours.y, theirs.y, atol=_GROWTH * RTOL)
     away = np.abs(np.asarray(ours.dy)[..., : len(names)] - slope)
-    # Derivatives of a step across a kink hold to its first order only, see `memjax.simulate.smooth_step`: on either side
-    # they are within 2 percent of secants.
+    # Derivatives of a step across a kink hold to its first order only, see `memjax.simulate.smooth_step`: on either
+    # side they are within 2 percent of secants.
     assert np.max(away) < 0.04 * np.max(np.abs(slope))
     assert np.all(np.asarray(ours.dy)[..., len(names) :] == 0)
     counts = np.asarray(ours.counts)

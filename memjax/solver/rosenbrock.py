@@ -283,11 +283,11 @@ class Rodas3(dfx.AbstractAdaptiveSolver):
         h = length(t0, t1)
         if self.resolution is not None:
             h = self.resolution.shorten(h, solver_state)
-        f, project = (
-            eqx.filter_closure_convert(g, *x) for g, x in ((f, (t0, flat)), (project, (flat,)))
-        )
+        # Rules of differentiation see what a function is given, and not what it closes over.
+        rates = eqx.filter_closure_convert(f, t0, flat)
+        domain = eqx.filter_closure_convert(project, flat)
         (y1, error, slopes, _), excess = derivable_interval(
-            f, project, t0, t1, flat, h, self.reverse
+            rates, domain, t0, t1, flat, h, self.reverse
         )
         if self.resolution is not None:
             allowed = self.resolution.allowed

@@ -11,7 +11,7 @@ from fitting.explore.drives import SWEEPS
 from memjax.circuit import Capacitor, Circuit, Resistor, VoltageSource
 from memjax.solver import SemiImplicitEuler
 
-_OTHERS = {"ecm", "jart-vcm", "langevin-chain", "event-switches"}
+_OTHERS = {"ecm", "jart-vcm", "langevin-chain", "event-switches", "diffusive-spice"}
 """Models whose steps have no translation into C: iterations in them, a sorted state, jumps."""
 
 MODELS = tuple(n for n in SWEEPS if n not in _OTHERS)

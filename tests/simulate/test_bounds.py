@@ -110,7 +110,7 @@ def by_secants(scaled, y0, d):
 
 
 def allowed(exact):
-    """What kinks of the rates cost at the default tolerance; derivatives above 1 by their size, smaller ones by 1."""
+    """What kinks cost at the default tolerance; derivatives above 1 by their own size, smaller ones by 1."""
     return 0.15 * np.maximum(np.abs(exact).max(axis=(1, 2), keepdims=True), 1.0)
 
 

@@ -30,7 +30,7 @@ def _kept_jvp(primals, tangents, *, sign: int):
     (d, tie), (dd, _) = primals, tangents
     out = _kept_p.bind(d, tie, sign=sign)
     if isinstance(dd, ad.Zero):
-        return out, ad.Zero.from_primal_value(out)
+        return out, dd
     lost = tie & (sign * d < 0)
     return out, _kept_p.bind(jnp.where(lost, 0.0, dd), tie & (d == 0), sign=sign)
 

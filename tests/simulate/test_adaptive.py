@@ -105,7 +105,7 @@ def test_a_kernel_in_c_takes_such_ticks_too():
         numbers_of(system_at(jnp.asarray(1.0))),
         np.array([[0.0, 0.9 * FOLD / HEIGHT, 1.0]]),
     )
-    stimuli = mj.Sampled(np.asarray(DRIVE.times)[None], np.asarray(DRIVE.values)[None])
+    stimuli = jax.tree.map(lambda x: np.asarray(x)[None], DRIVE)
     about = {
         "stimuli": stimuli,
         "zeros": np.zeros((1, 0)),

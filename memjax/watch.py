@@ -1,15 +1,18 @@
 """What a solve watches between its rows: crossings of levels, and integrals over time."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.core
+import jax.dtypes
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from .errors import BoundsError, ModelError, SolveError
+from .errors import BoundsError, GradientError, ModelError, SolveError
 
 Number = float | int | Float[Array, ""]
 """A number, or one that is traced."""
@@ -132,7 +135,9 @@ class TimeAbove(eqx.Module):
         )
 
 
-class Crossing(eqx.Module):
+@jax.tree_util.register_pytree_with_keys_class
+@dataclass(frozen=True, eq=False, repr=False)
+class Crossing:
     r"""Crossings of one event in every member and sweep of a trace.
 
     Parameters
@@ -167,6 +172,9 @@ class Crossing(eqx.Module):
     is not accurate enough: for the preset `drift/zhuo2022-selector` of `DriftMemristor` once its current limit
     acts (it acts within 2e-8 of the length), and at the default tolerances for an abrupt switch that is not ohmic
     (`AndThresholdSwitch`) behind a compliance, which wants ``mj.Stiff(rtol=1e-8, atol=1e-10)``.
+
+    `jax.jacfwd` wants a function that returns the numbers whose derivatives are asked for: `count`, `tangential` and
+    `jump` have none.
     """
 
     t: Float[Array, "members sweeps size"]
@@ -176,6 +184,32 @@ class Crossing(eqx.Module):
     count: Int[Array, "members sweeps"]
     tangential: Bool[Array, "members sweeps size"]
     jump: Bool[Array, "members sweeps size"]
+
+    def __repr__(self) -> str:
+        return f"Crossing({eqx.tree_pformat(dict(vars(self)))})"
+
+    def tree_flatten_with_keys(self) -> tuple[list[tuple[Any, Any]], None]:
+        """Fields by name, as JAX takes an object apart.
+
+        Raises
+        ------
+        GradientError
+            If it is a Jacobian: columns beside the numbers of crossings, which have no derivative.
+        """
+        # JAX itself ends in an error about bytes.
+        if getattr(self.count, "dtype", None) == jax.dtypes.float0 and np.ndim(self.count) > 2:
+            raise GradientError(
+                "a Jacobian of a whole Crossing",
+                where="jacfwd",
+                allowed="of its t, v, i and state: count, tangential and jump have no derivative",
+                fix="differentiate a function that returns trace.events[NAME].t",
+            )
+        return [(jax.tree_util.GetAttrKey(n), x) for n, x in vars(self).items()], None
+
+    @classmethod
+    def tree_unflatten(cls, _: None, leaves: Iterable[Any]) -> "Crossing":
+        """The object that these fields make."""
+        return cls(*leaves)
 
     def complete(self) -> "Crossing":
         """The crossings themselves, if there was room for all of them.

@@ -1,17 +1,20 @@
 """What a solve watches between its rows: crossings of levels, and integrals over time."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.core
+import jax.dtypes
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from .arguments import as_integer, check_known, holds, number
-from .errors import BoundsError, ModelError, SolveError
+from .errors import BoundsError, GradientError, ModelError, SolveError
 from .flags import as_flag, check_flags
 
 Number = float | int | Float[Array, ""]
@@ -141,7 +144,9 @@ class TimeAbove(eqx.Module):
         )
 
 
-class Crossing(eqx.Module):
+@jax.tree_util.register_pytree_with_keys_class
+@dataclass(frozen=True, eq=False, repr=False)
+class Crossing:
     r"""Crossings of one event in every member and sweep of a trace.
 
     Parameters
@@ -185,6 +190,9 @@ class Crossing(eqx.Module):
     fluctuations are the first to reach it. What is given is that of the straight line between two steps. It is exact
     for that numerical path, and changes without end as steps become shorter; from a `roughness` of about 0.1 on it says
     nothing of the device.
+
+    `jax.jacfwd` wants a function that returns the numbers whose derivatives are asked for: `count`, `tangential` and
+    `jump` have none.
     """
 
     t: Float[Array, "members sweeps size"]
@@ -195,6 +203,32 @@ class Crossing(eqx.Module):
     tangential: Bool[Array, "members sweeps size"]
     jump: Bool[Array, "members sweeps size"]
     roughness: Float[Array, "members sweeps size"]
+
+    def __repr__(self) -> str:
+        return f"Crossing({eqx.tree_pformat(dict(vars(self)))})"
+
+    def tree_flatten_with_keys(self) -> tuple[list[tuple[Any, Any]], None]:
+        """Fields by name, as JAX takes an object apart.
+
+        Raises
+        ------
+        GradientError
+            If it is a Jacobian: columns beside the numbers of crossings, which have no derivative.
+        """
+        # JAX itself ends in an error about bytes.
+        if getattr(self.count, "dtype", None) == jax.dtypes.float0 and np.ndim(self.count) > 2:
+            raise GradientError(
+                "a Jacobian of a whole Crossing",
+                where="jacfwd",
+                allowed="of its t, v, i and state: count, tangential and jump have no derivative",
+                fix="differentiate a function that returns trace.events[NAME].t",
+            )
+        return [(jax.tree_util.GetAttrKey(n), x) for n, x in vars(self).items()], None
+
+    @classmethod
+    def tree_unflatten(cls, _: None, leaves: Iterable[Any]) -> "Crossing":
+        """The object that these fields make."""
+        return cls(*leaves)
 
     def complete(self) -> "Crossing":
         """The crossings themselves, if there was room for all of them.

@@ -230,16 +230,16 @@ def _run(options: argparse.Namespace) -> int:
     choice = _choice(options)
     ports = ports_of(choice.model)
     bench = _testbench(options, choice, ports)
+    target = TARGETS[options.to]
     assembly = assemble(
         choice.model, name=options.model, noise=not options.deterministic, env=choice.env,
-        fast=_FAST * bench.duration, interval=bench.duration / _INTERVALS,
+        fast=_FAST * bench.duration, interval=None if target.has_white_noise else bench.duration / _INTERVALS,
     )  # fmt: skip
     doc, references = about(options.model)
     provenance = Provenance(
         summary=doc.split("\n")[0].replace("`", ""), origin=choice.origin, references=references, std=choice.std,
         spread=choice.spread, version=__version__,
     )  # fmt: skip
-    target = TARGETS[options.to]
     table = f"{path.stem}_out.txt"
     with writing(path) as one, writing(deck) as two:
         one.write_text(target.write(assembly, provenance), encoding="utf-8")

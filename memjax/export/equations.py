@@ -23,7 +23,7 @@ FAST = "t_fast"
 """Parameter: time within which states return into their domain and implicit equations are solved [s]."""
 
 INTERVAL = "t_noise"
-"""Parameter: time for which a sample of white noise stands [s]."""
+"""Parameter: time for which a sample of noise stands [s], in languages that have no white noise."""
 
 TEMPERATURE = "temperature"
 """Parameter: ambient temperature [K]."""
@@ -110,7 +110,7 @@ class Equations:
 
 
 def device_equations(
-    device: AbstractDevice, *, noise: bool = True, fast: float = 1e-6, interval: float = 1e-3,
+    device: AbstractDevice, *, noise: bool = True, fast: float = 1e-6, interval: float | None = 1e-3,
     env: Environment | None = None,
 ) -> Equations:  # fmt: skip
     """Equations of a device.
@@ -121,8 +121,10 @@ def device_equations(
         The device, any of its model.
     noise : bool
         Whether its noise is part of them.
-    fast, interval : float
-        Values of `FAST` and `INTERVAL` [s].
+    fast : float
+        Value of `FAST` [s].
+    interval : float or None
+        Value of `INTERVAL` [s]; None where sources of noise are white, of unit intensity.
     env : Environment, optional
         Ambient temperature; 300 K by default.
 
@@ -134,11 +136,11 @@ def device_equations(
     check_flags({"noise": noise}, where="device_equations")
     traced = _Traced(device)
     channels = traced.channels() if noise else {}
-    rates, start = traced.rates(tuple(channels)), traced.start()
+    rates, start = traced.rates(tuple(channels), held=interval is not None), traced.start()
     unknowns = traced.unknowns(rates, start) + traced.implicit(env or Environment())
     values = traced.values | {TEMPERATURE: (env or Environment()).temperature, FAST: fast}
     units = traced.units | {TEMPERATURE: "K", FAST: "s"}
-    if channels:
+    if channels and interval is not None:
         values, units = values | {INTERVAL: interval}, units | {INTERVAL: "s"}
     equations = Equations(
         name=device.name, graph=traced.graph, values=values, units=units, unknowns=tuple(unknowns),
@@ -263,16 +265,19 @@ class _Traced:
             rows.append(row)
         return rows
 
-    def rates(self, channels: Sequence[str]) -> dict[str, np.ndarray]:
-        """Drift, noise and its correction at a state of the domain [SI/s]."""
+    def rates(self, channels: Sequence[str], *, held: bool) -> dict[str, np.ndarray]:
+        """Drift, noise and its correction at a state of the domain [SI/s]; samples of variance 1 that are held for an
+        interval are noise of unit intensity over the root of that.
+        """
         g = self.graph
         rates = self._call(lambda d, s, t, v, env: d.drift(t, s, v, env), self.inside)
         if not channels:
             return rates
         amplitudes, corrections = self._call(_noise_and_correction(tuple(channels)), self.inside)
-        root = g("sqrt", g.leaf("param", INTERVAL))
         for channel in channels:
-            wave = g("div", g.leaf("noise", f"w_{channel}"), root)
+            wave = g.leaf("noise", f"w_{channel}")
+            if held:
+                wave = g("div", wave, g("sqrt", g.leaf("param", INTERVAL)))
             for name, size in amplitudes[channel].items():
                 for at, node in np.ndenumerate(size):
                     rates[name][at] = g("add", rates[name][at], g("mul", node, wave))

@@ -119,7 +119,7 @@ def part_values(part: Part) -> dict[str, float]:
 
 
 def assemble(
-    model: AbstractDevice | Circuit, *, name: str, noise: bool, fast: float, interval: float, env: Environment
+    model: AbstractDevice | Circuit, *, name: str, noise: bool, fast: float, interval: float | None, env: Environment
 ) -> Assembly:  # fmt: skip
     """Parts of a model.
 

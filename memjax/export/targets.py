@@ -20,11 +20,14 @@ class Target:
         On the command line.
     write : callable
         Takes an `Assembly` and a `Provenance`; gives the text of the file.
+    has_white_noise : bool
+        Whether noise is white, and not samples that are held for an interval.
     deck : callable
         Takes an `Assembly`, a `Testbench`, the name of the file and that of the table; gives the testbench.
     """
 
     name: str
+    has_white_noise: bool
     write: Callable[[Assembly, Provenance], str]
     deck: Callable[[Assembly, Testbench, str, str], str]
 
@@ -37,7 +40,8 @@ def _spice(dialect: Dialect) -> Target:
     def deck(assembly: Assembly, bench: Testbench, file: str, out: str) -> str:
         return bench.deck(assembly, dialect, file=file, out=out)
 
-    return Target(name={"ngspice": "spice"}.get(dialect.name, "ltspice"), write=write, deck=deck)
+    name = {"ngspice": "spice"}.get(dialect.name, "ltspice")
+    return Target(name=name, has_white_noise=False, write=write, deck=deck)
 
 
 def _verilog_a() -> Target:
@@ -48,7 +52,7 @@ def _verilog_a() -> Target:
         compiled = file.rsplit(".", 1)[0] + ".osdi"
         return bench.deck(assembly, NGSPICE, file=compiled, out=out, instance=instance_of(assembly))
 
-    return Target(name="verilog-a", write=write, deck=deck)
+    return Target(name="verilog-a", has_white_noise=True, write=write, deck=deck)
 
 
 TARGETS: dict[str, Target] = {t.name: t for t in (_spice(NGSPICE), _spice(LTSPICE), _verilog_a())}

@@ -1,6 +1,6 @@
 """A model as a module of Verilog-A: states as internal nodes, no variable keeps a value from step to step."""
 
-from .equations import FAST, Equations, Unknown
+from .equations import FAST, INTERVAL, Equations, Unknown
 from .expression import Node
 from .parts import Assembly, Part, part_values
 from .spice import identifier, take_name
@@ -135,8 +135,14 @@ def _part(
     lines = [f"{refer(d)} = {d.text};" for d in parts.definitions]
     for u in equations.unknowns:
         lines += _state(u, own[u.name], names("parameter", part.parameter(FAST)), parts)
+    # The density of unit intensity, at positive frequencies; times the interval where equations divide by its root.
+    held = INTERVAL in equations.values
+    density = f"2.0*{names('parameter', part.parameter(INTERVAL))}" if held else "2.0"
     for c in equations.channels:
-        lines += [f"I({own[c]}) <+ V({own[c]});", f'I({own[c]}) <+ white_noise(2.0, "{own[c]}");']
+        lines += [
+            f"I({own[c]}) <+ V({own[c]});",
+            f'I({own[c]}) <+ white_noise({density}, "{own[c]}");',
+        ]
     lines += _currents(equations, parts, at)
     return list(own.values()), lines, variables
 

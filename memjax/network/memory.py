@@ -8,8 +8,9 @@ import numpy as np
 from ..errors import NetworkError
 from ..memory import free_memory
 from .groups import Neurons
-from .plan import layout
+from .plan import edge_delays, layout
 from .weights import DriftWeights
+from .wire import SPIKE, first_room
 
 if TYPE_CHECKING:
     from .network import Network
@@ -45,13 +46,18 @@ def estimate(network: "Network", *, shards: int = 1, energy: bool = False) -> di
         numbers = len(g.values) + len(g.biases) + 2  # keys
         sizes[f"states of {g.name!r}"] = blocks.size * (2 * states + numbers) * max(item, 4)
         sizes[f"arrivals at {g.name!r}"] = blocks.size * steps * len(blocks.receptors) * item
+    kept = dict.fromkeys((g.name for g in network.groups), 1)
     for p in network.projections:
-        edge_size = 4 + (item if isinstance(p.weight, np.ndarray) else 0)
-        times = 2 if p.receptor.width is not None else 1
-        sizes[f"connections of {p.name!r}"] = len(p.edges) * (edge_size * (times + 1) + 8)
+        delays = edge_delays(p, network.clock)
+        edge_size = 4 + (item if isinstance(p.weight, np.ndarray) else 0) + 4 * (delays.ndim > 0)
+        sizes[f"connections of {p.name!r}"] = len(p.edges) * (2 * edge_size + 8)
+        longest = int(delays.max(initial=1)) + (p.receptor.width or 0.0) / network.dt
+        kept[p.pre] = max(kept[p.pre], -(-int(longest) // steps) + 1)
         if isinstance(p.weight, DriftWeights):
             device_numbers = len(p.weight.pulsed.scaled.scale) + 5  # 1/f noise, jitter, conductance
             sizes[f"devices of {p.name!r}"] = len(p.edges) * (2 * (device_numbers * item + 12) + 20)
+    for g in network.groups:
+        sizes[f"spikes of {g.name!r} on their way"] = kept[g.name] * first_room(g.n) * SPIKE
     longest = max((len(p.edges) for p in network.projections), default=0)
     sizes["putting connections in order"] = longest * _SORT
     return sizes
@@ -86,6 +92,7 @@ def check_memory(network: "Network", devices: Sequence[Any]) -> None:
         "states": "fewer neurons, or more devices",
         "connections": "one weight for all, fewer connections, or more devices",
         "devices": "fewer connections with devices, or more JAX devices",
+        "spikes": "shorter delays and widths",
         "putting": "fewer connections in one projection",
     }
     raise NetworkError(

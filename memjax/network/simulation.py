@@ -19,9 +19,10 @@ from .plan import record_steps, rounded_delays
 from .projection import Projection
 from .recording import Recording, Snapshot, Stretch
 from .weights import ConductanceOf, DriftWeights
+from .wire import first_room
 
-_FIRST_SLOTS, _MIN_ROOM = 1, 64
-"""Spikes of one neuron, and of a group, in an exchange interval that there is room for at first."""
+_FIRST_SLOTS = 1
+"""Spikes of one neuron in an exchange interval that there is room for at first."""
 
 _SECONDS = 1.0
 """Time between two looks at a run [s]."""
@@ -97,7 +98,7 @@ class Simulation:
         self.engine = network.engine(devices if devices is not None else jax.devices())
         self.plan = self.engine.plan
         self.program = self.engine.program(watched, self.every, energy)
-        sizes = {n: min(g.n, max(_MIN_ROOM, g.n // 16)) for n, g in self.plan.groups.items()}
+        sizes = {n: first_room(g.n) for n, g in self.plan.groups.items()}
         self.room = _larger(Room(_FIRST_SLOTS, tuple(sizes.items())), self.program.room)
         self.state = self.engine.begin(self.program) | {"ring": self.engine.ring(self.room)}
         self._scratch: Any = None

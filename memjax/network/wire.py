@@ -19,6 +19,15 @@ _UNEVEN = 2
 """How many times its fair share of the spikes the busiest device may have before lists are made longer."""
 
 
+MIN_ROOM = 64
+"""Spikes of a group in an exchange interval that there is room for at least."""
+
+
+def first_room(n: int) -> int:
+    """Spikes of a group of so many members in an exchange interval that there is room for at first."""
+    return min(n, max(MIN_ROOM, n // 16))
+
+
 def places(room: int, shards: int) -> int:
     """Spikes of one device that a list of `room` spikes of all has places for: twice a fair share, or all.
 

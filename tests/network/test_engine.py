@@ -13,7 +13,7 @@ import pytest
 import memjax as mj
 import memjax.errors
 from memjax import network as nw
-from memjax.network import simulation, wire
+from memjax.network import wire
 from memjax.solver import SemiImplicitEuler
 from tests.network.conftest import DT, leaky, neurons, same, spiking
 
@@ -102,7 +102,7 @@ def test_neurons_alone_are_those_of_simulate():
 def test_exchange_interval_and_room_change_nothing(recording, monkeypatch):
     """Spikes do not depend on how often they are exchanged, nor on how many were expected."""
     assert len(recording.spikes["cells"][0]) > 50
-    monkeypatch.setattr(simulation, "_MIN_ROOM", 1)
+    monkeypatch.setattr(wire, "MIN_ROOM", 1)
     half = nw.run(spiking(exchange_steps=100), 0.02)
     assert same(recording, half)
 

@@ -56,7 +56,9 @@ def holds(condition: Callable[..., Any], *numbers: Any) -> bool:
     """Whether a condition holds for numbers, each known or None; those that are traced are taken to satisfy it."""
     if any(x is None or is_traced(x) for x in numbers):
         return True
-    return bool(np.all(condition(*map(np.asarray, numbers))))
+    # Integers of Python that are longer than those of NumPy have no ufuncs.
+    floats = (float(x) if isinstance(x, int) else np.asarray(x) for x in numbers)
+    return bool(np.all(condition(*floats)))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -283,12 +283,11 @@ def read_sealed(path: Path) -> bytes | None:
     """
     try:
         with open(path, "rb", opener=_open_plainly) as file:
-            about = os.fstat(
-                file.fileno()
-            )  # of the file that is read, whatever the path leads to by now
-            if not stat.S_ISREG(about.st_mode):
+            # Of the file that is read, whatever the path leads to by now.
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
                 return None
-            if hasattr(os, "getuid") and about.st_uid != os.getuid():
+            if hasattr(os, "getuid") and status.st_uid != os.getuid():
                 return None
             data = file.read()
     except OSError:

@@ -162,7 +162,9 @@ def _shortest_delay(p: Projection, timing: Clock) -> int:
         If the delay of all edges is no multiple of the step, or that of one is longer than what counts steps holds.
     """
     where, delay = f"delay of {p.where}", p.edges.delay
-    if delay is None or not len(delay):
+    if delay is not None and not len(delay):
+        return LONGEST  # of no edges
+    if delay is None:
         return timing.count_steps(p.delay, where=where)
     if not np.max(delay) < _MOST_STEPS * timing.dt:
         allowed = f"below {_MOST_STEPS * timing.dt:g} s"

@@ -122,14 +122,14 @@ def _check_surroundings(bench: Any, env: Any) -> None:
 
 
 def check_arguments(
-    device: Any, stimulus: Any, *, bench: Any, env: Any, events: Any, flags: Mapping[str, Any]
+    device: Any, stimulus: Any, *, bench: Any, env: Any, watched: Any, flags: Mapping[str, Any]
 ) -> None:
     """Raise where an argument of `simulate` is something else than it has to be, in one sentence."""
     check_flags(flags, where="simulate")
     check_model(device)
     check_stimulus(stimulus)
     _check_surroundings(bench, env)
-    check_modules((device, stimulus, bench, env, events))
+    check_modules((device, stimulus, bench, env, watched))
 
 
 def checked_members(members: Any) -> int | np.ndarray:

@@ -26,7 +26,14 @@ from ..result import RUNAWAY, Result
 from ..scaling import Scaled
 from ..solver import SemiImplicitEuler
 from .fixed import Place, chunk_sizes, place_of, semi_implicit_step, with_values
-from .guards import HOPELESS, HOPELESS_IN_PASSING, explicit_rates, is_driven, step_result
+from .guards import (
+    HOPELESS,
+    HOPELESS_IN_PASSING,
+    explicit_rates,
+    is_driven,
+    is_too_long,
+    step_result,
+)
 from .solution import Solution
 
 _FOLDER = Path(__file__).parent
@@ -274,8 +281,12 @@ def solve_by_kernel(
         ys, codes, stiffness, driven = results
         # The first failure of each lane counts.
         code = jnp.take_along_axis(codes, jnp.argmax(codes != 0, axis=0)[None], axis=0)[0]
-        code = jnp.where(jnp.all(driven), code, Result.not_finite)
-        return ys.reshape(padded, *ys.shape[2:])[:count], code, jnp.max(stiffness, axis=0)
+        code = jnp.where((code == 0) & ~jnp.all(driven), Result.not_finite, code)
+        # What is met after a failure, or after a step that was too long, is no rate of the device.
+        ended = jnp.cumsum((codes != 0) | is_too_long(stiffness), axis=0)
+        counts = jnp.concatenate([jnp.zeros_like(ended[:1]), ended[:-1]]) == 0
+        stiffness = jnp.max(jnp.where(counts[..., None], stiffness, 0.0), axis=0)
+        return ys.reshape(padded, *ys.shape[2:])[:count], code, stiffness
 
     lanes = (grid.stimuli, grid.rows, *(jax.tree.map(lambda x: x.T, (grid.values, grid.keys)),))
     lanes = (*lanes, jnp.swapaxes(y0, 0, 1))

@@ -45,7 +45,8 @@ def explicit_rates(scaled: Scaled, policy: Fixed) -> Callable | None:
     """Products of a step and the rates at which states that it takes explicitly act on themselves, see `Solution`.
 
     A function of scaled states and a `Place`; None of methods that take no state explicitly, or that limit its step.
-    Of a state of several numbers it is the rate at which they act on each other, all moved alike.
+    Of a state of several numbers it is the rate at which they act on each other, all moved alike. A state that the step
+    leaves where it is, as one on a bound of its domain, counts for nothing: its rate fades steeply there.
     """
     arrays, others = eqx.partition(scaled, eqx.is_array)
     scaled = eqx.combine(lax.stop_gradient(arrays), others)  # what is looked at has no derivative
@@ -60,8 +61,16 @@ def explicit_rates(scaled: Scaled, policy: Fixed) -> Callable | None:
         def rates(p):
             return scaled.rates(place.t_end, p, place.u1)
 
-        slopes = [place.h * jnp.ravel(rates_along(rates, parts, k)[1][k]) for k in explicit]
-        slope = jnp.concatenate(slopes)
+        along = {k: rates_along(rates, parts, k) for k in explicit}
+        moved = {k: parts[k] + place.h * rate[k] for k, (rate, _) in along.items()}
+        ends = scaled.project_parts(parts | moved)
+
+        def slope_of(k):
+            x, slope = parts[k], along[k][1][k]
+            roundings = 8 * jnp.finfo(x.dtype).eps * jnp.maximum(jnp.abs(x), 1.0)
+            return place.h * jnp.ravel(jnp.where(jnp.abs(ends[k] - x) <= roundings, 0.0, slope))
+
+        slope = jnp.concatenate([slope_of(k) for k in explicit])
         return jnp.stack([jnp.max(-slope), jnp.max(jnp.abs(slope))])
 
     return stiffness

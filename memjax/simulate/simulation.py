@@ -281,7 +281,8 @@ def _run(
     # Whether the state is carried may be left to the model.
     flags = {"deterministic": deterministic, "progress": progress}
     flags |= {} if carry_state is None else {"carry_state": carry_state}
-    check_arguments(device, stimulus, bench=bench, env=env, events=events, flags=flags)
+    watched = (events, integrals)
+    check_arguments(device, stimulus, bench=bench, env=env, watched=watched, flags=flags)
     members, seed = checked_members(members), as_seed(seed, where="simulate")
     drives, rows = _sweeps(stimulus, as_rows(save), labels)
     model = _without_source(device, bench, drives[0].quantity)

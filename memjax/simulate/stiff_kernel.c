@@ -144,7 +144,8 @@ static double derivative_error(const Lane *a) {
             error = error > off ? error : off;
         }
         const double ratio = error / (DERIVATIVE_ERROR * size + floor);
-        most = most > ratio ? most : ratio;
+        /* What is no number, of a direction that has none, hides no other. */
+        most = ratio > most ? ratio : most;
     }
     return most;
 }

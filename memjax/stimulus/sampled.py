@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
+import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -11,6 +13,7 @@ from jaxtyping import Array, Float
 from ..arguments import NumberSpec, holds, is_real, is_traced
 from ..copies import copied
 from ..errors import StimulusError
+from ..flags import is_text
 from .base import AbstractStimulus, Number, quantity_field
 
 
@@ -19,7 +22,9 @@ def _as_array(x: Any) -> Any:
     if isinstance(x, list | tuple) and any(map(is_traced, x)):
         return jnp.stack([jnp.asarray(y, jnp.result_type(float)) for y in x])
     try:
-        x = np.array(x, float) if isinstance(x, list | tuple | range) else copied(x)
+        # What NumPy makes an array of, a series of pandas for example, too; numbers are not read from text.
+        is_array = isinstance(x, np.ndarray | jax.Array | jax.core.Tracer)
+        x = None if is_text(x) else copied(x) if is_array else np.array(x, float)
     except (TypeError, ValueError):
         x = None
     if not is_real(x):

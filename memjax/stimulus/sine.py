@@ -51,10 +51,11 @@ class Sine(AbstractStimulus):
         return np.zeros(0)
 
     def nodes(self):
-        """See `AbstractStimulus`: quarters of the periods, where they are known."""
+        """See `AbstractStimulus`: quarters of the first `_CYCLES` periods, where they are known."""
         if any(map(is_traced, (self.frequency, self.cycles))):
             return np.zeros(0)
-        return np.arange(math.floor(4 * self.cycles) + 1) / (4 * self.frequency)
+        quarters = math.floor(4 * min(float(self.cycles), _CYCLES))
+        return np.arange(quarters + 1) / (4 * float(self.frequency))
 
     def zeros(self):
         """See `AbstractStimulus`; those of the first `_CYCLES` cycles, since the number of cycles may be traced."""

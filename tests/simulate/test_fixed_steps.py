@@ -80,7 +80,9 @@ def test_a_step_far_too_long_for_a_node_is_a_failure_that_names_it(backend):
     bench = mj.Bench(series_resistance=440e3, parallel_capacitance=4e-9, compliance=1e-6)
     policy = mj.Fixed(2e-3, method=EXPLICIT)
     drive = mj.triangle_sweep(0.5, 0.5)
-    with pytest.warns(SolveWarning, match=r"dt = 0.002 s, of which .* 1e\+04 1/s, is 20") as caught:
+    with pytest.warns(
+        SolveWarning, match=r"dt = 0.002 s, of which .* 1.6e\+06 1/s, is 3.21e\+03"
+    ) as caught:
         trace = mj.simulate(mj.DiffusiveMemristor(), drive, bench=bench, policy=policy, members=3)
     assert np.all(np.asarray(trace.result) == mj.Result.step_too_long)
     assert caught[0].filename == __file__
@@ -107,6 +109,18 @@ def test_a_decay_is_compared_with_the_step(backend, product, word):
         assert int(trace.result[0, 0]) == mj.Result.step_too_long
     else:
         assert int(line(-product / 1e-2, 1e-2, save=np.array([0.05])).result[0, 0]) == 0
+
+
+@pytest.mark.parametrize("model", ["vteam", "linear-drift", "second-order"])
+def test_a_state_at_rest_on_a_bound_is_no_fast_one(backend, model):
+    """Its rate fades steeply there, and projection holds it: steps of any length are right."""
+    device = mj.model(model)
+    away = mj.Sampled(np.array([0.0, 1.0]), np.array([2.0, 2.0]))
+    bound = {s.name: s.bounds[1] for s in device.states}
+    options = {"policy": mj.Fixed(0.01, method=EXPLICIT), "save": 0.1, "deterministic": True}
+    trace = mj.simulate(device, away, initial=bound, **options, on_failure="ignore")
+    still = all(np.ptp(np.asarray(x)) == 0 for x in trace.state.values())
+    assert (int(trace.result[0, 0]) == 0) or not still
 
 
 def test_derivatives_through_steps_do_not_see_the_rates_that_were_looked_at():
@@ -189,6 +203,28 @@ def test_a_pulse_shorter_than_a_step_is_refused(drive, dt, rows, width):
 )
 def test_what_steps_see_is_not_refused(drive, dt, rows):
     check_pulses_seen(mj.Fixed(dt), [drive], [rows])
+
+
+def test_a_wiggle_of_single_samples_on_which_steps_land_is_seen():
+    """As `simulate_like` has it: a row for each sample."""
+    times = np.arange(200) * 1e-3
+    drive = mj.Sampled(times, np.random.default_rng(0).normal(size=200))
+    check_pulses_seen(mj.Fixed(1e-3), [drive], [times])
+    read = mj.Sampled(times, 0.1 + 1e-5 * np.random.default_rng(0).normal(size=200))
+    check_pulses_seen(mj.Fixed(1e-2), [read], [np.array([0.19])])
+
+
+def test_pulses_are_looked_at_under_jit_too():
+    """A known drive inside a traced function."""
+    check = lambda dt: check_pulses_seen(mj.Fixed(dt), [PULSES], [END])  # noqa: E731
+
+    def traced(x, dt):
+        check(dt)
+        return x
+
+    assert jax.jit(lambda x: traced(x, 1e-3))(1.0) == 1.0
+    with pytest.raises(PolicyError, match="a pulse, or a gap"):
+        jax.jit(lambda x: traced(x, 5e-3))(1.0)
 
 
 def test_simulate_refuses_steps_over_pulses_and_adaptive_steps_see_them():

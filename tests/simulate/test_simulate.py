@@ -1,5 +1,7 @@
 """`simulate`: members, sweeps, seeds, chunks, results, gradients."""
 
+import importlib
+
 import diffrax as dfx
 import equinox as eqx
 import jax
@@ -266,8 +268,13 @@ def test_the_step_limit_and_a_value_that_is_no_number_are_told_apart():
     assert Result(int(lost.result[0, 0])) in (Result.not_finite, Result.newton_failed)
 
 
-def test_not_a_number_in_the_drift_is_reported_as_such():
+def test_not_a_number_in_the_drift_is_reported_as_such(monkeypatch):
+    """It arises inside: a parameter that is none is refused, whatever put it there."""
     bad = eqx.tree_at(lambda d: d.a, Geometric(b=0.0), jnp.asarray(jnp.nan))
+    with pytest.raises(mj.errors.BoundsError, match="a = nan 1/s; in Geometric"):
+        mj.simulate(bad, HELD)
+    checks = importlib.import_module("memjax.simulate.checks")
+    monkeypatch.setattr(checks, "check_modules", lambda tree: None)
     for policy in (mj.Stiff(max_steps=200), mj.Fixed(0.1)):
         trace = mj.simulate(bad, HELD, save=0.5, policy=policy, on_failure="ignore")
         assert Result(int(trace.result[0, 0])) is Result.not_finite

@@ -78,6 +78,7 @@ def nearest(x: Float[Array, "..."], low: Bound, high: Bound) -> Float[Array, "..
     low, high : Float[Array, "..."] or float
         Its bounds, in its unit; infinite for none. They may have derivatives.
     """
+    x = jnp.asarray(x, jnp.result_type(x, float)) if isinstance(x, int | float) else x
     for end, sign in ((low, 1), (high, -1)):
         if not (isinstance(end, float | int) and math.isinf(end)):
             x = _limited(x, jnp.broadcast_to(jnp.asarray(end, x.dtype), x.shape), sign)

@@ -82,12 +82,13 @@ def _single_sqrt_tangent(scale, primals, tangents):
 def bound(
     x: Float[Array, "..."], low: Float[Array, ""] | float, high: Float[Array, ""] | float
 ) -> Float[Array, "..."]:
-    """`x` within bounds, of which either may be infinite; what is no number stays none.
+    """`x` within bounds to 4 roundings, of which either may be infinite; what is no number stays none.
 
     On a bound its derivative is that inside, where `jnp.clip` has half of it: that of a state which may only move
     inwards. What is beyond by roundings, as a state that was scaled, is on it. In loops over many devices half as
     costly as `jnp.clip`, which looks for what is no number.
     """
+    x = jnp.asarray(x, jnp.result_type(float)) if isinstance(x, int | float) else x
     slack = 4 * jnp.finfo(x.dtype).eps
     if not (isinstance(low, float) and math.isinf(low)):
         low = jnp.asarray(low, x.dtype)

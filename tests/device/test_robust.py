@@ -1,8 +1,8 @@
 """Random parameter sets inside the bounds of every model, in both precisions: see benchmarks/cases/robustness."""
 
-from collections import importlib
+import importlib
+from collections import Counter
 
-import Counter
 import equinox as eqx
 import jax
 import jax.numpy as jnp

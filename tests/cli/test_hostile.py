@@ -29,7 +29,8 @@ POPULATION = [*_VTEAM, "--population", "pop.json", "--stimulus", "s.csv", *_OUT]
 LIKE = [*_VTEAM, "--params", "p.toml", "--like", "iv.csv", *_OUT]
 
 WORDS = {
-    "1e+12 members take": [*SIMULATE, "--members", "1000000000000"],
+    "3e+09 members take": [*SIMULATE, "--members", "3000000000"],
+    "and < 4294967296": [*SIMULATE, "--members", "1000000000000"],
     "'1e12'; allowed: a whole number": [*SIMULATE, "--members", "1e12"],
     "'1_0'; allowed: a whole number": [*SIMULATE, "--members", "1_0"],
     "'١'; allowed: a finite number": [*SIMULATE, "--series-resistance", "١"],

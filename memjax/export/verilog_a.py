@@ -139,7 +139,10 @@ def _part(
     held = INTERVAL in equations.values
     density = f"2.0*{names('parameter', part.parameter(INTERVAL))}" if held else "2.0"
     for c in equations.channels:
-        lines += [f"I({own[c]}) <+ V({own[c]});", f'I({own[c]}) <+ white_noise({density}, "{own[c]}");']
+        lines += [
+            f"I({own[c]}) <+ V({own[c]});",
+            f'I({own[c]}) <+ white_noise({density}, "{own[c]}");',
+        ]
     lines += _currents(equations, parts, at)
     return list(own.values()), lines, variables
 

@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 
 from ..errors import NetworkError
 from ..memory import check_size
+from .checks import are_finite, require
 
 _EDGE = 32
 """Bytes of a connection while a rule makes it: both ends, drawn with 64 bits, and what puts them in order."""
@@ -38,6 +39,8 @@ class Edges:
                 allowed="two lists of whole numbers, equally long",
             )
         delay = self.delay
+        fine = delay is None or are_finite(delay)
+        require(fine, "delay", delay, where="Edges", allowed="finite numbers, one per edge")
         if delay is not None and np.shape(delay) != ends[0].shape:
             raise NetworkError(
                 f"{np.size(delay)} delays for {len(ends[0])} edges",

@@ -159,7 +159,7 @@ class ExchangeProgram:
         ]
 
     def _is_in_order(self, name: str) -> bool:
-        """Whether lists of the spikes of a group are in order of time, so that arrivals add up as `Rows.visits` says."""
+        """Whether lists of the spikes of a group are put in order of time: arrivals then add up as in `Rows.visits`."""
         return any(
             pre == name and not rows.aligned and self._dense(post)[r]
             for pre, post, r, rows in self.plan.rows
@@ -359,7 +359,14 @@ class ExchangeProgram:
                 ]
                 part = places(size, self.plan.shards)
                 groups[name], spike_list, rates, sums = self._advance_neurons(
-                    name, constants, group, (arrivals[name], due), first, room.per_member, part, span
+                    name,
+                    constants,
+                    group,
+                    (arrivals[name], due),
+                    first,
+                    room.per_member,
+                    part,
+                    span,
                 )
                 checks[name] = (rates, self._first_not_finite(name, groups[name]["parts"]))
                 energies |= {name: sums} if sums else {}
@@ -368,22 +375,16 @@ class ExchangeProgram:
                 lists, total, per_member, groups[name] = self._source(
                     name, constants, group, first, (begin, end), room.per_member, size
                 )
+            number, step = lists
             if self._is_in_order(name):
-                lists = in_order_of_time(*lists, total)
-            # A ring: spikes stay for as many chunks as the longest delay, and are then overwritten.
-            slot = k % self.plan.memory(name)
-            spikes[name] = (*lists, jnp.minimum(total, size))
-            sent = (*lists, total)
+                number, step = in_order_of_time(number, step, total)
+            spikes[name] = (number, step, jnp.minimum(total, size))
+            sent = (number, step, total)
             if span is not None:
-                *lists, before = self._due(ring, name, 0, k)
-                sent = append_spikes((*lists, jnp.where(begin > 0, before, 0)), sent)
-                total = sent[-1]
-            ring[name] = jax.tree.map(
-                lambda all, x: lax.dynamic_update_index_in_dim(all, x, slot, 0),  # noqa: B023
-                ring[name],
-                (*sent[:2], jnp.minimum(total, size)),
-            )
-            needs[name] = (per_member.astype(jnp.int32), total)
+                number, step, before = self._due(ring, name, 0, k)
+                sent = append_spikes((number, step, jnp.where(begin > 0, before, 0)), sent)
+            ring[name] = self._keep(ring, name, k, sent)
+            needs[name] = (per_member.astype(jnp.int32), sent[-1])
         weights = self._program_devices(fixed, weights, ring, k, (begun["last"], groups), end)
         weights = jax.tree.map(lambda x: x[None], weights)
         before = state["groups"]
@@ -467,6 +468,15 @@ class ExchangeProgram:
         slot = (chunk - ago) % self.plan.memory(name)
         return jax.tree.map(lambda x: x[slot], ring[name])
 
+    def _keep(self, ring: State, name: str, chunk, sent: tuple) -> tuple:
+        """Lists of spikes of a group with those of a chunk: they stay for as many chunks as the longest delay."""
+        slot, (number, step, total) = chunk % self.plan.memory(name), sent
+        return jax.tree.map(
+            lambda all, x: lax.dynamic_update_index_in_dim(all, x, slot, 0),
+            ring[name],
+            (number, step, jnp.minimum(total, number.size)),
+        )
+
     def _arrivals(
         self,
         name: str,
@@ -487,7 +497,6 @@ class ExchangeProgram:
                 continue
             table = self._table(fixed, k)
             weigh = self._weigh(k, table, weights, conductances)
-
 
             def deliver(ago, arrivals, pre=pre, table=table, rows=rows, weigh=weigh):
                 due = self._due(ring, pre, ago, chunk)
@@ -526,7 +535,6 @@ class ExchangeProgram:
                 pre, post, _, rows = self.plan.rows[k]
                 last = tuple(x.reshape(-1) for x in (targets[0][post], targets[1][post]["last"]))
                 table, device_state = self._table(fixed, k), new_weights[str(k)]
-
 
                 def arrive(ago, state, program=program, pre=pre, table=table, last=last):
                     due = self._due(ring, pre, ago, chunk)
@@ -572,8 +580,7 @@ class ExchangeProgram:
             number, step, total, largest = list_spikes(slots, count, 0, room)
             return (number, step), total, largest, state
         begin, end = (
-            jnp.searchsorted(constants["step"], first + x).astype(jnp.int32)
-            for x in span
+            jnp.searchsorted(constants["step"], first + x).astype(jnp.int32) for x in span
         )
         # The list is in order of time: the spikes of a chunk are one stretch of it.
         k = begin + jnp.arange(room, dtype=jnp.int32)
@@ -598,7 +605,6 @@ def _visit(rows: Rows, visit: Callable, state: Any) -> Any:
     visits = rows.visits
     if len(visits) == 1:
         return visit(rows.latest, state)
-
 
     def visit_next(k, state):
         return visit(rows.latest - k.astype(jnp.int32), state)

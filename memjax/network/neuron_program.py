@@ -366,7 +366,7 @@ class NeuronProgram:
         per_member: int,
         span: Any = None,
     ) -> tuple:
-        """A block after a chunk, see `chunk_end`; after the steps of it from the first to before the second of `span`."""
+        """A block after a chunk, see `chunk_end`, or after the steps from the first to before the second of `span`."""
 
         def advance(carry, step_inputs):
             step, lane_arrivals = step_inputs
@@ -386,7 +386,7 @@ class NeuronProgram:
             def advance_to(step, carry):
                 return advance(carry, jax.tree.map(lambda x: x[step], places))[0]
 
-            carry, words = lax.fori_loop(*span, advance_to, begin)
+            carry, words = lax.fori_loop(span[0], span[1], advance_to, begin)
         return self.chunk_end(constants, state, carry, words, first, per_member)
 
     def chunk_end(

@@ -142,7 +142,9 @@ def clock(dt: float, projections: Sequence[Projection], steps: int | None) -> Cl
         shortest = min(shortest, delay)
         common = math.gcd(common, delay if p.edges.delay is None else 0)
         if p.receptor.width is not None:
-            common = math.gcd(common, one.count_steps(p.receptor.width, where=f"width of {p.where}"))
+            common = math.gcd(
+                common, one.count_steps(p.receptor.width, where=f"width of {p.where}")
+            )
     if steps is not None:
         return Clock(dt, steps)
     aligned = max(n for n in range(1, shortest + 1) if common % n == 0)
@@ -187,9 +189,13 @@ def rounded_delays(p: Projection, timing: Clock) -> str | None:
         return None
     error = np.abs(np.asarray(p.edges.delay, float) - edge_delays(p, timing) * timing.dt)
     count = int(np.sum(error > _STEP_TOLERANCE * timing.dt))
-    return None if not count else (
-        f"{count} of {len(error)} delays of {p.where} are no multiples of dt = {timing.dt:g} s: "
-        f"they were rounded to the nearest, by up to {error.max():.2g} s"
+    return (
+        None
+        if not count
+        else (
+            f"{count} of {len(error)} delays of {p.where} are no multiples of dt = {timing.dt:g} s: "
+            f"they were rounded to the nearest, by up to {error.max():.2g} s"
+        )
     )
 
 
@@ -254,8 +260,8 @@ class Rows:
 
     @property
     def visits(self) -> range:
-        """Of how many exchange intervals ago spikes may arrive, from the most on: arrivals in a step add up in the order
-        of their delays, from the longest, whatever the exchange interval.
+        """Of how many exchange intervals ago spikes may arrive, from the most on: what arrives in a step adds up in the
+        order of delays, from the longest, whatever the exchange interval.
         """
         return range(self.latest, self.earliest - 1, -1)
 
@@ -420,7 +426,9 @@ def _by_source(
     tables = []
     for s in range(shards):
         local = np.flatnonzero((post >= s * rows) & (post < (s + 1) * rows)) if shards > 1 else None
-        a, b, w, d = (x if local is None or not x.ndim else x[local] for x in (pre, post, weight, delay))
+        a, b, w, d = (
+            x if local is None or not x.ndim else x[local] for x in (pre, post, weight, delay)
+        )
         # Edges of one source side by side; a stable order makes sums of float32 reproducible.
         order = np.lexsort((d, a)) if d.ndim else np.argsort(a, kind="stable")
         first = np.zeros(n_pre + 1, np.int64)

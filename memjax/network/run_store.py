@@ -47,7 +47,7 @@ _PARTS = "parts"
 
 _CONDUCTANCES, _SERIES = "conductances_S", "conductance_series_S"
 _ENERGY_KEYS = ("energy_J", "time_s", "end_step")
-"""Datasets of a ledger: by exchange interval, phase and element; by exchange interval and phase; and where these end."""
+"""Datasets of a ledger: by exchange interval, phase and element; by exchange interval and phase; where these end."""
 
 _AT_THE_END = ("statistics", "states", _CONDUCTANCES)
 """Groups of the file that are written when a run has ended; a longer run rewrites them."""
@@ -612,7 +612,10 @@ def load_recording(folder: str | Path, *, most: int | None = None) -> Recording:
                 rest=g["rest_W"],
                 neurons=g["n"],
                 spikes=int(counts[n].sum()) if n in counts else len(spikes[n]["member"]),
-                ends=dt * ledger.get(_ENERGY_KEYS[2], steps * (np.arange(len(ledger[_ENERGY_KEYS[1]])) + 1)),
+                ends=dt
+                * ledger.get(
+                    _ENERGY_KEYS[2], steps * (np.arange(len(ledger[_ENERGY_KEYS[1]])) + 1)
+                ),
             )
             for n, g in description["groups"].items()
             if (ledger := tables["energy"].get(n)) is not None

@@ -204,7 +204,10 @@ def _ledger(**options) -> EnergyLedger:
     about = {"kinds": {"in": "input", "r": "resistor", "numerical dissipation": "numerical"}}
     about |= {"energies": np.tile(np.stack([-given, given, 0 * given], axis=1), (10, 1, 1))}
     about |= {"times": np.tile([0.1, 0.3, 0.6], (10, 1)), "neurons": 2, "spikes": 5}
-    about |= {"rest": {"in": -0.5, "r": 0.5, "numerical dissipation": 0.0}, "ends": 0.5 * np.arange(1, 11)}
+    about |= {
+        "rest": {"in": -0.5, "r": 0.5, "numerical dissipation": 0.0},
+        "ends": 0.5 * np.arange(1, 11),
+    }
     return EnergyLedger(**about | options)
 
 
@@ -239,7 +242,9 @@ def test_energy_of_each_stimulus():
     np.testing.assert_allclose(
         ledger.per_interval(2.0), np.full(2, 24.0)
     )  # the third one is not whole
-    np.testing.assert_allclose(replace(ledger, start=0.5, ends=ledger.ends + 0.5).per_interval(1.0), np.full(4, 12.0))
+    np.testing.assert_allclose(
+        replace(ledger, start=0.5, ends=ledger.ends + 0.5).per_interval(1.0), np.full(4, 12.0)
+    )
     assert len(ledger.per_interval(7.0)) == 0
     with pytest.raises(NetworkError, match="at least the exchange interval"):
         ledger.per_interval(0.1)

@@ -396,8 +396,8 @@ class RateProgram:
 
 
 def _arrival_steps(sent: Array, pre: np.ndarray, delay: np.ndarray, steps: int) -> list[Array]:
-    """Steps of a chunk in which spikes of Poisson sources arrive through edges, beyond the last for those that do not: of
-    either chunk in which they may have been sent.
+    """Steps of a chunk in which spikes of Poisson sources arrive through edges, beyond the last for those that do not:
+    of either chunk in which they may have been sent.
     """
     exchanges, offset = np.divmod(delay.astype(np.int32), steps)
     arrivals = []

@@ -108,7 +108,7 @@ def edges_of(table: State, rows: Rows, number, step, *, ago) -> tuple:
 
 
 def _first_not_below(x, begin, end, value):
-    """Places of the first numbers not below a value, in stretches in which they rise; their ends if none is."""
+    """Places of the first numbers not below a value, in stretches in which they rise; their ends if there is none."""
 
     def halve(places):
         low, high = places

@@ -10,6 +10,7 @@ from ..copies import copy_arrays
 from ..errors import NetworkError
 from ..flags import check_flags
 from ..memory import check_size
+from .checks import are_finite, require
 
 _EDGE = 32
 """Bytes of a connection while a rule makes it: both ends, drawn with 64 bits, and what puts them in order."""
@@ -42,6 +43,8 @@ class Edges:
                 allowed="two lists of whole numbers, equally long",
             )
         delay = self.delay
+        fine = delay is None or are_finite(delay)
+        require(fine, "delay", delay, where="Edges", allowed="finite numbers, one per edge")
         if delay is not None and np.shape(delay) != ends[0].shape:
             raise NetworkError(
                 f"{np.size(delay)} delays for {len(ends[0])} edges",

@@ -159,7 +159,7 @@ class ExchangeProgram:
         ]
 
     def _is_in_order(self, name: str) -> bool:
-        """Whether lists of spikes of a group are in order of time, so that arrivals add up as `Rows.visits` says."""
+        """Whether lists of the spikes of a group are put in order of time: arrivals then add up as in `Rows.visits`."""
         return any(
             pre == name and not rows.aligned and self._dense(post)[r]
             for pre, post, r, rows in self.plan.rows
@@ -375,22 +375,16 @@ class ExchangeProgram:
                 lists, total, per_member, groups[name] = self._source(
                     name, constants, group, first, (begin, end), room.per_member, size
                 )
+            number, step = lists
             if self._is_in_order(name):
-                lists = in_order_of_time(lists[0], lists[1], total)
-            # A ring: spikes stay for as many chunks as the longest delay, and are then overwritten.
-            slot = k % self.plan.memory(name)
-            spikes[name] = (*lists, jnp.minimum(total, size))
-            sent = (*lists, total)
+                number, step = in_order_of_time(number, step, total)
+            spikes[name] = (number, step, jnp.minimum(total, size))
+            sent = (number, step, total)
             if span is not None:
-                *lists, before = self._due(ring, name, 0, k)
-                sent = append_spikes((*lists, jnp.where(begin > 0, before, 0)), sent)
-                total = sent[-1]
-            ring[name] = jax.tree.map(
-                lambda all, x: lax.dynamic_update_index_in_dim(all, x, slot, 0),  # noqa: B023
-                ring[name],
-                (*sent[:2], jnp.minimum(total, size)),
-            )
-            needs[name] = (per_member.astype(jnp.int32), total)
+                number, step, before = self._due(ring, name, 0, k)
+                sent = append_spikes((number, step, jnp.where(begin > 0, before, 0)), sent)
+            ring[name] = self._keep(ring, name, k, sent)
+            needs[name] = (per_member.astype(jnp.int32), sent[-1])
         weights = self._program_devices(fixed, weights, ring, k, (begun["last"], groups), end)
         weights = jax.tree.map(lambda x: x[None], weights)
         before = state["groups"]
@@ -473,6 +467,15 @@ class ExchangeProgram:
         """Spikes of a group of so many chunks ago."""
         slot = (chunk - ago) % self.plan.memory(name)
         return jax.tree.map(lambda x: x[slot], ring[name])
+
+    def _keep(self, ring: State, name: str, chunk, sent: tuple) -> tuple:
+        """Lists of spikes of a group with those of a chunk: they stay for as many chunks as the longest delay."""
+        slot, (number, step, total) = chunk % self.plan.memory(name), sent
+        return jax.tree.map(
+            lambda all, x: lax.dynamic_update_index_in_dim(all, x, slot, 0),
+            ring[name],
+            (number, step, jnp.minimum(total, number.size)),
+        )
 
     def _arrivals(
         self,

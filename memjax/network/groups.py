@@ -9,13 +9,14 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ..circuit import Circuit
-from ..copies import copied, copy_arrays
+from ..copies import copy_arrays
 from ..errors import NetworkError
 from ..fields import check_bounds
 from ..memory import check_size
 from ..params import replace
 from ..population import Population
 from ..system import Environment
+from .checks import are_finite, is_number, require, require_kind, require_numbers, require_texts
 
 _MEMBER = 100
 """Bytes of a member of a group at least: keys, counts, times of spikes, states."""
@@ -47,14 +48,10 @@ class Threshold:
             self.level if self.rearm is None else self.rearm,
             f"threshold of {self.signal}",
         )
+        require_texts("Threshold", signal=self.signal)
+        allowed = "one finite number for all neurons of a group"
         for name, x in {"level": self.level, "rearm": rearm, "sign": self.sign}.items():
-            if np.ndim(x) or not _are_finite(x):
-                raise NetworkError(
-                    f"{name} = {x!r:.60}",
-                    where=where,
-                    allowed="one finite number for all neurons of a group",
-                    fix="a group for each threshold",
-                )
+            require(is_number(x), name, x, where=where, allowed=allowed)
         if self.sign not in (1, -1) or not self.sign * rearm <= self.sign * self.level:
             raise NetworkError(
                 f"level = {self.level:g}, rearm = {rearm:g}, sign = {self.sign}",
@@ -104,10 +101,12 @@ class Neurons:
     def __post_init__(self):
         copy_arrays(self, "bias", "values")
         _check_count(self.name, self.n)
-        object.__setattr__(
-            self, "start", copied(dict(self.start))
-        )  # a trace's end has only keys and values
         where = f"group {self.name!r}"
+        for key in ("values", "start"):
+            # A trace's end has only keys and values.
+            object.__setattr__(self, key, _table(getattr(self, key), f"{key} of {where}"))
+        require_kind(Threshold, where, spike=self.spike)
+        require_kind(Environment, where, env=self.env)
         if not isinstance(self.circuit, Circuit):
             raise NetworkError(
                 f"a {type(self.circuit).__name__} as neuron", where=where, allowed="a Circuit"
@@ -127,16 +126,14 @@ class Neurons:
                 allowed=", ".join(states),
             )
         for name, x in {**self.values, **self.start, **self.biases}.items():
+            require(
+                are_finite(x), name, x, where=where,
+                allowed=f"finite numbers that do not change with time: one, or {self.n}",
+                fix="what changes comes from spikes of another group",
+            )  # fmt: skip
             if np.ndim(x) > 1 or (np.ndim(x) == 1 and len(x) not in (1, self.n)):
                 raise NetworkError(
                     f"{np.shape(x)} numbers for {name}", where=where, allowed=f"one, or {self.n}"
-                )
-            if not _are_finite(x):
-                raise NetworkError(
-                    f"{name} = {x!r:.60}",
-                    where=where,
-                    allowed=f"finite numbers that do not change with time: one, or {self.n}",
-                    fix="what changes comes from spikes of another group",
                 )
         for spec in self.circuit.specs:
             x, (low, high) = np.asarray(self.start.get(spec.name, spec.bounds[0])), spec.bounds
@@ -194,14 +191,21 @@ class Neurons:
         return cls(n=n, circuit=population.base, values=values, **options)
 
 
-def _are_finite(x: Any) -> bool:
-    """Whether something is a finite number, or numbers that all are."""
-    return np.asarray(x).dtype.kind in "iuf" and bool(np.all(np.isfinite(x)))
+def _table(x: Any, where: str) -> dict[str, Any]:
+    """Numbers by name."""
+    try:
+        table: dict[Any, Any] | None = dict(x)
+    except (TypeError, ValueError):
+        table = None
+    fine = table is not None and all(isinstance(name, str) for name in table)
+    require(fine, "numbers by name", x, where=where, allowed="a mapping of names to numbers")
+    return table or {}
 
 
 def _check_count(name: str, n: int) -> None:
     """Refuse a group without a name or members."""
     # Names are those of groups in HDF5, where '/', '.' and '..' are paths.
+    require_texts("a group", name=name)
     if not name or "/" in name or name in (".", "..") or not name.isprintable():
         raise NetworkError(
             f"a group named {name!r:.80}", allowed="a name of printable characters without '/', not '.' or '..'"
@@ -250,16 +254,16 @@ class Poisson:
     def __post_init__(self):
         copy_arrays(self, "rate")
         _check_count(self.name, self.n)
-        rate, where = np.asarray(self.rate, float), f"group {self.name!r}"
+        where = f"group {self.name!r}"
+        fine = are_finite(self.rate) and bool(np.all(np.asarray(self.rate) >= 0))
+        require(fine, "rate", self.rate, where=where, allowed=">= 0 1/s")
+        require_numbers(where, interval=self.interval)
+        rate = np.asarray(self.rate, float)
         if rate.shape not in {(), (self.n,)} and not (rate.ndim == 2 and rate.shape[1] == self.n):
             raise NetworkError(
                 f"rates of shape {rate.shape}",
                 where=where,
                 allowed=f"one, {self.n}, or intervals times {self.n}",
-            )
-        if not (np.all(np.isfinite(rate)) and np.all(rate >= 0)):
-            raise NetworkError(
-                "a rate that is negative or not finite", where=where, allowed=">= 0 1/s"
             )
         if (rate.ndim == 2) != (self.interval is not None):
             raise NetworkError(
@@ -267,7 +271,7 @@ class Poisson:
                 where=where,
                 allowed="an interval with one row of rates each, or neither",
             )
-        if self.interval is not None and not (np.isfinite(self.interval) and self.interval > 0):
+        if self.interval is not None and not self.interval > 0:
             raise NetworkError(f"interval = {self.interval!r} s", where=where, allowed="> 0 s")
 
     def outline(self) -> "Poisson":
@@ -299,7 +303,10 @@ class SpikeList:
     def __post_init__(self):
         copy_arrays(self, "source", "time")
         _check_count(self.name, self.n)
-        source, time, where = np.asarray(self.source), np.asarray(self.time), f"group {self.name!r}"
+        where = f"group {self.name!r}"
+        for name, x in {"source": self.source, "time": self.time}.items():
+            require(are_finite(x), name, x, where=where, allowed="a list of finite numbers")
+        source, time = np.asarray(self.source), np.asarray(self.time)
         if source.shape != time.shape or source.ndim != 1:
             raise NetworkError(
                 f"{source.shape} sources for {time.shape} times",
@@ -312,10 +319,12 @@ class SpikeList:
                 where=where,
                 allowed=f"0 to {self.n - 1}",
             )
-        if not (np.all(np.isfinite(time)) and np.all(time >= 0)):
+        if np.any(source != np.rint(source)):
             raise NetworkError(
-                "a time that is negative or not finite", where=where, allowed=">= 0 s"
+                "a source that is no whole number", where=where, allowed="numbers from 0"
             )
+        if np.any(time < 0):
+            raise NetworkError("a time that is negative", where=where, allowed=">= 0 s")
 
     def outline(self) -> "SpikeList":
         """The same without its spikes."""
@@ -323,7 +332,8 @@ class SpikeList:
 
     def steps(self, dt: float) -> Int[np.ndarray, " spikes"]:
         """Numbers of the steps at whose ends they fire."""
-        return np.maximum(np.rint(np.asarray(self.time, float) / dt).astype(np.int64) - 1, 0)
+        steps = np.rint(np.asarray(self.time, float) / dt)
+        return np.clip(steps - 1, 0, 2.0**53).astype(np.int64)
 
 
 Group = Neurons | Poisson | SpikeList

@@ -9,9 +9,10 @@ import numpy as np
 
 from ..arguments import as_seed
 from ..errors import NetworkError
+from .checks import is_number, is_whole, require
 from .digest import Digest
 from .engine import Engine
-from .groups import Group
+from .groups import Group, Poisson
 from .memory import check_memory
 from .plan import Clock, clock, groups_by_name, plan
 from .projection import Projection
@@ -50,18 +51,36 @@ class Network:
     dtype: str = "float32"
 
     def __post_init__(self):
+        for name, kind, allowed in (
+            ("groups", Group, "a list of Neurons, Poisson or SpikeList"),
+            ("projections", Projection, "a list of Projection"),
+        ):
+            x = getattr(self, name)
+            fine = isinstance(x, Sequence) and all(isinstance(y, kind) for y in x)
+            require(fine, name, x, where="Network", allowed=allowed)
         seed = as_seed(self.seed, where="Network", error=NetworkError)
         object.__setattr__(self, "seed", seed)
+        steps = self.exchange_steps
+        fine = steps is None or is_whole(steps)
+        require(fine, "exchange_steps", steps, where="Network", allowed="a whole number, 1 to 4096")
+        require(is_number(self.dt), "dt", self.dt, where="Network", allowed="a finite number > 0 s")
         if not self.groups:
             raise NetworkError("no groups", where="Network", allowed="one or more")
-        if self.dtype not in ("float32", "float64") or (
-            self.dtype == "float64" and not jax.config.values["jax_enable_x64"]
+        if (
+            not isinstance(self.dtype, str)
+            or self.dtype not in ("float32", "float64")
+            or (self.dtype == "float64" and not jax.config.values["jax_enable_x64"])
         ):
             raise NetworkError(
                 f"dtype = {self.dtype!r}",
                 allowed="float32, or float64 with jax_enable_x64",
                 where="Network",
             )
+        for g in self.groups:
+            rate = float(np.max(g.rate, initial=0.0)) if isinstance(g, Poisson) else 0.0
+            fine = rate * self.dt < 1
+            allowed = f"below 1/dt = {1 / self.dt:g} 1/s" if self.dt else "dt > 0 s"
+            require(fine, "rate", rate, where=f"group {g.name!r}", allowed=allowed)
         groups_by_name(self.groups, self.projections)
         clock(self.dt, self.projections, self.exchange_steps)
 
@@ -72,8 +91,8 @@ class Network:
 
     def steps(self, duration: float) -> int:
         """A duration [s] as so many steps: the nearest number, at least one."""
-        if not (np.isfinite(duration) and duration > 0):
-            raise NetworkError(f"duration = {duration!r} s", allowed="a finite number > 0 s")
+        fine = is_number(duration) and duration > 0
+        require(fine, "duration", duration, where="Network", allowed="a finite number > 0 s")
         steps = float(duration) / float(self.dt)  # infinite where it overflows
         # The exchange interval in which a run ends may end later.
         if not steps < 2**31 - self.clock.steps:

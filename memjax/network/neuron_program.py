@@ -366,7 +366,7 @@ class NeuronProgram:
         per_member: int,
         span: Any = None,
     ) -> tuple:
-        """A block after a chunk, see `chunk_end`; after its steps from the first to before the second of `span`."""
+        """A block after a chunk, see `chunk_end`, or after the steps from the first to before the second of `span`."""
 
         def advance(carry, step_inputs):
             step, lane_arrivals = step_inputs

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..copies import copy_arrays
 from ..errors import NetworkError
+from .checks import are_finite, is_number, require, require_kind, require_numbers, require_texts
 from .edges import Edges
 from .weights import ConductanceOf, DriftWeights
 
@@ -40,8 +41,10 @@ class Receptor:
     reversal: float | None = None
 
     def __post_init__(self):
+        require_numbers("Receptor", tau=self.tau, width=self.width, reversal=self.reversal)
+        require_texts("Receptor", port=self.port)
         times = [x for x in (self.tau, self.width) if x is not None]
-        if len(times) != 1 or not (np.isfinite(times[0]) and times[0] > 0):
+        if len(times) != 1 or not times[0] > 0:
             raise NetworkError(
                 f"tau = {self.tau}, width = {self.width}",
                 where="Receptor",
@@ -79,9 +82,15 @@ class Projection:
     name: str = ""
 
     def __post_init__(self):
+        require_texts("Projection", pre=self.pre, post=self.post, name=self.name)
         copy_arrays(self, "weight")
         if not self.name:
             object.__setattr__(self, "name", f"{self.pre}-{self.post}")
+        require_kind(Edges, self.where, edges=self.edges)
+        require_kind(Receptor, self.where, receptor=self.receptor)
+        require(
+            is_number(self.delay), "delay", self.delay, where=self.where, allowed="a number > 0 s"
+        )
         delays = self.edges.delay if self.edges.delay is not None else np.asarray(self.delay)
         if not (np.all(np.isfinite(delays)) and np.all(delays > 0)):
             raise NetworkError(
@@ -95,6 +104,8 @@ class Projection:
                     allowed="a receptor with tau: a weight may change before a pulse ends",
                 )
             return
+        fine = are_finite(self.weight)
+        require(fine, "weight", self.weight, where=self.where, allowed="finite numbers, or devices")
         w = np.asarray(self.weight, float)
         if w.ndim > 1 or (w.ndim == 1 and len(w) != len(self.edges)):
             raise NetworkError(
@@ -102,8 +113,6 @@ class Projection:
                 where=self.where,
                 allowed="one, or one per edge",
             )
-        if not np.all(np.isfinite(w)):
-            raise NetworkError("a weight that is not finite", where=self.where)
 
     @property
     def where(self) -> str:

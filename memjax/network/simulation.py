@@ -594,14 +594,14 @@ def run(
     -----
     StepWarning
         Where dt times a rate of the states was above 5, dt times a decay above 1 at an exchange, or a state moved by
-        more than 0.2 of its scale in a step, with a better step; where delays of edges are no multiples of dt.
-        Elsewhere spikes and intervals of `1m1t1r` (0.6 to 3 V) and `threshold-switch-neuron` (w of 1 to 20 mV) were
-        wrong by less than 1 %, of first order in dt.
+        more than 0.2 of its scale in a step, with a better step; and where delays of edges are rounded. Elsewhere
+        spikes and intervals of `1m1t1r` (0.6 to 3 V) and `threshold-switch-neuron` (w of 1 to 20 mV) were wrong by
+        less than 1 %, of first order in dt.
 
     Notes
     -----
-    The first run compiles; the next ones, for other durations too, begin at once, as do those of networks that differ
-    in weights, seeds, sources or `values` of neurons only.
+    The first run compiles, and the first that ends within an exchange interval; the next ones, for other durations too,
+    begin at once, as do those of networks that differ in weights, seeds, sources or `values` of neurons only.
     `memjax.network.run_store.run_network` streams to files, is interrupted and goes on.
     """
     check_flags({"progress": progress, "energy": energy}, where="memjax.network.run")

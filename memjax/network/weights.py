@@ -8,6 +8,7 @@ import numpy as np
 from ..copies import copy_arrays
 from ..errors import NetworkError
 from ..synapse import Pulsed, PulseNoise
+from .checks import is_number, require, require_texts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,17 @@ class ConductanceOf:
     scale: float
     reference: float = 0.0
     read_voltage: float = 0.1
+
+    def __post_init__(self):
+        where = "ConductanceOf"
+        require_texts(where, group=self.group, element=self.element)
+        for name in ("scale", "reference", "read_voltage"):
+            x = getattr(self, name)
+            require(is_number(x), name, x, where=where, allowed="a finite number")
+        fine = self.read_voltage != 0
+        require(
+            fine, "read_voltage", self.read_voltage, where=where, allowed="a voltage that is not 0"
+        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -164,3 +164,21 @@ def test_a_name_that_is_no_word_of_spice_is_refused(tmp_path, capsys, name):
     assert main(words) == 2
     assert "would not read as one word" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_noise_of_verilog_a_does_not_depend_on_the_length_of_the_testbench(run, tmp_path):
+    """Its sources are white and of unit intensity, two at positive frequencies; SPICE has samples for an interval."""
+    options = ("--preset", "1m1t1r/zhao2025-table1-noisy", "--to")
+    texts = {}
+    for to in ("verilog-a", "spice"):
+        for duration in (1, 10):
+            out = tmp_path / f"{to}{duration}.txt"
+            words = ("export", "1m1t1r", *options, to, "--duration", duration, "--out", out)
+            assert run(*words).status == 0
+            lines = out.read_text().splitlines()
+            texts[to, duration] = [x for x in lines if "t_fast = " not in x]
+    assert texts["verilog-a", 1] == texts["verilog-a", 10]
+    (source,) = [x for x in texts["verilog-a", 1] if "white_noise" in x]
+    assert "white_noise(2.0, " in source
+    assert not any("t_noise" in x for x in texts["verilog-a", 1])
+    assert texts["spice", 1] != texts["spice", 10]

@@ -176,6 +176,50 @@ def test_a_coarse_step_is_a_warning_and_stands_in_the_record(run, network, tmp_p
     assert run_store.load_recording(tmp_path / "out").notes[0] in warned[0]
 
 
+def test_delays_between_steps_are_a_warning_and_stand_in_the_record(run, network, tmp_path):
+    (tmp_path / "edges.csv").write_text("pre,post,delay_s\n0,0,1e-4\n1,2,1.234567e-4\n")
+    file = network('rule = "dense"', 'rule = "file", file = "edges.csv"')
+    file.write_text(file.read_text().replace("delay = 1e-4\n", ""))
+    ended = run("run", file, "--out", tmp_path / "out", "--no-pictures", "--duration", 2e-4)
+    assert ended.status == 0, ended.err
+    (note,) = json.loads((tmp_path / "out" / "run.json").read_text())["notes"]
+    assert note.startswith("1 of 2 delays of projection 'in-exc' are no multiples of dt = 2e-06 s")
+    assert f"memjax: warning: {note}" in ended.err.splitlines()
+
+
+def test_a_run_lasts_what_was_asked_also_in_pieces(run, network, tmp_path):
+    """Spikes are exchanged every 50 steps; 25 and 33 steps end between two exchanges."""
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    words = ("run", network(), "--no-pictures", "--json", "--out")
+    assert run(*words, whole, "--duration", 5e-4).status == 0
+    for k, steps in enumerate((25, 58, 250)):
+        resume = ("--resume",) if k else ()
+        ended = run(*words, parts, "--duration", steps * 2e-6, *resume)
+        assert ended.status == 0, ended.err
+        duration = pytest.approx(steps * 2e-6, rel=1e-12)
+        about = json.loads((parts / "run.json").read_text())
+        assert json.loads(ended.out)["duration_s"] == about["duration_s"] == duration
+        assert json.loads(ended.out)["wall_s"] == about["wall_s"]
+    assert _spikes(parts) == _spikes(whole)
+
+
+def test_a_run_of_another_layout_is_not_gone_on_with_but_read(run, network, refused, tmp_path):
+    """Schema 1 counted exchange intervals where this one counts steps."""
+    import h5py
+
+    out = tmp_path / "out"
+    words = ("run", network(), "--no-pictures", "--out", out)
+    assert run(*words, "--duration", 4e-4).status == 0
+    about = json.loads((out / "run.json").read_text())
+    assert (about["schema_version"], about["exchange_steps"]) == (2, 50)
+    (out / "run.json").write_text(json.dumps(about | {"schema_version": 1}))
+    with h5py.File(out / "recording.h5", "a") as file:
+        del file.attrs["steps"]
+        file.attrs["exchanges"] = 4
+    assert "to go on with the version that began it" in refused(*words, "--resume")
+    assert run_store.load_recording(out).duration == pytest.approx(4e-4)
+
+
 def test_a_run_goes_on_with_the_spikes_of_one_that_did_not_stop(run, network, tmp_path):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert run("run", network(), "--out", whole, "--no-pictures").status == 0

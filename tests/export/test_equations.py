@@ -96,6 +96,20 @@ def test_noise_reaches_the_rates_with_the_correction_of_ito():
     assert at(0.0) == pytest.approx(drift - 0.5 * amplitude * slope, rel=1e-9)
 
 
+def test_white_noise_acts_with_the_amplitude_of_the_device():
+    """Where a language has white noise nothing depends on an interval."""
+    device = params.replace(mj.model("diffusive"), {"sigma1": 0.02, "r0": 0.0})
+    found = device_equations(device, interval=None)
+    assert "t_noise" not in found.values
+    row = _leaves(device, {"f": 0.4, "r": 0.1, "s": 1.0}, 0.1)
+    del row["param", "t_noise"]
+    rate = found.unknowns[0].rate
+    at = lambda w: evaluate(found.graph, [rate], row | {("noise", "w_gamma1"): w})[rate]  # noqa: E731
+    state = {n: jnp.asarray(x) for n, x in (("f", 0.4), ("r", 0.1), ("s", 1.0))}
+    amplitude = float(device.noise(0.0, state, jnp.asarray(0.1), ENV)["gamma1"]["f"])
+    assert at(1.0) - at(0.0) == pytest.approx(amplitude, rel=1e-9)
+
+
 def test_channels_without_amplitude_are_left_out():
     assert device_equations(mj.model("diffusive")).channels == ()
     assert len(device_equations(mj.model("langevin-chain")).channels) == 6

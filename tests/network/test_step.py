@@ -1,6 +1,7 @@
 """Steps that are too coarse are named, also where the states end up finite, and resolved ones are not."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 import memjax as mj
 from memjax import network as nw
 from memjax.errors import SolveError, StepWarning
+from memjax.network import simulation
 from memjax.network.simulation import COARSE
 
 
@@ -49,6 +51,26 @@ def test_a_step_across_a_closing_gap_is_named_though_the_states_are_finite(dt):
     assert "dt times the largest rate of its states" in said
     better = float(said.rsplit("dt = ", 1)[1].split()[0])
     assert better < dt
+
+
+@pytest.mark.parametrize("bias", [0.7, 1.2])
+def test_the_advice_on_a_step_does_not_depend_on_the_speed_of_the_machine(monkeypatch, bias):
+    """Where a step is refused is found interval by interval, whether looks at a run are many intervals apart or one."""
+    biases = np.linspace(0.6, bias, 8)
+    network = replace(table_1(1e-4, n=8, bias=biases), exchange_steps=5)
+    texts = []
+    for seconds in (1e-9, 1e9):
+        monkeypatch.setattr(simulation, "_SECONDS", seconds)
+        texts.append(judged(network, 0.1))
+    assert texts[0] == texts[1]
+    assert "too long for 'cells'" in texts[0]
+
+
+def test_all_notes_of_a_step_advise_one():
+    """Its rates and its moves ask for different ones, of which the shorter does for both."""
+    notes = judged(table_1(2e-5), 0.03).split("; dt = ")
+    assert len(notes) == 2
+    assert len({note.rsplit("dt = ", 1)[1] for note in notes}) == 1
 
 
 def test_a_resolved_step_says_nothing_of_the_same_run():

@@ -269,7 +269,9 @@ def test_conductances_of_circuits_count_from_the_beginning_of_an_interval():
         bias={"pre": 10.0},
         start={"weight.x": 0.2},
     )
-    tell = nw.SpikeList(name="tell", n=1, source=np.zeros(9, int), time=dt * np.arange(20, 200, 20))
+    tell = nw.SpikeList(
+        name="tell", n=1, source=np.zeros(13, int), time=dt * np.arange(100, 1400, 100)
+    )
     read = nw.Projection(
         pre="tell",
         post="cells",
@@ -281,9 +283,9 @@ def test_conductances_of_circuits_count_from_the_beginning_of_an_interval():
     network = nw.Network(
         groups=[tell, synapses, neurons(1)], projections=[read], dt=dt, dtype="float64"
     )
-    g = nw.run(network, 6e-5).conductances["tell-cells"]
+    g = nw.run(network, 3e-4).conductances["tell-cells"]
     assert g["end"][0] != g["start"][0]
-    check_parts(*whole_and_in_parts(network, [70, 13, 217]))
+    check_parts(*whole_and_in_parts(network, [970, 13, 517]))
 
 
 def test_a_folder_goes_on_within_an_interval(tmp_path):

@@ -196,3 +196,26 @@ def test_roughness_tells_which_derivatives_of_noisy_times_no_tolerance_settles()
     np.testing.assert_allclose(coarse["smooth"], fine["smooth"], rtol=2e-2)
     assert np.all(events["rough"].roughness > 0.1)
     assert np.any(np.abs(coarse["rough"] - fine["rough"]) > 0.1 * np.abs(fine["rough"]))
+
+
+def test_a_jacobian_of_a_whole_crossing_is_refused_and_its_times_have_one():
+    """Numbers of crossings have no derivative, of which JAX says that a bytes-like object is required."""
+    circuit = mj.Circuit(
+        [
+            ("input", mj.VoltageSource(), "in", "0"),
+            ("r", mj.Resistor(1e3), "in", "node"),
+            ("c", mj.Capacitor(1e-6), "node", "0"),
+        ]
+    )
+
+    def crossing(a):
+        step = mj.Sampled(np.array([0.0, 1e-2]), np.array([1.0, 1.0]))
+        return mj.simulate(circuit, step * a, events={"x": mj.Event("node.v", 0.5)}).events["x"]
+
+    with pytest.raises(
+        mj.errors.GradientError, match=r"a Jacobian of a whole Crossing.*t, v, i and state"
+    ):
+        jax.jacfwd(crossing)(1.0)
+    # v = a (1 - exp(-t/RC)) = 1/2 at t = RC log 2, where dt/da = -RC.
+    assert jax.jacfwd(lambda a: crossing(a).t)(1.0) == pytest.approx(-1e-3, rel=1e-5)
+    assert jax.jvp(crossing, (1.0,), (1.0,))[1].t == pytest.approx(-1e-3, rel=1e-5)

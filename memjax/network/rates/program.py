@@ -396,9 +396,8 @@ class RateProgram:
 
 
 def _arrival_steps(sent: Array, pre: np.ndarray, delay: np.ndarray, steps: int) -> list[Array]:
-    """Steps of a chunk in which spikes of Poisson sources arrive, of either chunk that may have sent them.
-
-    They are beyond the last step for those that do not arrive.
+    """Steps of a chunk in which spikes of Poisson sources arrive through edges, beyond the last for those that do not:
+    of either chunk in which they may have been sent.
     """
     exchanges, offset = np.divmod(delay.astype(np.int32), steps)
     arrivals = []

@@ -8,6 +8,9 @@ from jaxtyping import Float
 from ...documents import in_known_case
 from ...errors import NetworkError
 
+_LARGEST = 2.0**53
+"""Beyond it a column of numbers does not tell whole numbers apart."""
+
 
 def load_columns(
     path: Path,
@@ -46,7 +49,8 @@ def load_columns(
     columns = {}
     for k, name in enumerate(names):
         x = np.asarray(pd.to_numeric(table.iloc[:, k], errors="coerce"), float)
-        wrong = np.flatnonzero(~np.isfinite(x) | ((name in integers) & (x != np.rint(x))))
+        is_whole = (x == np.rint(x)) & (np.abs(x) <= _LARGEST)
+        wrong = np.flatnonzero(~np.isfinite(x) | ((name in integers) & ~is_whole))
         if wrong.size:
             kind = "whole" if name in integers else "finite"
             raise NetworkError(

@@ -91,7 +91,7 @@ def read_projection(
     delay = t.take("delay", POSITIVE, _DELAY)
     is_random = rule in ("fixed_fan_in", "by_distance")
     wiring_seed = connect.take("seed", WHOLE, seed) if is_random else seed
-    context = Context(seed=wiring_seed, delay=delay, earlier=earlier)
+    context = Context(seed=wiring_seed, delay=delay or _DELAY, earlier=earlier)
     wiring = _RULES[rule](connect, context) if rule is not None else None
     if rule is None:  # its other keys are those of a rule that nobody knows
         connect.keys_read |= dict.fromkeys(connect.content)

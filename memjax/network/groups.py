@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ..circuit import Circuit
-from ..copies import copy_arrays
+from ..copies import copied, copy_arrays
 from ..errors import NetworkError
 from ..fields import check_bounds
 from ..memory import check_size
@@ -99,12 +99,13 @@ class Neurons:
     env: Environment = field(default_factory=Environment)
 
     def __post_init__(self):
-        copy_arrays(self, "bias", "values")
+        copy_arrays(self, "bias")
         _check_count(self.name, self.n)
         where = f"group {self.name!r}"
         for key in ("values", "start"):
             # A trace's end has only keys and values.
-            object.__setattr__(self, key, _table(getattr(self, key), f"{key} of {where}"))
+            table = _table(getattr(self, key), f"{key} of {where}")
+            object.__setattr__(self, key, copied(table))
         require_kind(Threshold, where, spike=self.spike)
         require_kind(Environment, where, env=self.env)
         if not isinstance(self.circuit, Circuit):

@@ -204,4 +204,5 @@ def test_absurd_voltages_end_at_one_edge_by_either_way(ways, monkeypatch):
     for trace in (ours, theirs):
         edge = np.where(closed, device.gap_min, device.gap_max)
         np.testing.assert_allclose(trace.state["gap"][0], edge, rtol=1e-12)
-        assert not np.any(trace.result)
+    # Steps that are far too long are failures, of the same sweeps.
+    np.testing.assert_array_equal(ours.result, theirs.result)

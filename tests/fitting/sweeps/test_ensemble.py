@@ -9,7 +9,7 @@ from memjax.params import replace as with_values
 from memjax.solver import SemiImplicitEuler
 from tests.fits import NOISE_TRUTH
 
-POLICY = mj.Fixed(1e-3, method=SemiImplicitEuler())
+POLICY = mj.Fixed(1e-3, method=SemiImplicitEuler(damped=True))
 
 SILENT = {"relative": 0.0, "floor_A": 0.0}
 

@@ -12,11 +12,16 @@ typedef struct { /* what all threads do, in shares that each takes when it has d
     int64_t groups, shares, next;
 } Work;
 
-/* How a lane stands: as it did, unless that was well and its states are no numbers or have run away. */
-INLINE int32_t result_of(const Carry *c, int64_t j, int32_t before) {
-    const Real size = largest_state(c, j);
-    if (before) return before;
-    return c->broken[j] || !is_finite(size) ? NOT_FINITE : (size > LARGEST ? RUNAWAY : 0);
+/* How lanes stand: as they did, unless that was well and states are no numbers or have run away. Not part of the loop over
+ * steps, whose numbers would else leave their registers for it. */
+static NOINLINE void look_at_states(Carry *restrict c, int32_t *restrict code) {
+WHOLE_VECTORS
+    for (int j = 0; j < LANES; j++) {
+        const Real size = largest_state(c, j);
+        const int32_t lost = c->broken[j] | !is_finite(size), far = size > LARGEST;
+        const int32_t now = lost ? NOT_FINITE : (far ? RUNAWAY : 0);
+        code[j] = code[j] ? code[j] : now;
+    }
 }
 
 /* All steps of some groups of lanes; states and rates are looked at every so many steps, `size`. */
@@ -42,12 +47,13 @@ static void advance_groups(const Work *work, int64_t first_group, int64_t end_gr
                 code[j] = result[lane + j];
                 for (int k = 0; k < 2; k++) stiffness[k][j] = stiff[k][lane + j];
             }
+            /* Counted down: divisions in each step would cost a quarter of it. */
+            int64_t to_look = size - s % size, to_row = each - s % each;
             for (int32_t t = 0; t < count; t++) {
-                if ((s + t) % size == 0) watch_block(uniform, t, &o, &c, code, stiffness);
+                if (to_look == size) watch_block(uniform, t, &o, &c, code, stiffness);
                 advance_block(uniform, t, &o, &c);
-                if ((s + t + 1) % size == 0)
-                    for (int64_t j = 0; j < n; j++) code[j] = result_of(&c, j, code[j]);
-                if ((s + t + 1) % each == 0) store_states(rets, (s + t) / each * lanes + lane, n, &c);
+                if (--to_look == 0) look_at_states(&c, code), to_look = size;
+                if (--to_row == 0) store_states(rets, (s + t) / each * lanes + lane, n, &c), to_row = each;
             }
             store_states(rets + CARRIES, lane, n, &c);
             for (int64_t j = 0; j < n; j++) {

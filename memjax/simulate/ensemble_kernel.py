@@ -214,7 +214,7 @@ static void store_states(XLA_FFI_Buffer **rets, int64_t lane, int64_t n, const C
     }}
 }}
 
-INLINE Real largest_state(const Carry *c, int64_t j) {{ return {largest}; }}
+INLINE Real largest_state(Carry *restrict c, int64_t j) {{ return {largest}; }}
 """,
         step.advance_block(
             "inline void advance_block(const Uniform *u, int32_t t, const Own *o, Carry *restrict c)",
@@ -223,8 +223,8 @@ INLINE Real largest_state(const Carry *c, int64_t j) {{ return {largest}; }}
             "",
         ),
         look.advance_block(
-            "void watch_block(const Uniform *u, int32_t t, const Own *o, const Carry *c, "
-            "const int32_t *result, Real (*restrict stiffness)[LANES])",
+            "NOINLINE void watch_block(const Uniform *u, int32_t t, const Own *o, Carry *restrict c, "
+            "int32_t *restrict result, Real (*restrict stiffness)[LANES])",
             watch,
             "(void)c, (void)result, (void)stiffness;",
             "",

@@ -45,8 +45,9 @@ def explicit_rates(scaled: Scaled, policy: Fixed) -> Callable | None:
     """Products of a step and the rates at which states that it takes explicitly act on themselves, see `Solution`.
 
     A function of scaled states and a `Place`; None of methods that take no state explicitly, or that limit its step.
-    Of a state of several numbers it is the rate at which they act on each other, all moved alike. A state that the step
-    leaves where it is, as one on a bound of its domain, counts for nothing: its rate fades steeply there.
+    Of a state of several numbers it is the rate at which they act on each other, all moved alike. A state at rest, as one
+    on a bound where its rate fades to 0, counts for nothing: it fades steeply. One that a projection holds counts, since
+    a step that is too long throws states onto their bounds.
     """
     arrays, others = eqx.partition(scaled, eqx.is_array)
     scaled = eqx.combine(lax.stop_gradient(arrays), others)  # what is looked at has no derivative
@@ -62,13 +63,12 @@ def explicit_rates(scaled: Scaled, policy: Fixed) -> Callable | None:
             return scaled.rates(place.t_end, p, place.u1)
 
         along = {k: rates_along(rates, parts, k) for k in explicit}
-        moved = {k: parts[k] + place.h * rate[k] for k, (rate, _) in along.items()}
-        ends = scaled.project_parts(parts | moved)
 
         def slope_of(k):
-            x, slope = parts[k], along[k][1][k]
+            x, (rate, slope) = parts[k], (y[k] for y in along[k])
             roundings = 8 * jnp.finfo(x.dtype).eps * jnp.maximum(jnp.abs(x), 1.0)
-            return place.h * jnp.ravel(jnp.where(jnp.abs(ends[k] - x) <= roundings, 0.0, slope))
+            at_rest = jnp.abs(place.h * rate) <= roundings
+            return place.h * jnp.ravel(jnp.where(at_rest, 0.0, slope))
 
         slope = jnp.concatenate([slope_of(k) for k in explicit])
         return jnp.stack([jnp.max(-slope), jnp.max(jnp.abs(slope))])

@@ -340,7 +340,7 @@ def rodas3_interval(
 def derivative_error(
     push: Callable, jacobian: Float[Array, "n n"], h: Float[Array, ""]
 ) -> Float[Array, ""]:
-    """Error of the derivatives of a step by its start, over what is allowed.
+    """Error of the derivatives of a step by its start, over what is allowed; 0 where it is allowed.
 
     Parameters
     ----------
@@ -361,7 +361,9 @@ def derivative_error(
     carried, remainders = jax.vmap(push)(jax.vmap(factor(unit - 0.5 * h * jacobian))(unit))
     size = jnp.maximum(jnp.max(jnp.abs(carried), axis=1), 1.0)
     errors = jnp.max(jnp.abs(remainders), axis=1)
-    return lax.stop_gradient(jnp.max(errors / size) / DERIVATIVE_ERROR)
+    ratio = lax.stop_gradient(jnp.max(errors / size) / DERIVATIVE_ERROR)
+    # A smaller one decides on no step: until one is refused they are those without derivatives.
+    return jnp.where(ratio < 1, 0.0, ratio)
 
 
 def no_excess(error: Float[Array, " n"]) -> Float[Array, ""]:

@@ -142,10 +142,12 @@ def test_so_have_those_of_kernels(name):
     if isinstance(kernel, str):
         pytest.skip(kernel)
     exact = by_secants(scaled, y0, d)
+    # At the default tolerance a start with the residue on its bound is 19 percent off, at this one 3.
+    policy = mj.Stiff(rtol=1e-6, atol=1e-8) if name == "diffusive" else mj.Stiff()
     numbers = np.repeat(np.asarray(numbers_of(scaled))[None], len(y0), axis=0)
     lanes = kernel(
         numbers, y0, (np.zeros((len(y0), 1, 1)), kept[:, :, None]), stimuli=jax.tree.map(lambda x: x[None], DRIVE),
-        zeros=np.sort(np.asarray(DRIVE.zeros()))[None], rows=ROWS[None], policy=mj.Stiff(),
+        zeros=np.sort(np.asarray(DRIVE.zeros()))[None], rows=ROWS[None], policy=policy,
     )  # fmt: skip
     assert np.all(np.asarray(lanes.counts)[:, 2] == 0)
     assert np.all(np.abs(np.asarray(lanes.dy)[..., 0] - exact) < allowed(exact))

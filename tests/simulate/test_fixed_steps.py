@@ -113,7 +113,7 @@ def test_a_decay_is_compared_with_the_step(backend, product, word):
 
 @pytest.mark.parametrize("model", ["vteam", "linear-drift", "second-order"])
 def test_a_state_at_rest_on_a_bound_is_no_fast_one(backend, model):
-    """Its rate fades steeply there, and projection holds it: steps of any length are right."""
+    """Its rate fades to 0, and steeply: steps of any length are right."""
     device = mj.model(model)
     away = mj.Sampled(np.array([0.0, 1.0]), np.array([2.0, 2.0]))
     bound = {s.name: s.bounds[1] for s in device.states}

@@ -45,9 +45,9 @@ def explicit_rates(scaled: Scaled, policy: Fixed) -> Callable | None:
     """Products of a step and the rates at which states that it takes explicitly act on themselves, see `Solution`.
 
     A function of scaled states and a `Place`; None of methods that take no state explicitly, or that limit its step.
-    Of a state of several numbers it is the rate at which they act on each other, all moved alike. A state at rest, as one
-    on a bound where its rate fades to 0, counts for nothing: it fades steeply. One that a projection holds counts, since
-    a step that is too long throws states onto their bounds.
+    Of a state of several numbers it is the rate at which they act on each other, all moved alike. A state at rest, as
+    one on a bound where its rate fades to 0, counts for nothing: it fades steeply. One that a projection holds counts,
+    since a step that is too long throws states onto their bounds.
     """
     arrays, others = eqx.partition(scaled, eqx.is_array)
     scaled = eqx.combine(lax.stop_gradient(arrays), others)  # what is looked at has no derivative

@@ -162,8 +162,7 @@ def solve_fixed(
         begin = (parts, jnp.asarray(True), logs, record)
         (parts, converged, logs, record), _ = lax.scan(advance_step, begin, steps)
         bad = jnp.where(converged, Result.successful, Result.newton_failed)
-        bad = jnp.where(is_driven(steps), bad, Result.not_finite)
-        bad = state_result(scaled.join(parts), bad)
+        bad = state_result(scaled.join(parts), jnp.where(is_driven(steps), bad, Result.not_finite))
         return (parts, jnp.where(code == 0, bad, code), logs, record, stiffness), None
 
     def interval(carry, row):

@@ -74,6 +74,7 @@ def _call(make, **changes):
     return make(**(MAKE[make] | changes))
 
 
+@pytest.mark.wrong_types
 @pytest.mark.parametrize("make", MAKE, ids=lambda f: f.__name__)
 def test_numbers_of_every_kind_are_taken(make):
     numbers = {n: x for n, x in MAKE[make].items() if type(x) in (int, float)}
@@ -349,3 +350,9 @@ def test_every_number_of_a_stimulus_or_bench_is_declared_as_one():
 def test_samples_of_several_sweeps_are_refused():
     with pytest.raises(StimulusError, match=r"samples of shape \(2, 3\).*a sequence of stimuli"):
         mj.Sampled(np.tile(ROWS, (2, 1)), np.zeros((2, 3)))
+
+
+def test_seeds_of_numpy_may_be_long_in_single_precision():
+    with jax.enable_x64(False):
+        edges = network.fixed_fan_in(4, 4, 2, seed=2**63)
+    assert edges.pre.size == 8

@@ -58,6 +58,7 @@ def _functions():
 FUNCTIONS = _functions()
 
 
+@pytest.mark.wrong_types
 @pytest.mark.parametrize("which", FUNCTIONS)
 @pytest.mark.parametrize("word", ["False", "no", 0, None])
 def test_no_public_function_takes_a_word_for_a_flag(which, word):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..arguments import as_seed
+from ..arguments import as_integer
 from ..copies import copy_arrays
 from ..errors import NetworkError
 from ..flags import check_flags
@@ -127,7 +127,7 @@ def fixed_fan_in(n_pre: int, n_post: int, fan_in: int, *, seed: int = 0) -> Edge
     if not (n_pre > 0 and fan_in >= 0):
         raise NetworkError(f"{fan_in} inputs out of {n_pre}", where="fixed_fan_in", allowed=">= 0")
     _check_edges(n_post * fan_in, "fixed_fan_in")
-    seed = as_seed(seed, where="fixed_fan_in", error=NetworkError, lowest=0)
+    seed = as_integer("seed", seed, where="fixed_fan_in", error=NetworkError, lowest=0)
     rng = np.random.default_rng(seed)
     pre = rng.integers(0, n_pre, n_post * fan_in, dtype=np.int32)
     return Edges(pre, np.repeat(np.arange(n_post, dtype=np.int32), fan_in))
@@ -170,7 +170,7 @@ def by_distance(
             f"length = {length:g}, speed = {speed}", where="by_distance", allowed="> 0"
         )
     _check_edges(len(post) * fan_in, "by_distance")
-    seed = as_seed(seed, where="by_distance", error=NetworkError, lowest=0)
+    seed = as_integer("seed", seed, where="by_distance", error=NetworkError, lowest=0)
     rng = np.random.default_rng(seed)
     rows, ways = [], []
     for place in np.asarray(post, float):

@@ -21,6 +21,7 @@ from ..stimulus import AbstractStimulus
 from ..watch import Watch
 from .jumps import jump, pattern
 from .solution import Solution, add_watch_results
+from .trusted import solve_trusted
 from .watched_solver import (
     WatchedArgs,
     WatchedSolver,
@@ -193,7 +194,7 @@ def solve_stiff(
     end = end * (1 + 4 * jnp.finfo(rows.dtype).eps)
     subs = [dfx.SubSaveAt(ts=rows, fn=_save_row), dfx.SubSaveAt(t1=True)]
     subs += [dfx.SubSaveAt(t0=True, steps=True, fn=_save_states)] if steps else []
-    sol = dfx.diffeqsolve(
+    sol = solve_trusted(
         term,
         solver,
         jnp.zeros((), rows.dtype),
@@ -332,7 +333,7 @@ def solve_adaptive(
         terms, solver = WatchedTerm(terms), WatchedSolver(solver)
         args, begin = WatchedArgs(problem, scaled, stimulus, watch), begin_watched(watch, y0)
     control: Any = DyadicController(rtol, atol, bounds, part=system_state)  # pyright: ignore[reportCallIssue]
-    sol = dfx.diffeqsolve(
+    sol = solve_trusted(
         terms,
         solver,
         jnp.zeros((), rows.dtype),

@@ -60,6 +60,7 @@ class _Fit(AbstractFit):
     failure: str = ""
 
 
+@pytest.mark.wrong_types
 @pytest.mark.parametrize(
     "error",
     [BoundsError("mu = [1 2 3]"), np.linalg.LinAlgError("Singular matrix"), RuntimeError("bug")],
@@ -76,6 +77,7 @@ def test_a_stage_that_fails_leaves_the_fit_before_it(error):
     assert add_stage(_Fit(), lambda: fit, what="more") is fit
 
 
+@pytest.mark.wrong_types
 def test_wrong_input_of_a_stage_is_no_failure():
     def refuses():
         raise DataError("nothing that may differ")

@@ -122,3 +122,10 @@ def test_a_kernel_in_c_takes_such_ticks_too():
     # The state of the upper branch follows tilt V.
     slope = HEIGHT / (3 * x**2 - 3 * x + 0.5)
     np.testing.assert_allclose(lanes.dy[0, -1, 0, 0], slope, rtol=1e-3)
+
+
+def test_a_compiled_solve_calls_nothing_of_python():
+    """Else its program is never kept, and each process compiles it again."""
+    program = jax.make_jaxpr(lambda rate: simulate(rate=rate).state["x"])(1.0)
+    assert "while" in str(program)
+    assert "callback" not in str(program)

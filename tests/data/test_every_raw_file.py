@@ -15,8 +15,12 @@ from memjax.errors import ReaderError
 from .test_real_files import ROOT
 
 FILES = sorted(p.relative_to(ROOT / "raw") for p in (ROOT / "raw").rglob("*") if p.is_file())
-SHUNT = {"sdc_knowm_retention": 1e5}
-"""Ohm, by the sidecar of the clean table."""
+SHUNT = {"sdc_knowm_retention": 1e5, "sdc_knowm_triangle": 1e3}
+"""Ohm, by the sidecar of the clean table, and by the names of the files."""
+REFUSED = {"M12 04 endurance ratio.xlsx"}
+"""Files of which the message names no columns: a table that an analysis made."""
+UNREAD = {"M12 04 endurance set.xlsx"}
+"""Files of which too little is read: a voltage in column AV, where RESISTANCE is missing beside it."""
 DIGITS = 6
 """Significant digits of the clean tables."""
 
@@ -57,10 +61,21 @@ def with_option(path: Path, message: str):
     return read(path, columns=_columns(option[1].rstrip(",")))
 
 
+def _param(file: Path):
+    marks = [pytest.mark.xfail(reason="the columns AI and AV are not recognised")] * (
+        file.name in UNREAD
+    )
+    return pytest.param(file, marks=marks, id=re.sub(r"\W+", "-", str(file))[:60])
+
+
 @pytest.mark.skipif(not FILES, reason=f"no raw files under {ROOT}: set MEMJAX_DATA")
-@pytest.mark.parametrize("name", FILES, ids=lambda p: re.sub(r"\W+", "-", str(p))[:60])
+@pytest.mark.parametrize("name", [_param(f) for f in FILES])
 def test_a_raw_file_is_what_its_clean_table_says(name):
     path = ROOT / "raw" / name
+    if path.name in REFUSED:
+        with pytest.raises(ReaderError, match="no column says that it is the voltage"):
+            read(path)
+        return
     found = measured(path)
     compare = COMPARISONS[name.parts[0]]
     compare(found, path)
@@ -142,6 +157,31 @@ def knowm(m, path):
     near(np.mean(m.i[: len(m.i) // 4 * 4].reshape(-1, 4), axis=1)[: len(mine)], mine["i_A"])
 
 
+def triangle(m, path):
+    """No clean table: against the two channels, of which the first lies across the resistor."""
+    rows = np.loadtxt(path, skiprows=2, delimiter=",")
+    np.testing.assert_allclose(m.v, rows[:, 2] - rows[:, 1], rtol=1e-12)
+    np.testing.assert_allclose(m.i, rows[:, 1] / SHUNT[path.parent.name], rtol=1e-12)
+
+
+def keithley(found, path):
+    """No clean table: against pandas' own reading of the sheets of the runs."""
+    sheets = pd.read_excel(path, sheet_name=None, engine="calamine")
+    runs = {k: table for k, table in sheets.items() if k.startswith("Run")}
+    if not isinstance(found, tuple):
+        ((_, table),) = runs.items()
+        for values, column in ((found.t, "Time"), (found.v, "AV"), (found.i, "AI")):
+            np.testing.assert_array_equal(values, table[column].astype(float))
+        return
+    assert len(found) == len(runs)
+    for run in found:
+        table = runs[run.label.split()[0]]
+        column, values = ("RESISTANCE", run.r) if isinstance(run, DecayRecord) else ("AI", run.x)
+        table = table[table[column] > 0] if isinstance(run, DecayRecord) else table
+        np.testing.assert_array_equal(run.t, table["Time"].astype(float))
+        np.testing.assert_array_equal(values, table[column].astype(float))
+
+
 def strontium(m, path):
     table = clean("sto_nb_iv_timed")
     mine = table[table["sweep"].map(lambda s: path.stem.endswith(f"__{s}"))]
@@ -209,7 +249,7 @@ def oxide_pulses(m, path):
 COMPARISONS = {
     "ag_nanowire_network_pulses": nanowires, "format_b1500_easyexpert_classic": b1500,
     "format_tektronix_npz_txt": waveform, "hfo2_rtn_staircase": telegraph,
-    "nottingham_switchbox_iv": switchbox, "rram_1t1r_cycling": array, "sdc_knowm_retention": knowm,
+    "keithley_4200_rram": keithley, "sdc_knowm_triangle": triangle, "nottingham_switchbox_iv": switchbox, "rram_1t1r_cycling": array, "sdc_knowm_retention": knowm,
     "sto_nb_iv_timed": strontium, "sto_nb_iv_old_device": strontium_old, "tio2_volatile_drift": drift,
     "vcm_potentiation_depression": pulses, "vo2_iv_cycles": oxide_cycles, "vo2_iv_sweep": oxide_sweep,
     "vo2_relaxation": oxide_relaxation, "vo2_short_pulses": oxide_pulses,

@@ -249,7 +249,8 @@ def oxide_pulses(m, path):
 COMPARISONS = {
     "ag_nanowire_network_pulses": nanowires, "format_b1500_easyexpert_classic": b1500,
     "format_tektronix_npz_txt": waveform, "hfo2_rtn_staircase": telegraph,
-    "keithley_4200_rram": keithley, "sdc_knowm_triangle": triangle, "nottingham_switchbox_iv": switchbox, "rram_1t1r_cycling": array, "sdc_knowm_retention": knowm,
+    "keithley_4200_rram": keithley, "sdc_knowm_triangle": triangle,
+    "nottingham_switchbox_iv": switchbox, "rram_1t1r_cycling": array, "sdc_knowm_retention": knowm,
     "sto_nb_iv_timed": strontium, "sto_nb_iv_old_device": strontium_old, "tio2_volatile_drift": drift,
     "vcm_potentiation_depression": pulses, "vo2_iv_cycles": oxide_cycles, "vo2_iv_sweep": oxide_sweep,
     "vo2_relaxation": oxide_relaxation, "vo2_short_pulses": oxide_pulses,

@@ -4,6 +4,7 @@ import gc
 import hashlib
 import itertools
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -64,6 +65,45 @@ jax.config.update(
 )
 
 ROOT = Path(__file__).parents[1]
+
+TIERS = ("unit", "integration", "parity", "study")
+"""Where a test belongs, the dearest last, see the markers in pyproject.toml. One without a mark is a unit test."""
+
+TIER = pytest.StashKey[str]()
+
+
+def pytest_collection_modifyitems(config, items):
+    """Give each test its tier, the dearest of its marks, and leave out those that `-m` names no tier of."""
+    wanted = [t for t in TIERS if t in re.findall(r"\w+", config.option.markexpr)]
+    left_out = []
+    for item in items:
+        marked = [t for t in TIERS if item.get_closest_marker(t)]
+        item.stash[TIER] = marked[-1] if marked else "unit"
+        if not marked:
+            item.add_marker("unit")
+        if wanted and item.stash[TIER] not in wanted:
+            left_out.append(item)
+    items[:] = [x for x in items if x not in set(left_out)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+
+
+@pytest.fixture(autouse=True)
+def _no_process(request, monkeypatch):
+    """A unit test starts no process but the compiler of C."""
+    if request.node.stash[TIER] != "unit":
+        return
+    start = subprocess.Popen.__init__
+
+    def refuse(self, args, *rest, **options):
+        program = args if isinstance(args, str) else str(args[0])
+        assert Path(program).name.startswith(_COMPILERS), f"a unit test starts {program}"
+        start(self, args, *rest, **options)
+
+    monkeypatch.setattr(subprocess.Popen, "__init__", refuse)
+
+
+_COMPILERS = ("gcc", "cc", "clang", "x86_64", "aarch64")
 
 
 MOST_MAPS = 40_000

@@ -227,7 +227,6 @@ def test_top_level_holds_what_the_design_names():
     assert {row.split("/")[0] for row in listed.stdout.splitlines()} - TOP == set()
 
 
-@pytest.mark.fast
 def test_names_change_no_configuration_and_load_no_package_that_few_scripts_need():
     program = """
 import sys, jax, equinox, diffrax

@@ -17,8 +17,6 @@ from memjax.errors import BoundsError, MemjaxError, ModelError, NetworkError, St
 from memjax.noise import cycle_factors, device_key
 from memjax.stimulus import Product
 
-pytestmark = pytest.mark.fast
-
 SINE, ROWS = mj.Sine(1.0, 1.0), np.linspace(0.0, 1.0, 3)
 NOISY = mj.params.replace(mj.MetastableSwitches(), {"tau": 0.1, "noisy": 1.0})
 QUICK = mj.Fixed(0.05)

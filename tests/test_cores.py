@@ -2,12 +2,9 @@
 
 import os
 
-import pytest
-
 from memjax.cores import usable_cores
 
 
-@pytest.mark.fast
 def test_cores_are_those_of_the_affinity_or_else_of_the_machine(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {1, 5, 7}, raising=False)
     assert usable_cores() == 3

@@ -10,8 +10,6 @@ import memjax as mj
 from memjax.errors import BoundsError, ModelError
 from memjax.fields import parameter_specs
 
-pytestmark = pytest.mark.fast
-
 
 def test_a_value_out_of_bounds_is_refused_with_value_unit_range_and_device():
     with pytest.raises(

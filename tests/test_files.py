@@ -10,8 +10,6 @@ from memjax.errors import OutputError
 from memjax.files import is_inside, lock_file, write_json
 from memjax.io import prepare_output, writing, writing_folder
 
-pytestmark = pytest.mark.fast
-
 
 def _stopped(place, write, error=None):
     """Write something, then end by an error, in the place that a context manager gives."""

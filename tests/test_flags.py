@@ -12,8 +12,6 @@ from memjax.errors import BoundsError, ModelError, StimulusError
 from memjax.flags import check_flags, is_text
 from memjax.solver import SemiImplicitEuler
 
-pytestmark = pytest.mark.fast
-
 DRIVE = mj.Sampled(np.array([0.0, 1e-3]), np.array([0.0, 0.1]))
 DEVICE = mj.Vteam()
 

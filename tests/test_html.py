@@ -14,8 +14,6 @@ from memjax.errors import BoundsError, MemjaxError, ModelError, SolveError
 from memjax.html import fold, html_table, or_text, span
 from memjax.reprs import WIDTH
 
-pytestmark = pytest.mark.fast
-
 PICTURE = "data:image/png;base64,"
 
 

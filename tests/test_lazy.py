@@ -9,8 +9,6 @@ import pytest
 
 from memjax.lazy import deferred, deferred_functions
 
-pytestmark = pytest.mark.fast
-
 PACKAGES = ("memjax", "memjax.data", "memjax.datasets", "memjax.observables", "fitting")
 
 

@@ -15,8 +15,6 @@ from memjax.errors import BoundsError, ModelError
 from memjax.fields import describe, parameter_specs
 from tests.helpers import tols
 
-pytestmark = pytest.mark.fast
-
 
 def test_replace_changes_what_is_named_and_leaves_the_device_alone():
     device = mj.DiffusiveMemristor()

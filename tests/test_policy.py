@@ -17,8 +17,6 @@ from memjax.solver import (
 )
 from memjax.system import Additive, Commutative, Diagonal, General, NoNoise, Partitioned
 
-pytestmark = pytest.mark.fast
-
 
 @pytest.mark.parametrize("dt", [0.0, -1e-3, np.nan, np.inf])
 def test_a_step_that_is_no_positive_number_is_refused(dt):

@@ -9,8 +9,6 @@ import memjax as mj
 from memjax.errors import ModelError
 from memjax.params import unconstrain
 
-pytestmark = pytest.mark.fast
-
 NAMES = ("mu", "gamma1", "alpha")
 COVARIANCE = np.array([[0.04, 0.03, 0.0], [0.03, 0.09, -0.01], [0.0, -0.01, 0.01]])
 CYCLES = np.diag([0.01, 0.0, 0.0])

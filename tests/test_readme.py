@@ -27,9 +27,9 @@ def test_the_code_of_a_page_runs(page):
 
 
 @pytest.mark.study
-@pytest.mark.parametrize("page", [README, *PAGES], ids=lambda p: p.name)
+@pytest.mark.parametrize("page", [README, *PAGES, *LONG], ids=lambda p: p.name)
 def test_without_float64_a_page_refuses_or_gives_the_same_numbers(page):
-    """In a process of its own: JAX's default. Of the long ones .ci/run asks the same."""
+    """In a process of its own: JAX's default."""
     words = [sys.executable, "-m", "tests.pages", "--float32", str(page)]
     done = subprocess.run(words, capture_output=True, check=False, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
@@ -44,7 +44,7 @@ def _run_block(page, number):
     return names
 
 
-@pytest.mark.study  # .ci/run runs it
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [README, GRADIENTS], ids=lambda p: p.name)
 def test_the_library_example_runs(page):
     names = _run_block(page, 0)
@@ -54,10 +54,10 @@ def test_the_library_example_runs(page):
     np.testing.assert_allclose(names["by_mu"], -3.86984e-3, rtol=1e-3)
 
 
-@pytest.mark.study  # .ci/run runs it
+@pytest.mark.slow
 def test_optax_alone_fits_five_parameters_that_are_30_percent_off():
     with jax.numpy_dtype_promotion("standard"):  # as a user has it; optax counts in int32
-        names = _run_block(GRADIENTS, 1)
+        names = _run_block(GRADIENTS, -1)
     device, fitted, z = (names[n] for n in ("device", "fitted", "z"))
     for name in names["names"]:
         true, begin, found = (float(getattr(d, name)) for d in (device, names["start"], fitted))

@@ -8,8 +8,6 @@ import pytest
 import memjax as mj
 from memjax.reprs import WIDTH
 
-pytestmark = pytest.mark.fast
-
 
 @pytest.mark.parametrize("name", mj.model_names())
 def test_every_model_fits_a_terminal_and_names_its_states(name):

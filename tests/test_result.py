@@ -9,8 +9,6 @@ import xarray as xr
 import memjax as mj
 from memjax.errors import BoundsError
 
-pytestmark = pytest.mark.fast
-
 
 @pytest.fixture(scope="module")
 def trace() -> mj.Trace:

@@ -12,8 +12,6 @@ import memjax as mj
 from memjax.fields import ParameterSpec, parameter_specs
 from memjax.transforms import Identity, Log, Logit, LogLogit, edges, from_spec, within
 
-pytestmark = pytest.mark.fast
-
 INF = float("inf")
 
 

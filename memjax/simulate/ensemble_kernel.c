@@ -47,13 +47,14 @@ static void advance_groups(const Work *work, int64_t first_group, int64_t end_gr
                 code[j] = result[lane + j];
                 for (int k = 0; k < 2; k++) stiffness[k][j] = stiff[k][lane + j];
             }
-            /* Counted down: divisions in each step would cost a quarter of it. */
+            /* In stretches up to the next look or row, without calls: they would empty the registers in each step. */
             int64_t to_look = size - s % size, to_row = each - s % each;
-            for (int32_t t = 0; t < count; t++) {
+            for (int32_t t = 0; t < count;) {
                 if (to_look == size) watch_block(uniform, t, &o, &c, code, stiffness);
-                advance_block(uniform, t, &o, &c);
-                if (--to_look == 0) look_at_states(&c, code), to_look = size;
-                if (--to_row == 0) store_states(rets, (s + t) / each * lanes + lane, n, &c), to_row = each;
+                const int64_t left = to_look < to_row ? to_look : to_row, stretch = left < count - t ? left : count - t;
+                for (const int32_t end = t + stretch; t < end; t++) advance_block(uniform, t, &o, &c);
+                if ((to_look -= stretch) == 0) look_at_states(&c, code), to_look = size;
+                if ((to_row -= stretch) == 0) store_states(rets, (s + t - 1) / each * lanes + lane, n, &c), to_row = each;
             }
             store_states(rets + CARRIES, lane, n, &c);
             for (int64_t j = 0; j < n; j++) {

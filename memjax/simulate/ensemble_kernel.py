@@ -191,7 +191,7 @@ def _text_of_program(t, owns, states, places: list, results: list, constants: in
         "const int32_t ends = (result[j] != 0) | is_too_long(stiffness[0][j], stiffness[1][j]);"
     ]
     watch += [
-        f"stiffness[{k}][j] = ends ? stiffness[{k}][j] : most({text_of(x)}, stiffness[{k}][j]);"
+        f"stiffness[{k}][j] = most(ends ? 0 : {text_of(x)}, stiffness[{k}][j]);"
         for k, x in enumerate(stiffness)
     ]
     watch = watch if stiffness else []

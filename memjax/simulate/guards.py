@@ -1,5 +1,6 @@
 """What is looked at in fixed steps: states that have run away, drives without a number, steps too long for a rate."""
 
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -71,9 +72,14 @@ def explicit_rates(scaled: Scaled, policy: Fixed) -> Callable | None:
             return place.h * jnp.ravel(jnp.where(at_rest, 0.0, slope))
 
         slope = jnp.concatenate([slope_of(k) for k in explicit])
-        return jnp.stack([jnp.max(-slope), jnp.max(jnp.abs(slope))])
+        return jnp.stack([_largest(-slope), _largest(jnp.abs(slope))])
 
     return stiffness
+
+
+def _largest(x: Float[Array, " n"]):
+    """The largest of some numbers, one after the other: compilers of C make no whole vectors of `jnp.max`."""
+    return functools.reduce(lambda a, b: jnp.where(b > a, b, a), list(x))
 
 
 def larger_stiffness(stiffness: Float[Array, " two"], now: Float[Array, " two"], code):

@@ -1,10 +1,6 @@
 """The board of ratios over time."""
 
-import pytest
-
 from benchmarks.board import HISTORY, commits, draw, history, lines, table
-
-pytestmark = pytest.mark.fast
 
 
 def record(variant, seconds, sha="a" * 40, *, run="1", **more) -> dict:

@@ -5,8 +5,6 @@ import pytest
 
 from benchmarks.cases.tasks_attention import task
 
-pytestmark = pytest.mark.fast
-
 
 def test_two_objects_lie_inside_and_two_outside_of_the_attended_part():
     scenes = task.Scenes(contrasts=(0.3, 0.6), trials=50)

@@ -8,8 +8,6 @@ import pytest
 
 from memjax.cli import cache
 
-pytestmark = pytest.mark.fast
-
 
 @pytest.fixture
 def settings(monkeypatch):

@@ -6,8 +6,6 @@ import xarray as xr
 
 import memjax as mj
 
-pytestmark = pytest.mark.fast
-
 
 @pytest.mark.parametrize("suffix", [".nc", ".h5"])
 def test_netcdf_holds_the_measurement_with_units(run, measured, tmp_path, suffix):

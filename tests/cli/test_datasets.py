@@ -6,8 +6,6 @@ import pytest
 
 import memjax as mj
 
-pytestmark = pytest.mark.fast
-
 
 def test_list_for_people_and_programs(run):
     rows = json.loads(run("datasets", "--json").out)["datasets"]

@@ -8,8 +8,6 @@ import memjax as mj
 from memjax import presets
 from memjax.errors import ModelError
 
-pytestmark = pytest.mark.fast
-
 
 def test_list_for_people_and_programs(run):
     rows = json.loads(run("models", "--json").out)["models"]

@@ -15,8 +15,6 @@ from memjax.cli import Command, program
 from memjax.compiled import library
 from memjax.errors import FitError, ModelError, SolveError
 
-pytestmark = pytest.mark.fast
-
 
 def _offer(monkeypatch, run, *, module="other"):
     """Install a command ``extra`` of another package."""

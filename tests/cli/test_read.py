@@ -7,8 +7,6 @@ import pytest
 
 from memjax.data import bundled, read
 
-pytestmark = pytest.mark.fast
-
 WRONG = {
     "prose": b"It was a dark night.\nThe wind howled.\n",
     "empty": b"",

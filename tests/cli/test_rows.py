@@ -1,12 +1,9 @@
 """Which rows are written: enough for straight lines, on one grid."""
 
 import numpy as np
-import pytest
 
 from memjax.cli.rows import EVEN_ROWS, even_rows, fill_rows, interpolation_error, thin
 from memjax.stimulus import Sampled
-
-pytestmark = pytest.mark.fast
 
 
 def test_thinning_keeps_what_lines_need_and_little_more():

@@ -4,12 +4,8 @@ import json
 import subprocess
 import sys
 
-import pytest
-
 from memjax.cli import model_table
 from memjax.models import model_names
-
-pytestmark = pytest.mark.fast
 
 PROGRAM = """
 import contextlib, io, sys

@@ -6,8 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-pytestmark = pytest.mark.fast
-
 
 @pytest.fixture
 def cycling(tmp_path):

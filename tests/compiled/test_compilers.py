@@ -23,7 +23,6 @@ from memjax.errors import KernelWarning
 from memjax.files import read_sealed, write_sealed
 
 pytestmark = [
-    pytest.mark.fast,
     pytest.mark.skipif(
         library.find_compiler() is None or os.name != "posix", reason="no compiler of C, or no sh"
     ),

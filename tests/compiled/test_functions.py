@@ -10,7 +10,6 @@ import pytest
 from memjax.compiled import library
 
 pytestmark = [
-    pytest.mark.fast,
     pytest.mark.skipif(library.find_compiler() is None, reason="no compiler of C"),
 ]
 

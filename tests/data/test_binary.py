@@ -10,8 +10,6 @@ from memjax.data import binary
 from memjax.data.binary import check_archive
 from memjax.errors import ReaderError
 
-pytestmark = pytest.mark.fast
-
 SIZE, STATED = 3_000_000, 1000
 
 

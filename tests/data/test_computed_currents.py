@@ -6,8 +6,6 @@ import pytest
 from memjax.data import read
 from memjax.errors import ReaderError
 
-pytestmark = pytest.mark.fast
-
 LOOP = np.array([0.0, 0.5, 1.0, 0.5, 0.0, -0.5, -1.0, -0.5, 0.0])
 SIZE = np.abs(1e-3 * LOOP) + 1e-9
 

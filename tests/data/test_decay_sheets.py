@@ -7,8 +7,6 @@ from benchmarks.cases.files.workbook import write_workbook
 from memjax.data import read_records
 from memjax.errors import ReaderError
 
-pytestmark = pytest.mark.fast
-
 T = [0.0, 0.5, 1.0, 1.5]
 
 

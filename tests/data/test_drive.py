@@ -11,8 +11,6 @@ from memjax.data import read
 from memjax.data.base import Table
 from memjax.data.drive import Drive, find_drive
 
-pytestmark = pytest.mark.fast
-
 N = 60
 I = 1e-5 * np.concatenate([np.arange(N // 2), np.arange(N // 2, 0, -1)])
 V = 3 * np.tanh(I / 1e-4) - 2e3 * I * (I > 2e-4)

@@ -11,8 +11,6 @@ from memjax.data import EnduranceRecord, has_records, read_records
 from memjax.data.records import records_summary
 from memjax.errors import ReaderError
 
-pytestmark = pytest.mark.fast
-
 ROWS = "1,{h}0,{l}\n10,{h}0,{l}\n100,{h}0,{l}\n"
 RESISTANCES = ROWS.format(h="10", l="2")
 

@@ -6,8 +6,6 @@ import pytest
 from memjax.data import read_records
 from memjax.errors import ReaderError
 
-pytestmark = pytest.mark.fast
-
 RNG = np.random.default_rng(0)
 HIGH, LOW = 1e5 * np.exp(RNG.normal(size=(5, 12))), 5e3 * np.exp(0.1 * RNG.normal(size=(5, 12)))
 

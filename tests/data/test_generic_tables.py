@@ -6,8 +6,6 @@ import pytest
 from memjax.data import read
 from memjax.errors import ReaderError
 
-pytestmark = pytest.mark.fast
-
 V = [0.0, 0.5, 1.0, 0.5, 0.0, -0.5, -1.0, -0.5, 0.0]
 I = [1e-3 * v for v in V]
 

@@ -6,8 +6,6 @@ import pytest
 import memjax as mj
 from memjax.observables import complete_excursions, summarise, switching
 
-pytestmark = pytest.mark.fast
-
 UP = np.arange(41) / 40
 V = np.concatenate([UP, UP[::-1]])
 OUT = np.arange(82) <= 40

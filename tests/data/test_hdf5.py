@@ -9,8 +9,6 @@ from memjax.errors import ReaderError
 
 from .arrays import I, V, assert_loops
 
-pytestmark = pytest.mark.fast
-
 
 def test_units_are_attributes(tmp_path):
     path = tmp_path / "a.h5"

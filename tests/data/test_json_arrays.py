@@ -11,8 +11,6 @@ from memjax.errors import ReaderError
 
 from .arrays import I, T, V, assert_loops
 
-pytestmark = pytest.mark.fast
-
 ROWS = [{"V": v, "I": i} for v, i in zip(V.tolist(), I.tolist(), strict=True)]
 
 

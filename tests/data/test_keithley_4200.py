@@ -8,8 +8,6 @@ from benchmarks.cases.files.workbook import write_workbook
 from memjax.data import read
 from memjax.errors import ReaderError
 
-pytestmark = pytest.mark.fast
-
 V = [0.0, 0.5, 1.0, 0.5, 0.0]
 DATA = [[v * 1e-3, v] for v in V]
 SETTINGS = [

@@ -7,8 +7,6 @@ import xarray as xr
 import memjax as mj
 from memjax.errors import ReaderError
 
-pytestmark = pytest.mark.fast
-
 
 @pytest.fixture
 def measured(tmp_path) -> mj.Measurement:

@@ -10,8 +10,6 @@ from memjax.errors import ReaderError
 
 from .arrays import I, T, V, assert_loops
 
-pytestmark = pytest.mark.fast
-
 
 @pytest.mark.parametrize("version", ["4", "5"])
 def test_variables_are_columns(tmp_path, version):

@@ -9,8 +9,6 @@ from memjax.errors import ReaderError
 
 from .arrays import I, T, V, assert_loops
 
-pytestmark = pytest.mark.fast
-
 
 def data(members=2):
     v, i = np.stack(members * [V]), np.stack([(k + 1) * I for k in range(members)])

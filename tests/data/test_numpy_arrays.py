@@ -8,8 +8,6 @@ from memjax.errors import ReaderError
 
 from .arrays import I, T, V, assert_loops
 
-pytestmark = pytest.mark.fast
-
 
 def test_arrays_by_name_are_columns(tmp_path):
     np.savez(tmp_path / "a.npz", V=V, I=I, time=T, device="A1")

@@ -8,8 +8,6 @@ from memjax.cli import main
 from memjax.data import data_files, read
 from memjax.errors import ReaderError
 
-pytestmark = pytest.mark.fast
-
 LOOP = "v_V,i_A\n0,0\n1,1e-3\n0,0\n"
 
 

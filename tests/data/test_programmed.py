@@ -6,8 +6,6 @@ import pytest
 import memjax as mj
 from memjax.data.programmed import programmed
 
-pytestmark = pytest.mark.fast
-
 RAMP = np.concatenate([np.arange(51), np.arange(49, -1, -1)]) * 0.1
 LIMITED = (np.arange(101) >= 43) & (np.arange(101) < 69)
 ONE = np.zeros(101, int)

@@ -6,8 +6,6 @@ import pytest
 from memjax.data import has_records, read_records
 from memjax.errors import ReaderError
 
-pytestmark = pytest.mark.fast
-
 UP = np.array([1.0, 3.0, 4.0, 5.0])
 DOWN = np.array([4.0, 2.0, 1.5, 1.0])
 G = np.concatenate([UP, DOWN])

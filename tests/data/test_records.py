@@ -9,8 +9,6 @@ from memjax.data import PulseProtocol, PulseRecord, has_records, read, read_reco
 from memjax.data.records import records_summary
 from memjax.errors import ReaderError
 
-pytestmark = pytest.mark.fast
-
 TABLE = """device,branch,cycle,pulse,g_uS
 a,P,0,0,10
 a,P,0,1,12

@@ -11,8 +11,6 @@ from memjax.data import base, read, read_records, registry
 from memjax.data.text import load
 from memjax.errors import ReaderError
 
-pytestmark = pytest.mark.fast
-
 LOOP = "v_V,i_A\n0,0\n1,1e-3\n0,0\n"
 
 

@@ -7,8 +7,6 @@ from memjax.cli import main
 from memjax.data import read
 from memjax.errors import ReaderError
 
-pytestmark = pytest.mark.fast
-
 
 @pytest.mark.parametrize("unit", ["ohm", "kohm", "kΩ", "MOhm"])
 def test_the_current_is_the_voltage_over_the_resistance(tmp_path, unit):

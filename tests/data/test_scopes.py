@@ -6,8 +6,6 @@ import pytest
 from memjax.data import read
 from memjax.errors import ReaderError
 
-pytestmark = pytest.mark.fast
-
 N = 41
 T = -1e-3 + 5e-5 * np.arange(N)
 SHUNT = 0.25 * np.sin(np.pi * np.arange(N) / (N - 1))

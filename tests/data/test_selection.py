@@ -10,8 +10,6 @@ from memjax.cli.program import main
 from memjax.data import choose, read_exclusions, sweep_labels
 from memjax.errors import ReaderError
 
-pytestmark = pytest.mark.fast
-
 
 @pytest.fixture
 def measured() -> mj.Measurement:

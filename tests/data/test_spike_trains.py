@@ -6,8 +6,6 @@ import pytest
 from memjax.data import has_records, read_records, read_spike_trains, read_traces
 from memjax.errors import ReaderError
 
-pytestmark = pytest.mark.fast
-
 
 @pytest.fixture
 def table(tmp_path):

@@ -9,8 +9,6 @@ from memjax.cli import main
 from memjax.data.waveforms import read_waveforms
 from memjax.errors import ReaderError
 
-pytestmark = pytest.mark.fast
-
 T = np.linspace(0, 1e-3, 50)
 X = np.sin(2e4 * T)
 

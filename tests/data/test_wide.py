@@ -7,8 +7,6 @@ from benchmarks.cases.files.workbook import write_workbook
 from memjax.data import read
 from memjax.errors import ReaderError
 
-pytestmark = pytest.mark.fast
-
 LOOP = np.array([0.0, 0.5, 1.0, 0.5, 0.0, -0.5, -1.0, -0.5, 0.0])
 FIRST, SECOND = 1e-3 * LOOP, 2e-3 * LOOP
 

@@ -8,8 +8,6 @@ import pytest
 import memjax as mj
 from memjax.errors import ReaderError
 
-pytestmark = pytest.mark.fast
-
 
 def every_file():
     for name in mj.datasets.names():

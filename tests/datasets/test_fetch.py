@@ -11,8 +11,6 @@ import memjax as mj
 from memjax.datasets import DataFile, DataSet, catalogue
 from memjax.errors import ReaderError
 
-pytestmark = pytest.mark.fast
-
 TABLE = b"time (s),voltage (V),current (A)\n" + b"".join(
     b"%.3f,%.3f,%.3e\n" % (0.01 * k, 0.1 * k, 1e-6 * k) for k in range(20)
 )

@@ -9,8 +9,6 @@ from fitting.retention.report import advice as of_decays
 from fitting.targets.report import advice as of_targets
 from fitting.transients.report import advice as of_delays
 
-pytestmark = pytest.mark.fast
-
 OPEN = {
     "parameters": {"mu": {}, "tau": {}},
     "undetermined": ["tau", "sigma_ln(mu)"],

@@ -28,7 +28,6 @@ def decay(device=MMS, **more):
     return fit_retention(DECAY, device, free=["r_on", "tau", "x0"], fix={"r_off": 1500.0}, **more)
 
 
-@pytest.mark.fast
 def test_a_search_begins_where_it_is_told_and_else_inside_the_bounds():
     device = with_bounds(MMS, {"tau": (1e-3, 1e-2)})
     assert float(get(begun(device, ["tau", "r_on"], {"r_on": 7.0}), "r_on")) == 7.0
@@ -66,7 +65,6 @@ def test_bounds_of_one_fit_are_not_those_of_another():
     assert low <= ends[0] < ends[1] <= high
 
 
-@pytest.mark.fast
 def test_starts_of_sweeps_lie_about_the_one_that_is_given_and_inside_the_bounds(example):
     device = with_bounds(mj.DiffusiveMemristor(), {"r_on": (1.0, 10.0), "lam": (0.1, 0.4)})
     about = dict(bench=None, env=None, point_time=0.01, free=None, fix=None, seed=0, screened=64)
@@ -85,7 +83,6 @@ def test_starts_of_sweeps_lie_about_the_one_that_is_given_and_inside_the_bounds(
         prepare([example], mj.DiffusiveMemristor(), start={"f0": 0.1}, **about)
 
 
-@pytest.mark.fast
 def test_circuits_and_targets_refuse_what_is_not_free():
     circuit = with_bounds(mj.model("threshold-switch-neuron"), {"r_in.r": (1e4, 1e6)})
     rows, drive = np.linspace(0, 1e-3, 5), mj.Sampled(np.array([0.0, 1e-3]), np.ones(2), "linear")
@@ -108,7 +105,6 @@ def file(tmp_path_factory):
     return str(path)
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize(
     ("words", "said"),
     [

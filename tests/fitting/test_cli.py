@@ -12,8 +12,6 @@ from fitting.cli import show_page
 from fitting.kinds import kinds
 from memjax.cli.program import main
 
-pytestmark = pytest.mark.fast
-
 
 def test_a_pattern_of_files_is_a_batch_of_any_kind(tmp_path, monkeypatch):
     """Of files of conductance per pulse too: what they are is told by the first file that the pattern names."""

@@ -10,8 +10,6 @@ from fitting.command import Stages, add_stage
 from fitting.result import AbstractFit
 from memjax.errors import BoundsError, DataError
 
-pytestmark = pytest.mark.fast
-
 
 def test_piped_progress_is_a_line_for_each_stage(capsys):
     with Stages(["search", "refine"], notes=["of the data"]) as bar:

@@ -6,8 +6,6 @@ import pytest
 from fitting.figures import axes_row, drawings, save
 from memjax.plot import style
 
-pytestmark = pytest.mark.fast
-
 
 def test_a_row_of_axes_is_as_wide_as_it_has_columns():
     figure, axes = axes_row(3, height=2.0)

@@ -11,8 +11,6 @@ from fitting.joint.fit import fit_jointly
 from fitting.targets.report import tolerances
 from tests.fits import LINE_START, fitted_line
 
-pytestmark = pytest.mark.fast
-
 PICTURE = "data:image/png;base64,"
 WINDOW = (0.0, 0.1)
 

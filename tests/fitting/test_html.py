@@ -1,7 +1,5 @@
 """Pages: escaped, whole, and in one look."""
 
-import pytest
-
 from fitting.html import (
     bullets,
     fold_table,
@@ -12,8 +10,6 @@ from fitting.html import (
     remarks,
     summary,
 )
-
-pytestmark = pytest.mark.fast
 
 
 def test_what_people_wrote_is_escaped():

@@ -11,8 +11,6 @@ from memjax.cli import main
 from memjax.cli.command import UsageError
 from memjax.errors import DataError
 
-pytestmark = pytest.mark.fast
-
 
 def test_the_kinds_of_this_package_are_found_by_what_fit_json_calls_them():
     assert set(kinds()) >= {

@@ -4,7 +4,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 from jaxtyping import Array, Float
 
 import memjax as mj
@@ -15,8 +14,6 @@ from fitting.problem import (
     evaluate,
 )
 from memjax.params import get
-
-pytestmark = pytest.mark.fast
 
 NAMES = ("r_on", "v_on")
 

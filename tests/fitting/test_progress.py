@@ -1,12 +1,9 @@
 """The bar that follows a fit."""
 
 import numpy as np
-import pytest
 
 from fitting import ProgressBar
 from fitting.optimize.levenberg_marquardt import levenberg_marquardt
-
-pytestmark = pytest.mark.fast
 
 
 def test_a_bar_shows_stage_iterations_and_the_best_loss(capsys):

@@ -10,8 +10,6 @@ from fitting.records import label_of, one_record, records_of, row_of
 from memjax.data import DecayRecord, PulseRecord
 from memjax.errors import DataError
 
-pytestmark = pytest.mark.fast
-
 PULSES = PulseRecord(
     device="R1", g=np.full((1, 3), 1e-6), kinds=np.array([0, 1]), cycles=np.array([0])
 )

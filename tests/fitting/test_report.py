@@ -7,8 +7,6 @@ import pytest
 from fitting.report import build
 from memjax.errors import DataError
 
-pytestmark = pytest.mark.fast
-
 
 @pytest.mark.parametrize(
     ("content", "message"),

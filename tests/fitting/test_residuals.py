@@ -5,8 +5,6 @@ import pytest
 
 from fitting.residuals import Residuals
 
-pytestmark = pytest.mark.fast
-
 
 def test_only_rows_of_curves_that_count_are_typical():
     sigma, series = np.array([0.1, 0.1, np.inf, 5.0]), np.array([0, 0, 0, -1])

@@ -12,8 +12,6 @@ import memjax as mj
 from fitting.result import AbstractFit, is_wide, sits_at_bound, to_parameter_units
 from memjax.params import get, replace, unconstrain
 
-pytestmark = pytest.mark.fast
-
 NAMES = ("r_on", "v_on", "x0")
 
 

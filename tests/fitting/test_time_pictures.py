@@ -12,8 +12,6 @@ from fitting.time_pictures import picture_currents, picture_curves
 from memjax.plot import style
 from memjax.plot.style import MEASURED, MUTED, SIMULATED
 
-pytestmark = pytest.mark.fast
-
 T = np.linspace(0, 10e-3, 1001)
 
 

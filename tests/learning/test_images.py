@@ -33,7 +33,6 @@ def pixels() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 3, (30, 4, 4)) / 2.0
 
 
-@pytest.mark.fast
 def test_rows_become_trains_of_neighbours():
     x = np.arange(24.0).reshape(2, 3, 4)
     np.testing.assert_array_equal(pulse_trains(x, 2)[1, 1], [14.0, 15.0])
@@ -70,7 +69,6 @@ def test_noise_spares_no_image_and_devices_stay_the_same(reservoir, pixels):
     assert abs(np.mean(each[0::2] * each[1::2])) < 4 / np.sqrt(each.size / 2)
 
 
-@pytest.mark.fast
 def test_the_control_sees_single_pixels(pixels):
     x = control_pixels(pixels, 5)
     assert x.shape == (30, 16)  # one function of each pixel, though five were asked for
@@ -79,7 +77,6 @@ def test_the_control_sees_single_pixels(pixels):
     assert np.flatnonzero(np.any(control_pixels(other, 5) != x, axis=0)).tolist() == [11]
 
 
-@pytest.mark.fast
 def test_without_the_packages_it_says_what_to_install(monkeypatch):
     import importlib
 
@@ -95,7 +92,6 @@ def test_without_the_packages_it_says_what_to_install(monkeypatch):
         japanese_vowels()
 
 
-@pytest.mark.fast
 def test_utterances_become_rows_of_one_length_in_the_split_of_their_publication(monkeypatch):
     """The layout of sktime: a table for each part, a series of its own length in each cell, classes as text."""
     from memjax.learning import images

@@ -26,7 +26,6 @@ def reservoir() -> Reservoir:
     )  # fmt: skip
 
 
-@pytest.mark.fast
 def test_the_loss_is_that_of_the_readout():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(90, 4)) * [1, 1e-3, 10, 1]
@@ -84,7 +83,6 @@ def test_a_search_lowers_the_error_that_it_sees(reservoir):
     assert np.max(np.abs(v)) <= 0.2 * (1 + 1e-6)
 
 
-@pytest.mark.fast
 def test_voltages_are_limited_and_unknown_settings_refused(reservoir):
     wide = replace(reservoir, gain=np.array([3.0, 0.1, -3.0]), offset=np.array([0.4, 0.1, -0.4]))
     v = np.asarray(limit_voltage(wide, 0.3).voltages(jnp.array([0.0, 0.5, 1.0])))

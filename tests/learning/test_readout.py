@@ -6,8 +6,6 @@ import pytest
 from memjax.errors import BoundsError
 from memjax.learning import fit_ridge
 
-pytestmark = pytest.mark.fast
-
 
 def test_without_noise_it_finds_the_line():
     rng = np.random.default_rng(0)

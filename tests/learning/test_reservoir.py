@@ -149,7 +149,6 @@ def test_tuning_takes_the_setting_of_the_smallest_error(reservoir):
     assert float(best.gain) == 0.3
 
 
-@pytest.mark.fast
 def test_masks_differ_between_devices_and_wrong_settings_are_refused():
     masks = binary_masks(6, 3)
     assert len({m.tobytes() for m in masks}) == 6

@@ -6,8 +6,6 @@ import pytest
 from memjax.errors import BoundsError
 from memjax.learning import control_states, delayed_inputs, fit_ridge, memory_capacity, nrmse
 
-pytestmark = pytest.mark.fast
-
 
 def test_the_mean_scores_one_and_the_truth_zero():
     y = np.random.default_rng(0).normal(size=100)

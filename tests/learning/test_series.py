@@ -6,8 +6,6 @@ import pytest
 from memjax.errors import BoundsError
 from memjax.learning import henon, mackey_glass, narma10, waveforms
 
-pytestmark = pytest.mark.fast
-
 
 def test_henon_obeys_its_map_up_to_the_scale():
     # 1 - 1.4 x^2 + 0.3 x(k - 1) is a quadratic form in two values, so six numbers tell the next exactly.

@@ -7,8 +7,6 @@ import pytest
 from memjax.errors import BoundsError, ReaderError
 from memjax.learning import load_shd
 
-pytestmark = pytest.mark.fast
-
 TIMES = [[0.1, 0.05, 0.31], [], [0.2]]
 UNITS = [[3, 699, 0], [], [17]]
 

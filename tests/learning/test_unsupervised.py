@@ -8,8 +8,6 @@ from memjax.learning import assign_labels, receptive_fields, responses
 from memjax.network import Recording
 from memjax.plot import confusion, receptive_fields as draw_fields, style
 
-pytestmark = pytest.mark.fast
-
 
 def _recording(member, time, *, duration=0.06, start=0.0) -> Recording:
     """Three neurons, images of 20 ms and pauses of 10 ms."""

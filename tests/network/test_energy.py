@@ -211,7 +211,6 @@ def _ledger(**options) -> EnergyLedger:
     return EnergyLedger(**about | options)
 
 
-@pytest.mark.fast
 def test_rest_is_taken_off_each_phase_for_as_long_as_it_lasts():
     ledger = _ledger()
     # 0.25 W of one neuron: 2.5 J in all, 0.25 J of the time in spikes, 0.75 and 1.5 J of the others.
@@ -225,7 +224,6 @@ def test_rest_is_taken_off_each_phase_for_as_long_as_it_lasts():
     assert replace(ledger, spikes=0).per_spike is None
 
 
-@pytest.mark.fast
 def test_area_is_known_only_where_a_source_states_it():
     assert footprint("1m1t1r").area == 4e-12
     assert "EurekAlert" in footprint("1m1t1r").source
@@ -234,7 +232,6 @@ def test_area_is_known_only_where_a_source_states_it():
         footprint("nothing")
 
 
-@pytest.mark.fast
 def test_energy_of_each_stimulus():
     ledger = _ledger()
     np.testing.assert_allclose(ledger.per_interval(1.0), np.full(5, 12.0))

@@ -18,8 +18,6 @@ from memjax.observables import (
 )
 from tests.helpers import z_score
 
-pytestmark = pytest.mark.fast
-
 
 def test_ratio_and_change_of_numbers_are_numbers():
     assert paired_pulse_ratio(2e-6, 3e-6) == pytest.approx(1.5)

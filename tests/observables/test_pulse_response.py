@@ -15,8 +15,6 @@ from memjax.observables import (
     summarise_pulses,
 )
 
-pytestmark = pytest.mark.fast
-
 
 @dataclasses.dataclass
 class Curves:

@@ -5,8 +5,6 @@ import pytest
 
 from memjax.observables import loop_closing
 
-pytestmark = pytest.mark.fast
-
 UP = np.linspace(0, 1, 101)
 VOLTS = np.concatenate([UP, UP[-2::-1]])
 OUT = np.arange(201) <= 100

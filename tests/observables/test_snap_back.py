@@ -6,8 +6,6 @@ import pytest
 import memjax as mj
 from memjax.observables import snap_back_of, summarise, switching
 
-pytestmark = pytest.mark.fast
-
 AMPS = np.concatenate([np.arange(0, 9), np.arange(7, -1, -1)]) * 1e-4
 #                 0   1    2    3    4    5    6    7    8    7    6    5    4    3    2    1    0
 VOLTS = np.array([0, 1.0, 2.0, 3.0, 4.0, 2.5, 2.4, 2.3, 2.2, 2.1, 2.0, 2.1, 2.2, 2.8, 2.0, 1.0, 0])

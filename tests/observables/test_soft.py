@@ -10,8 +10,6 @@ import pytest
 from memjax.errors import BoundsError
 from memjax.observables import crossing_times, detect, soft_count
 
-pytestmark = pytest.mark.fast
-
 T = np.linspace(0, 3, 3001)
 
 

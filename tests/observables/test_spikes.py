@@ -25,8 +25,6 @@ from memjax.observables import (
 )
 from tests.helpers import z_score
 
-pytestmark = pytest.mark.fast
-
 T = np.arange(9.0)
 X = np.array([0.0, 3.0, 6.0, 2.5, 7.0, 1.9, 2.1, 8.0, 8.0])
 

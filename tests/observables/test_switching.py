@@ -16,8 +16,6 @@ from memjax.observables import (
     switching_of,
 )
 
-pytestmark = pytest.mark.fast
-
 
 @dataclasses.dataclass
 class Sweeps:

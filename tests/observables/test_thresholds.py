@@ -6,8 +6,6 @@ import pytest
 import memjax as mj
 from memjax.observables import NEVER, Thresholds, find_thresholds, switching
 
-pytestmark = pytest.mark.fast
-
 UP = np.arange(41) / 40
 VOLTS = np.concatenate([UP, UP[-2::-1]])
 OUT = np.arange(81) <= 40

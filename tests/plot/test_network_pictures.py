@@ -16,8 +16,6 @@ from memjax.plot import (
     style,
 )
 
-pytestmark = pytest.mark.fast
-
 
 def _recording(**spikes) -> Recording:
     """Ten milliseconds of groups of the given sizes, members and times."""

@@ -18,8 +18,6 @@ from memjax.plot import (
 )
 from memjax.plot.axes import prefix
 
-pytestmark = pytest.mark.fast
-
 MINUS = "\N{MINUS SIGN}"
 
 

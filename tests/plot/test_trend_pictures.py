@@ -6,8 +6,6 @@ import pytest
 from memjax.observables import Series
 from memjax.plot import style, trends
 
-pytestmark = pytest.mark.fast
-
 CYCLE = np.arange(1.0, 301)
 
 

@@ -16,8 +16,6 @@ import memjax as mj
 from memjax.errors import ModelError
 from tests.network.conftest import spiking
 
-pytestmark = pytest.mark.fast
-
 GOLDEN = Path(__file__).with_name("schema-1.memjax")
 """Written by the first version that had this layout; every later one must read it."""
 

@@ -58,7 +58,6 @@ def simulate(*, rate=1e20, tilt=1.0, **options):
     return mj.simulate(device, DRIVE, policy=mj.Stiff(max_steps=5000), **options)
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize("watched", [False, True])
 def test_a_switch_faster_than_the_clock_takes_some_ticks(watched):
     """It lasts 1e-18 of the solve. Branches are those of the cubic, the switch is at its fold."""
@@ -89,7 +88,6 @@ def test_derivatives_behind_such_a_switch_hold_and_that_of_its_time_is_none():
     np.testing.assert_allclose(jax.jacfwd(run)(1.0, 1e9)[1][0], -FOLD / HEIGHT, rtol=3e-3)
 
 
-@pytest.mark.fast
 @pytest.mark.skipif(library.find_compiler() is None, reason="no compiler of C")
 def test_a_kernel_in_c_takes_such_ticks_too():
     system_at = lambda tilt: Scaled(  # noqa: E731

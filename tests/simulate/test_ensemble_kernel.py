@@ -66,7 +66,6 @@ def spread(members: int) -> dict[str, np.ndarray]:
     return {"alpha": np.linspace(0.12, 0.2, members)[:, None]}
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize("single", [False, True])
 def test_states_are_those_of_xla(ways, monkeypatch, single):
     """70 lanes, which do not fill their last block, each with a parameter of its own."""
@@ -101,7 +100,6 @@ def test_stretches_of_rows_follow_each_other(ways, monkeypatch):
     assert set(ways) == {"C"}
 
 
-@pytest.mark.fast
 def test_sweeps_of_one_batch_are_those_of_single_ones(ways):
     other = mj.Sampled(np.array([0.0, 0.2, 0.4]), np.array([0.0, -0.6, 0.0]))
     both = simulate(drive=[DRIVE, other], save=[ROWS, ROWS], carry_state=False)

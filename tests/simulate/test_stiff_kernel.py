@@ -81,7 +81,7 @@ def by_xla(names, device, kind, *, values=VALUES):
     ("device", "names", "kind"),
     [
         (QUIET, ("mu", "lam"), "linear"),
-        pytest.param(mj.model("mms"), ("v_on", "tau"), "staircase", marks=pytest.mark.fast),
+        pytest.param(mj.model("mms"), ("v_on", "tau"), "staircase"),
     ],
 )
 def test_states_and_derivatives_are_those_of_xla(device, names, kind):
@@ -146,7 +146,6 @@ def test_lanes_side_by_side_and_those_that_follow_are_those_alone(monkeypatch):
             np.testing.assert_array_equal(*both)
 
 
-@pytest.mark.fast
 def test_too_many_steps_are_said():
     few = mj.Stiff(rtol=RTOL, atol=1e-2 * RTOL, max_steps=30)
     _, lanes = solve(("mu",), QUIET, policy=few)
@@ -165,7 +164,6 @@ def test_numbers_of_another_system_are_refused():
         kernel(np.ones((2, 3)), np.zeros((2, 3)), None, policy=POLICY, **about)
 
 
-@pytest.mark.fast
 def test_where_there_is_no_compiler_or_no_translation_it_is_said(monkeypatch):
     scaled = system(("mu",), jnp.zeros(1), QUIET)
     assert stiff_kernel_of(scaled, (0,), 65) == "no translation of derivatives along 72 directions"

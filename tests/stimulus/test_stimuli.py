@@ -11,8 +11,6 @@ import memjax as mj
 from memjax.errors import StimulusError
 from memjax.simulate import value_before
 
-pytestmark = pytest.mark.fast
-
 
 def _at(stimulus, *times):
     return np.asarray([float(stimulus(jnp.asarray(float(t)))) for t in times])

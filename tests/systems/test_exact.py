@@ -18,8 +18,6 @@ from tests.systems.exact import (
     Telegraph,
 )
 
-pytestmark = pytest.mark.fast
-
 ENV = mj.Environment()
 
 

@@ -1,12 +1,9 @@
 """Pictures of a batch: which values they show, and that they are drawn whatever failed."""
 
 import numpy as np
-import pytest
 
 from fitting.batch.figures import determined, picture_distributions, picture_wafer
 from fitting.batch.fit import Row
-
-pytestmark = pytest.mark.fast
 
 ROWS = [
     Row(name="a", values={"r_on": 500.0}, std={"r_on": 5.0}),

@@ -8,8 +8,6 @@ from fitting.batch.fit import CHUNK
 from fitting.batch.options import configure
 from memjax.cli.command import UsageError
 
-pytestmark = pytest.mark.fast
-
 
 def test_a_batch_is_asked_for_and_its_chunk_is_a_number_of_devices():
     parser = argparse.ArgumentParser(exit_on_error=False)

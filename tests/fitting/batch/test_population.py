@@ -1,12 +1,8 @@
 """The population of a batch: why there is none where there is none."""
 
-import pytest
-
 import memjax as mj
 from fitting.batch.fit import Row
 from fitting.batch.population import BatchPopulation, batch_population
-
-pytestmark = pytest.mark.fast
 
 
 def test_without_two_fitted_devices_nothing_is_drawn_from(tmp_path):

@@ -8,8 +8,6 @@ from fitting.batch.rows import Row
 from memjax.errors import FitError
 from tests.fits import DEVICE_CENTER, DEVICE_NAMES, DEVICE_SIGMA
 
-pytestmark = pytest.mark.fast
-
 # Errors along an axis that mixes all parameters are four times the spread from device to device, else a fifth of it.
 SLOPPY, STIFF = 0.8, 0.04
 AXES = np.linalg.qr(np.array([[1.0, 1.0, 0.0], [1.0, 0.0, 1.0], [1.0, 0.0, 0.0]]))[0]

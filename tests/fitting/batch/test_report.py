@@ -2,12 +2,8 @@
 
 import csv
 
-import pytest
-
 from fitting.batch.fit import Row
 from fitting.batch.report import _failures, population, status, write_devices
-
-pytestmark = pytest.mark.fast
 
 GOOD = {"verdict": "good", "reason": "all agrees", "loss": 1.0, "reduced_chi2": 1.1}
 ROWS = [

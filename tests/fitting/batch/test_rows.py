@@ -3,11 +3,7 @@
 import json
 from dataclasses import asdict
 
-import pytest
-
 from fitting.batch.rows import Posterior, Row, row_of
-
-pytestmark = pytest.mark.fast
 
 
 def test_a_reason_makes_a_row_without_numbers():

@@ -1,11 +1,8 @@
 """Steps to the optimum of problems side by side, and the order of their starts."""
 
 import numpy as np
-import pytest
 
 from fitting.batch.search import _newton, _ranking, settle
-
-pytestmark = pytest.mark.fast
 
 
 def _linear(seed: int):

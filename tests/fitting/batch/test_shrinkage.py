@@ -2,12 +2,8 @@
 
 import csv
 
-import pytest
-
 from fitting.batch.rows import Posterior, Row
 from fitting.batch.shrinkage import remarks_on, shrinkage, write_shrunken
-
-pytestmark = pytest.mark.fast
 
 OWN = {"values": {"r": 2.0}, "std": {"r": 0.4}}
 DRAWN = Posterior(values={"r": 2.2}, std={"r": 0.2}, shift={"r": 0.5}, loss=1.0, excess=0.3)

@@ -5,8 +5,6 @@ import pytest
 from fitting.choice.comparison import KEYS, _notes, _support, best, compare_models
 from memjax.errors import DataError
 
-pytestmark = pytest.mark.fast
-
 
 def _row(model: str, **about) -> dict:
     return dict.fromkeys(KEYS) | {"model": model, "loss": 1.0, "points": 100} | about

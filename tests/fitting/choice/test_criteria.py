@@ -6,8 +6,6 @@ import pytest
 from fitting.choice.criteria import alike, criteria, independent, scores
 from fitting.residuals import Residuals
 
-pytestmark = pytest.mark.fast
-
 N = 400
 X = np.linspace(-1, 1, N)
 

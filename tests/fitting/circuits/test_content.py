@@ -1,11 +1,8 @@
 """Tables of spike trains."""
 
 import numpy as np
-import pytest
 
 from fitting.circuits.content import _table
-
-pytestmark = pytest.mark.fast
 
 
 def test_a_table_has_a_row_per_spike_and_silent_trains_have_none():

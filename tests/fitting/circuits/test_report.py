@@ -11,8 +11,6 @@ from fitting.circuits.report import (
     trace_sections,
 )
 
-pytestmark = pytest.mark.fast
-
 SIDE = {"n": 2, "mean": 2e-3, "cv": 0.5}
 SAME = {"measured": SIDE, "simulated": SIDE, "w1": 1e-4, "floor": None}
 SPIKES = {

@@ -1,12 +1,10 @@
 """Measured and simulated spike trains against each other."""
 
 import numpy as np
-import pytest
 
 from fitting.circuits.spikes import compare_trains
 
 
-@pytest.mark.fast
 def test_trains_of_one_law_are_alike_and_others_are_told_apart():
     rng = np.random.default_rng(0)
     make = lambda scale: [np.cumsum(rng.gamma(4, scale / 4, 20)) for _ in range(40)]  # noqa: E731

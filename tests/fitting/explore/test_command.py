@@ -9,8 +9,6 @@ from fitting.explore.driven_device import DrivenDevice
 from memjax.cli.command import Parser
 from memjax.errors import MemjaxError
 
-pytestmark = pytest.mark.fast
-
 
 def _options(*words):
     parser = Parser(prog="memjax explore")

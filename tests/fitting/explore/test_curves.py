@@ -8,8 +8,6 @@ import pytest
 from fitting.explore import curves
 from memjax.observables import Thresholds
 
-pytestmark = pytest.mark.fast
-
 
 def test_numbers_are_float32_in_base64():
     x = np.array([1.5, -2e-13, np.nan])

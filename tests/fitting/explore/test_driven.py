@@ -8,8 +8,6 @@ import pytest
 import memjax as mj
 from fitting.explore.driven import Driven, stimulus_csv
 
-pytestmark = pytest.mark.fast
-
 
 @pytest.fixture
 def subject():

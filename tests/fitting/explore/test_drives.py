@@ -6,8 +6,6 @@ import memjax as mj
 from fitting.explore.drives import DRIVES, SWEEPS, WINDOWS
 from memjax.models import model_names
 
-pytestmark = pytest.mark.fast
-
 
 def test_every_model_has_its_drive():
     assert {*SWEEPS, *DRIVES, *WINDOWS} == set(model_names())

@@ -6,8 +6,6 @@ import memjax as mj
 from fitting.explore.fit_words import choice_words, command_options, option_words, parse_fit
 from memjax.errors import ModelError
 
-pytestmark = pytest.mark.fast
-
 GIVEN = [
     "--point-time", "0.01", "--series-resistance", "1000.0", "--points", "200", "--preset", "P", "--reversed",
     "--compliance", "1e-06,2e-06", "--columns", "v=A, B,i=C", "--sweeps", "1,2,7", "--sign", "-1",

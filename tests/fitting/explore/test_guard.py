@@ -9,8 +9,6 @@ import pytest
 
 from fitting.explore.guard import HEADERS, HOST, POLICY, Guard, user_of
 
-pytestmark = pytest.mark.fast
-
 PORT, TOKEN = 8123, "secret"
 HERE = "127.0.0.1:8123"
 

@@ -16,8 +16,6 @@ from memjax.errors import BoundsError, ModelError, StimulusError
 from memjax.fields import parameter_specs, stored
 from memjax.models import model_names
 
-pytestmark = pytest.mark.fast
-
 
 @pytest.mark.parametrize("name", model_names())
 def test_every_slider_holds_its_value_and_stays_within_bounds(name):

@@ -17,8 +17,6 @@ pytest.importorskip("plotly", reason="the extra 'explore' is not installed")
 
 from fitting.explore.server import bind, build_app, plotly_file, server_of
 
-pytestmark = pytest.mark.fast
-
 TOKEN = "token"
 
 

@@ -1,10 +1,6 @@
 """Folders of the files of a joint fit."""
 
-import pytest
-
 from fitting.joint.content import folder_of
-
-pytestmark = pytest.mark.fast
 
 
 def test_a_folder_is_named_by_place_and_label():

@@ -10,8 +10,6 @@ from fitting.joint.problem import PRECISION
 from memjax.errors import DataError
 from tests.fits import LINE_NAMES, LINE_START, fitted_line
 
-pytestmark = pytest.mark.fast
-
 
 def test_files_add_their_information_and_shares_are_parts_of_it():
     fits = [

@@ -14,8 +14,6 @@ from fitting.problem import TOGETHER
 from memjax.errors import DataError
 from tests.fits import LINE_NAMES, LINE_START, LinearFit, fitted_line
 
-pytestmark = pytest.mark.fast
-
 
 def test_a_weight_is_one_over_the_noise_that_a_fit_states_whatever_the_rows():
     for rows, scale in ((20, 1.0), (20, 7.0), (200, 0.1)):

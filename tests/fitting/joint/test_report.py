@@ -1,10 +1,6 @@
 """The page of a joint fit: shares, and whether files agree."""
 
-import pytest
-
 from fitting.joint.report import _agreement, _shares
-
-pytestmark = pytest.mark.fast
 
 PART = {
     "label": "dc.csv", "kind": "sweeps", "shares": {"tau": 0.75}, "alone": {"tau": [1e-4, 2e-5]}, "rise": 0.4,

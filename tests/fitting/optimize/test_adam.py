@@ -3,11 +3,8 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
 from fitting.optimize.adam import descend
-
-pytestmark = pytest.mark.fast
 
 
 def _bowl(z):

@@ -6,8 +6,6 @@ import pytest
 from fitting.optimize.levenberg_marquardt import LONGEST, Progress, levenberg_marquardt
 from fitting.optimize.restarts import draw_beside, is_smooth, search_beside
 
-pytestmark = pytest.mark.fast
-
 
 def test_draws_scatter_as_the_jacobian_says_and_move_no_further_than_a_search():
     rng = np.random.default_rng(0)

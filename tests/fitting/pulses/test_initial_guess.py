@@ -9,8 +9,6 @@ from memjax.data import PulseProtocol
 from memjax.errors import DataError
 from memjax.fields import parameter_specs
 
-pytestmark = pytest.mark.fast
-
 PROTOCOL = PulseProtocol(voltages=(1.5, -1.5), widths=(1e-6, 2e-6))
 KINDS = np.repeat([0, 1], 50)
 CURVE = 1e-6 * np.concatenate([1 + np.arange(51) / 50, 2 - np.arange(1, 51) / 50])

@@ -1,11 +1,7 @@
 """Amplitudes of the randomness per pulse: their names, units and what is told of them."""
 
-import pytest
-
 from fitting.pulses.noise import NoiseFit, _names, values_of
 from memjax.synapse import PulseNoise
-
-pytestmark = pytest.mark.fast
 
 
 def test_amplitudes_have_a_name_for_each_kind_of_pulse():

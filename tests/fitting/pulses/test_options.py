@@ -9,8 +9,6 @@ from fitting.pulses.options import _protocol, cycles
 from memjax.data import PulseProtocol, PulseRecord
 from memjax.errors import DataError
 
-pytestmark = pytest.mark.fast
-
 RECORD = PulseRecord(
     device="R1", g=np.full((4, 3), 1e-6), kinds=np.array([0, 1]), cycles=np.arange(4)
 )

@@ -2,11 +2,8 @@
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from fitting.pulses.report import pictures, sections
-
-pytestmark = pytest.mark.fast
 
 SPREAD = {"all": 1e-8, "thirds": [1e-8, 2e-8, 3e-8], "autocorrelation": -0.1, "lags": {"1": 1e-8}}
 NOISE = {

@@ -2,11 +2,8 @@
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from fitting.retention.report import pictures, sections
-
-pytestmark = pytest.mark.fast
 
 LAW = {
     "name": "power of time", "rms_relative": 0.01, "autocorrelation": 0.2, "aic": -100.0, "second_half_error": None,

@@ -1,12 +1,9 @@
 """How a failure of a stage is said."""
 
 import numpy as np
-import pytest
 
 from fitting.stochastic.failures import FAILURES, in_words
 from memjax.errors import BoundsError
-
-pytestmark = pytest.mark.fast
 
 
 def test_a_page_of_numbers_is_a_line():

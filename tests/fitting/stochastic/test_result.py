@@ -8,8 +8,6 @@ from scipy.stats import chi2
 
 from fitting.stochastic.result import Stochastic, logarithmic
 
-pytestmark = pytest.mark.fast
-
 
 def _result() -> Stochastic:
     rng = np.random.default_rng(0)

@@ -13,8 +13,6 @@ from fitting.stochastic.two_sample import (
     split_half_distance,
 )
 
-pytestmark = pytest.mark.fast
-
 
 def _sample(values, step=0.0) -> Sample:
     names = tuple("abc"[: values.shape[1]])

@@ -19,8 +19,6 @@ from fitting.sweeps.trends import trends
 from memjax.observables import Thresholds
 from tests.fits import measured_loops, threshold_loop
 
-pytestmark = pytest.mark.fast
-
 
 def test_limits_of_an_axis_leave_room():
     assert _around([1.0, 2.0]) == pytest.approx((0.9, 2.1))

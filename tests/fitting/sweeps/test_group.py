@@ -18,8 +18,6 @@ from fitting.sweeps.summary import summarise_sweeps
 from memjax.errors import DataError
 from tests.fits import measured_loops, threshold_loop
 
-pytestmark = pytest.mark.fast
-
 
 def _waves(*loops):
     return summarise_sweeps([measured_loops(*loops)], point_time=1e-3, floor=1e-14)

@@ -22,7 +22,6 @@ def _labels(*ends: float) -> tuple[list[int], list[int]]:
     return [int(n) for m in seen for n in m.labels], [int(n) for m in held for n in m.labels]
 
 
-@pytest.mark.fast
 def test_sweeps_of_one_waveform_are_counted_among_themselves():
     assert _labels(1, 1, 1, 1, 1) == ([0, 2, 4], [1, 3])
     # A file that alternates is not cut into its two polarities.
@@ -32,14 +31,12 @@ def test_sweeps_of_one_waveform_are_counted_among_themselves():
     assert _labels(1, 1, -1) == ([0, 2], [1])
 
 
-@pytest.mark.fast
 def test_files_are_counted_together():
     one = _sweeps(1.0)
     seen, held = halves([one, one, one], point_time=1e-3)
     assert [len(x) for x in (seen, held)] == [2, 1]
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize("ends", [(1.0,), (1.0, -1.0)])
 def test_nothing_is_held_out_of_one_sweep(ends):
     with pytest.raises(DataError, match="no two sweeps to the same polarity"):

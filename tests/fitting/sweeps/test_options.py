@@ -10,8 +10,6 @@ from fitting.sweeps.options import hints
 from memjax.cli.program import main
 from memjax.errors import BoundsError
 
-pytestmark = pytest.mark.fast
-
 
 def _sweep(path):
     v = np.concatenate([np.linspace(0, 1, 21), np.linspace(1, 0, 21)[1:]])

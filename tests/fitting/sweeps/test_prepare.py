@@ -7,8 +7,6 @@ from fitting.sweeps.prepare import choose_free, not_fitted, prepare
 from memjax.errors import DataError
 from tests.fits import measured_loops, threshold_loop
 
-pytestmark = pytest.mark.fast
-
 DEVICE = mj.model("mms")
 NONE = dict(bench=None, env=None, point_time=1e-3, free=None, fix=None, seed=0, screened=2)
 

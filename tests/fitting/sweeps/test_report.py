@@ -15,8 +15,6 @@ from fitting.sweeps.report import (
 )
 from memjax.errors import DataError
 
-pytestmark = pytest.mark.fast
-
 SIDE = {
     "v_th_V": {"median": 0.5, "sd": 0.01, "n": 9}, "v_hold_V": {"median": None, "sd": None, "n": 0},
     "never_switched": 1, "never_returned": 2, "excursions": 10,

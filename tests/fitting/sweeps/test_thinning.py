@@ -7,8 +7,6 @@ import memjax as mj
 from fitting.sweeps.thinning import MOST, POINTS, thin
 from memjax.observables import Thresholds, find_thresholds, switching
 
-pytestmark = pytest.mark.fast
-
 NOISE, SIZE = 0.01, 20_000
 
 

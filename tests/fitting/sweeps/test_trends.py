@@ -1,12 +1,9 @@
 """Quantities of every cycle, and whether they drift."""
 
 import numpy as np
-import pytest
 
 from fitting.sweeps.trends import _series, keeps_state, of_excursions, trends, values_of
 from tests.fits import measured_loops, threshold_loop
-
-pytestmark = pytest.mark.fast
 
 
 def test_a_voltage_that_rises_with_every_cycle_is_said_to_rise():

@@ -10,8 +10,6 @@ from fitting.sweeps.summary import summarise_sweeps
 from fitting.sweeps.variability import cycle_spread, read_noise
 from tests.fits import measured_loops
 
-pytestmark = pytest.mark.fast
-
 
 def _waves(noise: float):
     rng = np.random.default_rng(0)

@@ -13,8 +13,6 @@ from fitting.sweeps.result import FitResult
 from fitting.sweeps.summary import summarise_sweeps
 from fitting.sweeps.verdict import judge, simulated_response
 
-pytestmark = pytest.mark.fast
-
 UP = np.linspace(0, 1, 51)
 VOLTS = np.concatenate([UP, UP[-2::-1]])
 BACK = np.arange(101) > 50

@@ -6,8 +6,6 @@ import pytest
 from fitting.targets.check import checks_of
 from fitting.targets.target import Target
 
-pytestmark = pytest.mark.fast
-
 TARGETS = (Target("v_th", 0.5, 0.05), Target("interval", 4e-3, 1e-4))
 
 

@@ -5,8 +5,6 @@ import pytest
 from fitting.targets.protocol import TargetSettings, protocols_for
 from fitting.targets.target import Target
 
-pytestmark = pytest.mark.fast
-
 
 def test_a_protocol_says_what_it_drives_and_at_which_levels():
     (protocol,), _ = protocols_for([Target("v_th", 0.5)], TargetSettings())

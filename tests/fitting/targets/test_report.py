@@ -2,11 +2,8 @@
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from fitting.targets.report import pictures, sections
-
-pytestmark = pytest.mark.fast
 
 WANTED = {
     "name": "v_th", "value": 0.5, "tolerance": 0.01, "unit": "V", "protocol": 0, "begin_s": None, "simulated": 0.51,

@@ -1,11 +1,8 @@
 """How few parameters do what many do, and which are felt."""
 
 import numpy as np
-import pytest
 
 from fitting.targets.search import _data_cost, _felt, _sparse
-
-pytestmark = pytest.mark.fast
 
 
 def test_one_parameter_does_what_two_that_act_alike_did():

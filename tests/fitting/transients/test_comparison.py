@@ -28,7 +28,6 @@ def _compared(x, y):
     return compare_times(x, y, limits, step=1e-6, tolerance=0.01, seed=0, repeats=5)
 
 
-@pytest.mark.fast
 def test_moments_of_one_law_agree_and_of_a_longer_delay_do_not():
     measured, simulated = _drawn(40, 1), _drawn(300, 2)
     same, other = _compared(measured, simulated), _compared(measured, _drawn(300, 2, 1.0))
@@ -49,7 +48,6 @@ def test_moments_of_one_law_agree_and_of_a_longer_delay_do_not():
     assert same["times"]["relaxation"]["measured"]["n"] == round(40 * (1 - share))
 
 
-@pytest.mark.fast
 def test_the_power_of_an_energy_test_is_that_of_the_best_test_at_most():
     """Of a shift of normal variables the t test is the best; the energy test has nearly its power."""
     cycles, n, repeats = np.random.default_rng(3).normal(size=(100, 1)), 10, 200

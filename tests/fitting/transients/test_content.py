@@ -4,11 +4,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import pytest
 
 from fitting.transients.fit import TransientFit
-
-pytestmark = pytest.mark.fast
 
 
 def test_columns_of_different_lengths_are_padded():

@@ -2,12 +2,8 @@
 
 import argparse
 
-import pytest
-
 from fitting.transients.options import claims, configure
 from memjax.cli import main
-
-pytestmark = pytest.mark.fast
 
 
 def test_delays_are_asked_for_one_file_or_a_batch():

@@ -2,11 +2,8 @@
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from fitting.transients.report import pictures, sections
-
-pytestmark = pytest.mark.fast
 
 TIMES = {"median": 1e-3, "mean": 1.2e-3, "sd": 1e-4, "censored": 1, "n": 50}
 W1 = {"value": 2e-4, "floor": 1e-4}

@@ -12,7 +12,6 @@ from memjax.network.compiled import Kernel, Shape, kernel_of
 EPS = float(np.finfo(np.float32).eps)
 
 pytestmark = [
-    pytest.mark.fast,
     pytest.mark.skipif(find_compiler() is None, reason="no compiler of C"),
 ]
 

@@ -122,7 +122,6 @@ def test_spikes_of_the_search_are_those_of_the_equation():
     assert counts[0, 0] == np.floor(0.02 / interval)
 
 
-@pytest.mark.fast
 def test_what_cannot_be_written_or_read_is_one_line(tmp_path):
     network = pair()
     weight = nw.ConductanceOf(group="cells", element="r", scale=1.0)

@@ -13,8 +13,6 @@ from memjax.errors import NetworkError
 from memjax.network import Edges, Neurons, Poisson, SpikeList, by_distance, run
 from memjax.network.toml import load_network
 
-pytestmark = pytest.mark.fast
-
 HEAD = "duration = 0.002\n"
 NEURON = """
 [groups.exc]

@@ -67,7 +67,7 @@ class Event(eqx.Module):
     rearm: Number | None = _number(optional=True, default=None)
     size: int = eqx.field(static=True, default=1, converter=_as_size)
     modulus: bool = eqx.field(static=True, default=False, converter=as_flag)
-    start: Number = _time(default=0.0)
+    start: Number = number(unit="s", where="Event", default=0.0)
     stop: Number = _time(default=np.inf)
 
     def __check_init__(self):

@@ -4,7 +4,6 @@ import gc
 import hashlib
 import itertools
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -72,20 +71,28 @@ TIERS = ("unit", "integration", "parity", "study")
 TIER = pytest.StashKey[str]()
 
 
+class _Marks(dict):
+    """Whether a test has a mark: of the tiers only its own."""
+
+    def __init__(self, item):
+        super().__init__({t: t == item.stash[TIER] for t in TIERS})
+        self.item = item
+
+    def __missing__(self, name):
+        return self.item.get_closest_marker(name) is not None
+
+
 def pytest_collection_modifyitems(config, items):
-    """Give each test its tier, the dearest of its marks, and leave out those that `-m` names no tier of."""
-    wanted = [t for t in TIERS if t in re.findall(r"\w+", config.option.markexpr)]
-    left_out = []
+    """Give each test its tier, the dearest of its marks, and leave out those of whose tier `-m` is not true."""
     for item in items:
         marked = [t for t in TIERS if item.get_closest_marker(t)]
-        item.stash[TIER] = marked[-1] if marked else "unit"
-        if not marked:
-            item.add_marker("unit")
-        if wanted and item.stash[TIER] not in wanted:
-            left_out.append(item)
+        marked = marked or ["integration" if item.get_closest_marker("slow") else "unit"]
+        item.stash[TIER] = marked[-1]
+        item.add_marker(marked[-1])
+    wanted = config.option.markexpr.strip() or "True"
+    left_out = [x for x in items if not eval(wanted, {}, _Marks(x))]
     items[:] = [x for x in items if x not in set(left_out)]
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
+    config.hook.pytest_deselected(items=left_out)
 
 
 @pytest.fixture(autouse=True)

@@ -28,7 +28,9 @@ def _crossing(t):
     there = np.isfinite(t)
     one = lambda x: jnp.full((1, 1, 1), x)  # noqa: E731
     never = one(False)
-    return Crossing(one(t), one(0.0), one(0.0), {}, jnp.full((1, 1), int(there)), never, never)
+    return Crossing(
+        one(t), one(0.0), one(0.0), {}, jnp.full((1, 1), int(there)), never, never, one(0.0)
+    )
 
 
 def _trace(on=ON, held=HELD, result=0):

@@ -31,7 +31,7 @@ CALLS = {
         lambda: by_distance(np.zeros((4, 2)), np.zeros((5, 2)), length=1.0, fan_in=10**12),
     ],
     "members take": [
-        lambda: mj.simulate(mj.Vteam(), mj.Sine(1.0, 1.0), members=10**12),
+        lambda: mj.simulate(mj.Vteam(), mj.Sine(1.0, 1.0), members=2**32 - 1),
         lambda: Poisson(name="in", n=10**12, rate=1.0),
     ],
     "rows take": [lambda: mj.simulate(mj.Vteam(), mj.Sine(1.0, 1.0), save=1e-13)],

@@ -101,7 +101,7 @@ def amortise(
     require_x64()
     require_flows()
     if simulations < _FEWEST:
-        raise DataError("too few", where=f"simulations={simulations}", allowed=f"{_FEWEST} or more")
+        raise DataError(f"{simulations} simulations", where="amortise", allowed=f">= {_FEWEST}")
     model = mj.model(device) if isinstance(device, str) else device
     simulator = _simulator(model, protocol, bounds, population, cycle_spread, seed, points)
     simulator = replace(simulator, policy=policy, deterministic=deterministic)

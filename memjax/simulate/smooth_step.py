@@ -35,7 +35,7 @@ from jaxtyping import Array, Float
 from ..scaling import Scaled
 from ..solver.linear import factor
 from ..solver.newton import value_and_jacobian
-from ..solver.rosenbrock import derivative_error, no_excess, rodas3_interval
+from ..solver.rosenbrock import derivative_error, no_excess, refusal, rodas3_interval
 from ..watch import Watch
 from .watching import Piece, integral_over, integrand
 
@@ -186,7 +186,7 @@ def _smooth_step_jvp(primals, tangents):
         share = _ratio(a * b, a * a + floor)
         q = q + (last - first - shift.q) * (confidence * share)
     excess = _excess(lambda e: push(none, zero, zero, e), slopes.jacobian[0], h)
-    out = out._replace(excess=excess)
+    out = out._replace(excess=refusal(excess))
     return out, tangent._replace(y=y, q=q)
 
 

@@ -340,7 +340,7 @@ def rodas3_interval(
 def derivative_error(
     push: Callable, jacobian: Float[Array, "n n"], h: Float[Array, ""]
 ) -> Float[Array, ""]:
-    """Error of the derivatives of a step by its start, over what is allowed; 0 where it is allowed.
+    """Error of the derivatives of a step by its start, over what is allowed.
 
     Parameters
     ----------
@@ -361,8 +361,11 @@ def derivative_error(
     carried, remainders = jax.vmap(push)(jax.vmap(factor(unit - 0.5 * h * jacobian))(unit))
     size = jnp.maximum(jnp.max(jnp.abs(carried), axis=1), 1.0)
     errors = jnp.max(jnp.abs(remainders), axis=1)
-    ratio = lax.stop_gradient(jnp.max(errors / size) / DERIVATIVE_ERROR)
-    # A smaller one decides on no step: until one is refused they are those without derivatives.
+    return lax.stop_gradient(jnp.max(errors / size) / DERIVATIVE_ERROR)
+
+
+def refusal(ratio: Float[Array, ""]) -> Float[Array, ""]:
+    """A `derivative_error` that is not allowed; 0 for others: until a step is refused they are those without derivatives."""
     return jnp.where(ratio < 1, 0.0, ratio)
 
 
@@ -402,5 +405,5 @@ def _derivable_jvp(primals, tangents):
         return rodas3_interval(f, project, t0, t1, y0, h=h)
 
     interval, tangent = eqx.filter_jvp(step, arguments, along)
-    excess = _interval_error(*arguments)
+    excess = refusal(_interval_error(*arguments))
     return (interval, excess), (tangent, jnp.zeros_like(excess))

@@ -118,6 +118,10 @@ def allowed(exact):
     return 0.15 * np.maximum(np.abs(exact).max(axis=(1, 2), keepdims=True), 1.0)
 
 
+# At the default tolerance a start of `diffusive` with the residue on its bound is 19 percent off, at this one 5.
+POLICIES = {"diffusive": mj.Stiff(rtol=1e-6, atol=1e-8)}
+
+
 @pytest.mark.parametrize("name", SOLVED)
 def test_solves_that_start_on_a_bound_have_the_derivatives_of_one_sided_secants(name):
     scaled, y0, d, kept = starts(name)
@@ -125,7 +129,8 @@ def test_solves_that_start_on_a_bound_have_the_derivatives_of_one_sided_secants(
 
     def run(y):
         end = jnp.asarray(ROWS[-1])
-        sol = solve_stiff(scaled, DRIVE, rows=jnp.asarray(ROWS), y0=y, end=end, policy=mj.Stiff())
+        policy = POLICIES.get(name, mj.Stiff())
+        sol = solve_stiff(scaled, DRIVE, rows=jnp.asarray(ROWS), y0=y, end=end, policy=policy)
         return sol.y, sol.result
 
     along = jax.jit(jax.vmap(lambda y, d: jax.jvp(run, (y,), (d,), has_aux=True)))
@@ -142,8 +147,7 @@ def test_so_have_those_of_kernels(name):
     if isinstance(kernel, str):
         pytest.skip(kernel)
     exact = by_secants(scaled, y0, d)
-    # At the default tolerance a start with the residue on its bound is 19 percent off, at this one 3.
-    policy = mj.Stiff(rtol=1e-6, atol=1e-8) if name == "diffusive" else mj.Stiff()
+    policy = POLICIES.get(name, mj.Stiff())
     numbers = np.repeat(np.asarray(numbers_of(scaled))[None], len(y0), axis=0)
     lanes = kernel(
         numbers, y0, (np.zeros((len(y0), 1, 1)), kept[:, :, None]), stimuli=jax.tree.map(lambda x: x[None], DRIVE),

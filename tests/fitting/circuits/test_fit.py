@@ -17,7 +17,7 @@ SPIKE_START = {"memristor.mu": 140.0, "r_c.r": 320e6, "memristor.sigma1": 0.03}
 TRAINS, MEMBERS = 32, 96
 PULSES = mj.PulseTrain(1.5, 0.4e-3, 0.8e-3, count=125)
 SEEN = dict(signal="gate.v", level=0.22, rearm=0.15, members=MEMBERS, save=2e-5)
-POLICY = mj.Fixed(2e-6, method=SemiImplicitEuler())
+POLICY = mj.Fixed(2e-6, method=SemiImplicitEuler(damped=True))
 
 
 def core():

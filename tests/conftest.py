@@ -1,5 +1,6 @@
 """What every test runs under: float64, no silent broadcasting or promotion, compiled once."""
 
+import collections
 import gc
 import hashlib
 import itertools
@@ -84,7 +85,12 @@ class _Marks(dict):
 
 def pytest_collection_modifyitems(config, items):
     """Give each test its tier, the dearest of its marks, and leave out those of whose tier `-m` is not true."""
+    cases = collections.Counter()
     for item in items:
+        few = item.get_closest_marker("few")
+        cases[item.parent, item.originalname] += 1
+        if few and cases[item.parent, item.originalname] > few.args[0]:
+            item.add_marker("study")
         marked = [t for t in TIERS if item.get_closest_marker(t)]
         marked = marked or ["integration" if item.get_closest_marker("slow") else "unit"]
         item.stash[TIER] = marked[-1]

@@ -59,6 +59,7 @@ def _trees() -> list[tuple[str, ast.Module]]:
     return [(str(p.relative_to(ROOT)), ast.parse(p.read_text("utf8"))) for p in SOURCES]
 
 
+@pytest.mark.integration
 def test_an_abstract_class_is_called_so_and_no_other():
     classes = _classes()
     assert [c for c in classes if _is_abstract(c) and not _called_abstract(c)] == []
@@ -72,6 +73,7 @@ def test_no_concrete_class_is_subclassed():
     assert [(c, b) for c, b in bases if b is not eqx.Module and not _called_abstract(b)] == []
 
 
+@pytest.mark.slow
 def test_all_fields_of_a_class_stand_in_one_class():
     owners = {
         c: [b for b in c.__mro__ if b in set(_classes()) and _own_fields(b)] for c in _classes()
@@ -112,6 +114,7 @@ def test_every_public_name_is_documented(package):
     assert bare == []
 
 
+@pytest.mark.slow
 def test_source_asserts_nothing():
     found = [
         f"{path}:{node.lineno}"
@@ -122,6 +125,7 @@ def test_source_asserts_nothing():
     assert found == []
 
 
+@pytest.mark.slow
 def test_no_file_that_is_read_can_run_code():
     """No pickle and the like, no source text that is run, and NumPy's loader without objects."""
     running = {"pickle", "dill", "cloudpickle", "marshal", "shelve", "joblib"}
@@ -146,6 +150,7 @@ def test_no_file_that_is_read_can_run_code():
     assert wrong == []
 
 
+@pytest.mark.slow
 def test_functions_and_files_are_short():
     long = [
         f"{path}:{node.lineno} {node.name}"
@@ -208,6 +213,7 @@ def _is_there(name: str) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_fitting_uses_public_names_of_memjax_only():
     used = {
         (path, name)
@@ -227,6 +233,7 @@ def test_top_level_holds_what_the_design_names():
     assert {row.split("/")[0] for row in listed.stdout.splitlines()} - TOP == set()
 
 
+@pytest.mark.slow
 def test_names_change_no_configuration_and_load_no_package_that_few_scripts_need():
     program = """
 import sys, jax, equinox, diffrax

@@ -72,6 +72,7 @@ def _call(make, **changes):
     return make(**(MAKE[make] | changes))
 
 
+@pytest.mark.slow
 @pytest.mark.wrong_types
 @pytest.mark.parametrize("make", MAKE, ids=lambda f: f.__name__)
 def test_numbers_of_every_kind_are_taken(make):
@@ -82,6 +83,7 @@ def test_numbers_of_every_kind_are_taken(make):
             assert _call(make, **{name: kind(x)}) is not None
 
 
+@pytest.mark.integration
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(st.sampled_from(FIELDS), st.sampled_from(range(len(WRONG))))
 def test_a_wrong_value_in_any_field_is_refused_in_one_sentence(place, number):
@@ -239,6 +241,7 @@ def test_a_buffer_that_is_used_again_changes_nothing_that_was_made_of_it(take):
     np.testing.assert_array_equal(result, before)
 
 
+@pytest.mark.integration
 def test_a_loop_that_reuses_one_buffer_sweeps_each_time_otherwise():
     t, v = np.linspace(0.0, 1.0, 3), np.zeros(3)
     sweeps = []
@@ -256,6 +259,7 @@ def _run(**options):
 INTEGERS = [np.int64, np.int8, np.uint16, np.array, jnp.asarray, lambda k: jnp.uint8(k)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", INTEGERS)
 def test_integers_of_any_kind_are_seeds_and_members(kind):
     expected = _run(seed=3, members=2).i
@@ -272,6 +276,7 @@ def test_integers_of_any_kind_are_seeds_and_members(kind):
     assert network.Network(groups=sources, dt=1e-3, seed=kind(3)).seed == 3
 
 
+@pytest.mark.slow
 def test_members_have_the_noise_that_they_always_had():
     # Of jax.random.key and fold_in (threefry), written down before members were checked.
     key = device_key(3, member=2**32 - 1, sweep=1)

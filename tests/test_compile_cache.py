@@ -44,6 +44,7 @@ def _function():
     return f, traced
 
 
+@pytest.mark.integration
 def test_a_kept_program_is_traced_once_and_read_the_second_time(folder):
     device = mj.DiffusiveMemristor()
     first, traced = _function()
@@ -117,6 +118,7 @@ class _Held:
     what: object
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("one", "other"),
     [
@@ -145,6 +147,7 @@ def _flip(path, bit):
     path.write_bytes(data)
 
 
+@pytest.mark.integration
 def test_each_flipped_bit_is_seen_and_the_file_thrown_away(tmp_path):
     path, content = tmp_path / "program", np.random.default_rng(0).bytes(200)
     write_sealed(path, content)
@@ -156,6 +159,7 @@ def test_each_flipped_bit_is_seen_and_the_file_thrown_away(tmp_path):
         write_sealed(path, content)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("size", [0, 31, 32, 100])
 def test_half_a_file_is_no_program(tmp_path, size):
     path = tmp_path / "program"
@@ -271,6 +275,7 @@ def test_of_threads_that_ask_at_once_one_makes_the_program(folder):
     assert len(traced) == 1
 
 
+@pytest.mark.slow
 def test_programs_of_simulate_are_kept(tmp_path):
     """Solves without and with an event, outputs of both, and the events: nothing is traced in the next process."""
     program = """

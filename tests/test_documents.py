@@ -36,6 +36,7 @@ def test_whole_json_is_what_json_makes_of_it():
     assert parse_json(text) == json.loads(text)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -59,6 +60,7 @@ def test_a_last_value_without_a_line_end_may_be_cut(text):
         assert parse_toml(text)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "text",
     ["x = 1\n", "x = 'word'", "x = [1, 2]", "x = true", "x = { y = 1 }", "[t]", "x = 1 # all"],
@@ -91,6 +93,7 @@ def test_names_are_shown_without_what_no_terminal_shows():
     assert len(printable("a" * 5000)) < 300
 
 
+@pytest.mark.integration
 def test_numbers_of_documents_are_those_that_floats_hold():
     assert is_finite_number(3)
     assert is_finite_number(-1e308)

@@ -110,6 +110,7 @@ def test_force_does_not_delete_a_folder_of_something_else(tmp_path):
     assert prepare_output(path, **ask) == path
 
 
+@pytest.mark.integration
 def test_json_is_strict_and_whole(tmp_path):
     path = tmp_path / "a.json"
     write_json(path, {"x": [1.5, None]})
@@ -120,6 +121,7 @@ def test_json_is_strict_and_whole(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.json"]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("name", "inside"),
     [("a.csv", True), ("a/../b", True), ("..a", True), ("..", False), ("a/../../b", False), ("/etc/a", False),

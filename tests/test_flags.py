@@ -103,6 +103,7 @@ def test_no_class_takes_a_word_for_a_flag(make, flag):
     make(np.bool_(True))
 
 
+@pytest.mark.slow
 def test_flags_of_numpy_count():
     check_flags({"a": np.bool_(False), "b": True}, where="here")
     trace = mj.simulate(DEVICE, DRIVE, deterministic=np.bool_(True), carry_state=np.bool_(False))

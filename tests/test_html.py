@@ -47,6 +47,7 @@ def population(cycles=True) -> mj.Population:
     )
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("name", mj.model_names())
 def test_every_model_lists_its_parameters_and_states(name):
     model = mj.model(name)
@@ -67,6 +68,7 @@ def test_a_value_stands_beside_its_unit_and_its_default():
     assert "<td>c</td><td>Capacitor</td><td>node - 0</td>" in circuit
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("shown", [trace(), measurement()], ids=["trace", "measurement"])
 def test_traces_and_measurements_have_a_picture_and_nothing_of_theirs_is_markup(shown):
     page = shown._repr_html_()
@@ -84,6 +86,7 @@ def test_a_measurement_fits_a_terminal():
     assert max(map(len, repr(measurement()).split("\n"))) <= WIDTH
 
 
+@pytest.mark.integration
 def test_members_that_failed_are_said_and_not_drawn():
     page = trace(result=2)._repr_html_()
     assert "1 of 2 solves failed" in page
@@ -93,6 +96,7 @@ def test_members_that_failed_are_said_and_not_drawn():
         trace(result=2).plot()
 
 
+@pytest.mark.integration
 def test_a_population_gives_the_quantiles_of_its_draws():
     """Of 4096 devices; five standard errors of a quantile, sqrt(0.05 0.95 / n) over the density there."""
     own = population()
@@ -111,6 +115,7 @@ def test_a_population_gives_the_quantiles_of_its_draws():
         own.interval(90.0)
 
 
+@pytest.mark.integration
 def test_trees_in_the_form_of_a_model_are_left_to_their_text():
     device = mj.ThresholdSwitch()
     for tree in (jax.tree.map(lambda x: object(), device), jax.eval_shape(lambda: device)):
@@ -120,6 +125,7 @@ def test_trees_in_the_form_of_a_model_are_left_to_their_text():
     assert or_text(lambda: 1 / 0) is None
 
 
+@pytest.mark.study
 def test_without_matplotlib_the_table_is_there_and_a_plot_says_what_is_missing(monkeypatch):
     real = builtins.__import__
 
@@ -146,6 +152,7 @@ def test_tables_are_escaped_and_folded_and_spans_leave_out_what_is_no_number():
     assert span([np.nan]) == ("", "")
 
 
+@pytest.mark.integration
 def test_a_sweep_is_drawn_over_voltage_and_pulses_over_time():
     loops, panels = trace().plot(), trace().plot(kind="time")
     assert [ax.get_xlabel() for ax in loops.axes] == ["Voltage (V)"] * 2

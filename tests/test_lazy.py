@@ -12,6 +12,7 @@ from memjax.lazy import deferred, deferred_functions
 PACKAGES = ("memjax", "memjax.data", "memjax.datasets", "memjax.observables", "fitting")
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("name", PACKAGES)
 def test_every_name_of_a_stub_is_there_and_listed(name):
     package = import_module(name)
@@ -21,6 +22,7 @@ def test_every_name_of_a_stub_is_there_and_listed(name):
     assert set(package._homes) <= set(dir(package))
 
 
+@pytest.mark.slow
 def test_a_module_of_a_package_is_an_attribute_and_what_is_none_an_error():
     program = """
 import memjax, sys

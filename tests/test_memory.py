@@ -19,6 +19,7 @@ def test_what_does_not_fit_is_refused_with_what_would(monkeypatch):
         memory.check_size(2e9, 1024, what="rows", where="x", error=ModelError)
 
 
+@pytest.mark.integration
 def test_where_the_system_says_nothing_nothing_is_refused(monkeypatch):
     monkeypatch.setattr(memory, "free_memory", lambda: None)
     memory.check_size(1e30, 1e30, what="rows", where="x", error=ModelError)

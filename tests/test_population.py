@@ -26,6 +26,7 @@ def coordinates(values) -> np.ndarray:
     return np.asarray(jax.vmap(one)(values))
 
 
+@pytest.mark.integration
 def test_median_and_covariance_of_the_draws_are_those_asked_for():
     n, own = 20_000, population()
     z = coordinates(own.sample(3, n)) - np.asarray(own.center)
@@ -36,6 +37,7 @@ def test_median_and_covariance_of_the_draws_are_those_asked_for():
     assert float(own.median()["mu"]) == pytest.approx(60.0)
 
 
+@pytest.mark.slow
 def test_a_device_draws_the_same_whatever_the_number_of_devices_and_the_chunk():
     own = population()
     many, few = own.sample(7, 50), own.sample(jax.random.key(7), 10, first=20)
@@ -49,6 +51,7 @@ def test_a_device_draws_the_same_whatever_the_number_of_devices_and_the_chunk():
     assert not np.any(np.asarray(many["mu"]) == np.asarray(own.sample(8, 50)["mu"]))
 
 
+@pytest.mark.integration
 def test_cycles_scatter_about_their_device():
     own = population(cycle_covariance=CYCLES)
     devices, cycles = own.sample(1, 400), own.sample(1, 400, sweeps=25)
@@ -77,6 +80,7 @@ def test_draws_are_values_of_a_simulation_and_make_a_batch_of_devices():
     assert jax.vmap(rate, in_axes=(axes,))(batched).shape == (3,)
 
 
+@pytest.mark.integration
 def test_a_file_brings_back_the_same_draws(tmp_path):
     own = population(cycle_covariance=CYCLES)
     own.save(tmp_path / "p.json")

@@ -112,6 +112,8 @@ def _differences(name, kind, noisy, slower=1):
     return wrong
 
 
+@pytest.mark.few(1)
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "kind", "noisy"), CASES)
 def test_what_is_declared_gives_what_float64_gives(name, kind, noisy):
     assert _differences(name, kind, noisy) == []
@@ -144,6 +146,7 @@ FIX = r"jax\.config\.update\('jax_enable_x64', True\)"
 SERIES = dict(bench=mj.Bench(series_resistance=1e3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("match", "device", "options"),
     [
@@ -179,6 +182,7 @@ def test_what_is_not_known_to_hold_is_refused_before_it_starts(match, device, op
         mj.simulate(device(), mj.triangle_sweep(0.5, 0.5), **options)
 
 
+@pytest.mark.study
 def test_who_insists_is_told_how_many_members_failed():
     """The ensemble of the README, of which most members end below the resolution of time."""
     policy, bench = mj.Stiff(single_precision=True), mj.Bench(compliance=1e-6)
@@ -190,6 +194,7 @@ def test_who_insists_is_told_how_many_members_failed():
     assert len(trace.failed) > 0
 
 
+@pytest.mark.slow
 def test_float64_is_asked_nothing():
     trace = mj.simulate(mj.Vteam(), mj.triangle_sweep(0.5, 0.5), policy=mj.Fixed(1e-2), save=0.1)
     assert trace.v.dtype == np.float64

@@ -51,6 +51,7 @@ def test_without_columns_of_the_device_it_sees_what_the_instrument_sees(trace):
     np.testing.assert_array_equal(again.v_device, trace.v)
 
 
+@pytest.mark.integration
 def test_what_is_no_trace_is_refused(trace):
     with pytest.raises(BoundsError, match="no variable result"):
         mj.Trace.from_xarray(trace.to_xarray().drop_vars("result"))

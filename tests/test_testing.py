@@ -20,6 +20,8 @@ OSCILLATOR = dict(r_on=5e3, r_off=1e10, mu=150.0, gamma1=5e3, gamma2=0.1)
 OSCILLATOR |= dict(theta=200.0, beta=20.0, lam=0.1, r0=0.9)
 
 
+@pytest.mark.few(1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "parameters",
     [
@@ -34,6 +36,7 @@ def test_the_diffusive_memristor_conforms(parameters):
     check_device(mj.DiffusiveMemristor(**parameters))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "device", [OrnsteinUhlenbeck(), Geometric(), LinearDrift(), Resistor(), Cubic()]
 )
@@ -137,10 +140,12 @@ def _broken(defect):
     return Broken()
 
 
+@pytest.mark.integration
 def test_the_device_without_a_defect_conforms():
     check_device(_broken(None))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("defect", "message"),
     [
@@ -232,6 +237,8 @@ def _fits(device):
     return True
 
 
+@pytest.mark.few(2)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("amplitudes", "fitting"),
     [
@@ -258,6 +265,7 @@ def test_single_precision_is_refused():
         check_device(Resistor())
 
 
+@pytest.mark.slow
 def test_a_checked_device_is_left_as_it_was():
     device = mj.DiffusiveMemristor(mu_neg=3.0)
     before = jax.tree.map(lambda x: x, device)

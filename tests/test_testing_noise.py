@@ -49,6 +49,7 @@ class _Noisy(mj.AbstractOhmicDevice):
         return 1e3 + 1e3 * state["x"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("message", "form"),
     [

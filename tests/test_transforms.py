@@ -21,6 +21,7 @@ def _spec(lower, upper):
     )
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("bounds", "kind"),
     [
@@ -38,6 +39,7 @@ def test_the_transform_follows_from_the_bounds(bounds, kind):
     assert type(from_spec(_spec(*bounds))) is kind
 
 
+@pytest.mark.integration
 @settings(deadline=None, derandomize=True)
 @given(
     bounds=st.sampled_from(
@@ -63,6 +65,7 @@ def test_no_coordinate_leads_out_of_the_bounds(z):
         assert lower - 1e-12 * abs(lower) <= value <= upper + slack
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("declared", "bounds", "kind"),
     [

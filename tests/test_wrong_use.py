@@ -9,6 +9,8 @@ from memjax import observables, plot
 from memjax.errors import MemjaxError
 from memjax.solver import DriftImplicitEuler, SraEsdirk
 
+pytestmark = pytest.mark.slow
+
 DEVICE, SINE, ROWS = mj.Vteam(), mj.Sine(1.0, 1.0), np.linspace(0.0, 1.0, 5)
 CURRENT = mj.Sine(1.0, 1.0, quantity="current")
 LINES = [("in", mj.VoltageSource(), "a", "0"), ("d", DEVICE, "a", "0")]

@@ -365,7 +365,7 @@ def derivative_error(
 
 
 def refusal(ratio: Float[Array, ""]) -> Float[Array, ""]:
-    """A `derivative_error` that is not allowed; 0 for others: until a step is refused they are those without derivatives."""
+    """A `derivative_error` that is not allowed; 0 for others, so that steps are as without derivatives until then."""
     return jnp.where(ratio < 1, 0.0, ratio)
 
 

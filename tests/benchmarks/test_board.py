@@ -1,5 +1,7 @@
 """The board of ratios over time."""
 
+import pytest
+
 from benchmarks.board import HISTORY, commits, draw, history, lines, table
 
 
@@ -49,6 +51,7 @@ def test_changes_and_failures_are_left_out():
     assert lines([*rows, record("fourth", 2.0, run_s=None)]) == []
 
 
+@pytest.mark.integration
 def test_committed_records_are_of_commits_and_can_be_drawn(tmp_path):
     rows = history()
     assert len(lines(rows)) > 4

@@ -43,6 +43,7 @@ def _verdicts(before, after, **options):
     return {row.key["variant"]: row.verdict for row in rows}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("runs", "between"), [(1, 0.03), (3, 0.045)])
 def test_a_rerun_of_the_same_code_passes_but_for_the_stated_false_alarms(runs, between):
     rng = np.random.default_rng(1)
@@ -51,6 +52,7 @@ def test_a_rerun_of_the_same_code_passes_but_for_the_stated_false_alarms(runs, b
     assert alarms <= 0.01 * TRIALS + 4 * np.sqrt(0.01 * TRIALS)  # z = 4 of a binomial count
 
 
+@pytest.mark.integration
 def test_a_slow_down_of_30_percent_is_found_among_the_others():
     # From the rule: log 1.3 = 0.262; z of 20 measurements at 0.01 is 3.29, times sqrt(2) of 0.032 is 0.150; the rest
     # is 2.5 standard deviations, so that 99.3 % are found.
@@ -161,6 +163,7 @@ def folders(tmp_path_factory):
     return base
 
 
+@pytest.mark.slow
 def test_real_runs_of_a_tiny_case(folders, capsys):
     def outcome(name):
         code = command.compare_records(folders / "first", folders / name, false_alarm=1e-4)

@@ -24,6 +24,7 @@ def document(request):
     return MAKERS[request.param]()
 
 
+@pytest.mark.slow
 @settings(
     max_examples=20,
     deadline=None,

@@ -35,6 +35,7 @@ def test_every_model_has_a_loop_of_a_preset_of_its_own():
     assert len(pairs) == len(set(pairs)) == len(own) ** 2
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("status", "said", "made", "outcome"),
     [

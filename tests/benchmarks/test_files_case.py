@@ -29,6 +29,7 @@ def layout(request):
     return MAKERS[request.param]()
 
 
+@pytest.mark.integration
 def test_an_undamaged_file_is_read_to_the_numbers_that_were_written(layout, tmp_path):
     path = tmp_path / f"file{layout.suffix}"
     path.write_text(layout.text(), encoding="utf-8", newline="")
@@ -45,6 +46,8 @@ def test_an_undamaged_file_is_read_to_the_numbers_that_were_written(layout, tmp_
     assert count == expected
 
 
+@pytest.mark.few(8)
+@pytest.mark.slow
 @settings(
     max_examples=12,
     deadline=None,
@@ -84,6 +87,7 @@ def test_the_study_tells_its_classes_apart(tmp_path):
     assert outcome(stated, whole, variant, path).outcome == "silent"
 
 
+@pytest.mark.integration
 def test_the_table_counts_every_variant_once():
     results = study(12, layouts=(layouts.tabs, layouts.b1500))
     assert len(results) == 24
@@ -99,6 +103,7 @@ def test_the_large_file_has_the_rows_that_were_asked_for(tmp_path):
         assert sum(1 for _ in file) == 20_001
 
 
+@pytest.mark.slow
 def test_no_damaged_workbook_ends_in_an_exception_or_in_silently_other_numbers():
     results = results_of_workbooks(30, seed=5)
     assert [f"{r.name}, {r.kind}: {r.outcome}" for r in flaws(results)] == []

@@ -6,6 +6,7 @@ import pytest
 from benchmarks.cases.fit import problem
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(("method", "tolerance"), [("LSODA", 1e-4), ("Radau", 1e-4)])
 def test_a_loose_solve_is_far_below_the_noise(method, tolerance):
     loose = problem.current(problem.log_truth(), method=method, rtol=1e-6, atol=1e-9)
@@ -28,11 +29,13 @@ def test_a_state_that_hardly_leaves_the_boundary_still_ends():
     assert np.isfinite(seen).all()
 
 
+@pytest.mark.integration
 def test_the_data_scatter_by_one_percent():
     noise = np.log(problem.data()[problem.SEEN] / problem.exact()[problem.SEEN])
     assert noise.std() == pytest.approx(problem.SIGMA, rel=0.2)
 
 
+@pytest.mark.integration
 def test_the_distance_of_the_truth_is_nought_and_grows_with_the_parameters():
     options = {"method": "Radau", "rtol": 1e-9, "atol": 1e-12}
     truth = problem.log_truth()

@@ -45,6 +45,7 @@ def _rates(y, u, r_ext, tau):
     return [_slope(x) + 0.68 * v, (u - _ratio(x, r_ext) * v) / tau]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("r_ext", [64.0, 128.0])
 def test_the_folds_are_those_of_the_formula(r_ext):
     v_ext = lambda x: -_slope(x) / 0.68 * _ratio(x, r_ext)  # noqa: E731
@@ -54,6 +55,7 @@ def test_the_folds_are_those_of_the_formula(r_ext):
     assert branches.fold_of_low(r_ext) == pytest.approx(low.fun, rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("r_ext", "tau"), [(64.0, 1.0), (128.0, 0.8)])
 def test_the_hopf_voltage_is_where_the_trace_changes_sign(r_ext, tau):
     bend = lambda x: (_slope(x + 1e-5) - _slope(x - 1e-5)) / 2e-5  # noqa: E731
@@ -94,6 +96,7 @@ def test_no_spikes_give_no_figure():
     assert math.isnan(found.mean)
 
 
+@pytest.mark.integration
 def test_an_interval_whose_end_was_not_seen_is_counted():
     trains = [np.array([1.0, 2.0, 4.0]), np.array([0.5, 3.0, 4.5])]
     found = spikes.intervals(trains, 0.9, 5.0)
@@ -113,6 +116,7 @@ def _recorder(tmp_path):
     )
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(("value", "status"), [(2.3, "ok"), (2.6, "failed"), (math.nan, "failed")])
 def test_a_figure_beyond_four_standard_errors_has_failed(tmp_path, value, status):
     errors = {"se": 0.06, "reference_se": 0.08, "half_digit": 0.0}
@@ -159,6 +163,7 @@ def test_a_map_is_held_against_each_sentence():
     assert list(regimes.contradictions(maps).values()) == [1, 1, 1]
 
 
+@pytest.mark.integration
 def test_a_ramp_switches_at_its_first_rise_and_returns_after_its_last():
     v = np.array([0.0, 10, 20, 30, 40, 30, 20, 10, 0])
     x = np.array([-0.9, -0.9, -0.9, -0.4, -0.3, -0.4, -0.6, -0.9, -0.9])
@@ -177,6 +182,7 @@ def test_the_noise_of_least_cv_is_the_vertex():
     assert coherence.lowest(found) == pytest.approx(0.035)
 
 
+@pytest.mark.integration
 def test_temperatures_of_the_recipes_are_in_units_of_the_ambient_one():
     own = model.device(0.01, heat_capacity=3.0)
     state, v, env = {"x": -0.3, "temperature": 450.0}, jnp.asarray(2.0), mj.Environment()
@@ -203,6 +209,7 @@ def cycle():
     return periods.Cycle(t=t, x=x, v=v, period=periods.period(t, x))
 
 
+@pytest.mark.slow
 def test_the_period_is_that_of_another_integrator(cycle):
     run = solve_ivp(
         lambda _, y: _rates(y, 34.0, 128.0, 0.8), (0, 24), [-0.9, 0.0], "LSODA", cycle.t, rtol=1e-9
@@ -219,6 +226,7 @@ def noisy():
     return coherence.at(0.03, window, model.steps())
 
 
+@pytest.mark.slow
 def test_an_ensemble_gives_the_figures_of_the_recipe(noisy):
     assert noisy.intervals.count > 200
     assert noisy.intervals.unfinished == 0
@@ -233,6 +241,7 @@ def test_another_noise_is_not_within_four_standard_errors(noisy):
     assert abs(mean.z) > figures.Z
 
 
+@pytest.mark.slow
 def test_the_page_shows_what_was_found(tmp_path, cycle, noisy):
     states = [[regimes.QUIET, regimes.TONIC], [regimes.LOW, regimes.WALL]]
     map64 = regimes.Map(

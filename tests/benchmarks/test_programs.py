@@ -44,6 +44,7 @@ def text_of(monkeypatch):
     return text
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "method", [SemiImplicitEuler(), DriftImplicitEuler()], ids=["semi", "newton"]
 )
@@ -72,6 +73,7 @@ def network_program():
     return text, state, scratch
 
 
+@pytest.mark.integration
 def test_a_network_runs_without_the_host_in_single_precision(network_program):
     text, _, _ = network_program
     assert (host_transfers(text), double_precision(text)) == ([], [])
@@ -87,6 +89,7 @@ def test_arrivals_are_computed_in_place(network_program):
     )
 
 
+@pytest.mark.integration
 def test_what_is_looked_for_is_found():
     """Each of these ways to the host, and to double precision, in a program that has it."""
 

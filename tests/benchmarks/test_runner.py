@@ -50,6 +50,7 @@ def _run(cases, name, **options):
     return records.read(path)
 
 
+@pytest.mark.integration
 def test_a_record_says_what_ran_on_what_and_how_wrong_it_was(cases):
     (row,) = _run(cases, "good")
     assert (row["status"], row["error"], row["reference"]) == ("ok", 1e-3, "exact")
@@ -61,12 +62,14 @@ def test_a_record_says_what_ran_on_what_and_how_wrong_it_was(cases):
     assert row["peak_rss_bytes"] > 1e6
 
 
+@pytest.mark.integration
 def test_a_result_that_is_not_a_number_has_failed(cases):
     (row,) = _run(cases, "wrong")
     assert (row["status"], row["error"]) == ("failed", None)
     assert "nan" in row["reason"]
 
 
+@pytest.mark.integration
 def test_a_record_names_the_device(monkeypatch):
     """What a process of its own says; the processes of cases are told."""
     monkeypatch.delenv(records.DEVICES, raising=False)
@@ -79,6 +82,7 @@ def test_a_record_names_the_device(monkeypatch):
     records.devices.cache_clear()
 
 
+@pytest.mark.slow
 def test_workers_of_a_scheduler_leave_the_same_records(cases):
     """A worker in this process, which runs its cases in others; one that ends well, and one that does not."""
     with workers(1) as address, Cluster(address, identity=runner.identity) as own:
@@ -92,6 +96,7 @@ def test_workers_of_a_scheduler_leave_the_same_records(cases):
     assert len({row["run_id"] for row in rows}) == 1
 
 
+@pytest.mark.integration
 def test_an_interrupt_ends_the_cases_on_workers_and_keeps_what_has_ended(cases):
     class Interrupted(Cluster):
         def map(self, work, jobs):
@@ -112,6 +117,7 @@ def test_an_interrupt_ends_the_cases_on_workers_and_keeps_what_has_ended(cases):
     assert time.monotonic() - begin < 50  # it sleeps for 60 s, and its worker ends when it does
 
 
+@pytest.mark.integration
 def test_a_scheduler_that_is_not_there_is_one_line(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(cluster, "TIMEOUT", 0.5)
     words = ["benchmarks", "run", "startup", "--out", str(tmp_path / "out")]
@@ -129,17 +135,20 @@ def test_a_case_that_runs_too_long_is_ended_and_keeps_what_it_recorded(cases):
     assert "15 s" in last["reason"]
 
 
+@pytest.mark.integration
 def test_a_crash_is_a_record_with_its_reason(cases):
     (row,) = _run(cases, "crash")
     assert row["status"] == "failed"
     assert "RuntimeError: the reason" in row["reason"]
 
 
+@pytest.mark.integration
 def test_a_case_that_records_nothing_has_failed(cases):
     (row,) = _run(cases, "silent")
     assert (row["status"], row["reason"]) == ("failed", "the case recorded nothing")
 
 
+@pytest.mark.integration
 def test_suites_and_cases_are_found_by_name(cases):
     found = registry.discover(cases)
     assert {c.name for c in registry.select("smoke", found)} == set(BODIES)
@@ -165,6 +174,7 @@ def test_quartiles_are_those_of_the_repeats():
     assert fields["compile_s"] == 0.5
 
 
+@pytest.mark.slow
 def test_the_command_lists_the_cases_and_refuses_an_unknown_one(tmp_path):
     command = [sys.executable, "-m", "benchmarks"]
     listed = subprocess.run([*command, "list"], cwd=ROOT, capture_output=True, text=True)
@@ -248,6 +258,7 @@ def test_resume_says_what_it_leaves_out(tmp_path, clean, monkeypatch, capsys):
     assert len(list(tmp_path.glob("*.jsonl"))) == 1
 
 
+@pytest.mark.integration
 def test_a_record_torn_by_the_end_of_its_process_is_said_and_left_out(cases):
     program = cases / "crash" / "case.py"
     tear = "f = open(record.path, 'a'); f.write('{\"torn'); f.flush(); import os; os._exit(3)"

@@ -89,6 +89,7 @@ WRITTEN = {
 }
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("name", ALL)
 def test_the_equations_are_those_written_independently(name):
     problem, (written, draw) = ALL[name](), WRITTEN[name]
@@ -102,6 +103,7 @@ def test_the_equations_are_those_written_independently(name):
         np.testing.assert_allclose(amplitudes, expected_amplitudes, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "worst"),
     [
@@ -125,6 +127,7 @@ def test_the_stable_number_of_steps_is_that_of_the_formula():
     assert problems.neuron().stable_steps == 9_600
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(("factor", "stable"), [(0.9, True), (1.1, False)])
 def test_explicit_steps_hold_below_the_limit_and_not_above(factor, stable):
     n, dt = 128, float(problems.oscillator().stable_dt)
@@ -135,6 +138,7 @@ def test_explicit_steps_hold_below_the_limit_and_not_above(factor, stable):
     assert (abs(float(end[2]) - 0.5) < 0.1) == stable
 
 
+@pytest.mark.integration
 def test_milsteins_term_is_half_the_slope_of_the_variance():
     problem, y = problems.neuron(), jnp.asarray([0.2, 0.4, 0.1])
     t, h, kick = jnp.asarray(5e-4), 1e-6, paths.Kick(jnp.asarray([2e-3]), jnp.zeros(1))
@@ -160,6 +164,7 @@ def test_the_initial_neuron_is_the_noise_free_one_before_its_first_spike():
     assert fired == pytest.approx(0.193, abs=5e-4)  # physics.md: 193 ms
 
 
+@pytest.mark.integration
 def test_coarse_increments_are_sums_of_the_fine_ones():
     problem, key = problems.oscillator(), jax.random.key(3)
     source = paths.grid(problem, key, steps=4 * paths.CHUNK, areas=True)
@@ -196,6 +201,7 @@ def test_the_noise_free_equations_are_the_problems_own():
         np.testing.assert_allclose(f(jnp.asarray(t), jnp.asarray(y)), theirs, rtol=1e-9, atol=1e-6)
 
 
+@pytest.mark.integration
 def test_the_noise_free_reference_agrees_with_another_method():
     exact = noise_free.reference(1e-5, rtol=1e-9)
     other, count = noise_free.scipy_current("BDF", 1e-5, rtol=1e-8, atol=1e-10)
@@ -237,6 +243,7 @@ def _points(record, family, *, weak):
         record.ok(family, Times(run=[1e-6 * n]), error=1 / n, extra=extra, **names)
 
 
+@pytest.mark.slow
 def test_the_picture_and_its_numbers_lie_beside_the_records(tmp_path):
     names = {"run_id": "r", "case": "stiff_sde", "size": "smoke", "baseline": "-"}
     record = Recorder(path=tmp_path / "r.jsonl", **names)

@@ -6,6 +6,7 @@ import pytest
 from benchmarks.cases.tasks_attention import task
 
 
+@pytest.mark.integration
 def test_two_objects_lie_inside_and_two_outside_of_the_attended_part():
     scenes = task.Scenes(contrasts=(0.3, 0.6), trials=50)
     objects, inside = scenes.objects, scenes.attended

@@ -49,6 +49,7 @@ def test_compliance_at_a_current_source_and_other_quantities_are_refused():
         mj.BenchedDevice(Resistor(), mj.Bench(), "light")
 
 
+@pytest.mark.integration
 @settings(deadline=None, derandomize=True)
 @given(st.floats(-1e6, 1e6))
 def test_the_limiter_never_passes_its_limit_and_is_odd(y):
@@ -58,6 +59,7 @@ def test_the_limiter_never_passes_its_limit_and_is_odd(y):
     assert float(soft_limit(jnp.asarray(-y * 1e-6), limit)) == -i
 
 
+@pytest.mark.integration
 def test_the_limiter_is_monotone_smooth_and_sharp():
     y = jnp.linspace(0.0, 3.0, 30_001)
     i = soft_limit(y, jnp.asarray(1.0))
@@ -71,6 +73,7 @@ def test_the_limiter_is_monotone_smooth_and_sharp():
     assert np.isfinite(jax.grad(lambda x: soft_limit(x, jnp.asarray(1.0)))(jnp.asarray(0.0)))
 
 
+@pytest.mark.integration
 def test_a_divider_splits_the_voltage():
     # 3 kohm into 1 kohm beside 1 kohm: a seventh of the voltage.
     bench = mj.Bench(series_resistance=3e3, parallel_resistance=1e3)
@@ -83,6 +86,7 @@ def test_a_divider_splits_the_voltage():
     np.testing.assert_allclose(trace.v, 1.0)
 
 
+@pytest.mark.integration
 def test_a_capacitance_charges_exponentially():
     # tau = (R_s parallel to R) C = 750 ohm * 1 uF, to the divided voltage.
     bench = mj.Bench(series_resistance=3e3, parallel_capacitance=1e-6)
@@ -94,6 +98,7 @@ def test_a_capacitance_charges_exponentially():
     np.testing.assert_allclose(trace.i_device[0], expected / 1e3, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_capacitance_without_series_resistance_charges_through_the_source():
     bench = mj.Bench(parallel_capacitance=1e-6)
     rows = np.array([1e-6, 1e-4])
@@ -103,6 +108,7 @@ def test_a_capacitance_without_series_resistance_charges_through_the_source():
     np.testing.assert_allclose(trace.v_device[0], expected, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_current_source_drives_resistor_and_capacitor():
     ramp = mj.Sampled(np.array([0.0, 1.0]), np.array([1e-3, 1e-3]), quantity="current")
     plain = mj.simulate(Resistor(), ramp, save=np.array([0.5, 1.0]), policy=TIGHT).check()
@@ -116,6 +122,7 @@ def test_a_current_source_drives_resistor_and_capacitor():
     np.testing.assert_allclose(charged.v[0], expected + 0.5, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_at_compliance_the_device_voltage_falls_so_that_the_current_stays():
     # 1 kohm under 1 V wants 1 mA and gets 0.1 mA: 0.1 V remain.
     bench = mj.Bench(compliance=1e-4)
@@ -128,6 +135,7 @@ def test_at_compliance_the_device_voltage_falls_so_that_the_current_stays():
     np.testing.assert_allclose(i[v < 0.08], v[v < 0.08] / 1e3, rtol=1e-4, atol=1e-18)
 
 
+@pytest.mark.slow
 def test_a_device_that_is_not_ohmic_finds_the_same_point_at_compliance():
     bench = mj.Bench(compliance=1e-3)
     trace = mj.simulate(Cubic(), STEP, bench=bench, save=np.array([0.5]), policy=TIGHT).check()
@@ -136,6 +144,8 @@ def test_a_device_that_is_not_ohmic_finds_the_same_point_at_compliance():
     np.testing.assert_allclose(trace.i, 1e-3, rtol=1e-6)
 
 
+@pytest.mark.few(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("device", [Resistor(), Cubic()], ids=["closed form", "node"])
 def test_each_polarity_may_have_a_limit_of_its_own_and_each_sweep(device):
     bench = mj.Bench(compliance=2e-4, compliance_negative=5e-5)
@@ -162,6 +172,7 @@ def test_limits_that_the_bench_has_not_are_refused():
         mj.simulate(Resistor(), STEP, values={"compliance": 1e-6})
 
 
+@pytest.mark.slow
 def test_between_two_steps_the_current_below_the_limit_is_that_of_the_device():
     # The source drops 1 ohm times i, a thousandth of the voltage.
     sweep, bench = mj.triangle_sweep(0.3, 0.3), mj.Bench(compliance=1e-3)
@@ -171,6 +182,7 @@ def test_between_two_steps_the_current_below_the_limit_is_that_of_the_device():
     np.testing.assert_allclose(trace.i[0], v - source, rtol=1e-9, atol=1e-15)
 
 
+@pytest.mark.slow
 def test_a_small_capacitance_is_the_closed_form():
     plain = mj.simulate(Resistor(), STEP, bench=mj.Bench(compliance=2e-4), save=np.array([0.5]))
     node = mj.Bench(compliance=2e-4, parallel_capacitance=1e-12)
@@ -187,6 +199,7 @@ def limited():
     ).check()
 
 
+@pytest.mark.slow
 def test_a_switching_device_stays_at_the_limit_without_chattering(limited):
     i, v, v_device = (np.asarray(x[0]) for x in (limited.i, limited.v, limited.v_device))
     assert np.max(i) <= 1e-6 * (1 + 1e-12)
@@ -198,6 +211,7 @@ def test_a_switching_device_stays_at_the_limit_without_chattering(limited):
     assert np.all(v_device <= v + 1e-15)
 
 
+@pytest.mark.integration
 def test_energy_is_never_given_away(limited):
     assert float(jnp.min(limited.i_device * limited.v_device)) >= 0.0
 
@@ -206,6 +220,8 @@ def test_the_current_through_a_bare_bench_is_the_device_s(limited):
     np.testing.assert_allclose(limited.i, limited.i_device, rtol=1e-9, atol=1e-24)
 
 
+@pytest.mark.few(1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "bench",
     [{"series_resistance": 1e3, "parallel_capacitance": 1e-9}, {"compliance": 2e-5}],
@@ -229,6 +245,7 @@ def test_a_reversed_device_sees_the_opposite_polarity(bench):
     np.testing.assert_allclose(turned.i, -plain.i, rtol=1e-9, atol=1e-18)
 
 
+@pytest.mark.slow
 def test_a_chain_of_particles_shares_the_voltage_with_a_series_resistance():
     bench = mj.Bench(series_resistance=1e6, parallel_capacitance=1e-9)
     t = np.linspace(0.1, 1.0, 10)

@@ -77,6 +77,7 @@ def charging():
     return circuit, mj.simulate(circuit, STEP, save=rows, policy=TIGHT).check()
 
 
+@pytest.mark.slow
 def test_a_node_charges_as_its_closed_form_also_with_a_floating_source(charging):
     """Conductances 1 mS to 1 V and 1 mS from 0.25 V above it to ground: 0.375 V, 0.5 ms."""
     _, trace = charging
@@ -102,6 +103,7 @@ def test_power_is_conserved_and_its_integral_is_the_energy(charging):
         energy_per_spike(energy, 0)
 
 
+@pytest.mark.slow
 def test_a_capacitor_to_a_driven_node_needs_no_slope_of_the_source():
     """High pass of 1 uF and 1 kohm beside 1 uF, under a ramp and under a jump."""
     lines = [("drive", V(), "in", "0"), ("c1", C(1e-6), "in", "x"), ("c2", C(1e-6), "x", "0")]
@@ -133,11 +135,13 @@ def test_a_chain_of_capacitors_solves_its_matrix():
     np.testing.assert_allclose(again["x.v"], state["x.v"])
 
 
+@pytest.mark.integration
 def test_an_initial_voltage_is_that_of_the_capacitor():
     circuit = mj.params.replace(_rc(), {"c.v0": 0.4})
     assert float(circuit.initial(mj.Environment())["out.v"]) == pytest.approx(0.4)
 
 
+@pytest.mark.slow
 def test_a_branch_of_a_series_resistor_and_a_parallel_capacitor_is_the_bench():
     device = mj.Vteam()
     drive = mj.Sine(-1.0, 50.0, 1.0)
@@ -224,6 +228,7 @@ def test_kirchhoffs_current_law_holds_at_every_node_of_the_neuron():
     assert float(supply) == pytest.approx(float(currents["r_load"][0]))
 
 
+@pytest.mark.integration
 def test_a_source_counts_current_out_of_its_first_terminal_whichever_side_is_ground():
     up = mj.Circuit([("a", V(), "x", "0"), ("r", R(2.0), "x", "0")])
     down = mj.Circuit([("a", V(), "0", "x"), ("r", R(2.0), "x", "0")])
@@ -233,6 +238,7 @@ def test_a_source_counts_current_out_of_its_first_terminal_whichever_side_is_gro
         assert float(out["i"]) == pytest.approx(sign * 0.5)
 
 
+@pytest.mark.slow
 def test_gradients_flow_to_elements_and_devices():
     rows = np.array([0.4e-3])
 
@@ -247,6 +253,8 @@ def test_gradients_flow_to_elements_and_devices():
     np.testing.assert_allclose([g[0] * 1e3, g[1] * 1e-6], slope, rtol=1e-5)
 
 
+@pytest.mark.few(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", [TIGHT, mj.Fixed(2e-7)], ids=["stiff", "fixed"])
 def test_a_ladder_of_twenty_nodes_is_the_matrix_exponential(policy):
     """20 stages of 1 kohm and 1 nF under 1 V: v' = A v + b; fixed steps are of first order, 0.2 us against 1 us."""

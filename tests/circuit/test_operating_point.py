@@ -30,6 +30,7 @@ def _cubic(v):
 U = np.array([-30.0, -1.0, -1e-6, 0.0, 1e-9, 0.5, 2.0, 1e3])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reversed", [False, True])
 def test_a_device_that_is_not_ohmic_shares_the_voltage_with_a_series_resistance(reversed):
     bench = mj.Bench(series_resistance=470.0, parallel_resistance=2e3, reversed=reversed)
@@ -59,6 +60,7 @@ def test_the_limit_acts_behind_a_series_resistance():
         np.testing.assert_allclose(out["v_device"], [0.5, 1.0], rtol=1e-9)
 
 
+@pytest.mark.integration
 def test_a_limit_alone_acts_at_the_source_resistance():
     u = np.array([-0.3, 0.01, 0.3, 3.0])
     out = _outputs(Cubic(), mj.Bench(compliance=1e-3), u)
@@ -67,6 +69,7 @@ def test_a_limit_alone_acts_at_the_source_resistance():
     np.testing.assert_allclose(out["i"][3], 1e-3, rtol=1e-12)
 
 
+@pytest.mark.integration
 def test_a_current_that_saturates_does_not_hide_the_voltage():
     """Below a microvolt of slope any voltage would give the current: it is that of the source, less the drop."""
     device = mj.AndThresholdSwitch()
@@ -74,6 +77,8 @@ def test_a_current_that_saturates_does_not_hide_the_voltage():
     np.testing.assert_allclose(out["v_device"], [-0.2, 0.2], rtol=1e-9)
 
 
+@pytest.mark.few(14)
+@pytest.mark.slow
 @pytest.mark.parametrize("name", mj.device_names())
 def test_every_model_finds_its_operating_point(name):
     device = mj.model(name)
@@ -89,6 +94,7 @@ POINT = 1e-2
 LOOP = 0.05 * np.concatenate([np.arange(1, 11), np.arange(9, 0, -1)])
 
 
+@pytest.mark.study
 @pytest.mark.parametrize(
     ("device", "ohms", "drive"),
     [
@@ -120,6 +126,8 @@ def test_a_small_capacitance_is_the_relation(device, ohms, drive):
     assert fitted_order(shares, off) > 0.9
 
 
+@pytest.mark.few(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", [mj.Stiff(), mj.Fixed(1e-4)], ids=["adaptive", "fixed"])
 def test_noise_acts_behind_a_series_resistance(policy):
     """Two members differ, each with one current through source and device."""

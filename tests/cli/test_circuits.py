@@ -49,6 +49,7 @@ def test_a_circuit_is_described(capsys):
 SYNAPSE = ["diffusive-drift-synapse", "--preset", "diffusive-drift-synapse/illustration"]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("words", "text", "says"),
     [

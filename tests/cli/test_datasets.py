@@ -28,6 +28,7 @@ def test_facts_of_one_set(run):
     assert (about["licence"], about["doi"]) == ("MIT", "10.1073/pnas.2318362121")
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -6,6 +6,8 @@ import pytest
 import memjax as mj
 from memjax.cli import main
 
+pytestmark = pytest.mark.parity
+
 PRESETS = {name.split("/")[0]: name for name in mj.presets.names()}
 """One preset of each model."""
 
@@ -25,6 +27,7 @@ OTHERS = [
 ]
 
 
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("model", [*KINDS, *OTHERS])
 def test_a_preset_of_a_model_of_each_kind_runs(tmp_path, model):

@@ -128,6 +128,7 @@ tau = 1e-3
 """
 
 
+@pytest.mark.slow
 def test_a_network_is_written_as_nir_and_options_of_models_are_refused(tmp_path, capsys):
     (tmp_path / "net.toml").write_text(NETWORK)
     words = [
@@ -166,6 +167,7 @@ def test_a_name_that_is_no_word_of_spice_is_refused(tmp_path, capsys, name):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.integration
 def test_noise_of_verilog_a_does_not_depend_on_the_length_of_the_testbench(run, tmp_path):
     """Its sources are white and of unit intensity, two at positive frequencies; SPICE has samples for an interval."""
     options = ("--preset", "1m1t1r/zhao2025-table1-noisy", "--to")

@@ -99,6 +99,7 @@ def test_packed_files_are_refused_while_they_unpack(refused, files, monkeypatch)
     assert "unpack to more than" in refused("read", "bomb.xlsx")
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [

@@ -126,6 +126,7 @@ def test_the_version_says_which_backend_works(run, monkeypatch, tmp_path, compil
     assert len(list(tmp_path.rglob("*.so"))) == works
 
 
+@pytest.mark.integration
 def test_the_module_runs_as_a_program_and_a_closed_pipe_is_no_error():
     program = [sys.executable, "-m", "memjax", "models", "diffusive", "--json"]
     reader, writer = os.pipe()

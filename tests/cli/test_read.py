@@ -16,6 +16,7 @@ WRONG = {
 }
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("kind", [*WRONG, "missing"])
 @pytest.mark.parametrize("command", ["read", "observe", "simulate"])
 def test_what_is_no_measurement_is_refused(refused, tmp_path, kind, command):

@@ -30,6 +30,7 @@ def noise(tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_the_file_acts_on_the_current_alone(go, noise):
     words = ("--members", "2", "--seed", "3")
     true = go(*words, name="true.csv")
@@ -47,6 +48,7 @@ def test_the_file_acts_on_the_current_alone(go, noise):
     pd.testing.assert_frame_equal(silent, true, check_exact=True)
 
 
+@pytest.mark.slow
 def test_the_file_overrides_the_noise_of_a_fit(run, fit, stimulus, tmp_path):
     noise = tmp_path / "noise.toml"
     noise.write_text("lsb = 2e-5\n")
@@ -67,6 +69,7 @@ def test_the_file_overrides_the_noise_of_a_fit(run, fit, stimulus, tmp_path):
     np.testing.assert_allclose(both, 2e-5 * np.round(none / 2e-5), rtol=1e-12)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("content", "says"),
     [

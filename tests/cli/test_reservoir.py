@@ -22,6 +22,7 @@ FIT = {
 }
 
 
+@pytest.mark.slow
 def test_a_fit_becomes_a_folder_with_scores_and_pictures(run, tmp_path):
     (tmp_path / "fit").mkdir()
     (tmp_path / "fit" / "fit.json").write_text(json.dumps(FIT))
@@ -52,6 +53,7 @@ def test_a_fit_becomes_a_folder_with_scores_and_pictures(run, tmp_path):
     assert [p.name for p in (tmp_path / "two").iterdir()] == ["reservoir.json"]
 
 
+@pytest.mark.study
 def test_without_read_noise_it_warns(run, tmp_path):
     words = ("--tune", "0", "--no-pictures", "--out", tmp_path / "o")
     done = run("reservoir", "waveforms", *PRESET, *SMALL, *words)
@@ -71,6 +73,7 @@ def population(tmp_path) -> mj.Population:
     return out
 
 
+@pytest.mark.study
 def test_each_device_of_a_reservoir_is_one_of_a_population(run, tmp_path, population):
     out, words = tmp_path / "out", ("--tune", "0", "--no-pictures")
     done = run("reservoir", "henon", "--population", tmp_path, *SMALL, *words, "--out", out)
@@ -99,6 +102,7 @@ def test_each_device_of_a_reservoir_is_one_of_a_population(run, tmp_path, popula
     assert "the population says how devices differ" in refused.err
 
 
+@pytest.mark.integration
 def test_devices_and_cycles_of_a_reservoir_have_the_spread_of_their_population(population):
     reservoir = Reservoir(
         population.base, np.ones((2000, 1)), 0.1, hold=1e-3, population=population
@@ -122,6 +126,7 @@ def test_devices_and_cycles_of_a_reservoir_have_the_spread_of_their_population(p
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "text"),
     [

@@ -63,6 +63,7 @@ def _spikes(folder) -> dict:
     return {n: (m.tolist(), t.tolist()) for n, (m, t) in found.spikes.items()}
 
 
+@pytest.mark.slow
 def test_a_run_leaves_its_recording_and_pictures_and_says_what_happened(run, network, tmp_path):
     out = tmp_path / "out"
     ended = run("run", network("seed = 3", "seed = 3\nenergy = true"), "--out", out)
@@ -91,6 +92,7 @@ def test_a_run_leaves_its_recording_and_pictures_and_says_what_happened(run, net
         assert (out / name).read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_sigterm_ends_a_run_after_a_stretch_which_goes_on(run, network, tmp_path, monkeypatch):
     """As Ctrl-C does: what a scheduler sends when time is up."""
     out, due = tmp_path / "out", run_store._Folder.due
@@ -164,6 +166,7 @@ def test_without_matplotlib_there_are_no_pictures_but_a_recording(
     assert (tmp_path / "out" / "recording.h5").exists()
 
 
+@pytest.mark.slow
 def test_a_coarse_step_is_a_warning_and_stands_in_the_record(run, network, tmp_path):
     file = network("values = { ", 'values = { "c.c" = 1e-9, ')
     file.write_text(file.read_text().replace('"switch.w" = 0.005', '"switch.w" = 0.001'))
@@ -176,6 +179,7 @@ def test_a_coarse_step_is_a_warning_and_stands_in_the_record(run, network, tmp_p
     assert run_store.load_recording(tmp_path / "out").notes[0] in warned[0]
 
 
+@pytest.mark.integration
 def test_delays_between_steps_are_a_warning_and_stand_in_the_record(run, network, tmp_path):
     (tmp_path / "edges.csv").write_text("pre,post,delay_s\n0,0,1e-4\n1,2,1.234567e-4\n")
     file = network('rule = "dense"', 'rule = "file", file = "edges.csv"')
@@ -187,6 +191,7 @@ def test_delays_between_steps_are_a_warning_and_stand_in_the_record(run, network
     assert f"memjax: warning: {note}" in ended.err.splitlines()
 
 
+@pytest.mark.integration
 def test_a_run_lasts_what_was_asked_also_in_pieces(run, network, tmp_path):
     """Spikes are exchanged every 50 steps; 25 and 33 steps end between two exchanges."""
     whole, parts = tmp_path / "whole", tmp_path / "parts"
@@ -312,6 +317,7 @@ def test_wrong_options_are_one_line(network, refused, tmp_path):
     assert not out.exists()
 
 
+@pytest.mark.integration
 def test_a_network_that_bursts_ends_with_status_three(run, network, tmp_path):
     ended = run("run", network("weight = 0.05", "weight = 3e38"), "--out", tmp_path / "out")
     assert (ended.status, ended.out) == (3, ""), ended

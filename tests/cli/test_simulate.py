@@ -29,6 +29,7 @@ def go(run, tmp_path):
     return go
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -76,6 +77,7 @@ def test_wrong_input_is_refused(refused, tmp_path, params, stimulus, measured, w
     assert set(tmp_path.iterdir()) == before
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
@@ -121,6 +123,7 @@ def test_output_is_checked_before_anything_runs(refused, tmp_path, params, measu
     assert measured.read_bytes() == content
 
 
+@pytest.mark.slow
 def test_like_writes_one_row_per_measured_point(go, params, measured, sweeps, run, tmp_path):
     table, said = go("--params", params, "--like", measured, *LIKE, "--deterministic")
     names = "member sweep t_s v_V i_A f r s v_device_V i_device_A"
@@ -167,6 +170,7 @@ def test_members_do_not_depend_on_how_many_there_are(go, measured):
     assert not np.any(other["x"].to_numpy()[2:12] == two["x"].to_numpy()[2:12])
 
 
+@pytest.mark.slow
 def test_fit_brings_bench_read_noise_and_spread(go, fit, measured):
     words = ("--like", measured, "--members", "2")
     noisy, _ = go("--fit", fit(), *words, name="a.csv")
@@ -195,6 +199,7 @@ def test_fit_brings_the_orientation_of_the_device(fit):
         load_fit(fit(bench={"reversed": 1}))
 
 
+@pytest.mark.slow
 def test_fit_brings_settings(run, refused, fit, stimulus, tmp_path):
     changes = dict(model="linear-drift", parameters={}, cycle_spread=None, read_noise=None)
     path = fit(**changes, bench={}, settings={"window": "biolek", "p": 4})
@@ -212,6 +217,7 @@ def test_fit_brings_settings(run, refused, fit, stimulus, tmp_path):
     assert "window = 'hann'" in says
 
 
+@pytest.mark.slow
 def test_option_overrides_the_fits_bench(go, fit, measured):
     words = ("--fit", fit(), "--like", measured, "--deterministic", "--point-time", "0.02")
     table, _ = go(*words, "--compliance", "1e-7")
@@ -219,6 +225,7 @@ def test_option_overrides_the_fits_bench(go, fit, measured):
     assert table["i_A"].abs().max() == pytest.approx(1e-7, rel=1e-3)
 
 
+@pytest.mark.study
 def test_save_every_gives_even_rows_of_every_member(go, params, stimulus):
     words = ("--params", params, "--stimulus", stimulus, "--save-every", "0.05")
     table, said = go(*words, "--deterministic", "--members", "2")
@@ -231,6 +238,7 @@ def test_save_every_gives_even_rows_of_every_member(go, params, stimulus):
     assert set(table["sweep"]) == {0}
 
 
+@pytest.mark.study
 def test_rows_between_those_of_a_stimulus_tell_the_curve(go, params, stimulus):
     words = ("--params", params, "--stimulus", stimulus, "--deterministic", "--compliance", "1e-6")
     table, _ = go(*words, "--members", "2")
@@ -245,6 +253,7 @@ def test_rows_between_those_of_a_stimulus_tell_the_curve(go, params, stimulus):
         assert np.max(np.abs(lines - fine[name])) <= 1e-3 * np.ptp(fine[name]), name
 
 
+@pytest.mark.slow
 def test_netcdf_has_units_and_a_series_resistance_assumes_nothing(run, params, stimulus, tmp_path):
     xr = pytest.importorskip("xarray")
     out = tmp_path / "out.nc"
@@ -289,6 +298,7 @@ def spoil(monkeypatch):
     return spoil
 
 
+@pytest.mark.integration
 def test_failed_members_are_left_out_and_counted(go, run, spoil, params, stimulus, tmp_path):
     words = ("--params", params, "--stimulus", stimulus, "--save-every", "0.05", "--deterministic")
     spoil([1])
@@ -303,6 +313,7 @@ def test_failed_members_are_left_out_and_counted(go, run, spoil, params, stimulu
     assert not (tmp_path / "none.csv").exists()
 
 
+@pytest.mark.study
 @pytest.mark.parametrize(
     ("rows", "more"),
     [

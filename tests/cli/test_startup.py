@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from memjax.cli import model_table
 from memjax.models import model_names
 
@@ -38,6 +40,7 @@ for words, status in (
 """
 
 
+@pytest.mark.integration
 def test_commands_that_compute_nothing_load_nothing_that_computes(measured):
     run = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(measured)], capture_output=True, text=True
@@ -45,6 +48,7 @@ def test_commands_that_compute_nothing_load_nothing_that_computes(measured):
     assert run.returncode == 0, run.stderr
 
 
+@pytest.mark.integration
 def test_the_file_of_models_holds_what_the_models_say():
     kept = model_table.FILE.read_text("utf8")
     fix = "python -c 'from memjax.cli.model_table import write; write()'"

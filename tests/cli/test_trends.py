@@ -57,6 +57,7 @@ def test_trends_are_printed_drawn_and_written(run, cycling, tmp_path):
     assert plot.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.integration
 def test_json_has_the_trends_beside_what_it_had(run, cycling):
     found = json.loads(run("observe", cycling(), "--json").out)
     assert {"sweeps", "summary", "trends"} == set(found)

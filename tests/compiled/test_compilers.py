@@ -128,6 +128,7 @@ def calls(tmp_path: Path) -> int:
     return len(lines) - lines.count("--version")
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("at", ["on_trial", "on_kernel"])
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_compiler_that_fails_is_named_once_and_leaves_nothing(fake, kept, tmp_path, fault, at):
@@ -311,6 +312,7 @@ def _has(loaded: ctypes.CDLL, symbol: str) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_a_process_that_finds_no_compiler_says_it_once(tmp_path):
     """By simulations and fits alike, and as a line of the program."""
     program = """
@@ -324,6 +326,7 @@ for k in range(3):
     assert run.stderr.count("KernelWarning: no compiler of C: no-such-cc is not there") == 1
 
 
+@pytest.mark.study
 def test_a_trace_says_what_solved_it(fake, tmp_path, monkeypatch):
     """A kernel, XLA where there is no translation or no compiler, XLA where there is no kernel of the kind."""
     monkeypatch.setattr(library, "_folder", lambda: tmp_path)

@@ -11,6 +11,7 @@ from memjax.compiled import library
 
 pytestmark = [
     pytest.mark.skipif(library.find_compiler() is None, reason="no compiler of C"),
+    pytest.mark.parity,
 ]
 
 FOLDER = Path(library.__file__).parent

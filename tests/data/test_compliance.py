@@ -40,6 +40,7 @@ def _noisy(i: np.ndarray, sigma: float, seed: int = 1) -> np.ndarray:
     return i * (1 + sigma * np.random.default_rng(seed).normal(size=i.shape))
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("sigma", [0.0, 1e-3, 3e-3, 1e-2, 3e-2])
 @pytest.mark.parametrize(
     "levels",

@@ -21,6 +21,7 @@ def write(tmp_path):
     return write
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("head", "x"),
     [
@@ -48,6 +49,7 @@ def test_a_current_beside_its_logarithm_is_taken_as_it_is(write):
     assert m.warnings == ()
 
 
+@pytest.mark.integration
 def test_a_logarithm_is_undone_where_the_user_names_it(write):
     path = write("V (V);log(I);I (A)", LOOP, np.log10(SIZE), 1e-3 * LOOP)
     np.testing.assert_allclose(read(path, columns={"i": "log(I)"}).i, SIZE)
@@ -73,6 +75,7 @@ def test_an_infinite_logarithm_is_a_dropped_row(write):
     assert "1 row with NaN dropped: line 5" in m.warnings
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("head", "per_si"),
     [

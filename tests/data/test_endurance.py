@@ -25,6 +25,7 @@ def write(tmp_path):
     return write
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("head", "hrs", "lrs", "quantity"),
     [

@@ -14,6 +14,8 @@ from memjax.errors import ReaderError
 
 from .test_real_files import ROOT
 
+pytestmark = pytest.mark.slow
+
 FILES = sorted(p.relative_to(ROOT / "raw") for p in (ROOT / "raw").rglob("*") if p.is_file())
 SHUNT = {"sdc_knowm_retention": 1e5, "sdc_knowm_triangle": 1e3}
 """Ohm, by the sidecar of the clean table, and by the names of the files."""

@@ -37,6 +37,7 @@ def check(path, text):
     return m
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("name", SEPARATORS)
 @pytest.mark.parametrize(
     "above", ["", "Sample: A1\nMeasured 2024-01-01\n\n", "Start;0\nPoints;9\n"]

@@ -83,6 +83,7 @@ def test_terminals_that_are_swept_alike_are_refused_until_one_is_named(tmp_path)
     np.testing.assert_array_equal(m.v, np.negative(V))
 
 
+@pytest.mark.integration
 def test_a_workbook_without_runs_is_refused(tmp_path):
     with pytest.raises(ReaderError, match="no sheet of a run"):
         read(write_workbook(tmp_path / "a.xlsx", {"Data": [[]], "Settings": SETTINGS}))

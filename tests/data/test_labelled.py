@@ -39,6 +39,7 @@ def test_tables_come_back(measured):
     assert_same(measured, mj.Measurement.from_pandas(frame))
 
 
+@pytest.mark.integration
 def test_a_table_of_ones_own_is_taken_and_what_is_left_out_is_said(measured):
     frame = measured.to_pandas()[["v_V", "i_A"]].assign(note="x")
     frame.attrs.clear()

@@ -43,6 +43,7 @@ def test_the_metadata_of_a_field_is_its_unit(tmp_path):
     assert m.warnings == ()
 
 
+@pytest.mark.integration
 def test_a_missing_library_is_named_with_the_command_that_installs_it(tmp_path, monkeypatch):
     path = tmp_path / "a.parquet"
     pd.DataFrame({"V": V, "I": I}).to_parquet(path)

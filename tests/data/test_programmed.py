@@ -33,6 +33,7 @@ def test_a_source_told_to_stop_at_its_top_has_not_lost_anything():
     np.testing.assert_array_equal(programmed(v, LIMITED, ONE), v)
 
 
+@pytest.mark.integration
 def test_nothing_is_made_up_where_a_ramp_is_uneven():
     v = np.where(LIMITED, 3.3, RAMP + 0.03 * (np.arange(101) % 2))
     np.testing.assert_array_equal(programmed(v, LIMITED, ONE), v)

@@ -56,6 +56,7 @@ def test_depression_may_come_first(write):
     assert record.kinds.tolist() == [1, 1, 1, 0, 0, 0, 0]
 
 
+@pytest.mark.integration
 def test_a_column_for_either_branch(write):
     for head in (
         "Pulse,Potentiation (uS),Depression (uS)",
@@ -98,6 +99,7 @@ def test_other_words_for_the_known_columns(tmp_path):
     np.testing.assert_allclose(record.g, [1e-6 * G])
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("pulse", "g", "says"),
     [
@@ -132,6 +134,7 @@ def test_a_temperature_beside_a_decay_is_no_label(write):
     assert any("25, is not used" in w for w in record.warnings)
 
 
+@pytest.mark.integration
 def test_columns_that_differ_from_row_to_row_tell_no_runs(write):
     with pytest.raises(ReaderError, match="columns 'x' differ from row to row"):
         read_records(write("t,R,x", np.arange(4), np.ones(4), np.arange(4) ** 2))

@@ -185,6 +185,7 @@ def test_spreadsheet_with_pairs_of_columns_is_one_sweep_for_each_pair():
     assert any("18 columns have no name" in w for w in m.warnings)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "pattern",
     [
@@ -205,6 +206,7 @@ def test_json_of_pulses_is_no_table():
         read(find("raw/vcm_potentiation_depression/2023", suffix=".json"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "points", "sweeps"), CLEAN)
 def test_clean_table_has_the_sweeps_of_its_own_labels(name, points, sweeps):
     m = read(find(f"clean/{name}.csv"))
@@ -228,6 +230,7 @@ def test_diffusive_sweeps_are_a_modulus_under_a_microampere(name, points, sweeps
     assert any("compliance" in w for w in m.warnings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sigma", [1e-3, 3e-3, 1e-2, 3e-2])
 @pytest.mark.parametrize(
     "name", ["usc_diffusive_dc_symmetric", "usc_diffusive_dc_asymmetric", "vo2_iv_cycles"]
@@ -244,6 +247,7 @@ def test_noise_of_reading_hides_no_limit(name, sigma):
     )  # up to 12 % below it
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sigma", [0.0, 1e-3, 3e-3, 1e-2, 3e-2])
 @pytest.mark.parametrize(
     "name", ["nottingham", "sto_nb_iv_old", "knowm_iv", "vo2_iv_sweep", "sdc_knowm"]
@@ -254,6 +258,7 @@ def test_noise_of_reading_makes_no_limit(name, sigma):
     assert find_limit(m.v, i, sweep=m.sweep).level is None
 
 
+@pytest.mark.integration
 def test_four_of_64_pulses_that_lie_higher_share_the_limit():
     m = read(find("clean/umass_diffusive_relaxation_layer1.csv"))
     m = m.select(m.sweep < 64)

@@ -133,6 +133,7 @@ def test_json_says_what_it_lacks(write):
     assert "n = [2, 5] where the conductances are those of [2, 2] pulses a cycle" in record.warnings
 
 
+@pytest.mark.slow
 def test_measured_files(shared_data):
     """Counts of the sidecars; the JSON of device 0 is the table's, rounded to five digits."""
     records = read_records(shared_data / "clean" / "vcm_potentiation_depression.csv")

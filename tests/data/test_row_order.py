@@ -52,6 +52,7 @@ def test_two_rows_that_changed_places_are_named(load):
     ]
 
 
+@pytest.mark.integration
 def test_points_that_are_counted_anew_are_in_order(load):
     rows = table(3)
     assert said(load(rows[:, 1:], "point,v_V,i_A")) == []

@@ -21,6 +21,7 @@ def measurement(v, i, sweep, t=None, **more):
     )  # fmt: skip
 
 
+@pytest.mark.integration
 @settings(max_examples=60, deadline=None)
 @given(
     rows=st.lists(st.tuples(finite, finite, st.integers(-5, 10**12)), min_size=2, max_size=20),

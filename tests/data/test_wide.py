@@ -33,6 +33,7 @@ def two_curves(m):
     return True
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("head", "scale"),
     [

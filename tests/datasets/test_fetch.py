@@ -83,6 +83,7 @@ def test_a_damaged_cache_is_fetched_again(server):
     assert mj.datasets.fetch("good")[0].read_bytes() == TABLE
 
 
+@pytest.mark.integration
 def test_no_network_is_one_line_that_says_what_would_do(server):
     server.shutdown()
     server.server_close()

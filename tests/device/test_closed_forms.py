@@ -59,6 +59,8 @@ def spice():
     return rows[0], {n: _by_sweep(trace, n, len(drives)) for n in "fr"}, ohms
 
 
+@pytest.mark.few(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("v", DELAYS)
 def test_a_step_closes_the_channel_after_the_tabulated_delay(spice, v):
     """The table was made by other code with steps of 0.1 ms.
@@ -148,6 +150,7 @@ def forgetting():
     return t, {n: _by_sweep(trace, n, len(widths)) for n in "hs"}
 
 
+@pytest.mark.slow
 def test_a_latch_holds_the_set_state_longer_after_a_longer_pulse(forgetting):
     """t_relax = ln(s/s0)/theta, where s has grown as (eta V^m/(theta s0) - 1) theta t_on from 0.9999 s0 on.
 
@@ -165,6 +168,7 @@ def test_a_latch_holds_the_set_state_longer_after_a_longer_pulse(forgetting):
     np.testing.assert_allclose(found[3:], np.log(1.001) / 0.32, rtol=0, atol=1e-6 / 0.32)
 
 
+@pytest.mark.integration
 def test_the_published_set_state_forgets_within_ten_milliseconds(forgetting):
     """470 ohm to 1660: from `_Drift` integrated by scipy; a width of the latch moves it by less than 2 ohm."""
     exact, (t, states) = _Drift(), forgetting
@@ -212,6 +216,7 @@ def _fold(device, series) -> float:
     return -best.fun
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("series", FOLDS)
 def test_the_high_resistance_state_ends_in_a_fold(series):
     device = mj.LangevinMemristor()
@@ -225,6 +230,7 @@ def test_the_high_resistance_state_ends_in_a_fold(series):
     assert above.min() > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "series", [pytest.param(x, marks=[pytest.mark.study] * (x != min(FOLDS))) for x in FOLDS]
 )
@@ -267,6 +273,7 @@ class Gate(AbstractFree):
         return self.device.drift(t, own, u - gate, env) | {"gate": (through - gate / 250e6) / 1e-11}
 
 
+@pytest.mark.slow
 def test_the_gate_of_the_neuron_turns_on_at_the_tabulated_times():
     """0.2 V at 77.6, 34.92, 15.43 ms: other code, cross-checked in ngspice by a third party."""
     model, values, _ = mj.presets.load("diffusive-1m1t1r/zhao2025-table1")
@@ -282,6 +289,7 @@ def test_the_gate_of_the_neuron_turns_on_at_the_tabulated_times():
 # Silver nanodots: physics 2.8c.
 
 
+@pytest.mark.slow
 def test_nanodots_set_and_reset_as_fast_as_published():
     """State from "0.0" to 0.8 in less than 210 ns, back in less than 240, after 1.5 V for 1 us with edges of 100 ns.
 
@@ -354,6 +362,8 @@ def _approach(without, strong, weak, ratio):
         assert far / near == pytest.approx(ratio, rel=1e-2)
 
 
+@pytest.mark.few(2)
+@pytest.mark.slow
 @pytest.mark.parametrize("name", QUIETING)
 def test_a_path_tends_to_the_one_without_noise_as_its_noise_goes_to_zero(name):
     """The deviation is linear in the amplitude, which is linear in the strength or goes as its root."""
@@ -368,6 +378,7 @@ COOL = {"g_step": 0.0, "c_th": 1e-6, "r_th": 1e3}
 """Event switches without a current of their own, hence without heat."""
 
 
+@pytest.mark.slow
 def test_event_switches_tend_to_their_mean_as_their_number_grows():
     """Of the Langevin form, whose amplitude goes as the root of 1/N."""
     device = lambda form, n: mj.params.replace(mj.EventSwitches(), COOL | {"form": form, "n": n})  # noqa: E731
@@ -376,6 +387,7 @@ def test_event_switches_tend_to_their_mean_as_their_number_grows():
     _approach(without, strong, weak, 4)
 
 
+@pytest.mark.slow
 def test_event_switches_are_independent_however_many():
     """At 1 V there is no barrier: on at nu, never off, so that N on is binomial with 1 - exp(-nu t).
 

@@ -41,6 +41,7 @@ def _run(device, times, volts, rows):
     return {k: np.asarray(x[0, : len(rows)]) for k, x in trace.state.items()}
 
 
+@pytest.mark.slow
 def test_below_threshold_growth_and_decay_balance():
     v = 0.05
     balance = lambda f: v * MU / (ALPHA + 1 - f * (1 + BETA / G2)) - (G1 + BETA) * f  # noqa: E731
@@ -103,6 +104,7 @@ def independent(request):
     return dict(v=v, delay=delay, f=f, r=r, off=off, thick=thick, release=release)
 
 
+@pytest.mark.slow
 def test_delay_lock_and_release_agree_with_an_independent_integration(independent):
     k = independent
     rows = np.array([0.999, 1.001]) * k["delay"]
@@ -165,6 +167,7 @@ def test_the_rectified_rate_has_the_mean_of_the_published_table(s, psi):
     )
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("s", [0.05, 0.3, 1.0, 8.0])
 def test_mean_and_spread_of_the_rectified_rate_are_those_of_samples(s):
     drawn = np.maximum(1 + s * np.random.default_rng(0).standard_normal(200_000), 0.0)
@@ -173,6 +176,7 @@ def test_mean_and_spread_of_the_rectified_rate_are_those_of_samples(s):
     assert abs(z_score((drawn - mean) ** 2, spread**2)) < 4
 
 
+@pytest.mark.integration
 def test_for_weak_noise_nothing_is_rectified_and_the_formulas_meet():
     one = lambda s: _rectified_moments(jnp.asarray(1.0), jnp.asarray(s))  # noqa: E731
     assert [float(x) for x in one(0.01)] == [1.0, 0.01]
@@ -209,6 +213,8 @@ def marched(request):
 _log = lambda low, high: st.floats(np.log(low), np.log(high)).map(lambda x: float(np.exp(x)))  # noqa: E731
 
 
+@pytest.mark.few(1)
+@pytest.mark.slow
 @settings(deadline=None, derandomize=True, max_examples=60)
 @given(
     dt=_log(1e-6, 1.0),
@@ -252,6 +258,7 @@ def _thresholds(*, point_time, members=1, dt=None, **sigmas):
     return np.array([f.v_th for f in found])
 
 
+@pytest.mark.slow
 def test_the_noise_free_threshold_is_that_of_the_published_code():
     # 0.2475 V: the authors' code with sigma = 0 in the limit of small steps, 9 ms per point.
     assert _thresholds(point_time=9e-3)[0] == pytest.approx(0.2475, abs=5e-3)
@@ -273,6 +280,7 @@ def test_the_spread_of_thresholds_does_not_depend_on_the_step():
     assert abs(sds[0] - 0.022) / np.hypot(sds[0] / (2 * n) ** 0.5, 0.022 / 800**0.5) < 4
 
 
+@pytest.mark.integration
 def test_an_area_at_rest_has_no_noise_nor_a_derivative_of_it():
     """Adjoints of an area that never moves must not grow: the derivative at the bound is 0, above it the noise's."""
     device = mj.DiffusiveMemristor(sigma3=100.0)

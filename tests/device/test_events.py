@@ -75,6 +75,7 @@ def _moments(factor, n=N, on=0.1):
     return p @ share, variance, fourth
 
 
+@pytest.mark.slow
 @FACTORS
 @pytest.mark.parametrize("form", ["events", pytest.param("langevin", marks=pytest.mark.study)])
 def test_many_switches_have_the_mean_and_variance_of_independent_ones(form, factor):

@@ -49,6 +49,8 @@ def _solve(name: str) -> mj.Trace:
     )
 
 
+@pytest.mark.few(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_extremes_have_the_right_answer(name):
     device, env = mj.device_class(name)(), mj.Environment()
@@ -108,6 +110,7 @@ SCALED = [n for n in mj.device_names() if any(s.scale != 1 for s in mj.model(n).
 """Models with states that a solver scales, as those in metres: they come back from an edge with a rounding."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("name", SCALED)
 def test_no_rounding_decides_to_which_edge_a_state_goes(name, dtype):

@@ -47,11 +47,14 @@ def test_the_names_are_those_of_the_contract():
     assert [c.name for c in BUILT_IN] == NAMES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cls", BUILT_IN[1:], ids=NAMES[1:])
 def test_every_model_conforms(cls):
     check_device(cls())
 
 
+@pytest.mark.few(1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "values"),
     [
@@ -66,6 +69,7 @@ def test_other_forms_conform(name, values):
     check_device(mj.params.replace(mj.device_class(name)(), values))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", mj.presets.names())
 def test_every_preset_makes_a_device_or_circuit(name):
     model, values, info = mj.presets.load(name)
@@ -100,6 +104,7 @@ def _steady(device, v: float, duration: float):
     return mj.simulate(device, drive, save=np.array([duration]), deterministic=True).check().state
 
 
+@pytest.mark.slow
 def test_on_state_of_the_spice_form():
     f, r = (_steady(mj.DiffusiveSpice(), 1.0, 40.0)[n][0, 0] for n in "fr")
     assert f == pytest.approx(0.42 / (0.42 + 0.35), rel=1e-3)  # the closing layer is 1e-3 wide
@@ -119,6 +124,7 @@ def test_lifetime_of_a_silver_filament_is_the_fourth_power_of_its_diameter():
         assert float(half["phi"]) == pytest.approx(-phi / (4 * life), rel=1e-6)
 
 
+@pytest.mark.integration
 def test_laws_at_their_limits():
     assert float(gap_ratio(jnp.asarray(0.0), jnp.asarray(0.02))) == 1.0
     assert float(gap_ratio(jnp.asarray(1.0), jnp.asarray(0.02))) == 0.0
@@ -153,6 +159,7 @@ def test_conduction_against_textbook_values():
     assert float(laws.ohmic(volt, jnp.asarray(50.0))) == pytest.approx(2e-3)
 
 
+@pytest.mark.integration
 def test_a_bracketed_root_has_the_derivative_of_the_implicit_function_theorem():
     root = lambda a: root_between(lambda x: x**3 - a, jnp.asarray(0.0), jnp.asarray(3.0))  # noqa: E731
     a = jnp.asarray(5.0)
@@ -162,6 +169,7 @@ def test_a_bracketed_root_has_the_derivative_of_the_implicit_function_theorem():
     assert float(jax.jacrev(root)(a)) == pytest.approx(exact, rel=1e-12)
 
 
+@pytest.mark.integration
 def test_a_bracketed_root_within_a_steep_rise_stays_in_its_bracket():
     """Flat on both sides of a rise that is thinner than the last bracket: a step from either side goes far beyond."""
     places = jnp.linspace(-30.0, 30.0, 41)
@@ -174,6 +182,7 @@ def test_a_bracketed_root_within_a_steep_rise_stays_in_its_bracket():
     np.testing.assert_allclose(jax.vmap(root)(places), places, rtol=0, atol=1.3e-6)
 
 
+@pytest.mark.slow
 def test_an_increasing_root_is_exact_with_its_first_and_second_derivatives():
     """Of x + a sinh(x / s) = c, whose derivatives by c are 1/f' and -f''/f'^3."""
     a, s = jnp.asarray(1e-9), jnp.asarray(0.025)
@@ -187,6 +196,7 @@ def test_an_increasing_root_is_exact_with_its_first_and_second_derivatives():
         np.testing.assert_allclose(jax.jacfwd(jax.grad(root))(c), -bend / slope**3, rtol=1e-10)
 
 
+@pytest.mark.integration
 def test_a_bracket_is_doubled_until_it_holds_the_root():
     for c in (-3e4, -0.1, 0.0, 0.5, 7.0, 1e9):
         low, high = grow_bracket(lambda x, c=c: x - c, jnp.asarray(0.0), jnp.asarray(1.0))

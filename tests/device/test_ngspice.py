@@ -8,7 +8,7 @@ from tests.helpers import crossings
 from tests.spice import Circuit, Node, needs_ngspice, pulses, pwl
 from tests.systems.exact import Resistor
 
-pytestmark = needs_ngspice
+pytestmark = [needs_ngspice, pytest.mark.slow]
 
 POLICY = mj.Stiff(rtol=1e-6, atol=1e-9)
 SHARE = 1e-3
@@ -102,6 +102,7 @@ def _deviation(ours, theirs) -> float:
     return float(np.sqrt(np.mean((ours - theirs) ** 2)) / np.ptp(theirs))
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("case", [_linear_drift, _vteam, _yakopcic, _stanford_pku, _nanodots])
 def test_a_device_on_a_bench_follows_ngspice(tmp_path, case):
     device, circuit, drive, states = case()

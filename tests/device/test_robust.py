@@ -59,6 +59,8 @@ SOLVED = [
 ]
 
 
+@pytest.mark.few(1)
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "double"), SOLVED)
 def test_solves_at_random_parameters_are_finite_with_their_derivatives_or_flagged(name, double):
     with jax.enable_x64(double):
@@ -72,6 +74,7 @@ def test_solves_at_random_parameters_are_finite_with_their_derivatives_or_flagge
     assert tally.share <= MOST_FAILED, tally.failed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_equations_at_random_states_and_voltages_are_finite_pinched_and_passive(name):
     with jax.enable_x64(False):
@@ -80,6 +83,8 @@ def test_equations_at_random_states_and_voltages_are_finite_pinched_and_passive(
     assert tally.broken == {}
 
 
+@pytest.mark.few(2)
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [n for n in NAMES if strengths(mj.device_class(n)())])
 def test_without_noise_two_seeds_give_one_path_bit_by_bit_and_with_noise_they_do_not(name):
     with jax.enable_x64(False):
@@ -88,11 +93,13 @@ def test_without_noise_two_seeds_give_one_path_bit_by_bit_and_with_noise_they_do
         assert noise_free(model, PROGRAM, sets, solve=solve_few) == (True, True)
 
 
+@pytest.mark.integration
 def test_only_event_switches_are_random_without_a_strength_that_could_be_0():
     models = [mj.device_class(n)() for n in NAMES]
     assert [m.name for m in models if is_random(m) and not strengths(m)] == ["event-switches"]
 
 
+@pytest.mark.slow
 def test_the_compiled_program_solves_what_simulate_solves(monkeypatch):
     # Its drives have pulses that are shorter than its steps, which `simulate` refuses.
     module = importlib.import_module("memjax.simulate.simulation")
@@ -168,6 +175,7 @@ def test_a_parameter_whose_bounds_span_decades_is_drawn_by_its_logarithm():
     assert abs(middle - 6.0) < 4 * 1.2533 * 12 / 12**0.5 / 100  # z = 4
 
 
+@pytest.mark.integration
 def test_a_direction_moves_every_parameter_by_half_to_one_and_a_half_units():
     model = mj.Vteam()
     names, sets = list(parameter_specs(model)), draw_sets(model, 20)
@@ -192,6 +200,7 @@ def test_drives_are_ascending_within_3_volts_and_of_either_sign():
     assert -VOLTAGE <= np.min(volts) < -VOLTAGE * 0.9
 
 
+@pytest.mark.integration
 def test_an_inverse_sine_of_a_sine_is_right_where_both_fit_and_finite_where_neither_does():
     ratio, x = np.meshgrid(np.geomspace(1e-12, 1e12, 9), [0.0, 1e-6, 0.3, 5.0, 40.0])
     found = laws.asinh_of_sinh(jnp.asarray(ratio), jnp.asarray(x))
@@ -204,6 +213,7 @@ def test_an_inverse_sine_of_a_sine_is_right_where_both_fit_and_finite_where_neit
     assert float(slope) == 1.0
 
 
+@pytest.mark.integration
 def test_activated_hopping_is_the_product_of_its_factors_where_each_is_a_number():
     energy, field = np.meshgrid([0.1, 0.6, 1.5], [-0.6, -0.02, 0.0, 0.01, 0.1, 0.5])
     each = jnp.vectorize(lambda e, w: laws.activated_hopping(e, w, 300.0))

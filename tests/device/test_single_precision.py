@@ -10,6 +10,7 @@ from benchmarks.cases.robustness.sampling import draw_sets
 from memjax.device.laws import gap_ratio, safe_sqrt
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("decay", [0.02, 0.2, 5.0])
 def test_the_gap_is_as_exact_in_float32_as_its_length(decay):
     """Off by no more than three units in the last place of 1 - x and of the exponent."""
@@ -24,6 +25,7 @@ def test_the_gap_is_as_exact_in_float32_as_its_length(decay):
     assert np.all(found >= 0)
 
 
+@pytest.mark.integration
 def test_the_root_in_float32_is_the_root():
     x = jnp.concatenate([-jnp.logspace(-9, 9, 400), jnp.zeros(1), jnp.logspace(-9, 9, 400)])
     exact = np.asarray(safe_sqrt(x, 1e-6))
@@ -33,6 +35,7 @@ def test_the_root_in_float32_is_the_root():
     assert np.all(np.isfinite(slope))
 
 
+@pytest.mark.slow
 def test_gradients_of_the_smallest_currents_are_float32_in_reverse_mode():
     """Currents of jart-vcm, whose squares are no float32: forward and reverse mode agree."""
     env = mj.Environment()
@@ -58,6 +61,7 @@ def test_gradients_of_the_smallest_currents_are_float32_in_reverse_mode():
     assert np.mean(apart < 1e-3) > 0.95
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "v", "density"),
     [(4479, -1.5368448495864868, 0.5501058101654053), (5936, -1.062140703201294, 0.0)],

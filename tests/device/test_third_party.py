@@ -5,6 +5,7 @@ import re
 import tomllib
 
 import numpy as np
+import pytest
 
 import memjax as mj
 from memjax.cli import main
@@ -32,6 +33,7 @@ def _install(folder):
     (meta / "entry_points.txt").write_text("".join(lines))
 
 
+@pytest.mark.slow
 def test_the_device_of_the_page_is_25_lines_or_less_and_goes_where_a_built_in_one_goes(
     tmp_path, monkeypatch, capsys
 ):

@@ -57,6 +57,7 @@ def _state(device, rng):
     return device.project(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "values"), FORMS, ids=lambda x: x if isinstance(x, str) else ",".join(x)
 )
@@ -80,6 +81,7 @@ def test_equations_are_those_of_the_model(name, values):
         assert numbers[found.currents[0]] == pytest.approx(current, rel=max(tolerance, 1e-9))
 
 
+@pytest.mark.integration
 def test_noise_reaches_the_rates_with_the_correction_of_ito():
     """dx = s x dW of a geometric noise is x' = -s^2 x/2 + s x w in the sense of Stratonovich."""
     device = params.replace(mj.model("diffusive"), {"sigma1": 0.02, "r0": 0.0})

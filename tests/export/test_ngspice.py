@@ -110,6 +110,7 @@ def test_every_model_has_a_drive():
     assert set(DRIVES) == {c.name for c in BUILT_IN}
 
 
+@pytest.mark.few(9)
 @pytest.mark.parametrize("kind", ["triangle", "pulse", "sine"])
 @pytest.mark.parametrize("name", _every(DRIVES))
 def test_a_model_in_ngspice_is_the_model(tmp_path, name, kind):

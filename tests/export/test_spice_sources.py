@@ -17,6 +17,7 @@ SHAPES = {
 }
 
 
+@pytest.mark.slow
 @needs_ngspice
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_source_gives_what_it_gives_in_ngspice(tmp_path, shape):

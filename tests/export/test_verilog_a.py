@@ -24,6 +24,7 @@ def _module(name: str, folder):
     return openvaf.compile_va(str(folder / "m.va"))[0], whole
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", model_names())
 def test_every_model_compiles(tmp_path, name):
     compiled, whole = _module(name, tmp_path)
@@ -32,6 +33,7 @@ def test_every_model_compiles(tmp_path, name):
     assert not any(w in (tmp_path / "m.va").read_text() for w in ("@(", "idt(", "initial_step"))
 
 
+@pytest.mark.slow
 def test_a_module_keeps_no_variable_from_step_to_step(tmp_path):
     """Each variable is assigned before it is read."""
     text = module(
@@ -52,6 +54,7 @@ def test_a_module_keeps_no_variable_from_step_to_step(tmp_path):
         assert first.strip().startswith(f"{name} = ")
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "name", ["vteam", "threshold-switch", "diffusive", "ag-filament", "stanford-pku"]
 )
@@ -72,6 +75,7 @@ def test_a_compiled_module_computes_the_model(tmp_path, name):
     np.testing.assert_allclose(found[2:], want, rtol=1e-9, atol=1e-12 * max(map(abs, want)))
 
 
+@pytest.mark.slow
 def test_a_compiled_module_runs(tmp_path):
     """Half a sine at an ideal source: what flows out of the state's node is integrated by SciPy."""
     compiled, whole = _module("vteam", tmp_path)

@@ -9,6 +9,8 @@ from fitting.retention.report import advice as of_decays
 from fitting.targets.report import advice as of_targets
 from fitting.transients.report import advice as of_delays
 
+pytestmark = pytest.mark.integration
+
 OPEN = {
     "parameters": {"mu": {}, "tau": {}},
     "undetermined": ["tau", "sigma_ln(mu)"],

@@ -42,6 +42,7 @@ def test_a_search_begins_where_it_is_told_and_else_inside_the_bounds():
         begun(device, ["tau"], {"tau": 0.1})
 
 
+@pytest.mark.slow
 def test_bounds_of_one_fit_are_not_those_of_another():
     """In one process: the bounds that exclude the optimum, those that hold it, and none."""
     free = decay()
@@ -127,6 +128,7 @@ def test_wrong_bounds_and_starts_are_answered_by_one_line(file, tmp_path, capsys
     assert said in line
 
 
+@pytest.mark.integration
 def test_a_folder_says_what_lies_at_a_bound_and_what_was_moved(file, tmp_path, capsys):
     words = ["--free", "r_on", "tau", "x0", "--fix", "r_off=1500", "--bounds", "r_on=550,900"]
     out = tmp_path / "fit"

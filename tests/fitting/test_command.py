@@ -58,6 +58,7 @@ class _Fit(AbstractFit):
     failure: str = ""
 
 
+@pytest.mark.integration
 @pytest.mark.wrong_types
 @pytest.mark.parametrize(
     "error",

@@ -13,6 +13,7 @@ def test_a_row_of_axes_is_as_wide_as_it_has_columns():
     assert tuple(figure.get_size_inches()) == pytest.approx((16.2, 2.0))
 
 
+@pytest.mark.slow
 def test_a_picture_is_written_as_png_and_as_svg_whose_dense_lines_are_an_image(tmp_path):
     figure, (few, many) = axes_row(2)
     few.plot([0, 1], [0, 1])

@@ -67,6 +67,7 @@ def test_a_calibration_to_spikes_draws_its_trains_as_its_report_does():
     assert "6 measured and 6 simulated trains" in repr(calibration)
 
 
+@pytest.mark.integration
 def test_a_joint_fit_draws_the_picture_of_each_file():
     fits = [fitted_line(("r_on", "tau"), rows=20, seed=k) for k in range(2)]
     fit = fit_jointly(fits, LINE_START, labels=["dc.csv", "pulses.csv"])

@@ -4,6 +4,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from jaxtyping import Array, Float
 
 import memjax as mj
@@ -49,6 +50,7 @@ def test_the_prior_comes_last_and_weighs_against_the_noise():
         np.testing.assert_allclose(jacobian[0, 2:], np.eye(2) * noise / PRIOR_SIGMA)
 
 
+@pytest.mark.integration
 def test_derivatives_are_those_of_secants():
     """Central differences of 1e-4: an error of second order, 1e-8 of values of order one."""
     z, step = np.asarray(problem().center), 1e-4

@@ -45,6 +45,7 @@ def test_intervals_are_those_of_student_in_the_coordinates():
     assert all(wider[n][0] < expected[n][0] < expected[n][1] < wider[n][1] for n in NAMES)
 
 
+@pytest.mark.integration
 def test_standard_deviations_are_to_first_order():
     """Half of the values at one standard deviation to either side, to second order in 1e-3."""
     found = fit(sigma=(1e-3,) * 3)

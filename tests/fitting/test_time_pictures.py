@@ -43,6 +43,7 @@ def test_curves_begin_with_their_pulse_and_are_few():
     assert np.all(v[(t < -2e-5) | (t > 3e-3 + 2e-5)] == pytest.approx(0.1))
 
 
+@pytest.mark.slow
 def test_both_are_drawn_against_time(tmp_path):
     path = tmp_path / "currents.png"
     picture_currents(_curves(5), _curves(5, 3e-6), path)
@@ -51,6 +52,7 @@ def test_both_are_drawn_against_time(tmp_path):
     assert all(_has(path, c) for c in shown)
 
 
+@pytest.mark.integration
 def test_measured_curves_are_behind_that_of_the_best_values(tmp_path):
     path = tmp_path / "currents.png"
     about = {

@@ -42,6 +42,7 @@ def test_rows_become_trains_of_neighbours():
         pulse_trains(x, 3)
 
 
+@pytest.mark.slow
 def test_a_state_is_read_at_the_end_of_the_train_of_its_pixels(reservoir, pixels):
     x = image_states(reservoir, pixels, deterministic=True)
     assert x.shape == (30, 8 * 3)
@@ -52,6 +53,7 @@ def test_a_state_is_read_at_the_end_of_the_train_of_its_pixels(reservoir, pixels
     np.testing.assert_allclose(x[7, 2 * 3 + 1], wanted, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_noise_spares_no_image_and_devices_stay_the_same(reservoir, pixels):
     quiet = image_states(reservoir, pixels, deterministic=True)
     read = image_states(replace(reservoir, relative=0.05), pixels, seed=3) - quiet
@@ -123,6 +125,7 @@ def test_utterances_become_rows_of_one_length_in_the_split_of_their_publication(
     assert (train.tolist(), test.tolist()) == ([0, 1], [2])
 
 
+@pytest.mark.slow
 def test_a_study_of_images_that_only_a_train_tells_apart(reservoir):
     pytest.importorskip("sklearn")
     rng = np.random.default_rng(1)
@@ -141,6 +144,7 @@ def test_a_study_of_images_that_only_a_train_tells_apart(reservoir):
     assert content["states"] == 3
 
 
+@pytest.mark.slow
 def test_the_packages_have_what_is_said_of_them():
     pytest.importorskip("sklearn")
     images = digits()

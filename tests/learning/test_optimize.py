@@ -26,6 +26,7 @@ def reservoir() -> Reservoir:
     )  # fmt: skip
 
 
+@pytest.mark.integration
 def test_the_loss_is_that_of_the_readout():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(90, 4)) * [1, 1e-3, 10, 1]
@@ -39,6 +40,7 @@ def test_the_loss_is_that_of_the_readout():
     assert got == pytest.approx(want, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_derivatives_agree_with_central_differences(reservoir):
     task, settings = henon(170), ("mask", "gain", "offset", "hold")
     free = {n: jnp.asarray(getattr(reservoir, n)) for n in settings}

@@ -27,6 +27,7 @@ def draws(n: int):
     return jax.random.normal(keys[0], (n,)), jax.random.uniform(keys[1], (n,))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("start", "end"), [(0.5, -0.8), (-1.0, 0.1), (0.4, 0.7)])
 def test_first_passages_have_the_law_of_fine_bridges(start, end):
     paths = bridges(start, end)

@@ -45,6 +45,7 @@ def first_spike(neuron):
     return jax.jit(time, static_argnums=(2, 3))
 
 
+@pytest.mark.slow
 def test_the_first_spike_comes_when_that_of_the_circuit_does(neuron, first_spike):
     drive = mj.Sampled(np.array([0.0, WIDTH]), np.full(2, DRIVE))
     rows = np.arange(1, 8001) * 1e-6
@@ -61,6 +62,8 @@ def test_the_first_spike_comes_when_that_of_the_circuit_does(neuron, first_spike
     assert errors[2] < 0.6 * errors[1] + 1e-6
 
 
+@pytest.mark.few(4)
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mu", "gamma1", "alpha", "r_on", "beta"])
 def test_the_time_of_a_spike_has_the_derivative_of_its_secant(neuron, first_spike, name):
     value = getattr(neuron, name)
@@ -75,6 +78,7 @@ def test_the_time_of_a_spike_has_the_derivative_of_its_secant(neuron, first_spik
     np.testing.assert_allclose(slope, secant, rtol=1e-4, atol=1e-16 / h)
 
 
+@pytest.mark.integration
 def test_a_closed_channel_charges_the_gate_within_r_on_c_and_an_open_one_leaves_it_to_r_c(neuron):
     closed = ReducedState(jnp.asarray(0.6), jnp.asarray(0.45), jnp.asarray(0.0), jnp.asarray(1.0))
     after, out = neuron.step(closed, 0.8, 5e-6)
@@ -90,6 +94,7 @@ def test_a_closed_channel_charges_the_gate_within_r_on_c_and_an_open_one_leaves_
     np.testing.assert_allclose(after.v, 0.5 * np.exp(-1e-4 * rate), rtol=1e-10)
 
 
+@pytest.mark.integration
 def test_noise_has_the_variance_of_the_net_change(neuron):
     n = 20_000
     key = jax.random.key(3)
@@ -104,6 +109,7 @@ def test_noise_has_the_variance_of_the_net_change(neuron):
     assert abs(change.var() / variance - 1) < 4 * np.sqrt(2 / n)
 
 
+@pytest.mark.integration
 def test_a_gate_discharges_through_the_noise_of_a_channel_that_opens(neuron):
     n, dt, duration, f0, gap0 = 2000, 1e-7, 3e-4, 0.28, 0.002
     rng = np.random.default_rng(0)
@@ -132,6 +138,7 @@ def test_a_gate_discharges_through_the_noise_of_a_channel_that_opens(neuron):
     assert ks_2samp(reduced, v).statistic < 1.95 * np.sqrt(2 / n) + 0.02
 
 
+@pytest.mark.integration
 def test_a_train_does_not_depend_on_how_many_run_beside_it(neuron):
     u = np.tile(np.repeat([2.0, 0.0], 80), 2)
     few = spike_trains(neuron, u, dt=5e-5, seed=2, members=2)

@@ -27,6 +27,7 @@ def states(reservoir) -> np.ndarray:
     return np.asarray(reservoir.states(henon(12).inputs, deterministic=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noisy", [False, True])
 def test_states_are_readings_of_the_masked_staircase(reservoir, noisy):
     u = henon(12).inputs
@@ -47,12 +48,14 @@ def test_states_are_readings_of_the_masked_staircase(reservoir, noisy):
     assert noisy == bool(np.any(x[0] != x[1]))
 
 
+@pytest.mark.integration
 def test_single_precision_is_as_good_as_any_reading(reservoir, states):
     x = np.asarray(replace(reservoir, single=True).states(henon(12).inputs, deterministic=True))
     # A thousand steps of 6e-8 each, and a current that is 20 times as sensitive near the closed channel.
     np.testing.assert_allclose(x, states, rtol=2e-3)
 
 
+@pytest.mark.integration
 def test_the_present_remembers_the_past(reservoir, states):
     u = henon(12).inputs.copy()
     u[5] += 0.3
@@ -62,6 +65,7 @@ def test_the_present_remembers_the_past(reservoir, states):
     assert np.any(np.abs(other[:, 6] / states[:, 6] - 1) > 1e-6)
 
 
+@pytest.mark.slow
 def test_a_pause_forgets_and_a_read_pulse_reads_at_its_voltage(reservoir):
     u = jnp.asarray(henon(12).inputs)
     # After 50 time constants at 0 V a step is what it would be at the beginning: 1/(gamma1 + beta) = 10 ms.
@@ -75,6 +79,7 @@ def test_a_pause_forgets_and_a_read_pulse_reads_at_its_voltage(reservoir):
     assert np.all((i > rest) & (i < 1.2 * rest))
 
 
+@pytest.mark.slow
 def test_a_session_is_a_cycle_of_its_own(reservoir):
     u = jnp.asarray(henon(12).inputs)
     # With the whole past before each session nothing changes but that parameters are drawn anew.
@@ -96,6 +101,7 @@ def test_a_session_is_a_cycle_of_its_own(reservoir):
     assert abs(np.mean(one[:, 0, 0, 0, 0] * one[:, 1, 0, 0, 0])) < 4 * 0.01 / np.sqrt(300)
 
 
+@pytest.mark.slow
 def test_derivatives_by_gain_and_hold_agree_with_secants(reservoir):
     u = jnp.asarray(henon(12).inputs)
 
@@ -113,6 +119,7 @@ def test_derivatives_by_gain_and_hold_agree_with_secants(reservoir):
         assert jax.jacfwd(last, k)(*at) == pytest.approx(float(secant), rel=1e-3)
 
 
+@pytest.mark.integration
 def test_readings_are_noisy_and_members_independent(reservoir):
     noisy = replace(reservoir, relative=0.1)
     x = np.asarray(noisy.states(henon(12).inputs, members=200))
@@ -124,6 +131,7 @@ def test_readings_are_noisy_and_members_independent(reservoir):
     assert abs(np.mean(z[0] * z[1])) < 4 / np.sqrt(z[0].size)
 
 
+@pytest.mark.slow
 def test_a_study_tells_the_reservoir_from_its_controls(reservoir):
     task = henon(400)
     below = replace(reservoir, gain=0.1, offset=0.03, reading="log-current")  # the threshold
@@ -142,6 +150,7 @@ def test_a_study_tells_the_reservoir_from_its_controls(reservoir):
         study(below, task, seeds=1, train=30)
 
 
+@pytest.mark.slow
 def test_tuning_takes_the_setting_of_the_smallest_error(reservoir):
     # Without read noise a gain of 1 mV would do: its currents differ little, and exactly.
     noisy, task = replace(reservoir, relative=0.01, single=True), henon(300)

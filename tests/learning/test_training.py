@@ -105,6 +105,7 @@ def model() -> SpikingNetwork:
     return SpikingNetwork(network(), dt=DT, noise=False, spikes="exact", stretches=2)
 
 
+@pytest.mark.slow
 def test_derivatives_of_first_spikes_are_those_of_their_secants(model, samples):
     inputs = samples.spikes(np.arange(4), DT)
     labels = jnp.asarray(samples.labels[:4])
@@ -129,6 +130,7 @@ def test_derivatives_of_first_spikes_are_those_of_their_secants(model, samples):
         np.testing.assert_allclose(jnp.vdot(slope[kind][name], d), (up - down) / (2 * h), rtol=1e-2)
 
 
+@pytest.mark.slow
 def test_groups_one_after_the_other_are_what_they_are_all_at_once(model, samples):
     inputs = samples.spikes(np.arange(4), DT)
     assert model.stages == [("hidden",), ("out",)]
@@ -143,6 +145,7 @@ def test_groups_one_after_the_other_are_what_they_are_all_at_once(model, samples
         np.testing.assert_allclose(apart[name].filament, together[name].filament, rtol=1e-4)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("batch", "size"), [(64, 8), (24, 8), (50, 5), (6, 6), (7, 7), (13, 13), (26, 26)]
 )
@@ -150,6 +153,7 @@ def test_a_batch_is_divided_into_equal_parts(batch, size):
     assert _part_size(batch) == size
 
 
+@pytest.mark.slow
 def test_the_engine_sees_the_spikes_that_the_reduced_network_has(model, samples):
     members = np.arange(4)
     out = model._evaluate(model.parameters, samples.spikes(members, DT), 0)
@@ -164,6 +168,7 @@ def test_the_engine_sees_the_spikes_that_the_reduced_network_has(model, samples)
         assert np.median(np.abs(first - reduced)[both]) < 2 * DT
 
 
+@pytest.mark.study
 def test_a_killed_training_ends_with_the_weights_of_one_that_was_not(samples, tmp_path):
     # Spread and errors of programming are drawn as noise is, by the number of the step, and compile in half the time.
     model, how = onto_devices(epochs=3, noise=False)
@@ -205,6 +210,8 @@ def test_a_killed_training_ends_with_the_weights_of_one_that_was_not(samples, tm
         train(model, samples, how, validation=samples, checkpoint=path)
 
 
+@pytest.mark.few(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("by", ["first-spike", "membrane"])
 def test_the_engine_classifies_with_full_physics(model, samples, by):
     classes, notes = classify_in_full(quiet(model), samples, output="out", batch=24, by=by)
@@ -335,6 +342,7 @@ def test_networks_learn_with_every_loss(loss, pulses):
     assert max(h["validation"] for h in trained.history) > 1 / 3 + 4 * 0.06
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("change", "message"),
     [

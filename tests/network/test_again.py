@@ -35,6 +35,7 @@ def compilations() -> Iterator[list[str]]:
 WATCH = {"cells": [0, 39]}
 
 
+@pytest.mark.slow
 def test_a_second_run_compiles_nothing_and_starts_at_once(recording):
     """The same network for another duration, and others that differ in numbers only."""
     network = spiking()
@@ -64,6 +65,7 @@ def test_a_second_run_compiles_nothing_and_starts_at_once(recording):
     assert not same(changed, recording)
 
 
+@pytest.mark.slow
 def test_another_structure_is_another_program():
     """A parameter of the circuit, a threshold, and whether there is noise at all, are constants of a program."""
     network = spiking()
@@ -132,6 +134,7 @@ def test_two_runs_one_after_the_other_are_one(recording):
         np.testing.assert_array_equal(x[[0, 39]], recording.traces["cells"][name][-1])
 
 
+@pytest.mark.slow
 def test_a_snapshot_does_not_change_and_belongs_to_its_network():
     network = learning()
     final = nw.run(network, 5e-3).final
@@ -172,6 +175,7 @@ class _EndOfATrace:
         return self.states[name]
 
 
+@pytest.mark.integration
 def test_a_neuron_with_a_residue_fires_earlier():
     """States of another run are a start; the residue that earlier spikes left shortens the time to the next one."""
     circuit = one_memristor(output_stage=False)

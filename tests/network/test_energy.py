@@ -36,6 +36,7 @@ def _sums_agree(ledger: EnergyLedger, share: float) -> None:
     assert ledger.times.sum() == pytest.approx(ledger.neurons * ledger.ends[-1])
 
 
+@pytest.mark.slow
 def test_sums_agree_and_spikes_are_those_without_a_ledger(recording, ledger_run):
     assert same(recording, ledger_run)
     for name, x in recording.traces["cells"].items():
@@ -79,6 +80,7 @@ def _charged(dt: float, dtype: str = "float64") -> EnergyLedger:
     return nw.run(network, 2e-3, energy=True).energy["cells"]
 
 
+@pytest.mark.slow
 def test_energies_of_a_leaky_integrator_are_the_exact_ones():
     """V = IR(1 - exp(-t/RC)); errors and the numerical dissipation, which is visible, go with the step."""
     i, r, c, t = 3e-7, 1e6, 1e-9, 2e-3
@@ -103,6 +105,7 @@ def test_energies_of_a_leaky_integrator_are_the_exact_ones():
     assert fine.rest == dict.fromkeys(fine.kinds, 0.0)
 
 
+@pytest.mark.slow
 def test_a_million_steps_lose_no_digits():
     """Float32 states at a steady power of I^2 R: sums outside the program are of float64."""
     cells = neurons(1, bias=3e-7, start={"node.v": 0.3})
@@ -113,6 +116,7 @@ def test_a_million_steps_lose_no_digits():
     assert recording.statistics["cells"]["energy"][0] == pytest.approx(ledger.given, rel=1e-7)
 
 
+@pytest.mark.slow
 def test_jumps_of_a_source_charge_coupling_capacitors_at_no_loss():
     """A pulse through a capacitor: the source pays for what capacitors hold, resistors for nothing at the jump."""
     circuit = mj.Circuit(
@@ -146,6 +150,7 @@ def test_jumps_of_a_source_charge_coupling_capacitors_at_no_loss():
     assert ledger.by_cause["synaptic event"] == pytest.approx(ledger.given)
 
 
+@pytest.mark.slow
 def test_the_ledger_agrees_with_powers_of_a_fine_trace():
     """One neuron of one memristor with its output stage, without noise, through a spike."""
     values = mj.presets.load("1m1t1r/zhao2025-table1")[1] | {"memristor.alpha": 0.05}
@@ -176,6 +181,7 @@ def test_the_ledger_agrees_with_powers_of_a_fine_trace():
     assert heat[0] / heat[1] == pytest.approx(2.0, rel=0.2)  # first order in dt
 
 
+@pytest.mark.integration
 def test_a_run_that_is_resumed_has_the_energies_of_one_in_one_go(tmp_path, ledger_run):
     about = {"watch": {"cells": [0, 39]}, "energy": True, "save_interval": 0.0}
     folder = run_network(spiking(), 0.01, tmp_path / "run", **about)

@@ -39,6 +39,7 @@ def _listed(*pairs):
     return nw.SpikeList(name="list", n=3, source=np.array(source), time=(np.array(step) + 1) * STEP)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("receptor", "unit"),
     [
@@ -70,6 +71,7 @@ def test_arrivals_are_those_of_a_recursion_by_hand(receptor, unit):
     np.testing.assert_allclose(seen, np.stack(expected, axis=1), rtol=1e-12, atol=1e-18)
 
 
+@pytest.mark.slow
 def test_neurons_alone_are_those_of_simulate():
     """Same equations, same noise, same step: the spikes of `mj.simulate` with fixed steps."""
     net = spiking(8, dtype="float64")
@@ -99,6 +101,7 @@ def test_neurons_alone_are_those_of_simulate():
     np.testing.assert_array_equal(seen, first)
 
 
+@pytest.mark.slow
 def test_exchange_interval_and_room_change_nothing(recording, monkeypatch):
     """Spikes do not depend on how often they are exchanged, nor on how many were expected."""
     assert len(recording.spikes["cells"][0]) > 50
@@ -107,6 +110,7 @@ def test_exchange_interval_and_room_change_nothing(recording, monkeypatch):
     assert same(recording, half)
 
 
+@pytest.mark.slow
 def test_several_spikes_between_exchanges():
     """A neuron that fires more than once within an exchange interval: room is made, and none is lost."""
     time = np.arange(2, 400, 4) * STEP
@@ -209,6 +213,7 @@ def test_two_processes_give_the_same_spikes(one):
     assert one["digest"] == pair[0]["digest"] == pair[1]["digest"]
 
 
+@pytest.mark.slow
 def test_a_step_that_is_too_long_is_named():
     """The figure that it violates, and a step that would do."""
     fast = nw.Neurons(**{**vars(spiking(40).groups[0]), "bias": 1.2})

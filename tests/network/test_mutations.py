@@ -156,6 +156,7 @@ def mutate_files(folder: Path, name: str, count: int) -> list[bool]:
 FILES = ("net.toml", "spikes.csv", "edges.csv")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 def test_files_with_something_exchanged_are_read_or_refused(tmp_path, name):
     taken = mutate_files(tmp_path, name, 40)

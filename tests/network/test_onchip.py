@@ -56,6 +56,7 @@ def learned(folder) -> nw.Recording:
     return load_recording(folder / "learned")
 
 
+@pytest.mark.slow
 def test_neurons_that_fire_learn_the_image_and_others_do_not_move(learned):
     """Bright inputs of a neuron that fired end high, dark ones low; no rule is written in."""
     g = learned.conductances["input-neurons"]
@@ -108,6 +109,7 @@ def test_a_run_that_was_killed_goes_on_to_the_same_conductances(folder, learned,
         run_network(file.network, 0.4, folder / "twice", resume=True)
 
 
+@pytest.mark.integration
 def test_frozen_weights_are_those_of_the_run_and_stay(folder, learned):
     text = _small("frozen.toml")
     (folder / "frozen.toml").write_text(text, encoding="utf-8")

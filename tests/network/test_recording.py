@@ -21,6 +21,7 @@ def test_spikes_are_a_table(recording):
         np.testing.assert_array_equal(own["time_s"], when)
 
 
+@pytest.mark.slow
 def test_all_is_a_data_set(recording, tmp_path):
     """Spikes flat, statistics and final states by member, traces by time, units in the attributes; a file holds it."""
     data = recording.to_xarray()
@@ -39,6 +40,8 @@ def test_all_is_a_data_set(recording, tmp_path):
     assert taught["synapse.conductance_end"].attrs["units"] == "S"
 
 
+@pytest.mark.few(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [1, 7, 600])
 def test_states_are_recorded_at_a_step_of_choice(recording, steps):
     """Finer than the exchange interval of 200 steps, beside it, and coarser: the same path, the same spikes."""

@@ -37,6 +37,7 @@ def _equal(a: nw.Recording, b: nw.Recording) -> bool:
     return same(a, b) and traces and all(np.array_equal(x, y, equal_nan=True) for x, y in pairs)
 
 
+@pytest.mark.slow
 def test_a_run_in_parts_is_the_run_in_memory(tmp_path, undisturbed):
     """Parts, checkpoint and recording; and a longer duration goes on where the run ended."""
     folder = run_network(spiking(), 0.02, tmp_path / "run", watch=WATCH, save_interval=0.0)
@@ -66,6 +67,7 @@ def test_of_many_spikes_the_last_are_read(tmp_path):
     assert late.trains("cells")[0].start == late.start
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_what_was_simulated(tmp_path, monkeypatch, undisturbed):
     """The first Ctrl-C ends after a stretch; the run goes on from there."""
     folder, count = tmp_path / "run", 0
@@ -142,6 +144,7 @@ def test_a_run_killed_between_recording_and_tidying(tmp_path, monkeypatch, undis
     assert _equal(load_recording(folder), undisturbed)
 
 
+@pytest.mark.slow
 def test_a_second_run_on_the_folder_is_refused(tmp_path):
     """While one writes, and afterwards without force; the first one's data stay."""
     folder = run_network(spiking(), 0.01, tmp_path / "run")

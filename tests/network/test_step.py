@@ -44,6 +44,8 @@ def judged(network: nw.Network, duration: float) -> str:
     return "".join(said)
 
 
+@pytest.mark.few(2)
+@pytest.mark.slow
 @pytest.mark.parametrize("dt", [1e-3, 1e-4, 2e-5])
 def test_a_step_across_a_closing_gap_is_named_though_the_states_are_finite(dt):
     """The first spike, at some milliseconds, is the only one of a neuron in the run."""
@@ -53,6 +55,7 @@ def test_a_step_across_a_closing_gap_is_named_though_the_states_are_finite(dt):
     assert better < dt
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bias", [0.7, 1.2])
 def test_the_advice_on_a_step_does_not_depend_on_the_speed_of_the_machine(monkeypatch, bias):
     """Where a step is refused is found interval by interval, whether looks at a run are many intervals apart or one."""
@@ -73,6 +76,7 @@ def test_all_notes_of_a_step_advise_one():
     assert len({note.rsplit("dt = ", 1)[1] for note in notes}) == 1
 
 
+@pytest.mark.slow
 def test_a_resolved_step_says_nothing_of_the_same_run():
     """Half a microsecond: nothing is said, because it was checked."""
     network = table_1(5e-7)
@@ -85,6 +89,7 @@ def test_a_resolved_step_says_nothing_of_the_same_run():
     assert 0.1 < simulation.stiffness["cells"] < COARSE
 
 
+@pytest.mark.slow
 def test_the_rate_is_that_of_the_steps_and_not_only_of_exchanges():
     """At exchanges the gap is open or closed; the slope is largest between them: mu V / alpha^2 at most."""
     network = table_1(5e-7, n=1, bias=1.2)
@@ -101,6 +106,7 @@ def test_the_rate_is_that_of_the_steps_and_not_only_of_exchanges():
     assert largest == pytest.approx(expected, rel=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("dt", "fine"), [(1e-7, True), (2e-6, False), (1e-4, False)])
 def test_a_switch_of_a_microsecond_needs_a_step_below_it(dt, fine):
     assert (judged(switches(dt), 1e-3) == "") == fine

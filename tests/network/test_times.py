@@ -51,6 +51,7 @@ def arrivals(network: nw.Network, duration: float) -> np.ndarray:
     return np.argmax(seen.traces["cells"]["node.v"] > 0, axis=0) - 3
 
 
+@pytest.mark.slow
 def test_delays_of_edges_are_exact_at_the_default_interval(backend):
     """Some that are taken to a whole number of intervals of 1 ms would be wrong by up to 0.5 ms."""
     delays = [1e-3, 1.13e-3, 1.5e-3, 2.25e-3, 4.44e-3, 12.01e-3]
@@ -59,6 +60,7 @@ def test_delays_of_edges_are_exact_at_the_default_interval(backend):
     np.testing.assert_array_equal(arrivals(network, 0.02), np.rint(np.array(delays) / STEP))
 
 
+@pytest.mark.slow
 def test_delays_of_a_file_are_exact(tmp_path):
     (tmp_path / "edges.csv").write_text("pre,post,delay_s\n0,0,1.13e-4\n0,1,2.251e-4\n")
     (tmp_path / "spikes.csv").write_text("source,time_s\n0,3e-7\n")
@@ -110,6 +112,8 @@ def busy(steps: int | None = None, **options) -> nw.Network:
     return nw.Network(groups=[cells, noise], projections=projections, **options)
 
 
+@pytest.mark.few(1)
+@pytest.mark.slow
 def test_spikes_are_those_of_an_exchange_in_every_step(backend):
     """To the bit, and so are states: arrivals of one step add up in one order."""
     found = nw.run(busy(), 0.02)
@@ -122,6 +126,7 @@ def test_spikes_are_those_of_an_exchange_in_every_step(backend):
             np.testing.assert_array_equal(x, other.states["cells"][name])
 
 
+@pytest.mark.slow
 def test_soft_rates_do_not_depend_on_the_exchange_interval():
     """Sums of float64 in another order: 1e-16 times what a threshold of width 0.02 V makes of it."""
     rates = [soft_rates(busy(s, dtype="float64"), 4e-3, width=0.02)()["cells"] for s in (None, 1)]
@@ -129,6 +134,7 @@ def test_soft_rates_do_not_depend_on_the_exchange_interval():
     np.testing.assert_allclose(rates[0], rates[1], rtol=1e-9)
 
 
+@pytest.mark.integration
 def test_delays_between_steps_are_rounded_with_a_note():
     network = far([1e-3, 1.1349e-3, 2.004e-3])
     text = r"2 of 3 delays of projection 'tell-cells' are no multiples of dt = 1e-05 s: .* by up to 4.9e-06 s"
@@ -167,6 +173,7 @@ def test_an_interval_that_all_delays_are_multiples_of_is_not_made_too_short():
         nw.Network(groups=groups, projections=[replace(later, delay=1.005e-3)], dt=STEP)
 
 
+@pytest.mark.slow
 def test_a_run_lasts_what_was_asked(backend):
     """Without delays spikes would be exchanged every 256 steps; six stretches end within an interval."""
     network = nw.Network(groups=[neurons(3, bias=1e-6)], dt=STEP)
@@ -220,6 +227,8 @@ def check_parts(whole: nw.Recording, parts: list[nw.Recording]) -> None:
     np.testing.assert_allclose(whole.times, np.concatenate([p.times for p in parts]))
 
 
+@pytest.mark.few(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("every", [None, 3 * STEP])
 def test_stretches_that_end_within_an_interval_are_one_run(backend, every):
     """Sources, arrivals, pulses and records go on where they were."""
@@ -229,6 +238,7 @@ def test_stretches_that_end_within_an_interval_are_one_run(backend, every):
     check_parts(whole, parts)
 
 
+@pytest.mark.slow
 def test_devices_that_learn_do_not_notice_where_a_run_pauses():
     """They are programmed at ends of intervals, by spikes of all of an interval."""
     network = learning()
@@ -249,6 +259,7 @@ def with_delays(delays, **options) -> nw.Network:
     return replace(net, projections=[replace(synapse, **first), teacher], **options)
 
 
+@pytest.mark.slow
 def test_devices_with_delays_of_their_own_are_programmed_as_with_one():
     """The second of two edges has another delay than the first, by no whole interval."""
     both = with_delays(np.array([6.3e-4, 9.1e-4]), exchange_steps=50)
@@ -258,6 +269,7 @@ def test_devices_with_delays_of_their_own_are_programmed_as_with_one():
     assert found["end"][0] == one["end"][0]
 
 
+@pytest.mark.slow
 def test_conductances_of_circuits_count_from_the_beginning_of_an_interval():
     """A drift memristor that its own drive programs, read in intervals of 50 steps, with pauses within."""
     dt = 2e-7
@@ -288,6 +300,7 @@ def test_conductances_of_circuits_count_from_the_beginning_of_an_interval():
     check_parts(*whole_and_in_parts(network, [970, 13, 517]))
 
 
+@pytest.mark.slow
 def test_a_folder_goes_on_within_an_interval(tmp_path):
     network, about = busy(), {"watch": {"cells": [0]}, "energy": True}
     folder = run_network(network, 333 * STEP, tmp_path / "run", save_interval=0.0, **about)
@@ -304,6 +317,7 @@ def test_a_folder_goes_on_within_an_interval(tmp_path):
     np.testing.assert_allclose(ledger.per_interval(1e-3), expected.per_interval(1e-3), rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_noise_of_devices_is_drawn_once(tmp_path):
     """A pause at every step of an interval in which a device is programmed."""
     assert NOISE.jitter[0] > 0

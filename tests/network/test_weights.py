@@ -80,6 +80,7 @@ def learning(start=None, *, dtype="float64") -> nw.Network:
     )
 
 
+@pytest.mark.slow
 def test_pairs_of_spikes_program_by_the_device_s_own_map():
     """Arrival then spike: set; spike then arrival: reset; beyond the window, or without a partner: nothing."""
     simulation = nw.Simulation(learning())
@@ -102,6 +103,7 @@ def _number(name: str) -> int:
     return zlib.crc32(name.encode()) & 0x7FFFFFFF
 
 
+@pytest.mark.integration
 def test_what_arrives_is_the_conductance():
     """The first arrival meets the starting weight: scale times conductance, a delay later."""
     start = 0.6
@@ -119,6 +121,7 @@ def test_what_arrives_is_the_conductance():
     np.testing.assert_allclose(seen, expected[steps - 1 :: steps], rtol=1e-9, atol=1e-30)
 
 
+@pytest.mark.slow
 def test_a_learning_network_goes_on_from_a_snapshot():
     """Devices are part of the state."""
     net = learning()
@@ -133,6 +136,7 @@ def test_a_learning_network_goes_on_from_a_snapshot():
     assert parts[-1].end == later.done
 
 
+@pytest.mark.slow
 def test_circuits_as_weights():
     """One diffusive and one drift memristor per edge, driven by both neurons' spikes."""
     edges = nw.Edges(np.array([0, 1]), np.array([0, 0]))

@@ -66,6 +66,7 @@ def _column(trace, name, sweep=0):
     return np.asarray(trace.t)[here], np.asarray(trace.state[name][0])[here]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("name", NEURONS)
 def test_a_neuron_has_a_name_a_description_and_a_preset(name):
     quantity, parameter, value = NEURONS[name]
@@ -174,6 +175,7 @@ def test_integrate_and_fire_leaks_and_recovers(lif):
     assert slow.max() < 0.05  # the same charge, thinly spread, leaks away
 
 
+@pytest.mark.study
 @pytest.mark.slow
 def test_the_relaxation_oscillator_first_closes_when_an_independent_integration_says():
     stimulus = _held(1.0, 1.0, times=[0, 0.02])

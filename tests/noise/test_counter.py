@@ -70,6 +70,7 @@ def _correlation(a, b):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("power", "mean", "sd"),
     [(1, 0, 1), (2, 1, 2**0.5), (3, 0, 15**0.5), (4, 3, 96**0.5), (6, 15, 10170**0.5)],
@@ -78,12 +79,14 @@ def test_numbers_have_the_moments_of_a_standard_normal(normals, power, mean, sd)
     assert abs(z_score(normals**power, mean, expected_sd=sd)) < FEW
 
 
+@pytest.mark.integration
 def test_their_distribution_is_normal(normals):
     p = scipy.special.ndtr(np.sort(normals, axis=None))
     away = np.max(np.abs(p - (np.arange(p.size) + 0.5) / p.size))
     assert away * p.size**0.5 < 2.2  # Kolmogorov: 1.3e-4
 
 
+@pytest.mark.integration
 def test_their_tails_are_those_of_a_normal_number_to_one_in_a_million():
     tails, devices, steps = 10.0 ** -np.arange(3, 7), 10_000, 20_000
     lo, hi = _keys(devices, seed=1)
@@ -101,6 +104,7 @@ def test_their_tails_are_those_of_a_normal_number_to_one_in_a_million():
     assert np.all(np.abs(away) < FEW), away
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("axis", [0, 1], ids=["devices", "steps"])
 @pytest.mark.parametrize("lag", range(1, 17))
 def test_numbers_and_their_squares_are_uncorrelated(normals, axis, lag):
@@ -128,6 +132,7 @@ def test_each_bit_is_set_half_of_the_time(words):
         assert abs(ones - words.size / 2) < FEW * words.size**0.5 / 2
 
 
+@pytest.mark.integration
 def test_a_device_repeats_words_as_often_as_chance_does():
     n = 2**20  # a permutation of the counter would never
     lo, hi = _keys(16, seed=2)
@@ -136,6 +141,7 @@ def test_a_device_repeats_words_as_often_as_chance_does():
     assert abs(np.sum(w[:, 1:] == w[:, :-1]) - mean) < FEW * mean**0.5
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("place", range(5), ids=["lo", "hi", "first", "second", "third"])
 def test_a_bit_of_a_key_or_counter_flips_every_bit_half_of_the_time(place):
     n = 2**15
@@ -168,6 +174,7 @@ def test_devices_with_close_keys_share_nothing():
     assert np.max(worst) < THOUSANDS
 
 
+@pytest.mark.integration
 def test_devices_with_consecutive_keys_are_independent_at_each_step():
     n = np.arange(2**18)
     for lo, hi in ((n, 0 * n), (0 * n, n), (n, n)):
@@ -176,6 +183,7 @@ def test_devices_with_consecutive_keys_are_independent_at_each_step():
         assert np.all(np.abs(_correlation(*(_normal(v) for v in (w[1:], w[:-1])))) < FEW)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_extreme_words_have_finite_numbers(dtype):
     z = np.asarray(counter.normal(jnp.asarray(EDGES), dtype))
@@ -237,6 +245,7 @@ def test_the_middle_of_three_points_begins_and_ends_at_a_sixth():
     np.testing.assert_array_equal(np.sign(value), [-1, 0, 0, 1])
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("f", [counter.two_point, counter.three_point])
 def test_the_sign_of_a_word_is_independent_of_its_points(words, f):
     w = jnp.asarray(words)
@@ -263,6 +272,7 @@ def _batches(dtype):
     yield jax.jit(lambda: jax.lax.map(lambda n: one(lo, hi, n), jnp.arange(13)))()[11]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_numbers_do_not_depend_on_the_batch(dtype):
     first, *others = _batches(dtype)
@@ -270,6 +280,7 @@ def test_numbers_do_not_depend_on_the_batch(dtype):
         np.testing.assert_array_equal(other, first)
 
 
+@pytest.mark.slow
 def test_words_do_not_depend_on_the_batch_nor_on_the_precision_of_floats():
     lo, hi = _keys(37, seed=4)
     expected = np.asarray(_grid(lo, hi, jnp.arange(5, dtype=jnp.uint32), 7))
@@ -285,6 +296,7 @@ def test_words_do_not_depend_on_the_batch_nor_on_the_precision_of_floats():
     np.testing.assert_array_equal(z, counter.normal(jnp.asarray(expected), jnp.float32))
 
 
+@pytest.mark.integration
 def test_counters_count_in_their_order_and_by_their_number():
     key = counter.words(jax.random.key(5))
     sets = [(0,), (0, 0), (0, 0, 0), (1,), (1, 2), (2, 1), (1, 2, 0), (2**32 - 1,)]

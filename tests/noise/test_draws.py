@@ -2,12 +2,14 @@
 
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from memjax.noise import cycle_factors, instrument_noise
 
 N = 4000
 
 
+@pytest.mark.integration
 def test_cycle_factors_are_log_normal_and_independent():
     drawn = cycle_factors(0, {"mu": 0.2, "gamma1": 0.5}, members=N, sweeps=2)
     z = {n: np.log(x) / s for (n, x), s in zip(drawn.items(), (0.2, 0.5))}
@@ -18,6 +20,7 @@ def test_cycle_factors_are_log_normal_and_independent():
     assert np.all(np.abs(np.corrcoef(columns.T) - np.eye(4)) < 5 / np.sqrt(N))
 
 
+@pytest.mark.integration
 def test_cycle_factors_depend_on_member_sweep_and_name_only():
     few = cycle_factors(5, {"mu": 0.2}, members=2, sweeps=3)
     many = cycle_factors(5, {"beta": 0.1, "mu": 0.2}, members=7, sweeps=4)
@@ -31,6 +34,7 @@ def _read(i, seed=0, **options):
     return np.asarray(instrument_noise(seed, jnp.asarray(i), **where | options))
 
 
+@pytest.mark.integration
 def test_read_noise_has_the_stated_moments():
     i = np.tile([[1e-6], [-1e-6], [0.0]], N)
     seen = _read(i, relative=0.1, floor=1e-12)
@@ -39,6 +43,7 @@ def test_read_noise_has_the_stated_moments():
     assert np.all(np.abs(z.var(axis=1) - 1) < 5 * np.sqrt(2 / N))
 
 
+@pytest.mark.integration
 def test_read_noise_depends_on_member_sweep_and_row_only():
     i = np.full((3, 40), 1e-6)
     sweep, row = np.repeat([0, 1], 20), np.tile(np.arange(20), 2)

@@ -38,6 +38,7 @@ def draws():
     return _draws()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_increments_do_not_depend_on_the_batch(kind):
     one = lambda m: _both(_words(7, m, 2), jnp.asarray(11), kind=kind)  # noqa: E731
@@ -46,6 +47,7 @@ def test_increments_do_not_depend_on_the_batch(kind):
     np.testing.assert_allclose(of(3)[1], one(1), rtol=1e-14)  # not compiled: rounded otherwise
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "other",
     [
@@ -63,6 +65,7 @@ def test_another_seed_member_sweep_or_purpose_is_independent(draws, other):
         assert abs(z_score(each, 0.0, expected_sd=1.0)) < 4
 
 
+@pytest.mark.integration
 def test_member_and_sweep_are_not_interchangeable():
     assert not np.any(_draws(8, member=1, sweep=2) == _draws(8, member=2, sweep=1))
 
@@ -123,6 +126,7 @@ def test_a_path_takes_a_key_or_its_words(path):
     assert eqx.tree_equal(by_words, path)
 
 
+@pytest.mark.integration
 def test_the_variance_of_a_path_is_its_time():
     steps, dt, paths = 64, 0.05, 2000
 
@@ -172,6 +176,7 @@ def test_a_path_has_increments_only(path):
         path.evaluate(jnp.asarray(0.1))
 
 
+@pytest.mark.integration
 def test_adaptive_steps_over_a_grid_path_are_an_error(path):
     terms = dfx.MultiTerm(
         dfx.ODETerm(lambda t, y, args: -y),
@@ -182,6 +187,7 @@ def test_adaptive_steps_over_a_grid_path_are_an_error(path):
         dfx.diffeqsolve(terms, dfx.Heun(), 0.0, 1.0, 0.1, jnp.ones(2), stepsize_controller=control)
 
 
+@pytest.mark.integration
 def test_a_path_is_differentiable_with_respect_to_its_step():
     # W over a grid step is N sqrt(dt): its derivative is W / (2 dt).
     def last(dt):

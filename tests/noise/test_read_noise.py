@@ -43,6 +43,7 @@ def _variance_z(x, variance):
     return z_score(x**2, variance, expected_sd=2**0.5 * variance)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kelvin", [77.0, 300.0])
 def test_johnson_noise_has_the_variance_of_nyquist(kelvin):
     noise, env = mj.ReadNoise(bandwidth=1e6), mj.Environment(kelvin)
@@ -52,6 +53,7 @@ def test_johnson_noise_has_the_variance_of_nyquist(kelvin):
     assert abs(z_score(x[:, 1:] * x[:, :-1], 0.0)) < 4
 
 
+@pytest.mark.integration
 def test_at_no_voltage_johnson_noise_is_that_of_the_conductance_nearby():
     # Sweep 0: nothing, 0 V, 1 uS, 0 V, 9 uS; sweep 1: nothing but 0 V.
     v = np.array([0.0, 1e-9, 1.0, 0.0, 0.5, 0.0, 0.0])
@@ -63,6 +65,7 @@ def test_at_no_voltage_johnson_noise_is_that_of_the_conductance_nearby():
     assert np.all(x[:, 5:] == 0)
 
 
+@pytest.mark.integration
 def test_the_floor_is_white_and_gaussian():
     x = np.asarray(mj.ReadNoise(floor=2e-12).apply(_trace(0.0), seed=1).i) / 2e-12
     assert abs(z_score(x, 0.0, expected_sd=1.0)) < 4
@@ -79,6 +82,7 @@ def trap():
     return full - x / 0.3, full
 
 
+@pytest.mark.integration
 def test_a_trap_has_two_states_and_leaves_the_mean_current(trap):
     x, full = trap
     np.testing.assert_allclose(x, np.round(x), atol=1e-12)
@@ -114,6 +118,7 @@ def _uneven():
     return np.cumsum(np.tile([1e-4, 1e-3, 1e-2, 1e-1, 1.0], 3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["trap", "flicker"])
 def test_covariances_are_exact_at_uneven_times(kind):
     t, parts = _uneven(), TRAP if kind == "trap" else SLOW
@@ -143,6 +148,7 @@ def test_the_spectrum_of_the_relaxations_is_one_over_f(decades):
     assert abs(np.polyfit(np.log(f), np.log(ratio), 1)[0]) < 1e-6
 
 
+@pytest.mark.integration
 def test_the_periodogram_of_flicker_noise_is_one_over_f():
     # Rows at 1 kHz, band 1 to 50 Hz, Hann window; the expected periodogram follows from the exact
     # covariance, aliases and leakage included.
@@ -176,6 +182,7 @@ def test_quantisation_is_exact():
     assert seen.tolist() == np.clip(i[0], -10e-9, 10e-9).tolist()
 
 
+@pytest.mark.slow
 def test_the_floor_comes_before_the_range_and_the_device_before_the_floor():
     noise = mj.ReadNoise(floor=5e-8, lsb=1e-8, full_scale=1.05e-6)
     x = np.asarray(noise.apply(_trace(), seed=1).i)
@@ -196,6 +203,7 @@ def _label():
     return np.tile(EVEN[:8], 3), np.repeat([4, 4, 2], 8)
 
 
+@pytest.mark.integration
 def test_numbers_depend_on_seed_member_sweep_and_row_only():
     t, sweep = _label()
     noise = mj.ReadNoise(**ALL)
@@ -207,6 +215,7 @@ def test_numbers_depend_on_seed_member_sweep_and_row_only():
     assert not np.any(other == many)
 
 
+@pytest.mark.integration
 def test_members_sweeps_and_seeds_are_uncorrelated():
     t, sweep = np.tile([0.0, 1e-3], 2), np.repeat([0, 1], 2)
     runs = []
@@ -218,6 +227,7 @@ def test_members_sweeps_and_seeds_are_uncorrelated():
         assert abs(z_score(x * y, 0.0)) < 4
 
 
+@pytest.mark.integration
 def test_only_the_current_changes_and_compiled_it_is_the_same():
     t, sweep = _label()
     trace, noise = _trace(t=t, sweep=sweep, members=7), mj.ReadNoise(**ALL)
@@ -231,6 +241,7 @@ def test_only_the_current_changes_and_compiled_it_is_the_same():
     assert not np.any(np.asarray(seen.i) == I)
 
 
+@pytest.mark.integration
 def test_a_reading_at_the_compliance_is_exact_and_nothing_is_left_alone_without_parts():
     i = np.array([[0.98e-6, -0.991e-6, 1e-6]])
     trace = _trace(i, t=np.arange(3.0), members=1)
@@ -239,6 +250,7 @@ def test_a_reading_at_the_compliance_is_exact_and_nothing_is_left_alone_without_
     assert np.array_equal(mj.ReadNoise().apply(trace, seed=0).i, i)
 
 
+@pytest.mark.integration
 def test_single_precision_stays_single_and_finite():
     t, sweep = _label()
     rows = dict(t=t, sweep=sweep, members=7)
@@ -249,6 +261,7 @@ def test_single_precision_stays_single_and_finite():
     np.testing.assert_allclose(seen, wide, rtol=2e-5)
 
 
+@pytest.mark.slow
 def test_derivatives_by_the_sizes_of_parts():
     t, sweep = _label()
     trace, names = _trace(t=t, sweep=sweep, members=7), ("bandwidth", "rtn", "flicker", "floor")

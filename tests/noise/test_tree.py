@@ -56,6 +56,7 @@ def _halves(tree, level, index, **options):
     return [_see(*_interval(tree, *spot), **options) for spot in spots]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("place", PLACES)
 def test_increments_and_areas_of_halves_make_those_of_the_whole(place):
     (w, area, h), (w1, area1, h1), (w2, area2, h2) = _halves(*place)
@@ -102,6 +103,7 @@ def test_trees_and_members_are_independent():
         assert h2[0] == pytest.approx(1.5 * h[0])
 
 
+@pytest.mark.slow
 def test_a_path_does_not_depend_on_the_paths_beside_it():
     interval = _interval(TREES[1], 6, 11)
     few, many = (_see(*interval, keys=_keys(n)) for n in (3, 7))
@@ -109,12 +111,14 @@ def test_a_path_does_not_depend_on_the_paths_beside_it():
         np.testing.assert_array_equal(a, b[:3])
 
 
+@pytest.mark.slow
 def test_a_key_is_as_good_as_its_words():
     key, bounds = device_key(0, member=1, sweep=0), jnp.asarray(BOUNDS)
     of = lambda k: DyadicPath(k, bounds, 2).evaluate(jnp.asarray(0.0), jnp.asarray(1.0))  # noqa: E731
     np.testing.assert_array_equal(of(key), of(words(key)))
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("tree", "level", "index"),
     [(TREES[0], 0, 0), (TREES[0], 5, 19), (TREES[1], 12, 4000), (TREES[0], 19, 1)],
@@ -136,6 +140,7 @@ def test_single_precision_works(tree, level, index):
     assert abs(z_score((area / (h[0] / 12) ** 0.5) ** 2, 1.0, expected_sd=2**0.5)) < 4
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("t0", "t1"),
     [
@@ -158,6 +163,7 @@ def test_an_empty_interval_gives_nothing(t):
         np.testing.assert_array_equal(x, 0.0)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(("t0", "t1"), [(1.0, 2.0), (3.5, 5.0)])
 def test_an_interval_may_end_just_before_its_bound(t0, t1):
     on, before = _see(t0, t1, keys=_keys(5)), _see(t0, np.nextafter(t1, 0.0), keys=_keys(5))
@@ -172,12 +178,14 @@ def test_a_path_has_increments_only():
     assert (float(path.t0), float(path.t1)) == (0.0, 5.0)
 
 
+@pytest.mark.integration
 def test_without_channels_there_is_nothing():
     path = DyadicPath(device_key(0, member=0, sweep=0), jnp.asarray(BOUNDS), 0)
     found = path.evaluate(jnp.asarray(0.0), jnp.asarray(1.0), use_levy=True)
     assert found.W.shape == found.H.shape == (0,)
 
 
+@pytest.mark.slow
 def test_a_diffrax_solve_over_uneven_steps_sums_up_the_path():
     path = DyadicPath(device_key(1, member=0, sweep=0), jnp.asarray(BOUNDS), 1)
     times = np.array([0.0, 0.5, 0.75, 1.0, 2.0, 3.5, 3.5 + 3 / 4, 5.0])
@@ -199,6 +207,7 @@ def test_a_diffrax_solve_over_uneven_steps_sums_up_the_path():
     np.testing.assert_allclose(end, 5.0 + 0.3 * (whole[0] + whole[1]), rtol=1e-13)
 
 
+@pytest.mark.slow
 def test_a_path_is_differentiable_with_respect_to_its_span():
     # Over a given share of a tree W and H grow with the root of the span: their derivative is W / 2 span.
     def seen(span):

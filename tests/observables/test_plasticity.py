@@ -54,6 +54,7 @@ def test_a_peak_is_the_value_furthest_from_zero_with_its_sign():
     np.testing.assert_allclose(found, [1.0, 2.0, -3.0])
 
 
+@pytest.mark.integration
 def test_responses_of_members_are_those_of_each():
     both = responses(T, np.stack([I, 2 * I]), windows=[(0.5, 4.5)], kind="mean")
     assert both.shape == (2, 1)

@@ -34,6 +34,7 @@ def curves(i, v=V, t=T):
     return Curves(t, v, np.asarray(i), np.zeros(len(v), int))
 
 
+@pytest.mark.integration
 def test_a_pulse_begins_and_ends_at_half_its_height():
     (pulse,) = find_pulses(T, V)
     assert pulse.onset == pytest.approx(1.5e-3)
@@ -112,6 +113,7 @@ def test_data_that_cannot_answer_are_refused():
             pulse_responses(curves(I), threshold=threshold)
 
 
+@pytest.mark.integration
 def test_the_published_statistics_of_measured_pulses(shared_data):
     """195 curves: delay 1.05 +- 0.40 ms and relaxation 3.57 +- 0.86 ms to 1 uA, from 2.0 to 6.0 ms."""
     m = mj.read(shared_data / "clean" / "umass_diffusive_relaxation_layer1.csv")

@@ -17,6 +17,7 @@ def _loop(first: float, last: float, at: float) -> np.ndarray:
     return VOLTS / np.where(OUT & (at > VOLTS), first, last)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize(("first", "last", "kind"), [(1e6, 1e3, "set"), (1e3, 1e6, "reset")])
 def test_a_device_that_keeps_its_state_sets_and_resets(first, last, kind, sign):

@@ -31,6 +31,7 @@ def test_the_other_polarity_gives_the_same_voltages():
     assert (found.v_th, found.v_hold, found.polarity) == (4.0, 2.0, -1)
 
 
+@pytest.mark.integration
 def test_a_resistance_and_a_saturating_voltage_do_not_switch():
     for v in (1e4 * AMPS, 3 * np.tanh(AMPS / 2e-4)):
         found = snap_back_of(v, AMPS)
@@ -45,6 +46,7 @@ def test_a_measurement_is_read_by_what_was_driven():
     assert by_voltage.v_th == 1.0  # the first point above 1e-8 A, which says nothing
 
 
+@pytest.mark.slow
 def test_a_simulated_current_sweep_is_read_as_one():
     sweep = mj.triangle_sweep(1e-4, rate=1e-3, quantity="current")
     trace = mj.simulate(mj.model("linear-drift"), sweep)

@@ -17,6 +17,7 @@ def _signal(t, amplitude, phase):
     return amplitude * jnp.sin(2 * jnp.pi * t + phase)
 
 
+@pytest.mark.integration
 def test_full_rises_count_one_each_whatever_the_rows():
     for rows in (61, 601, 6001):
         t = np.linspace(0, 3, rows)
@@ -36,6 +37,7 @@ def test_falls_and_rest_count_nothing():
     assert float(soft_count(jnp.array([3.0, 2.0, 2.0, -4.0]), level=0.0, width=0.1)) == 0.0
 
 
+@pytest.mark.integration
 def test_the_derivative_of_the_count_is_that_of_finite_differences():
     def count(amplitude):
         return soft_count(_signal(jnp.asarray(T), amplitude, 0.2), level=0.6, width=0.1)
@@ -76,6 +78,7 @@ def test_a_width_that_is_not_positive_is_refused():
         soft_count(jnp.zeros(3), level=0.0, width=0.0)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("rearm", [None, -0.4])
 def test_times_are_those_that_detection_finds(rearm):
     rng = np.random.default_rng(1)
@@ -97,6 +100,7 @@ def test_more_spikes_than_room_are_counted():
     np.testing.assert_allclose(found.times, [1 / 12, 13 / 12], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_no_spike_gives_infinite_times_and_derivatives_of_zero():
     def total(x):
         times = crossing_times(jnp.asarray(T), x, level=2.0, size=3).times
@@ -116,6 +120,7 @@ def _second(phase, amplitude, level, t):
     return found.times[1]
 
 
+@pytest.mark.integration
 def test_derivatives_of_a_time_are_the_exact_ones_to_first_order_in_the_distance_of_rows():
     phase, amplitude, level = 0.2, 0.9, 0.5
     exact_time = 1 + (math.asin(level / amplitude) - phase) / (2 * math.pi)
@@ -130,6 +135,7 @@ def test_derivatives_of_a_time_are_the_exact_ones_to_first_order_in_the_distance
         assert np.all(abs(np.array(slopes) - exact) < 1.2 * h / 2 * bend * abs(exact))
 
 
+@pytest.mark.integration
 def test_derivatives_of_a_time_are_those_of_finite_differences_at_any_rows():
     t, h = jnp.asarray(np.linspace(0, 3, 58)), 1e-6
     at = [0.2, 0.9, 0.5]
@@ -154,6 +160,7 @@ def test_times_are_traced_and_batched():
         np.testing.assert_allclose(row[:3], first + np.arange(3), atol=1e-6)
 
 
+@pytest.mark.integration
 def test_single_precision_stays_single():
     t, x = (jnp.asarray(a, jnp.float32) for a in (T, np.sin(2 * np.pi * T)))
     found = crossing_times(t, x, level=0.5, size=3)

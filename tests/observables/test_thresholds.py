@@ -24,6 +24,7 @@ def _switch(off: float, on: float) -> np.ndarray:
     return VOLTS / np.where(lit, on, off)
 
 
+@pytest.mark.integration
 def test_published_thresholds_stand_where_the_leakage_is_below_them():
     assert find_thresholds(_measured(_switch(1e12, 1e6))) == Thresholds()
 

@@ -99,6 +99,7 @@ def test_points_at_the_current_limit_say_nothing_of_the_resistance():
     np.testing.assert_allclose(found["r_on"].values, 1e4)
 
 
+@pytest.mark.integration
 def test_an_imposed_current_has_voltages_and_no_resistances():
     up = np.linspace(0, 1e-3, 51)
     i = np.concatenate([up, up[-2::-1]])

@@ -30,6 +30,7 @@ def _marks(collection) -> np.ndarray:
     return np.array([s.mean(axis=0) for s in collection.get_segments()])
 
 
+@pytest.mark.integration
 def test_each_spike_is_a_dash_in_the_row_of_its_member():
     recording = _recording(a=(4, [0, 3, 3], [1e-3, 2e-3, 9e-3]), b=(2, [1], [5e-3]))
     with style():

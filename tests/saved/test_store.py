@@ -32,6 +32,7 @@ def round_trip(value, tmp_path, **options):
     return mj.load(path, **options)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("name", mj.model_names())
 def test_every_model_comes_back_to_the_bit(name, tmp_path):
     model = mj.model(name)
@@ -208,6 +209,7 @@ def good(tmp_path_factory) -> tuple[bytes, mj.AbstractDevice]:
     return path.read_bytes(), mj.DriftMemristor()
 
 
+@pytest.mark.slow
 @settings(
     max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

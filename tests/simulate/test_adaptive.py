@@ -58,6 +58,7 @@ def simulate(*, rate=1e20, tilt=1.0, **options):
     return mj.simulate(device, DRIVE, policy=mj.Stiff(max_steps=5000), **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("watched", [False, True])
 def test_a_switch_faster_than_the_clock_takes_some_ticks(watched):
     """It lasts 1e-18 of the solve. Branches are those of the cubic, the switch is at its fold."""
@@ -72,6 +73,7 @@ def test_a_switch_faster_than_the_clock_takes_some_ticks(watched):
         np.testing.assert_allclose(trace.events["switch"].t[0, 0], FOLD / HEIGHT, rtol=1e-4)
 
 
+@pytest.mark.study
 def test_derivatives_behind_such_a_switch_hold_and_that_of_its_time_is_none():
     def run(tilt, rate=1e20):
         events = {"switch": mj.Event("x", LOW + 0.2)}

@@ -9,7 +9,10 @@ from memjax.simulate import batch, ensemble_kernel
 from tests.simulate import test_stiff_kernel as stiff
 from tests.simulate.random_cases import SWEEPS, free_parameters, random_case, random_device
 
-pytestmark = pytest.mark.skipif(library.find_compiler() is None, reason="no compiler of C")
+pytestmark = [
+    pytest.mark.skipif(library.find_compiler() is None, reason="no compiler of C"),
+    pytest.mark.parity,
+]
 
 _ULPS, _FACTOR = 32, 100
 """Roundings by which a drive is moved to see how much a path lets errors grow; that growth times those of a step."""
@@ -69,12 +72,14 @@ def check_derivatives(seed: int) -> None:
 _STIFF = ("diffusive", "diffusive-1m1t1r", "second-order", "linear-drift", "vteam", "mms")
 
 
+@pytest.mark.few(12)
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(24))
 def test_backends_agree(seed, monkeypatch):
     check_states(random_case(seed), monkeypatch)
 
 
+@pytest.mark.few(3)
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_backends_agree_in_derivatives(seed):

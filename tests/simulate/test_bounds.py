@@ -53,6 +53,7 @@ def ends(scaled):
                 yield end, k, sign
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", slow_but(set(MODELS) - set(ROOTS)))
 def test_on_a_bound_equations_have_the_one_sided_derivatives_into_the_domain(name):
     scaled, zero, v, h = quiet(name), jnp.zeros(()), jnp.asarray(0.23), 5e-8
@@ -122,6 +123,8 @@ def allowed(exact):
 POLICIES = {"diffusive": mj.Stiff(rtol=1e-6, atol=1e-8)}
 
 
+@pytest.mark.few(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SOLVED)
 def test_solves_that_start_on_a_bound_have_the_derivatives_of_one_sided_secants(name):
     scaled, y0, d, kept = starts(name)
@@ -139,6 +142,8 @@ def test_solves_that_start_on_a_bound_have_the_derivatives_of_one_sided_secants(
     assert np.all(np.abs(slope - exact) < allowed(exact))
 
 
+@pytest.mark.few(2)
+@pytest.mark.parity
 @pytest.mark.skipif(library.find_compiler() is None, reason="no compiler of C")
 @pytest.mark.parametrize("name", SOLVED)
 def test_so_have_those_of_kernels(name):

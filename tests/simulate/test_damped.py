@@ -1,6 +1,7 @@
 """A closed channel under compliance: explicit steps jump in and out of it, damped ones stay."""
 
 import numpy as np
+import pytest
 
 import memjax as mj
 from memjax.solver import SemiImplicitEuler
@@ -12,6 +13,7 @@ FITTED = {
 """One cycle of a fit of measured sweeps, rounded, whose area does not grow under compliance."""
 
 
+@pytest.mark.study
 def test_the_on_state_is_read_as_on():
     """The equilibrium lies within 1e-5 of the closed gap, where an explicit step of 1 ms never is.
 
@@ -41,6 +43,7 @@ EDGE = {
 """A cycle of another such fit: under compliance its area would grow as fast as it decays with `gamma3` = 123 /s."""
 
 
+@pytest.mark.slow
 def test_an_area_at_the_edge_of_growing_takes_no_more_steps_than_one_that_grows():
     """There Newton's iterations went to and fro between states on both sides of the domain's end."""
     hold = mj.Sampled(np.array([0.0, 0.5]), np.array([0.4, 0.4]))

@@ -11,7 +11,10 @@ from memjax.compiled import library
 from memjax.simulate import batch, ensemble_kernel
 from memjax.solver import SemiImplicitEuler
 
-pytestmark = pytest.mark.skipif(library.find_compiler() is None, reason="no compiler of C")
+pytestmark = [
+    pytest.mark.skipif(library.find_compiler() is None, reason="no compiler of C"),
+    pytest.mark.parity,
+]
 
 DEVICE = mj.params.replace(mj.DiffusiveMemristor(), {"sigma_ion": 0.5})
 DRIVE = mj.Sampled(np.array([0.0, 0.2, 0.4]), np.array([0.0, 0.5, 0.0]))
@@ -66,6 +69,7 @@ def spread(members: int) -> dict[str, np.ndarray]:
     return {"alpha": np.linspace(0.12, 0.2, members)[:, None]}
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("single", [False, True])
 def test_states_are_those_of_xla(ways, monkeypatch, single):
     """70 lanes, which do not fill their last block, each with a parameter of its own."""

@@ -47,6 +47,7 @@ def _exact(k):
     return jnp.stack([time, END - time, END - (1 - jnp.exp(-k * END)) / k])
 
 
+@pytest.mark.slow
 def test_times_and_integrals_and_their_derivatives_are_those_of_the_closed_form():
     value, slope = jax.jit(lambda k: jax.jvp(_numbers, (k,), (1.0,)))(3.0)
     exact, along = jax.jvp(_exact, (3.0,), (1.0,))
@@ -68,12 +69,14 @@ def test_derivatives_in_reverse_mode_are_those_of_the_closed_form():
     np.testing.assert_allclose(jax.jit(jax.grad(both))(3.0), exact, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_integrals_have_their_own_values_whatever_their_order():
     trace = _rising(3.0)
     # The drive is 1 V for END seconds.
     np.testing.assert_allclose(trace.integrals["drive"][0, -1], END, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_fixed_steps_find_the_event_to_the_order_of_their_method():
     away = [abs(_numbers(3.0, mj.Fixed(h))[0] - _exact(3.0)[0]) for h in (0.02, 0.01, 0.005)]
     assert 0.7 < np.log2(float(away[0] / away[2])) / 2 < 1.3  # Euler: first order
@@ -90,6 +93,7 @@ def test_what_is_not_there_is_refused_by_name():
         switching_voltage(_rising(3.0))
 
 
+@pytest.mark.integration
 def test_a_second_simulation_goes_on_from_the_first():
     half = mj.Sampled(np.array([0.0, 0.5]), np.array([1.0, 1.0]))
     system = OrnsteinUhlenbeck(sigma=0.0, k=3.0, g=1.0, x0=0.0)
@@ -102,6 +106,7 @@ def test_a_second_simulation_goes_on_from_the_first():
         mj.simulate(system, half, save=0.5, initial={"z": 1.0})
 
 
+@pytest.mark.slow
 def test_a_switching_voltage_is_the_row_that_dense_rows_show():
     device, sweep = mj.DiffusiveMemristor(), mj.triangle_sweep(0.5, 0.5)
     events, bench = switching_events(sweep), mj.Bench(compliance=1e-6)
@@ -110,6 +115,7 @@ def test_a_switching_voltage_is_the_row_that_dense_rows_show():
     assert 0 <= sampled[0] - float(switching_voltage(trace)[0, 0]) <= 0.5e-3  # one row
 
 
+@pytest.mark.slow
 def test_intervals_are_those_between_spikes():
     wave = mj.Sine(1.0, 10.0, cycles=5.0)
     system = OrnsteinUhlenbeck(sigma=0.0, k=300.0, g=1.0, x0=0.0)
@@ -177,6 +183,7 @@ class _Integrated(mj.AbstractSystem):
         return state
 
 
+@pytest.mark.study
 @pytest.mark.slow
 def test_roughness_tells_which_derivatives_of_noisy_times_no_tolerance_settles():
     def times(level, policy):
@@ -198,6 +205,7 @@ def test_roughness_tells_which_derivatives_of_noisy_times_no_tolerance_settles()
     assert np.any(np.abs(coarse["rough"] - fine["rough"]) > 0.1 * np.abs(fine["rough"]))
 
 
+@pytest.mark.slow
 def test_a_jacobian_of_a_whole_crossing_is_refused_and_its_times_have_one():
     """Numbers of crossings have no derivative, of which JAX says that a bytes-like object is required."""
     circuit = mj.Circuit(

@@ -75,6 +75,7 @@ def line(rate, dt, **options):
     return mj.simulate(Line(rate), HOLD, policy=mj.Fixed(dt, method=EXPLICIT), **options)
 
 
+@pytest.mark.slow
 def test_a_step_far_too_long_for_a_node_is_a_failure_that_names_it(backend):
     """A node behind a compliance is taken explicitly: it grew to 4e216 V, and the solve was called successful."""
     bench = mj.Bench(series_resistance=440e3, parallel_capacitance=4e-9, compliance=1e-6)
@@ -88,6 +89,7 @@ def test_a_step_far_too_long_for_a_node_is_a_failure_that_names_it(backend):
     assert caught[0].filename == __file__
 
 
+@pytest.mark.slow
 def test_a_state_beyond_any_scale_is_a_failure(backend):
     """It grows by a tenth in each step, to 1e41 times its scale: no number is lost, and no step is too long."""
     trace = line(100.0, 1e-3, on_failure="ignore")
@@ -96,6 +98,7 @@ def test_a_state_beyond_any_scale_is_a_failure(backend):
     assert np.all(np.asarray(line(10.0, 1e-3).result) == 0)  # to 2e4 times its scale
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("product", "word"), [(1.9, None), (2.5, "coarse"), (11.0, "failed")])
 def test_a_decay_is_compared_with_the_step(backend, product, word):
     """Errors of explicit steps grow beyond a product of 2; beyond 10 nothing of the path is left."""
@@ -111,6 +114,7 @@ def test_a_decay_is_compared_with_the_step(backend, product, word):
         assert int(line(-product / 1e-2, 1e-2, save=np.array([0.05])).result[0, 0]) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["vteam", "linear-drift", "second-order"])
 def test_a_state_at_rest_on_a_bound_is_no_fast_one(backend, model):
     """Its rate fades to 0, and steeply: steps of any length are right."""
@@ -123,6 +127,7 @@ def test_a_state_at_rest_on_a_bound_is_no_fast_one(backend, model):
     assert (int(trace.result[0, 0]) == 0) or not still
 
 
+@pytest.mark.slow
 def test_derivatives_through_steps_do_not_see_the_rates_that_were_looked_at():
     """d/dk of (1 + k h)^n, exactly."""
     end = lambda k: line(k, 0.1, save=np.array([0.5]), on_failure="ignore").state["x"][0, 0]  # noqa: E731
@@ -131,6 +136,8 @@ def test_derivatives_through_steps_do_not_see_the_rates_that_were_looked_at():
     np.testing.assert_allclose(jax.jacfwd(end)(-0.3), expected, rtol=1e-12)
 
 
+@pytest.mark.few(5)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "model", ["vteam", "diffusive", "yakopcic", "second-order", "stanford-pku"]
 )
@@ -144,6 +151,7 @@ def test_a_drive_without_a_number_is_a_failure(backend, model):
         assert np.all(np.asarray(trace.result) != 0), policy
 
 
+@pytest.mark.integration
 def test_a_traced_drive_without_a_number_is_flagged():
     def result(height):
         policy = mj.Fixed(0.01, method=EXPLICIT)
@@ -158,6 +166,7 @@ PULSES = mj.PulseTrain(1.0, 1e-3, 1e-2, count=5)
 END = np.array([0.05])
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("drive", "dt", "rows", "width"),
     [
@@ -182,6 +191,7 @@ def test_a_pulse_shorter_than_a_step_is_refused(drive, dt, rows, width):
         check_pulses_seen(mj.Fixed(dt), [drive], [rows])
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("drive", "dt", "rows"),
     [
@@ -227,6 +237,7 @@ def test_pulses_are_looked_at_under_jit_too():
         jax.jit(lambda x: traced(x, 5e-3))(1.0)
 
 
+@pytest.mark.slow
 def test_simulate_refuses_steps_over_pulses_and_adaptive_steps_see_them():
     device, options = mj.model("vteam"), {"save": END, "integrals": ("charge",)}
     with pytest.raises(PolicyError, match=r"steps of 0.005 s over a pulse"):

@@ -83,6 +83,8 @@ def test_along_an_adaptive_path_whose_channels_do_not_commute():
     _agree(*_both(run, mj.Stiff), [0.2, 0.9, -0.1, 0.1, 0.1, -0.2, 0.8, 0.3])
 
 
+@pytest.mark.few(1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "increments"),
     [
@@ -123,6 +125,7 @@ def _decays(theta, policy, *, members=1, seed=0, thinned=True):
 DECAY = jnp.array([1.0, 0.3, 4.0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [pytest.param("stiff", marks=pytest.mark.study), "fixed"])
 def test_at_a_fixed_pattern_of_jumps(name):
     def run(theta, policy):
@@ -137,6 +140,8 @@ def test_at_a_fixed_pattern_of_jumps(name):
     _agree(*ways, DECAY)
 
 
+@pytest.mark.few(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("thinned", [False, True])
 @pytest.mark.parametrize("which", [1, 2], ids=["eta", "kappa"])
 def test_the_derivative_of_an_expected_value_is_that_of_the_closed_form(thinned, which):

@@ -75,6 +75,7 @@ def test_losses_have_the_exact_moments(decays, thinned, row, power):
     assert abs(z_score(f**power, moment(power), expected_sd=sd)) < 4
 
 
+@pytest.mark.study
 def test_without_a_jump_the_decay_is_undisturbed(decays):
     # The probability of none within t is exp(-kappa t), and then f = exp(-g t).
     for row, t in enumerate(ROWS):
@@ -83,6 +84,7 @@ def test_without_a_jump_the_decay_is_undisturbed(decays):
         assert abs(z_score(quiet, chance, expected_sd=(chance * (1 - chance)) ** 0.5)) < 4
 
 
+@pytest.mark.slow
 def test_a_switch_has_the_exact_mean_and_is_always_in_one_of_its_states():
     x = np.asarray(_run(Telegraph()).check().state["x"])
     assert set(np.unique(x)) == {0.0, 1.0}
@@ -111,6 +113,8 @@ def test_noise_and_jumps_together_have_the_exact_moments(diffusion, row, power):
     assert abs(z_score(diffusion[:, row] ** power, moment(power), expected_sd=sd)) < 4
 
 
+@pytest.mark.few(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", [mj.Stiff(), mj.Fixed(0.02)], ids=["stiff", "fixed"])
 def test_the_jumps_of_a_member_do_not_depend_on_how_many_there_are(policy):
     few, many = (_run(JumpDiffusion(), policy, members=n) for n in (3, MEMBERS))
@@ -118,6 +122,7 @@ def test_the_jumps_of_a_member_do_not_depend_on_how_many_there_are(policy):
     np.testing.assert_array_equal(few.pattern, many.pattern[:3])
 
 
+@pytest.mark.study
 def test_the_times_of_jumps_are_those_of_the_seed_whatever_the_rows():
     # Between jumps f falls as exp(-t): what is left over tells how many there were until each row.
     dense, sparse = np.linspace(0.05, 1.0, 20), np.array([0.5, 1.0])
@@ -142,6 +147,7 @@ def test_a_clock_that_is_faster_than_needed_changes_the_path_and_not_the_moments
     assert not np.array_equal(fast, decays(False)[:, 1])
 
 
+@pytest.mark.study
 def test_a_traced_bound_needs_a_clock():
     def last(kappa, policy):
         return _run(PoissonDecay(kappa=kappa), policy, members=2).state["f"][0, -1]
@@ -154,6 +160,7 @@ def test_a_traced_bound_needs_a_clock():
     np.testing.assert_allclose(traced, last(KAPPA, mj.Stiff()), rtol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("thinned", [pytest.param(False, marks=pytest.mark.study), True])
 def test_a_clock_that_is_slower_than_the_jumps_is_reported(thinned):
     trace = _run(PoissonDecay(thinned=thinned), mj.Stiff(clock=2.0), members=5, on_failure="ignore")
@@ -182,6 +189,7 @@ class Liar(AbstractFree):
         return {"back": Jump(self.rate * state["x"], said, {"x": 0.5 + 0.5 * state["x"]})}
 
 
+@pytest.mark.slow
 def test_a_system_that_jumps_more_often_than_it_says_is_reported():
     trace = _run(Liar(), members=5, save=np.array([2.0]), on_failure="ignore")
     assert {Result(int(k)) for k in trace.result[:, 0]} == {Result.clock_too_slow}
@@ -207,6 +215,7 @@ def scores(request):
     return request.param, both
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("thinned", [False, True])
 def test_the_score_of_the_pattern_has_mean_zero(scores, thinned):
     _, both = scores
@@ -241,11 +250,13 @@ def test_the_derivative_of_a_mean_follows_from_the_score(scores, thinned):
     assert abs(off.mean()) < 4 * off.std() / MEMBERS**0.5 + allowed
 
 
+@pytest.mark.slow
 def test_the_pattern_of_a_system_without_jumps_is_certain():
     trace = mj.simulate(mj.DiffusiveMemristor(), HELD, save=ROWS, members=2)
     np.testing.assert_array_equal(trace.pattern, 0.0)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("power", [1, 2])
 def test_fixed_steps_have_the_moments_of_their_own_chain(power):
     # In each step a jump happens with 1 - exp(-kappa h), then f falls by 1 / (1 + g h).
@@ -271,6 +282,7 @@ def test_fixed_steps_agree_with_adaptive_ones_to_first_order():
     assert abs(off) < 4 * se + 0.5 * 3.5**2 * 0.02 * ends[0.0].mean()
 
 
+@pytest.mark.integration
 def test_a_switch_under_fixed_steps_is_the_chain_of_its_steps():
     h, n = 0.05, 20
     x = np.asarray(_run(Telegraph(), mj.Fixed(h), save=np.array([1.0])).check().state["x"])[:, 0]
@@ -281,6 +293,7 @@ def test_a_switch_under_fixed_steps_is_the_chain_of_its_steps():
     assert abs(z_score(x, p, expected_sd=(p * (1 - p)) ** 0.5)) < 4
 
 
+@pytest.mark.integration
 def test_deterministic_runs_leave_jumps_out():
     trace = _run(PoissonDecay(), members=2, deterministic=True).check()
     np.testing.assert_allclose(trace.state["f"], np.exp(-ROWS) * np.ones((2, 1)), rtol=1e-4)

@@ -48,6 +48,7 @@ def ensemble():
     )
 
 
+@pytest.mark.slow
 def test_mean_and_variance_of_an_ensemble_are_the_exact_ones(ensemble):
     device = OrnsteinUhlenbeck()
     x = np.asarray(ensemble.check().state["x"])
@@ -64,6 +65,8 @@ def test_members_are_independent(ensemble):
     assert abs(z_score(x[1:] * x[:-1], 0.0, expected_sd=1.0)) < 4
 
 
+@pytest.mark.few(1)
+@pytest.mark.slow
 @BOTH
 def test_a_member_does_not_depend_on_how_many_there_are(policy):
     three, seven = _geometric(policy, members=3), _geometric(policy, members=7)
@@ -79,6 +82,7 @@ def test_a_seed_reproduces_and_another_one_differs(policy):
     assert not np.any(run(4).state["y"][:, 1:] == run(5).state["y"][:, 1:])
 
 
+@pytest.mark.slow
 @BOTH
 def test_two_sweeps_of_one_device_see_different_noise(policy):
     trace = mj.simulate(Geometric(), [HELD, HELD], save=0.1, policy=policy, carry_state=False)
@@ -88,6 +92,7 @@ def test_two_sweeps_of_one_device_see_different_noise(policy):
     np.testing.assert_array_equal(trace.sweep, np.repeat([0, 1], 11))
 
 
+@pytest.mark.slow
 def test_progress_and_chunks_change_nothing(capsys):
     rows = np.linspace(0.01, 1.0, 60)
     run = lambda **o: mj.simulate(  # noqa: E731
@@ -97,6 +102,7 @@ def test_progress_and_chunks_change_nothing(capsys):
     assert "simulate" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_sweep_starts_where_the_one_before_ended_if_the_device_keeps_its_state():
     sweep = mj.triangle_sweep(1.0, 1.0, negative=1.0)
     kept = mj.simulate(LinearDrift(), [sweep, sweep], save=0.5)
@@ -124,6 +130,7 @@ def test_sweeps_of_different_lengths_are_those_of_single_runs():
         np.testing.assert_array_equal(both.v[0, part], alone.v[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "policy",
     [pytest.param(FIXED, id="fixed"), pytest.param(STIFF, id="stiff", marks=pytest.mark.study)],
@@ -137,6 +144,7 @@ def test_noise_of_sweeps_of_different_lengths_is_that_of_single_runs(policy):
     np.testing.assert_allclose(noisy.state["x"][0, :5], alone.state["x"][0], rtol=ROUNDED)
 
 
+@pytest.mark.slow
 def test_equal_sweeps_without_noise_are_equal_and_in_order():
     other = mj.Sampled(np.array([0.0, 1.0]), np.array([1.0, 0.0]))
     trace = mj.simulate(OrnsteinUhlenbeck(sigma=0.0), [HELD, other, HELD], save=0.25, members=2)
@@ -164,6 +172,8 @@ DRIVEN = [
 ]
 
 
+@pytest.mark.few(1)
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "policy", "sigma"), DRIVEN)
 def test_any_stimulus_drives_a_device_and_its_corners_are_landed_on(name, sigma, policy):
     drive, device = STIMULI[name], OrnsteinUhlenbeck(sigma=sigma)
@@ -185,6 +195,7 @@ def test_any_stimulus_drives_a_device_and_its_corners_are_landed_on(name, sigma,
         np.testing.assert_allclose(trace.state["x"][0, len(rows) - 1], exact, atol=atol)
 
 
+@pytest.mark.study
 def test_short_edges_late_in_time_are_walked_in_few_steps():
     # Edges of 1 ns after 50 s: 10^5 times the resolution of time there, fewer levels than a tree has.
     late = mj.PulseTrain(0.5, width=1e-3, period=2e-3, count=3, delay=50.0, edge=1e-9)
@@ -195,6 +206,7 @@ def test_short_edges_late_in_time_are_walked_in_few_steps():
     np.testing.assert_allclose(trace.v[0, ::2], 0.5, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_row_that_is_a_corner_but_for_rounding_is_that_corner():
     corners = mj.Sampled(np.array([0.0, 0.3, 0.6]), np.array([0.0, 1.0, 0.0]))
     runs = [
@@ -206,6 +218,7 @@ def test_a_row_that_is_a_corner_but_for_rounding_is_that_corner():
         assert eqx.tree_equal(*(getattr(run, name) for run in runs))
 
 
+@pytest.mark.slow
 def test_rows_are_given_by_interval_times_or_default():
     quiet = OrnsteinUhlenbeck(sigma=0.0)
     np.testing.assert_allclose(mj.simulate(quiet, HELD, save=0.25).t, [0, 0.25, 0.5, 0.75, 1])
@@ -217,6 +230,7 @@ def test_rows_are_given_by_interval_times_or_default():
     assert np.min(np.abs(default - sweep.breakpoints()[1])) < 1e-12
 
 
+@pytest.mark.slow
 def test_values_differ_between_members_and_sweeps():
     ohms = np.array([[1e3, 2e3], [3e3, 4e3]])
     trace = mj.simulate(
@@ -236,6 +250,7 @@ def test_values_that_no_parameter_has_are_refused():
         mj.simulate(OrnsteinUhlenbeck(), HELD, save=0.5, values={"ohms": -np.ones((1, 1))})
 
 
+@pytest.mark.slow
 def test_deterministic_leaves_out_diffusion_and_keeps_its_part_of_the_drift():
     strong, none = mj.DiffusiveMemristor(sigma1=8.0, sigma2=5.0), mj.DiffusiveMemristor()
     f = {}
@@ -250,6 +265,7 @@ def test_deterministic_leaves_out_diffusion_and_keeps_its_part_of_the_drift():
     assert f["strong"] < 0.99 * f["none"]
 
 
+@pytest.mark.slow
 def test_the_step_limit_and_a_value_that_is_no_number_are_told_apart():
     few = dict(save=0.1, policy=mj.Stiff(max_steps=3))
     with pytest.warns(SolveWarning, match=r"1 of 1 solves failed \(step_limit 1x\)"):
@@ -268,6 +284,7 @@ def test_the_step_limit_and_a_value_that_is_no_number_are_told_apart():
     assert Result(int(lost.result[0, 0])) in (Result.not_finite, Result.newton_failed)
 
 
+@pytest.mark.slow
 def test_not_a_number_in_the_drift_is_reported_as_such(monkeypatch):
     """It arises inside: a parameter that is none is refused, whatever put it there."""
     bad = eqx.tree_at(lambda d: d.a, Geometric(b=0.0), jnp.asarray(jnp.nan))
@@ -280,6 +297,7 @@ def test_not_a_number_in_the_drift_is_reported_as_such(monkeypatch):
         assert Result(int(trace.result[0, 0])) is Result.not_finite
 
 
+@pytest.mark.slow
 @BOTH
 def test_a_trace_says_how_many_steps_were_taken_and_how_many_refused(policy):
     trace = _geometric(policy, members=2)
@@ -290,6 +308,7 @@ def test_a_trace_says_how_many_steps_were_taken_and_how_many_refused(policy):
         np.testing.assert_array_equal(trace.rejected, 0)
 
 
+@pytest.mark.slow
 def test_a_quiet_run_says_how_many_steps_it_took():
     trace = mj.simulate(OrnsteinUhlenbeck(sigma=0.0), HELD, save=0.5)
     loose = mj.simulate(OrnsteinUhlenbeck(sigma=0.0), HELD, save=0.5, policy=mj.Stiff(rtol=1e-2))
@@ -306,6 +325,7 @@ def test_an_ensemble_under_adaptive_steps_has_the_exact_mean_and_variance():
         assert abs(z_score((x - mean) ** 2, variance, expected_sd=2**0.5 * variance)) < 4
 
 
+@pytest.mark.integration
 def test_failed_members_are_dropped_by_good_and_counted_by_check():
     a = np.array([[-1.0], [1e9], [-2.0]])
     options = dict(save=0.1, policy=mj.Fixed(0.1), members=3, values={"a": a})
@@ -320,6 +340,7 @@ def test_failed_members_are_dropped_by_good_and_counted_by_check():
     assert good.v.shape[0] == good.result.shape[0] == 2
 
 
+@pytest.mark.integration
 def test_a_failed_member_gives_nothing_unless_it_is_asked_for():
     options = dict(save=0.1, policy=mj.Fixed(0.1), members=2, on_failure="ignore")
     trace = mj.simulate(Geometric(), HELD, values={"a": np.array([[-1.0], [1e9]])}, **options)
@@ -352,6 +373,7 @@ def test_refusals_reach_the_user():
         mj.simulate(OrnsteinUhlenbeck(sigma=0.0), [HELD, mj.PulseTrain(1.0, 0.1, 0.5)], save=0.5)
 
 
+@pytest.mark.slow
 def test_another_ito_method_agrees_with_the_default_in_distribution():
     run = lambda **o: np.asarray(  # noqa: E731
         mj.simulate(
@@ -367,6 +389,7 @@ def test_another_ito_method_agrees_with_the_default_in_distribution():
     np.testing.assert_allclose(run(), run(method=dfx.Euler()), atol=5e-3)
 
 
+@pytest.mark.slow
 def test_the_linear_drift_memristor_is_the_closed_form():
     sine = mj.Sine(1.0, 2.0)
     tight = mj.Stiff(rtol=1e-8, atol=1e-10)
@@ -376,6 +399,8 @@ def test_the_linear_drift_memristor_is_the_closed_form():
     np.testing.assert_allclose(trace.state["w"][0], LinearDrift().exact(flux), rtol=1e-6)
 
 
+@pytest.mark.few(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("adjoint", ["forward", "reverse"])
 def test_gradients_of_an_adaptive_solve_are_the_closed_form_s(adjoint):
     flux = 0.5 * 1.0
@@ -392,6 +417,7 @@ def test_gradients_of_an_adaptive_solve_are_the_closed_form_s(adjoint):
     np.testing.assert_allclose(g, exact, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_gradients_of_a_noisy_simulation_agree_forward_reverse_and_with_differences():
     def charge(theta):
         device = OrnsteinUhlenbeck(k=theta[0], sigma=theta[1], ohms=theta[2])
@@ -407,6 +433,7 @@ def test_gradients_of_a_noisy_simulation_agree_forward_reverse_and_with_differen
     np.testing.assert_allclose(forward, jnp.stack(central), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_gradients_with_respect_to_the_stimulus_are_finite_and_right():
     def last(v):
         held = mj.Sampled(jnp.array([0.0, 1.0]), jnp.stack([v, v]))
@@ -440,6 +467,7 @@ def test_a_trace_becomes_a_table_and_a_data_set_with_units():
     assert data.attrs["model"] == "geometric"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "policy",
     [
@@ -458,6 +486,8 @@ def test_noise_of_a_sweep_does_not_depend_on_the_rows_of_the_sweeps_beside_it(po
     assert not np.array_equal(both.state["f"][:, 8:], alone.state["f"])
 
 
+@pytest.mark.few(1)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "drive",
     [

@@ -9,6 +9,7 @@ from memjax.errors import ModelError
 DRIVE = mj.Sampled(np.array([0.0, 1e-3]), np.array([0.0, 0.1]))
 
 
+@pytest.mark.slow
 def test_the_end_of_another_model_is_no_start():
     """Both have one state x from 0 to 1: 1 is the high resistance of the one, and the low one of the other."""
     end = mj.simulate(mj.Vteam(), DRIVE).final
@@ -18,6 +19,7 @@ def test_the_end_of_another_model_is_no_start():
     mj.simulate(mj.ThresholdSwitch(), DRIVE, initial=dict(end))
 
 
+@pytest.mark.slow
 def test_a_model_with_other_values_or_on_a_bench_goes_on():
     device = mj.Vteam()
     end = mj.simulate(device, DRIVE).final
@@ -29,6 +31,7 @@ def test_a_model_with_other_values_or_on_a_bench_goes_on():
         mj.simulate(model, DRIVE, initial=trace.final, **about)
 
 
+@pytest.mark.integration
 def test_the_end_of_another_circuit_is_no_start():
     def circuit(device):
         return mj.Circuit({"V": (mj.VoltageSource(), "in", "gnd"), "D": (device, "in", "gnd")})
@@ -39,6 +42,7 @@ def test_the_end_of_another_circuit_is_no_start():
     mj.simulate(circuit(mj.Vteam()), DRIVE, initial=end)
 
 
+@pytest.mark.integration
 def test_a_number_in_place_of_states_is_refused():
     with pytest.raises(ModelError, match="a float in place of states; in initial; allowed: x"):
         mj.simulate(mj.Vteam(), DRIVE, initial=0.3)

@@ -12,7 +12,10 @@ from memjax.scaling import Scaled
 from memjax.simulate import solve_stiff, stiff_kernel
 from memjax.simulate.stiff_kernel import moving_numbers, numbers_of, stiff_kernel_of
 
-pytestmark = pytest.mark.skipif(library.find_compiler() is None, reason="no compiler of C")
+pytestmark = [
+    pytest.mark.skipif(library.find_compiler() is None, reason="no compiler of C"),
+    pytest.mark.parity,
+]
 
 # Without noise, as fits have it.
 QUIET = mj.params.quiet(mj.DiffusiveMemristor())

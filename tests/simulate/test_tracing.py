@@ -34,6 +34,8 @@ def _last(stimulus, policy):
     return mj.simulate(system, stimulus, save=ROWS, policy=policy).state["x"][0]
 
 
+@pytest.mark.few(6)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "policy"),
     [(n, FIXED) for n in STIMULI] + [(n, TIGHT) for n in ("triangle", "pulses")],
@@ -53,11 +55,13 @@ def test_a_derivative_by_a_number_of_a_stimulus_is_the_secant(name, policy):
     np.testing.assert_allclose(slope, secant, atol=near * max(size, 1.0))
 
 
+@pytest.mark.slow
 def test_a_reverse_derivative_by_an_amplitude_is_the_forward_one():
     run = lambda p: jnp.sum(_last(STIMULI["triangle"](p), FIXED))  # noqa: E731
     np.testing.assert_allclose(jax.grad(run)(1.1), jax.jacfwd(run)(1.1), rtol=1e-12)
 
 
+@pytest.mark.integration
 def test_a_traced_seed_gives_what_the_seed_gives():
     def run(seed):
         options = dict(save=ROWS, policy=FIXED, seed=seed)
@@ -71,6 +75,7 @@ def test_a_traced_seed_gives_what_the_seed_gives():
     assert inside.notes["seed"] == "traced"
 
 
+@pytest.mark.integration
 def test_traced_parameters_out_of_bounds_are_flagged_and_known_ones_refused():
     device, drive = mj.LinearIonDrift(), mj.Sine(1.0, 1.0)
     top = mj.fields.parameter_specs(device)["x0"].bounds[1]
@@ -94,6 +99,7 @@ def test_traced_parameters_out_of_bounds_are_flagged_and_known_ones_refused():
         flagged.check()
 
 
+@pytest.mark.integration
 def test_a_bench_a_temperature_and_corners_may_be_traced_and_are_flagged_where_they_cannot_be():
     device = mj.LinearIonDrift()
 
@@ -108,6 +114,7 @@ def test_a_bench_a_temperature_and_corners_may_be_traced_and_are_flagged_where_t
         assert run(*wrong) == Result.out_of_bounds
 
 
+@pytest.mark.slow
 def test_derivatives_that_adaptive_steps_cannot_give_are_refused_in_one_sentence():
     def run(g, policy):
         system = OrnsteinUhlenbeck(sigma=0.0, g=g)
@@ -127,6 +134,7 @@ def test_derivatives_that_adaptive_steps_cannot_give_are_refused_in_one_sentence
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("error", "match", "call"),
     [

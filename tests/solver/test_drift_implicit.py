@@ -46,6 +46,7 @@ def _coarse(fine, n):
     return fine.reshape(len(fine), n, -1).sum(axis=2)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("width", [1e-3, 1e-6, 1e-9])
 @pytest.mark.parametrize("h", [0.5, 3.0, 40.0])
 def test_a_rate_that_ends_within_a_thin_layer_is_solved(width, h):
@@ -57,6 +58,7 @@ def test_a_rate_that_ends_within_a_thin_layer_is_solved(width, h):
     np.testing.assert_allclose(y[0], 0.3 / (1 + width / h), rtol=1e-8)
 
 
+@pytest.mark.integration
 def test_without_noise_the_order_is_one():
     f = lambda y: jnp.sin(y) - y**2  # noqa: E731
     hs = 1.0 / 2.0 ** np.arange(5, 11)
@@ -69,6 +71,7 @@ def test_without_noise_the_order_is_one():
     assert fitted_order(hs, errors) == pytest.approx(1.0, abs=0.1)
 
 
+@pytest.mark.integration
 def test_the_strong_order_is_one_half_where_noise_depends_on_the_state():
     rng = np.random.default_rng(0)
     fine = rng.standard_normal((4000, 256)) / 16
@@ -80,6 +83,7 @@ def test_the_strong_order_is_one_half_where_noise_depends_on_the_state():
     assert fitted_order(0.5 ** np.array(HALVINGS), errors) == pytest.approx(0.5, abs=0.15)
 
 
+@pytest.mark.integration
 def test_the_strong_order_is_one_where_noise_is_additive():
     k, sigma, n = 3.0, 0.5, 4096
     rng = np.random.default_rng(1)
@@ -117,6 +121,7 @@ def _mean_of_geometric(solver, *, steps=256, paths=4000):
     return np.asarray(jax.jit(jax.vmap(one))(keys))
 
 
+@pytest.mark.slow
 def test_the_process_is_the_one_of_ito_and_that_of_implicit_euler_is_another():
     truth = np.exp(-0.5)
     sd = truth * np.sqrt(np.exp(0.64) - 1)
@@ -154,6 +159,7 @@ def geometric_path():
     return end
 
 
+@pytest.mark.slow
 def test_gradients_of_a_path_agree_forward_reverse_and_with_differences(geometric_path):
     theta = jnp.array([-1.0, 0.7])
     forward = np.asarray(jax.jit(jax.jacfwd(geometric_path))(theta))
@@ -165,6 +171,7 @@ def test_gradients_of_a_path_agree_forward_reverse_and_with_differences(geometri
     np.testing.assert_allclose(forward, central, rtol=1e-7)
 
 
+@pytest.mark.integration
 def test_the_gradient_of_a_path_is_near_the_exact_one(geometric_path):
     # y = exp((a - b^2/2) + b W): dy/da = y, dy/db = (W - b) y; strong error of 40 steps.
     theta = jnp.array([-1.0, 0.7])
@@ -176,6 +183,7 @@ def test_the_gradient_of_a_path_is_near_the_exact_one(geometric_path):
     np.testing.assert_allclose(got, [y, (w - 0.7) * y], atol=0.25 * y)
 
 
+@pytest.mark.integration
 def test_both_drivers_take_the_same_path():
     device = OrnsteinUhlenbeck(sigma=0.5)
     scaled = Scaled(BenchedDevice(device), Environment())
@@ -212,6 +220,7 @@ def test_both_drivers_take_the_same_path():
     np.testing.assert_allclose(ours.y, theirs.ys, rtol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [1.5, 2.5, 5.0, 100.0])
 @pytest.mark.parametrize("start", [1e-6, -1e-3])
 def test_an_unstable_state_is_left_in_the_direction_of_the_flow(rate, start):
@@ -247,6 +256,7 @@ def test_a_runaway_that_ends_is_followed_to_its_end():
     np.testing.assert_array_equal(end[:, 0] < 1e-3, closes)
 
 
+@pytest.mark.integration
 def test_small_systems_are_solved_as_by_lapack():
     rng = np.random.default_rng(0)
     for n in (1, 2, 3, 8, 9):

@@ -91,6 +91,7 @@ def _geometric(structure):
     return lambda t: Equation(lambda t, y: A * y, lambda t, y: B * y[:, None], structure=structure)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kernel", "structure", "order"),
     [
@@ -108,6 +109,7 @@ def test_the_strong_order_on_geometric_brownian_motion(geometric, kernel, struct
     assert found == pytest.approx(order, abs=0.2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernel", [DriftImplicitMilstein(), SraEsdirk(structure=Commutative)])
 def test_the_strong_order_is_one_where_channels_commute_and_act_on_several_states(kernel):
     # dz = a z dt + p z dW1 + i q z dW2 in the complex plane: all coefficients commute.
@@ -141,6 +143,7 @@ def logistic():
     return drift, diffusion, [0.5], driver, exact
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kernel", "order"),
     [
@@ -156,6 +159,7 @@ def test_the_strong_order_with_an_amplitude_that_varies_in_time(logistic, kernel
     assert found == pytest.approx(order, abs=0.2)
 
 
+@pytest.mark.integration
 def test_the_order_is_one_if_the_amplitude_stands_still_during_a_step(logistic):
     # The kick of Euler: what a method of order 3/2 for constant amplitudes makes of one that varies.
     drift, diffusion, *rest = logistic
@@ -188,6 +192,7 @@ def _taylor(w, area):
     return np.stack([x, q], axis=1)
 
 
+@pytest.mark.integration
 def test_the_strong_order_with_an_amplitude_that_follows_a_quiet_state():
     driver = _driver(1, 3)
     equation = Equation(
@@ -287,6 +292,7 @@ def _linear(noise, **more):
     return Equation(lambda t, y: affine(d, y), lambda t, y: affine(n, y)[:, None], **more)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kernel", "noise", "kind", "order"),
     [

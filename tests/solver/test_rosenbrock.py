@@ -36,6 +36,7 @@ def test_the_order_is_three_also_where_the_equation_depends_on_time():
     assert fitted_order(2 / ns, errors) == pytest.approx(3.0, abs=0.15)
 
 
+@pytest.mark.integration
 def test_a_step_by_parts_is_the_step_of_the_vector():
     def f(t, y):
         return jnp.stack([-1e3 * (y[0] - jnp.cos(t)) * (1 + y[1] ** 2), y[0] - y[1] * jnp.sin(t)])
@@ -117,6 +118,7 @@ def _between(rate, h, share):
     return Rodas3.interpolation_cls(t0=t0, t1=t0 + h, **dense).evaluate(t0 + share * h)[0]
 
 
+@pytest.mark.integration
 def test_rows_between_steps_of_a_stiff_mode_do_not_amplify_the_error_of_the_step():
     """A node of 2 kohm and 1 fF: its slope is 1e12 times how far it is off."""
     for share in (0.2, 0.5, 0.9):
@@ -155,6 +157,7 @@ def oscillator():
     return solve
 
 
+@pytest.mark.slow
 def test_a_relaxation_oscillation_agrees_with_scipy_radau(oscillator):
     f = lambda t, y: [y[1], MU * (1 - y[0] ** 2) * y[1] - y[0]]  # noqa: E731
     points = [100.0, 600.0, 1200.0]
@@ -162,6 +165,7 @@ def test_a_relaxation_oscillation_agrees_with_scipy_radau(oscillator):
     np.testing.assert_allclose(oscillator(jnp.asarray(1e-6)), radau, rtol=1e-4)
 
 
+@pytest.mark.integration
 def test_a_state_is_brought_back_into_its_domain_after_the_step():
     solver = Rodas3(project=lambda args, y: jnp.maximum(y, 0.0))
     sol = dfx.diffeqsolve(

@@ -93,6 +93,7 @@ def slaved():
     return np.asarray(jax.jit(jax.vmap(one))(KEYS))
 
 
+@pytest.mark.study
 @KERNELS
 def test_steps_do_not_grow_with_stiffness_and_errors_stay_within_the_tolerance(kernel, slaved):
     y, accepted, rejected = _adaptive(kernel)
@@ -109,6 +110,7 @@ def test_steps_do_not_grow_with_stiffness_and_errors_stay_within_the_tolerance(k
     assert np.all(error[TAUS <= 1e-7, 2] < allowed[2])
 
 
+@pytest.mark.slow
 def test_a_node_voltage_is_taken_implicitly_without_newton_and_keeps_its_statistics():
     # tau = 1e-5, steps of 1e-3: 60 times what explicit steps endure. Statistics of 20,000 devices from
     # an independent program in C, explicit Euler in float64 at steps of 1e-5: mean, standard deviation.
@@ -190,6 +192,8 @@ def test_the_process_is_the_one_of_ito(name):
     assert abs(z_score(x, 1.0, expected_sd=REVERTED)) < 4
 
 
+@pytest.mark.few(1)
+@pytest.mark.slow
 @pytest.mark.parametrize(("kernel", "right"), [(DriftImplicitEuler(), False), (GENERAL, True)])
 def test_adaptive_steps_of_euler_would_converge_to_another_process(kernel, right):
     # What the policy refuses: steps are kept where dW^2 - h, which Euler leaves out, is small or negative.
@@ -206,6 +210,7 @@ def test_adaptive_steps_of_euler_would_converge_to_another_process(kernel, right
     assert abs(z) < 4 if right else z > 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [pytest.param(n, marks=pytest.mark.study) for n in ("stiff", "stiff-milstein")] + ["milstein"],
@@ -223,6 +228,8 @@ def test_channels_that_do_not_commute_have_the_exact_moments(name):
             assert abs(z_score(seen[a] * seen[b], square[a, b])) < 4
 
 
+@pytest.mark.few(2)
+@pytest.mark.slow
 @pytest.mark.parametrize("name", _stiff_studied(EVERY))
 def test_mean_and_variance_of_a_noise_that_breathes_are_the_exact_ones(name):
     end, system = 1.5, Breathing()
@@ -235,6 +242,8 @@ def test_mean_and_variance_of_a_noise_that_breathes_are_the_exact_ones(name):
     assert z < 4 * (2 / MANY) ** 0.5
 
 
+@pytest.mark.few(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("name", _stiff_studied(OF_ITO))
 def test_the_share_that_has_escaped_over_a_barrier_is_that_of_fokker_and_planck(name):
     end, system = 20.0, KramersWell(d=0.1)

@@ -163,6 +163,7 @@ def test_stimuli_are_batched_by_vmap():
     np.testing.assert_allclose(jax.vmap(made)(jnp.array([1.0, 2.0])), [1, 2])
 
 
+@pytest.mark.integration
 def test_times_at_which_a_drive_changes_its_sign_are_known():
     ramp = mj.Sampled(np.array([0.0, 1.0, 4.0, 5.0, 6.0]), np.array([0.0, 1.0, -2.0, -1.0, -0.5]))
     np.testing.assert_allclose(ramp.zeros(), [np.inf, 2.0, np.inf, np.inf], rtol=1e-5)

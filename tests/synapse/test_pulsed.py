@@ -30,6 +30,7 @@ def _noise(**some) -> PulseNoise:
     return eqx.tree_at(lambda n: [getattr(n, k) for k in names], noise, values)
 
 
+@pytest.mark.slow
 def test_a_pulse_is_what_simulate_makes_of_it():
     """A Yakopcic device under 5 set pulses with edges of a ten-thousandth of their width."""
     device = mj.params.replace(mj.Yakopcic(), {"a_p": 4e3, "a_n": 1e3})
@@ -43,6 +44,7 @@ def test_a_pulse_is_what_simulate_makes_of_it():
     np.testing.assert_allclose(path[1:, 0], trace.state["x"][0], rtol=2e-4)
 
 
+@pytest.mark.integration
 def test_a_volatile_device_rests_between_pulses():
     device = mj.params.replace(mj.DiffusiveMemristor(), {"mu": 1e5, "gamma1": 2e4, "gamma2": 2e4})
     with pytest.raises(ModelError, match="without a period"):
@@ -57,12 +59,14 @@ def test_a_volatile_device_rests_between_pulses():
     assert f1 == pytest.approx(f0 * np.exp(-(2e4 + 40) * 99e-6), rel=2 * 0.4**4 / 24)
 
 
+@pytest.mark.integration
 def test_without_noise_the_cycles_are_the_curve(pulsed):
     g = simulate_pulses(pulsed, PulseNoise.none(), KINDS, cycles=1)
     curve, _ = pulsed.curve(jnp.asarray(KINDS))
     np.testing.assert_allclose(g[0], np.asarray(curve), rtol=1e-12)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(("part", "rho"), [("jitter", -0.5), ("read", -0.5), ("programming", 0.0)])
 def test_the_steps_autocorrelation_tells_what_accumulates(pulsed, part, rho):
     """-1/2 for what is drawn anew, 0 for what stays but for the share k that a pulse takes back: -k/2."""
@@ -77,6 +81,7 @@ def test_the_steps_autocorrelation_tells_what_accumulates(pulsed, part, rho):
     assert np.std(off) == pytest.approx(expected, rel=0.03)
 
 
+@pytest.mark.slow
 def test_noise_depends_on_seed_member_cycle_and_pulse_only(pulsed):
     noise = _noise(jitter=[1e-7, 1e-7], programming=[1e-7, 1e-7], read=1e-7)
     noise = eqx.tree_at(lambda n: n.cycle, noise, {"tau": jnp.asarray(0.1)})
@@ -87,6 +92,7 @@ def test_noise_depends_on_seed_member_cycle_and_pulse_only(pulsed):
     assert not np.allclose(few, run(cycles=2, seed=3, member=1), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_curve_has_derivatives(pulsed):
     def last(tau):
         device = mj.params.replace(pulsed.device, {"tau": tau}, check=False)

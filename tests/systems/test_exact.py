@@ -33,6 +33,7 @@ def test_the_mean_of_ornstein_uhlenbeck_solves_its_equation(t):
     np.testing.assert_allclose(growth, balance, rtol=1e-12)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("flux", [-0.5, 0.0, 0.5])
 def test_the_linear_drift_memristor_solves_its_equation(flux):
     device, flux, v = LinearDrift(w0=0.5), jnp.asarray(flux), jnp.asarray(0.7)
@@ -78,6 +79,7 @@ def test_its_path_along_brownian_motion_settles_with_order_three_halves():
     assert errors[-1] < 2e-4
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("t", [0.1, 0.7, 2.0])
 def test_mean_and_variance_of_the_breathing_ornstein_uhlenbeck_solve_their_equations(t):
     system, t, u = Breathing(), jnp.asarray(t), jnp.asarray(0.3)
@@ -91,6 +93,7 @@ def test_mean_and_variance_of_the_breathing_ornstein_uhlenbeck_solve_their_equat
     np.testing.assert_allclose(system.variance(jnp.asarray(0.0)), 0.0, atol=1e-16)
 
 
+@pytest.mark.integration
 def test_the_passage_time_over_a_barrier_solves_its_equation():
     # d T'' + drift T' = -1, with T = 0 at the end (backward Kolmogorov equation).
     system, h, d = KramersWell(), 1e-3, float(KramersWell().d)
@@ -120,6 +123,7 @@ def test_the_mean_of_the_telegraph_solves_its_equation(t):
     np.testing.assert_allclose(jax.grad(system.mean)(t), flow, rtol=1e-12)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("power", [1, 2])
 @pytest.mark.parametrize("t", [0.1, 0.5, 1.5])
 def test_moments_of_poisson_decay_are_the_closed_form(power, t):
@@ -129,6 +133,7 @@ def test_moments_of_poisson_decay_are_the_closed_form(power, t):
     assert s.moment(power, t) == pytest.approx(np.exp(-rate * t), rel=1e-9)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("power", [1, 2])
 @pytest.mark.parametrize("t", [0.1, 0.5, 1.5])
 def test_moments_under_thinned_jumps_solve_their_equation(power, t):

@@ -44,6 +44,7 @@ def test_intervals_that_hold_too_few_are_named():
     assert content["parameters"]["a"]["coverage"]["0.9"] < 0.85
 
 
+@pytest.mark.integration
 def test_the_probability_of_uniform_ranks_is_uniform():
     """Twice the smaller of two: below 0.1 in at most a tenth of the cases, and not in far fewer."""
     rng = np.random.default_rng(1)

@@ -36,6 +36,7 @@ def fresh(trained):
     return s, trained.draw(s, DRAWS, seed=0), s[:, :4] @ SLOPES / ERROR**2 @ COVARIANCE
 
 
+@pytest.mark.slow
 def test_it_draws_from_the_posterior_of_normal_numbers(fresh):
     _, u, mean = fresh
     exact = np.sqrt(np.diag(COVARIANCE))
@@ -48,6 +49,7 @@ def test_it_draws_from_the_posterior_of_normal_numbers(fresh):
     assert correlation == pytest.approx(COVARIANCE[0, 1] / exact.prod(), abs=0.1)
 
 
+@pytest.mark.integration
 def test_its_density_is_that_of_the_draws(trained, fresh):
     s, u, mean = fresh
     truth = (
@@ -66,6 +68,7 @@ def test_a_device_has_the_same_draws_whatever_others_are_asked_for(trained, fres
     assert not np.array_equal(trained.draw(s[:3], DRAWS, seed=1), u[:3])
 
 
+@pytest.mark.integration
 def test_statistics_that_never_differ_are_left_out(trained, fresh):
     s, u, _ = fresh
     assert trained.scale[4] == 0

@@ -8,6 +8,8 @@ from fitting.amortised.descent import TrainingSettings
 
 from .conftest import SMALL
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def devices():

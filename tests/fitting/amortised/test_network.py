@@ -11,6 +11,7 @@ from memjax.errors import ModelError
 from .conftest import SMALL
 
 
+@pytest.mark.slow
 def test_coordinates_stand_for_the_normal_numbers_that_they_were_drawn_from():
     with networks.single_precision():
         network = networks.new_network(SMALL, 2, 3, jax.random.key(1))
@@ -30,6 +31,7 @@ def test_the_logarithm_of_the_density_is_that_of_normal_numbers():
     np.testing.assert_allclose(log_density_of(y, change, np.array([2.0, 2.0])), [exact])
 
 
+@pytest.mark.integration
 def test_networks_of_one_form_have_one_structure():
     structure, _ = form_of(SMALL, 2, 3)
     with networks.single_precision():

@@ -35,6 +35,7 @@ def density(untrained, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_posteriors_of_files_are_a_table_and_what_has_none_is_named(
     files, density, tmp_path, capsys
 ):
@@ -62,6 +63,7 @@ def test_posteriors_of_files_are_a_table_and_what_has_none_is_named(
     assert "memjax: warning: d4: outside of what was simulated" in output.err
 
 
+@pytest.mark.integration
 def test_nothing_inside_is_status_3_and_is_written(files, density, tmp_path, capsys):
     words = ["fit", str(files / "d4.csv"), "--model", "mms", "--amortised", str(density / "good")]
     assert main([*words, "--out", str(tmp_path / "out")]) == 3
@@ -76,6 +78,7 @@ def test_nothing_usable_is_status_3(files, density, tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -127,6 +130,7 @@ def test_read_noise_of_one_sweep_has_to_be_said(files, tmp_path, capsys):
     assert "--read-noise SIGMA" in capsys.readouterr().err
 
 
+@pytest.mark.integration
 def test_training_writes_a_folder_and_says_its_verdict(
     files, untrained, tmp_path, capsys, monkeypatch
 ):

@@ -10,6 +10,7 @@ from memjax.errors import DataError, MemjaxWarning
 from .conftest import BOUNDS, measurement, of_passing
 
 
+@pytest.mark.slow
 def test_arrays_and_measurements_give_the_same_posteriors(untrained, currents):
     a = untrained.posterior(currents[:3])
     b = untrained.posterior([measurement(i) for i in currents[:3]])
@@ -22,6 +23,7 @@ def test_arrays_and_measurements_give_the_same_posteriors(untrained, currents):
     assert untrained.posterior(measurement(currents[0]), labels=["x"]).labels == ("x",)
 
 
+@pytest.mark.slow
 def test_a_density_that_is_not_calibrated_is_refused_unless_it_may_be(untrained, currents):
     poor = replace(untrained, calibration=of_passing(BOUNDS, passed=False))
     with pytest.raises(DataError, match=r"ranks of r_on are not uniform \(p = 0\.0001\)"):

@@ -15,6 +15,7 @@ from memjax.transforms import from_spec
 from .conftest import MODEL
 
 
+@pytest.mark.slow
 def test_a_device_depends_on_its_number_alone(simulator):
     every = simulator.run(0, 300, replicates=2)
     some = simulator.run(290, 10, replicates=2)
@@ -27,6 +28,7 @@ def test_a_device_depends_on_its_number_alone(simulator):
     assert 0 < np.abs(away).max() < 0.2
 
 
+@pytest.mark.slow
 def test_it_is_the_device_that_simulate_gives(simulator, protocol):
     u = simulator.coordinates(7, 1)
     i, good = simulator.currents(7, np.repeat(u, 256, axis=0))
@@ -58,6 +60,7 @@ def test_a_resolution_and_a_limit_are_the_instruments(simulator):
     )
 
 
+@pytest.mark.integration
 def test_parameters_spread_from_cycle_to_cycle(simulator):
     protocol = replace(simulator.protocol, order=(0,) * 5)
     prior = Prior.of_bounds(MODEL, {"r_on": (300, 900), "sigma_ln(v_on)": (0.01, 0.5)})
@@ -73,6 +76,7 @@ def test_parameters_spread_from_cycle_to_cycle(simulator):
         replace(spread, cycle_spread={"v_on": 0.1})
 
 
+@pytest.mark.integration
 def test_cycles_of_a_population_are_drawn_about_the_device(simulator):
     z = mj.params.unconstrain(MODEL, ["r_on"])
     about = dict(center=z, covariance=[[0.04]], cycle_covariance=[[0.0025]])

@@ -4,6 +4,7 @@ import itertools
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 import memjax as mj
 from fitting.amortised.protocol import SweepProtocol
@@ -27,6 +28,7 @@ def switching(rise, fall):
     return np.where(on, 1e-6, 1e-12)
 
 
+@pytest.mark.integration
 def test_of_one_sweep_they_are_logarithmic_currents_and_voltages():
     statistics = of_sweeps(1, points=64)
     s = statistics(switching([[20]], [[40]]).reshape(1, -1))[0]

@@ -17,6 +17,7 @@ def folder(untrained, tmp_path):
     return path
 
 
+@pytest.mark.integration
 def test_what_is_read_answers_as_what_was_written(untrained, currents, folder):
     again = load_amortised(folder)
     a, b = untrained.posterior(currents[:5]), again.posterior(currents[:5])

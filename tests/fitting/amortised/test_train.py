@@ -25,6 +25,7 @@ def trained(protocol):
     return ft.amortise(MODEL, protocol, seed=3, **OPTIONS)
 
 
+@pytest.mark.study
 def test_its_calibration_is_of_devices_that_it_never_saw(trained):
     check = trained.calibration
     assert check.ranks.shape == (1000, 2)
@@ -77,6 +78,7 @@ def test_a_protocol_and_a_prior_of_the_model_are_needed(protocol):
         ft.amortise(MODEL, protocol, **OPTIONS, population=other)
 
 
+@pytest.mark.study
 def test_devices_of_a_population_are_drawn_from_it_and_kept_in_the_folder(protocol, tmp_path):
     names = list(BOUNDS)
     z, covariance = mj.params.unconstrain(MODEL, names), np.diag([0.04, 0.01])

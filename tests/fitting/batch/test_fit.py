@@ -66,6 +66,7 @@ def test_where_the_model_is_granted_the_noise_chi_squared_and_deviations_are_tho
     assert all(abs(r.reduced_chi2 - 1) < 4 * np.sqrt(2 / 96) for r in rows)
 
 
+@pytest.mark.study
 def test_a_device_that_cannot_be_read_has_its_reason_in_its_row(rows):
     assert rows[-1].values == {}
     assert "no column of current; in broken.csv" in rows[-1].failure

@@ -16,6 +16,7 @@ pytestmark = [
 ]
 
 
+@pytest.mark.study
 def test_points_of_several_problems_are_those_of_each(switching, three):
     """To rounding: whether a program takes one problem or several is another order of operations."""
     problems, z = three, switching.candidates[:TOGETHER]

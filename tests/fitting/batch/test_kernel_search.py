@@ -29,6 +29,7 @@ def test_the_kernel_searches_for_what_switches_and_for_nothing_else(switching):
     assert not takes_kernel(replace(switching, problem=replace(switching.problem, group=slow)))
 
 
+@pytest.mark.study
 def test_searches_that_leave_and_points_without_numbers_keep_nobody_waiting(switching, three):
     gathering = Gathering(KernelProblems(three, threads=1), 3, threading.Event())
     z = switching.candidates[:2]

@@ -16,6 +16,8 @@ from memjax.compiled.library import COMPILER, find_compiler
 from memjax.fields import with_values
 from tests.fitting.batch.test_preparation import ABOUT, devices, prepare_each
 
+pytestmark = pytest.mark.parity
+
 compiled = pytest.mark.skipif(find_compiler() is None, reason="no compiler of C")
 
 

@@ -29,6 +29,7 @@ def row(name: str, z: np.ndarray) -> Row:
     return Row(name=name, z=z.tolist(), data_z=z.tolist(), information=information, **about)
 
 
+@pytest.mark.integration
 def test_errors_along_a_sloppy_direction_fall_and_are_told_right():
     """20 populations of 60: chi squared of posteriors per degree of freedom is 1, |z| < 4, or less by the margin."""
     own, shrunken, chi2 = [], [], []
@@ -50,6 +51,7 @@ def test_errors_along_a_sloppy_direction_fall_and_are_told_right():
     assert 1 / 1.5 - sure < mean < 1 + sure
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("count", [20, 60])
 def test_a_device_that_does_not_belong_to_the_population_is_said_and_keeps_its_own_fit(count):
     _, rows = drawn_rows(count, 3)

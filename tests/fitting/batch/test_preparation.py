@@ -39,6 +39,7 @@ def devices(*, on: float, leak: float, polarities: int = 1, count: int = 5):
     return found
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("model", "data", "free", "chosen"),
     [

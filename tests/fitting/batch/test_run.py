@@ -141,6 +141,7 @@ devices.memristor = { population = "wafer" }
     assert "wafer/population.json" in found.source
 
 
+@pytest.mark.study
 def test_the_population_as_prior_is_a_table_of_its_own_beside_the_same_devices(
     files, whole, tmp_path, capsys
 ):
@@ -206,6 +207,7 @@ def test_each_device_is_simulated_from_its_own_fit(whole, files, tmp_path):
     assert np.max(np.abs(off)) < 0.1
 
 
+@pytest.mark.study
 def test_a_run_that_is_killed_goes_on_and_leaves_the_same_bytes(files, whole, tmp_path):
     out = tmp_path / "out"
     process = subprocess.Popen(

@@ -54,6 +54,7 @@ def test_correlated_residuals_count_as_fewer():
     assert independent(x, np.arange(n)) == n
 
 
+@pytest.mark.integration
 def test_where_a_likelihood_allows_no_criteria():
     y = X + 0.1 * np.random.default_rng(3).normal(size=N)
     line, free = _polynomial(y, 1), {"a": 2, "b": 2}

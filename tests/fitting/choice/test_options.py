@@ -45,6 +45,7 @@ def folder(file, tmp_path_factory):
     return out
 
 
+@pytest.mark.slow
 def test_the_true_model_wins(folder):
     content = json.loads((folder / "comparison.json").read_text())
     assert content["best"] == dict.fromkeys(("score", "aic", "bic", "loss"), "mms")
@@ -85,6 +86,7 @@ def test_what_exists_is_kept_without_force(file, folder, capsys):
     assert "--force" in capsys.readouterr().err
 
 
+@pytest.mark.integration
 def test_an_interrupt_keeps_what_was_reached(file, tmp_path, monkeypatch, capsys):
     fit = choice._Choice._fit
 
@@ -111,6 +113,7 @@ def test_an_interrupt_keeps_what_was_reached(file, tmp_path, monkeypatch, capsys
     assert (out / "comparison.png").exists()
 
 
+@pytest.mark.slow
 def test_one_cycle_leaves_nothing_to_hold_out(tmp_path):
     out = tmp_path / "out"
     words = ["fit", _write(tmp_path / "one.csv", 1), "--model", "mms,linear-drift", *PULSES]

@@ -86,6 +86,7 @@ def test_the_trace_of_a_node_gives_its_resistance_and_the_residuals_are_its_nois
     assert (tmp_path / "fit" / "trace.png").stat().st_size > 0
 
 
+@pytest.mark.integration
 def test_what_makes_no_fit_of_a_circuit_is_refused(drive, tmp_path, capsys):
     trains = tmp_path / "trains.csv"
     trains.write_text(table([np.array([1e-3, 2e-3])]))

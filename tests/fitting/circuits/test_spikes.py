@@ -1,8 +1,11 @@
 """Measured and simulated spike trains against each other."""
 
 import numpy as np
+import pytest
 
 from fitting.circuits.spikes import compare_trains
+
+pytestmark = pytest.mark.integration
 
 
 def test_trains_of_one_law_are_alike_and_others_are_told_apart():

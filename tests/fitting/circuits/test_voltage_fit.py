@@ -63,6 +63,7 @@ def test_a_trace_gives_the_truth_within_three_sigma(by_voltage):
     np.testing.assert_allclose(np.diag(found.correlation), 1)
 
 
+@pytest.mark.study
 def test_a_positive_pulse_says_nothing_of_the_other_polarity(by_voltage):
     assert by_voltage.undetermined == ("memristor.mu_neg",)
 

@@ -31,6 +31,7 @@ def test_pieces_together_are_the_waveform():
     assert start + rows[-1] == pytest.approx(1.2)
 
 
+@pytest.mark.slow
 def test_stretches_are_one_run_and_spikes_come_as_they_go():
     subject = _subject()
     parts = list(subject.stretches({"drive": {"level": 1.1}, "noise": False}))

@@ -11,6 +11,7 @@ def test_every_model_has_its_drive():
     assert {*SWEEPS, *DRIVES, *WINDOWS} == set(model_names())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*SWEEPS, *DRIVES])
 def test_presets_exist_and_signals_are_states(name):
     about = SWEEPS.get(name) or DRIVES[name]

@@ -114,6 +114,7 @@ def test_a_fit_that_is_refused_says_why(fits):
     )
 
 
+@pytest.mark.integration
 def test_closing_ends_what_runs(fits):
     fits.start(["fit", "wait"], "page")
     _until(lambda: fits.history)

@@ -36,6 +36,7 @@ def _ask(path=f"/{TOKEN}/", *, method="GET", kind="http", **headers):
     return sent, seen
 
 
+@pytest.mark.integration
 def test_a_page_of_this_address_is_answered_below_the_token():
     for headers in ({}, {"host": "localhost:8123"}, {"sec_fetch_site": "same-origin"}):
         sent, (scope,) = _ask(f"/{TOKEN}/setup", **headers)
@@ -49,6 +50,7 @@ def test_a_page_of_this_address_is_answered_below_the_token():
     assert scope["path"] == "/fit"
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("about", "reason"),
     [
@@ -79,6 +81,7 @@ def test_all_else_is_refused_before_it_is_read(about, reason):
     assert reason in sent[1]["body"].decode()
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("origin", ["http://evil.example", ""])
 def test_a_websocket_of_another_origin_is_closed(origin):
     sent, seen = _ask(kind="websocket", origin=origin)

@@ -36,6 +36,7 @@ def _numbers(text):
     return np.frombuffer(base64.b64decode(text), "<f4")
 
 
+@pytest.mark.slow
 def test_sliders_begin_at_what_the_sweeps_show(subject, setup):
     assert (setup["kind"], setup["model"], setup["can_fit"]) == ("sweeps", "diffusive", True)
     free = {r["name"] for r in setup["parameters"] if r["free"]}
@@ -44,6 +45,7 @@ def test_sliders_begin_at_what_the_sweeps_show(subject, setup):
     assert json.loads(json.dumps(setup)) == setup
 
 
+@pytest.mark.slow
 def test_the_curve_is_that_of_simulate(subject, setup):
     answer = subject.simulate({"values": _values(setup)})
     assert answer["solved"] == [True] * len(setup["waves"])

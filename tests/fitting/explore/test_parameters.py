@@ -17,6 +17,7 @@ from memjax.fields import parameter_specs, stored
 from memjax.models import model_names
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("name", model_names())
 def test_every_slider_holds_its_value_and_stays_within_bounds(name):
     device = mj.model(name)

@@ -113,6 +113,7 @@ def test_the_page_needs_nothing_from_elsewhere(explorer):
     assert _ask(port, "/page/../server.py")[0] == 404
 
 
+@pytest.mark.integration
 def test_answers_are_json_and_errors_are_messages(explorer, capsys):
     port, subject, _ = explorer
     assert json.loads(_ask(port, "/setup")[2]) == {"title": "t", "bound": None}
@@ -170,6 +171,7 @@ def test_a_port_that_is_taken_is_refused(explorer):
         bind(explorer[0])
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("body", "said"),
     [
@@ -187,6 +189,7 @@ def test_json_that_is_none_is_answered_in_a_sentence(explorer, path, body, said)
     assert said in json.loads(text)["error"]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("path", "said"),
     [

@@ -33,6 +33,7 @@ def test_spread_and_correlation_come_back_within_fifteen_percent():
     assert np.all(np.diag(np.cov(z.T)) > np.diag(found.covariance))
 
 
+@pytest.mark.slow
 def test_few_devices_give_variances_that_are_right_in_the_mean():
     """Of 6 devices, 300 times; the variances of the likelihood itself would be 5/6 of the truth, z = -4."""
     found, errors, away = [], [], []
@@ -81,6 +82,7 @@ def rows(count, *, cycles, seed=0):
     return out, within
 
 
+@pytest.mark.integration
 def test_rows_give_both_spreads_apart_and_a_population_to_draw_from():
     """200 devices, half of which say nothing of gamma1: 15 % is z = 2.1 or more; 6 cycles each."""
     told, within = rows(200, cycles=6)
@@ -123,6 +125,7 @@ def test_what_makes_no_population_is_named():
         fit_population(blind)
 
 
+@pytest.mark.integration
 def test_what_devices_do_not_determine_has_no_median():
     """All fits end where they began, at 1000 ohm: no mean of 1000 +- 0."""
     rng, model = np.random.default_rng(0), mj.MetastableSwitches()

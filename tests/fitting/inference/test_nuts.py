@@ -50,6 +50,7 @@ def drawn():
     return draw(target, DEVICE, NAMES, z=mean + 0.3, covariance=wide, **DRAWS), mean, covariance
 
 
+@pytest.mark.slow
 def test_draws_have_the_mean_and_covariance_of_the_posterior(drawn):
     found, mean, covariance = drawn
     assert found.mixed, found.notes
@@ -135,6 +136,7 @@ def test_an_interrupt_keeps_what_has_been_drawn_and_says_so():
     np.testing.assert_array_equal(drawn, whole.data.posterior["mu"].values[:, : drawn.shape[1]])
 
 
+@pytest.mark.slow
 def test_a_limit_of_time_ends_the_warm_up_then_the_draws(monkeypatch):
     """A clock that moves on by a second at each look: 30 are up within the 60 + 100 steps."""
     times = iter(range(10_000))
@@ -153,6 +155,7 @@ class Half(eqx.Module):
         return z - 0.1, jnp.all(jnp.abs(z) < 0.2)
 
 
+@pytest.mark.integration
 def test_a_chain_that_would_start_where_no_solve_ends_begins_nearer_to_the_fit():
     target = LeastSquares(Half(), jnp.zeros(2), jnp.asarray(2.0), jnp.asarray(1.0))
     sample = draw(

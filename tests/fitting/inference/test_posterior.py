@@ -9,6 +9,7 @@ from scipy import stats
 from fitting.inference.posterior import SyntheticLikelihood, forward
 
 
+@pytest.mark.integration
 def test_synthetic_likelihood_is_that_of_normal_features():
     """Against scipy, with the features' covariance and an error of their mean of C/m."""
     rng = np.random.default_rng(4)

@@ -77,6 +77,7 @@ def told() -> tuple[list, Any]:
     return said, lambda *words: said.append(words)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("kind", [Linear, Secants])
 def test_profiles_of_a_linear_problem_end_where_its_normal_intervals_do(kind):
     """An end counts as met within 2 % of the root of the threshold."""

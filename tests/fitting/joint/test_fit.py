@@ -11,6 +11,7 @@ from memjax.errors import DataError
 from tests.fits import LINE_NAMES, LINE_START, fitted_line
 
 
+@pytest.mark.integration
 def test_files_add_their_information_and_shares_are_parts_of_it():
     fits = [
         fitted_line(("r_on", "r_off"), rows=15, seed=1),
@@ -32,6 +33,7 @@ def test_files_add_their_information_and_shares_are_parts_of_it():
     assert all(abs(z) < 4 for z in found.z_scores({"r_on": 700.0, "tau": 3e-4}).values())
 
 
+@pytest.mark.integration
 def test_intervals_rest_on_the_degrees_of_freedom_of_the_files():
     names = ("r_on", "tau")
     fits = [fitted_line(names, rows=40, seed=k) for k in range(2)]

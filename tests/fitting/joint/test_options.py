@@ -79,6 +79,7 @@ def test_files_of_two_kinds_are_one_device(folder, tmp_path, capsys):
     assert "report.html" in capsys.readouterr().out
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("words", "said"),
     [

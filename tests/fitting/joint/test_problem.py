@@ -15,12 +15,14 @@ from memjax.errors import DataError
 from tests.fits import LINE_NAMES, LINE_START, LinearFit, fitted_line
 
 
+@pytest.mark.integration
 def test_a_weight_is_one_over_the_noise_that_a_fit_states_whatever_the_rows():
     for rows, scale in ((20, 1.0), (20, 7.0), (200, 0.1)):
         fit = fitted_line(("r_on", "tau"), rows=rows, seed=1, scale=scale)
         np.testing.assert_allclose(weight_of(fit), 1 / scale, rtol=1e-6)
 
 
+@pytest.mark.integration
 def test_the_state_at_the_start_is_each_files_own():
     fits = [fitted_line(LINE_NAMES, rows=30, seed=k) for k in range(2)]
     problem, starts = joined(LINE_START, fits)
@@ -69,6 +71,7 @@ def test_the_order_of_linear_files_does_not_matter():
         )
 
 
+@pytest.mark.integration
 def test_one_program_has_the_residuals_of_all_parts_and_of_the_prior():
     fits = _own_states()
     problem, starts = joined(LINE_START, fits)

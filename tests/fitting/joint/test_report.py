@@ -1,5 +1,7 @@
 """The page of a joint fit: shares, and whether files agree."""
 
+import pytest
+
 from fitting.joint.report import _agreement, _shares
 
 PART = {
@@ -9,6 +11,7 @@ PART = {
 OTHER = PART | {"label": "pulses.csv", "alone": {}, "shares": {"tau": 0.2}, "contradicts": True}
 
 
+@pytest.mark.integration
 def test_shares_stand_beside_what_each_file_said_alone():
     text = _shares({"files": [PART, OTHER], "free": ["tau"]})
     assert "75 % (alone 0.0001 ± 2e-05)" in text

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from fitting.optimize.adam import descend
 
@@ -11,6 +12,7 @@ def _bowl(z):
     return jnp.sum((z - jnp.array([1.0, -2.0])) ** 2)
 
 
+@pytest.mark.slow
 def test_the_minimum_of_a_bowl_is_reached():
     done = descend(jax.value_and_grad(_bowl), np.zeros(2), steps=200)
     np.testing.assert_allclose(done.z, [1.0, -2.0], atol=0.05)

@@ -62,12 +62,14 @@ def fit(record):
     return fit_pulses(record, mj.MetastableSwitches(), memory=np.inf)
 
 
+@pytest.mark.slow
 def test_true_parameters_come_back(fit, device):
     z = (fit.z - np.asarray(unconstrain(device, fit.free))) / fit.sigma_z
     assert set(fit.free) == set(TRUTH)
     assert np.max(np.abs(z)) < Z, dict(zip(fit.free, z, strict=True))
 
 
+@pytest.mark.integration
 def test_a_fit_draws_its_curve_over_the_cycles(fit, record):
     for cycles in (False, True):
         (ax,) = fit.plot(cycles=cycles).axes
@@ -104,6 +106,7 @@ def test_true_randomness_comes_back(fit, noise):
     )  # there is none
 
 
+@pytest.mark.slow
 def test_simulated_cycles_spread_as_the_fitted_ones(fit, record):
     """Standard deviations over 20 cycles of 80 pulses are known to 1/sqrt(2 n): z of 4, and 5 % for the fit."""
     model, data = step_spread(fit.simulate(100, seed=5)), step_spread(record)
@@ -160,6 +163,7 @@ def _table(record: PulseRecord, path) -> None:
     path.write_text("\n".join(rows) + "\n")
 
 
+@pytest.mark.slow
 def test_the_command_line(cycles, tmp_path, capsys):
     path, out = tmp_path / "p.csv", tmp_path / "fit"
     _table(cycles, path)
@@ -303,6 +307,7 @@ def test_the_command_line_on_measured_files(shared_data, tmp_path):
         assert found["hold_out"]["next"] < 0.05
 
 
+@pytest.mark.integration
 def test_other_cycles_are_weighed_as_those_of_the_fit(fit, record, cycles):
     own, again = fit.residuals(), fit.residuals(record)
     np.testing.assert_allclose(again.values, own.values, atol=1e-9)

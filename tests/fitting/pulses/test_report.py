@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from fitting.pulses.report import pictures, sections
 
@@ -28,6 +29,7 @@ def test_conductances_are_told_in_microsiemens():
     assert "<td>1.00</td><td>2.00</td>" in found["Median relative error of later cycles"]
 
 
+@pytest.mark.integration
 def test_pictures_are_drawn(tmp_path):
     g = np.tile([1e-6, 2e-6, 1e-6], 3) * (1 + 0.01 * np.arange(9))
     table = pd.DataFrame({"cycle": np.repeat(np.arange(3), 3), "g_S": g})

@@ -10,6 +10,8 @@ from fitting.retention.fit import fit_retention, halves
 from memjax.data import DecayRecord
 from memjax.errors import DataError
 
+pytestmark = pytest.mark.slow
+
 T = np.linspace(0.0, 3e4, 400)
 Z = 4.0
 

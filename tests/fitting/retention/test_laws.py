@@ -12,6 +12,7 @@ SIGMA = 15.0
 Z = 4.0
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
 def test_a_law_comes_back_and_is_preferred(law):
     """z of 4 for each of up to 4 parameters."""

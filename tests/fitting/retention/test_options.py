@@ -2,8 +2,12 @@
 
 import json
 
+import pytest
+
 from memjax.cli import main
 from tests.fitting.retention.decays import T, decay
+
+pytestmark = pytest.mark.integration
 
 
 def test_the_command_line(tmp_path, capsys):

@@ -41,6 +41,7 @@ def _optimum(n: int):
     return [(np.zeros(n), 0.04 * np.eye(n))]
 
 
+@pytest.mark.integration
 def test_replicates_of_a_linear_problem_scatter_as_its_sandwich_says():
     goal = _goal([2.0, 2.0, 0.3])
     jacobian = np.random.default_rng(1).normal(size=(len(goal.measured), 3))
@@ -67,6 +68,7 @@ def test_replicates_of_a_linear_problem_scatter_as_its_sandwich_says():
     assert first.interrupted
 
 
+@pytest.mark.slow
 def test_replicates_follow_a_valley_that_bends():
     goal = _goal([0.5, 3.0])
     rows = np.linspace(1.0, 2.0, len(goal.measured))
@@ -92,6 +94,7 @@ def test_replicates_follow_a_valley_that_bends():
         assert np.all(np.diff(x) >= 0)
 
 
+@pytest.mark.integration
 def test_an_interrupt_keeps_what_there_is():
     goal, calls = _goal([1.0, 1.0]), []
     simulate = _simulated(goal, lambda z: 3 * z @ np.ones((2, len(goal.measured))))
@@ -108,6 +111,7 @@ def test_an_interrupt_keeps_what_there_is():
     assert found.replicates.shape == (len(goal.targets[0].shifts()), 2)
 
 
+@pytest.mark.slow
 def test_what_is_found_comes_back_with_the_seed_and_is_told():
     goal, told = _goal([1.0, 1.0]), []
     simulate = _simulated(goal, lambda z: z @ np.ones((2, len(goal.measured))))
@@ -136,6 +140,7 @@ def test_without_simulations_nothing_is_estimated():
     assert not found.interrupted
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("failing", [0, 9])
 def test_a_round_that_fails_leaves_what_was_reached(failing):
     """The first batch, before anything is estimated, or one of a later round."""

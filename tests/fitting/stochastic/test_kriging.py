@@ -60,6 +60,7 @@ def test_each_group_has_the_coordinates_that_move_it(points):
     assert len(both.shapes) == 2
 
 
+@pytest.mark.integration
 def test_a_plane_is_known_as_its_repeats_scatter_and_a_surface_not_where_no_points_are(points):
     z, rng = np.array([[0.3, -0.2], [4.0, 4.0]]), np.random.default_rng(4)
     plain = [

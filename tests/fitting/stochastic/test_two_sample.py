@@ -33,6 +33,7 @@ def test_the_energy_test_is_exact_under_one_law_and_sees_another():
     assert energy_test(rng.normal(size=(40, 2)), 1 + rng.normal(size=(40, 2)), seed=0) < 0.01
 
 
+@pytest.mark.integration
 def test_a_target_is_met_by_its_own_sample_and_by_chance_within_its_sigmas():
     rng = np.random.default_rng(2)
     own = rng.normal(size=(100, 2))

@@ -94,6 +94,7 @@ def wandering(rng, sweeps):
     return 0.02 * rng.normal(size=(sweeps, POINTS)) @ root.T
 
 
+@pytest.mark.integration
 def test_intervals_of_one_sweep_hold_the_truth_as_often_as_they_say():
     found, known = coverage(uneven, 0)
     assert np.all(np.abs(found - 0.9) < BAND), found
@@ -102,6 +103,7 @@ def test_intervals_of_one_sweep_hold_the_truth_as_often_as_they_say():
     assert known.noise == pytest.approx(0.04 / MODEL_SIGMA, rel=0.5)  # far below what was granted
 
 
+@pytest.mark.slow
 def test_correlated_residuals_make_wider_intervals():
     """The correlation is estimated from residuals that the fit has made smaller: 0.85 is allowed."""
     found, known = coverage(wandering, 1)
@@ -109,6 +111,7 @@ def test_correlated_residuals_make_wider_intervals():
     assert "neighbours correlated by" in known.source
 
 
+@pytest.mark.slow
 def test_intervals_of_several_sweeps_hold_the_median_device():
     found, known = coverage(uneven, 2, sweeps=8, cycle=0.1, repeats=150)
     band = 4 * np.sqrt(0.09 / 150)

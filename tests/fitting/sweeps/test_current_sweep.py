@@ -57,6 +57,7 @@ def test_residuals_are_those_of_the_voltage(sweep, truth):
     )  # and not 0, as where the imposed current is compared with itself
 
 
+@pytest.mark.slow
 def test_a_voltage_without_a_current_is_an_offset_and_counts_for_nothing(sweep, truth):
     (wave,) = _prepared(sweep, truth).waves
     assert not wave.used[0]

@@ -1,6 +1,7 @@
 """Simulated cycles of an experiment: their random numbers, and what is read off them."""
 
 import numpy as np
+import pytest
 
 import memjax as mj
 from fitting.sweeps.ensemble import Coordinate, Ensemble, of_sweeps
@@ -20,6 +21,7 @@ def _ensemble(device, waves, coordinates, **changes):
     return Ensemble(device, coordinates, experiment, read_noise=SILENT, **options | changes)
 
 
+@pytest.mark.slow
 def test_points_share_their_random_numbers_and_draws_do_not(noisy_device, start, monkeypatch):
     coordinates = [Coordinate("sigma_ion"), Coordinate("mu", spread=True)]
     ensemble = _ensemble(noisy_device, start.waves, coordinates)
@@ -36,6 +38,7 @@ def test_points_share_their_random_numbers_and_draws_do_not(noisy_device, start,
     assert np.corrcoef(events[2, :, 0], events[0, :, 0])[0, 1] > 0.5  # common numbers
 
 
+@pytest.mark.slow
 def test_members_that_are_numbered_have_the_noise_of_their_number(noisy_device, start):
     w = start.waves[0]
     options = dict(save=[w.rows], bench=mj.Bench(compliance=1e-6), policy=POLICY, seed=2)
@@ -47,6 +50,7 @@ def test_members_that_are_numbered_have_the_noise_of_their_number(noisy_device, 
         np.testing.assert_allclose(some.i[place], whole.i[number], rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_noise_given_by_value_acts_as_noise_of_the_device(start):
     w, quiet = start.waves[0], with_values(start.device, {"sigma_ion": 0.0})
     options = dict(save=[w.rows], bench=mj.Bench(compliance=1e-6), members=16, seed=2)
@@ -62,6 +66,7 @@ def test_noise_given_by_value_acts_as_noise_of_the_device(start):
     assert np.ptp(np.asarray(mixed.i), axis=0).max() == 0
 
 
+@pytest.mark.integration
 def test_draws_stay_within_the_bounds_of_their_parameters(noisy_device, start):
     """A spread of e^15 either way, and medians beyond the bounds on either side."""
     coordinates = [Coordinate("sigma_ion"), Coordinate("mu"), Coordinate("mu", spread=True)]

@@ -32,6 +32,7 @@ def test_the_way_up_ends_at_the_peak():
     assert up[1:].tolist() == [True, True, False, False]
 
 
+@pytest.mark.slow
 def test_pictures_are_drawn(tmp_path):
     m = measured_loops(*(threshold_loop(0.4 + 0.05 * k, 0.2) for k in range(3)))
     picture_iv(m, m, tmp_path / "iv.png", compliances=[1e-6], thresholds=Thresholds())
@@ -43,6 +44,7 @@ def test_pictures_are_drawn(tmp_path):
         assert path.stat().st_size > 5000, path.name
 
 
+@pytest.mark.integration
 def test_measured_and_simulated_excursions_are_cut_alike(tmp_path):
     m = measured_loops(*(threshold_loop(0.4 + 0.05 * k, 0.2) for k in range(2)))
     other = m.v.copy()

@@ -49,6 +49,7 @@ def test_points_at_a_limit_lie_at_that_of_the_bench_where_it_names_one():
     assert np.all(np.isneginf(np.delete(edge_of(wave), 20)))
 
 
+@pytest.mark.integration
 def test_sweeps_of_two_sources_make_no_group():
     (wave,) = _waves(threshold_loop(0.5, 0.2))
     other = replace(wave, stimulus=replace(wave.stimulus, quantity="current"))

@@ -31,6 +31,7 @@ def test_sweeps_of_one_waveform_are_counted_among_themselves():
     assert _labels(1, 1, -1) == ([0, 2], [1])
 
 
+@pytest.mark.integration
 def test_files_are_counted_together():
     one = _sweeps(1.0)
     seen, held = halves([one, one, one], point_time=1e-3)
@@ -43,6 +44,7 @@ def test_nothing_is_held_out_of_one_sweep(ends):
         _labels(*ends)
 
 
+@pytest.mark.slow
 def test_residuals_of_the_fitted_data_are_the_same_by_either_way(result, example):
     """Data that are handed over are weighed as those of the fit; without the prior they are its loss."""
     own, again = result.residuals(), result.residuals([example])

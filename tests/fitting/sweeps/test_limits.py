@@ -90,6 +90,7 @@ def test_the_truth_comes_back_within_four_sigma_from_sweeps_of_several_limits(re
     assert max(map(abs, z.values())) < 4, z
 
 
+@pytest.mark.study
 def test_tables_report_and_simulate_keep_to_the_limits(result, measured, tmp_path, capsys):
     table = pd.DataFrame(
         {"sweep": measured.sweep, "t_s": measured.t, "v_V": measured.v, "i_A": measured.i}

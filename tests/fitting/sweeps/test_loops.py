@@ -14,6 +14,7 @@ from memjax.simulate import simulate
 TRUE = {"k_off": 20.0, "k_on": 40.0, "v_off": 0.2, "v_on": -0.3, "r_on": 5e3, "r_off": 4e5}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "sets_at"),
     [
@@ -58,6 +59,8 @@ def _loop(bench):
     return mj.Measurement(**twice, sweep=sweep, at_compliance=sweep < 0, reader="test")
 
 
+@pytest.mark.few(1)
+@pytest.mark.slow
 @pytest.mark.parametrize("swapped", [False, True])
 def test_loops_say_resistances_and_polarity(swapped):
     data = _loop(mj.Bench(reversed=swapped))

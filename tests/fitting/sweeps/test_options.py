@@ -37,6 +37,7 @@ def test_pulses_are_told_before_they_are_fitted(tmp_path):
     assert not hints([mj.read(_sweep(tmp_path / "a.csv"))])
 
 
+@pytest.mark.study
 @pytest.mark.slow
 def test_a_stage_that_fails_leaves_a_folder_and_says_so_in_one_line(tmp_path, capsys, monkeypatch):
     def fails(*args, **options):

@@ -18,6 +18,7 @@ def test_what_is_named_is_free_but_for_what_is_fixed():
         choose_free((), mj.DiffusiveMemristor(), ["sigma_ion"], {})
 
 
+@pytest.mark.integration
 def test_a_value_that_someone_gave_stays_and_a_default_gives_way_to_the_sweeps():
     guessed = mj.params.replace(DEVICE, {"r_on": 700.0, "tau": 3e-3})
     looked_at = {"r_on", "tau"}

@@ -33,6 +33,7 @@ def test_truth_comes_back_with_its_uncertainty(start):
     assert done.cycle_spread["mu"]["sigma_ln"] == found.values["sigma_ln(mu)"]
 
 
+@pytest.mark.integration
 def test_too_few_cycles_calibrate_nothing_and_say_so(start):
     few = [
         replace(w, log_response=w.log_response[:4], events=w.events[:4], labels=w.labels[:4])

@@ -45,6 +45,7 @@ def _made(measured, **given):
     return prepare([measured], DEVICE, **OPTIONS, **given, seed=0, screened=2)
 
 
+@pytest.mark.study
 def test_events_are_those_of_the_jumps_and_the_simulation_has_them_where_the_data_do(measured):
     made = _made(measured)
     (wave,), group = made.waves, made.problem.group
@@ -64,6 +65,7 @@ def _truth(made) -> np.ndarray:
     return np.asarray(mj.params.unconstrain(DEVICE, made.problem.free))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(library.find_compiler() is None, reason="no compiler of C")
 def test_a_kernel_gives_the_residuals_and_derivatives_of_xla(measured):
     """At the truth, where every event happens, and at a threshold that is never reached."""
@@ -117,6 +119,7 @@ class Decay(eqx.Module):
         return -self.rate * y
 
 
+@pytest.mark.integration
 def test_where_a_current_falls_within_a_long_step_its_states_say_when(monkeypatch):
     """In a step of 1 s, and 12 decades of current lost about y = 0.8: at 0.223 s, halfway by logarithms."""
     fall = lambda y: -12 / (1 + jnp.exp(400 * (y[0] - 0.8)))  # noqa: E731

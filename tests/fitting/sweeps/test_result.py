@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 import memjax as mj
 
@@ -15,6 +16,7 @@ def test_a_fit_says_its_points_its_largest_voltage_and_its_covariance(result):
     assert set(result.identifiability.names) == set(result.problem.free)
 
 
+@pytest.mark.slow
 def test_a_fit_draws_what_its_report_does(result, example, monkeypatch):
     """Both polarities, logarithmic above linear, simulated cycles behind; here the measured ones stand in for these."""
     v, i = (np.asarray(x)[None] for x in (example.v, example.i))
@@ -30,6 +32,7 @@ def test_a_fit_draws_what_its_report_does(result, example, monkeypatch):
     assert {"measured", "simulated", "simulated cycles"} <= labels
 
 
+@pytest.mark.study
 def test_simulated_cycles_of_a_wide_spread_stay_within_bounds(start):
     """Of the table and the picture of a report: a search may end at a spread that the data do not settle."""
     wide = replace(start, cycle_spread={"mu": {"sigma_ln": 15.0}})

@@ -7,6 +7,8 @@ import pytest
 import memjax as mj
 from tests.fits import staircase_problem
 
+pytestmark = pytest.mark.slow
+
 CASES = {
     "mms": (mj.model("mms"), mj.Bench(10.0)),
     "yakopcic": (mj.Yakopcic(), mj.Bench(40.0)),
@@ -18,6 +20,7 @@ CASES = {
 PLAIN = ("yakopcic", "diffusive")
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     "case", [pytest.param(c, marks=[pytest.mark.study] * (c not in PLAIN)) for c in CASES]
 )

@@ -53,6 +53,7 @@ def test_points_at_the_limit_are_censored():
     assert not (w.censored & w.used).any()
 
 
+@pytest.mark.integration
 def test_a_bipolar_loop_has_two_legs():
     (v1, i1), (v2, i2) = threshold_loop(0.5, 0.2), threshold_loop(0.6, 0.3, sign=-1)
     m = measured_loops((np.concatenate([v1, v2]), np.concatenate([i1, i2])))

@@ -68,6 +68,7 @@ def test_what_has_few_points_stays_as_it_is():
     assert len(thin(few, 100).v) <= 100
 
 
+@pytest.mark.integration
 def test_points_held_without_a_time_get_the_time_of_their_averages():
     held = thin(_measured([SIZE], time=False), point_time=1e-3)
     assert (held.t[0], held.t[-1]) == pytest.approx((1e-3, SIZE * 1e-3))

@@ -43,6 +43,7 @@ def verdict(measured, simulated, **more):
     return judge(*compared(measured, simulated, **more))
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("granted", [0.004, 0.3])
 def test_the_simulation_comes_back_from_its_residuals(granted):
     measured, simulated = loop(0.5), loop(0.5) + 0.4 * np.sin(7 * VOLTS)

@@ -38,6 +38,7 @@ def test_a_delay_gives_the_growth_rate_of_the_closed_form(grown):
     assert grown.missed == ()
 
 
+@pytest.mark.study
 @pytest.mark.slow
 def test_only_what_was_needed_has_moved(grown):
     assert grown.needed == ("mu",)

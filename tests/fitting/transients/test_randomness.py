@@ -31,6 +31,7 @@ def _fit(measurement: mj.Measurement, **changes) -> TransientFit:
     return TransientFit(features=features_of(measurement), device=device, seed=0, **nothing)
 
 
+@pytest.mark.slow
 def test_the_start_meets_the_median_delay_and_scales_with_the_times(times):
     """To half a step of the row of growths, a factor of 300 in 24; rates are inverse to the times."""
     begun = []
@@ -84,6 +85,7 @@ def test_what_may_differ_from_curve_to_curve_cannot_all_be_fixed(times):
         randomised(_fit(measurement), measurement, fixed=("mu", "r0"))
 
 
+@pytest.mark.slow
 def test_what_a_search_calibrated_is_free_in_the_fit(times, monkeypatch):
     measurement = pulsed_curves(*times)
     fit = _fit(measurement)

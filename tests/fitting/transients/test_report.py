@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from fitting.transients.report import pictures, sections
 
@@ -26,6 +27,7 @@ def test_distributions_their_distances_and_spreads_are_told():
     assert "<td>mu</td><td>0.1</td><td>0.02</td>" in found["Spread from curve to curve"]
 
 
+@pytest.mark.integration
 def test_a_picture_is_drawn(tmp_path):
     table = pd.DataFrame({n: np.linspace(1e-3, 2e-3, 9) for n in ("delay_s", "relaxation_s")})
     assert pictures(CONTENT, table, table, tmp_path) == ["times.png"]

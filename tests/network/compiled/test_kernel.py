@@ -16,6 +16,8 @@ from memjax.network.exchange_program import _cached_program
 from memjax.neuron import one_memristor
 from tests.network.conftest import neurons, same, spiking
 
+pytestmark = pytest.mark.parity
+
 needs_compiler = pytest.mark.skipif(
     kernels.find_compiler() is None, reason="no compiler of C on this machine"
 )

@@ -13,6 +13,7 @@ EPS = float(np.finfo(np.float32).eps)
 
 pytestmark = [
     pytest.mark.skipif(find_compiler() is None, reason="no compiler of C"),
+    pytest.mark.parity,
 ]
 
 # Name, function, bounds of its argument, and its error in units of rounding: at most those of its polynomial and of

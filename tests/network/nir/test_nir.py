@@ -79,6 +79,7 @@ def test_weights_that_another_program_changed_are_taken(tmp_path):
         read_nir(path)
 
 
+@pytest.mark.slow
 def test_spikes_are_the_same_after_a_round_trip(tmp_path):
     network = spiking(10)
     path = tmp_path / "net.nir"
@@ -90,6 +91,7 @@ def test_spikes_are_the_same_after_a_round_trip(tmp_path):
     assert sum(map(len, trains[0])) > 0
 
 
+@pytest.mark.slow
 def test_the_surrogate_of_the_published_neuron_states_its_error(tmp_path):
     network = spiking(10)
     with pytest.warns(UserWarning, match=r"rectangular pulses|delays of its edges"):
@@ -102,6 +104,7 @@ def test_the_surrogate_of_the_published_neuron_states_its_error(tmp_path):
     assert lif.error < np.sqrt(np.mean(np.square(lif.rates))) / max(lif.rates)
 
 
+@pytest.mark.integration
 def test_the_search_finds_the_neuron_that_made_the_rates():
     rng = np.random.default_rng(2)
     step, tau, threshold = 1e-4, 5e-3, 0.4
@@ -115,6 +118,7 @@ def test_the_search_finds_the_neuron_that_made_the_rates():
     assert lif.threshold == pytest.approx(threshold, rel=0.1)
 
 
+@pytest.mark.integration
 def test_spikes_of_the_search_are_those_of_the_equation():
     step, tau = 1e-6, 2e-3
     counts = surrogate._count(np.ones((20_000, 1)), step, np.array([tau]), np.array([0.5]))

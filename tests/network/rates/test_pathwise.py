@@ -71,6 +71,7 @@ def test_derivatives_through_a_hundred_neurons_and_200_ms():
     np.testing.assert_allclose(forward, central, rtol=0.01)
 
 
+@pytest.mark.slow
 def test_narrow_soft_spikes_count_as_spikes():
     """One for one, but for a rise that has not ended; the sources are those of the network itself."""
     net = _network(20, inhibition=0.0)
@@ -80,6 +81,7 @@ def test_narrow_soft_spikes_count_as_spikes():
     assert np.max(np.abs(np.asarray(soft) - hard)) * 0.05 < 1.0
 
 
+@pytest.mark.slow
 def test_what_cannot_be_soft_is_refused():
     """A width that is none; a source that fires more often than there is room for gives no number."""
     with pytest.raises(NetworkError, match="width = 0"):
@@ -91,6 +93,7 @@ def test_what_cannot_be_soft_is_refused():
     assert np.all(np.isfinite(soft_rates(busy, 0.05, width=1e-3, each=20)()["cells"]))
 
 
+@pytest.mark.integration
 def test_names_and_shapes_that_the_network_does_not_have_are_refused():
     """Of groups, projections and parameters; devices as weights."""
     rates = soft_rates(_network(20), 0.05, width=1e-3)
@@ -106,6 +109,7 @@ def test_names_and_shapes_that_the_network_does_not_have_are_refused():
         soft_rates(_network(20), 0.05, width=1e-3, warmup=0.05)
 
 
+@pytest.mark.study
 @pytest.mark.parametrize(
     ("kind", "duration"), [pytest.param("1m1t1r", 0.2, marks=pytest.mark.study), ("switch", 0.25)]
 )

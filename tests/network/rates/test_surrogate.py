@@ -12,6 +12,7 @@ from tests.network.conftest import spiking
 from tests.network.rates.networks import PARAMETER, STEP, WEIGHT, WIDTH, driven, neurons
 
 
+@pytest.mark.slow
 def test_spikes_are_those_of_the_engine():
     """One by one in float64, of neurons with noise, delays of each edge, both kinds of receptors, inhibition."""
     net = spiking(8, dtype="float64")
@@ -20,6 +21,7 @@ def test_spikes_are_those_of_the_engine():
     assert count.sum() > 8
 
 
+@pytest.mark.slow
 def test_spikes_in_float32_are_those_of_the_engine_but_for_rounding(recording):
     """Rounding moves a spike across the end of the run, or one that is in doubt: fewer than one in twenty."""
     rates = surrogate_rates(spiking(), 0.02, each=8)()["cells"]
@@ -34,6 +36,7 @@ def _period(v_th, c, r_in, *, v=1.0, v_hold=0.1, r_on=1e4, r_off=1e10):
     return charge, c / (1 / r_on + 1 / r_in) * jnp.log((v_th - v_c) / (v_hold - v_c))
 
 
+@pytest.mark.integration
 def test_the_derivative_of_an_oscillator_is_that_of_its_closed_form():
     """But for the discharge, in which neurons are not armed and have no derivatives."""
     names, at = ("switch.v_th", "c.c", "r_in.r"), jnp.array([0.3, 1e-9, 1e6])
@@ -77,6 +80,7 @@ def test_derivatives_have_the_sign_and_size_of_secants(kind):
     assert np.all((ratio > 0.25) & (ratio < 4.0)), (ratio, secants)
 
 
+@pytest.mark.slow
 def test_forward_and_reverse_agree_and_a_neuron_knows_nothing_of_the_inputs_of_others():
     """Within 1 %: reverse mode computes intervals once more, and a peak near the level magnifies rounding."""
     rates = surrogate_rates(driven("switch", 3, dtype="float64"), 0.02, width=WIDTH["switch"])

@@ -71,6 +71,7 @@ def _group(found, name="exc"):
     return next(g for g in found.network.groups if g.name == name)
 
 
+@pytest.mark.slow
 def test_a_file_runs_as_the_network_that_it_describes(load):
     one = PROJECTION.replace("0.1", "1e-4")
     found = load("dt = 1e-7\nseed = 5", NEURON, INPUT, one, "[record]\nwatch = { exc = [0, 3] }")
@@ -114,6 +115,7 @@ def test_a_neuron_s_parameters_depend_on_seed_group_and_number_only(load):
     assert not np.any(values == _group(other, "other").values["r_in.r"])
 
 
+@pytest.mark.slow
 def test_drawn_parameters_are_those_of_every_precision(load, tmp_path):
     own = _group(load(NEURON + 'spread = { "r_in.r" = 0.1 }\n')).values["r_in.r"]
     program = f"""
@@ -126,6 +128,7 @@ print(*load_network({str(tmp_path / "net.toml")!r}).network.groups[0].values["r_
     np.testing.assert_allclose([float(x) for x in ended.stdout.split()], own, rtol=1e-5)
 
 
+@pytest.mark.integration
 def test_a_fit_takes_the_place_of_a_device_and_its_cycles_scatter(load, fit):
     fit()
     text = OSCILLATOR + 'n = 3000\nvalues = { "memristor.gamma1" = 50.0, "c.c" = 5e-9 }\n'
@@ -155,6 +158,7 @@ def test_a_device_of_another_model_takes_a_place(load):
     assert isinstance(_group(other, "osc").circuit.devices["memristor"], mj.Ecm)
 
 
+@pytest.mark.integration
 def test_a_circuit_has_the_parameters_of_preset_file_and_population(load, tmp_path):
     get = lambda f, name: float(mj.params.get(_group(f, "osc").circuit, name))  # noqa: E731
     preset = load(OSCILLATOR + 'n = 2\npreset = "relaxation-oscillator/wang2024"\n')
@@ -323,6 +327,7 @@ WRONG = [
 ]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(("top", "texts", "says"), WRONG)
 def test_a_wrong_file_says_what_where_and_what_is_allowed(load, top, texts, says):
     with pytest.raises(NetworkError, match=says):
@@ -414,6 +419,7 @@ def test_a_fit_that_does_not_suit_is_refused(load, fit):
         load(*text)
 
 
+@pytest.mark.integration
 def test_devices_of_a_population_differ_from_neuron_to_neuron(load, tmp_path):
     device = mj.DiffusiveMemristor()
     center = mj.params.unconstrain(device, ["mu", "gamma1"])

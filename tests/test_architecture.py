@@ -226,6 +226,7 @@ def test_fitting_uses_public_names_of_memjax_only():
     assert {(path, n) for path, n in used if not _is_there(n)} == set()
 
 
+@pytest.mark.integration
 def test_top_level_holds_what_the_design_names():
     listed = subprocess.run(["git", "-C", str(ROOT), "ls-files"], capture_output=True, text=True)
     if listed.returncode != 0 or not listed.stdout:

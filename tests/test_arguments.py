@@ -83,6 +83,7 @@ def test_numbers_of_every_kind_are_taken(make):
             assert _call(make, **{name: kind(x)}) is not None
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(st.sampled_from(FIELDS), st.sampled_from(range(len(WRONG))))
@@ -328,9 +329,10 @@ def test_without_x64_a_seed_that_jax_would_cut_is_refused():
 @pytest.mark.parametrize("seed", [2**64 + 3, 1.5, "a", None, -1])
 def test_other_seeds_are_refused_by_name_too(seed):
     population = mj.Population.of(mj.Vteam(), ["r_on"], center=[0.0], covariance=[[1.0]])
-    with pytest.raises(NetworkError, match=r"seed = .*in fixed_fan_in"):
-        network.fixed_fan_in(2, 2, 1, seed=seed)
-    if seed != -1:  # which is a seed of JAX
+    if seed == -1:  # a seed of JAX, and none of NumPy, whose seeds may be long
+        with pytest.raises(NetworkError, match=r"seed = .*in fixed_fan_in"):
+            network.fixed_fan_in(2, 2, 1, seed=seed)
+    else:
         with pytest.raises(ModelError, match=r"seed = .*in Population.sample"):
             population.sample(seed, 2)
         with pytest.raises(NetworkError, match=r"seed = .*in Network"):

@@ -53,6 +53,7 @@ def _events(loss, trace):
     return np.asarray(loss.residuals(trace))[len(ROWS) :]
 
 
+@pytest.mark.slow
 def test_it_is_zero_for_the_measured_device_wherever_between_two_rows_it_switches(loss):
     assert float(loss.compare(_trace())) == 0
     assert float(loss.compare(_trace(on=ON + 0.4e-2))) == 0

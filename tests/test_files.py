@@ -58,6 +58,7 @@ def test_file_appears_at_the_end_or_not_at_all(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["a.csv"]
 
 
+@pytest.mark.integration
 def test_what_a_killed_process_was_writing_is_removed_by_the_next(tmp_path):
     """But not what a process that lives is writing, nor that of another output."""
     gone = subprocess.Popen(["true"])

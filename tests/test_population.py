@@ -51,6 +51,7 @@ def test_a_device_draws_the_same_whatever_the_number_of_devices_and_the_chunk():
     assert not np.any(np.asarray(many["mu"]) == np.asarray(own.sample(8, 50)["mu"]))
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_cycles_scatter_about_their_device():
     own = population(cycle_covariance=CYCLES)

@@ -140,6 +140,7 @@ def _broken(defect):
     return Broken()
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_the_device_without_a_defect_conforms():
     check_device(_broken(None))

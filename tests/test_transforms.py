@@ -39,6 +39,7 @@ def test_the_transform_follows_from_the_bounds(bounds, kind):
     assert type(from_spec(_spec(*bounds))) is kind
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 @settings(deadline=None, derandomize=True)
 @given(

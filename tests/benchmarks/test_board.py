@@ -13,6 +13,7 @@ def record(variant, seconds, sha="a" * 40, *, run="1", **more) -> dict:
     } | more  # fmt: skip
 
 
+@pytest.mark.integration
 def test_a_ratio_is_taken_within_a_run_and_summarised_over_the_runs_of_a_commit():
     rows = [record("ours", 2.0), record("other", 3.0, peer="brian2")]
     rows += [record("ours", 1.0, run="2"), record("other", 2.0, run="2", peer="brian2")]
@@ -51,6 +52,7 @@ def test_changes_and_failures_are_left_out():
     assert lines([*rows, record("fourth", 2.0, run_s=None)]) == []
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_committed_records_are_of_commits_and_can_be_drawn(tmp_path):
     rows = history()

@@ -47,6 +47,7 @@ def test_a_peer_out_of_date_counts_as_missing(record):
     assert environments.python_of("scipy-lmfit") is None
 
 
+@pytest.mark.integration
 def test_what_a_peer_says_is_recorded(record, tmp_path):
     _pretend("scipy-lmfit")
     said = {"run_s": [1.0, 3.0], "error": 0.1, "reference": "truth", "dtype": "float64"}
@@ -58,6 +59,7 @@ def test_what_a_peer_says_is_recorded(record, tmp_path):
     json.dumps(row, allow_nan=False)
 
 
+@pytest.mark.integration
 def test_a_peer_that_dies_is_a_failed_record_with_its_last_words(record, tmp_path):
     _pretend("scipy-lmfit")
     row = _ask(record, tmp_path / "peer.py", "raise ArithmeticError('no root')")

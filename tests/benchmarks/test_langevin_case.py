@@ -236,6 +236,7 @@ def test_an_ensemble_gives_the_figures_of_the_recipe(noisy):
     assert noisy.lengths.mean() == pytest.approx(noisy.intervals.mean, rel=0.05)
 
 
+@pytest.mark.slow
 def test_another_noise_is_not_within_four_standard_errors(noisy):
     mean, _ = coherence.pair("R4.3", noisy, *coherence.TABLE[0.05], n=96)
     assert abs(mean.z) > figures.Z

@@ -44,6 +44,7 @@ def text_of(monkeypatch):
     return text
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 @pytest.mark.parametrize(
     "method", [SemiImplicitEuler(), DriftImplicitEuler()], ids=["semi", "newton"]
@@ -73,12 +74,14 @@ def network_program():
     return text, state, scratch
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_a_network_runs_without_the_host_in_single_precision(network_program):
     text, _, _ = network_program
     assert (host_transfers(text), double_precision(text)) == ([], [])
 
 
+@pytest.mark.slow
 def test_arrivals_are_computed_in_place(network_program):
     """The states are not: where spikes had no room the same steps are taken again from them."""
     text, state, scratch = network_program

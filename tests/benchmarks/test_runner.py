@@ -50,6 +50,7 @@ def _run(cases, name, **options):
     return records.read(path)
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_a_record_says_what_ran_on_what_and_how_wrong_it_was(cases):
     (row,) = _run(cases, "good")
@@ -96,6 +97,7 @@ def test_workers_of_a_scheduler_leave_the_same_records(cases):
     assert len({row["run_id"] for row in rows}) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_an_interrupt_ends_the_cases_on_workers_and_keeps_what_has_ended(cases):
     class Interrupted(Cluster):
@@ -270,6 +272,7 @@ def test_a_record_torn_by_the_end_of_its_process_is_said_and_left_out(cases):
     assert list((cases.parent / "out").glob("*.part")) == []
 
 
+@pytest.mark.integration
 def test_an_interrupted_run_keeps_what_was_recorded(cases, monkeypatch):
     def interrupt(process, timeout=None):
         if timeout is not None:

@@ -59,6 +59,7 @@ def test_the_limiter_never_passes_its_limit_and_is_odd(y):
     assert float(soft_limit(jnp.asarray(-y * 1e-6), limit)) == -i
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_the_limiter_is_monotone_smooth_and_sharp():
     y = jnp.linspace(0.0, 3.0, 30_001)
@@ -73,6 +74,7 @@ def test_the_limiter_is_monotone_smooth_and_sharp():
     assert np.isfinite(jax.grad(lambda x: soft_limit(x, jnp.asarray(1.0)))(jnp.asarray(0.0)))
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_a_divider_splits_the_voltage():
     # 3 kohm into 1 kohm beside 1 kohm: a seventh of the voltage.
@@ -86,6 +88,7 @@ def test_a_divider_splits_the_voltage():
     np.testing.assert_allclose(trace.v, 1.0)
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_a_capacitance_charges_exponentially():
     # tau = (R_s parallel to R) C = 750 ohm * 1 uF, to the divided voltage.
@@ -211,11 +214,13 @@ def test_a_switching_device_stays_at_the_limit_without_chattering(limited):
     assert np.all(v_device <= v + 1e-15)
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_energy_is_never_given_away(limited):
     assert float(jnp.min(limited.i_device * limited.v_device)) >= 0.0
 
 
+@pytest.mark.slow
 def test_the_current_through_a_bare_bench_is_the_device_s(limited):
     np.testing.assert_allclose(limited.i, limited.i_device, rtol=1e-9, atol=1e-24)
 

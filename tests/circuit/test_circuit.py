@@ -87,6 +87,7 @@ def test_a_node_charges_as_its_closed_form_also_with_a_floating_source(charging)
     np.testing.assert_allclose(trace.i[0], (1 - exact) / 1e3, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_power_is_conserved_and_its_integral_is_the_energy(charging):
     circuit, trace = charging
     power = powers(circuit, trace, STEP)

@@ -40,6 +40,7 @@ def _fit(folder):
     return folder / "fit"
 
 
+@pytest.mark.integration
 @needs_ngspice
 def test_a_fit_goes_out_through_ngspice_and_back_with_its_threshold(tmp_path, capsys):
     fit, out = _fit(tmp_path), tmp_path / "switch.lib"

@@ -107,6 +107,7 @@ def test_help_and_version(run):
     assert run("--version").out.startswith("memjax 0.")
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("compiler", ["none", "no-such-cc", "false", None])
 def test_the_version_says_which_backend_works(run, monkeypatch, tmp_path, compiler):
     if compiler is not None:

@@ -102,6 +102,7 @@ def test_each_device_of_a_reservoir_is_one_of_a_population(run, tmp_path, popula
     assert "the population says how devices differ" in refused.err
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_devices_and_cycles_of_a_reservoir_have_the_spread_of_their_population(population):
     reservoir = Reservoir(

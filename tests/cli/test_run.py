@@ -140,6 +140,7 @@ def test_the_page_on_networks_leads_from_sweeps_to_a_raster(run, tmp_path, monke
     assert fitted["stochastic"]
 
 
+@pytest.mark.slow
 def test_json_is_one_object_and_options_win_over_the_file(run, network, tmp_path):
     out = tmp_path / "out"
     options = ("--json", "--no-pictures", "--seed", 7, "--duration", 5e-4)
@@ -179,6 +180,7 @@ def test_a_coarse_step_is_a_warning_and_stands_in_the_record(run, network, tmp_p
     assert run_store.load_recording(tmp_path / "out").notes[0] in warned[0]
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_delays_between_steps_are_a_warning_and_stand_in_the_record(run, network, tmp_path):
     (tmp_path / "edges.csv").write_text("pre,post,delay_s\n0,0,1e-4\n1,2,1.234567e-4\n")
@@ -191,6 +193,7 @@ def test_delays_between_steps_are_a_warning_and_stand_in_the_record(run, network
     assert f"memjax: warning: {note}" in ended.err.splitlines()
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_a_run_lasts_what_was_asked_also_in_pieces(run, network, tmp_path):
     """Spikes are exchanged every 50 steps; 25 and 33 steps end between two exchanges."""
@@ -225,6 +228,7 @@ def test_a_run_of_another_layout_is_not_gone_on_with_but_read(run, network, refu
     assert run_store.load_recording(out).duration == pytest.approx(4e-4)
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_with_the_spikes_of_one_that_did_not_stop(run, network, tmp_path):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert run("run", network(), "--out", whole, "--no-pictures").status == 0
@@ -317,6 +321,7 @@ def test_wrong_options_are_one_line(network, refused, tmp_path):
     assert not out.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_a_network_that_bursts_ends_with_status_three(run, network, tmp_path):
     ended = run("run", network("weight = 0.05", "weight = 3e38"), "--out", tmp_path / "out")

@@ -271,6 +271,7 @@ def test_netcdf_has_units_and_a_series_resistance_assumes_nothing(run, params, s
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
 
 
+@pytest.mark.slow
 def test_preset_says_its_bench_and_overrides_nothing(go, measured):
     words = ("--preset", "diffusive/wang2024-dc-symmetric", "--like", measured, "--deterministic")
     _, said = go(*words, *LIKE)
@@ -298,6 +299,7 @@ def spoil(monkeypatch):
     return spoil
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_failed_members_are_left_out_and_counted(go, run, spoil, params, stimulus, tmp_path):
     words = ("--params", params, "--stimulus", stimulus, "--save-every", "0.05", "--deterministic")

@@ -145,6 +145,7 @@ def test_a_compiler_that_fails_is_named_once_and_leaves_nothing(fake, kept, tmp_
         assert library.backend(kept) == f"xla ({result})"
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("version", "reason"),
     [("exit 5", "exit status 5"), (r"printf '\200\n' >&2; exit 1", "\ufffd"), ("kill -9 $$", "-9")],
@@ -155,12 +156,14 @@ def test_a_compiler_that_does_not_say_its_version_is_not_used(fake, kept, versio
         build()
 
 
+@pytest.mark.integration
 def test_what_a_compiler_says_need_not_be_text(fake, kept):
     fake(version=r"printf '\377\376'", on_kernel=rf"printf '\377' >&2; {GOOD}")
     assert build().startswith("memjax_")
     assert re.fullmatch(r"cc \((gcc|clang) \d+\.\d+\.\d+\)", library.backend(kept))
 
 
+@pytest.mark.integration
 def test_a_compiler_that_hangs_is_ended_with_what_it_has_started(fake, kept, tmp_path, monkeypatch):
     monkeypatch.setattr(library, "_PATIENCE", 0.5)
     started = tmp_path / "started"
@@ -181,12 +184,14 @@ def _runs(process: int) -> bool:
     return bool(said.stdout.strip()) and not said.stdout.strip().startswith("Z")
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("word", ["", "none", "off", "NONE"])
 def test_no_compiler_is_no_fault_where_none_is_wanted(kept, monkeypatch, word):
     monkeypatch.setenv(library.COMPILER, word)
     assert build() == "no compiler of C: none is wanted (MEMJAX_CC)"  # and no warning
 
 
+@pytest.mark.integration
 def test_a_compiler_that_is_not_there_is_named(kept, monkeypatch):
     monkeypatch.setenv(library.COMPILER, "no-such-cc")
     with pytest.warns(KernelWarning, match="no-such-cc is not there"):
@@ -194,6 +199,7 @@ def test_a_compiler_that_is_not_there_is_named(kept, monkeypatch):
     assert library.backend(kept) == f"xla ({reason})"
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("flaw", ["other", "lacking", "half"])
 def test_a_kept_library_that_cannot_be_loaded_is_built_again(fake, kept, built, tmp_path, flaw):
     fake()
@@ -215,6 +221,7 @@ def test_a_kept_library_that_cannot_be_loaded_is_built_again(fake, kept, built, 
     assert calls(tmp_path) == before + 2
 
 
+@pytest.mark.integration
 def test_compilers_that_say_the_same_share_nothing_and_links_to_one_all(fake, kept, tmp_path):
     """What one has built is not what another one would have built."""
     path = fake()
@@ -227,6 +234,7 @@ def test_compilers_that_say_the_same_share_nothing_and_links_to_one_all(fake, ke
         build()
 
 
+@pytest.mark.integration
 def test_where_nothing_can_be_kept_kernels_are_built(fake, kept, tmp_path):
     """A file stands where the folder should be: nobody may make one, not even the administrator."""
     kept.write_text("no folder")
@@ -238,6 +246,7 @@ def test_where_nothing_can_be_kept_kernels_are_built(fake, kept, tmp_path):
     assert kept.read_text() == "no folder"
 
 
+@pytest.mark.integration
 def test_a_cache_that_can_only_be_read_is_read(fake, kept, tmp_path, monkeypatch):
     fake()
     build()
@@ -255,6 +264,7 @@ def test_a_cache_that_can_only_be_read_is_read(fake, kept, tmp_path, monkeypatch
     assert len(list(kept.glob("*.so"))) == 2
 
 
+@pytest.mark.integration
 def test_half_a_library_is_refused_wherever_it_ends(built, tmp_path):
     """To load it would end the process, not fail."""
     content, path = (built / "kernel").read_bytes(), tmp_path / "half"
@@ -267,6 +277,7 @@ def test_half_a_library_is_refused_wherever_it_ends(built, tmp_path):
     assert compilers.load_library(path, "memjax_kernel").memjax_kernel
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("seed", range(30))
 def test_no_compiler_ends_in_an_exception(fake, kept, built, monkeypatch, seed):
     """Each part of what a compiler does is right, or wrong in some way: a kernel is had or the reason is said."""

@@ -73,6 +73,7 @@ def test_a_step_closes_the_channel_after_the_tabulated_delay(spice, v):
     assert _passes(t, x, 0.999) == pytest.approx(DELAYS[v], abs=0.005 + 1e-4 + 1e-3)
 
 
+@pytest.mark.slow
 def test_growth_is_capped_so_that_more_voltage_does_not_close_the_channel_sooner(spice):
     t, states, _ = spice
     x = states["f"] + states["r"]
@@ -80,6 +81,7 @@ def test_growth_is_capped_so_that_more_voltage_does_not_close_the_channel_sooner
     assert sooner == pytest.approx(later, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_at_rest_filament_and_residue_relax_as_two_exponentials(spice):
     """f' = -(gamma1 + beta) f, r' = beta f - gamma2 r, from the first row, where the node is at e^-20 V.
 
@@ -96,6 +98,7 @@ def test_at_rest_filament_and_residue_relax_as_two_exponentials(spice):
     np.testing.assert_allclose(r, exact_r, rtol=0, atol=10 * RTOL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("after", "ohms"), [(1e-2, 2.3e6), (0.05, 52e6), (0.5, 0.19e9), (2.0, 1.0e9), (5.0, 4.3e9)]
 )
@@ -168,6 +171,7 @@ def test_a_latch_holds_the_set_state_longer_after_a_longer_pulse(forgetting):
     np.testing.assert_allclose(found[3:], np.log(1.001) / 0.32, rtol=0, atol=1e-6 / 0.32)
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_the_published_set_state_forgets_within_ten_milliseconds(forgetting):
     """470 ohm to 1660: from `_Drift` integrated by scipy; a width of the latch moves it by less than 2 ohm."""

@@ -51,6 +51,7 @@ def test_below_threshold_growth_and_decay_balance():
     assert state["s"][0] == 1.0
 
 
+@pytest.mark.slow
 def test_a_closed_channel_stays_closed_while_growth_replaces_the_losses():
     # theta V < gamma3, so that it stays unlocked; mu V / alpha is far above the losses.
     state = _run(_device(f0=0.9, r0=0.1), [0.0, 1.0], [0.05, 0.05], np.array([0.01, 0.1, 1.0, 5.0]))

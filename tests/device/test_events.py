@@ -103,6 +103,7 @@ def test_volatility_changes_what_is_compared():
     assert np.max(gap) > 8
 
 
+@pytest.mark.slow
 def test_events_move_whole_switches():
     n = counts("events", 8.0)
     np.testing.assert_allclose(n, np.round(n), atol=1e-9)

@@ -48,6 +48,7 @@ def test_states_are_readings_of_the_masked_staircase(reservoir, noisy):
     assert noisy == bool(np.any(x[0] != x[1]))
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_single_precision_is_as_good_as_any_reading(reservoir, states):
     x = np.asarray(replace(reservoir, single=True).states(henon(12).inputs, deterministic=True))
@@ -55,6 +56,7 @@ def test_single_precision_is_as_good_as_any_reading(reservoir, states):
     np.testing.assert_allclose(x, states, rtol=2e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_the_present_remembers_the_past(reservoir, states):
     u = henon(12).inputs.copy()
@@ -119,6 +121,7 @@ def test_derivatives_by_gain_and_hold_agree_with_secants(reservoir):
         assert jax.jacfwd(last, k)(*at) == pytest.approx(float(secant), rel=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_readings_are_noisy_and_members_independent(reservoir):
     noisy = replace(reservoir, relative=0.1)

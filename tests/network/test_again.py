@@ -111,6 +111,7 @@ def test_what_a_network_holds_is_no_part_of_it():
     assert engine.plan.rows[0][3].target is engine.fixed["rows"][0]["target"]
 
 
+@pytest.mark.slow
 def test_two_runs_one_after_the_other_are_one(recording):
     """Spikes, traces, statistics and times, to the last bit."""
     network = spiking()
@@ -175,6 +176,7 @@ class _EndOfATrace:
         return self.states[name]
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_a_neuron_with_a_residue_fires_earlier():
     """States of another run are a start; the residue that earlier spikes left shortens the time to the next one."""

@@ -73,6 +73,7 @@ def test_neurons_that_fire_learn_the_image_and_others_do_not_move(learned):
     assert share[bright].min() > share[~bright].max()
 
 
+@pytest.mark.slow
 def test_conductances_are_recorded_on_the_way(learned):
     g = learned.conductances["input-neurons"]
     np.testing.assert_allclose(learned.conductance_times, np.arange(1, 13) * 60e-3)
@@ -84,6 +85,7 @@ def test_conductances_are_recorded_on_the_way(learned):
     assert data.dims == ("conductance_time", "input-neurons.edge")
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_goes_on_to_the_same_conductances(folder, learned, monkeypatch):
     """Killed before anything was merged: there are parts and a checkpoint, and no recording."""
     file = load_network(folder / "learn.toml")
@@ -109,6 +111,7 @@ def test_a_run_that_was_killed_goes_on_to_the_same_conductances(folder, learned,
         run_network(file.network, 0.4, folder / "twice", resume=True)
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_frozen_weights_are_those_of_the_run_and_stay(folder, learned):
     text = _small("frozen.toml")
@@ -141,6 +144,7 @@ _ERRORS = {
 """What is said, by what is written into which file in the place of what."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("match", _ERRORS)
 def test_what_is_wrong_is_said(folder, learned, match):
     path, (file, old, new) = folder / "wrong.toml", _ERRORS[match]

@@ -11,6 +11,7 @@ from tests.network.test_weights import learning
 WATCH = {"cells": [0, 39]}
 
 
+@pytest.mark.slow
 def test_spikes_are_a_table(recording):
     table = recording.to_pandas()
     assert list(table.columns) == ["group", "member", "time_s"]
@@ -59,6 +60,7 @@ def test_states_are_recorded_at_a_step_of_choice(recording, steps):
         )
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_records_at_the_same_times():
     """Records are at multiples of the step of choice since the beginning, also where it divides no duration."""
     network, every = spiking(), 7 * DT

@@ -69,6 +69,7 @@ def test_the_advice_on_a_step_does_not_depend_on_the_speed_of_the_machine(monkey
     assert "too long for 'cells'" in texts[0]
 
 
+@pytest.mark.slow
 def test_all_notes_of_a_step_advise_one():
     """Its rates and its moves ask for different ones, of which the shorter does for both."""
     notes = judged(table_1(2e-5), 0.03).split("; dt = ")

@@ -103,6 +103,7 @@ def _number(name: str) -> int:
     return zlib.crc32(name.encode()) & 0x7FFFFFFF
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_what_arrives_is_the_conductance():
     """The first arrival meets the starting weight: scale times conductance, a delay later."""

@@ -104,6 +104,7 @@ def test_their_tails_are_those_of_a_normal_number_to_one_in_a_million():
     assert np.all(np.abs(away) < FEW), away
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 @pytest.mark.parametrize("axis", [0, 1], ids=["devices", "steps"])
 @pytest.mark.parametrize("lag", range(1, 17))

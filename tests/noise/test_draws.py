@@ -20,6 +20,7 @@ def test_cycle_factors_are_log_normal_and_independent():
     assert np.all(np.abs(np.corrcoef(columns.T) - np.eye(4)) < 5 / np.sqrt(N))
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_cycle_factors_depend_on_member_sweep_and_name_only():
     few = cycle_factors(5, {"mu": 0.2}, members=2, sweeps=3)
@@ -43,6 +44,7 @@ def test_read_noise_has_the_stated_moments():
     assert np.all(np.abs(z.var(axis=1) - 1) < 5 * np.sqrt(2 / N))
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_read_noise_depends_on_member_sweep_and_row_only():
     i = np.full((3, 40), 1e-6)

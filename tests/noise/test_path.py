@@ -176,6 +176,7 @@ def test_a_path_has_increments_only(path):
         path.evaluate(jnp.asarray(0.1))
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_adaptive_steps_over_a_grid_path_are_an_error(path):
     terms = dfx.MultiTerm(

@@ -178,6 +178,7 @@ def test_a_path_has_increments_only():
     assert (float(path.t0), float(path.t1)) == (0.0, 5.0)
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_without_channels_there_is_nothing():
     path = DyadicPath(device_key(0, member=0, sweep=0), jnp.asarray(BOUNDS), 0)

@@ -82,6 +82,7 @@ def test_fixed_steps_find_the_event_to_the_order_of_their_method():
     assert 0.7 < np.log2(float(away[0] / away[2])) / 2 < 1.3  # Euler: first order
 
 
+@pytest.mark.slow
 def test_what_is_not_there_is_refused_by_name():
     with pytest.raises(ModelError, match="no signal 'y'"):
         _rising(3.0, events={"up": mj.Event("y", LEVEL)})

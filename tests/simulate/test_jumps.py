@@ -225,6 +225,7 @@ def test_the_score_of_the_pattern_has_mean_zero(scores, thinned):
     assert np.all(along == 0)  # at a fixed pattern the rate changes nothing
 
 
+@pytest.mark.slow
 def test_the_score_has_the_variance_of_its_closed_form(scores):
     name, both = scores
     score = both[False][1]
@@ -238,6 +239,7 @@ def test_the_score_has_the_variance_of_its_closed_form(scores):
     assert abs(z_score(score**2, exact)) < 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("thinned", [False, True])
 def test_the_derivative_of_a_mean_follows_from_the_score(scores, thinned):
     name, both = scores
@@ -256,6 +258,7 @@ def test_the_pattern_of_a_system_without_jumps_is_certain():
     np.testing.assert_array_equal(trace.pattern, 0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 @pytest.mark.parametrize("power", [1, 2])
 def test_fixed_steps_have_the_moments_of_their_own_chain(power):
@@ -271,6 +274,7 @@ def test_fixed_steps_have_the_moments_of_their_own_chain(power):
     assert abs(z_score(f**power, moment(power), expected_sd=sd)) < 4
 
 
+@pytest.mark.slow
 def test_fixed_steps_agree_with_adaptive_ones_to_first_order():
     ends = {
         dt: np.asarray(_run(JumpDiffusion(), policy, seed=5).check().state["y"])[:, 1]
@@ -282,6 +286,7 @@ def test_fixed_steps_agree_with_adaptive_ones_to_first_order():
     assert abs(off) < 4 * se + 0.5 * 3.5**2 * 0.02 * ends[0.0].mean()
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_a_switch_under_fixed_steps_is_the_chain_of_its_steps():
     h, n = 0.05, 20
@@ -293,6 +298,7 @@ def test_a_switch_under_fixed_steps_is_the_chain_of_its_steps():
     assert abs(z_score(x, p, expected_sd=(p * (1 - p)) ** 0.5)) < 4
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_deterministic_runs_leave_jumps_out():
     trace = _run(PoissonDecay(), members=2, deterministic=True).check()

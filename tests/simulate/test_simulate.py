@@ -59,6 +59,7 @@ def test_mean_and_variance_of_an_ensemble_are_the_exact_ones(ensemble):
         assert abs(z_score((x[:, row] - mean) ** 2, variance, expected_sd=2**0.5 * variance)) < 4
 
 
+@pytest.mark.slow
 def test_members_are_independent(ensemble):
     x = np.asarray(ensemble.state["x"])[:, -1]
     x = (x - x.mean()) / x.std()
@@ -75,6 +76,7 @@ def test_a_member_does_not_depend_on_how_many_there_are(policy):
     np.testing.assert_array_equal(three.accepted, seven.accepted[:3])
 
 
+@pytest.mark.slow
 @BOTH
 def test_a_seed_reproduces_and_another_one_differs(policy):
     run = lambda seed: _geometric(policy, seed=seed, members=3)  # noqa: E731

@@ -61,6 +61,7 @@ def test_a_reverse_derivative_by_an_amplitude_is_the_forward_one():
     np.testing.assert_allclose(jax.grad(run)(1.1), jax.jacfwd(run)(1.1), rtol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_a_traced_seed_gives_what_the_seed_gives():
     def run(seed):
@@ -75,6 +76,7 @@ def test_a_traced_seed_gives_what_the_seed_gives():
     assert inside.notes["seed"] == "traced"
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_traced_parameters_out_of_bounds_are_flagged_and_known_ones_refused():
     device, drive = mj.LinearIonDrift(), mj.Sine(1.0, 1.0)

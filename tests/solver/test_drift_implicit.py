@@ -58,6 +58,7 @@ def test_a_rate_that_ends_within_a_thin_layer_is_solved(width, h):
     np.testing.assert_allclose(y[0], 0.3 / (1 + width / h), rtol=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_without_noise_the_order_is_one():
     f = lambda y: jnp.sin(y) - y**2  # noqa: E731
@@ -71,6 +72,7 @@ def test_without_noise_the_order_is_one():
     assert fitted_order(hs, errors) == pytest.approx(1.0, abs=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_the_strong_order_is_one_half_where_noise_depends_on_the_state():
     rng = np.random.default_rng(0)
@@ -83,6 +85,7 @@ def test_the_strong_order_is_one_half_where_noise_depends_on_the_state():
     assert fitted_order(0.5 ** np.array(HALVINGS), errors) == pytest.approx(0.5, abs=0.15)
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_the_strong_order_is_one_where_noise_is_additive():
     k, sigma, n = 3.0, 0.5, 4096
@@ -171,6 +174,7 @@ def test_gradients_of_a_path_agree_forward_reverse_and_with_differences(geometri
     np.testing.assert_allclose(forward, central, rtol=1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_the_gradient_of_a_path_is_near_the_exact_one(geometric_path):
     # y = exp((a - b^2/2) + b W): dy/da = y, dy/db = (W - b) y; strong error of 40 steps.
@@ -183,6 +187,7 @@ def test_the_gradient_of_a_path_is_near_the_exact_one(geometric_path):
     np.testing.assert_allclose(got, [y, (w - 0.7) * y], atol=0.25 * y)
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_both_drivers_take_the_same_path():
     device = OrnsteinUhlenbeck(sigma=0.5)

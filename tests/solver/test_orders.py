@@ -192,6 +192,7 @@ def _taylor(w, area):
     return np.stack([x, q], axis=1)
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_the_strong_order_with_an_amplitude_that_follows_a_quiet_state():
     driver = _driver(1, 3)

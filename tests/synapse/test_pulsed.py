@@ -44,6 +44,7 @@ def test_a_pulse_is_what_simulate_makes_of_it():
     np.testing.assert_allclose(path[1:, 0], trace.state["x"][0], rtol=2e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_a_volatile_device_rests_between_pulses():
     device = mj.params.replace(mj.DiffusiveMemristor(), {"mu": 1e5, "gamma1": 2e4, "gamma2": 2e4})
@@ -59,6 +60,7 @@ def test_a_volatile_device_rests_between_pulses():
     assert f1 == pytest.approx(f0 * np.exp(-(2e4 + 40) * 99e-6), rel=2 * 0.4**4 / 24)
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_without_noise_the_cycles_are_the_curve(pulsed):
     g = simulate_pulses(pulsed, PulseNoise.none(), KINDS, cycles=1)
@@ -66,6 +68,7 @@ def test_without_noise_the_cycles_are_the_curve(pulsed):
     np.testing.assert_allclose(g[0], np.asarray(curve), rtol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 @pytest.mark.parametrize(("part", "rho"), [("jitter", -0.5), ("read", -0.5), ("programming", 0.0)])
 def test_the_steps_autocorrelation_tells_what_accumulates(pulsed, part, rho):

@@ -49,6 +49,7 @@ def test_it_draws_from_the_posterior_of_normal_numbers(fresh):
     assert correlation == pytest.approx(COVARIANCE[0, 1] / exact.prod(), abs=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_its_density_is_that_of_the_draws(trained, fresh):
     s, u, mean = fresh
@@ -62,12 +63,14 @@ def test_its_density_is_that_of_the_draws(trained, fresh):
     assert abs(z_score(trained.log_density(u[:, 0], s) - log, 0.0)) < 4
 
 
+@pytest.mark.slow
 def test_a_device_has_the_same_draws_whatever_others_are_asked_for(trained, fresh):
     s, u, _ = fresh
     np.testing.assert_array_equal(trained.draw(s[:3], DRAWS, seed=0), u[:3])
     assert not np.array_equal(trained.draw(s[:3], DRAWS, seed=1), u[:3])
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_statistics_that_never_differ_are_left_out(trained, fresh):
     s, u, _ = fresh

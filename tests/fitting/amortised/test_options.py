@@ -63,6 +63,7 @@ def test_posteriors_of_files_are_a_table_and_what_has_none_is_named(
     assert "memjax: warning: d4: outside of what was simulated" in output.err
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_nothing_inside_is_status_3_and_is_written(files, density, tmp_path, capsys):
     words = ["fit", str(files / "d4.csv"), "--model", "mms", "--amortised", str(density / "good")]
@@ -71,6 +72,7 @@ def test_nothing_inside_is_status_3_and_is_written(files, density, tmp_path, cap
     assert pd.read_csv(tmp_path / "out" / cli.TABLE)["outside"].str.contains("outside").all()
 
 
+@pytest.mark.slow
 def test_nothing_usable_is_status_3(files, density, tmp_path, capsys):
     words = ["fit", str(files / "d3.csv"), "--model", "mms", "--amortised", str(density / "good")]
     assert main([*words, "--out", str(tmp_path / "out")]) == 3
@@ -110,12 +112,14 @@ def test_wrong_words_are_one_line(files, density, tmp_path, capsys, words, messa
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_another_model_is_refused(files, density, tmp_path, capsys):
     words = ["fit", str(files), "--model", "drift", "--amortised", str(density / "good")]
     assert main([*words, "--out", str(tmp_path / "out")]) == 2
     assert "a density of mms for --model drift" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_read_noise_of_one_sweep_has_to_be_said(files, tmp_path, capsys):
     words = [
         "fit",
@@ -130,6 +134,7 @@ def test_read_noise_of_one_sweep_has_to_be_said(files, tmp_path, capsys):
     assert "--read-noise SIGMA" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_training_writes_a_folder_and_says_its_verdict(
     files, untrained, tmp_path, capsys, monkeypatch

@@ -33,6 +33,7 @@ def test_a_density_that_is_not_calibrated_is_refused_unless_it_may_be(untrained,
     assert "calibrated" in repr(untrained)
 
 
+@pytest.mark.slow
 def test_what_was_not_simulated_is_named_and_not_answered(untrained, currents):
     other = currents[:3].copy()
     other[1] = 1e-2  # no device conducts that
@@ -50,6 +51,7 @@ def test_what_was_not_simulated_is_named_and_not_answered(untrained, currents):
     )
 
 
+@pytest.mark.slow
 def test_readings_that_are_no_numbers_are_filled_in_and_told_up_to_a_share(untrained, currents):
     few = currents[:3].copy()
     few[0, [5, 30]] = np.nan
@@ -68,6 +70,7 @@ def test_readings_that_are_no_numbers_are_filled_in_and_told_up_to_a_share(untra
         assert abs(away) < exact.std()[name][0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -95,6 +95,7 @@ def test_steps_are_fixed_where_noise_acts(simulator):
     assert replace(noisy, policy=mj.Stiff()).solver() == mj.Stiff()
 
 
+@pytest.mark.slow
 def test_devices_that_fail_are_left_out_and_counted(simulator, monkeypatch):
     solve = type(simulator).currents
 

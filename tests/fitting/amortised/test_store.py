@@ -9,6 +9,8 @@ import memjax as mj
 from fitting.amortised.store import CONTENT, NUMBERS, load_amortised, save_amortised
 from memjax.errors import ModelError, OutputError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def folder(untrained, tmp_path):

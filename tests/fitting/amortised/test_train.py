@@ -37,6 +37,7 @@ def test_its_calibration_is_of_devices_that_it_never_saw(trained):
     assert trained.settings["solver"].startswith("Auto")
 
 
+@pytest.mark.slow
 def test_it_finds_devices(trained, simulator):
     i, _ = simulator.currents(50_000, (u := simulator.coordinates(50_000, 256)))
     result = trained.posterior(simulator.read(i, 50_000), uncalibrated=True, warn=False)

@@ -51,6 +51,7 @@ def test_errors_along_a_sloppy_direction_fall_and_are_told_right():
     assert 1 / 1.5 - sure < mean < 1 + sure
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 @pytest.mark.parametrize("count", [20, 60])
 def test_a_device_that_does_not_belong_to_the_population_is_said_and_keeps_its_own_fit(count):

@@ -61,6 +61,7 @@ def test_the_true_model_wins(folder):
         assert rows[name]["free"] == len(own["free"])
 
 
+@pytest.mark.slow
 def test_a_model_that_fails_is_told(folder):
     with (folder / "comparison.csv").open() as table:
         rows = {r["model"]: r for r in csv.DictReader(table)}
@@ -69,6 +70,7 @@ def test_a_model_that_fails_is_told(folder):
     assert "no recipe" in (folder / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_the_report_is_made_anew(folder, capsys):
     made = [folder / n for n in ("report.html", "comparison.png")]
     before = [p.read_bytes() for p in made]
@@ -80,12 +82,14 @@ def test_the_report_is_made_anew(folder, capsys):
     assert main(["report", str(folder), "--on-threshold", "1e-6"]) == 2
 
 
+@pytest.mark.slow
 def test_what_exists_is_kept_without_force(file, folder, capsys):
     words = ["fit", file, "--model", "mms,linear-drift", *PULSES, "--out", str(folder)]
     assert main(words) == 2
     assert "--force" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_an_interrupt_keeps_what_was_reached(file, tmp_path, monkeypatch, capsys):
     fit = choice._Choice._fit

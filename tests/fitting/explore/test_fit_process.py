@@ -68,6 +68,7 @@ def _until(condition):
     pytest.fail("it did not come")
 
 
+@pytest.mark.integration
 def test_progress_result_and_a_place_for_it(fits, tmp_path):
     assert fits.state()["number"] == 0
     fits.start(["fit", "a.csv"], "page")
@@ -88,6 +89,7 @@ def test_progress_result_and_a_place_for_it(fits, tmp_path):
         fits.save(" ")
 
 
+@pytest.mark.integration
 def test_a_fit_is_stopped_and_keeps_what_it_reached(fits):
     fits.start(["fit", "wait"], "page")
     _until(lambda: fits.history)
@@ -103,6 +105,7 @@ def test_a_fit_is_stopped_and_keeps_what_it_reached(fits):
     assert fits.state()["result"]["fitted"]["interrupted"]
 
 
+@pytest.mark.integration
 def test_a_fit_that_is_refused_says_why(fits):
     fits.start(["fit", "nothing"], "page")
     _until(lambda: not fits.running)

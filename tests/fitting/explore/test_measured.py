@@ -63,6 +63,7 @@ def test_the_curve_is_that_of_simulate(subject, setup):
     assert np.quantile(ratio, 0.9) < 0.01
 
 
+@pytest.mark.slow
 def test_a_slider_is_answered_within_100_ms_without_compiling_again(subject, setup):
     values, spent, thresholds = _values(setup), [], []
     for factor in (1.0, 1.1, 1.2, 1.3, 1.4):
@@ -76,6 +77,7 @@ def test_a_slider_is_answered_within_100_ms_without_compiling_again(subject, set
     assert abs(thresholds[-1]) < abs(thresholds[0])
 
 
+@pytest.mark.slow
 def test_cycles_want_noise_or_spread(subject, setup):
     with pytest.raises(DataError, match="all cycles are alike"):
         subject.simulate_cycles({"values": _values(setup)})
@@ -107,6 +109,7 @@ def test_cycles_scatter_as_the_spread_says(subject, setup):
     assert 0.03 < np.std(np.log(v_th)) < 0.15
 
 
+@pytest.mark.slow
 def test_the_command_line_is_one_that_memjax_takes(subject, setup):
     about = {"values": _values(setup) | {"mu": 61.0}, "free": ["mu"], "bounds": {"mu": [1.0, 1e3]}}
     words = subject.fit_words(about)
@@ -137,6 +140,7 @@ def _fit_folder(folder, setup, *, sha256=None, **more):
     return folder
 
 
+@pytest.mark.slow
 def test_a_fit_begins_at_its_values(setup, tmp_path):
     subject = of_fit(_fit_folder(tmp_path / "fit", setup))
     assert (subject.free, float(subject.device.mu)) == (("mu",), 77.0)
@@ -147,6 +151,7 @@ def test_a_fit_begins_at_its_values(setup, tmp_path):
     assert [n for n in changed.notes if "its content has changed" in n]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("more", "words"),
     [

@@ -63,6 +63,7 @@ def test_draws_have_the_mean_and_covariance_of_the_posterior(drawn):
     assert abs(np.corrcoef(z)[0, 1] - exact) < 4 * (1 - exact**2) / np.sqrt(n.min())
 
 
+@pytest.mark.slow
 def test_they_are_named_in_units_and_go_to_a_file(drawn, tmp_path):
     found, mean, covariance = drawn
     assert found.data.posterior["mu"].attrs["units"] == "1/(V s)"

@@ -11,6 +11,7 @@ from memjax.errors import DataError
 from tests.fits import LINE_NAMES, LINE_START, fitted_line
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_files_add_their_information_and_shares_are_parts_of_it():
     fits = [

@@ -79,6 +79,7 @@ def test_files_of_two_kinds_are_one_device(folder, tmp_path, capsys):
     assert "report.html" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 @pytest.mark.parametrize(
     ("words", "said"),
@@ -101,6 +102,7 @@ def test_what_a_joint_fit_does_not_do_is_refused(folder, tmp_path, capsys, words
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "said"),
     [

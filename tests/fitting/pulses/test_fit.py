@@ -69,6 +69,7 @@ def test_true_parameters_come_back(fit, device):
     assert np.max(np.abs(z)) < Z, dict(zip(fit.free, z, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_a_fit_draws_its_curve_over_the_cycles(fit, record):
     for cycles in (False, True):
@@ -79,6 +80,7 @@ def test_a_fit_draws_its_curve_over_the_cycles(fit, record):
         assert len(ax.collections) == cycles  # the band
 
 
+@pytest.mark.slow
 def test_standard_errors_are_in_the_parameters_units(fit):
     """Central differences of 1e-4 in the coordinates: an error of second order."""
     for k, name in enumerate(fit.free):
@@ -88,6 +90,7 @@ def test_standard_errors_are_in_the_parameters_units(fit):
     assert fit.undetermined == ()
 
 
+@pytest.mark.slow
 def test_true_randomness_comes_back(fit, noise):
     """z of the amplitudes' logarithms, where the data determine them, and of the slopes."""
     found, truth, std = values_of(fit.noise), values_of(noise), fit.randomness.std
@@ -125,6 +128,7 @@ def test_weights_follow_cycles_that_drift():
     assert choose_memory(still * np.linspace(1, 1.5, 10)[:, None]) == 1.5
 
 
+@pytest.mark.slow
 def test_what_cannot_be_fitted_is_refused(record, device):
     lone = PulseRecord(device="x", g=record.g, kinds=KINDS, cycles=record.cycles)
     with pytest.raises(DataError, match="not known"):
@@ -307,6 +311,7 @@ def test_the_command_line_on_measured_files(shared_data, tmp_path):
         assert found["hold_out"]["next"] < 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_other_cycles_are_weighed_as_those_of_the_fit(fit, record, cycles):
     own, again = fit.residuals(), fit.residuals(record)

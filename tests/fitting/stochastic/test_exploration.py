@@ -41,6 +41,7 @@ def _optimum(n: int):
     return [(np.zeros(n), 0.04 * np.eye(n))]
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_replicates_of_a_linear_problem_scatter_as_its_sandwich_says():
     goal = _goal([2.0, 2.0, 0.3])
@@ -140,6 +141,7 @@ def test_without_simulations_nothing_is_estimated():
     assert not found.interrupted
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 @pytest.mark.parametrize("failing", [0, 9])
 def test_a_round_that_fails_leaves_what_was_reached(failing):

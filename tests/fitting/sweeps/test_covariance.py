@@ -94,6 +94,7 @@ def wandering(rng, sweeps):
     return 0.02 * rng.normal(size=(sweeps, POINTS)) @ root.T
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_intervals_of_one_sweep_hold_the_truth_as_often_as_they_say():
     found, known = coverage(uneven, 0)

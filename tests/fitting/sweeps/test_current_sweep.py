@@ -64,6 +64,7 @@ def test_a_voltage_without_a_current_is_an_offset_and_counts_for_nothing(sweep, 
     assert wave.used[1:-1][sweep.i[1:-1] != 0].all()
 
 
+@pytest.mark.slow
 def test_sweeps_of_a_current_and_of_a_voltage_are_not_one_problem(sweep, truth):
     other = dataclasses.replace(sweep, v=sweep.i * 1e3, driven="voltage")
     with pytest.raises(DataError, match="different kinds"):

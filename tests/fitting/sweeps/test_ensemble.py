@@ -66,6 +66,7 @@ def test_noise_given_by_value_acts_as_noise_of_the_device(start):
     assert np.ptp(np.asarray(mixed.i), axis=0).max() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_draws_stay_within_the_bounds_of_their_parameters(noisy_device, start):
     """A spread of e^15 either way, and medians beyond the bounds on either side."""
@@ -84,6 +85,7 @@ def test_draws_stay_within_the_bounds_of_their_parameters(noisy_device, start):
         )  # as the end of a search does, which compares with bounds
 
 
+@pytest.mark.slow
 def test_a_parameter_at_its_bound_has_a_coordinate(noisy_device, start):
     ensemble = _ensemble(noisy_device, start.waves, [Coordinate("alpha")])
     low, high = parameter_specs(noisy_device)["alpha"].bounds

@@ -44,6 +44,7 @@ def test_pictures_are_drawn(tmp_path):
         assert path.stat().st_size > 5000, path.name
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_measured_and_simulated_excursions_are_cut_alike(tmp_path):
     m = measured_loops(*(threshold_loop(0.4 + 0.05 * k, 0.2) for k in range(2)))

@@ -9,6 +9,8 @@ from fitting.sweeps.ensemble import of_sweeps
 from fitting.sweeps.randomness import calibrate
 from tests.fits import NOISE_SPREAD, NOISE_TRUTH
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.study
 def test_truth_comes_back_with_its_uncertainty(start):

@@ -86,6 +86,7 @@ def test_a_kernel_gives_the_residuals_and_derivatives_of_xla(measured):
     np.testing.assert_array_equal(responses(problem, z[0]), logs[0])
 
 
+@pytest.mark.slow
 def test_data_of_another_length_share_the_programs_of_a_fit(measured):
     """With every second row of each sweep left out: rows that do not count fill either up to 128 and 64."""
     shorter = measured.select(np.arange(len(measured.v)) % 81 % 2 == 0)
@@ -101,6 +102,7 @@ def test_data_of_another_length_share_the_programs_of_a_fit(measured):
     assert np.all(group.rows[:, 81:] == group.rows[:, 80:81])
 
 
+@pytest.mark.slow
 def test_what_is_sampled_for_randomness_is_read_by_them_too(measured):
     waves = _made(measured).waves
     sample = of_sweeps(waves, floor=0.0, seed=0).readings[0].sample
@@ -139,6 +141,7 @@ def test_where_a_current_falls_within_a_long_step_its_states_say_when(monkeypatc
     assert float(last) == pytest.approx(-12.0)
 
 
+@pytest.mark.slow
 def test_given_thresholds_are_taken(measured):
     made = _made(measured, thresholds=(1e-8, 1e-11))
     np.testing.assert_array_equal(made.problem.group.thresholds, [-8.0, -11.0])

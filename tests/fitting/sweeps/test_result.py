@@ -8,6 +8,7 @@ import pytest
 import memjax as mj
 
 
+@pytest.mark.slow
 def test_a_fit_says_its_points_its_largest_voltage_and_its_covariance(result):
     assert result.n_points == sum(w.log_response.size for w in result.waves)
     assert result.largest_voltage == max(np.max(np.abs(w.v)) for w in result.waves)

@@ -51,6 +51,10 @@ class Result(IntEnum):
 RUNAWAY = 1e9
 """Size of a state over its scale beyond which fixed steps have run away: no device has such a one."""
 
+HOPELESS, HOPELESS_IN_PASSING = 10.0, 100.0
+"""Products of a fixed step and a rate at which a state that is taken explicitly acts on itself, above which the step is
+too long: where the state decays, and of any rate."""
+
 _REMEDIES = {
     Result.step_limit: "allow more steps (mj.Stiff(max_steps=...)), looser tolerances, a shorter drive or mj.Fixed(dt)",
     Result.not_finite: "take a smaller step, or parameters under which the state stays finite",

@@ -251,6 +251,7 @@ def _answers(sealed, flips, seed):
     return values
 
 
+@pytest.mark.study
 def test_flipped_bits_of_kept_programs_change_no_number(sealed):
     first, *others = _answers(sealed, 5, 0)
     assert any(p.suffix == ".sealed" for p in sealed.iterdir())

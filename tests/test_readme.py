@@ -44,6 +44,7 @@ def _run_block(page, number):
     return names
 
 
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("page", [README, GRADIENTS], ids=lambda p: p.name)
 def test_the_library_example_runs(page):
@@ -54,6 +55,7 @@ def test_the_library_example_runs(page):
     np.testing.assert_allclose(names["by_mu"], -3.86984e-3, rtol=1e-3)
 
 
+@pytest.mark.study
 @pytest.mark.slow
 def test_optax_alone_fits_five_parameters_that_are_30_percent_off():
     with jax.numpy_dtype_promotion("standard"):  # as a user has it; optax counts in int32

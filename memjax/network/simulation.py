@@ -12,6 +12,7 @@ from jaxtyping import Float
 from ..compiled.library import backend_of
 from ..errors import NetworkError, SolveError, StepWarning
 from ..flags import check_flags
+from ..result import HOPELESS, HOPELESS_IN_PASSING
 from .exchange_program import Room
 from .groups import Neurons, SpikeList
 from .network import Network
@@ -30,9 +31,8 @@ _SECONDS = 1.0
 _MAX_EXCHANGES = 512
 """Exchange intervals between two looks at most."""
 
-COARSE, HOPELESS, HOPELESS_IN_PASSING = 5.0, 10.0, 100.0
-"""Products of the step and a rate of the states above which a step is coarse, if only for an instant; is refused
-where states decay as fast at an exchange; is refused if only for an instant."""
+COARSE = 5.0
+"""Product of the step and a rate of the states above which a step is coarse, if only for an instant."""
 
 DECAY_LIMIT, MOVE_LIMIT = 1.0, 0.2
 """Product of the step and a decay at an exchange above which a state falls to the other side of where it would rest;

@@ -31,10 +31,9 @@ from ..fields import parameter_specs, setting_specs, stored
 from ..flags import check_flags, is_text
 from ..memory import check_size
 from ..policy import Fixed, Stiff
-from ..result import Result, Trace, failure_remedy
+from ..result import HOPELESS_IN_PASSING, Result, Trace, failure_remedy
 from ..stimulus import AbstractStimulus
 from ..system import AbstractSystem, Environment
-from .guards import HOPELESS_IN_PASSING
 
 T = TypeVar("T")
 

@@ -12,23 +12,21 @@ from typing import Any
 
 import equinox as eqx
 import jax
-import jax.core
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from ..arguments import is_traced
 from ..compiled.library import build, register
 from ..compiled.program import Constants, Program, join, names_of, real_of, scalar, threaded, trace
 from ..compiled.translation import LANE, STEP, Name, UntranslatableError, kind_of, text_of
 from ..cores import usable_cores
 from ..policy import Fixed
-from ..result import RUNAWAY, Result
+from ..result import HOPELESS, HOPELESS_IN_PASSING, RUNAWAY, Result
 from ..scaling import Scaled
 from ..solver import SemiImplicitEuler
 from .fixed import Place, chunk_sizes, place_of, semi_implicit_step, with_values
 from .guards import (
-    HOPELESS,
-    HOPELESS_IN_PASSING,
     explicit_rates,
     is_driven,
     is_too_long,
@@ -98,7 +96,7 @@ def takes_kernel(scaled: Scaled, grid: Any, y0: Any, policy: Fixed) -> bool:
         and isinstance(policy.method, SemiImplicitEuler)
         and grid.watch is None
         and not (grid.keys is not None and scaled.has_jumps)
-        and not any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves((scaled, grid, y0)))
+        and not any(map(is_traced, jax.tree.leaves((scaled, grid, y0))))
     )
 
 

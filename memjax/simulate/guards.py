@@ -10,17 +10,13 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from ..policy import Fixed
-from ..result import RUNAWAY, Result
+from ..result import HOPELESS, HOPELESS_IN_PASSING, RUNAWAY, Result
 from ..scaling import Scaled
 from ..solver import SemiImplicitEuler
 from ..solver.semi_implicit import rates_along
 
 if TYPE_CHECKING:
     from .fixed import Place
-
-HOPELESS, HOPELESS_IN_PASSING = 10.0, 100.0
-"""Products of the step and a decay, and of the step and any rate at which a state that is taken explicitly acts on
-itself, above which a step is too long: those of networks."""
 
 
 def state_result(y: Float[Array, " n"], code):

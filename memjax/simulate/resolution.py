@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import jax
-import jax.core
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from ..arguments import is_traced
 from ..errors import PolicyError
 from ..policy import Fixed, Stiff
 from ..stimulus import AbstractStimulus, Drives
@@ -58,7 +58,7 @@ def check_pulses_seen(
     if not isinstance(policy, Fixed):
         return
     for stimulus, times in zip(stimuli, rows, strict=True):
-        if any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(stimulus)):
+        if any(map(is_traced, jax.tree.leaves(stimulus))):
             continue
         for part in stimulus.parts if isinstance(stimulus, Drives) else (stimulus,):
             # Known under transformations of JAX, too.

@@ -126,6 +126,7 @@ def test_a_small_capacitance_is_the_relation(device, ohms, drive):
     assert fitted_order(shares, off) > 0.9
 
 
+@pytest.mark.study
 @pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("policy", [mj.Stiff(), mj.Fixed(1e-4)], ids=["adaptive", "fixed"])

@@ -75,6 +75,7 @@ def _moments(factor, n=N, on=0.1):
     return p @ share, variance, fourth
 
 
+@pytest.mark.study
 @pytest.mark.slow
 @FACTORS
 @pytest.mark.parametrize("form", ["events", pytest.param("langevin", marks=pytest.mark.study)])

@@ -65,6 +65,7 @@ def _deviation(out, ref, ours, theirs):
     return np.sqrt(np.mean(off**2)) / np.ptp(ref[theirs])
 
 
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [pytest.param(n, marks=[pytest.mark.study] * ("step" in n)) for n in CASES]

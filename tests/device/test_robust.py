@@ -74,6 +74,7 @@ def test_solves_at_random_parameters_are_finite_with_their_derivatives_or_flagge
     assert tally.share <= MOST_FAILED, tally.failed
 
 
+@pytest.mark.few(8)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_equations_at_random_states_and_voltages_are_finite_pinched_and_passive(name):

@@ -300,6 +300,7 @@ def test_conductances_of_circuits_count_from_the_beginning_of_an_interval():
     check_parts(*whole_and_in_parts(network, [970, 13, 517]))
 
 
+@pytest.mark.study
 @pytest.mark.slow
 def test_a_folder_goes_on_within_an_interval(tmp_path):
     network, about = busy(), {"watch": {"cells": [0]}, "energy": True}

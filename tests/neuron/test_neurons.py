@@ -192,6 +192,7 @@ def test_the_relaxation_oscillator_first_closes_when_an_independent_integration_
     assert theirs == pytest.approx(15.25e-3, rel=5e-3)
 
 
+@pytest.mark.study
 @pytest.mark.slow
 def test_the_relaxation_oscillator_fires_a_train_with_its_noise():
     stimulus = _held(1.0, 1.0, times=[0, 0.03])

@@ -53,6 +53,7 @@ def ends(scaled):
                 yield end, k, sign
 
 
+@pytest.mark.few(9)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", slow_but(set(MODELS) - set(ROOTS)))
 def test_on_a_bound_equations_have_the_one_sided_derivatives_into_the_domain(name):

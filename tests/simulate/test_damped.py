@@ -6,6 +6,8 @@ import pytest
 import memjax as mj
 from memjax.solver import SemiImplicitEuler
 
+pytestmark = pytest.mark.study
+
 FITTED = {
     "alpha": 0.149, "r_on": 1.2e5, "beta": 50.0, "mu": 130.0, "gamma1": 96.0, "gamma2": 150.0, "theta": 1e3,
     "gamma3": 141.0, "sigma_ion": 0.5,

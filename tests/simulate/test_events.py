@@ -107,6 +107,7 @@ def test_a_second_simulation_goes_on_from_the_first():
         mj.simulate(system, half, save=0.5, initial={"z": 1.0})
 
 
+@pytest.mark.study
 @pytest.mark.slow
 def test_a_switching_voltage_is_the_row_that_dense_rows_show():
     device, sweep = mj.DiffusiveMemristor(), mj.triangle_sweep(0.5, 0.5)
@@ -206,6 +207,7 @@ def test_roughness_tells_which_derivatives_of_noisy_times_no_tolerance_settles()
     assert np.any(np.abs(coarse["rough"] - fine["rough"]) > 0.1 * np.abs(fine["rough"]))
 
 
+@pytest.mark.study
 @pytest.mark.slow
 def test_a_jacobian_of_a_whole_crossing_is_refused_and_its_times_have_one():
     """Numbers of crossings have no derivative, of which JAX says that a bytes-like object is required."""

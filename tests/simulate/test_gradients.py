@@ -62,6 +62,7 @@ def _oscillator(theta, policy):
     return _sound(trace, jnp.concatenate([x.ravel() for x in trace.state.values()]))
 
 
+@pytest.mark.study
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "method",

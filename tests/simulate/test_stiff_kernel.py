@@ -80,6 +80,7 @@ def by_xla(names, device, kind, *, values=VALUES):
     return sol, slope
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("device", "names", "kind"),
     [

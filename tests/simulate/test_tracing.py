@@ -116,6 +116,7 @@ def test_a_bench_a_temperature_and_corners_may_be_traced_and_are_flagged_where_t
         assert run(*wrong) == Result.out_of_bounds
 
 
+@pytest.mark.study
 @pytest.mark.slow
 def test_derivatives_that_adaptive_steps_cannot_give_are_refused_in_one_sentence():
     def run(g, policy):

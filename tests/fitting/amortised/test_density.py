@@ -36,6 +36,7 @@ def fresh(trained):
     return s, trained.draw(s, DRAWS, seed=0), s[:, :4] @ SLOPES / ERROR**2 @ COVARIANCE
 
 
+@pytest.mark.study
 @pytest.mark.slow
 def test_it_draws_from_the_posterior_of_normal_numbers(fresh):
     _, u, mean = fresh

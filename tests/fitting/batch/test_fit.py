@@ -51,6 +51,7 @@ def test_what_the_adaptive_solver_finds_alone_is_the_same_within_a_hundredth_of_
         assert abs(slow.values[n] - rows[3].values[n]) < 0.01 * rows[3].std[n]
 
 
+@pytest.mark.study
 def test_where_the_model_is_granted_the_noise_chi_squared_and_deviations_are_those_of_textbooks(
     wafer, truth, tmp_path
 ):
@@ -72,6 +73,7 @@ def test_a_device_that_cannot_be_read_has_its_reason_in_its_row(rows):
     assert "no column of current; in broken.csv" in rows[-1].failure
 
 
+@pytest.mark.study
 def test_a_device_alone_gets_the_numbers_that_it_gets_among_others(rows, wafer, tmp_path):
     (alone,) = run({"d5": wafer["d5"]}, tmp_path / "run")
     for n in WAFER_FREE:

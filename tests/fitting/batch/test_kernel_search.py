@@ -62,6 +62,7 @@ def test_a_halted_search_ends(switching):
         find_each([switching, switching, switching], 2, halt)
 
 
+@pytest.mark.study
 def test_the_batch_ends_where_the_single_fit_does(sweep, sweep_options, tmp_path):
     """Within a thousandth: both end at kinks, from which they begin again until that much is gained no more."""
     single = ft.fit(sweep, mj.DiffusiveMemristor(), screened=8, **sweep_options)

@@ -293,6 +293,7 @@ def test_of_two_workers_one_is_killed_and_the_table_is_the_same(files, whole, tm
     _same_as(whole, out)
 
 
+@pytest.mark.study
 def test_workers_of_a_scheduler_shrink_a_batch_to_the_same_bytes(whole, files, tmp_path):
     """Added to a batch that is complete: only the second pass is done, here and on a worker."""
     alone, shared = tmp_path / "alone", tmp_path / "shared"

@@ -68,6 +68,7 @@ def test_a_positive_pulse_says_nothing_of_the_other_polarity(by_voltage):
     assert by_voltage.undetermined == ("memristor.mu_neg",)
 
 
+@pytest.mark.study
 def test_growth_and_decay_of_the_filament_are_known_as_one_combination(by_voltage):
     names = ("memristor.mu", "memristor.gamma1")
     e, r = by_voltage, by_voltage.correlation[0, 1]

@@ -21,6 +21,7 @@ def _ensemble(device, waves, coordinates, **changes):
     return Ensemble(device, coordinates, experiment, read_noise=SILENT, **options | changes)
 
 
+@pytest.mark.study
 @pytest.mark.slow
 def test_points_share_their_random_numbers_and_draws_do_not(noisy_device, start, monkeypatch):
     coordinates = [Coordinate("sigma_ion"), Coordinate("mu", spread=True)]
@@ -50,6 +51,7 @@ def test_members_that_are_numbered_have_the_noise_of_their_number(noisy_device, 
         np.testing.assert_allclose(some.i[place], whole.i[number], rtol=1e-12)
 
 
+@pytest.mark.study
 @pytest.mark.slow
 def test_noise_given_by_value_acts_as_noise_of_the_device(start):
     w, quiet = start.waves[0], with_values(start.device, {"sigma_ion": 0.0})

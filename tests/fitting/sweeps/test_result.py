@@ -17,6 +17,7 @@ def test_a_fit_says_its_points_its_largest_voltage_and_its_covariance(result):
     assert set(result.identifiability.names) == set(result.problem.free)
 
 
+@pytest.mark.study
 @pytest.mark.slow
 def test_a_fit_draws_what_its_report_does(result, example, monkeypatch):
     """Both polarities, logarithmic above linear, simulated cycles behind; here the measured ones stand in for these."""

@@ -51,6 +51,7 @@ def test_only_what_was_needed_has_moved(grown):
     assert grown.about()["wanted"][0]["met"]
 
 
+@pytest.mark.study
 @pytest.mark.slow
 def test_what_cannot_be_reached_is_named_with_the_nearest_value():
     """Of one growth rate the delay at 2 V is half of that at 1 V."""

@@ -71,6 +71,7 @@ def test_derivatives_through_a_hundred_neurons_and_200_ms():
     np.testing.assert_allclose(forward, central, rtol=0.01)
 
 
+@pytest.mark.study
 @pytest.mark.slow
 def test_narrow_soft_spikes_count_as_spikes():
     """One for one, but for a rise that has not ended; the sources are those of the network itself."""

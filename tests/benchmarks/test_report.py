@@ -16,6 +16,7 @@ def _record(folder, run_id, seconds):
     record.write("lmfit", status="skipped", reason="not <built>", peer="scipy-lmfit")
 
 
+@pytest.mark.integration
 def test_a_ratio_is_taken_within_one_run(tmp_path):
     _record(tmp_path, "first", 4.0)
     _record(tmp_path, "second", 8.0)
@@ -26,6 +27,7 @@ def test_a_ratio_is_taken_within_one_run(tmp_path):
     assert ratios == {"first": [1.0, 0.25, None], "second": [1.0, 0.125, None]}
 
 
+@pytest.mark.integration
 def test_the_page_holds_its_pictures_and_its_tables(tmp_path):
     _record(tmp_path, "first", 4.0)
     page = report.write(tmp_path).read_text()

@@ -103,20 +103,20 @@ def pytest_collection_modifyitems(config, items):
 
 @pytest.fixture(autouse=True)
 def _no_process(request, monkeypatch):
-    """A unit test starts no process but the compiler of C."""
+    """A unit test starts no process but the compiler of C, and git for the commit of a record."""
     if request.node.stash[TIER] != "unit":
         return
     start = subprocess.Popen.__init__
 
     def refuse(self, args, *rest, **options):
         program = args if isinstance(args, str) else str(args[0])
-        assert Path(program).name.startswith(_COMPILERS), f"a unit test starts {program}"
+        assert Path(program).name.startswith(_QUICK_PROGRAMS), f"a unit test starts {program}"
         start(self, args, *rest, **options)
 
     monkeypatch.setattr(subprocess.Popen, "__init__", refuse)
 
 
-_COMPILERS = ("gcc", "cc", "clang", "x86_64", "aarch64")
+_QUICK_PROGRAMS = ("gcc", "cc", "clang", "x86_64", "aarch64", "git")
 
 
 MOST_MAPS = 40_000

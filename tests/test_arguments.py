@@ -97,6 +97,7 @@ def test_a_wrong_value_in_any_field_is_refused_in_one_sentence(place, number):
     assert error.value.allowed or error.value.fix
 
 
+@pytest.mark.wrong_types
 @pytest.mark.parametrize(
     "make",
     [
@@ -115,6 +116,7 @@ def test_an_array_in_place_of_a_number_says_how_an_ensemble_is_written(make):
         make()
 
 
+@pytest.mark.wrong_types
 @pytest.mark.parametrize(
     "make",
     [
@@ -151,6 +153,7 @@ def _changed(module, name, value):
     return eqx.tree_at(lambda m: getattr(m, name), module, value)
 
 
+@pytest.mark.wrong_types
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -229,6 +232,7 @@ TAKEN = {
 }  # fmt: skip
 
 
+@pytest.mark.wrong_types
 @pytest.mark.parametrize("take", TAKEN)
 def test_a_buffer_that_is_used_again_changes_nothing_that_was_made_of_it(take):
     # Aligned as XLA wants it, which is when JAX takes over memory of NumPy without a copy.
@@ -290,6 +294,7 @@ def test_members_have_the_noise_that_they_always_had():
     assert np.any(last[0] != last[1])
 
 
+@pytest.mark.wrong_types
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -326,6 +331,7 @@ def test_without_x64_a_seed_that_jax_would_cut_is_refused():
         jax.config.update("jax_enable_x64", True)
 
 
+@pytest.mark.wrong_types
 @pytest.mark.parametrize("seed", [2**64 + 3, 1.5, "a", None, -1])
 def test_other_seeds_are_refused_by_name_too(seed):
     population = mj.Population.of(mj.Vteam(), ["r_on"], center=[0.0], covariance=[[1.0]])

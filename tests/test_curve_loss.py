@@ -83,6 +83,7 @@ def test_a_row_beside_a_steep_part_counts_less_and_one_far_off_levels_off(loss):
     np.testing.assert_allclose(residuals[36:89], 0, atol=1e-12)
 
 
+@pytest.mark.wrong_types
 def test_rows_at_the_limit_only_say_that_it_is_reached():
     measured = _trace()
     limited = mj.CurveLoss.of(measured, SWEEP, bench=mj.Bench(compliance=1e-7))

@@ -113,6 +113,7 @@ def test_flags_of_numpy_count():
 TEXTS = ["0.3", b"0.3", ["0.3"], [0.1, "0.2"], np.array(["0.3"]), np.array([0.1, "x"], object)]
 
 
+@pytest.mark.wrong_types
 @pytest.mark.parametrize("text", TEXTS, ids=repr)
 def test_text_is_no_number(text):
     assert is_text(text)

@@ -90,6 +90,7 @@ def test_a_marker_that_is_none_or_wrong_is_named(message, marker):
         check_device(_Noisy(form=lambda d, x: {"w": {"x": 0.1 * x}}, marker=marker))
 
 
+@pytest.mark.wrong_types
 @pytest.mark.parametrize("wrong", [_Noisy, "noisy"])
 def test_a_class_or_a_name_is_no_device(wrong):
     with pytest.raises(ModelError, match="in place of a device; in check_device"):

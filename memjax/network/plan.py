@@ -174,7 +174,7 @@ def _shortest_delay(p: Projection, timing: Clock) -> int:
 
 def _nearest_steps(delay: Any, timing: Clock) -> Int[np.ndarray, "..."]:
     """Delays of edges in steps, at least one."""
-    return np.maximum(np.rint(np.asarray(delay, float) / timing.dt), 1).astype(np.int64)
+    return np.asarray(np.maximum(np.rint(np.asarray(delay, float) / timing.dt), 1), np.int64)
 
 
 def edge_delays(p: Projection, timing: Clock) -> Int[np.ndarray, "..."]:
@@ -182,7 +182,7 @@ def edge_delays(p: Projection, timing: Clock) -> Int[np.ndarray, "..."]:
     if p.edges.delay is None:
         return np.asarray(timing.count_steps(p.delay, where=f"delay of {p.where}"), np.int64)
     delays = _nearest_steps(p.edges.delay, timing)
-    return delays[0] if len(delays) and np.all(delays == delays[0]) else delays
+    return np.asarray(delays[0]) if len(delays) and np.all(delays == delays[0]) else delays
 
 
 def rounded_delays(p: Projection, timing: Clock) -> str | None:
@@ -395,7 +395,7 @@ def rows(
     width = p.receptor.width
     ends = [] if width is None else [timing.count_steps(width, where=f"width of {p.where}")]
     return [
-        Rows(sign=sign, later=later, **_arrival_times(delay + later, timing), **arrays)
+        Rows(sign=sign, later=later, **_arrival_times(np.asarray(delay + later), timing), **arrays)
         for sign, later in ((1.0, 0), *((-1.0, x) for x in ends))
     ]
 

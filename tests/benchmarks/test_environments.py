@@ -33,6 +33,7 @@ def _ask(record, script, text):
     return records.read(record.path)[-1]
 
 
+@pytest.mark.wrong_types
 def test_a_missing_peer_is_skipped_with_the_command_that_builds_it(record, tmp_path):
     row = _ask(record, tmp_path / "peer.py", "")
     assert row["status"] == "skipped"

@@ -159,6 +159,7 @@ def test_suites_and_cases_are_found_by_name(cases):
         registry.select("other", found)
 
 
+@pytest.mark.integration
 def test_compilation_is_timed_apart_from_running():
     import jax
     import jax.numpy as jnp
@@ -170,6 +171,7 @@ def test_compilation_is_timed_apart_from_running():
     assert result.shape == (3, 3)
 
 
+@pytest.mark.integration
 def test_quartiles_are_those_of_the_repeats():
     fields = Times(run=[1.0, 2.0, 3.0, 4.0, 5.0], compile=0.5).as_fields()
     assert fields["run_s"] == {"median": 3.0, "q1": 2.0, "q3": 4.0, "repeats": 5}
@@ -218,6 +220,7 @@ def _write(folder, values, *, run_id, case, size="smoke", status="ok", **fields)
     record.write("a", **{"status": status} | values | fields)
 
 
+@pytest.mark.integration
 def test_whole_records_of_the_same_origin_need_no_rerun(tmp_path, clean):
     _write(tmp_path, clean, run_id="1", case="whole")
     _write(tmp_path, clean, run_id="2", case="whole")
@@ -231,6 +234,7 @@ def test_whole_records_of_the_same_origin_need_no_rerun(tmp_path, clean):
     assert {case: rows[0]["run_id"] for case, rows in completed.items()} == {"whole": "2"}
 
 
+@pytest.mark.integration
 def test_a_case_whose_peer_was_built_since_is_run_again(tmp_path, clean, monkeypatch):
     _write(tmp_path, clean, run_id="1", case="peered", status="skipped", peer="brian2")
     monkeypatch.delenv("MEMJAX_BRIAN2", raising=False)
@@ -240,6 +244,7 @@ def test_a_case_whose_peer_was_built_since_is_run_again(tmp_path, clean, monkeyp
     assert runner.completed_cases(tmp_path, "smoke") == {}
 
 
+@pytest.mark.integration
 def test_a_source_with_changes_resumes_nothing(tmp_path, clean, monkeypatch):
     _write(tmp_path, clean, run_id="1", case="whole")
     changed = clean | {"git_dirty": True}
@@ -248,6 +253,7 @@ def test_a_source_with_changes_resumes_nothing(tmp_path, clean, monkeypatch):
     assert runner.completed_cases(tmp_path, "smoke") == {}
 
 
+@pytest.mark.integration
 def test_resume_says_what_it_leaves_out(tmp_path, clean, monkeypatch, capsys):
     _write(tmp_path, clean, run_id="1", case="startup")
     (tmp_path / "0.part").touch()

@@ -161,6 +161,7 @@ def test_each_polarity_may_have_a_limit_of_its_own_and_each_sweep(device):
     assert float(jax.grad(bench.limit_current)(jnp.asarray(0.0))) == 1.0
 
 
+@pytest.mark.wrong_types
 def test_limits_that_the_bench_has_not_are_refused():
     with pytest.raises(BoundsError, match="compliance of negative currents alone"):
         mj.Bench(compliance_negative=1e-6)

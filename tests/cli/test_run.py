@@ -156,6 +156,7 @@ def test_json_is_one_object_and_options_win_over_the_file(run, network, tmp_path
     assert json.loads((out / "run.json").read_text())["seed"] == 7
 
 
+@pytest.mark.wrong_types
 def test_without_matplotlib_there_are_no_pictures_but_a_recording(
     run, network, tmp_path, monkeypatch
 ):
@@ -211,6 +212,7 @@ def test_a_run_lasts_what_was_asked_also_in_pieces(run, network, tmp_path):
     assert _spikes(parts) == _spikes(whole)
 
 
+@pytest.mark.wrong_types
 def test_a_run_of_another_layout_is_not_gone_on_with_but_read(run, network, refused, tmp_path):
     """Schema 1 counted exchange intervals where this one counts steps."""
     import h5py
@@ -241,6 +243,7 @@ def test_a_run_goes_on_with_the_spikes_of_one_that_did_not_stop(run, network, tm
     assert sum(len(m) for m, _ in _spikes(whole).values()) > 10
 
 
+@pytest.mark.wrong_types
 def test_a_run_is_replaced_on_demand_only_and_by_the_same_network_resumed(
     run, network, refused, tmp_path
 ):

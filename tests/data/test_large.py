@@ -66,6 +66,7 @@ def test_chunks_give_the_same_to_the_bit_with_the_same_warnings(both, text):
     same(small, large)
 
 
+@pytest.mark.wrong_types
 def test_labels_that_are_words_or_two_columns_give_the_same_sweeps(both):
     rows = TABLE.splitlines()
     words = HEADER.replace("cycle", "device,cycle") + "".join(

@@ -33,6 +33,7 @@ def said(m):
     return [w for w in m.warnings if "steps back" in w]
 
 
+@pytest.mark.wrong_types
 @pytest.mark.parametrize("seed", range(3))
 def test_rows_in_any_order_are_read_as_the_points_count_them(load, seed):
     rows = table()
@@ -44,6 +45,7 @@ def test_rows_in_any_order_are_read_as_the_points_count_them(load, seed):
     assert text.startswith("rows are put in the order of 'point', which steps back in lines ")
 
 
+@pytest.mark.wrong_types
 def test_two_rows_that_changed_places_are_named(load):
     rows = table()
     rows[[12, 17]] = rows[[17, 12]]

@@ -98,6 +98,7 @@ def test_noise_reaches_the_rates_with_the_correction_of_ito():
     assert at(0.0) == pytest.approx(drift - 0.5 * amplitude * slope, rel=1e-9)
 
 
+@pytest.mark.wrong_types
 def test_white_noise_acts_with_the_amplitude_of_the_device():
     """Where a language has white noise nothing depends on an interval."""
     device = params.replace(mj.model("diffusive"), {"sigma1": 0.02, "r0": 0.0})

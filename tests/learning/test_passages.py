@@ -42,6 +42,7 @@ def test_first_passages_have_the_law_of_fine_bridges(start, end):
     assert ks_2samp(share, want).statistic < limit + LATE / abs(start)
 
 
+@pytest.mark.wrong_types
 def test_without_noise_the_passage_is_that_of_the_straight_path():
     hits, share = first_passage(0.3, -0.1, 0.0, 0.75, 1.3, 0.2)
     assert hits
@@ -52,6 +53,7 @@ def test_without_noise_the_passage_is_that_of_the_straight_path():
     assert time_below(0.2, 0.0, 1.0, 1.3, 0.4) == 0.0
 
 
+@pytest.mark.wrong_types
 @pytest.mark.parametrize("end", [0.9, -0.3])
 def test_times_below_have_the_law_of_fine_bridges(end):
     want = np.mean(bridges(0.0, end) < 0, 1)
@@ -59,10 +61,12 @@ def test_times_below_have_the_law_of_fine_bridges(end):
     assert ks_2samp(np.asarray(share), want).statistic < 1.95 * np.sqrt(2 / PATHS) + LATE
 
 
+@pytest.mark.wrong_types
 def test_a_path_that_returns_is_below_for_a_uniform_share():
     assert kstest(time_below(0.0, 1.0, 1.0, *draws(PATHS)), "uniform").pvalue > 1e-4
 
 
+@pytest.mark.wrong_types
 def test_derivatives_are_finite_where_there_is_no_noise():
     def share(variance, end):
         _, first = first_passage(0.3, end, variance, 0.75, 1.3, 0.2)

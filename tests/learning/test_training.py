@@ -257,6 +257,7 @@ def test_a_wrong_decision_is_refused_before_anything_runs(model, samples, monkey
         model.classify(model.parameters, samples, output="out", by="nosuch")
 
 
+@pytest.mark.wrong_types
 def test_samples_that_are_wrong_keep_their_say_where_most_are_right():
     # Three samples are right and have short derivatives; that of the wrong one is as long as its error says.
     losses = jnp.array([0.01, 0.01, 0.01, 3.0])

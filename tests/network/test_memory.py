@@ -49,6 +49,7 @@ def test_the_estimate_is_what_a_run_takes():
     assert 0.5 < expected / grown < 2.0, (expected, grown)
 
 
+@pytest.mark.wrong_types
 def test_what_does_not_fit_is_refused_with_advice(monkeypatch):
     """The largest part, what is free, and what would take less."""
     parts = nw.estimate(spiking())

@@ -239,6 +239,7 @@ def mutate_settings(count: int) -> list[bool]:
     return taken
 
 
+@pytest.mark.wrong_types
 @pytest.mark.parametrize(
     ("make", "match"),
     [
@@ -267,6 +268,7 @@ def test_a_spike_that_no_step_reaches_is_none():
     assert late.steps(1e-5)[0] > 2**31
 
 
+@pytest.mark.wrong_types
 def test_settings_that_are_exchanged_are_taken_or_refused():
     taken = mutate_settings(80)
     assert 0 < sum(taken) < len(taken)

@@ -48,6 +48,7 @@ def test_a_run_in_parts_is_the_run_in_memory(tmp_path, undisturbed):
     assert not list((folder / "parts").iterdir())
 
 
+@pytest.mark.wrong_types
 def test_of_many_spikes_the_last_are_read(tmp_path):
     """Those from a time on, about as many as were asked for; statistics are of the whole run."""
     folder = run_network(spiking(), 0.05, tmp_path / "run", watch=WATCH, save_interval=0.0)
@@ -96,6 +97,7 @@ def test_ctrl_c_leaves_what_was_simulated(tmp_path, monkeypatch, undisturbed):
     assert _equal(load_recording(folder), nw.run(spiking(), longer, watch=WATCH))
 
 
+@pytest.mark.wrong_types
 def test_a_full_disk_and_a_vanished_folder(tmp_path, monkeypatch, undisturbed):
     """What was written stays, the error says how to go on, and it does."""
     folder, count = tmp_path / "run", 0
@@ -124,6 +126,7 @@ def test_a_full_disk_and_a_vanished_folder(tmp_path, monkeypatch, undisturbed):
         run_network(spiking(), 0.01, folder, force=True)
 
 
+@pytest.mark.wrong_types
 def test_a_run_killed_between_recording_and_tidying(tmp_path, monkeypatch, undisturbed):
     """Parts that the recording holds already do not count twice."""
     folder = tmp_path / "run"
@@ -158,6 +161,7 @@ def test_a_second_run_on_the_folder_is_refused(tmp_path):
     assert (folder / "recording.h5").read_bytes() == before
 
 
+@pytest.mark.wrong_types
 def test_a_run_killed_as_it_began_is_no_run(tmp_path):
     """Neither its folders nor what it was writing stand in the way of the next one; other files do."""
     folder = tmp_path / "run"
@@ -173,6 +177,7 @@ def test_a_run_killed_as_it_began_is_no_run(tmp_path):
         run_network(spiking(), 0.01, folder)
 
 
+@pytest.mark.wrong_types
 def test_a_run_killed_as_it_replaced_another_is_resumed(tmp_path, undisturbed):
     """The recording of the other one does not count, nor are its parts needed."""
     folder = run_network(spiking(), 0.02, tmp_path / "run", watch=WATCH)
@@ -182,6 +187,7 @@ def test_a_run_killed_as_it_replaced_another_is_resumed(tmp_path, undisturbed):
     assert _equal(load_recording(folder), undisturbed)
 
 
+@pytest.mark.wrong_types
 def test_another_network_is_not_resumed(tmp_path):
     """A changed weight or seed is another network."""
     folder = run_network(spiking(), 0.01, tmp_path / "run")

@@ -72,14 +72,12 @@ def check_derivatives(seed: int) -> None:
 _STIFF = ("diffusive", "diffusive-1m1t1r", "second-order", "linear-drift", "vteam", "mms")
 
 
-@pytest.mark.few(8)
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(24))
 def test_backends_agree(seed, monkeypatch):
     check_states(random_case(seed), monkeypatch)
 
 
-@pytest.mark.few(2)
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_backends_agree_in_derivatives(seed):

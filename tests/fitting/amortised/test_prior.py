@@ -12,6 +12,7 @@ from memjax.transforms import from_spec
 DEVICE = mj.MetastableSwitches()
 
 
+@pytest.mark.wrong_types
 def test_within_a_range_the_logarithm_is_uniform_and_else_the_value():
     prior = Prior.of_bounds(DEVICE, {"r_on": (300, 900), "x0": (0, 0.5)})
     values = prior.values(np.array([[-40.0, -40.0], [0.0, 0.0], [40.0, 40.0]]))
@@ -49,6 +50,7 @@ def test_a_spread_from_cycle_to_cycle_may_be_free():
     assert prior.units == ("1",)
 
 
+@pytest.mark.wrong_types
 @pytest.mark.parametrize(
     ("bounds", "error"),
     [

@@ -106,6 +106,7 @@ def test_fewer_sweeps_are_refused(protocol):
         twice.align(measurement(CURRENT))
 
 
+@pytest.mark.wrong_types
 def test_a_noise_that_is_none_is_refused(protocol):
     with pytest.raises(DataError, match="relative"):
         replace(protocol, relative=-1.0)

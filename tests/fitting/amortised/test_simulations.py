@@ -87,6 +87,7 @@ def test_cycles_of_a_population_are_drawn_about_the_device(simulator):
     assert np.all(np.abs(scatter / 0.05 - 1) < 4 / np.sqrt(2 * 400))
 
 
+@pytest.mark.wrong_types
 def test_steps_are_fixed_where_noise_acts(simulator):
     assert isinstance(simulator.solver(), mj.Auto)
     noisy = replace(simulator, device=mj.DiffusiveMemristor(sigma_ion=1.0), deterministic=False)

@@ -68,6 +68,7 @@ def test_wrong_arguments_are_refused_before_anything_is_simulated(
         ft.amortise(MODEL, protocol, **(OPTIONS | changes))
 
 
+@pytest.mark.wrong_types
 def test_a_protocol_and_a_prior_of_the_model_are_needed(protocol):
     with pytest.raises(DataError, match="in place of a protocol"):
         ft.amortise(MODEL, "sweep", **OPTIONS)

@@ -51,6 +51,7 @@ def _unreadable():
     raise ReaderError("no table of numbers", where="a.csv")
 
 
+@pytest.mark.wrong_types
 def test_devices_are_read_where_the_files_are_and_keep_their_places():
     devices = {"bad": _unreadable, "good": LOOP}
     direct = Direct()
@@ -68,6 +69,7 @@ def test_devices_are_read_where_the_files_are_and_keep_their_places():
     assert sent["request"].search == REQUEST.search
 
 
+@pytest.mark.wrong_types
 def test_halted_work_ends():
     direct, halt = Direct(lost=[0]), threading.Event()
     list(fit_on_cluster([(0, {"good": LOOP})], REQUEST, direct))
@@ -76,6 +78,7 @@ def test_halted_work_ends():
         work(direct.jobs[0], halt)
 
 
+@pytest.mark.wrong_types
 def test_a_chunk_of_which_worker_after_worker_died_is_said_and_tried_again(tmp_path):
     devices = {f"d{k}": _unreadable for k in range(3)}
     ticks = []

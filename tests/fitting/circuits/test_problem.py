@@ -10,6 +10,7 @@ from memjax.errors import DataError, ModelError
 ROWS = np.linspace(0.0, 1.0, 5)
 
 
+@pytest.mark.wrong_types
 def test_a_device_is_no_circuit():
     with pytest.raises(ModelError, match="MetastableSwitches"):
         start_of(mj.MetastableSwitches(), ["tau"])  # pyright: ignore[reportArgumentType]

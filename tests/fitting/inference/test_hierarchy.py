@@ -109,6 +109,7 @@ def test_rows_give_both_spreads_apart_and_a_population_to_draw_from():
     assert spread == pytest.approx(row["device_sigma_ln"], rel=4 / np.sqrt(2 * 4000))
 
 
+@pytest.mark.wrong_types
 def test_what_makes_no_population_is_named():
     told, _ = rows(3, cycles=6)
     with pytest.raises(DataError, match="1 devices"):

@@ -33,6 +33,7 @@ def test_independent_steps_have_their_spread_and_no_correlation():
     assert len(found["set"]["thirds"]) == 3
 
 
+@pytest.mark.wrong_types
 def test_later_cycles_are_compared_with_the_fit_and_with_the_mean():
     record, held = _record(1, 4), _record(2, 3)
     curve = held.g[0]

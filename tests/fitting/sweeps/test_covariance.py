@@ -121,6 +121,7 @@ def test_intervals_of_several_sweeps_hold_the_median_device():
     assert known.source == "200 resamplings of the sweeps"
 
 
+@pytest.mark.wrong_types
 def test_spread_from_cycle_to_cycle_is_that_of_the_parameters():
     rng = np.random.default_rng(3)
     shifts = 0.1 * rng.normal(size=(400, FREE))
@@ -129,6 +130,7 @@ def test_spread_from_cycle_to_cycle_is_that_of_the_parameters():
     np.testing.assert_allclose(found.std(axis=0), shifts.std(axis=0, ddof=1), rtol=0.02)
 
 
+@pytest.mark.wrong_types
 def test_what_read_noise_makes_of_a_cycle_is_known():
     """Nothing but read noise: scores have the information as covariance, and |z| < 4 of 400 cycles."""
     rng = np.random.default_rng(5)
@@ -139,6 +141,7 @@ def test_what_read_noise_makes_of_a_cycle_is_known():
     assert np.all(np.abs(white - 1) < 4 * np.sqrt(2 / 400) + 0.1)
 
 
+@pytest.mark.wrong_types
 def test_the_data_alone_are_told_where_the_prior_says_more():
     """A direction that the data hardly see has no information; along the others the prior is taken off."""
     log_i = np.array([1.0, -2.0, 0.5]) @ SLOPES.T + uneven(np.random.default_rng(4), 1)
@@ -153,6 +156,7 @@ def test_the_data_alone_are_told_where_the_prior_says_more():
     np.testing.assert_allclose(known.information[2], 0.0, atol=1e-6 * known.information[0, 0])
 
 
+@pytest.mark.wrong_types
 def test_a_residual_whose_derivatives_have_exploded_says_nothing():
     """With 1e37 in it the singular values of the others are lost: a decomposition failed after a fit had run."""
     log_i = 0.05 * np.random.default_rng(3).normal(size=(1, POINTS))
@@ -169,6 +173,7 @@ def test_a_residual_whose_derivatives_have_exploded_says_nothing():
     assert exploded.source == f"{without.source}; without residuals of exploded derivatives: 1"
 
 
+@pytest.mark.wrong_types
 def test_chi_squared_grants_little_by_default_and_the_error_of_the_model_is_estimated():
     """A curve that is off by 0.15 decades on either branch: 0.25 against what the search grants, 25 against a tenth."""
     truth = np.tile(np.linspace(-6, -4, POINTS), (4, 1))

@@ -51,6 +51,7 @@ def _same(one, other) -> None:
             assert a == b, field.name
 
 
+@pytest.mark.wrong_types
 def test_fits_at_once_are_those_of_each_alone(fits):
     problems, waves, r, j = fits
     z = np.zeros((3, FREE))
@@ -64,6 +65,7 @@ def test_fits_at_once_are_those_of_each_alone(fits):
         assert known.noise == pytest.approx(noise[k], rel=1e-12)
 
 
+@pytest.mark.wrong_types
 def test_a_fit_without_a_decomposition_leaves_the_others_as_they_are(fits):
     problems, waves, r, j = fits
     sound = noise_of_each(problems, waves, residuals=r, jacobian=j)
@@ -77,6 +79,7 @@ def test_a_fit_without_a_decomposition_leaves_the_others_as_they_are(fits):
         uncertainty(problems[1], waves[1], z=np.zeros(FREE), residuals=r[1], jacobian=j[1])
 
 
+@pytest.mark.wrong_types
 def test_fits_of_repeated_sweeps_stand_beside_those_of_one():
     rng = np.random.default_rng(1)
     problems, waves, r, j = _fits(uneven(rng, 1), uneven(rng, 8))

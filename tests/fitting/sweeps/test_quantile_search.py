@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 import numpy as np
+import pytest
 
 from fitting.stochastic.two_sample import Sample, Target
 from fitting.sweeps.ensemble import Coordinate
@@ -31,6 +32,7 @@ def _search() -> QuantileSearch:
     return QuantileSearch(Normal(), [Target(sample, seed=0, draws=256)], {"mean": 1.0})  # pyright: ignore[reportArgumentType]
 
 
+@pytest.mark.wrong_types
 def test_mean_and_width_of_a_normal_law_come_back():
     """Within four standard errors of 200 measured and 256 simulated cycles."""
     (best, *_), interrupted = _search().run(np.zeros((1, 2)), None)
@@ -40,12 +42,14 @@ def test_mean_and_width_of_a_normal_law_come_back():
     assert abs(best.z[0, 1] - np.log(0.6)) < 4 * error / np.sqrt(2)
 
 
+@pytest.mark.wrong_types
 def test_costs_in_batches_are_those_of_points_one_by_one():
     search, points = _search(), np.random.default_rng(0).normal(size=(7, 2))
     alone = [search.costs(p[None])[0] for p in points]
     np.testing.assert_allclose(search.costs(points), alone)
 
 
+@pytest.mark.wrong_types
 def test_a_coordinate_that_moves_nothing_does_not_act():
     search = _search()
     _, jacobian, _ = search(np.zeros((1, 2)))

@@ -19,6 +19,7 @@ def problem() -> TargetProblem:
     )  # fmt: skip
 
 
+@pytest.mark.wrong_types
 def test_a_tolerance_is_one_and_a_shift_moves_the_zero(problem):
     share = np.array([1.02, 1.1])
     zero = np.array([0.5, 1e4]) * np.exp([-0.1, 0.2])
@@ -28,6 +29,7 @@ def test_a_tolerance_is_one_and_a_shift_moves_the_zero(problem):
     assert np.all(np.isnan(problem.off(np.array([[np.nan, 1.0]]))) == [[True, False]])
 
 
+@pytest.mark.wrong_types
 def test_logarithms_come_back(problem):
     found = np.array([[0.2, 1e9], [0.55, 9e3]])
     np.testing.assert_allclose(problem.logs(problem.off(found)), np.log(found), rtol=1e-9)

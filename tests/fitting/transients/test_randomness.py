@@ -66,6 +66,7 @@ def test_what_did_not_end_counts_as_watched_on_both_sides(times):
     np.testing.assert_allclose(np.exp(read), np.exp(values), atol=2 * (rows[1] - rows[0]))
 
 
+@pytest.mark.wrong_types
 def test_a_rate_that_no_step_resolves_lies_three_sigma_away_and_is_told(times):
     seen = features_of(pulsed_curves(*times))
     assert _prior(seen, "gamma1", 1.0, 1e-5) == 1.0

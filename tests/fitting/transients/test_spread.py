@@ -8,6 +8,7 @@ import pytest
 from fitting.transients.spread import _distance
 
 
+@pytest.mark.wrong_types
 def test_what_never_ends_counts_as_long_as_was_watched():
     response = SimpleNamespace(width=10.0, watched=20.0)
     seen = SimpleNamespace(responses=[response])

@@ -96,9 +96,14 @@ def pytest_collection_modifyitems(config, items):
         item.stash[TIER] = marked[-1]
         item.add_marker(marked[-1])
     wanted = config.option.markexpr.strip() or "True"
-    left_out = [x for x in items if not eval(wanted, {}, _Marks(x))]
-    items[:] = [x for x in items if x not in set(left_out)]
+    chosen, left_out = [], []
+    for item in items:
+        (chosen if eval(wanted, {}, _Marks(item)) else left_out).append(item)
+    items[:] = chosen
     config.hook.pytest_deselected(items=left_out)
+
+
+_QUICK_PROGRAMS = ("gcc", "cc", "clang", "x86_64", "aarch64", "git")
 
 
 @pytest.fixture(autouse=True)
@@ -114,9 +119,6 @@ def _no_process(request, monkeypatch):
         start(self, args, *rest, **options)
 
     monkeypatch.setattr(subprocess.Popen, "__init__", refuse)
-
-
-_QUICK_PROGRAMS = ("gcc", "cc", "clang", "x86_64", "aarch64", "git")
 
 
 MOST_MAPS = 40_000

@@ -84,7 +84,6 @@ def test_numbers_of_every_kind_are_taken(make):
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(st.sampled_from(FIELDS), st.sampled_from(range(len(WRONG))))
 def test_a_wrong_value_in_any_field_is_refused_in_one_sentence(place, number):

@@ -52,7 +52,6 @@ def test_a_device_draws_the_same_whatever_the_number_of_devices_and_the_chunk():
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_cycles_scatter_about_their_device():
     own = population(cycle_covariance=CYCLES)
     devices, cycles = own.sample(1, 400), own.sample(1, 400, sweeps=25)

@@ -56,7 +56,6 @@ def test_the_library_example_runs(page):
 
 
 @pytest.mark.study
-@pytest.mark.slow
 def test_optax_alone_fits_five_parameters_that_are_30_percent_off():
     with jax.numpy_dtype_promotion("standard"):  # as a user has it; optax counts in int32
         names = _run_block(GRADIENTS, -1)

@@ -141,7 +141,6 @@ def _broken(defect):
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_the_device_without_a_defect_conforms():
     check_device(_broken(None))
 

@@ -40,7 +40,6 @@ def test_the_transform_follows_from_the_bounds(bounds, kind):
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 @settings(deadline=None, derandomize=True)
 @given(
     bounds=st.sampled_from(

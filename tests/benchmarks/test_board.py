@@ -53,7 +53,6 @@ def test_changes_and_failures_are_left_out():
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_committed_records_are_of_commits_and_can_be_drawn(tmp_path):
     rows = history()
     assert len(lines(rows)) > 4

@@ -36,7 +36,6 @@ def test_the_data_scatter_by_one_percent():
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_the_distance_of_the_truth_is_nought_and_grows_with_the_parameters():
     options = {"method": "Radau", "rtol": 1e-9, "atol": 1e-12}
     truth = problem.log_truth()

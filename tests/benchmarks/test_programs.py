@@ -45,7 +45,6 @@ def text_of(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 @pytest.mark.parametrize(
     "method", [SemiImplicitEuler(), DriftImplicitEuler()], ids=["semi", "newton"]
 )
@@ -75,7 +74,6 @@ def network_program():
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_a_network_runs_without_the_host_in_single_precision(network_program):
     text, _, _ = network_program
     assert (host_transfers(text), double_precision(text)) == ([], [])

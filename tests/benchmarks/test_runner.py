@@ -51,7 +51,6 @@ def _run(cases, name, **options):
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_a_record_says_what_ran_on_what_and_how_wrong_it_was(cases):
     (row,) = _run(cases, "good")
     assert (row["status"], row["error"], row["reference"]) == ("ok", 1e-3, "exact")
@@ -98,7 +97,6 @@ def test_workers_of_a_scheduler_leave_the_same_records(cases):
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_an_interrupt_ends_the_cases_on_workers_and_keeps_what_has_ended(cases):
     class Interrupted(Cluster):
         def map(self, work, jobs):
@@ -190,7 +188,6 @@ def test_the_command_lists_the_cases_and_refuses_an_unknown_one(tmp_path):
     assert "no case or suite 'other'" in refused.stderr
 
 
-@pytest.mark.slow
 @pytest.mark.study  # .ci/run runs it
 def test_startup_runs_from_the_command_line_and_writes_json_lines(tmp_path):
     command = [sys.executable, "-m", "benchmarks", "run", "startup", "--out", str(tmp_path)]

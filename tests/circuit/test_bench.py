@@ -60,7 +60,6 @@ def test_the_limiter_never_passes_its_limit_and_is_odd(y):
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_the_limiter_is_monotone_smooth_and_sharp():
     y = jnp.linspace(0.0, 3.0, 30_001)
     i = soft_limit(y, jnp.asarray(1.0))
@@ -75,7 +74,6 @@ def test_the_limiter_is_monotone_smooth_and_sharp():
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_a_divider_splits_the_voltage():
     # 3 kohm into 1 kohm beside 1 kohm: a seventh of the voltage.
     bench = mj.Bench(series_resistance=3e3, parallel_resistance=1e3)
@@ -89,7 +87,6 @@ def test_a_divider_splits_the_voltage():
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_a_capacitance_charges_exponentially():
     # tau = (R_s parallel to R) C = 750 ohm * 1 uF, to the divided voltage.
     bench = mj.Bench(series_resistance=3e3, parallel_capacitance=1e-6)
@@ -216,7 +213,6 @@ def test_a_switching_device_stays_at_the_limit_without_chattering(limited):
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_energy_is_never_given_away(limited):
     assert float(jnp.min(limited.i_device * limited.v_device)) >= 0.0
 

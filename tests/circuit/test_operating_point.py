@@ -128,7 +128,6 @@ def test_a_small_capacitance_is_the_relation(device, ohms, drive):
 
 @pytest.mark.study
 @pytest.mark.few(1)
-@pytest.mark.slow
 @pytest.mark.parametrize("policy", [mj.Stiff(), mj.Fixed(1e-4)], ids=["adaptive", "fixed"])
 def test_noise_acts_behind_a_series_resistance(policy):
     """Two members differ, each with one current through source and device."""

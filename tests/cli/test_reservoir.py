@@ -103,7 +103,6 @@ def test_each_device_of_a_reservoir_is_one_of_a_population(run, tmp_path, popula
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_devices_and_cycles_of_a_reservoir_have_the_spread_of_their_population(population):
     reservoir = Reservoir(
         population.base, np.ones((2000, 1)), 0.1, hold=1e-3, population=population

@@ -182,7 +182,6 @@ def test_a_coarse_step_is_a_warning_and_stands_in_the_record(run, network, tmp_p
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_delays_between_steps_are_a_warning_and_stand_in_the_record(run, network, tmp_path):
     (tmp_path / "edges.csv").write_text("pre,post,delay_s\n0,0,1e-4\n1,2,1.234567e-4\n")
     file = network('rule = "dense"', 'rule = "file", file = "edges.csv"')
@@ -195,7 +194,6 @@ def test_delays_between_steps_are_a_warning_and_stand_in_the_record(run, network
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_a_run_lasts_what_was_asked_also_in_pieces(run, network, tmp_path):
     """Spikes are exchanged every 50 steps; 25 and 33 steps end between two exchanges."""
     whole, parts = tmp_path / "whole", tmp_path / "parts"
@@ -325,7 +323,6 @@ def test_wrong_options_are_one_line(network, refused, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_a_network_that_bursts_ends_with_status_three(run, network, tmp_path):
     ended = run("run", network("weight = 0.05", "weight = 3e38"), "--out", tmp_path / "out")
     assert (ended.status, ended.out) == (3, ""), ended

@@ -300,7 +300,6 @@ def spoil(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_failed_members_are_left_out_and_counted(go, run, spoil, params, stimulus, tmp_path):
     words = ("--params", params, "--stimulus", stimulus, "--save-every", "0.05", "--deterministic")
     spoil([1])

@@ -172,7 +172,6 @@ def test_a_latch_holds_the_set_state_longer_after_a_longer_pulse(forgetting):
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_the_published_set_state_forgets_within_ten_milliseconds(forgetting):
     """470 ohm to 1660: from `_Drift` integrated by scipy; a width of the latch moves it by less than 2 ohm."""
     exact, (t, states) = _Drift(), forgetting

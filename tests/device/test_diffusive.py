@@ -265,7 +265,6 @@ def test_the_noise_free_threshold_is_that_of_the_published_code():
     assert _thresholds(point_time=9e-3)[0] == pytest.approx(0.2475, abs=5e-3)
 
 
-@pytest.mark.slow
 @pytest.mark.study
 def test_the_spread_of_thresholds_does_not_depend_on_the_step():
     n, noise = 200, dict(sigma1=8.0, sigma2=5.0)

@@ -76,7 +76,6 @@ def _moments(factor, n=N, on=0.1):
 
 
 @pytest.mark.study
-@pytest.mark.slow
 @FACTORS
 @pytest.mark.parametrize("form", ["events", pytest.param("langevin", marks=pytest.mark.study)])
 def test_many_switches_have_the_mean_and_variance_of_independent_ones(form, factor):

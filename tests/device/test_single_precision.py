@@ -11,7 +11,6 @@ from memjax.device.laws import gap_ratio, safe_sqrt
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 @pytest.mark.parametrize("decay", [0.02, 0.2, 5.0])
 def test_the_gap_is_as_exact_in_float32_as_its_length(decay):
     """Off by no more than three units in the last place of 1 - x and of the exponent."""

@@ -129,7 +129,6 @@ def test_wrong_bounds_and_starts_are_answered_by_one_line(file, tmp_path, capsys
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_a_folder_says_what_lies_at_a_bound_and_what_was_moved(file, tmp_path, capsys):
     words = ["--free", "r_on", "tau", "x0", "--fix", "r_off=1500", "--bounds", "r_on=550,900"]
     out = tmp_path / "fit"

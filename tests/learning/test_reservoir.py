@@ -49,7 +49,6 @@ def test_states_are_readings_of_the_masked_staircase(reservoir, noisy):
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_single_precision_is_as_good_as_any_reading(reservoir, states):
     x = np.asarray(replace(reservoir, single=True).states(henon(12).inputs, deterministic=True))
     # A thousand steps of 6e-8 each, and a current that is 20 times as sensitive near the closed channel.
@@ -57,7 +56,6 @@ def test_single_precision_is_as_good_as_any_reading(reservoir, states):
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_the_present_remembers_the_past(reservoir, states):
     u = henon(12).inputs.copy()
     u[5] += 0.3
@@ -122,7 +120,6 @@ def test_derivatives_by_gain_and_hold_agree_with_secants(reservoir):
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_readings_are_noisy_and_members_independent(reservoir):
     noisy = replace(reservoir, relative=0.1)
     x = np.asarray(noisy.states(henon(12).inputs, members=200))

@@ -177,7 +177,6 @@ class _EndOfATrace:
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_a_neuron_with_a_residue_fires_earlier():
     """States of another run are a start; the residue that earlier spikes left shortens the time to the next one."""
     circuit = one_memristor(output_stage=False)

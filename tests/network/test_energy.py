@@ -182,7 +182,6 @@ def test_the_ledger_agrees_with_powers_of_a_fine_trace():
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_a_run_that_is_resumed_has_the_energies_of_one_in_one_go(tmp_path, ledger_run):
     about = {"watch": {"cells": [0, 39]}, "energy": True, "save_interval": 0.0}
     folder = run_network(spiking(), 0.01, tmp_path / "run", **about)

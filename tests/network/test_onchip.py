@@ -112,7 +112,6 @@ def test_a_run_that_was_killed_goes_on_to_the_same_conductances(folder, learned,
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_frozen_weights_are_those_of_the_run_and_stay(folder, learned):
     text = _small("frozen.toml")
     (folder / "frozen.toml").write_text(text, encoding="utf-8")

@@ -301,7 +301,6 @@ def test_conductances_of_circuits_count_from_the_beginning_of_an_interval():
 
 
 @pytest.mark.study
-@pytest.mark.slow
 def test_a_folder_goes_on_within_an_interval(tmp_path):
     network, about = busy(), {"watch": {"cells": [0]}, "energy": True}
     folder = run_network(network, 333 * STEP, tmp_path / "run", save_interval=0.0, **about)

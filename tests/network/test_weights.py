@@ -104,7 +104,6 @@ def _number(name: str) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_what_arrives_is_the_conductance():
     """The first arrival meets the starting weight: scale times conductance, a delay later."""
     start = 0.6

@@ -176,7 +176,6 @@ def test_integrate_and_fire_leaks_and_recovers(lif):
 
 
 @pytest.mark.study
-@pytest.mark.slow
 def test_the_relaxation_oscillator_first_closes_when_an_independent_integration_says():
     stimulus = _held(1.0, 1.0, times=[0, 0.02])
     trace = _quiet(
@@ -193,7 +192,6 @@ def test_the_relaxation_oscillator_first_closes_when_an_independent_integration_
 
 
 @pytest.mark.study
-@pytest.mark.slow
 def test_the_relaxation_oscillator_fires_a_train_with_its_noise():
     stimulus = _held(1.0, 1.0, times=[0, 0.03])
     trace = mj.simulate(neuron.relaxation_oscillator(), stimulus, save=1e-5, seed=0).check()
@@ -294,7 +292,6 @@ def test_the_threshold_switch_neuron_is_quiet_below_its_threshold():
     assert len(detect(t, x, level=0.5)) == 0
 
 
-@pytest.mark.slow
 @pytest.mark.study
 def test_the_dpi_neuron_fires_at_a_rate_that_its_input_sets():
     """10 pA leak away; the others fire regularly, at most once per refractory period."""

@@ -105,7 +105,6 @@ def test_their_tails_are_those_of_a_normal_number_to_one_in_a_million():
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 @pytest.mark.parametrize("axis", [0, 1], ids=["devices", "steps"])
 @pytest.mark.parametrize("lag", range(1, 17))
 def test_numbers_and_their_squares_are_uncorrelated(normals, axis, lag):

@@ -21,7 +21,6 @@ def test_cycle_factors_are_log_normal_and_independent():
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_cycle_factors_depend_on_member_sweep_and_name_only():
     few = cycle_factors(5, {"mu": 0.2}, members=2, sweeps=3)
     many = cycle_factors(5, {"beta": 0.1, "mu": 0.2}, members=7, sweeps=4)
@@ -45,7 +44,6 @@ def test_read_noise_has_the_stated_moments():
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_read_noise_depends_on_member_sweep_and_row_only():
     i = np.full((3, 40), 1e-6)
     sweep, row = np.repeat([0, 1], 20), np.tile(np.arange(20), 2)

@@ -177,7 +177,6 @@ def test_a_path_has_increments_only(path):
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_adaptive_steps_over_a_grid_path_are_an_error(path):
     terms = dfx.MultiTerm(
         dfx.ODETerm(lambda t, y, args: -y),

@@ -179,7 +179,6 @@ def test_a_path_has_increments_only():
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_without_channels_there_is_nothing():
     path = DyadicPath(device_key(0, member=0, sweep=0), jnp.asarray(BOUNDS), 0)
     found = path.evaluate(jnp.asarray(0.0), jnp.asarray(1.0), use_levy=True)

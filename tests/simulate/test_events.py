@@ -108,7 +108,6 @@ def test_a_second_simulation_goes_on_from_the_first():
 
 
 @pytest.mark.study
-@pytest.mark.slow
 def test_a_switching_voltage_is_the_row_that_dense_rows_show():
     device, sweep = mj.DiffusiveMemristor(), mj.triangle_sweep(0.5, 0.5)
     events, bench = switching_events(sweep), mj.Bench(compliance=1e-6)
@@ -186,7 +185,6 @@ class _Integrated(mj.AbstractSystem):
 
 
 @pytest.mark.study
-@pytest.mark.slow
 def test_roughness_tells_which_derivatives_of_noisy_times_no_tolerance_settles():
     def times(level, policy):
         events = {"rough": mj.Event("x", 0.7), "smooth": mj.Event("y", 0.3)}
@@ -208,7 +206,6 @@ def test_roughness_tells_which_derivatives_of_noisy_times_no_tolerance_settles()
 
 
 @pytest.mark.study
-@pytest.mark.slow
 def test_a_jacobian_of_a_whole_crossing_is_refused_and_its_times_have_one():
     """Numbers of crossings have no derivative, of which JAX says that a bytes-like object is required."""
     circuit = mj.Circuit(

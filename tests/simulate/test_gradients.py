@@ -63,7 +63,6 @@ def _oscillator(theta, policy):
 
 
 @pytest.mark.study
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "method",
     [None, pytest.param(DriftImplicitMilstein(), marks=pytest.mark.study)],
@@ -73,7 +72,6 @@ def test_along_adaptive_paths_side_by_side(method):
     _agree(*_both(_oscillator, lambda **a: mj.Stiff(method=method, **a)), [1.5, 0.05, 5.0])
 
 
-@pytest.mark.slow
 @pytest.mark.study
 def test_along_an_adaptive_path_whose_channels_do_not_commute():
     def run(theta, policy):
@@ -162,7 +160,6 @@ def test_the_derivative_of_an_expected_value_is_that_of_the_closed_form(thinned,
     assert abs(z_score(found, (exact(1e-4) - exact(-1e-4)) / 2e-4)) < 4
 
 
-@pytest.mark.slow
 @pytest.mark.study
 def test_it_agrees_with_differences_of_means_in_reverse_mode_too():
     policy, members = mj.Stiff(clock=6.0, adjoint=REVERSE), 500

@@ -259,7 +259,6 @@ def test_the_pattern_of_a_system_without_jumps_is_certain():
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 @pytest.mark.parametrize("power", [1, 2])
 def test_fixed_steps_have_the_moments_of_their_own_chain(power):
     # In each step a jump happens with 1 - exp(-kappa h), then f falls by 1 / (1 + g h).
@@ -287,7 +286,6 @@ def test_fixed_steps_agree_with_adaptive_ones_to_first_order():
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_a_switch_under_fixed_steps_is_the_chain_of_its_steps():
     h, n = 0.05, 20
     x = np.asarray(_run(Telegraph(), mj.Fixed(h), save=np.array([1.0])).check().state["x"])[:, 0]
@@ -299,7 +297,6 @@ def test_a_switch_under_fixed_steps_is_the_chain_of_its_steps():
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_deterministic_runs_leave_jumps_out():
     trace = _run(PoissonDecay(), members=2, deterministic=True).check()
     np.testing.assert_allclose(trace.state["f"], np.exp(-ROWS) * np.ones((2, 1)), rtol=1e-4)

@@ -32,7 +32,6 @@ def test_a_model_with_other_values_or_on_a_bench_goes_on():
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_the_end_of_another_circuit_is_no_start():
     def circuit(device):
         return mj.Circuit({"V": (mj.VoltageSource(), "in", "gnd"), "D": (device, "in", "gnd")})

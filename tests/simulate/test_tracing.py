@@ -62,7 +62,6 @@ def test_a_reverse_derivative_by_an_amplitude_is_the_forward_one():
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_a_traced_seed_gives_what_the_seed_gives():
     def run(seed):
         options = dict(save=ROWS, policy=FIXED, seed=seed)
@@ -77,7 +76,6 @@ def test_a_traced_seed_gives_what_the_seed_gives():
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_traced_parameters_out_of_bounds_are_flagged_and_known_ones_refused():
     device, drive = mj.LinearIonDrift(), mj.Sine(1.0, 1.0)
     top = mj.fields.parameter_specs(device)["x0"].bounds[1]
@@ -117,7 +115,6 @@ def test_a_bench_a_temperature_and_corners_may_be_traced_and_are_flagged_where_t
 
 
 @pytest.mark.study
-@pytest.mark.slow
 def test_derivatives_that_adaptive_steps_cannot_give_are_refused_in_one_sentence():
     def run(g, policy):
         system = OrnsteinUhlenbeck(sigma=0.0, g=g)

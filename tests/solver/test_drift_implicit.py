@@ -59,7 +59,6 @@ def test_a_rate_that_ends_within_a_thin_layer_is_solved(width, h):
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_without_noise_the_order_is_one():
     f = lambda y: jnp.sin(y) - y**2  # noqa: E731
     hs = 1.0 / 2.0 ** np.arange(5, 11)
@@ -73,7 +72,6 @@ def test_without_noise_the_order_is_one():
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_the_strong_order_is_one_half_where_noise_depends_on_the_state():
     rng = np.random.default_rng(0)
     fine = rng.standard_normal((4000, 256)) / 16
@@ -86,7 +84,6 @@ def test_the_strong_order_is_one_half_where_noise_depends_on_the_state():
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_the_strong_order_is_one_where_noise_is_additive():
     k, sigma, n = 3.0, 0.5, 4096
     rng = np.random.default_rng(1)
@@ -175,7 +172,6 @@ def test_gradients_of_a_path_agree_forward_reverse_and_with_differences(geometri
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_the_gradient_of_a_path_is_near_the_exact_one(geometric_path):
     # y = exp((a - b^2/2) + b W): dy/da = y, dy/db = (W - b) y; strong error of 40 steps.
     theta = jnp.array([-1.0, 0.7])
@@ -188,7 +184,6 @@ def test_the_gradient_of_a_path_is_near_the_exact_one(geometric_path):
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_both_drivers_take_the_same_path():
     device = OrnsteinUhlenbeck(sigma=0.5)
     scaled = Scaled(BenchedDevice(device), Environment())

@@ -193,7 +193,6 @@ def _taylor(w, area):
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_the_strong_order_with_an_amplitude_that_follows_a_quiet_state():
     driver = _driver(1, 3)
     equation = Equation(

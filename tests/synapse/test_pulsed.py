@@ -45,7 +45,6 @@ def test_a_pulse_is_what_simulate_makes_of_it():
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_a_volatile_device_rests_between_pulses():
     device = mj.params.replace(mj.DiffusiveMemristor(), {"mu": 1e5, "gamma1": 2e4, "gamma2": 2e4})
     with pytest.raises(ModelError, match="without a period"):
@@ -61,7 +60,6 @@ def test_a_volatile_device_rests_between_pulses():
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_without_noise_the_cycles_are_the_curve(pulsed):
     g = simulate_pulses(pulsed, PulseNoise.none(), KINDS, cycles=1)
     curve, _ = pulsed.curve(jnp.asarray(KINDS))
@@ -69,7 +67,6 @@ def test_without_noise_the_cycles_are_the_curve(pulsed):
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 @pytest.mark.parametrize(("part", "rho"), [("jitter", -0.5), ("read", -0.5), ("programming", 0.0)])
 def test_the_steps_autocorrelation_tells_what_accumulates(pulsed, part, rho):
     """-1/2 for what is drawn anew, 0 for what stays but for the share k that a pulse takes back: -k/2."""

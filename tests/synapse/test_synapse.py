@@ -45,7 +45,6 @@ def trains(circuit):
     return synapse.train(circuit, INTERVALS, count=8)
 
 
-@pytest.mark.slow
 @pytest.mark.study
 def test_the_order_of_spikes_decides_the_sign(windows):
     for dts, dw in windows.values():
@@ -57,7 +56,6 @@ def test_the_order_of_spikes_decides_the_sign(windows):
         assert np.all(np.abs(dw[far]) < 1e-3)
 
 
-@pytest.mark.slow
 @pytest.mark.study
 @pytest.mark.parametrize("side", ["positive", "negative"])
 def test_the_width_of_the_window_follows_the_relaxation(windows, side):
@@ -67,7 +65,6 @@ def test_the_width_of_the_window_follows_the_relaxation(windows, side):
     assert four / one == pytest.approx(SLOWER, rel=0.15)
 
 
-@pytest.mark.slow
 @pytest.mark.study
 def test_a_rate_parts_depression_from_potentiation(circuit):
     dw = synapse.srdp(circuit, RATES, pairs=PAIRS)
@@ -78,7 +75,6 @@ def test_a_rate_parts_depression_from_potentiation(circuit):
     assert dw[-1] > 0.1
 
 
-@pytest.mark.slow
 @pytest.mark.study
 def test_a_second_pulse_is_facilitated_soon_and_depressed_late(trains):
     ratio = trains.ratio[:, 1]
@@ -90,7 +86,6 @@ def test_a_second_pulse_is_facilitated_soon_and_depressed_late(trains):
     assert len(curve.to_facilitation) == 0
 
 
-@pytest.mark.slow
 @pytest.mark.study
 def test_many_pulses_depress_at_every_interval(trains):
     assert np.all(trains.ratio[:, -1] < 0.7)
@@ -99,7 +94,6 @@ def test_many_pulses_depress_at_every_interval(trains):
     np.testing.assert_allclose(trains.before[:, 1:], trains.after[:, :-1], rtol=1e-4)
 
 
-@pytest.mark.slow
 @pytest.mark.study
 def test_currents_of_a_train_are_those_of_kirchhoff(circuit, trains):
     """A closed channel has 2 kohm: the largest mean current is below what the weight alone lets through."""
@@ -107,7 +101,6 @@ def test_currents_of_a_train_are_those_of_kirchhoff(circuit, trains):
     assert np.all(trains.current < 0.8 * trains.before)
 
 
-@pytest.mark.slow
 @pytest.mark.study
 def test_the_default_weight_stays(circuit):
     weight = synapse.retention(circuit, [0.0, 1.0, 1000.0])
@@ -116,7 +109,6 @@ def test_the_default_weight_stays(circuit):
     assert np.all(np.abs(weight / weight[0] - 1) < 0.01)
 
 
-@pytest.mark.slow
 @pytest.mark.study
 def test_the_published_drift_memristor_forgets():
     """Resistances of an independent solution, at times from the start of a pulse of 50 us."""

@@ -37,7 +37,6 @@ def fresh(trained):
 
 
 @pytest.mark.study
-@pytest.mark.slow
 def test_it_draws_from_the_posterior_of_normal_numbers(fresh):
     _, u, mean = fresh
     exact = np.sqrt(np.diag(COVARIANCE))
@@ -51,7 +50,6 @@ def test_it_draws_from_the_posterior_of_normal_numbers(fresh):
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_its_density_is_that_of_the_draws(trained, fresh):
     s, u, mean = fresh
     truth = (
@@ -72,7 +70,6 @@ def test_a_device_has_the_same_draws_whatever_others_are_asked_for(trained, fres
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_statistics_that_never_differ_are_left_out(trained, fresh):
     s, u, _ = fresh
     assert trained.scale[4] == 0

@@ -64,7 +64,6 @@ def test_posteriors_of_files_are_a_table_and_what_has_none_is_named(
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_nothing_inside_is_status_3_and_is_written(files, density, tmp_path, capsys):
     words = ["fit", str(files / "d4.csv"), "--model", "mms", "--amortised", str(density / "good")]
     assert main([*words, "--out", str(tmp_path / "out")]) == 3
@@ -135,7 +134,6 @@ def test_read_noise_of_one_sweep_has_to_be_said(files, tmp_path, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_training_writes_a_folder_and_says_its_verdict(
     files, untrained, tmp_path, capsys, monkeypatch
 ):

@@ -12,7 +12,7 @@ from fitting.batch.search import Search, _adaptively, find_optima
 from fitting.problem import linearise, stacked
 from fitting.sweeps.prepare import prepare
 
-pytestmark = [pytest.mark.slow, pytest.mark.study]
+pytestmark = pytest.mark.study
 
 
 @pytest.mark.study

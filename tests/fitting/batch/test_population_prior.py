@@ -52,7 +52,6 @@ def test_errors_along_a_sloppy_direction_fall_and_are_told_right():
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 @pytest.mark.parametrize("count", [20, 60])
 def test_a_device_that_does_not_belong_to_the_population_is_said_and_keeps_its_own_fit(count):
     _, rows = drawn_rows(count, 3)

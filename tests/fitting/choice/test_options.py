@@ -90,7 +90,6 @@ def test_what_exists_is_kept_without_force(file, folder, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_an_interrupt_keeps_what_was_reached(file, tmp_path, monkeypatch, capsys):
     fit = choice._Choice._fit
 

@@ -12,7 +12,6 @@ from tests.fits import LINE_NAMES, LINE_START, fitted_line
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_files_add_their_information_and_shares_are_parts_of_it():
     fits = [
         fitted_line(("r_on", "r_off"), rows=15, seed=1),

@@ -80,7 +80,6 @@ def test_files_of_two_kinds_are_one_device(folder, tmp_path, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -70,7 +70,6 @@ def test_true_parameters_come_back(fit, device):
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_a_fit_draws_its_curve_over_the_cycles(fit, record):
     for cycles in (False, True):
         (ax,) = fit.plot(cycles=cycles).axes
@@ -312,7 +311,6 @@ def test_the_command_line_on_measured_files(shared_data, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_other_cycles_are_weighed_as_those_of_the_fit(fit, record, cycles):
     own, again = fit.residuals(), fit.residuals(record)
     np.testing.assert_allclose(again.values, own.values, atol=1e-9)

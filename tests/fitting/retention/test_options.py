@@ -7,7 +7,7 @@ import pytest
 from memjax.cli import main
 from tests.fitting.retention.decays import T, decay
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 
 def test_the_command_line(tmp_path, capsys):

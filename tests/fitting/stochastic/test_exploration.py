@@ -42,7 +42,6 @@ def _optimum(n: int):
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_replicates_of_a_linear_problem_scatter_as_its_sandwich_says():
     goal = _goal([2.0, 2.0, 0.3])
     jacobian = np.random.default_rng(1).normal(size=(len(goal.measured), 3))
@@ -142,7 +141,6 @@ def test_without_simulations_nothing_is_estimated():
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 @pytest.mark.parametrize("failing", [0, 9])
 def test_a_round_that_fails_leaves_what_was_reached(failing):
     """The first batch, before anything is estimated, or one of a later round."""

@@ -95,7 +95,6 @@ def wandering(rng, sweeps):
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_intervals_of_one_sweep_hold_the_truth_as_often_as_they_say():
     found, known = coverage(uneven, 0)
     assert np.all(np.abs(found - 0.9) < BAND), found

@@ -22,7 +22,6 @@ def _ensemble(device, waves, coordinates, **changes):
 
 
 @pytest.mark.study
-@pytest.mark.slow
 def test_points_share_their_random_numbers_and_draws_do_not(noisy_device, start, monkeypatch):
     coordinates = [Coordinate("sigma_ion"), Coordinate("mu", spread=True)]
     ensemble = _ensemble(noisy_device, start.waves, coordinates)
@@ -52,7 +51,6 @@ def test_members_that_are_numbered_have_the_noise_of_their_number(noisy_device, 
 
 
 @pytest.mark.study
-@pytest.mark.slow
 def test_noise_given_by_value_acts_as_noise_of_the_device(start):
     w, quiet = start.waves[0], with_values(start.device, {"sigma_ion": 0.0})
     options = dict(save=[w.rows], bench=mj.Bench(compliance=1e-6), members=16, seed=2)
@@ -69,7 +67,6 @@ def test_noise_given_by_value_acts_as_noise_of_the_device(start):
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_draws_stay_within_the_bounds_of_their_parameters(noisy_device, start):
     """A spread of e^15 either way, and medians beyond the bounds on either side."""
     coordinates = [Coordinate("sigma_ion"), Coordinate("mu"), Coordinate("mu", spread=True)]

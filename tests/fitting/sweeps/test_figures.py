@@ -45,7 +45,6 @@ def test_pictures_are_drawn(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.integration
 def test_measured_and_simulated_excursions_are_cut_alike(tmp_path):
     m = measured_loops(*(threshold_loop(0.4 + 0.05 * k, 0.2) for k in range(2)))
     other = m.v.copy()

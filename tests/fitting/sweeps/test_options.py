@@ -38,7 +38,6 @@ def test_pulses_are_told_before_they_are_fitted(tmp_path):
 
 
 @pytest.mark.study
-@pytest.mark.slow
 def test_a_stage_that_fails_leaves_a_folder_and_says_so_in_one_line(tmp_path, capsys, monkeypatch):
     def fails(*args, **options):
         raise BoundsError(f"mu = {np.full((100, 2), 1e12)}")

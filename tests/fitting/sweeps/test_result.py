@@ -18,7 +18,6 @@ def test_a_fit_says_its_points_its_largest_voltage_and_its_covariance(result):
 
 
 @pytest.mark.study
-@pytest.mark.slow
 def test_a_fit_draws_what_its_report_does(result, example, monkeypatch):
     """Both polarities, logarithmic above linear, simulated cycles behind; here the measured ones stand in for these."""
     v, i = (np.asarray(x)[None] for x in (example.v, example.i))

@@ -39,7 +39,6 @@ def test_a_delay_gives_the_growth_rate_of_the_closed_form(grown):
 
 
 @pytest.mark.study
-@pytest.mark.slow
 def test_only_what_was_needed_has_moved(grown):
     assert grown.needed == ("mu",)
     assert [grown.values[n] for n in _FREE[1:]] == [grown.start[n] for n in _FREE[1:]]
@@ -52,7 +51,6 @@ def test_only_what_was_needed_has_moved(grown):
 
 
 @pytest.mark.study
-@pytest.mark.slow
 def test_what_cannot_be_reached_is_named_with_the_nearest_value():
     """Of one growth rate the delay at 2 V is half of that at 1 V."""
     fit = ft.fit_targets(["delay@1=5e-3", "delay@2=5e-3"], _device(), free=_FREE)

@@ -32,7 +32,6 @@ def _fit(measurement: mj.Measurement, **changes) -> TransientFit:
 
 
 @pytest.mark.study
-@pytest.mark.slow
 def test_the_start_meets_the_median_delay_and_scales_with_the_times(times):
     """To half a step of the row of growths, a factor of 300 in 24; rates are inverse to the times."""
     begun = []

@@ -60,7 +60,6 @@ def test_derivatives_are_within_three_standard_errors_of_secants(about):
 
 
 @pytest.mark.study
-@pytest.mark.slow
 def test_members_of_arrays_have_estimates_of_their_own(about):
     """Their sum is the derivative by all alike, within 3 standard errors; who has no such input knows nothing of it."""
     kind, rates = about

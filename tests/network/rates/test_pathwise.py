@@ -72,7 +72,6 @@ def test_derivatives_through_a_hundred_neurons_and_200_ms():
 
 
 @pytest.mark.study
-@pytest.mark.slow
 def test_narrow_soft_spikes_count_as_spikes():
     """One for one, but for a rise that has not ended; the sources are those of the network itself."""
     net = _network(20, inhibition=0.0)

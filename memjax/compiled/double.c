@@ -93,3 +93,51 @@ INLINE double expm1_of(double x) {
     p = FMA(p * x, x, x);
     return fabs(x) < 0.35 ? p : exp_of(x) - 1.0;
 }
+
+/* log(erfc(x) / t) + x^2 at t = 1 / (1 + x / 2) with u = 2 t - 1, and erf(x) / x at x^2 = (u + 1) / 2: by interpolation
+ * at Chebyshev's nodes to 1e-16. */
+INLINE double erfc_polynomial(double u) {
+    double p = -0x1.1943a855716ffp-29;
+    p = FMA(p, u, 0x1.19025cd758d1ep-28);
+    p = FMA(p, u, 0x1.a4127cbdd2cfbp-27);
+    p = FMA(p, u, -0x1.5211eeabd8475p-25);
+    p = FMA(p, u, -0x1.d655d27e3863ap-30);
+    p = FMA(p, u, 0x1.4a724324f40dbp-23);
+    p = FMA(p, u, -0x1.060b066f3b1c0p-22);
+    p = FMA(p, u, -0x1.6bc4718441b70p-23);
+    p = FMA(p, u, 0x1.4ddbba86fd026p-20);
+    p = FMA(p, u, -0x1.554607c2e8655p-20);
+    p = FMA(p, u, -0x1.8b03e50149c59p-19);
+    p = FMA(p, u, 0x1.1f4a49fcec608p-17);
+    p = FMA(p, u, 0x1.221b142acc5f5p-23);
+    p = FMA(p, u, -0x1.fa7672f9d2a54p-16);
+    p = FMA(p, u, 0x1.0a4e5f21961d8p-15);
+    p = FMA(p, u, 0x1.2b7a1fb788c6ep-14);
+    p = FMA(p, u, -0x1.6d8a51510294fp-13);
+    p = FMA(p, u, -0x1.8927317001983p-14);
+    p = FMA(p, u, 0x1.6133a4a05868cp-11);
+    p = FMA(p, u, -0x1.32b3b06c5e8edp-13);
+    p = FMA(p, u, -0x1.337867fb9f13bp-9);
+    p = FMA(p, u, 0x1.cd18086ec0d3dp-10);
+    p = FMA(p, u, 0x1.212cf33f1866bp-7);
+    p = FMA(p, u, -0x1.43821ef9e46ffp-7);
+    p = FMA(p, u, -0x1.802b39089ac4ap-5);
+    p = FMA(p, u, 0x1.83d61c5241526p-5);
+    p = FMA(p, u, 0x1.5864b151b8570p-1);
+    return FMA(p, u, -0x1.57f564e956ebep-1);
+}
+INLINE double erf_polynomial(double u) {
+    double p = 0x1.05ffd737fb32ep-46;
+    p = FMA(p, u, -0x1.acbabce2865e7p-42);
+    p = FMA(p, u, 0x1.428e938efe043p-37);
+    p = FMA(p, u, -0x1.bf8d2c72b9b8cp-33);
+    p = FMA(p, u, 0x1.1ad5edf90dd80p-28);
+    p = FMA(p, u, -0x1.429e93e668f24p-24);
+    p = FMA(p, u, 0x1.486638bc9befep-20);
+    p = FMA(p, u, -0x1.263991b802ee6p-16);
+    p = FMA(p, u, 0x1.c82aa249df460p-13);
+    p = FMA(p, u, -0x1.2b902b7b2f28ep-9);
+    p = FMA(p, u, 0x1.454368017b042p-6);
+    p = FMA(p, u, -0x1.1fd16292151fdp-3);
+    return FMA(p, u, 0x1.ee51eb23cb7eap-1);
+}

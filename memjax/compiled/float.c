@@ -71,3 +71,28 @@ INLINE float expm1_of(float x) {
     p = FMA(p * x, x, x);
     return fabsf(x) < 0.35f ? p : exp_of(x) - 1.0f;
 }
+
+/* log(erfc(x) / t) + x^2 at t = 1 / (1 + x / 2) with u = 2 t - 1, and erf(x) / x at x^2 = (u + 1) / 2: by interpolation
+ * at Chebyshev's nodes to 1e-8. */
+INLINE float erfc_polynomial(float u) {
+    float p = 4.65786206e-06f;
+    p = FMA(p, u, 3.32440715e-04f);
+    p = FMA(p, u, -2.19426875e-04f);
+    p = FMA(p, u, -2.04580603e-03f);
+    p = FMA(p, u, 1.78649684e-03f);
+    p = FMA(p, u, 8.70160107e-03f);
+    p = FMA(p, u, -9.87724401e-03f);
+    p = FMA(p, u, -4.68742698e-02f);
+    p = FMA(p, u, 4.73435260e-02f);
+    p = FMA(p, u, 6.72642171e-01f);
+    return FMA(p, u, -6.71794057e-01f);
+}
+INLINE float erf_polynomial(float u) {
+    float p = 1.23060545e-06f;
+    p = FMA(p, u, -1.76690683e-05f);
+    p = FMA(p, u, 2.17513545e-04f);
+    p = FMA(p, u, -2.28541950e-03f);
+    p = FMA(p, u, 1.98524967e-02f);
+    p = FMA(p, u, -1.40536100e-01f);
+    return FMA(p, u, 9.65468764e-01f);
+}

@@ -34,3 +34,12 @@ INLINE Real cosh_of(Real x) {
     const Real half = ONE / 2, a = ABS(x), h = exp_of(half * a);
     return FMA(half * h, h, half / (h * h));
 }
+
+/* Of its size to x^2 units in the last place: the square is rounded. */
+INLINE Real erfc_of(Real x) {
+    const Real half = ONE / 2, a = ABS(x), t = ONE / FMA(half, a, ONE);
+    const Real y = t * exp_of(erfc_polynomial(2 * t - ONE) - a * a);
+    return x < 0 ? 2 - y : y;
+}
+
+INLINE Real erf_of(Real x) { return ABS(x) < ONE ? x * erf_polynomial(FMA(2 * x, x, -ONE)) : ONE - erfc_of(x); }

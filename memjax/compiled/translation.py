@@ -364,6 +364,8 @@ _ELEMENTWISE: dict[str, Callable] = {
     "tanh": _function("tanh_of"),
     "sinh": _function("sinh_of"),
     "cosh": _function("cosh_of"),
+    "erf": _function("erf_of"),
+    "erfc": _function("erfc_of"),
     "stop_gradient": lambda t, x: x,
     "copy": lambda t, x: x,
 }

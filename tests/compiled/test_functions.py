@@ -6,6 +6,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from scipy import special
 
 from memjax.compiled import library
 
@@ -27,6 +28,9 @@ FUNCTIONS = {
     "sinh_of": (np.sinh, (-70.0, 70.0), 8),
     "cosh_of": (np.cosh, (-70.0, 70.0), 8),
     "logistic_of": (lambda x: 1 / (1 + np.exp(-x)), (-30.0, 30.0), 6),
+    "erf_of": (lambda x: special.erf(x.astype(float)), (-6.0, 6.0), 6),
+    # The square is rounded: half a unit times 25, where it is largest.
+    "erfc_of": (lambda x: special.erfc(x.astype(float)), (-5.0, 5.0), 6 + 25 / 2),
     # The error of the logarithm is multiplied by the exponent, 1.5, and by the logarithm itself, up to 35.
     "three_halves": (lambda x: x**1.5, (1e-15, 1e15), 1.5 * 35 * 4),
 }
@@ -36,6 +40,8 @@ EDGES = {
     "expm1_of": ([-1e4, 1e4, 1e-30], [-1.0, np.inf, 1e-30]),
     "three_halves": ([0.0, np.inf], [0.0, np.inf]),
     "log1p_of": ([1e-30], [1e-30]),
+    "erf_of": ([-np.inf, np.inf, np.nan, 0.0], [-1.0, 1.0, np.nan, 0.0]),
+    "erfc_of": ([-np.inf, np.inf, np.nan, 0.0, 30.0], [2.0, 0.0, np.nan, 1.0, 0.0]),
 }
 
 

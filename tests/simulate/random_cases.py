@@ -9,6 +9,7 @@ import numpy as np
 import memjax as mj
 from fitting.explore.drives import SWEEPS
 from memjax.circuit import Capacitor, Circuit, Resistor, VoltageSource
+from memjax.device import AbstractOhmicDevice
 from memjax.solver import SemiImplicitEuler
 
 _OTHERS = {"ecm", "jart-vcm", "langevin-chain", "event-switches", "diffusive-spice"}
@@ -39,10 +40,15 @@ class Case:
     text: str = ""
 
     def run(self, scale: float = 1.0) -> mj.Trace:
-        """The trace under drives times a number."""
+        """The trace under drives and of devices with all their parameters times a number."""
         one = isinstance(self.stimulus, mj.stimulus.AbstractStimulus)
         stimuli = [self.stimulus] if one else list(self.stimulus)
-        return mj.simulate(self.device, [_scaled(s, scale) for s in stimuli], **self.options)
+        specs = mj.fields.parameter_specs(self.device)
+        free = free_parameters(self.device) if scale != 1.0 else []
+        moved = {n: scale * float(mj.params.get(self.device, n)) for n in free}
+        moved = {n: float(np.clip(x, *specs[n].bounds)) for n, x in moved.items()}
+        device = mj.params.replace(self.device, moved)
+        return mj.simulate(device, [_scaled(s, scale) for s in stimuli], **self.options)
 
 
 def _scaled(stimulus: Any, scale: float) -> Any:
@@ -105,12 +111,15 @@ def _policy(rng, duration: float) -> mj.Fixed:
     return mj.Fixed(duration / steps, method=method, increments=increments)
 
 
-def _bench(rng) -> mj.Bench | None:
+def _bench(rng, device) -> mj.Bench | None:
     ohms, amperes = 10 ** rng.uniform(2, 6), 10 ** rng.uniform(-7, -3)
-    kinds: list[dict[str, float]] = [{}, {"compliance": amperes}]
-    # Without a capacitance the current behind a resistance is found by iterations, which have no translation.
+    # Without a capacitance the current behind a resistance is found by iterations, which have no translation; so is the
+    # voltage of a device at a compliance, where it is not the current times a resistance.
     node = {"series_resistance": ohms, "parallel_capacitance": 10 ** rng.uniform(-12, -9)}
-    kinds += [node, node | {"compliance": amperes}]
+    limited = {"compliance": amperes}
+    is_ohmic = isinstance(device, AbstractOhmicDevice)
+    kinds: list[dict[str, float]] = [{}, limited if is_ohmic else node | limited]
+    kinds += [node, node | limited]
     return mj.Bench(**kinds[rng.integers(len(kinds))])
 
 
@@ -149,7 +158,7 @@ def random_case(seed: int) -> Case:
     )
     if alone:
         device, stimulus = random_device(rng, names[0]), drives[: int(rng.integers(1, 3))]
-        options["bench"] = _bench(rng)
+        options["bench"] = _bench(rng, device)
         options["values"] = _values(rng, device, members)
         names = names[:1]
     else:

@@ -15,11 +15,12 @@ pytestmark = [
 ]
 
 _ULPS, _FACTOR = 32, 100
-"""Roundings by which a drive is moved to see how much a path lets errors grow; that growth times those of a step."""
+"""Roundings by which drives and parameters are moved to see how much a path lets errors grow; that growth is taken
+times those of a step."""
 
 
 def both(case, monkeypatch) -> tuple:
-    """Traces by C, by XLA, and by XLA under a drive that is moved by some roundings."""
+    """Traces by C, by XLA, and by XLA with drives and devices that are moved by some roundings."""
     ways, solve = ["takes none"], ensemble_kernel.solve_by_kernel
 
     def spy(*args):
@@ -37,8 +38,10 @@ def both(case, monkeypatch) -> tuple:
 def check_states(case, monkeypatch) -> bool:
     """Compare the backends; whether all solves of the case went well."""
     ours, theirs, moved = both(case, monkeypatch)
-    np.testing.assert_array_equal(ours.result, theirs.result, err_msg=case.text)
-    well = np.all(np.asarray(theirs.result) == 0, axis=1)
+    # A step that is too long for a rate at a kink is so or not by roundings.
+    other, by_rounding = (np.sum(t.result != theirs.result) for t in (ours, moved))
+    assert other <= 2 * by_rounding, f"{other} end otherwise, by rounding {by_rounding}; {case.text}"
+    well = np.all((np.asarray(theirs.result) == 0) & (ours.result == 0), axis=1)
     for name in theirs.state:
         x, y, z = (np.asarray(t.state[name])[well] for t in (theirs, ours, moved))
         grown = np.max(np.abs(z - x), initial=0.0)

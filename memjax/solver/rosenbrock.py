@@ -333,8 +333,10 @@ def rodas3_interval(
     rate, slope = jax.jvp(lambda t: f(t, y1), (t1,), (jnp.ones_like(t1),))
     slopes = step.start, step.increment(rate, slope)
     middle = step.midpoint_error(f, t1 - 0.5 * h, y0, step.y, slopes)
+    # A state that rests on a bound has no slope towards it: the cubic would leave the bound and come back.
+    start, end = (jax.jvp(project, (y,), (k,))[1] for y, k in zip((y0, y1), slopes))
     ends = jnp.maximum(jnp.abs(step.error), jnp.abs(step.start_error))
-    return Interval(y1, jnp.maximum(ends, jnp.abs(middle)), slopes, step.error)
+    return Interval(y1, jnp.maximum(ends, jnp.abs(middle)), (start, end), step.error)
 
 
 def derivative_error(

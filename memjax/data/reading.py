@@ -14,7 +14,7 @@ from .compliance import Limit, Stated, find_limit, has_lost_sign, has_opposite_s
 from .curves import curves, uses_area
 from .drive import find_drive
 from .halves import join_halves
-from .labels import Sweeps, by_label, by_shape
+from .labels import Sweeps, by_label, by_shape, with_numbers
 from .measurement import Measurement
 from .numbers import complete_rows, overflow_remarks, to_numbers
 from .plausibility import end_remarks, jump_remarks, size_remarks, time_remarks
@@ -325,7 +325,7 @@ def _measurement(
     drive = find_drive(rows.v, rows.i, used[0], about)
     driven, about_drive = drive.quantity, drive.warnings
     t, remarks = check_time(rows.t)
-    sweeps = _sweeps(rows, t, driven, where)
+    sweeps = _sweeps(rows, t, driven, [table.number for table in used], where)
     t, more = count_time(t, sweeps.number, point_time)
     modulus, signs = _modulus(rows, about)
     signs += [
@@ -339,6 +339,7 @@ def _measurement(
     provenance = {"file": where, "sha256": source.sha256, "columns": about}
     provenance |= {"settings": used[0].settings} if used[0].settings else {}
     provenance |= {"sweep_names": sweeps.names} if sweeps.names else {}
+    provenance |= {"numbered": True} if sweeps.numbered else {}
     provenance |= {"driven_reason": drive.reason} if drive.reason else {}
     provenance |= {"point_time_s": point_time} if point_time and rows.t is None else {}
     warnings = [
@@ -358,11 +359,12 @@ def _measurement(
     )  # fmt: skip
 
 
-def _sweeps(rows: _Rows, t, driven: str, where: str) -> Sweeps:
+def _sweeps(rows: _Rows, t, driven: str, numbers: Sequence[int | None], where: str) -> Sweeps:
     x, what = (rows.i, "current") if driven == "current" else (rows.v, "voltage")
     if rows.groups:
         return join_halves(by_label(rows.groups, t, rows.line, where=where), x, t)
-    return by_shape(x, t, rows.record, lines=rows.line, what=what, where=where)
+    shape = by_shape(x, t, rows.record, lines=rows.line, what=what, where=where)
+    return with_numbers(shape, rows.record, numbers)
 
 
 def _modulus(rows: _Rows, about: Mapping[str, str]) -> tuple[bool, list[str]]:

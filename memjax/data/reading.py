@@ -1,5 +1,6 @@
 """The one function that reads a file, and the steps that all formats share."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -35,6 +36,7 @@ from .text import load
 from .timing import check_time, count_time
 
 _ASSUMED = "no units stated, taken as SI: "
+_CYCLES = ("cycle", "sweep", "loop", "run", "repeat", "trial", "curve", "read")
 LARGEST_AREA = 1e-2
 """Area of a device beyond which it was not given in m^2 [m^2]."""
 
@@ -339,7 +341,7 @@ def _measurement(
     provenance = {"file": where, "sha256": source.sha256, "columns": about}
     provenance |= {"settings": used[0].settings} if used[0].settings else {}
     provenance |= {"sweep_names": sweeps.names} if sweeps.names else {}
-    provenance |= {"numbered": True} if sweeps.numbered else {}
+    provenance |= {"numbered": True} if sweeps.numbered and _counts_cycles(about) else {}
     provenance |= {"driven_reason": drive.reason} if drive.reason else {}
     provenance |= {"point_time_s": point_time} if point_time and rows.t is None else {}
     warnings = [
@@ -357,6 +359,12 @@ def _measurement(
         compliance=limit.level, limit=limit.each, at_compliance=limit.acts, reader=name, source=provenance,
         warnings=tuple(dict.fromkeys(warnings)),
     )  # fmt: skip
+
+
+def _counts_cycles(about: Mapping[str, str]) -> bool:
+    """Whether the column that labels sweeps, if one does, counts cycles and no devices or files."""
+    word = re.match(r"[a-z]*", about.get("sweep", "cycle").strip().lower())
+    return word is not None and word[0] in _CYCLES
 
 
 def _sweeps(rows: _Rows, t, driven: str, numbers: Sequence[int | None], where: str) -> Sweeps:

@@ -221,14 +221,14 @@ def _with_halves_joined(reports: list[dict], numbered: "dict[int, Measurement]")
     from ..data.summary import summary
 
     places = {m.source["file"]: k for k, m in numbered.items()}
-    later: set[int] = set()
+    second_halves: set[int] = set()
     for measurement in interleave_matching(list(numbered.values())):
         if halves := measurement.source.get("files"):
             first, second = sorted(places[source["file"]] for source in halves)
             together = f"{reports[first]['file']} and {reports[second]['file']}"
             reports[first] = {"file": together} | summary(measurement)
-            later.add(second)
-    return [report for k, report in enumerate(reports) if k not in later]
+            second_halves.add(second)
+    return [report for k, report in enumerate(reports) if k not in second_halves]
 
 
 def _several(names: list[str], options: argparse.Namespace) -> int:

@@ -55,8 +55,8 @@ def interleave(first: Measurement, second: Measurement) -> Measurement:
     or where both orders are about as likely, the recording that was given first comes first.
     """
     _check(first, second)
-    numbered = _is_numbered(first) and _is_numbered(second)
-    if numbered:
+    both_numbered = _is_numbered(first) and _is_numbered(second)
+    if both_numbered:
         cycles = np.sort(first.labels)
         labels = np.stack([cycles, cycles], axis=1)
     else:
@@ -64,7 +64,7 @@ def interleave(first: Measurement, second: Measurement) -> Measurement:
         cycles = np.arange(1, len(labels) + 1)
     pair, order_reason = _in_order((first, second), labels)
     labels = labels if pair[0] is first else labels[:, ::-1]
-    what = "cycle by number" if numbered else "cycle in the order of its sweeps"
+    what = "cycle by number" if both_numbered else "cycle in the order of its sweeps"
     text = (
         f"{_name(first)} and {_name(second)} are joined as one device, {what}: {ranges(cycles.tolist())}; "
         f"{_name(pair[0])} comes first in each, {order_reason}"
@@ -87,14 +87,14 @@ def interleave_matching(measurements: Sequence[Measurement]) -> list[Measurement
         numbers are the same, one has positive and the other negative voltages alone, and no third one matches either.
     """
     matches = [[k for k, b in enumerate(measurements) if _are_halves(a, b)] for a in measurements]
-    joined: list[Measurement] = []
+    recordings: list[Measurement] = []
     for k, measurement in enumerate(measurements):
         partner = matches[k][0] if len(matches[k]) == 1 else k
         if partner == k or len(matches[partner]) > 1:
-            joined.append(measurement)
+            recordings.append(measurement)
         elif k < partner:
-            joined.append(interleave(measurement, measurements[partner]))
-    return joined
+            recordings.append(interleave(measurement, measurements[partner]))
+    return recordings
 
 
 def _check(first: Measurement, second: Measurement) -> None:
@@ -130,9 +130,9 @@ def _is_numbered(m: Measurement) -> bool:
 def _are_halves(a: Measurement, b: Measurement) -> bool:
     """Whether two recordings number the same cycles, at opposite polarities of the voltage."""
     alike = (a.driven, a.modulus, a.reader) == (b.driven, b.modulus, b.reader)
-    numbered = _is_numbered(a) and _is_numbered(b) and len(a.labels) > 1
+    both_numbered = _is_numbered(a) and _is_numbered(b) and len(a.labels) > 1
     same = sorted(a.labels.tolist()) == sorted(b.labels.tolist())
-    return alike and numbered and same and _polarity(a) * _polarity(b) == -1
+    return alike and both_numbered and same and _polarity(a) * _polarity(b) == -1
 
 
 def _polarity(m: Measurement) -> int:
@@ -152,17 +152,17 @@ def _in_order(
 ) -> tuple[tuple[Measurement, Measurement], str]:
     """Both recordings, that first which begins a cycle, and the reason in words."""
     states = [_states(m, labels[:, k]) for k, m in enumerate(pair)]
-    given, swapped = _scatter(states[0], states[1]), _scatter(states[1], states[0])
-    if len(labels) < _FEWEST or not np.isfinite(given + swapped):
+    as_given, as_swapped = _scatter(states[0], states[1]), _scatter(states[1], states[0])
+    if len(labels) < _FEWEST or not np.isfinite(as_given + as_swapped):
         return pair, "as given: too few states tell"
-    low, high = sorted((given, swapped))
+    low, high = sorted((as_given, as_swapped))
     if high < _CLEARER * low:
         return pair, "as given: the states of both orders follow one another about as well"
     reason = (
         f"since the other one goes on from its states (changes differ by {low:.2g} decades, {high:.2g} "
         "the other way round)"
     )
-    return (pair if given <= swapped else pair[::-1]), reason
+    return (pair if as_given <= as_swapped else (pair[1], pair[0])), reason
 
 
 def _states(m: Measurement, labels: Int[np.ndarray, " cycles"]) -> Float[np.ndarray, "cycles 2"]:

@@ -27,14 +27,14 @@ class Sweeps:
         Names behind 0, 1, ..., where the file's labels are no whole numbers.
     warnings : tuple of str
         What was assumed.
-    numbered : bool
+    is_numbered : bool
         Whether the labels are whole numbers that stand in the file.
     """
 
     number: Int[np.ndarray, " points"]
     names: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-    numbered: bool = False
+    is_numbered: bool = False
 
 
 def by_label(
@@ -75,7 +75,7 @@ def by_label(
         warnings.append(f"a sweep of one point, where others have many: {lines_of(alone_in)}")
     if t is not None:
         _refuse_backwards(t, number, lines, where)
-    return Sweeps(number=number, names=names, warnings=tuple(warnings), numbered=not names)
+    return Sweeps(number=number, names=names, warnings=tuple(warnings), is_numbered=not names)
 
 
 def _single_points(number: np.ndarray, lines: np.ndarray) -> list[int]:
@@ -209,7 +209,7 @@ def with_numbers(
     distinct = len(set(known)) == len(numbers)
     if not distinct or not np.array_equal(sweeps.number, record):
         return sweeps
-    return replace(sweeps, number=np.array(known)[record], numbered=True)
+    return replace(sweeps, number=np.array(known)[record], is_numbered=True)
 
 
 def _whole(labels: np.ndarray) -> tuple[np.ndarray | None, tuple[str, ...]]:

@@ -48,8 +48,8 @@ def programmed(
         rows = np.flatnonzero(sweep == label)
         steps = np.arange(len(rows), dtype=float)
         for a, b in _runs(limited[rows]):
-            before = slice(max(a - 4, 0), a)
-            is_staircase = _slope(voltages[rows[before]], steps[before]) is not None
+            rows_before = slice(max(a - 4, 0), a)
+            is_staircase = _slope(voltages[rows[rows_before]], steps[rows_before]) is not None
             x = steps if t is None or is_staircase else t[rows] - t[rows[0]]
             ramp = _ramp(voltages[rows], x, a, b)
             if ramp is not None:

@@ -341,7 +341,7 @@ def _measurement(
     provenance = {"file": where, "sha256": source.sha256, "columns": about}
     provenance |= {"settings": used[0].settings} if used[0].settings else {}
     provenance |= {"sweep_names": sweeps.names} if sweeps.names else {}
-    provenance |= {"numbered": True} if sweeps.numbered and _counts_cycles(about) else {}
+    provenance |= {"numbered": True} if sweeps.is_numbered and _counts_cycles(about) else {}
     provenance |= {"driven_reason": drive.reason} if drive.reason else {}
     provenance |= {"point_time_s": point_time} if point_time and rows.t is None else {}
     warnings = [
@@ -361,9 +361,9 @@ def _measurement(
     )  # fmt: skip
 
 
-def _counts_cycles(about: Mapping[str, str]) -> bool:
+def _counts_cycles(columns: Mapping[str, str]) -> bool:
     """Whether the column that labels sweeps, if one does, counts cycles and no devices or files."""
-    word = re.match(r"[a-z]*", about.get("sweep", "cycle").strip().lower())
+    word = re.match(r"[a-z]*", columns.get("sweep", "cycle").strip().lower())
     return word is not None and word[0] in _CYCLES
 
 

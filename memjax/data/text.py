@@ -254,9 +254,9 @@ def _head(lines: list[str], comment: str, where: str) -> _Head:
     width = len(split_line(lines[first], separator))
     header, at = _header(lines[:first], width, comment, separator)
     spare = _trailing_separators(lines[first:], separator)
-    narrow, place = _header(lines[:first], width - spare, comment, separator)
-    if narrow and (place > at or not header):
-        header, at = narrow, place
+    narrow_header, place = _header(lines[:first], width - spare, comment, separator)
+    if narrow_header and (place > at or not header):
+        header, at = narrow_header, place
     else:
         spare = 0
     upper, _ = _header(lines[:at], width - spare, comment, separator)

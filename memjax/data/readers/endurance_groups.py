@@ -19,7 +19,7 @@ _DEEPEST = 6
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Grouped:
+class _GroupedSheet:
     """A sheet with a header of two lines: names of columns, the group of each column, and the rows below."""
 
     sheet: str
@@ -72,7 +72,7 @@ class EnduranceGroupsReader(AbstractRecordReader):
         return tuple(records)
 
 
-def _sheets(source: Source, most: int | None = None) -> Iterator[_Grouped]:
+def _sheets(source: Source, most: int | None = None) -> Iterator[_GroupedSheet]:
     """Sheets of a workbook, or the one table of a text, that have such a header; as far as their first rows."""
     if source.data.startswith(WORKBOOK_MAGIC):
         parts = [(name, text_of(rows[:most]).split("\n"), "\t") for name, rows in source.sheets]
@@ -82,30 +82,30 @@ def _sheets(source: Source, most: int | None = None) -> Iterator[_Grouped]:
         parts = [("", lines, separator_of(next((x for x in lines if x.strip()), "")))]
     for name, lines, separator in parts:
         rows = split_rows(lines, 0, separator, where=str(source.path))
-        if (grouped := _grouped(name, rows)) is not None:
-            yield grouped
+        if (sheet := _grouped_sheet(name, rows)) is not None:
+            yield sheet
 
 
-def _grouped(sheet: str, rows: list[Row]) -> _Grouped | None:
+def _grouped_sheet(sheet: str, rows: list[Row]) -> _GroupedSheet | None:
     """The sheet by its header; None where there is none of two lines."""
     for k, (_, names) in enumerate(rows[1:_DEEPEST], 1):
-        above = rows[k - 1][1]
-        if not {"hrs", "lrs"} <= set(map(state_of, names)) or any(map(is_number, above)):
+        upper_row = rows[k - 1][1]
+        if not {"hrs", "lrs"} <= set(map(state_of, names)) or any(map(is_number, upper_row)):
             continue
-        either = [{*above[n : n + 1], name} for n, name in enumerate(names)]
+        either = [{*upper_row[n : n + 1], name} for n, name in enumerate(names)]
         cycle = next((n for n, cells in enumerate(either) if any(map(is_cycle, cells))), None)
         if cycle is not None:
             groups, last = [], ""
             for n in range(len(names)):
-                last = (above[n] if n < len(above) else "") or last
+                last = (upper_row[n] if n < len(upper_row) else "") or last
                 groups.append(last)
-            return _Grouped(
+            return _GroupedSheet(
                 sheet=sheet, names=names, groups=groups, cycle=cycle, rows=rows[k + 1 :]
             )
     return None
 
 
-def _tests(sheet: _Grouped) -> dict[str, dict[str, int]]:
+def _tests(sheet: _GroupedSheet) -> dict[str, dict[str, int]]:
     """Places of the two states by group, of groups that have one of each."""
     tests: dict[str, dict[str, int]] = {}
     for group in dict.fromkeys(sheet.groups):
@@ -116,19 +116,21 @@ def _tests(sheet: _Grouped) -> dict[str, dict[str, int]]:
     return tests
 
 
-def _table(sheet: _Grouped, group: str, places: dict[str, int], source: Source) -> Table:
+def _table(sheet: _GroupedSheet, group: str, places: dict[str, int], source: Source) -> Table:
     """Cycle, high and low state of one group, and what is not read of it."""
     where, remarks = str(source.path), []
     ended = source.data.startswith(WORKBOOK_MAGIC) or is_ended(source.text)
     rows = check_rows(sheet.rows, remarks, ended=ended, columns=len(sheet.names), where=where)
-    kept = [sheet.cycle, places["hrs"], places["lrs"]]
-    cells = tuple([row[n] if n < len(row) else "" for _, row in rows] for n in kept)
+    places_read = [sheet.cycle, places["hrs"], places["lrs"]]
+    cells = tuple([row[n] if n < len(row) else "" for _, row in rows] for n in places_read)
     unread = [
-        name for n, name in enumerate(sheet.names) if sheet.groups[n] == group and n not in kept
+        name
+        for n, name in enumerate(sheet.names)
+        if sheet.groups[n] == group and n not in places_read
     ]
     if unread:
         remarks.append(f"columns not read under {group}: {', '.join(unread)}")
     return Table(
-        names=("cycle", *(sheet.names[n] for n in kept[1:])), columns=cells,
+        names=("cycle", *(sheet.names[n] for n in places_read[1:])), columns=cells,
         lines=[line for line, _ in rows], warnings=tuple(remarks),
     )  # fmt: skip

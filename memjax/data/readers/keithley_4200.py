@@ -51,20 +51,20 @@ class Keithley4200Reader(AbstractReader):
     def parse(self, source: Source, options: Options) -> tuple[Table, ...]:
         """Records of the file, one for each run, in the order of the numbers of the runs."""
         sheets = {n: rows for n, rows in source.sheets if any(map(any, rows))}
-        settings = next((rows for n, rows in sheets.items() if n.lower() == "settings"), [])
+        settings_rows = next((rows for n, rows in sheets.items() if n.lower() == "settings"), [])
         runs = [n for n in sheets if n.lower() not in _ABOUT]
         ordered, remarks = _in_order_of_runs(runs)
         records: list[Table] = []
         for name in ordered:
-            about = _settings(settings, name, runs)
+            run_settings = _settings(settings_rows, name, runs)
             label = name if len(sheets) > 1 else ""
             for table in tables(replace(source, text=text_of(sheets[name]))):
                 filled = _filled(table)
                 records.append(
                     replace(
                         filled, si=True, label=label, number=_number(name),
-                        settings={"sheet": name, **about}, compliance=_compliance(filled, about),
-                        driven="current" if _is_current_driven(about) else "voltage",
+                        settings={"sheet": name, **run_settings}, compliance=_compliance(filled, run_settings),
+                        driven="current" if _is_current_driven(run_settings) else "voltage",
                         driven_reason="Settings names a Current Sweep, and no Voltage Sweep",
                     )
                 )  # fmt: skip
@@ -94,26 +94,26 @@ def _in_order_of_runs(names: list[str]) -> tuple[list[str], list[str]]:
 
 def _settings(rows: list[list], run: str, runs: list[str]) -> dict[str, str]:
     """First cell of each row to the others, of those rows of `Settings` that are those of a run or of all."""
-    about, section = {}, run
+    settings, section = {}, run
     for row in rows:
         cells = [text for c in row if (text := str(c).strip())]
         if len(cells) == 1 and cells[0] in runs:
             section = cells[0]
         elif len(cells) > 1 and section == run:
-            about[cells[0]] = ", ".join(cells[1:])
-    return about
+            settings[cells[0]] = ", ".join(cells[1:])
+    return settings
 
 
-def _is_current_driven(about: dict[str, str]) -> bool:
+def _is_current_driven(settings: dict[str, str]) -> bool:
     """Whether a current is swept, and no voltage."""
-    cells = (cell for text in about.values() for cell in text.split(", "))
+    cells = (cell for text in settings.values() for cell in text.split(", "))
     swept = {m[1] for c in cells if (m := _SWEPT.fullmatch(c))}
     return swept == {"Current"}
 
 
-def _compliance(table: Table, about: dict[str, str]) -> float | None:
+def _compliance(table: Table, settings: dict[str, str]) -> float | None:
     """Current limit [A] of the terminal of which the table has the voltage, if `Settings` names exactly one."""
-    columns = (about.get(n, "").split(", ") for n in ("Name", "Operation Mode", "Compliance"))
+    columns = (settings.get(n, "").split(", ") for n in ("Name", "Operation Mode", "Compliance"))
     limits = [
         limit
         for name, mode, limit in zip(*columns, strict=False)

@@ -22,6 +22,7 @@ from memjax.cli.command import (
 from memjax.cli.model_table import require_models
 from memjax.cli.options import (
     add_bench_options,
+    add_interleave_option,
     add_read_options,
     add_write_options,
     files_of,
@@ -124,6 +125,7 @@ def _configure_fit(parser: argparse.ArgumentParser) -> None:
     amortised_options.configure(parser)
     add_bench_options(parser)
     add_read_options(parser)
+    add_interleave_option(parser)
     add_write_options(parser)
 
 

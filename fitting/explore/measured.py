@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 import memjax as mj
-from memjax.cli.options import bench_names, file_of, measurement_from
+from memjax.cli.options import bench_names, file_of, measurements_from
 from memjax.errors import DataError
 from memjax.fields import parameter_specs, stored
 from memjax.io.fit import load_fit
@@ -296,8 +296,8 @@ def of_file(options: argparse.Namespace) -> Measured:
         )
     about, device = arguments(options), start_of(options)
     read = [
-        thin(measurement_from(n, options), options.points, point_time=about["point_time"])
-        for n in options.files
+        thin(m, options.points, point_time=about["point_time"])
+        for m in measurements_from(options.files, options)
     ]
     prepared = problem_of(read, device, about, options.free)
     notes = [*dict.fromkeys(w for m in read for w in m.warnings), *prepared.notes]

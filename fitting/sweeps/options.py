@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memjax.cli.command import count, number, say
-from memjax.cli.options import EXAMPLE, bench_from, file_of, measurement_from
+from memjax.cli.options import EXAMPLE, bench_from, file_of, measurements_from
 from memjax.errors import DataError
 
 from ..command import Stages, add_stage
@@ -27,8 +27,8 @@ USED = (
 
 
 def used(options: argparse.Namespace) -> tuple[str, ...]:
-    """`USED`, and draws where randomness is calibrated."""
-    return (*USED, "draws") if options.stochastic else USED
+    """`USED`, the way to join two files, and draws where randomness is calibrated."""
+    return (*USED, "interleave", "draws") if options.stochastic else (*USED, "interleave")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -101,7 +101,7 @@ def arguments(options: argparse.Namespace) -> dict[str, Any]:
 def _read(options: argparse.Namespace, point_time: float | None) -> list[Any]:
     from .thinning import thin
 
-    read = (measurement_from(n, options) for n in options.files)
+    read = measurements_from(options.files, options)
     return [thin(m, options.points, point_time=point_time) for m in read]
 
 

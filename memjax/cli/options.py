@@ -259,6 +259,48 @@ def measurement_from(path: "str | Source", options: argparse.Namespace) -> "Meas
     )
 
 
+def add_interleave_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--interleave``."""
+    parser.add_argument(
+        "--interleave",
+        action="store_true",
+        help="two files are set and reset sweeps of one device: their sweeps take turns, cycle by cycle (by default "
+        "where both number the same cycles and have opposite polarities)",
+    )
+
+
+def measurements_from(names: Sequence[str], options: argparse.Namespace) -> "list[Measurement]":
+    """Read files as `measurement_from` does, and join those that are two halves of the same cycles.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Files, or ``example:NAME``.
+    options : argparse.Namespace
+        Parsed options; with `interleave` the two files are joined whatever they say of themselves.
+
+    Returns
+    -------
+    list of Measurement
+        In the order of the files.
+
+    Raises
+    ------
+    UsageError
+        For ``--interleave`` of one file or of three.
+    """
+    from ..data import interleave, interleave_matching
+
+    if not getattr(options, "interleave", False):
+        return interleave_matching([measurement_from(n, options) for n in names])
+    if len(names) != 2:
+        raise UsageError(
+            f"{len(names)} files", where="--interleave", allowed="two files of one device",
+            fix="name the files of set and reset sweeps",
+        )  # fmt: skip
+    return [interleave(*(measurement_from(n, options) for n in names))]
+
+
 def add_write_options(parser: argparse.ArgumentParser) -> None:
     """Add ``--force``."""
     parser.add_argument("--force", action="store_true", help="overwrite what exists")

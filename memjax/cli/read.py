@@ -8,16 +8,19 @@ from ..errors import MemjaxError, OutputError, ReaderError
 from .command import Command, print_json, say
 from .options import (
     add_compliance_option,
+    add_interleave_option,
     add_json_option,
     add_read_options,
     add_write_options,
     file_of,
     files_of,
     measurement_from,
+    measurements_from,
     refuse_choice,
 )
 
 if TYPE_CHECKING:
+    from ..data import Measurement
     from ..data.base import Source
 
 _COUNTS = ("cycles", "set_pulses", "reset_pulses")
@@ -31,6 +34,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add_read_options(parser)
     add_compliance_option(parser)
+    add_interleave_option(parser)
     parser.add_argument("--out", metavar="TIDY.csv", help="write sweep, t_s, v_V, i_A in SI")
     add_write_options(parser)
     add_json_option(parser)
@@ -160,24 +164,26 @@ def _print_waveforms(report: dict, name: str) -> None:
         print(f"  warning     {text}")
 
 
-def _about(name: str, options: argparse.Namespace, out: Path | None) -> dict:
-    """The summary of one file, which is written where that is asked for."""
+def _report(
+    name: str, options: argparse.Namespace, out: Path | None
+) -> "tuple[dict, Measurement | None]":
+    """The summary of one file, which is written where that is asked for, and the measurement where it holds one."""
     from ..data import has_records
     from ..data.summary import summary, write_tidy
     from ..data.text import load
 
     source = load(file_of(name))
     if options.columns is None and has_records(source, reader=options.reader):
-        return _records(source, name, options)
+        return _records(source, name, options), None
     try:
         measurement = measurement_from(source, options)
     except ReaderError:
         if (report := _waveforms(source, options)) is None:
             raise
-        return report
+        return report, None
     if out is not None:
         write_tidy(measurement, out)
-    return summary(measurement)
+    return summary(measurement), measurement
 
 
 def _show(report: dict, name: str) -> None:
@@ -192,23 +198,53 @@ def _show(report: dict, name: str) -> None:
     shown(report, name)
 
 
-def _each(names: list[str], options: argparse.Namespace) -> int:
-    """Summaries of several files; those that are refused are named with their reasons."""
-    if options.out is not None:
-        raise OutputError(f"{len(names)} files", where="--out", allowed="one file")
+def _reports(names: list[str], options: argparse.Namespace) -> list[dict]:
+    """Summaries of several files, of two halves of the same cycles as one; the reason for each that is refused."""
     reports: list[dict] = []
+    numbered: dict[int, Measurement] = {}
     for name in names:
         try:
-            report = _about(name, options, None)
+            report, measurement = _report(name, options, None)
         except MemjaxError as error:
             say("warning", f"{name}: {error.lines[0]}")
-            report = {"error": error.lines[0]}
-        if not options.json and "error" not in report:
-            _show(report, name)
+            report, measurement = {"error": error.lines[0]}, None
+        # Only recordings that number their cycles can be halves: the others need not stay in memory.
+        if measurement is not None and measurement.source.get("numbered"):
+            numbered[len(reports)] = measurement
         reports.append({"file": name} | report)
+    return _with_halves_joined(reports, numbered)
+
+
+def _with_halves_joined(reports: list[dict], numbered: "dict[int, Measurement]") -> list[dict]:
+    """The reports, with one in the place of those of two halves; measurements by the place of their report."""
+    from ..data import interleave_matching
+    from ..data.summary import summary
+
+    places = {m.source["file"]: k for k, m in numbered.items()}
+    second_halves: set[int] = set()
+    for measurement in interleave_matching(list(numbered.values())):
+        if halves := measurement.source.get("files"):
+            first, second = sorted(places[source["file"]] for source in halves)
+            together = f"{reports[first]['file']} and {reports[second]['file']}"
+            reports[first] = {"file": together} | summary(measurement)
+            second_halves.add(second)
+    return [report for k, report in enumerate(reports) if k not in second_halves]
+
+
+def _several(names: list[str], options: argparse.Namespace) -> int:
+    """Summaries of several files; those that are refused are named with their reasons."""
+    if options.out is not None:
+        raise OutputError(
+            f"{len(names)} files", where="--out", allowed="one file, or two with --interleave"
+        )
+    reports = _reports(names, options)
     refused = sum("error" in report for report in reports)
     if options.json:
         print_json({"files": reports, "refused": refused})
+    else:
+        for report in reports:
+            if "error" not in report:
+                _show(report, report["file"])
     if refused == len(reports):
         raise ReaderError(
             f"none of {len(reports)} files is a measurement", where=", ".join(names[:3])
@@ -216,12 +252,22 @@ def _each(names: list[str], options: argparse.Namespace) -> int:
     return 0
 
 
+def _interleaved(names: list[str], options: argparse.Namespace, out: Path | None) -> dict:
+    """The summary of two files as one recording, which is written where that is asked for."""
+    from ..data.summary import summary, write_tidy
+
+    (measurement,) = measurements_from(names, options)
+    if out is not None:
+        write_tidy(measurement, out)
+    return summary(measurement)
+
+
 def _run(options: argparse.Namespace) -> int:
     from ..io import prepare_output
 
     names = files_of(options.files)
-    if len(names) > 1:
-        return _each(names, options)
+    if len(names) > 1 and not options.interleave:
+        return _several(names, options)
     out = None
     if options.out is not None:
         out = prepare_output(options.out, force=options.force)
@@ -229,8 +275,11 @@ def _run(options: argparse.Namespace) -> int:
             raise OutputError(
                 f"suffix {out.suffix!r}", where=f"--out {options.out}", allowed=".csv"
             )
-    report = _about(names[0], options, out)
-    print_json(report) if options.json else _show(report, names[0])
+    if options.interleave:
+        report = _interleaved(names, options, out)
+    else:
+        report, _ = _report(names[0], options, out)
+    print_json(report) if options.json else _show(report, " and ".join(names))
     return 0
 
 

@@ -1,4 +1,5 @@
 from .endurance_record import EnduranceRecord as EnduranceRecord
+from .interleave import interleave as interleave, interleave_matching as interleave_matching
 from .measurement import Measurement as Measurement
 from .paths import data_files as data_files
 from .pulse_record import (

@@ -110,6 +110,8 @@ class Table:
         What tells the record from others of the file: its sheet, its number among curves side by side.
     aliases : Mapping
         Name in the file to name here, of columns that were computed from what stands in the file.
+    number : int or None
+        Number of the run or cycle that the file gives to the record.
     """
 
     names: tuple[str, ...]
@@ -125,6 +127,7 @@ class Table:
     warnings: tuple[str, ...] = ()
     label: str = ""
     aliases: Mapping[str, str] = field(default_factory=dict)
+    number: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

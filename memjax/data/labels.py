@@ -1,6 +1,7 @@
 """Numbers of the sweeps, from the file's own labels or from the shape of what is driven."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -26,11 +27,14 @@ class Sweeps:
         Names behind 0, 1, ..., where the file's labels are no whole numbers.
     warnings : tuple of str
         What was assumed.
+    is_numbered : bool
+        Whether the labels are whole numbers that stand in the file.
     """
 
     number: Int[np.ndarray, " points"]
     names: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    is_numbered: bool = False
 
 
 def by_label(
@@ -71,7 +75,7 @@ def by_label(
         warnings.append(f"a sweep of one point, where others have many: {lines_of(alone_in)}")
     if t is not None:
         _refuse_backwards(t, number, lines, where)
-    return Sweeps(number=number, names=names, warnings=tuple(warnings))
+    return Sweeps(number=number, names=names, warnings=tuple(warnings), is_numbered=not names)
 
 
 def _single_points(number: np.ndarray, lines: np.ndarray) -> list[int]:
@@ -180,6 +184,32 @@ def by_shape(
     if any(" cut " in text for text in warnings):
         warnings.append(f"{start} sweeps: a guess, which a column named sweep would settle")
     return Sweeps(number=number, warnings=tuple(warnings))
+
+
+def with_numbers(
+    sweeps: Sweeps, record: Int[np.ndarray, " points"], numbers: Sequence[int | None]
+) -> Sweeps:
+    """Sweeps with the numbers that the file gives to its records, where each record is one sweep.
+
+    Parameters
+    ----------
+    sweeps : Sweeps
+        Numbered 0, 1, ...
+    record : Int[np.ndarray, "points"]
+        Record of the file that each point belongs to: 0, 1, ...
+    numbers : sequence of int or None
+        Number of each record in the file; None where it has none.
+
+    Returns
+    -------
+    Sweeps
+        The same sweeps where a record has no number, two have the same one, or one is several sweeps.
+    """
+    known = [n for n in numbers if n is not None]
+    distinct = len(set(known)) == len(numbers)
+    if not distinct or not np.array_equal(sweeps.number, record):
+        return sweeps
+    return replace(sweeps, number=np.array(known)[record], is_numbered=True)
 
 
 def _whole(labels: np.ndarray) -> tuple[np.ndarray | None, tuple[str, ...]]:

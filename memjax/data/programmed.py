@@ -36,12 +36,21 @@ def programmed(
     Float[np.ndarray, "points"]
         The same, but where a file holds the measured voltage and it falls behind even ramps before and after the points
         at the limit: there these ramps go on, to where they meet.
+
+    Notes
+    -----
+    A staircase goes in even steps from point to point, whatever the time between them: an instrument that changes its
+    range pauses, and its source does not go on meanwhile. Only where the steps are uneven and the voltage is even in
+    time is the ramp one of the time.
     """
     voltages = np.array(v, float)
     for label in np.unique(sweep[limited]):
         rows = np.flatnonzero(sweep == label)
-        x = np.arange(len(rows), dtype=float) if t is None else t[rows] - t[rows[0]]
+        steps = np.arange(len(rows), dtype=float)
         for a, b in _runs(limited[rows]):
+            rows_before = slice(max(a - 4, 0), a)
+            is_staircase = _slope(voltages[rows[rows_before]], steps[rows_before]) is not None
+            x = steps if t is None or is_staircase else t[rows] - t[rows[0]]
             ramp = _ramp(voltages[rows], x, a, b)
             if ramp is not None:
                 voltages[rows[a:b]] = ramp

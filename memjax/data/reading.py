@@ -1,5 +1,6 @@
 """The one function that reads a file, and the steps that all formats share."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from .compliance import Limit, Stated, find_limit, has_lost_sign, has_opposite_s
 from .curves import curves, uses_area
 from .drive import find_drive
 from .halves import join_halves
-from .labels import Sweeps, by_label, by_shape
+from .labels import Sweeps, by_label, by_shape, with_numbers
 from .measurement import Measurement
 from .numbers import complete_rows, overflow_remarks, to_numbers
 from .plausibility import end_remarks, jump_remarks, size_remarks, time_remarks
@@ -35,6 +36,7 @@ from .text import load
 from .timing import check_time, count_time
 
 _ASSUMED = "no units stated, taken as SI: "
+_CYCLES = ("cycle", "sweep", "loop", "run", "repeat", "trial", "curve", "read")
 LARGEST_AREA = 1e-2
 """Area of a device beyond which it was not given in m^2 [m^2]."""
 
@@ -325,7 +327,7 @@ def _measurement(
     drive = find_drive(rows.v, rows.i, used[0], about)
     driven, about_drive = drive.quantity, drive.warnings
     t, remarks = check_time(rows.t)
-    sweeps = _sweeps(rows, t, driven, where)
+    sweeps = _sweeps(rows, t, driven, [table.number for table in used], where)
     t, more = count_time(t, sweeps.number, point_time)
     modulus, signs = _modulus(rows, about)
     signs += [
@@ -339,6 +341,7 @@ def _measurement(
     provenance = {"file": where, "sha256": source.sha256, "columns": about}
     provenance |= {"settings": used[0].settings} if used[0].settings else {}
     provenance |= {"sweep_names": sweeps.names} if sweeps.names else {}
+    provenance |= {"numbered": True} if sweeps.is_numbered and _counts_cycles(about) else {}
     provenance |= {"driven_reason": drive.reason} if drive.reason else {}
     provenance |= {"point_time_s": point_time} if point_time and rows.t is None else {}
     warnings = [
@@ -358,11 +361,18 @@ def _measurement(
     )  # fmt: skip
 
 
-def _sweeps(rows: _Rows, t, driven: str, where: str) -> Sweeps:
+def _counts_cycles(columns: Mapping[str, str]) -> bool:
+    """Whether the column that labels sweeps, if one does, counts cycles and no devices or files."""
+    word = re.match(r"[a-z]*", columns.get("sweep", "cycle").strip().lower())
+    return word is not None and word[0] in _CYCLES
+
+
+def _sweeps(rows: _Rows, t, driven: str, numbers: Sequence[int | None], where: str) -> Sweeps:
     x, what = (rows.i, "current") if driven == "current" else (rows.v, "voltage")
     if rows.groups:
         return join_halves(by_label(rows.groups, t, rows.line, where=where), x, t)
-    return by_shape(x, t, rows.record, lines=rows.line, what=what, where=where)
+    shape = by_shape(x, t, rows.record, lines=rows.line, what=what, where=where)
+    return with_numbers(shape, rows.record, numbers)
 
 
 def _modulus(rows: _Rows, about: Mapping[str, str]) -> tuple[bool, list[str]]:

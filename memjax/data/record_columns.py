@@ -11,6 +11,7 @@ from memjax.units import parse_unit, spelled
 
 from .base import Source, Table
 from .numbers import to_numbers
+from .terminals import first_terminal
 from .text import tables
 
 _WORDS = {
@@ -77,6 +78,9 @@ def roles(names: tuple[str, ...] | list[str]) -> dict[str, Column]:
                 columns[role] = Column(
                     place=place, factor=scale, stated=bool(parts[2]), respelled=other
                 )
+    if (places := first_terminal(names)) is not None:
+        for role, place in zip(("v", "i"), places, strict=True):
+            columns.setdefault(role, Column(place=place, stated=False))
     spare = columns.get("temperature")
     if spare and names[spare.place].strip("\"' ") == "T" and not {"t", "r", "g"} & columns.keys():
         columns["t"] = Column(place=spare.place, stated=False)

@@ -1,7 +1,7 @@
 """Columns named after the terminals of a device: ``AnodeI, AnodeV``, ``DrainI(1), DrainV(1), GateV(1)``."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,9 +11,9 @@ from .numbers import to_numbers
 from .roles import left_aside, take_apart
 
 _NAME = re.compile(
-    r"(?P<terminal>[A-Za-z][A-Za-z_]*?)_?(?P<quantity>[IV])(?:\((?P<step>\d+)\))?", re.IGNORECASE
+    r"(?P<terminal>[A-Za-z][A-Za-z_]*?)_?(?P<quantity>[IV])(?: ?\((?P<step>\d+)\))?", re.IGNORECASE
 )
-_TIME = re.compile(r"Time(?:\((?P<step>\d+)\))?", re.IGNORECASE)
+_TIME = re.compile(r"Time(?: ?\((?P<step>\d+)\))?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,16 +41,20 @@ def split_terminals(table: Table, columns: Mapping[str, str], *, where: str) -> 
     Returns
     -------
     list of Table
-        The table itself where its names are no terminals, some other name says a voltage or a current, or several
+        The table itself where its names are no terminals, other names say a voltage and a current, or several
         terminals are swept alike.
 
     Notes
     -----
     Of several terminals with a voltage and a current the one whose voltage varies most is read; the others are named.
     """
-    if table.roles or {"v", "i"} & columns.keys() or left_aside(table, {}):
+    if table.roles or {"v", "i"} & columns.keys():
         return [table]
-    terminals = [c for k, n in enumerate(table.names) if (c := _column(k, take_apart(n).base))]
+    # A formula of the instrument may add a column `I = ABS(AI)`: a current alone is no measurement.
+    others = {role: left_aside(table, {}, (role,)) for role in ("v", "i")}
+    if all(others.values()):
+        return [table]
+    terminals = _columns(table.names)
     steps = list(dict.fromkeys(c.step for c in terminals))
     parts = [_part(table, [c for c in terminals if c.step == s], s, where) for s in steps]
     if not parts or any(part is None for part in parts):
@@ -63,6 +67,31 @@ def split_terminals(table: Table, columns: Mapping[str, str], *, where: str) -> 
         ]
         whole = [whole[0], *(replace(p, warnings=()) for p in whole[1:])]
     return whole
+
+
+def first_terminal(names: Sequence[str]) -> tuple[int, int] | None:
+    """Places of the voltage and the current of the first terminal that has both, as ``AV`` and ``AI`` are.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Header cells.
+
+    Returns
+    -------
+    (int, int) or None
+        Place of the voltage, place of the current; None where no terminal has both.
+    """
+    places = {(c.terminal, c.step, c.quantity): c.place for c in reversed(_columns(names))}
+    for terminal, step, quantity in reversed(places):
+        if quantity == "v" and (terminal, step, "i") in places:
+            return places[terminal, step, "v"], places[terminal, step, "i"]
+    return None
+
+
+def _columns(names: Sequence[str]) -> list[_Column]:
+    """Columns of which the names are those of terminals."""
+    return [c for k, name in enumerate(names) if (c := _column(k, take_apart(name).base))]
 
 
 def _column(place: int, name: str) -> _Column | None:

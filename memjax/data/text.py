@@ -42,6 +42,9 @@ _TIMES_SIZE = 5.5
 _FEW_RETURNS = 0.1
 """Share of lines that end with a carriage return alone up to which it is no kind of line end."""
 
+_SAMPLE = 100
+"""Rows of a table whose ends are looked at."""
+
 _BEGINNING = 1_000_000
 """Characters of a large file in which its first rows are looked for."""
 
@@ -250,10 +253,18 @@ def _head(lines: list[str], comment: str, where: str) -> _Head:
     separator = separator_of(lines[first])
     width = len(split_line(lines[first], separator))
     header, at = _header(lines[:first], width, comment, separator)
-    upper, _ = _header(lines[:at], width, comment, separator)
+    spare = _trailing_separators(lines[first:], separator)
+    narrow_header, place = _header(lines[:first], width - spare, comment, separator)
+    if narrow_header and (place > at or not header):
+        header, at = narrow_header, place
+    else:
+        spare = 0
+    upper, _ = _header(lines[:at], width - spare, comment, separator)
     units: list[str | None] = []
     if upper and all(map(_is_unit, header)):
         units, header = [cell or None for cell in header], upper
+    # A separator behind each row ends it: the empty cells have no names.
+    header = header + [""] * spare
     names = unique([h or f"{NAMELESS}{k + 1}" for k, h in enumerate(header)])
     warnings: list[str] = []
     if header:
@@ -265,6 +276,16 @@ def _head(lines: list[str], comment: str, where: str) -> _Head:
         first = min(_plain_rows(lines[:first], width, separator), default=first)
     marks = {line.strip() for line in lines[:first] if line.strip()} if header else set()
     return _Head(separator, first, at, names, tuple(units), marks, width, tuple(warnings))
+
+
+def _trailing_separators(lines: list[str], separator: str) -> int:
+    """Empty cells at the end of all of the first rows of a table."""
+    if separator == " ":
+        return 0
+    rows = [split_line(line, separator) for line in lines[:_SAMPLE] if line.strip()]
+    return min(
+        (len(r) - max((k + 1 for k, c in enumerate(r) if c), default=0) for r in rows), default=0
+    )
 
 
 def _large(source: Source, comment: str) -> Table | None:

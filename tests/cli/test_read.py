@@ -145,3 +145,44 @@ def test_limits_are_given_for_each_polarity_and_kept_in_a_tidy_table(
     assert "2e-07 and 1e-06 A" in run("read", out).out
     for wrong in ("1e-6,1e-6,1e-6", "-1,", "much", "0"):
         assert "allowed: " in refused("read", measured, f"--compliance={wrong}")
+
+
+def _halves(folder, *, column="cycle"):
+    """Files of set and reset sweeps, three cycles each, whose states go on from file to file."""
+    up, paths = [0, 0.1, 0.2, 0.5, 1.0, 0.5, 0.2, 0.1, 0], []
+    low, high = [1e-4, 3e-4, 2e-4], [1e-6, 4e-6, 2e-6, 8e-6]
+    for name, side, first, last in (("set", -1, high, low), ("reset", 1, low, high[1:])):
+        rows = [
+            f"{n + 1},{side * v},{side * v * (first[n] if k < 5 else last[n])}"
+            for n in range(3) for k, v in enumerate(up)
+        ]  # fmt: skip
+        paths.append(folder / f"{name}.csv")
+        paths[-1].write_text(f"{column},v_V,i_A\n" + "\n".join(rows) + "\n")
+    return paths
+
+
+def test_set_and_reset_files_are_shown_as_one_device(run, tmp_path):
+    sets, resets = _halves(tmp_path)
+    lines = run("read", resets, sets).out.split("\n")
+    assert lines[0] == f"{resets} and {sets}: 54 points in 6 sweeps"
+    assert any("set.csv comes first in each" in line for line in lines)
+    about = json.loads(run("read", tmp_path, "--json").out)
+    assert [f["sweeps"] for f in about["files"]] == [6]
+
+
+def test_interleave_joins_what_does_not_say_so(run, tmp_path):
+    sets, resets = _halves(tmp_path, column="device")
+    apart = json.loads(run("read", sets, resets, "--json").out)
+    assert [f["sweeps"] for f in apart["files"]] == [3, 3]
+    out = tmp_path / "one" / "tidy.csv"
+    out.parent.mkdir()
+    about = json.loads(run("read", sets, resets, "--interleave", "--out", out, "--json").out)
+    assert (about["sweeps"], about["points"]) == (6, 54)
+    assert read(out).labels.tolist() == list(range(6))
+
+
+def test_interleave_wants_two_files_of_the_same_cycles(refused, tmp_path):
+    sets, resets = _halves(tmp_path)
+    assert "1 files; in --interleave; allowed: two files" in refused("read", sets, "--interleave")
+    resets.write_text("cycle,v_V,i_A\n7,0,0\n7,1,1e-3\n7,0,0\n")
+    assert "cycles 1-3 and 7 do not match" in refused("read", sets, resets, "--interleave")

@@ -99,6 +99,21 @@ def test_the_name_of_a_file_decides_nothing(tmp_path, suffix):
     check(tmp_path / f"a{suffix}", f"V;I\n{rows(';')}")
 
 
+@pytest.mark.parametrize(
+    "header", ["V\tI", "V I", "V\tI\t", "Voltage (V)\tCurrent (A)", "a log of\nV\tI"]
+)
+@pytest.mark.parametrize("spare", [1, 2])
+def test_rows_that_end_in_tabs_are_read(tmp_path, header, spare):
+    """As some lab scripts write .qtj: the header may end otherwise, and words above it may fit the count of tabs."""
+    body = rows("\t").replace("\n", "\t" * spare + "\n")
+    check(tmp_path / "a.qtj", f"{header}\n{body}")
+
+
+def test_a_named_column_of_empty_cells_stays_named(tmp_path):
+    m = check(tmp_path / "a.csv", "first line\nV,I,remark\n" + rows(",").replace("\n", ",\n"))
+    assert m.source["columns"] == {"v": "V", "i": "I"}
+
+
 def test_no_header_asks_for_columns_and_shows_the_first_rows(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text(rows(","))

@@ -5,7 +5,7 @@ import pytest
 import xlwt
 
 from benchmarks.cases.files.workbook import write_workbook
-from memjax.data import read
+from memjax.data import has_records, read
 from memjax.errors import ReaderError
 
 V = [0.0, 0.5, 1.0, 0.5, 0.0]
@@ -81,6 +81,77 @@ def test_terminals_that_are_swept_alike_are_refused_until_one_is_named(tmp_path)
         read(path)
     m = read(path, columns={"v": "BV", "i": "BI"})
     np.testing.assert_array_equal(m.v, np.negative(V))
+
+
+NAMES = ["Time", "AI", "AV", "RESISTANCE", "ILRS", "I"]
+
+
+def run(scale=1.0, step=0.03):
+    """Rows of a run of Clarius+: results of formulas stand in the first row alone."""
+    rows = [
+        [0.2 + step * k, scale * i, v, v / (scale * i or 1), "", abs(i)]
+        for k, (i, v) in enumerate(DATA)
+    ]
+    rows[0][4] = 1e-4
+    return rows
+
+
+def clarius(*runs):
+    """Rows of `Settings` for some runs with their limits."""
+    bar, rows = ["=" * 34], []
+    for name, limit in runs:
+        rows += [bar, [name], bar, ["Test Name", "SET#1@1"], ["Name", "BV", "AV"]]
+        rows += [["Operation Mode", "Common", "Voltage Linear Sweep"], ["Compliance", 0.105, limit]]
+    return rows
+
+
+def test_columns_of_a_terminal_beside_results_are_voltage_and_current(tmp_path):
+    path = write_workbook(
+        tmp_path / "iv.xlsx", {"Run3": [NAMES, *run()], "Settings": clarius(("Run3", 0.02))}
+    )
+    m = read(path)
+    assert (m.reader, m.labels.tolist(), m.compliance) == ("keithley-4200", [3], 0.02)
+    np.testing.assert_array_equal(m.v, V)
+    np.testing.assert_array_equal(m.i, [i for i, _ in DATA])
+    np.testing.assert_array_equal(m.t, [row[0] for row in run()])
+
+
+def test_numbered_runs_are_sweeps_in_the_order_of_their_numbers(tmp_path):
+    content = {
+        "Run10": [NAMES, *run(10)], "Settings": clarius(("Run10", 0.5), ("Run9", 0.25)),
+        "Run9": [NAMES, *run(9)],
+    }  # fmt: skip
+    m = read(write_workbook(tmp_path / "iv.xlsx", content))
+    assert m.sweep.tolist() == [9] * 5 + [10] * 5
+    np.testing.assert_array_equal(m.i, [i * n for n in (9, 10) for i, _ in DATA])
+    np.testing.assert_array_equal(m.limit, [0.25] * 5 + [0.5] * 5)
+    assert any("order of their numbers, Run9, Run10" in w for w in m.warnings)
+    assert m.source["numbered"]
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_line_of_groups_above_the_names_hides_no_column(tmp_path, groups):
+    header = [["SET#1"] * 3 + ["RESET#1"] * 3, ["Time", "AI", "AV"] * 2]
+    body = [[0.1 * k, i, v, 0.1 * k, -2 * i, -v] for k, (i, v) in enumerate(DATA)]
+    rows = [row[: 3 * groups] for row in (*header, *body)]
+    m = read(write_workbook(tmp_path / "iv.xlsx", {"Run1": rows, "Settings": [["a", "b"]]}))
+    np.testing.assert_array_equal(m.v, [s * v for s in (1, -1)[:groups] for v in V])
+    np.testing.assert_array_equal(m.i, [s * i for s in (1, -2)[:groups] for i, _ in DATA])
+    assert len(m.labels) == groups
+
+
+@pytest.mark.parametrize("suffix", ["csv", "txt"])
+def test_text_of_a_terminal_with_a_resistance_is_no_resistance_against_time(tmp_path, suffix):
+    path = tmp_path / f"iv.{suffix}"
+    path.write_text("\n".join(",".join(map(str, row[:4])) for row in [NAMES, *run()]) + "\n")
+    assert not has_records(path)
+    np.testing.assert_array_equal(read(path).v, V)
+
+
+def test_a_voltage_and_a_current_by_name_come_before_those_of_a_terminal(tmp_path):
+    path = tmp_path / "iv.csv"
+    path.write_text("V,I,AI,AV\n" + "".join(f"{2 * v},{i},{i},{v}\n" for i, v in DATA))
+    np.testing.assert_array_equal(read(path).v, [2 * v for v in V])
 
 
 @pytest.mark.integration

@@ -45,6 +45,36 @@ def test_a_ramp_with_time_goes_on_in_time():
     np.testing.assert_allclose(programmed(left, LIMITED, ONE, t), RAMP, atol=1e-12)
 
 
+def test_a_ramp_of_uneven_steps_goes_on_in_time():
+    """An oscilloscope that leaves samples out: even in time alone."""
+    keep = np.arange(101) % 3 != 0
+    t, limited = np.arange(101.0)[keep], LIMITED[keep]
+    left = np.where(limited, 3.3, RAMP[keep])
+    got = programmed(left, limited, ONE[keep], t)
+    np.testing.assert_allclose(got, RAMP[keep], atol=1e-12)
+
+
+@pytest.mark.parametrize("pauses", [(45,), (44, 50, 60), (42, 43)])
+def test_a_pause_of_the_instrument_is_no_lost_voltage(pauses):
+    """A staircase in even steps: the clock goes on while the instrument changes its range, the source does not."""
+    dt = np.full(101, 0.03)
+    dt[list(pauses)] = 0.5
+    np.testing.assert_array_equal(programmed(RAMP, LIMITED, ONE, np.cumsum(dt)), RAMP)
+
+
+def test_a_voltage_is_lost_whatever_the_pauses():
+    dt = np.full(101, 0.03)
+    dt[[44, 60]] = 0.5
+    left = np.where(LIMITED, 3.3, RAMP)
+    np.testing.assert_allclose(programmed(left, LIMITED, ONE, np.cumsum(dt)), RAMP, atol=1e-12)
+
+
+def test_no_voltage_of_a_staircase_with_pauses_is_lost(shared_data):
+    m = mj.read(shared_data / "raw" / "keithley_4200_rram" / "M12 04 endurance set.xlsx")
+    assert np.count_nonzero(m.at_compliance) == 1528
+    np.testing.assert_array_equal(m.applied, m.v)
+
+
 def test_a_sweep_that_ends_at_the_limit_goes_on_to_its_end():
     up, limited = RAMP[:51], LIMITED[:51]
     left = np.where(limited, 3.3, up)

@@ -1,5 +1,6 @@
 """What `memjax fit` says and refuses before anything is fitted."""
 
+import argparse
 import sys
 import webbrowser
 from dataclasses import replace
@@ -10,6 +11,7 @@ import pytest
 import memjax as mj
 from fitting.cli import show_page
 from fitting.kinds import kinds
+from fitting.sweeps import options as sweep_options
 from memjax.cli.program import main
 
 
@@ -38,6 +40,42 @@ def test_wrong_input_is_answered_by_one_line_alone(tmp_path, capsys):
     assert main(words) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("memjax: error: no time column")
+
+
+def _halves(folder, numbers=((1, 2, 3), (1, 2, 3))):
+    """Files of set and reset sweeps of one device, with the numbers of their cycles."""
+    up = np.concatenate([np.linspace(0, 1, 21), np.linspace(0.95, 0, 20)])
+    paths = []
+    for name, side, cycles in zip(("set", "reset"), (-1, 1), numbers, strict=True):
+        rows = [(c, 0.1 * k, side * v, 1e-5 * side * v) for c in cycles for k, v in enumerate(up)]
+        paths.append(str(folder / f"{name}.csv"))
+        np.savetxt(paths[-1], rows, delimiter=",", header="cycle,t_s,v_V,i_A", comments="")
+    return paths
+
+
+def test_set_and_reset_files_are_fitted_as_one_recording(tmp_path):
+    options = argparse.Namespace(files=_halves(tmp_path), points=None)
+    (measurement,) = sweep_options._read(options, None)
+    assert measurement.labels.tolist() == list(range(6))
+    assert "joined as one device" in measurement.warnings[-1]
+
+
+def test_files_of_other_cycles_are_fitted_side_by_side_unless_they_are_to_be_joined(
+    tmp_path, capsys
+):
+    files = _halves(tmp_path, ((1, 2, 3), (2, 3, 4)))
+    options = argparse.Namespace(files=files, points=None)
+    assert [len(m.labels) for m in sweep_options._read(options, None)] == [3, 3]
+    words = ["--model", "vteam", "--out", str(tmp_path / "out"), "--interleave"]
+    assert main(["fit", *files, *words]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "cycles 1-3 and 2-4 do not match" in line
+
+
+def test_a_batch_joins_no_files(tmp_path, capsys):
+    words = ["--model", "vteam", "--out", str(tmp_path / "out"), "--interleave", "--batch"]
+    assert main(["fit", *_halves(tmp_path), *words]) == 2
+    assert "--interleave" in capsys.readouterr().err
 
 
 def test_without_a_file_or_a_target_it_is_said_what_is_missing(tmp_path, capsys):

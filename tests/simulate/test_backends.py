@@ -40,7 +40,9 @@ def check_states(case, monkeypatch) -> bool:
     ours, theirs, moved = both(case, monkeypatch)
     # A step that is too long for a rate at a kink is so or not by roundings.
     other, by_rounding = (np.sum(t.result != theirs.result) for t in (ours, moved))
-    assert other <= 2 * by_rounding, f"{other} end otherwise, by rounding {by_rounding}; {case.text}"
+    assert other <= 2 * by_rounding, (
+        f"{other} end otherwise, by rounding {by_rounding}; {case.text}"
+    )
     well = np.all((np.asarray(theirs.result) == 0) & (ours.result == 0), axis=1)
     for name in theirs.state:
         x, y, z = (np.asarray(t.state[name])[well] for t in (theirs, ours, moved))

@@ -6,6 +6,7 @@ from .b1500_list import B1500ListReader
 from .b1500_wgfmu import B1500WgfmuReader
 from .decay_sheets import DecaySheetsReader
 from .decay_table import DecayTableReader
+from .endurance_groups import EnduranceGroupsReader
 from .endurance_rows import EnduranceRowsReader
 from .endurance_table import EnduranceTableReader
 from .hdf5 import Hdf5Reader
@@ -34,7 +35,7 @@ from .tidy import TidyReader
 
 BUILT_IN: tuple[AbstractFormat, ...] = (
     EnduranceTableReader(), PulseTableReader(), PulseColumnsReader(), PulseJsonReader(), DecaySheetsReader(),
-    DecayTableReader(), EnduranceRowsReader(), SpikeTableReader(),
+    DecayTableReader(), EnduranceGroupsReader(), EnduranceRowsReader(), SpikeTableReader(),
     B1500Reader(), B1500WgfmuReader(), B1500ListReader(), QuickIVReader(), KickstartReader(), Keithley4200Reader(),
     OscilloscopeReader(),
     TektronixReader(), RigolReader(), LecroyReader(), LabscriptReader(), LvmReader(), MatlabReader(), NetcdfReader(),

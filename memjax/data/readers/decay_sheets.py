@@ -116,8 +116,9 @@ def _header(rows: list[list[str]]) -> tuple[int, int] | None:
         (k for k, r in enumerate(rows[: _DEEPEST + 1]) if sum(map(is_number, r)) >= 2), None
     )
     for k in range(first or 0):
-        kinds = [_role(cell) for cell in rows[k]]
-        if "t" in kinds and {"r", "g"} & set(kinds) and not {"v", "i"} & set(kinds):
+        # Columns AI and AV are known together: neither name says alone that it is a current or a voltage.
+        kinds = {_role(cell) for cell in rows[k]} | roles(rows[k]).keys()
+        if "t" in kinds and {"r", "g"} & kinds and not {"v", "i"} & kinds:
             return k, first or 0
     return None
 

@@ -18,7 +18,7 @@ _STATE = re.compile(
     r"(?:resistance)?(?:state)?(?P<p>[rgi]|resistance|conductance|current)?"
 )
 _CYCLE = re.compile(r"(?:endurance)?(?:(?:no|number)of)?cycles?(?:no|number|index|count)?")
-_HIGH, _LOW = ("hrs", "high", "off"), ("lrs", "low", "on")
+_HIGH = ("hrs", "high", "off")
 _LABELS = ("device", "cell", "sample", "wafer", "die", "chip", "run", "sheet", "file")
 
 
@@ -44,29 +44,85 @@ class EnduranceTableReader(AbstractRecordReader):
 
     def records(self, source: Source) -> tuple[EnduranceRecord, ...]:
         """One record per device."""
-        table, where = one_table(source), str(source.path)
-        places = _places(list(table.names))
-        if places is None:
-            raise ReaderError(
-                f"no cycle with a high and a low state; columns found: {', '.join(table.names)}",
-                where=where, allowed=self.description,
-            )  # fmt: skip
-        hrs, lrs, quantity, remarks = _states(table, places, where)
-        cycle = to_numbers(table.columns[places["cycle"]], table.lines, where=where,
-                           name=table.names[places["cycle"]])  # fmt: skip
-        remarks[:0] = table.warnings
-        free = [k for k in range(len(table.names)) if k not in places.values()]
-        labelling = [k for k in free if _tells(table, k)]
-        if unread := [table.names[k] for k in free if k not in labelling]:
-            remarks.append(f"columns not read: {', '.join(unread)}")
-        device = labels(table, labelling)
-        return tuple(
-            _record(
-                str(n) if labelling else source.path.stem,
-                (cycle[device == n], hrs[device == n], lrs[device == n]), quantity, source, remarks,
-            )
-            for n in in_order(device)
+        return records_of_table(one_table(source), source, reader=self.name)
+
+
+def records_of_table(
+    table: Table, source: Source, *, reader: str, device: str | None = None
+) -> tuple[EnduranceRecord, ...]:
+    """Records of a table with columns of a cycle, a high and a low resistance state.
+
+    Parameters
+    ----------
+    table : Table
+        Table.
+    source : Source
+        File that it stands in.
+    reader : str
+        Name of the reader.
+    device : str, optional
+        Label of the device where no column of the table tells devices apart; by default the name of the file.
+
+    Returns
+    -------
+    tuple of EnduranceRecord
+        One per device, states in ohm, S or A.
+
+    Raises
+    ------
+    ReaderError
+        If a column is missing or no number, or the states measure different things.
+    """
+    places, where = _places(list(table.names)), str(source.path)
+    if places is None:
+        raise ReaderError(
+            f"no cycle with a high and a low state; columns found: {', '.join(table.names)}",
+            where=where, allowed=EnduranceTableReader.description,
         )  # fmt: skip
+    hrs, lrs, quantity, remarks = _states(table, places, where)
+    cycle = to_numbers(table.columns[places["cycle"]], table.lines, where=where,
+                       name=table.names[places["cycle"]])  # fmt: skip
+    remarks[:0] = table.warnings
+    free = [k for k in range(len(table.names)) if k not in places.values()]
+    labelling = [k for k in free if _tells(table, k)]
+    if unread := [table.names[k] for k in free if k not in labelling]:
+        remarks.append(f"columns not read: {', '.join(unread)}")
+    devices = labels(table, labelling)
+    return tuple(
+        _record(
+            str(n) if labelling else device or source.path.stem,
+            (cycle[devices == n], hrs[devices == n], lrs[devices == n]), quantity, source, remarks, reader,
+        )
+        for n in in_order(devices)
+    )  # fmt: skip
+
+
+def state_of(name: str) -> str | None:
+    """The state that the name of a column says, as ``R_HRS``, ``ILRS`` and ``Ron (ohm)`` do.
+
+    Parameters
+    ----------
+    name : str
+        Header cell.
+
+    Returns
+    -------
+    {"hrs", "lrs"} or None
+        High or low resistance state; None where the name says none.
+    """
+    plain = re.sub(r"[^a-z]", "", split_unit(name)[0].lower())
+    state = _STATE.fullmatch(plain)
+    # `low` and `high` alone may be anything; `on` and `off` with a quantity are states.
+    if state is None or not (
+        state["s"] in ("hrs", "lrs") or state["q"] or state["p"] or "resistance" in plain
+    ):
+        return None
+    return "hrs" if state["s"] in _HIGH else "lrs"
+
+
+def is_cycle(name: str) -> bool:
+    """Whether the name of a column says that it counts cycles, as ``Cycle #`` and ``No. of cycles`` do."""
+    return _CYCLE.fullmatch(re.sub(r"[^a-z]", "", split_unit(name)[0].lower())) is not None
 
 
 def _places(names: list[str]) -> dict[str, int] | None:
@@ -75,13 +131,9 @@ def _places(names: list[str]) -> dict[str, int] | None:
         return None
     places: dict[str, list[int]] = {"cycle": [], "hrs": [], "lrs": []}
     for k, name in enumerate(names):
-        base = split_unit(name)[0]
-        plain = re.sub(r"[^a-z]", "", base.lower())
-        if (state := _STATE.fullmatch(plain)) is not None:
-            # `low` and `high` alone may be anything; `on` and `off` with a quantity are states.
-            if state["s"] in ("hrs", "lrs") or state["q"] or state["p"] or "resistance" in plain:
-                places["hrs" if state["s"] in _HIGH else "lrs"].append(k)
-        elif _CYCLE.fullmatch(plain):
+        if (state := state_of(name)) is not None:
+            places[state].append(k)
+        elif is_cycle(name):
             places["cycle"].append(k)
     if any(len(at) != 1 for at in places.values()):
         return None
@@ -132,7 +184,7 @@ def _quantity(name: str, where: str) -> tuple[str, float, bool]:
 
 
 def _record(
-    device: str, columns, quantity: str, source: Source, remarks: list[str]
+    device: str, columns, quantity: str, source: Source, remarks: list[str], reader: str
 ) -> EnduranceRecord:
     cycles, *states = columns
     words = list(remarks)
@@ -144,7 +196,7 @@ def _record(
         words.append(f"{gaps} readings are missing")
     hrs, lrs = (np.where(x > 0, x, np.nan) for x in states)
     record = EnduranceRecord(
-        device=device, cycles=cycles, hrs=hrs, lrs=lrs, quantity=quantity, reader=EnduranceTableReader.name,
+        device=device, cycles=cycles, hrs=hrs, lrs=lrs, quantity=quantity, reader=reader,
         source={"file": str(source.path), "sha256": source.sha256}, warnings=tuple(words),
     )  # fmt: skip
     if np.nanmedian(record.window) < 1:

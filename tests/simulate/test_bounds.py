@@ -123,7 +123,7 @@ POLICIES = {"diffusive": mj.Stiff(rtol=1e-6, atol=1e-8)}
 @pytest.mark.slow
 def test_between_steps_a_state_rests_on_its_bound():
     scaled, bound = quiet("langevin-chain"), -1.0
-    y0 = np.asarray(scaled.initial())
+    y0 = np.array(scaled.initial())
     y0[:6] = bound  # all particles, which the voltage pulls against the electrode
     drive, rows = mj.Sampled(np.array([0.0, 0.4]), np.full(2, -0.5)), jnp.linspace(0, 0.4, 101)[1:]
     sol = solve_stiff(scaled, drive, rows=rows, y0=jnp.asarray(y0), end=rows[-1], policy=mj.Stiff())

@@ -15,6 +15,7 @@ the implicit function.
 
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax import lax
@@ -119,21 +120,15 @@ def _locate_all(
 def _locate(event: EventGroup, scaled: Scaled, stimulus, piece: Piece, *, smooth: bool) -> dict:
     """Time of one event, and voltage, current and states at it."""
 
-    def signal(t, y):
-        x = signal_values(scaled, stimulus, (event.signal,), t, scaled.project(y))[event.signal]
-        return event.sign * ((jnp.abs(x) if event.modulus else x) - event.level)
-
-    frozen = lax.stop_gradient(piece)
-
-    def frozen_signal(t, y):
-        return lax.stop_gradient(signal(t, y))
-
+    signal = _Signal(event, scaled, stimulus)
+    # What only finds the place of the event is outside the graph of derivatives, and costs none.
+    frozen, frozen_signal = lax.stop_gradient((piece, signal))
     # A drive that jumps over the level at a corner: the time is the corner's and has the corner's
     # derivative.
     t_before = jnp.nextafter(frozen.t_start, jnp.asarray(-jnp.inf, frozen.t_start.dtype))
-    jump = (frozen_signal(frozen.t_start, frozen.y0) >= 0) & (
-        frozen_signal(t_before, frozen.y0) < 0
-    )
+    t_corner = jnp.stack([t_before, frozen.t_start])
+    before, after = jax.vmap(lambda t: frozen_signal(t, frozen.y0))(t_corner)
+    jump = (after >= 0) & (before < 0)
     share = _root(lambda s: frozen_signal(frozen.time(s), frozen.state(s)))
     turn = _turning(frozen_signal, frozen, share)
     instant = _by_step(scaled, stimulus, piece, share) if smooth else _by_line(piece, share)
@@ -165,11 +160,27 @@ def _locate(event: EventGroup, scaled: Scaled, stimulus, piece: Piece, *, smooth
     }
 
 
+class _Signal(eqx.Module):
+    """What an event watches, less its level; it rises through 0 at the event."""
+
+    event: EventGroup
+    scaled: Scaled
+    stimulus: AbstractStimulus
+
+    def __call__(self, t: Float[Array, ""], y: Float[Array, " n"]) -> Float[Array, ""]:
+        """The signal at a time [s] and a scaled state."""
+        name = self.event.signal
+        state = self.scaled.project(y)
+        x = signal_values(self.scaled, self.stimulus, (name,), t, state)[name]
+        return self.event.sign * ((jnp.abs(x) if self.event.modulus else x) - self.event.level)
+
+
 def _roughness(
     scaled: Scaled, stimulus, signal, piece: Piece, instant: "_Instant"
 ) -> Float[Array, ""]:
     """What noise adds to the slope of a signal over a step, over that slope, see `memjax.watch.Crossing`."""
     t, y = lax.stop_gradient((instant.t, instant.y))
+    signal, scaled, stimulus = lax.stop_gradient((signal, scaled, stimulus))
     columns = scaled.diffusion(t, y, stimulus(t))
     along = jax.vmap(lambda a: jax.jvp(lambda z: signal(t, z), (y,), (a,))[1], in_axes=1)(columns)
     _, rate = instant.rate(signal)
@@ -185,11 +196,11 @@ class _Instant(NamedTuple):
     y: Float[Array, " n"]
     slope: Float[Array, " n"]
 
-    def rate(self, signal) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    def rate(self, signal: "_Signal") -> tuple[Float[Array, ""], Float[Array, ""]]:
         """A signal, and its rate along the slope, which is outside the graph of derivatives."""
-        directions = jnp.ones_like(self.t), self.slope
-        value, rate = jax.jvp(signal, (self.t, self.y), directions)
-        return value, lax.stop_gradient(rate)
+        frozen, point = lax.stop_gradient((signal, (self.t, self.y)))
+        directions = jnp.ones_like(self.t), lax.stop_gradient(self.slope)
+        return signal(self.t, self.y), jax.jvp(frozen, point, directions)[1]
 
 
 def _by_step(scaled: Scaled, stimulus, piece: Piece, share) -> _Instant:
@@ -227,13 +238,11 @@ def _root(g) -> Float[Array, ""]:
 def _turning(g, piece: Piece, share) -> Float[Array, ""]:
     """How far a crossing is beyond the turning point of the signal, as a share of level or change, by its curvature."""
 
-    def signal_at(s):
-        return g(piece.time(s), piece.state(s))
-
     s, h = jnp.clip(share, 0.05, 0.95), 0.05
-    low, middle, high = signal_at(s - h), signal_at(s), signal_at(s + h)
+    shares = jnp.stack([s - h, s, s + h, jnp.zeros_like(s), jnp.ones_like(s)])
+    low, middle, high, first, last = jax.vmap(lambda s: g(piece.time(s), piece.state(s)))(shares)
     slope, bend = (high - low) / (2 * h), jnp.abs(high - 2 * middle + low) / h**2
-    scale = jnp.maximum(jnp.abs(signal_at(1.0)), jnp.abs(signal_at(0.0)))
+    scale = jnp.maximum(jnp.abs(first), jnp.abs(last))
     flat = jnp.where(scale > 0, bend / jnp.where(scale > 0, scale, 1.0), 0.0)
     steep = jnp.where(scale > 0, slope / jnp.where(scale > 0, scale, 1.0), 0.0)
     return jnp.where(flat > 0, steep**2 / (2 * jnp.where(flat > 0, flat, 1.0)), jnp.inf)

@@ -80,7 +80,7 @@ def by_xla(names, device, kind, *, values=VALUES):
     return sol, slope
 
 
-@pytest.mark.few(1)
+@pytest.mark.study  # random cases, see `tests/simulate/test_backends.py`, are solved by the same functions
 @pytest.mark.parametrize(
     ("device", "names", "kind"),
     [

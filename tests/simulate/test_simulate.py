@@ -272,7 +272,8 @@ def test_values_that_no_parameter_has_are_refused():
 @pytest.mark.slow
 def test_deterministic_leaves_out_diffusion_and_keeps_its_part_of_the_drift():
     values = {"sigma1": np.array([[8.0], [0.0]]), "sigma2": np.array([[5.0], [0.0]])}
-    about = dict(save=np.array([0.01, 0.02]), members=2, values=values, deterministic=True)
+    about = dict(save=np.array([0.01, 0.02]), members=2, values=values, policy=mj.Fixed(1e-4))
+    about |= {"deterministic": True}
     runs = [mj.simulate(mj.DiffusiveMemristor(), HELD, seed=seed, **about) for seed in (0, 1)]
     np.testing.assert_array_equal(runs[0].state["f"], runs[1].state["f"])
     strong, none = np.asarray(runs[0].state["f"])[:, -1]

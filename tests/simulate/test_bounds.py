@@ -95,7 +95,7 @@ def starts(name):
     y0, d = np.stack(y0), np.stack(d)
     # As states that a simulation starts from.
     inside = jax.vmap(lambda y, d: jax.jvp(lambda z: scaled.project(z), (y,), (d,))[1])
-    return scaled, y0, d, np.asarray(inside(y0, d))
+    return scaled, y0, d, np.asarray(jax.jit(inside)(y0, d))
 
 
 @functools.cache
@@ -114,7 +114,7 @@ def by_secants(name):
         assert not np.any(failed)
         return np.stack(y)
 
-    inside = np.asarray(jax.vmap(lambda z: scaled.project(z))(y0 + H * d))
+    inside = np.asarray(jax.jit(jax.vmap(lambda z: scaled.project(z)))(y0 + H * d))
     return (solve(inside) - solve(y0)) / H
 
 
@@ -132,10 +132,18 @@ def test_between_steps_a_state_rests_on_its_bound():
     scaled, bound = quiet("langevin-chain"), -1.0
     y0 = np.array(scaled.initial())
     y0[:6] = bound  # all particles, which the voltage pulls against the electrode
-    drive, rows = mj.Sampled(np.array([0.0, 0.4]), np.full(2, -0.5)), jnp.linspace(0, 0.4, 101)[1:]
-    sol = solve_stiff(scaled, drive, rows=rows, y0=jnp.asarray(y0), end=rows[-1], policy=mj.Stiff())
-    assert not sol.result
-    np.testing.assert_array_equal(sol.y[:, :6], bound)
+    drive, rows = mj.Sampled(np.array([0.0, 0.4]), np.full(2, -0.5)), np.linspace(0, 0.4, 101)[1:]
+
+    @jax.jit
+    def run(y0):
+        end = jnp.asarray(rows[-1])
+        about = dict(rows=jnp.asarray(rows), end=end, policy=mj.Stiff())
+        sol = solve_stiff(scaled, drive, y0=y0, **about)
+        return sol.y, sol.result
+
+    y, failed = run(y0)
+    assert not failed
+    np.testing.assert_array_equal(y[:, :6], bound)
 
 
 @pytest.mark.few(1)

@@ -15,6 +15,8 @@ from tests.systems.exact import Cubic, Resistor
 
 TIGHT = mj.Stiff(rtol=1e-8, atol=1e-11)
 STEP = mj.Sampled(np.array([0.0, 1.0]), np.array([1.0, 1.0]))
+ALGEBRA = mj.Fixed(0.5)
+"""Where nothing moves: steps that are compiled quickly."""
 
 
 @pytest.mark.parametrize(
@@ -53,24 +55,24 @@ def test_compliance_at_a_current_source_and_other_quantities_are_refused():
 @settings(deadline=None, derandomize=True)
 @given(st.floats(-1e6, 1e6))
 def test_the_limiter_never_passes_its_limit_and_is_odd(y):
-    limit = jnp.asarray(1e-6)
-    i = float(soft_limit(jnp.asarray(y * 1e-6), limit))
+    limited = jax.jit(soft_limit)
+    i = float(limited(y * 1e-6, 1e-6))
     assert abs(i) <= 1e-6 * (1 + 1e-12)
-    assert float(soft_limit(jnp.asarray(-y * 1e-6), limit)) == -i
+    assert float(limited(-y * 1e-6, 1e-6)) == -i
 
 
 @pytest.mark.slow
 def test_the_limiter_is_monotone_smooth_and_sharp():
-    y = jnp.linspace(0.0, 3.0, 30_001)
-    i = soft_limit(y, jnp.asarray(1.0))
-    slope = jax.vmap(jax.grad(lambda x: soft_limit(x, jnp.asarray(1.0))))(y)
-    assert bool(jnp.all(jnp.diff(i) >= -1e-15))
-    assert bool(jnp.all(jnp.diff(slope) <= 1e-12))
+    y = np.linspace(0.0, 3.0, 30_001)
+    run = jax.jit(jax.vmap(jax.value_and_grad(lambda x: soft_limit(x, jnp.asarray(1.0)))))
+    i, slope = (np.asarray(x) for x in run(y))
+    assert np.all(np.diff(i) >= -1e-15)
+    assert np.all(np.diff(slope) <= 1e-12)
     # No jump: at p = 64 the slope falls by at most 0.3 p per unit, here over steps of 1e-4.
-    assert float(jnp.max(jnp.abs(jnp.diff(slope)))) < 0.3 * 64 * 1e-4
+    assert np.max(np.abs(np.diff(slope))) < 0.3 * 64 * 1e-4
     np.testing.assert_allclose(i[y < 0.92], y[y < 0.92], rtol=1e-4)
     np.testing.assert_allclose(i[y > 1.09], 1.0, rtol=1e-4)
-    assert np.isfinite(jax.grad(lambda x: soft_limit(x, jnp.asarray(1.0)))(jnp.asarray(0.0)))
+    assert np.isfinite(slope[0])  # at 0
 
 
 @pytest.mark.slow
@@ -78,7 +80,7 @@ def test_a_divider_splits_the_voltage():
     # 3 kohm into 1 kohm beside 1 kohm: a seventh of the voltage.
     bench = mj.Bench(series_resistance=3e3, parallel_resistance=1e3)
     trace = mj.simulate(
-        Resistor(), STEP, bench=bench, save=np.array([0.5, 1.0]), policy=TIGHT
+        Resistor(), STEP, bench=bench, save=np.array([0.5, 1.0]), policy=ALGEBRA
     ).check()
     np.testing.assert_allclose(trace.v_device, 1 / 7, rtol=1e-14)
     np.testing.assert_allclose(trace.i, 2 / 7e3, rtol=1e-14)
@@ -111,7 +113,7 @@ def test_a_capacitance_without_series_resistance_charges_through_the_source():
 @pytest.mark.slow
 def test_a_current_source_drives_resistor_and_capacitor():
     ramp = mj.Sampled(np.array([0.0, 1.0]), np.array([1e-3, 1e-3]), quantity="current")
-    plain = mj.simulate(Resistor(), ramp, save=np.array([0.5, 1.0]), policy=TIGHT).check()
+    plain = mj.simulate(Resistor(), ramp, save=np.array([0.5, 1.0]), policy=ALGEBRA).check()
     np.testing.assert_allclose(plain.v, 1.0, rtol=1e-12)
     np.testing.assert_allclose(plain.i, 1e-3, rtol=1e-12)
     rows = np.linspace(1e-4, 5e-3, 20)
@@ -127,7 +129,7 @@ def test_at_compliance_the_device_voltage_falls_so_that_the_current_stays():
     # 1 kohm under 1 V wants 1 mA and gets 0.1 mA: 0.1 V remain.
     bench = mj.Bench(compliance=1e-4)
     sweep = mj.triangle_sweep(1.0, 1.0)
-    trace = mj.simulate(Resistor(), sweep, bench=bench, save=0.01).check()
+    trace = mj.simulate(Resistor(), sweep, bench=bench, save=0.01, policy=ALGEBRA).check()
     i, v = np.asarray(trace.i[0]), np.asarray(trace.v[0])
     assert np.max(np.abs(i)) <= 1e-4 * (1 + 1e-12)
     np.testing.assert_allclose(trace.v_device[0], i * 1e3, rtol=1e-12)
@@ -135,13 +137,19 @@ def test_at_compliance_the_device_voltage_falls_so_that_the_current_stays():
     np.testing.assert_allclose(i[v < 0.08], v[v < 0.08] / 1e3, rtol=1e-4, atol=1e-18)
 
 
+@pytest.fixture(scope="module")
+def cubic():
+    """A device that is not ohmic, swept into its compliance and back, at rows between steps."""
+    bench, sweep = mj.Bench(compliance=1e-3), mj.triangle_sweep(1.0, 1.0)
+    return mj.simulate(Cubic(), sweep, bench=bench, save=0.1, policy=mj.Stiff()).check()
+
+
 @pytest.mark.slow
-def test_a_device_that_is_not_ohmic_finds_the_same_point_at_compliance():
-    bench = mj.Bench(compliance=1e-3)
-    trace = mj.simulate(Cubic(), STEP, bench=bench, save=np.array([0.5]), policy=TIGHT).check()
+def test_a_device_that_is_not_ohmic_finds_the_same_point_at_compliance(cubic):
     expected = brentq(lambda v: 1e-3 * v + 2e-3 * v**3 - 1e-3, 0.0, 1.0)
-    np.testing.assert_allclose(trace.v_device, expected, rtol=1e-6)
-    np.testing.assert_allclose(trace.i, 1e-3, rtol=1e-6)
+    assert float(cubic.v[0, 10]) == pytest.approx(1.0, abs=1e-12)
+    np.testing.assert_allclose(cubic.v_device[0, 10], expected, rtol=1e-6)
+    np.testing.assert_allclose(cubic.i[0, 10], 1e-3, rtol=1e-6)
 
 
 @pytest.mark.few(1)
@@ -150,7 +158,7 @@ def test_a_device_that_is_not_ohmic_finds_the_same_point_at_compliance():
 def test_each_polarity_may_have_a_limit_of_its_own_and_each_sweep(device):
     bench = mj.Bench(compliance=2e-4, compliance_negative=5e-5)
     rows, sweep = np.array([0.25, 0.75]), mj.triangle_sweep(1.0, 4.0, negative=1.0)
-    options = dict(bench=bench, policy=TIGHT, carry_state=False)
+    options = dict(bench=bench, policy=ALGEBRA, carry_state=False)
     values = {"compliance": [[2e-4, 3e-4]], "compliance_negative": [[5e-5, 1e-5]]}
     trace = mj.simulate(device, [sweep] * 2, save=[rows] * 2, values=values, **options).check()
     np.testing.assert_allclose(trace.i[0], [2e-4, -5e-5, 3e-4, -1e-5], rtol=1e-5)
@@ -174,18 +182,19 @@ def test_limits_that_the_bench_has_not_are_refused():
 
 
 @pytest.mark.slow
-def test_between_two_steps_the_current_below_the_limit_is_that_of_the_device():
+def test_between_two_steps_the_current_below_the_limit_is_that_of_the_device(cubic):
     # The source drops 1 ohm times i, a thousandth of the voltage.
-    sweep, bench = mj.triangle_sweep(0.3, 0.3), mj.Bench(compliance=1e-3)
-    trace = mj.simulate(Cubic(), sweep, bench=bench, save=0.1, policy=mj.Stiff()).check()
-    v = np.asarray(trace.v[0])
-    source = [brentq(lambda x, u=u: x + 1e-3 * x + 2e-3 * x**3 - u, 0.0, 1.0) for u in v]
-    np.testing.assert_allclose(trace.i[0], v - source, rtol=1e-9, atol=1e-15)
+    v, i = np.asarray(cubic.v[0]), np.asarray(cubic.i[0])
+    below = v < 0.35  # a third of the limit
+    source = [brentq(lambda x, u=u: x + 1e-3 * x + 2e-3 * x**3 - u, 0.0, 1.0) for u in v[below]]
+    assert len(source) == 8
+    np.testing.assert_allclose(i[below], v[below] - source, rtol=1e-9, atol=1e-15)
 
 
 @pytest.mark.slow
 def test_a_small_capacitance_is_the_closed_form():
-    plain = mj.simulate(Resistor(), STEP, bench=mj.Bench(compliance=2e-4), save=np.array([0.5]))
+    about = dict(save=np.array([0.5]), policy=ALGEBRA)
+    plain = mj.simulate(Resistor(), STEP, bench=mj.Bench(compliance=2e-4), **about)
     node = mj.Bench(compliance=2e-4, parallel_capacitance=1e-12)
     charged = mj.simulate(Resistor(), STEP, bench=node, save=np.array([0.5]), policy=TIGHT).check()
     np.testing.assert_allclose(charged.v_device, plain.v_device, rtol=1e-5)
@@ -214,7 +223,7 @@ def test_a_switching_device_stays_at_the_limit_without_chattering(limited):
 
 @pytest.mark.slow
 def test_energy_is_never_given_away(limited):
-    assert float(jnp.min(limited.i_device * limited.v_device)) >= 0.0
+    assert np.min(np.asarray(limited.i_device) * np.asarray(limited.v_device)) >= 0.0
 
 
 @pytest.mark.slow
@@ -251,7 +260,8 @@ def test_a_reversed_device_sees_the_opposite_polarity(bench):
 def test_a_chain_of_particles_shares_the_voltage_with_a_series_resistance():
     bench = mj.Bench(series_resistance=1e6, parallel_capacitance=1e-9)
     t = np.linspace(0.1, 1.0, 10)
-    trace = mj.simulate(mj.LangevinChain(particles=2), STEP, bench=bench, save=t).check()
+    about = dict(bench=bench, save=t, policy=mj.Fixed(1e-2))
+    trace = mj.simulate(mj.LangevinChain(particles=2), STEP, **about).check()
     np.testing.assert_allclose(trace.v_device + 1e6 * trace.i, trace.v, rtol=1e-9)
     assert trace.state["x"].shape == (1, 10, 2)
     assert np.all(trace.v_device < trace.v)

@@ -1,5 +1,6 @@
 """Counter-based noise: independent where it must be, equal where it must be, normal."""
 
+import functools
 import itertools
 
 import diffrax as dfx
@@ -26,11 +27,16 @@ def _both(key, n, *, channels=3, kind="gaussian"):
     return jnp.stack([increments(key, n, **more), areas(key, n, **more)])
 
 
+@functools.partial(jax.jit, static_argnames=("steps", "channels", "kind"))
+def _compiled(key, *, steps, channels, kind):
+    """One program for all keys."""
+    draw = lambda n: _both(key, n, channels=channels, kind=kind)  # noqa: E731
+    return jax.vmap(draw)(jnp.arange(steps))
+
+
 def _draws(steps=STEPS, channels=3, kind="gaussian", **of):
     """Numbers by step, use (increment, area) and channel."""
-    key = _words(**of)
-    draw = lambda n: _both(key, n, channels=channels, kind=kind)  # noqa: E731
-    return np.asarray(jax.vmap(draw)(jnp.arange(steps)))
+    return np.asarray(_compiled(_words(**of), steps=steps, channels=channels, kind=kind))
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +114,8 @@ def test_three_point_increments_have_the_first_five_moments_of_a_standard_normal
 
 def test_the_number_for_the_jump_of_a_step_is_uniform_and_its_own(draws):
     key = _words()
-    drawn = np.asarray(jax.vmap(lambda n: uniform(key, n, dtype=jnp.float64))(jnp.arange(STEPS)))
+    draw = jax.jit(jax.vmap(lambda n: uniform(key, n, dtype=jnp.float64)))
+    drawn = np.asarray(draw(np.arange(STEPS)))
     assert np.all((drawn > 0) & (drawn < 1))
     assert abs(z_score(drawn, 0.5, expected_sd=12**-0.5)) < 4
     # The largest distance of two distributions: 1.95 / sqrt(n) is passed once in a thousand.
@@ -195,6 +202,7 @@ def test_a_path_is_differentiable_with_respect_to_its_step():
         return GridPath(key, dt, 1).evaluate(2 * dt, 3 * dt)[0]
 
     dt = jnp.asarray(0.1)
-    forward, reverse = jax.jvp(last, (dt,), (jnp.ones(()),))[1], jax.grad(last)(dt)
-    np.testing.assert_allclose(forward, last(dt) / (2 * dt), rtol=1e-12)
+    value, forward = jax.jit(lambda dt: jax.jvp(last, (dt,), (jnp.ones(()),)))(dt)
+    reverse = jax.jit(jax.grad(last))(dt)
+    np.testing.assert_allclose(forward, value / (2 * dt), rtol=1e-12)
     np.testing.assert_allclose(reverse, forward, rtol=1e-12)

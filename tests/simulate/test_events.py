@@ -39,12 +39,12 @@ def _rising(k, policy=None, **options):
 def _numbers(k, policy=None):
     trace = _rising(k, policy)
     times = [trace.events["up"].t[0, 0, 0], trace.integrals["above"][0, -1]]
-    return jnp.stack([*times, trace.integrals["x"][0, -1]])
+    return jnp.stack([*times, *(trace.integrals[n][0, -1] for n in ("x", "drive"))])
 
 
 def _exact(k):
     time = -jnp.log(1 - LEVEL) / k
-    return jnp.stack([time, END - time, END - (1 - jnp.exp(-k * END)) / k])
+    return jnp.stack([time, END - time, END - (1 - jnp.exp(-k * END)) / k, jnp.asarray(END)])
 
 
 @pytest.mark.slow
@@ -54,6 +54,8 @@ def test_times_and_integrals_and_their_derivatives_are_those_of_the_closed_form(
     # The tolerance of a step is 1e-5, and some of its error is left in time: 1e-4.
     np.testing.assert_allclose(value, exact, rtol=1e-4)
     np.testing.assert_allclose(slope, along, rtol=1e-3)
+    # Integrals have their own values whatever their order: the drive is 1 V for END seconds.
+    np.testing.assert_allclose(value[3], END, rtol=1e-9)
 
 
 @pytest.mark.study
@@ -64,26 +66,29 @@ def test_derivatives_in_reverse_mode_are_those_of_the_closed_form():
         trace = _rising(k, reverse, integrals={"x": mj.Integral("x")})
         return trace.events["up"].t[0, 0, 0] + 2 * trace.integrals["x"][0, -1]
 
-    exact = jax.grad(lambda k: _exact(k) @ jnp.array([1.0, 0.0, 2.0]))(3.0)
+    exact = jax.grad(lambda k: _exact(k) @ jnp.array([1.0, 0.0, 2.0, 0.0]))(3.0)
     # As forward: 1e-4 of the times and integrals, ten times that of their derivatives.
     np.testing.assert_allclose(jax.jit(jax.grad(both))(3.0), exact, rtol=1e-3)
 
 
 @pytest.mark.slow
-def test_integrals_have_their_own_values_whatever_their_order():
-    trace = _rising(3.0)
-    # The drive is 1 V for END seconds.
-    np.testing.assert_allclose(trace.integrals["drive"][0, -1], END, rtol=1e-9)
-
-
-@pytest.mark.slow
 def test_fixed_steps_find_the_event_to_the_order_of_their_method():
-    away = [abs(_numbers(3.0, mj.Fixed(h))[0] - _exact(3.0)[0]) for h in (0.02, 0.01, 0.005)]
+    # Half the rate is half the step: one program for all, and errors by the time itself.
+    steps = mj.Fixed(0.02)
+    away = [abs(_numbers(k, steps)[0] / _exact(k)[0] - 1) for k in (3.0, 1.5, 0.75)]
     assert 0.7 < np.log2(float(away[0] / away[2])) / 2 < 1.3  # Euler: first order
 
 
+@pytest.fixture(scope="module")
+def spiking():
+    wave = mj.Sine(1.0, 10.0, cycles=5.0)
+    system = OrnsteinUhlenbeck(sigma=0.0, k=300.0, g=1.0, x0=0.0)
+    events = {"spike": mj.Event("x", 0.0, rearm=-0.1, size=8)}
+    return mj.simulate(system, wave, events=events, save=0.5, policy=mj.Stiff())
+
+
 @pytest.mark.slow
-def test_what_is_not_there_is_refused_by_name():
+def test_what_is_not_there_is_refused_by_name(spiking):
     with pytest.raises(ModelError, match="no signal 'y'"):
         _rising(3.0, events={"up": mj.Event("y", LEVEL)})
     with pytest.raises(BoundsError, match="rearm"):
@@ -91,7 +96,7 @@ def test_what_is_not_there_is_refused_by_name():
     with pytest.raises(StimulusError, match="integrals"):
         _rising(3.0, integrals=("heat",))
     with pytest.raises(StimulusError, match="without the event 'on/0'"):
-        switching_voltage(_rising(3.0))
+        switching_voltage(spiking)
 
 
 @pytest.mark.integration
@@ -117,12 +122,8 @@ def test_a_switching_voltage_is_the_row_that_dense_rows_show():
 
 
 @pytest.mark.slow
-def test_intervals_are_those_between_spikes():
-    wave = mj.Sine(1.0, 10.0, cycles=5.0)
-    system = OrnsteinUhlenbeck(sigma=0.0, k=300.0, g=1.0, x0=0.0)
-    events = {"spike": mj.Event("x", 0.0, rearm=-0.1, size=8)}
-    trace = mj.simulate(system, wave, events=events, save=0.5, policy=mj.Stiff())
-    gaps = np.asarray(spike_intervals(spike_times(trace))[0])
+def test_intervals_are_those_between_spikes(spiking):
+    gaps = np.asarray(spike_intervals(spike_times(spiking))[0])
     np.testing.assert_allclose(gaps[np.isfinite(gaps)], 0.1, rtol=1e-3)
 
 

@@ -22,22 +22,24 @@ FORWARD, REVERSE = dfx.ForwardMode(), dfx.RecursiveCheckpointAdjoint(checkpoints
 
 
 def _agree(forward, reverse, theta, *, h=1e-6, rtol=2e-4):
-    """Whether three derivatives of a path agree, along each parameter and along all of them at once."""
-    theta = jnp.asarray(theta)
-    mix = jnp.asarray(np.random.default_rng(0).standard_normal(len(theta)))
+    """See that three derivatives of a path agree, along each parameter and along all at once; the value."""
+    theta = np.asarray(theta)
+    mix = np.random.default_rng(0).standard_normal(len(theta))
     run = jax.jit(lambda q, v: jax.jvp(forward, (q,), (v,)))
     value, _ = run(theta, mix)
-    weights = jnp.linspace(1.0, 2.0, len(value))
-    gradient = jax.jit(jax.grad(lambda q: jnp.sum(weights * reverse(q))))(theta)
-    for v in (*jnp.eye(len(theta)), mix):
-        _, along = run(theta, v)
-        central = (run(theta + h * v, v)[0] - run(theta - h * v, v)[0]) / (2 * h)
-        size = float(jnp.abs(along).max())
+    weights = np.linspace(1.0, 2.0, len(value))
+    gradient = np.asarray(jax.jit(jax.grad(lambda q: jnp.sum(weights * reverse(q))))(theta))
+    for v in (*np.eye(len(theta)), mix):
+        along = np.asarray(run(theta, v)[1])
+        high, low = (np.asarray(run(theta + k * h * v, v)[0]) for k in (1, -1))
+        central = (high - low) / (2 * h)
+        size = np.abs(along).max()
         assert size > 1e-3
         np.testing.assert_allclose(gradient @ v, weights @ along, rtol=1e-9, atol=1e-9 * size)
         # Of order h^2: a filament that closes is 30 times as sensitive as a parameter and feels layers of
         # 1e-3, (30 h / 1e-3)^2 / 6; and the rounding of a path, seen to be 1e-12, over h.
         np.testing.assert_allclose(central, along, rtol=rtol, atol=rtol * size + 1e-12 / h)
+    return np.asarray(value)
 
 
 def _sound(trace, x):
@@ -134,9 +136,8 @@ def test_at_a_fixed_pattern_of_jumps(name):
         ways = _both(run, lambda **a: mj.Stiff(clock=6.0, **a))
     else:
         ways = [lambda q: run(q, mj.Fixed(0.01))] * 2
-    ends = np.asarray(ways[0](DECAY))[:3]
+    ends = _agree(*ways, DECAY)[:3]
     assert np.any(ends < 0.75 * np.exp(-1.0))  # jumps there were
-    _agree(*ways, DECAY)
 
 
 @pytest.mark.few(1)
@@ -146,6 +147,7 @@ def test_at_a_fixed_pattern_of_jumps(name):
 def test_the_derivative_of_an_expected_value_is_that_of_the_closed_form(thinned, which):
     policy, unit = mj.Stiff(clock=6.0), jnp.eye(3)[which]
 
+    @jax.jit
     def slope(seed):
         mean = lambda q: mj.expected(  # noqa: E731
             *_decays(q, policy, members=500, seed=seed, thinned=thinned)

@@ -119,7 +119,6 @@ def _locate_all(
 
 def _locate(event: EventGroup, scaled: Scaled, stimulus, piece: Piece, *, smooth: bool) -> dict:
     """Time of one event, and voltage, current and states at it."""
-
     signal = _Signal(event, scaled, stimulus)
     # What only finds the place of the event is outside the graph of derivatives, and costs none.
     frozen, frozen_signal = lax.stop_gradient((piece, signal))
@@ -237,7 +236,6 @@ def _root(g) -> Float[Array, ""]:
 
 def _turning(g, piece: Piece, share) -> Float[Array, ""]:
     """How far a crossing is beyond the turning point of the signal, as a share of level or change, by its curvature."""
-
     s, h = jnp.clip(share, 0.05, 0.95), 0.05
     shares = jnp.stack([s - h, s, s + h, jnp.zeros_like(s), jnp.ones_like(s)])
     low, middle, high, first, last = jax.vmap(lambda s: g(piece.time(s), piece.state(s)))(shares)

@@ -121,6 +121,4 @@ def run(size: str, record: Recorder) -> None:
         jax.clear_caches()  # programs of all models together hold more memory maps than Linux allows
 
 
-CASE = Case(
-    name="robustness", run=run, baseline=BASELINE, suites=("devices",), limit_s=7200.0
-)
+CASE = Case(name="robustness", run=run, baseline=BASELINE, suites=("devices",), limit_s=7200.0)

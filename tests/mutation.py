@@ -180,7 +180,9 @@ def main() -> int:
                 text, what = mutate(source, change.number)
                 (copy / change.path).write_text(text, encoding="utf-8")
                 end = run(copy, room, chosen.marks, chosen.seconds)
-                noticed += end != "passed"
+                noticed += end == "failed"
+                if end == "late":
+                    print(f"  not decided in {chosen.seconds:.0f} s: {change.path} {what}", flush=True)
                 if end == "passed":
                     word = "not noticed"
                     if (

@@ -248,7 +248,7 @@ def _record(
     if assumed:
         warnings.append(_ASSUMED + ", ".join(assumed))
     return _Rows(
-        v=values["v"], i=values["i"], t=values.get("t"), line=np.array(table.lines),
+        v=values["v"], i=values["i"], t=values.get("t"), line=np.array(table.lines, int),
         limit=_limits(values.get("compliance"), table),
         record=np.full(len(table.lines), number),
         groups=[

@@ -126,6 +126,7 @@ def fit(
     model_sigma: float | None = None,
     thresholds: tuple[float | None, float | None] = (None, None),
     points: int | None = None,
+    free_bench: Sequence[str] = (),
     seed: int = 0,
     screened: int = SCREENED,
     tick: Callable[[str, Progress], None] | None = None,
@@ -151,6 +152,10 @@ def fit(
         Currents that mean on and off [A]; where None as `memjax.observables.find_thresholds` says.
     points : int, optional
         Points of a sweep at the most, see `fitting.sweeps.thinning.thin`.
+    free_bench : sequence of str
+        Quantities of the bench that are fitted beside the device: ``"series_resistance"``, ``"offset_current"``,
+        ``"offset_voltage"``, ``"shunt"`` (the bench's `parallel_resistance`), ``"parallel_capacitance"``. A value that
+        `bench` has is where one starts; others start from what the data show.
     seed, screened : int
         Seed of starts and resampling; number of starts screened.
     tick : callable, optional
@@ -181,7 +186,7 @@ def fit(
     measurements = [thin(m, points, point_time=point_time) for m in every]
     about: dict[str, Any] = dict(bench=bench, env=env, point_time=point_time, seed=seed)
     about |= dict(free=free, fix=fix, start=start, model_sigma=model_sigma, thresholds=thresholds)
-    prepared = prepare(measurements, device, **about, screened=screened)
+    prepared = prepare(measurements, device, **about, free_bench=free_bench, screened=screened)
     search, interrupted = _run_search(prepared.problem, prepared.candidates, seed, tick)
     if search.best_z is None:
         raise no_start(NOTHING, search.problem, prepared.candidates[:BATCH])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -19,6 +20,7 @@ from memjax.params import get, known
 from ..problem import begun
 from .group import Group, pack
 from .initial_guess import guess, starts
+from .instrument import BenchStart, free_quantities, start_of_bench
 from .limits import limits_of, share_limits
 from .problem import Problem
 from .summary import Waveform, noise_floor, summarise_sweeps, without_strays
@@ -80,6 +82,7 @@ def prepare(
     bench: mj.Bench | None,
     point_time: float | None,
     thresholds: tuple[float | None, float | None] = (None, None),
+    free_bench: Sequence[str] = (),
     **about: Any,
 ) -> Prepared:
     """The problem that measurements of one device make, and starts; arguments and errors as for `fit`.
@@ -87,8 +90,11 @@ def prepare(
     `about` are those of `assemble`.
     """
     check_model_sigma(about.get("model_sigma"))
+    quantities = free_quantities(free_bench, device, measurements[0].driven)
     summary = summarise(measurements, device, bench or mj.Bench(), point_time, thresholds)
-    return assemble(summary, device, **about)
+    data = measurements, summary.waves, summary.floor, summary.bench
+    around = start_of_bench(quantities, *data) if quantities else None
+    return assemble(summary, device, around=around, **about)
 
 
 def check_model_sigma(model_sigma: float | None) -> None:
@@ -136,11 +142,12 @@ def assemble(
     screened: int,
     group: Group | None = None,
     numpy: bool = False,
+    around: BenchStart | None = None,
 ) -> Prepared:
     """The problem of a model and a summary, and starts; arguments and errors as for `fit`.
 
     Values of the model that the data say are arrays of JAX, or of `numpy`, as for `memjax.params.replace`; `group` are
-    the waveforms packed, where that is done.
+    the waveforms packed, where that is done. `around` are quantities of the bench that are free.
     """
     fix, waves, floor = dict(fix or {}), summary.waves, summary.floor
     origin = guess(waves, floor=floor, device=mj.params.replace(device, fix, where="--fix"))
@@ -150,6 +157,9 @@ def assemble(
     # A parameter that follows another one has a value of its own once it is free.
     values = {n: get(first, n) for n in names if stored(first, n) is None}
     first, origin = begun(mj.params.replace(first, values), names, start), origin.about(start or {})
+    if around is not None:
+        first, names = around.around(first), (*names, *around.names)
+        origin = replace(origin, scatter=partial(_scatter_both, origin.scatter, around))
     first = first if numpy else as_jax(first)
     notes = [*origin.notes, *summary.notes, *notes_on(summary.levels)]
     for w in summary.strays:
@@ -178,6 +188,15 @@ def assemble(
         # The first one is the guess itself.
         further=lambda n: starts(origin, names, **about, count=n + 1, seed=seed + 1)[1:],
     )
+
+
+def _scatter_both(
+    scatter: Callable[[np.random.Generator], dict[str, float]],
+    around: BenchStart,
+    rng: np.random.Generator,
+) -> dict[str, float]:
+    """Values of another start of a device and of its bench [SI]."""
+    return scatter(rng) | around.scatter(rng)
 
 
 def as_jax(model: Any) -> Any:

@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 import memjax as mj
 from memjax.errors import SolveError
+from memjax.fields import with_values
 from memjax.noise.draws import cycle_factors
 from memjax.observables import Thresholds
 from memjax.params import scale
@@ -23,6 +24,14 @@ from ..result import AbstractFit
 from ..stochastic.result import Stochastic
 from .covariance import Uncertainty, uncertainty
 from .figures import figure_iv, measurement_of
+from .instrument import (
+    OFFSETS,
+    DeviceOnBench,
+    bench_of,
+    device_of,
+    parameter_names,
+    with_numbers,
+)
 from .limits import by_wave, levels_of, share_limits
 from .prepare import Prepared, prepare
 from .problem import PATIENT, Problem, responses
@@ -90,7 +99,19 @@ class FitResult(AbstractFit):
         at = jnp.asarray(z)
         verdict = judge(self.waves, problem.group, r, responses(problem, at))
         fields: dict[str, Any] = {"loss": 0.5 * float(np.sum(r**2)), "uncertainty": known}
-        return replace(self, device=problem.at(at), problem=problem, z=z, verdict=verdict, **fields)
+        device = device_of(problem.at(at))
+        return replace(self, device=device, problem=problem, z=z, verdict=verdict, **fields)
+
+    @property
+    def owner(self) -> Any:
+        """See `AbstractFit`."""
+        model = self.problem.at(np.asarray(self.z))
+        return replace(model, device=self.device) if isinstance(model, DeviceOnBench) else self.device
+
+    @property
+    def bench(self) -> mj.Bench:
+        """What stands around the device, with the quantities that were fitted [SI]."""
+        return self.problem.bench
 
     def residuals(self, data: Sequence[mj.Measurement] | None = None) -> Residuals:
         """See `AbstractFit`; `data` are measurements of the same device."""
@@ -101,8 +122,8 @@ class FitResult(AbstractFit):
                 bench = replace(bench, compliance=None, compliance_negative=None)
             explicit = float(group.small_sigma) == float(group.model_sigma)
             other = prepare(
-                data, problem.device, bench=bench, env=problem.env, point_time=self.point_time,
-                free=problem.free, fix=None, model_sigma=float(group.model_sigma) if explicit else None,
+                data, device_of(problem.device), bench=bench, env=problem.env, point_time=self.point_time,
+                free=parameter_names(problem.free), fix=None, model_sigma=float(group.model_sigma) if explicit else None,
                 seed=self.seed, screened=1,
             ).problem  # fmt: skip
             bench = replace(other.bench, reversed=problem.bench.reversed)
@@ -222,11 +243,30 @@ class FitResult(AbstractFit):
 
         Those that simulated cycles calibrated are judged by their replicates, the others by the fit of the medians.
         """
-        free, random = self.problem.free, self.stochastic
-        information = in_logarithms(self.problem.device, free, self.z, self.uncertainty.fisher)
+        free, random, z, fisher = self.problem.free, self.stochastic, self.z, self.uncertainty.fisher
+        offsets = [n.rpartition(".")[2] in OFFSETS for n in free]
+        if any(offsets):  # they have no logarithm
+            free, z, fisher = without(offsets, free, z, fisher)
+        information = in_logarithms(self.problem.device, free, z, fisher)
         if random is None:
             return of_information(free, information)
         return combine(free, information, tuple(random.replicates), random.covariance)
+
+
+def without(
+    mask: Sequence[bool],
+    free: Sequence[str],
+    z: Float[np.ndarray, " free"],
+    fisher: Float[np.ndarray, "free free"],
+) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
+    """Names, coordinates and information of all but some parameters, which are integrated out."""
+    out = np.array(mask)
+    across = fisher[np.ix_(~out, out)]
+    # Schur's complement; the pseudoinverse where the data say nothing of an offset.
+    inverse = np.linalg.pinv(fisher[np.ix_(out, out)], hermitian=True)
+    information = fisher[np.ix_(~out, ~out)] - across @ inverse @ across.T
+    names = tuple(n for n, is_out in zip(free, out, strict=True) if not is_out)
+    return names, z[~out], information
 
 
 def cycles_table(trace: mj.Trace) -> pandas.DataFrame:
@@ -258,7 +298,7 @@ def fit_at(
     waves, cost = prepared.waves, 0.5 * float(np.sum(residuals**2))
     about: dict[str, Any] = {"residuals": residuals, "jacobian": jacobian, "seed": seed}
     fields: dict[str, Any] = {
-        "device": more.pop("device", None) or problem.at(np.asarray(z)),
+        "device": more.pop("device", None) or device_of(problem.at(np.asarray(z))),
         "model": getattr(problem.device, "name", "circuit"),
         "loss": cost,
         "uncertainty": more.pop("uncertainty", None) or uncertainty(problem, waves, z=z, **about),
@@ -268,4 +308,12 @@ def fit_at(
         "search": Progress(z[None], np.array([cost])),
         "notes": prepared.notes,
     }
-    return FitResult(problem=problem, waves=waves, z=z, seed=seed, **(fields | more))
+    return FitResult(problem=with_fitted_bench(problem, z), waves=waves, z=z, seed=seed, **(fields | more))
+
+
+def with_fitted_bench(problem: Problem, z: Float[np.ndarray, " free"]) -> Problem:
+    """The problem whose bench has the values of its free quantities at a point, for all that simulates the device."""
+    if not isinstance(problem.device, DeviceOnBench):
+        return problem
+    bench = with_numbers(bench_of(problem.at(np.asarray(z)), problem.bench))
+    return with_values(problem, {"bench": bench})

@@ -28,6 +28,9 @@ _SERIES, _SHUNT, _CHARGE = 0.1, 10.0, 0.01
 """Starts where the data show nothing: share of the least, multiple of the largest resistance, and share of the current
 that charges a capacitance."""
 
+_SHOWN = 0.01
+"""Share of the largest voltage at which the current passes zero from which on that is an offset."""
+
 _NEAR = 0.2
 """Relative scatter of starts of an offset, which the data show."""
 
@@ -293,6 +296,18 @@ class Evidence:
             "offset_voltage": lambda: -(self.zero_voltage or 0.0),
         }
         return starts[name]()
+
+    def shows(self, name: str) -> bool:
+        """Whether the readings where voltage or current are zero show an offset."""
+        if name == "offset_voltage":
+            return abs(self.zero_voltage or 0.0) > _SHOWN * self.voltage
+        return name == "offset_current" and any(z.is_offset for z in self.zeros)
+
+    @property
+    def shows_some(self) -> bool:
+        """Whether readings at zero show anything of the instrument."""
+        capacitance = any(z.is_hysteresis for z in self.zeros)
+        return capacitance or any(self.shows(n) for n in OFFSETS)
 
     def bound(self, name: str) -> float:
         """Largest modulus of an offset in a search [SI]."""

@@ -69,7 +69,7 @@ def _resampled(
     return joined(parts)
 
 
-def _correlation(r: Float[np.ndarray, "fits waves points"]) -> Float[np.ndarray, " fits"]:
+def correlation_of_neighbours(r: Float[np.ndarray, "fits waves points"]) -> Float[np.ndarray, " fits"]:
     """Correlation of neighbouring residuals of each fit; 0 unless it is surely above."""
     after, before = r[..., 1:], r[..., :-1]
     pairs = (after != 0) & (before != 0)
@@ -110,7 +110,7 @@ def _of_residuals(
     # What the fit leaves of a residual's variance: 1 less its leverage, the diagonal of the hat matrix.
     free = np.where(moves, 1 - np.sum(j @ inverse * j, axis=2), 0.0)
     square, currents = r**2 * (free > 0), r[:, :last].reshape(fits, *shape)
-    rho = _correlation(currents)
+    rho = correlation_of_neighbours(currents)
     local = [_local(x[:, :last].reshape(fits, *shape)) for x in (square, free)]
     sigma = np.sqrt(local[0] / np.maximum(local[1], 0.1))
     scores = sigma[..., None] * j[:, :last].reshape(fits, *shape, -1)

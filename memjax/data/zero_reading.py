@@ -11,8 +11,8 @@ from .sweeps import noise_of
 _SURE = 5.0
 """Standard errors from which on a current at 0 V is one."""
 
-_SHARE = 0.01
-"""Share of the largest current from which on it is told: a point of 100 in the middle of a linear loop."""
+_SHARE = 0.003
+"""Share of the largest current from which on it is told: what a loop bends between two points leaves less."""
 
 _RATES = 3.0
 """Factor between two rates of a sweep from which on what scales with the rate can be told."""

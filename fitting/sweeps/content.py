@@ -86,6 +86,7 @@ def to_json(
         reduced_chi2=u.reduced_chi2,
         model_error=u.model_error,
         verdict=result.verdict.as_json(),
+        suggestion=None if result.suggestion is None else result.suggestion.as_json(),
         identifiability=result.identifiability.as_json(),
         distribution=distribution(trace, result.thresholds),
         stochastic=None if result.stochastic is None else randomness_of(result.stochastic),

@@ -23,12 +23,15 @@ from ..optimize.levenberg_marquardt import (
 )
 from ..optimize.restarts import search_beside
 from .failures import no_start
+from .instrument import bench_of
 from .noise_estimate import noise_of_each
 from .prepare import Prepared, prepare
 from .problem import PATIENT, Problem, responses
 from .result import FitResult, fit_at
+from .suggest import suggest
 from .thinning import thin
 from .variability import cycle_spread
+from .verdict import doubted
 
 BATCH = 8
 """Starts that advance together."""
@@ -179,6 +182,8 @@ def fit(
     factor of 7 wide. `screened` starts are evaluated, the best 8 advance together by Levenberg-Marquardt with
     forward-mode Jacobians through the stiff solve, and once more from recombinations of their results. Then the noise
     is known, and the search ends with priors that weigh against it.
+
+    What the bench has and the fit was not told of is looked for then, see `fitting.sweeps.suggest.suggest`.
     """
     seed = as_seed(seed, where="fit", lowest=0)
     require_x64()
@@ -191,7 +196,25 @@ def fit(
     if search.best_z is None:
         raise no_start(NOTHING, search.problem, prepared.candidates[:BATCH])
     about = dict(interrupted=interrupted, point_time=point_time, measurements=measurements)
-    return _fit_of(search, prepared, **about)
+    result = _fit_of(search, prepared, **about)
+    return result if result.interrupted else _with_suggestion(result, tick)
+
+
+def _with_suggestion(
+    result: FitResult, tick: Callable[[str, Progress], None] | None
+) -> FitResult:
+    """The fit with the quantity of the bench that would lower its loss decisively: it is not good without."""
+    if tick is not None:
+        tick("bench", result.search)
+    try:
+        suggestion = suggest(result)
+    except KeyboardInterrupt:
+        return replace(result, interrupted=True)
+    if suggestion is None:
+        return result
+    verdict = doubted(result.verdict, str(suggestion))
+    notes = *result.notes, str(suggestion)
+    return replace(result, suggestion=suggestion, verdict=verdict, notes=notes)
 
 
 def _fit_of(search: _Search, prepared: Prepared, *, interrupted: bool, **about: Any) -> FitResult:
@@ -213,10 +236,20 @@ def _fit_of(search: _Search, prepared: Prepared, *, interrupted: bool, **about: 
         r,
         jacobian,
         seed=search.seed,
-        simulated=responses(problem, z),
+        simulated=_responses(problem, z),
         cycle_spread=cycle_spread(problem, prepared.waves, jacobian=jacobian),
         **about,
     )
+
+
+def _responses(problem: Problem, z: np.ndarray) -> np.ndarray:
+    """`responses`, those of the data where a capacitance is charged at the start: these do not count."""
+    simulated, group = responses(problem, z), problem.group
+    charged = np.asarray(group.weight) == 0
+    charged &= np.arange(charged.shape[1]) == 0
+    if bench_of(problem.device, problem.bench).parallel_capacitance is None:
+        return simulated
+    return np.where(charged, np.asarray(group.target), simulated)
 
 
 def _run_search(problem: Problem, candidates: np.ndarray, seed: int, tick: Any):

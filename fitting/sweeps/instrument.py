@@ -31,6 +31,9 @@ that charges a capacitance."""
 _SHOWN = 0.01
 """Share of the largest voltage at which the current passes zero from which on that is an offset."""
 
+_RATES = 2.0
+"""Factor between the rates of sweeps from which on a capacitance shows in their difference."""
+
 _NEAR = 0.2
 """Relative scatter of starts of an offset, which the data show."""
 
@@ -255,8 +258,8 @@ class Evidence:
         Least and largest modulus of the voltage over the current [ohm].
     current, voltage : float
         Largest moduli [A], [V].
-    rate : float
-        Largest rate of the sweeps [V/s].
+    rates : (float, float)
+        Least and largest rate of the sweeps [V/s].
     """
 
     zeros: tuple[ZeroReading, ...]
@@ -264,7 +267,7 @@ class Evidence:
     resistance: tuple[float, float]
     current: float
     voltage: float
-    rate: float
+    rates: tuple[float, float]
 
     @classmethod
     def of(
@@ -283,7 +286,7 @@ class Evidence:
             resistance=(float(np.min(ratios)), float(np.max(ratios))),
             current=float(np.max(i)),
             voltage=float(np.max(v)),
-            rate=float(np.max(rates)),
+            rates=(float(np.min(rates)), float(np.max(rates))),
         )
 
     def start(self, name: str) -> float:
@@ -304,10 +307,20 @@ class Evidence:
         return name == "offset_current" and any(z.is_offset for z in self.zeros)
 
     @property
+    def rate(self) -> float:
+        """Largest rate of the sweeps [V/s]."""
+        return self.rates[1]
+
+    @property
+    def has_rates(self) -> bool:
+        """Whether sweeps had rates that differ much."""
+        return self.rates[1] > _RATES * self.rates[0]
+
+    @property
     def shows_some(self) -> bool:
         """Whether readings at zero show anything of the instrument."""
         capacitance = any(z.is_hysteresis for z in self.zeros)
-        return capacitance or any(self.shows(n) for n in OFFSETS)
+        return capacitance or self.has_rates or any(self.shows(n) for n in OFFSETS)
 
     def bound(self, name: str) -> float:
         """Largest modulus of an offset in a search [SI]."""

@@ -12,15 +12,17 @@ from jaxtyping import Float
 
 import memjax as mj
 from memjax.circuit import limited_bench
+from memjax.data.zero_reading import zero_remarks
 from memjax.errors import DataError
 from memjax.fields import parameter_specs, stored
 from memjax.observables import Thresholds, find_thresholds
 from memjax.params import get, known
 
+from ..constants import FREE_BENCH
 from ..problem import begun
-from .group import Group, pack
+from .group import Group, pack, without_charging
 from .initial_guess import guess, starts
-from .instrument import BenchStart, free_quantities, start_of_bench
+from .instrument import PART, BenchStart, free_quantities, start_of_bench
 from .limits import limits_of, share_limits
 from .problem import Problem
 from .summary import Waveform, noise_floor, summarise_sweeps, without_strays
@@ -94,7 +96,17 @@ def prepare(
     summary = summarise(measurements, device, bench or mj.Bench(), point_time, thresholds)
     data = measurements, summary.waves, summary.floor, summary.bench
     around = start_of_bench(quantities, *data) if quantities else None
-    return assemble(summary, device, around=around, **about)
+    prepared = assemble(summary, device, around=around, **about)
+    remarks = remarks_on_zero(measurements, prepared.problem.bench, quantities)
+    return replace(prepared, notes=(*prepared.notes, *remarks))
+
+
+def remarks_on_zero(
+    measurements: Sequence[mj.Measurement], bench: mj.Bench, free: Sequence[str]
+) -> list[str]:
+    """What the currents at 0 V say of quantities of the bench that are neither stated nor free, in words."""
+    known = {n for n in FREE_BENCH.values() if n in free or getattr(bench, n) is not None}
+    return [x for x in zero_remarks(*measurements) if x.rpartition(" ")[2] not in known]
 
 
 def check_model_sigma(model_sigma: float | None) -> None:
@@ -177,6 +189,8 @@ def assemble(
         about: dict[str, Any] = dict(events=device.volatile, model_sigma=model_sigma)
         about |= dict(left=isinstance(device, mj.AbstractDevice), limits=summary.limits)
         group = pack(waves, floor=floor, limit=summary.named, **about)
+    if bench.parallel_capacitance is not None or f"{PART}.parallel_capacitance" in names:
+        group = without_charging(group)
     problem = Problem.of(first, names, group, bench=bench, env=env)
     about = dict(device=problem.device, center=np.asarray(problem.center))
     return Prepared(

@@ -35,6 +35,7 @@ from .instrument import (
 from .limits import by_wave, levels_of, share_limits
 from .prepare import Prepared, prepare
 from .problem import PATIENT, Problem, responses
+from .suggestion import Suggestion
 from .summary import Waveform
 from .variability import read_noise
 from .verdict import Verdict, judge
@@ -67,6 +68,8 @@ class FitResult(AbstractFit):
         Hold time of a point [s].
     measurements : list of Measurement
         The data as they were read.
+    suggestion : Suggestion or None
+        The quantity of the bench that would lower the loss decisively; None where there is none.
     """
 
     device: mj.AbstractDevice | mj.Circuit
@@ -86,6 +89,7 @@ class FitResult(AbstractFit):
     failure: str = ""
     point_time: float | None = None
     measurements: list[mj.Measurement] = field(default_factory=list)
+    suggestion: Suggestion | None = None
     stochastic: Stochastic | None = None
     profiles: tuple[Any, ...] = ()
     sample: Any = None

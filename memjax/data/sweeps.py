@@ -25,7 +25,7 @@ def cut(x: Float[np.ndarray, " points"]) -> tuple[Int[np.ndarray, " points"], st
         What was assumed, in words; None where the record is one plain excursion.
     """
     whole = np.zeros(len(x), dtype=int)
-    span, noise = float(np.ptp(x)), noise_of(x)
+    span, noise = float(np.ptp(x)), _noise(x)
     if len(x) < 5 or span == 0 or noise > 0.05 * span:
         return whole, None
     if _is_pulsed(x, span, noise):
@@ -42,7 +42,7 @@ def cut(x: Float[np.ndarray, " points"]) -> tuple[Int[np.ndarray, " points"], st
     return np.cumsum(whole), f"cut into sweeps, each a closed excursion {shape} of the rest level"
 
 
-def noise_of(x: np.ndarray) -> float:
+def _noise(x: np.ndarray) -> float:
     """Standard deviation of the noise: of second differences, which a ramp does not have."""
     if len(x) < 5:
         return 0.0
@@ -58,7 +58,7 @@ def is_pulsed(x: Float[np.ndarray, " points"]) -> bool:
     x : Float[np.ndarray, "points"]
         Driven quantity [V or A].
     """
-    span, noise = float(np.ptp(x)), noise_of(x)
+    span, noise = float(np.ptp(x)), _noise(x)
     return len(x) >= 5 and span > 0 and noise <= 0.05 * span and _is_pulsed(x, span, noise)
 
 

@@ -6,13 +6,15 @@ import numpy as np
 from jaxtyping import Float
 
 from .measurement import Measurement
-from .sweeps import noise_of
 
 _SURE = 5.0
 """Standard errors from which on a current at 0 V is one."""
 
 _SHARE = 0.003
 """Share of the largest current from which on it is told: what a loop bends between two points leaves less."""
+
+_LOW = 0.2
+"""Share of the largest voltage within which points are near 0 V."""
 
 _RATES = 3.0
 """Factor between two rates of a sweep from which on what scales with the rate can be told."""
@@ -87,7 +89,7 @@ def zero_reading(measurement: Measurement) -> ZeroReading | None:
         return None
     means = [float(np.median(x)) for x in ways]
     scatter = [_MAD * float(np.median(np.abs(x - y))) for x, y in zip(ways, means)]
-    noise = noise_of(m.i)
+    noise = _noise(m)
     errors = [max(s, noise) / np.sqrt(x.size) for s, x in zip(scatter, ways)]
     return ZeroReading(
         offset=float(np.mean(means)),
@@ -96,6 +98,15 @@ def zero_reading(measurement: Measurement) -> ZeroReading | None:
         rate=float(np.median(rate)),
         range=float(np.max(np.abs(m.i))),
     )
+
+
+def _noise(m: Measurement) -> float:
+    """Standard deviation of currents near 0 V [A]: of second differences, which a slope does not have."""
+    low = np.abs(m.v) <= _LOW * np.max(np.abs(m.v))
+    joined = low[2:] & low[1:-1] & low[:-2] & (m.sweep[2:] == m.sweep[:-2])
+    bends = np.abs(np.diff(m.i, 2))[joined]
+    # x - 2 y + z of independent points has 1 + 4 + 1 times their variance.
+    return _MAD * float(np.median(bends)) / np.sqrt(6) if bends.size else 0.0
 
 
 def _crossings(m: Measurement) -> tuple[Float[np.ndarray, " crossings"], ...]:

@@ -95,7 +95,9 @@ def to_json(
     )
     content["uncertainty"]["noise"] = u.noise
     # A simulation takes `parameters` as those of the device.
-    own = {n: x for n, x in content["parameters"].items() if n not in parameter_specs(result.device)}
+    own = {
+        n: x for n, x in content["parameters"].items() if n not in parameter_specs(result.device)
+    }
     content["bench_parameters"] = own
     content["parameters"] = {n: x for n, x in content["parameters"].items() if n not in own}
     for name, row in content["parameters"].items():

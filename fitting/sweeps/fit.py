@@ -24,7 +24,7 @@ from ..optimize.levenberg_marquardt import (
 from ..optimize.restarts import search_beside
 from .failures import no_start
 from .instrument import bench_of
-from .noise_estimate import noise_of_each
+from .noise_estimate import noise_of_each, without_explosions
 from .prepare import Prepared, prepare
 from .problem import PATIENT, Problem, responses
 from .result import FitResult, fit_at
@@ -61,10 +61,13 @@ class _Search:
 
     def __post_init__(self) -> None:
         self.solved = self.problem.by_kernel() or self.problem
+        bench = bench_of(self.problem.device, self.problem.bench)
+        self.is_charged = bench.parallel_capacitance is not None
 
     def __call__(self, z: np.ndarray):
         """Residuals, Jacobians and success; remembers the best point."""
         r, jac, ok = self.solved.linearise(z)
+        jac = without_explosions(jac) if self.is_charged else jac
         cost = half_squares(r, ok)
         if np.min(cost) < self.best_cost:
             self.best_cost, self.best_z = float(np.min(cost)), z[np.argmin(cost)].copy()
@@ -200,9 +203,7 @@ def fit(
     return result if result.interrupted else _with_suggestion(result, tick)
 
 
-def _with_suggestion(
-    result: FitResult, tick: Callable[[str, Progress], None] | None
-) -> FitResult:
+def _with_suggestion(result: FitResult, tick: Callable[[str, Progress], None] | None) -> FitResult:
     """The fit with the quantity of the bench that would lower its loss decisively: it is not good without."""
     if tick is not None:
         tick("bench", result.search)

@@ -8,7 +8,12 @@ import equinox as eqx
 import numpy as np
 
 import memjax as mj
-from memjax.data.zero_reading import ZeroReading, zero_reading
+from memjax.data.zero_reading import (
+    ChargingReading,
+    ZeroReading,
+    charging_reading,
+    zero_reading,
+)
 from memjax.errors import DataError
 from memjax.fields import AbstractComposite
 
@@ -252,6 +257,8 @@ class Evidence:
     ----------
     zeros : tuple of ZeroReading
         Readings at 0 V of each measurement that has them.
+    charging : ChargingReading or None
+        Capacitance that these show.
     zero_voltage : float or None
         Median voltage at which the current passes zero [V].
     resistance : (float, float)
@@ -263,6 +270,7 @@ class Evidence:
     """
 
     zeros: tuple[ZeroReading, ...]
+    charging: ChargingReading | None
     zero_voltage: float | None
     resistance: tuple[float, float]
     current: float
@@ -282,6 +290,7 @@ class Evidence:
         zeros = tuple(z for m in measurements if (z := zero_reading(m)) is not None)
         return cls(
             zeros=zeros,
+            charging=charging_reading(*measurements),
             zero_voltage=_zero_voltage(measurements),
             resistance=(float(np.min(ratios)), float(np.max(ratios))),
             current=float(np.max(i)),
@@ -301,7 +310,9 @@ class Evidence:
         return starts[name]()
 
     def shows(self, name: str) -> bool:
-        """Whether the readings where voltage or current are zero show an offset."""
+        """Whether the readings where voltage or current are zero show an offset or a capacitance."""
+        if name == "parallel_capacitance":
+            return self.charging is not None and self.charging.is_clear
         if name == "offset_voltage":
             return abs(self.zero_voltage or 0.0) > _SHOWN * self.voltage
         return name == "offset_current" and any(z.is_offset for z in self.zeros)
@@ -319,17 +330,17 @@ class Evidence:
     @property
     def shows_some(self) -> bool:
         """Whether readings at zero show anything of the instrument."""
-        capacitance = any(z.is_hysteresis for z in self.zeros)
-        return capacitance or self.has_rates or any(self.shows(n) for n in OFFSETS)
+        return self.has_rates or any(self.shows(n) for n in (*OFFSETS, "parallel_capacitance"))
 
     def bound(self, name: str) -> float:
         """Largest modulus of an offset in a search [SI]."""
         return _RANGE * (self.current if name == "offset_current" else self.voltage)
 
     def _capacitance(self) -> float:
-        """Capacitance that the hysteresis at 0 V shows, or one that takes a hundredth of the current [F]."""
-        known = [z.hysteresis / z.rate for z in self.zeros if z.is_hysteresis and z.rate > 0]
-        return float(np.median(known)) if known else _CHARGE * self.current / self.rate
+        """Capacitance that the currents at 0 V show, or one that takes a hundredth of the current [F]."""
+        if self.charging is not None and self.charging.is_clear:
+            return self.charging.capacitance
+        return _CHARGE * self.current / self.rate
 
 
 def _zero_voltage(measurements: Sequence[mj.Measurement]) -> float | None:

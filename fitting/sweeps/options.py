@@ -71,7 +71,9 @@ def fit(options: argparse.Namespace, device: Any) -> "FitResult":
         notes["--point-time means nothing here: the files have a time of their own"] = None
     noise = _noise(device, options)
     free = [n for n in options.free or () if n not in noise] or None
-    stages = ["search", "refine", "weigh", "again", "bench"] + ["randomness", "replicates"] * bool(noise)
+    stages = ["search", "refine", "weigh", "again", "bench"] + ["randomness", "replicates"] * bool(
+        noise
+    )
     with Stages(stages, notes=[*notes, *hints(measurements)]) as bar:
         # No points: the sweeps are thinned already.
         about |= {"free": free, "free_bench": options.free_bench}

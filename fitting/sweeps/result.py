@@ -110,7 +110,9 @@ class FitResult(AbstractFit):
     def owner(self) -> Any:
         """See `AbstractFit`."""
         model = self.problem.at(np.asarray(self.z))
-        return replace(model, device=self.device) if isinstance(model, DeviceOnBench) else self.device
+        return (
+            replace(model, device=self.device) if isinstance(model, DeviceOnBench) else self.device
+        )
 
     @property
     def bench(self) -> mj.Bench:
@@ -125,9 +127,10 @@ class FitResult(AbstractFit):
             if group.limits is not None:  # those of other sweeps say themselves what limited them
                 bench = replace(bench, compliance=None, compliance_negative=None)
             explicit = float(group.small_sigma) == float(group.model_sigma)
+            model_sigma = float(group.model_sigma) if explicit else None
             other = prepare(
                 data, device_of(problem.device), bench=bench, env=problem.env, point_time=self.point_time,
-                free=parameter_names(problem.free), fix=None, model_sigma=float(group.model_sigma) if explicit else None,
+                free=parameter_names(problem.free), fix=None, model_sigma=model_sigma,
                 seed=self.seed, screened=1,
             ).problem  # fmt: skip
             bench = replace(other.bench, reversed=problem.bench.reversed)
@@ -247,7 +250,12 @@ class FitResult(AbstractFit):
 
         Those that simulated cycles calibrated are judged by their replicates, the others by the fit of the medians.
         """
-        free, random, z, fisher = self.problem.free, self.stochastic, self.z, self.uncertainty.fisher
+        free, random, z, fisher = (
+            self.problem.free,
+            self.stochastic,
+            self.z,
+            self.uncertainty.fisher,
+        )
         offsets = [n.rpartition(".")[2] in OFFSETS for n in free]
         if any(offsets):  # they have no logarithm
             free, z, fisher = without(offsets, free, z, fisher)
@@ -312,7 +320,9 @@ def fit_at(
         "search": Progress(z[None], np.array([cost])),
         "notes": prepared.notes,
     }
-    return FitResult(problem=with_fitted_bench(problem, z), waves=waves, z=z, seed=seed, **(fields | more))
+    return FitResult(
+        problem=with_fitted_bench(problem, z), waves=waves, z=z, seed=seed, **(fields | more)
+    )
 
 
 def with_fitted_bench(problem: Problem, z: Float[np.ndarray, " free"]) -> Problem:

@@ -16,7 +16,7 @@ from ..optimize.levenberg_marquardt import levenberg_marquardt
 from ..result import to_parameter_units
 from .group import without_charging
 from .instrument import PART, BenchQuantities, DeviceOnBench, Evidence, device_of, quantity_names
-from .noise_estimate import correlation_of_neighbours
+from .noise_estimate import correlation_of_neighbours, without_explosions
 from .problem import KernelProblem, Problem
 from .result import FitResult
 from .suggestion import Suggestion
@@ -45,7 +45,11 @@ _FACTORS = (1.0, 0.3, 3.0)
 _OUTLIER = 3.0
 """Typical residuals beyond which one counts as no more than that."""
 
+_CLEAR = 10.0
+"""Multiple of the floor from which on a response is one."""
+
 _ITERATIONS = 25
+
 
 class _Score(NamedTuple):
     """What one quantity promises to first order: share of the squares that is left, its step, moves of the others."""
@@ -81,8 +85,9 @@ def suggest(result: FitResult) -> Suggestion | None:
     -----
     The derivatives of the residuals by each quantity that is not free, at none of it, say to first order what freeing
     it would gain (a score test). Those that promise something are tried: the search goes on with one of them free. The
-    likelihood is that of residuals of unknown variance, correlated along the sweep as those of a first-order process:
-    with S their sum of squares, of each no more than three typical ones, and n (1 - rho) / (1 + rho) independent ones of the search with the quantity,
+    likelihood is that of residuals of unknown variance, correlated along the sweep as those of a first-order process.
+    With S their sum of squares, of each no more than three typical ones, and with n (1 - rho) / (1 + rho) independent
+    ones of the search with the quantity,
 
     .. math::
 
@@ -132,7 +137,7 @@ def _groups(problem: Problem, evidence: Evidence) -> list[tuple[str, ...]]:
         plain = [n for n in plain if n != "offset_current"]
     # A stated value is known.
     groups = [tuple(n for n in plain if getattr(bench, n) is None)]
-    charged = evidence.has_rates or any(z.is_hysteresis for z in evidence.zeros)
+    charged = evidence.has_rates or evidence.shows("parallel_capacitance")
     if bench.parallel_capacitance is None and "parallel_capacitance" not in free and charged:
         groups.append(("parallel_capacitance",))
     return [g for g in groups if g]
@@ -156,9 +161,7 @@ class _Extended:
         problem = result.problem
         self.count = len(problem.free)
         model = problem.device
-        quantities = (
-            model.quantities if isinstance(model, DeviceOnBench) else BenchQuantities()
-        )
+        quantities = model.quantities if isinstance(model, DeviceOnBench) else BenchQuantities()
         absent = {n: jnp.asarray(self._absent(n), float) for n in names}
         device = DeviceOnBench(device_of(model), with_values(quantities, absent))
         free = tuple(f"{PART}.{n}" for n in names)
@@ -190,6 +193,7 @@ class _Extended:
             full[:, count + k] = z[:, count]
         r, jacobian, ok = self.solved.linearise(full)
         r, jacobian = r[:, : -len(self.names)], jacobian[:, : -len(self.names)]
+        jacobian = without_explosions(jacobian)
         if k is not None:
             jacobian = jacobian[:, :, [*range(count), count + k]]
         return r, jacobian, ok
@@ -209,7 +213,9 @@ class _Extended:
             step = -float(own @ r) / max(size, 1e-300)
             share = 1 - step**2 * size / max(float(r @ r), 1e-300)
             # A coordinate is the logarithm of a resistance: less of a shunt is more of a leakage.
-            wanted = {"parallel_resistance": step < 0}.get(name, name.startswith("offset") or step > 0)
+            wanted = {"parallel_resistance": step < 0}.get(
+                name, name.startswith("offset") or step > 0
+            )
             # Near a zero of the current its logarithm is straight for the smallest of offsets only.
             shown = self.evidence.shows(name)
             if shown or (wanted and share < _PROMISING):
@@ -228,10 +234,8 @@ class _Extended:
             sizes = [np.log(max(f * abs(score.step), 1.0)) for f in _FACTORS]
             sign = -1.0 if name == "parallel_resistance" else 1.0
             values = [self.absent[k] + sign * x for x in sizes]
-            model = with_values(
-                self.problem.device.quantities, {name: jnp.asarray(self.evidence.start(name))}
-            )
-            values.append(float(coordinates(model, [name])[0]))
+            start = np.asarray(self.evidence.start(name))
+            values.append(float(coordinates(BenchQuantities(**{name: start}), [name])[0]))
         best, guess = self.result.z, np.asarray(self.result.problem.center)
         led = best + np.clip(score.others, -1.0, 1.0)
         bases = (best, best, best, best, led, led, guess, guess)
@@ -256,11 +260,7 @@ class _Extended:
         data = replace(self.result.problem, group=self.problem.group).of_data(self.result.z)
         if refit is None:
             return None
-        # Residuals of noise go no farther: a single point, as one at 0 V is, must not decide.
-        farthest = _OUTLIER * _typical(refit.data)
-        before, after = (float(np.sum(np.clip(x, -farthest, farthest) ** 2)) for x in (data, refit.data))  # fmt: skip
-        count = np.count_nonzero(data) * (1 - refit.correlation) / (1 + refit.correlation)
-        gain = count * np.log(before / max(after, 1e-300)) - np.log(max(count, 1.0))
+        before, after, gain = self._compare(data, refit)
         if after > _SHARE * before or gain < DECISIVE:
             return None
         name = f"{PART}.{score.name}"
@@ -271,9 +271,25 @@ class _Extended:
             unit=parameter_specs(self.problem.device)[name].unit,
             loss=0.5 * float(refit.data @ refit.data),
             loss_without=0.5 * float(data @ data),
-            bic_difference=float(gain),
+            bic_difference=gain,
             moves=self._moves(refit),
         )
+
+    def _compare(
+        self, data: Float[np.ndarray, " data"], refit: _Refit
+    ) -> tuple[float, float, float]:
+        """Squares of residuals without and with a quantity, and the difference of the information criterion."""
+        group = self.problem.group
+        # The logarithm of a response within the floor is none of a normal number.
+        clear = np.asarray(group.target) > np.log10(_CLEAR * float(group.floor))
+        counts = np.append(clear.ravel(), np.ones(np.size(group.event_weight), bool)) & (data != 0)
+        # Residuals of noise go no farther: a single point must not decide.
+        farthest = _OUTLIER * _typical(refit.data)
+        both = (np.clip(x[counts], -farthest, farthest) for x in (data, refit.data))
+        before, after = (float(x @ x) for x in both)
+        count = np.count_nonzero(counts) * (1 - refit.correlation) / (1 + refit.correlation)
+        gain = count * np.log(before / max(after, 1e-300)) - np.log(max(count, 1.0))
+        return before, after, float(gain)
 
     def _moves(self, refit: _Refit) -> dict[str, tuple[float, float]]:
         """Parameters of the device that move by more than a twentieth, those that move most first."""
@@ -284,7 +300,4 @@ class _Extended:
         sizes = {n: abs(np.log(abs(b / a))) if a and b else 0.0 for n, (a, b) in ends.items()}
         known = set(self.result.undetermined)
         order = sorted(sizes, key=lambda n: -sizes[n])
-        return {
-            n: (ends[n][0], ends[n][1]) for n in order if sizes[n] > 0.05 and n not in known
-        }
-
+        return {n: (ends[n][0], ends[n][1]) for n in order if sizes[n] > 0.05 and n not in known}

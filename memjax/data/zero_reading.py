@@ -133,6 +133,56 @@ def _crossings(m: Measurement) -> tuple[Float[np.ndarray, " crossings"], ...]:
     return tuple(np.concatenate(x) for x in (currents, slopes, steps))
 
 
+@dataclass(frozen=True, kw_only=True)
+class ChargingReading:
+    """Capacitance that currents at 0 V show.
+
+    Parameters
+    ----------
+    capacitance : float
+        Slope of the current over dV/dt [F].
+    sigma : float
+        Its standard error [F].
+    """
+
+    capacitance: float
+    sigma: float
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether it is surely above 0."""
+        return self.capacitance > _SURE * self.sigma
+
+
+def charging_reading(*measurements: Measurement) -> ChargingReading | None:
+    """Capacitance across the device, as the currents at 0 V depend on the rate of the sweep and its direction.
+
+    Parameters
+    ----------
+    *measurements : Measurement
+        Of one device.
+
+    Returns
+    -------
+    ChargingReading or None
+        None without times, and of fewer than three passages through 0 V, or of one rate in one direction.
+    """
+    timed = [m for m in measurements if m.driven == "voltage" and not m.modulus and m.t is not None]
+    parts = [_crossings(m) for m in timed if len(m.v) > 2]
+    if not parts:
+        return None
+    current, slope, rate = (np.concatenate(x) for x in zip(*parts, strict=True))
+    signed = np.sign(slope) * rate
+    away = signed - np.mean(signed) if signed.size else signed
+    square = float(away @ away)
+    if signed.size < 3 or square <= 1e-6 * float(signed @ signed):
+        return None
+    capacitance = float(away @ current) / square
+    left = current - np.mean(current) - capacitance * away
+    scatter = max(float(np.sqrt(left @ left / (signed.size - 2))), *map(_noise, timed))
+    return ChargingReading(capacitance=capacitance, sigma=scatter / np.sqrt(square))
+
+
 def zero_remarks(*measurements: Measurement) -> list[str]:
     """What the currents at 0 V say of the instrument, in words.
 

@@ -95,11 +95,9 @@ def to_json(
     )
     content["uncertainty"]["noise"] = u.noise
     # A simulation takes `parameters` as those of the device.
-    own = {
-        n: x for n, x in content["parameters"].items() if n not in parameter_specs(result.device)
-    }
-    content["bench_parameters"] = own
-    content["parameters"] = {n: x for n, x in content["parameters"].items() if n not in own}
+    specs, rows = parameter_specs(result.device), content["parameters"]
+    content["bench_parameters"] = {n: x for n, x in rows.items() if n not in specs}
+    content["parameters"] = {n: x for n, x in rows.items() if n in specs}
     for name, row in content["parameters"].items():
         if truth and name in truth and row["value"] is not None:
             row["true"] = truth[name]

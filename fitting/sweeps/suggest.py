@@ -103,9 +103,9 @@ def suggest(result: FitResult) -> Suggestion | None:
     for names in _groups(problem, evidence):
         extended = _Extended(result, names, evidence)
         for score in extended.scores():
-            found = extended.suggestion(score)
-            if found and (best is None or found.bic_difference > best.bic_difference):
-                best = found
+            candidate = extended.suggestion(score)
+            if candidate and (best is None or candidate.bic_difference > best.bic_difference):
+                best = candidate
     return best
 
 
@@ -208,9 +208,9 @@ class _Extended:
         scores = []
         for k, name in enumerate(self.names):
             column = jacobian[:, self.count + k]
-            own = column - basis @ (basis.T @ column)
-            size = float(own @ own)
-            step = -float(own @ r) / max(size, 1e-300)
+            part = column - basis @ (basis.T @ column)
+            size = float(part @ part)
+            step = -float(part @ r) / max(size, 1e-300)
             share = 1 - step**2 * size / max(float(r @ r), 1e-300)
             # A coordinate is the logarithm of a resistance: less of a shunt is more of a leakage.
             wanted = {"parallel_resistance": step < 0}.get(
@@ -237,8 +237,8 @@ class _Extended:
             start = np.asarray(self.evidence.start(name))
             values.append(float(coordinates(BenchQuantities(**{name: start}), [name])[0]))
         best, guess = self.result.z, np.asarray(self.result.problem.center)
-        led = best + np.clip(score.others, -1.0, 1.0)
-        bases = (best, best, best, best, led, led, guess, guess)
+        predicted = best + np.clip(score.others, -1.0, 1.0)
+        bases = (best, best, best, best, predicted, predicted, guess, guess)
         values += [values[0], values[-1]] * 2
         return np.array([np.append(z, x) for z, x in zip(bases, values, strict=True)])
 

@@ -1,7 +1,7 @@
 """Search for the quantity of the bench that a fit of sweeps left out, and that would lower its loss decisively."""
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -229,6 +229,9 @@ class _Extended:
         if name.startswith("offset"):
             values = [f * self.evidence.start(name) for f in (0.5, 2.0)]
             values += [self.absent[k] + score.step, self.evidence.start(name)]
+        elif self.evidence.shows(name):
+            starts = np.array([0.5, 2.0, 1.2, 1.0]) * self.evidence.start(name)
+            values = [float(coordinates(BenchQuantities(**{name: x}), [name])[0]) for x in starts]
         else:
             # The derivative by the logarithm at a value is the one by the quantity, times that value.
             sizes = [np.log(max(f * abs(score.step), 1.0)) for f in _FACTORS]
@@ -264,11 +267,12 @@ class _Extended:
         if after > _SHARE * before or gain < DECISIVE:
             return None
         name = f"{PART}.{score.name}"
-        (value,) = to_parameter_units(self.problem.device, [name], refit.z[-1:])[name]
+        model: Any = self.problem.device
+        (value,) = to_parameter_units(model, [name], refit.z[-1:])[name]
         return Suggestion(
             quantity=next(w for w, n in FREE_BENCH.items() if n == score.name),
             value=value,
-            unit=parameter_specs(self.problem.device)[name].unit,
+            unit=parameter_specs(model)[name].unit,
             loss=0.5 * float(refit.data @ refit.data),
             loss_without=0.5 * float(data @ data),
             bic_difference=gain,
@@ -294,9 +298,8 @@ class _Extended:
     def _moves(self, refit: _Refit) -> dict[str, tuple[float, float]]:
         """Parameters of the device that move by more than a twentieth, those that move most first."""
         free = self.result.problem.free
-        ends = to_parameter_units(
-            self.result.problem.device, free, self.result.z, refit.z[: self.count]
-        )
+        model: Any = self.result.problem.device
+        ends = to_parameter_units(model, free, self.result.z, refit.z[: self.count])
         sizes = {n: abs(np.log(abs(b / a))) if a and b else 0.0 for n, (a, b) in ends.items()}
         known = set(self.result.undetermined)
         order = sorted(sizes, key=lambda n: -sizes[n])

@@ -165,7 +165,7 @@ def charging_reading(*measurements: Measurement) -> ChargingReading | None:
     Returns
     -------
     ChargingReading or None
-        None without times, and of fewer than three passages through 0 V, or of one rate in one direction.
+        None without times, and of passages through 0 V at one rate in one direction.
     """
     timed = [m for m in measurements if m.driven == "voltage" and not m.modulus and m.t is not None]
     parts = [_crossings(m) for m in timed if len(m.v) > 2]
@@ -175,11 +175,11 @@ def charging_reading(*measurements: Measurement) -> ChargingReading | None:
     signed = np.sign(slope) * rate
     away = signed - np.mean(signed) if signed.size else signed
     square = float(away @ away)
-    if signed.size < 3 or square <= 1e-6 * float(signed @ signed):
+    if signed.size < 2 or square <= 1e-6 * float(signed @ signed):
         return None
     capacitance = float(away @ current) / square
     left = current - np.mean(current) - capacitance * away
-    scatter = max(float(np.sqrt(left @ left / (signed.size - 2))), *map(_noise, timed))
+    scatter = max(float(np.sqrt(left @ left / max(signed.size - 2, 1))), *map(_noise, timed))
     return ChargingReading(capacitance=capacitance, sigma=scatter / np.sqrt(square))
 
 

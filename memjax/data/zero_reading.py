@@ -207,7 +207,12 @@ def zero_remarks(*measurements: Measurement) -> list[str]:
             "on the way up and down alike: an offset of the instrument, or a device that is not pinched; a fit frees "
             "it with --free-bench offset_current"
         )
-    by_sweep = [zero_reading(m.select(m.sweep == n)) for m in measurements for n in m.labels]
+    by_sweep = [
+        zero_reading(m.select(m.sweep == n))
+        for m in measurements
+        for n in m.labels
+        if np.count_nonzero(m.sweep == n) > 2
+    ]
     capacitance = _capacitance([z for z in by_sweep if z is not None])
     if capacitance is not None:
         remarks.append(

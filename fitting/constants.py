@@ -9,6 +9,15 @@ VOLTAGE_SIGMA = 0.05
 SMALL = 0.1
 """Share of what a search grants to the model by default that chi squared grants it: 7 % of a current."""
 
+FREE_BENCH = {
+    "series_resistance": "series_resistance",
+    "offset_current": "offset_current",
+    "offset_voltage": "offset_voltage",
+    "shunt": "parallel_resistance",
+    "parallel_capacitance": "parallel_capacitance",
+}
+"""Fields of `memjax.Bench` by the words of ``--free-bench``."""
+
 CHUNK = 128
 """Devices of a batch that advance together unless said otherwise."""
 

@@ -83,7 +83,8 @@ def readable(x: float | None, digits: int = 4) -> str:
 
 def parameters_table(content: dict) -> str:
     """Table of parameters, with true values where they are known; fixed ones are folded where there are many."""
-    every = content["parameters"]
+    every = content["parameters"] | content.get("bench_parameters", {})
+    content = content | {"parameters": every}
     free = {n: p for n, p in every.items() if p["free"]}
     rest = {n: p for n, p in every.items() if n not in free}
     if not free or not rest:

@@ -24,7 +24,8 @@ COMMON = ("files", "model", "preset", "free", "fix", "bounds", "start", "uncerta
 READING = ("reader", "columns", "shunt", "area", "sign", "sweeps", "skip_forming", "exclude")
 """Options of ``memjax fit`` that say how sweeps and curves are read."""
 
-ELEMENTS = ("compliance", "series_resistance", "parallel_resistance", "parallel_capacitance", "reversed")  # fmt: skip
+ELEMENTS = ("compliance", "series_resistance", "parallel_resistance", "parallel_capacitance", "offset_current",
+            "offset_voltage", "reversed")  # fmt: skip
 """Options of ``memjax fit`` that say what stands around a device."""
 
 

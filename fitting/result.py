@@ -85,7 +85,7 @@ class AbstractFit:
 
     def __repr__(self) -> str:
         """The model, the loss, and a line for each parameter that was calibrated."""
-        std, reasons, specs = self.std, self.reasons, parameter_specs(self.device)
+        std, reasons, specs = self.std, self.reasons, parameter_specs(self.owner)
         lines = [f"{type(self).__name__}({self.model}, loss {self.loss:.4g})"]
         for n, x in self.values.items():
             error = f" +- {std[n]:.2g}" if n in std else ""
@@ -184,6 +184,11 @@ class AbstractFit:
         return self
 
     @property
+    def owner(self) -> Any:
+        """What has the parameters: the device, with its bench where a fit estimates quantities of it."""
+        return self.device
+
+    @property
     def free(self) -> tuple[str, ...]:
         """Names of the free parameters."""
         return self.problem.free
@@ -210,7 +215,7 @@ class AbstractFit:
     def values(self) -> dict[str, float]:
         """Best values of the parameters that were calibrated [unit]."""
         names = dict.fromkeys([*self.free, *(self.stochastic.values if self.stochastic else ())])
-        return {n: float(get(self.device, n)) for n in names}
+        return {n: float(get(self.owner, n)) for n in names}
 
     def z_scores(self, truth: Mapping[str, float]) -> dict[str, float]:
         """(value - truth) / standard deviation of each parameter that is named in `truth`."""
@@ -220,7 +225,7 @@ class AbstractFit:
     @property
     def std(self) -> dict[str, float]:
         """Standard deviations of the parameters that were calibrated [unit], to first order or by simulation."""
-        own = standard_deviations(self.device, self.free, self.z, self.sigma_z)
+        own = standard_deviations(self.owner, self.free, self.z, self.sigma_z)
         return own | ({} if self.stochastic is None else self.stochastic.std)
 
     def reach(self, level: float = 0.9) -> float:
@@ -230,14 +235,14 @@ class AbstractFit:
     def intervals(self, level: float = 0.9) -> dict[str, tuple[float, ...]]:
         """Ends [unit] of intervals that hold the truth with that probability, to first order or by simulation."""
         away = self.reach(level) * self.sigma_z
-        ends = to_parameter_units(self.device, self.free, self.z - away, self.z + away)
+        ends = to_parameter_units(self.owner, self.free, self.z - away, self.z + away)
         return ends | ({} if self.stochastic is None else self.stochastic.intervals(level))
 
     @property
     def out_of_reach(self) -> tuple[str, ...]:
         """Free voltages beyond the largest one of the data: what lies there is not seen but extrapolated."""
         specs = parameter_specs(self.device)
-        volts = [n for n in self.free if specs[n].unit == "V"]
+        volts = [n for n in self.free if n in specs and specs[n].unit == "V"]
         largest = self.largest_voltage if volts else None
         if largest is None:
             return ()
@@ -246,12 +251,12 @@ class AbstractFit:
     @property
     def reasons(self) -> dict[str, str]:
         """Why each parameter that is not determined is not."""
-        return self.reasons_by(standard_deviations(self.device, self.free, self.z, self.sigma_z))
+        return self.reasons_by(standard_deviations(self.owner, self.free, self.z, self.sigma_z))
 
     def reasons_by(self, std: Mapping[str, float]) -> dict[str, str]:
         """`reasons`, by standard deviations to first order [unit]."""
         wide = "its standard deviation exceeds its value, or a quarter of a short range"
-        why = {n: wide for n, s in std.items() if is_wide(self.device, n, s)}
+        why = {n: wide for n, s in std.items() if is_wide(self.owner, n, s)}
         far = "beyond the largest voltage of the data"
         why |= {n: far for n in self.out_of_reach if n not in why}
         if self.stochastic is None:
@@ -268,7 +273,7 @@ class AbstractFit:
     @property
     def at_bound(self) -> tuple[str, ...]:
         """Free parameters that sit at a bound."""
-        return tuple(n for n in self.free if sits_at_bound(self.device, n))
+        return tuple(n for n in self.free if sits_at_bound(self.owner, n))
 
     def table(self) -> list[dict]:
         """One row per parameter: name, value, unit, std, interval_90, bounds, free, at_bound, determined.
@@ -279,7 +284,7 @@ class AbstractFit:
             `std` is the standard deviation [unit]; None for a fixed parameter.
         """
         about = {"undetermined": self.undetermined, "at_bound": self.at_bound}
-        return parameter_rows(self.device, self.std, self.intervals(), **about)
+        return parameter_rows(self.owner, self.std, self.intervals(), **about)
 
 
 def reach(level: float, freedom: float) -> float:
@@ -299,6 +304,8 @@ def parameter_rows(
     rows = []
     for name, spec in parameter_specs(device).items():
         value = stored(device, name)
+        if value is None and spec.default is None and spec.follows is None:
+            continue  # a quantity of the bench that is not there
         number = 0.0 if value is None and spec.noise else value
         span = intervals.get(name)
         rows.append(

@@ -116,7 +116,10 @@ class StateSpec:
 
 
 class AbstractComposite(eqx.Module):
-    """What is made of named parts that have parameters: each is known as ``part.parameter``."""
+    """What is made of named parts that have parameters: each is known as ``part.parameter``.
+
+    Those of the part whose name is empty are known by their own names.
+    """
 
     @property
     @abc.abstractmethod
@@ -302,8 +305,9 @@ def _specs(device: Any, key: str, kind: Callable[..., Any]) -> dict[str, Any]:
     for part, element in cast(AbstractComposite, device).parts.items():
         for spec in _specs(element, key, kind).values():
             follows = getattr(spec, "follows", None)
-            longer = {"name": f"{part}.{spec.name}"}
-            longer |= {} if follows is None else {"follows": f"{part}.{follows}"}
+            prefix = f"{part}." if part else ""
+            longer = {"name": prefix + spec.name}
+            longer |= {} if follows is None else {"follows": prefix + follows}
             specs[longer["name"]] = dataclasses.replace(spec, **longer)
     return specs
 

@@ -34,6 +34,7 @@ def run(kind: Kind, options: argparse.Namespace) -> int:
 
     alone = "with --batch no device is fitted as if it were alone"
     refused = {"stochastic": alone, "uncertainty profile": alone, "uncertainty nuts": alone}
+    refused["free_bench"] = "the devices of a batch have the bench that is stated"
     own = replace(
         kind, used=(*USED, "batch", "chunk", "wafer_map", "shrink", "scheduler"), refused=refused
     )

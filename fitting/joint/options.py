@@ -43,7 +43,11 @@ def used(options: argparse.Namespace) -> set[str]:
     parts = parts_of(options)
     names = {"bench", "order", *(n for kind, own in parts for n in kind.uses(own))}
     # Of several parts `fit` says why it does not take --stochastic.
-    return names if len(parts) == 1 else {*names, "stochastic"} - {"batch", "draws", "hold_out"}
+    return (
+        names
+        if len(parts) == 1
+        else {*names, "stochastic"} - {"batch", "draws", "hold_out", "free_bench"}
+    )
 
 
 def run(kind: Kind, options: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ from typing import cast
 
 import numpy as np
 
+from memjax.fields import parameter_specs
 from memjax.files import write_json
 from memjax.observables import Thresholds, switching
 from memjax.result import Trace
@@ -45,7 +46,14 @@ def to_json(
     bench, u, problem = result.problem.bench, result.uncertainty, result.problem
     limits = problem.group.limits
     levels = levels_of(bench, limits)
-    elements = ("series_resistance", "parallel_resistance", "parallel_capacitance", "reversed")
+    elements = (
+        "series_resistance",
+        "parallel_resistance",
+        "parallel_capacitance",
+        "offset_current",
+        "offset_voltage",
+        "reversed",
+    )
     content = common_content(
         result,
         kind="sweeps",
@@ -78,6 +86,7 @@ def to_json(
         reduced_chi2=u.reduced_chi2,
         model_error=u.model_error,
         verdict=result.verdict.as_json(),
+        suggestion=None if result.suggestion is None else result.suggestion.as_json(),
         identifiability=result.identifiability.as_json(),
         distribution=distribution(trace, result.thresholds),
         stochastic=None if result.stochastic is None else randomness_of(result.stochastic),
@@ -85,6 +94,10 @@ def to_json(
         synthetic_truth=bool(truth),
     )
     content["uncertainty"]["noise"] = u.noise
+    # A simulation takes `parameters` as those of the device.
+    specs, rows = parameter_specs(result.device), content["parameters"]
+    content["bench_parameters"] = {n: x for n, x in rows.items() if n not in specs}
+    content["parameters"] = {n: x for n, x in rows.items() if n in specs}
     for name, row in content["parameters"].items():
         if truth and name in truth and row["value"] is not None:
             row["true"] = truth[name]

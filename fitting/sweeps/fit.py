@@ -23,12 +23,15 @@ from ..optimize.levenberg_marquardt import (
 )
 from ..optimize.restarts import search_beside
 from .failures import no_start
-from .noise_estimate import noise_of_each
+from .instrument import bench_of
+from .noise_estimate import noise_of_each, without_explosions
 from .prepare import Prepared, prepare
 from .problem import PATIENT, Problem, responses
 from .result import FitResult, fit_at
+from .suggest import suggest
 from .thinning import thin
 from .variability import cycle_spread
+from .verdict import doubted
 
 BATCH = 8
 """Starts that advance together."""
@@ -58,10 +61,13 @@ class _Search:
 
     def __post_init__(self) -> None:
         self.solved = self.problem.by_kernel() or self.problem
+        bench = bench_of(self.problem.device, self.problem.bench)
+        self.is_charged = bench.parallel_capacitance is not None
 
     def __call__(self, z: np.ndarray):
         """Residuals, Jacobians and success; remembers the best point."""
         r, jac, ok = self.solved.linearise(z)
+        jac = without_explosions(jac) if self.is_charged else jac
         cost = half_squares(r, ok)
         if np.min(cost) < self.best_cost:
             self.best_cost, self.best_z = float(np.min(cost)), z[np.argmin(cost)].copy()
@@ -126,6 +132,7 @@ def fit(
     model_sigma: float | None = None,
     thresholds: tuple[float | None, float | None] = (None, None),
     points: int | None = None,
+    free_bench: Sequence[str] = (),
     seed: int = 0,
     screened: int = SCREENED,
     tick: Callable[[str, Progress], None] | None = None,
@@ -151,6 +158,10 @@ def fit(
         Currents that mean on and off [A]; where None as `memjax.observables.find_thresholds` says.
     points : int, optional
         Points of a sweep at the most, see `fitting.sweeps.thinning.thin`.
+    free_bench : sequence of str
+        Quantities of the bench that are fitted beside the device: ``"series_resistance"``, ``"offset_current"``,
+        ``"offset_voltage"``, ``"shunt"`` (the bench's `parallel_resistance`), ``"parallel_capacitance"``. A value that
+        `bench` has is where one starts; others start from what the data show.
     seed, screened : int
         Seed of starts and resampling; number of starts screened.
     tick : callable, optional
@@ -174,6 +185,8 @@ def fit(
     factor of 7 wide. `screened` starts are evaluated, the best 8 advance together by Levenberg-Marquardt with
     forward-mode Jacobians through the stiff solve, and once more from recombinations of their results. Then the noise
     is known, and the search ends with priors that weigh against it.
+
+    What the bench has and the fit was not told of is looked for then, see `fitting.sweeps.suggest.suggest`.
     """
     seed = as_seed(seed, where="fit", lowest=0)
     require_x64()
@@ -181,12 +194,28 @@ def fit(
     measurements = [thin(m, points, point_time=point_time) for m in every]
     about: dict[str, Any] = dict(bench=bench, env=env, point_time=point_time, seed=seed)
     about |= dict(free=free, fix=fix, start=start, model_sigma=model_sigma, thresholds=thresholds)
-    prepared = prepare(measurements, device, **about, screened=screened)
+    prepared = prepare(measurements, device, **about, free_bench=free_bench, screened=screened)
     search, interrupted = _run_search(prepared.problem, prepared.candidates, seed, tick)
     if search.best_z is None:
         raise no_start(NOTHING, search.problem, prepared.candidates[:BATCH])
     about = dict(interrupted=interrupted, point_time=point_time, measurements=measurements)
-    return _fit_of(search, prepared, **about)
+    result = _fit_of(search, prepared, **about)
+    return result if result.interrupted else _with_suggestion(result, tick)
+
+
+def _with_suggestion(result: FitResult, tick: Callable[[str, Progress], None] | None) -> FitResult:
+    """The fit with the quantity of the bench that would lower its loss decisively: it is not good without."""
+    if tick is not None:
+        tick("bench", result.search)
+    try:
+        suggestion = suggest(result)
+    except KeyboardInterrupt:
+        return replace(result, interrupted=True)
+    if suggestion is None:
+        return result
+    verdict = doubted(result.verdict, str(suggestion))
+    notes = *result.notes, str(suggestion)
+    return replace(result, suggestion=suggestion, verdict=verdict, notes=notes)
 
 
 def _fit_of(search: _Search, prepared: Prepared, *, interrupted: bool, **about: Any) -> FitResult:
@@ -208,10 +237,20 @@ def _fit_of(search: _Search, prepared: Prepared, *, interrupted: bool, **about: 
         r,
         jacobian,
         seed=search.seed,
-        simulated=responses(problem, z),
+        simulated=_responses(problem, z),
         cycle_spread=cycle_spread(problem, prepared.waves, jacobian=jacobian),
         **about,
     )
+
+
+def _responses(problem: Problem, z: np.ndarray) -> np.ndarray:
+    """`responses`, those of the data where a capacitance is charged at the start: these do not count."""
+    simulated, group = responses(problem, z), problem.group
+    charged = np.asarray(group.weight) == 0
+    charged &= np.arange(charged.shape[1]) == 0
+    if bench_of(problem.device, problem.bench).parallel_capacitance is None:
+        return simulated
+    return np.where(charged, np.asarray(group.target), simulated)
 
 
 def _run_search(problem: Problem, candidates: np.ndarray, seed: int, tick: Any):

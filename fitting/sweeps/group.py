@@ -191,6 +191,13 @@ def pack(
     )
 
 
+def without_charging(group: Group) -> Group:
+    """A group whose first rows do not count where a voltage is applied at once: it charges a capacitance there."""
+    weight = np.array(group.weight)
+    weight[np.asarray(group.stimuli.values)[:, 0] != 0, 0] = 0.0
+    return replace(group, weight=weight)
+
+
 def _voltages_left(waves: Sequence[Waveform], padded: Callable, granted: float) -> dict[str, Any]:
     """What limited sources left at the terminals, and one over its standard deviation, where any file holds that."""
     if all(w.log_left is None for w in waves):

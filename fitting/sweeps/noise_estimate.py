@@ -19,8 +19,14 @@ _REPLICATES = 200
 # Points to either side over which the variance of residuals is averaged; half its degrees of freedom.
 _NEIGHBOURS = 15
 _LEAST_FREEDOM = 5.0  # degrees of freedom of correlated residuals at the least
-# Derivative of a residual beyond which rounding in its square hides all others: it says nothing [sigma].
-_STEEPEST = float(np.finfo(float).eps ** -0.5)
+STEEPEST = float(np.finfo(float).eps ** -0.5)
+"""Derivative of a residual beyond which rounding in its square hides all others: it says nothing [sigma]."""
+
+
+def without_explosions(jacobian: Float[np.ndarray, "... free"]) -> Float[np.ndarray, "... free"]:
+    """Derivatives of residuals, 0 of those that have exploded along the solve of a stiff node."""
+    steep = np.max(np.abs(jacobian), axis=-1, keepdims=True) > STEEPEST
+    return np.where(steep, 0.0, jacobian)
 
 
 def shifts_of(
@@ -69,7 +75,9 @@ def _resampled(
     return joined(parts)
 
 
-def _correlation(r: Float[np.ndarray, "fits waves points"]) -> Float[np.ndarray, " fits"]:
+def correlation_of_neighbours(
+    r: Float[np.ndarray, "fits waves points"],
+) -> Float[np.ndarray, " fits"]:
     """Correlation of neighbouring residuals of each fit; 0 unless it is surely above."""
     after, before = r[..., 1:], r[..., :-1]
     pairs = (after != 0) & (before != 0)
@@ -110,7 +118,7 @@ def _of_residuals(
     # What the fit leaves of a residual's variance: 1 less its leverage, the diagonal of the hat matrix.
     free = np.where(moves, 1 - np.sum(j @ inverse * j, axis=2), 0.0)
     square, currents = r**2 * (free > 0), r[:, :last].reshape(fits, *shape)
-    rho = _correlation(currents)
+    rho = correlation_of_neighbours(currents)
     local = [_local(x[:, :last].reshape(fits, *shape)) for x in (square, free)]
     sigma = np.sqrt(local[0] / np.maximum(local[1], 0.1))
     scores = sigma[..., None] * j[:, :last].reshape(fits, *shape, -1)
@@ -148,7 +156,7 @@ class NoiseEstimates:
     ):
         n = len(problems[0].free)
         self.r, j = residuals[:, :-n], jacobian[:, :-n]
-        steep = np.max(np.abs(j), axis=2) > _STEEPEST
+        steep = np.max(np.abs(j), axis=2) > STEEPEST
         self.j = j = np.where(steep[..., None], 0.0, j)
         self.given = np.array([float(p.noise) for p in problems])
         self.prior = np.eye(n) * self.given[:, None, None] / PRIOR_SIGMA

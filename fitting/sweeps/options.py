@@ -13,7 +13,7 @@ from memjax.cli.options import EXAMPLE, bench_from, file_of, measurements_from
 from memjax.errors import DataError
 
 from ..command import Stages, add_stage
-from ..constants import MODEL_SIGMA, SMALL, VOLTAGE_SIGMA
+from ..constants import FREE_BENCH, MODEL_SIGMA, SMALL, VOLTAGE_SIGMA
 from ..kinds import ELEMENTS, READING, provenance
 from ..records import of_pulsed_curves, records_in
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from .result import FitResult
 
 USED = (
-    "stochastic", "on_threshold", "hold_threshold", "points", "model_sigma", "point_time", *ELEMENTS, *READING
+    "stochastic", "on_threshold", "hold_threshold", "points", "model_sigma", "point_time", "free_bench", *ELEMENTS,
+    *READING,
 )  # fmt: skip
 """Options that mean something here."""
 
@@ -44,6 +45,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         f"driven {VOLTAGE_SIGMA}; then estimated, and {SMALL:g} of it for chi squared)"
     )
     add("--model-sigma", type=number("decades"), metavar="DECADES", help=text)
+    text = "quantities of the bench that are fitted beside the device: " + ", ".join(FREE_BENCH)
+    many: dict[str, Any] = {"nargs": "+", "action": "extend", "default": []}
+    add("--free-bench", choices=tuple(FREE_BENCH), metavar="NAME", help=text, **many)
 
 
 def takes(options: argparse.Namespace, name: str) -> bool:
@@ -67,10 +71,13 @@ def fit(options: argparse.Namespace, device: Any) -> "FitResult":
         notes["--point-time means nothing here: the files have a time of their own"] = None
     noise = _noise(device, options)
     free = [n for n in options.free or () if n not in noise] or None
-    stages = ["search", "refine", "weigh", "again"] + ["randomness", "replicates"] * bool(noise)
+    stages = ["search", "refine", "weigh", "again", "bench"] + ["randomness", "replicates"] * bool(
+        noise
+    )
     with Stages(stages, notes=[*notes, *hints(measurements)]) as bar:
         # No points: the sweeps are thinned already.
-        result = fit_sweeps(measurements, device, **about, free=free, points=0, tick=bar)
+        about |= {"free": free, "free_bench": options.free_bench}
+        result = fit_sweeps(measurements, device, **about, points=0, tick=bar)
         result = replace(result, model=options.model)
         if options.stochastic and not result.interrupted:
             stage = partial(calibrate, result, noise=noise, draws=options.draws, tick=bar)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -11,14 +12,17 @@ from jaxtyping import Float
 
 import memjax as mj
 from memjax.circuit import limited_bench
+from memjax.data.zero_reading import zero_remarks
 from memjax.errors import DataError
 from memjax.fields import parameter_specs, stored
 from memjax.observables import Thresholds, find_thresholds
 from memjax.params import get, known
 
+from ..constants import FREE_BENCH
 from ..problem import begun
-from .group import Group, pack
+from .group import Group, pack, without_charging
 from .initial_guess import guess, starts
+from .instrument import PART, BenchStart, free_quantities, start_of_bench
 from .limits import limits_of, share_limits
 from .problem import Problem
 from .summary import Waveform, noise_floor, summarise_sweeps, without_strays
@@ -80,6 +84,7 @@ def prepare(
     bench: mj.Bench | None,
     point_time: float | None,
     thresholds: tuple[float | None, float | None] = (None, None),
+    free_bench: Sequence[str] = (),
     **about: Any,
 ) -> Prepared:
     """The problem that measurements of one device make, and starts; arguments and errors as for `fit`.
@@ -87,8 +92,21 @@ def prepare(
     `about` are those of `assemble`.
     """
     check_model_sigma(about.get("model_sigma"))
+    quantities = free_quantities(free_bench, device, measurements[0].driven)
     summary = summarise(measurements, device, bench or mj.Bench(), point_time, thresholds)
-    return assemble(summary, device, **about)
+    data = measurements, summary.waves, summary.floor, summary.bench
+    around = start_of_bench(quantities, *data) if quantities else None
+    prepared = assemble(summary, device, around=around, **about)
+    remarks = remarks_on_zero(measurements, prepared.problem.bench, quantities)
+    return replace(prepared, notes=(*prepared.notes, *remarks))
+
+
+def remarks_on_zero(
+    measurements: Sequence[mj.Measurement], bench: mj.Bench, free: Sequence[str]
+) -> list[str]:
+    """What the currents at 0 V say of quantities of the bench that are neither stated nor free, in words."""
+    known = {n for n in FREE_BENCH.values() if n in free or getattr(bench, n) is not None}
+    return [x for x in zero_remarks(*measurements) if x.rpartition(" ")[2] not in known]
 
 
 def check_model_sigma(model_sigma: float | None) -> None:
@@ -136,11 +154,12 @@ def assemble(
     screened: int,
     group: Group | None = None,
     numpy: bool = False,
+    around: BenchStart | None = None,
 ) -> Prepared:
     """The problem of a model and a summary, and starts; arguments and errors as for `fit`.
 
     Values of the model that the data say are arrays of JAX, or of `numpy`, as for `memjax.params.replace`; `group` are
-    the waveforms packed, where that is done.
+    the waveforms packed, where that is done. `around` are quantities of the bench that are free.
     """
     fix, waves, floor = dict(fix or {}), summary.waves, summary.floor
     origin = guess(waves, floor=floor, device=mj.params.replace(device, fix, where="--fix"))
@@ -150,6 +169,9 @@ def assemble(
     # A parameter that follows another one has a value of its own once it is free.
     values = {n: get(first, n) for n in names if stored(first, n) is None}
     first, origin = begun(mj.params.replace(first, values), names, start), origin.about(start or {})
+    if around is not None:
+        first, names = around.around(first), (*names, *around.names)
+        origin = replace(origin, scatter=partial(_scatter_both, origin.scatter, around))
     first = first if numpy else as_jax(first)
     notes = [*origin.notes, *summary.notes, *notes_on(summary.levels)]
     for w in summary.strays:
@@ -167,6 +189,8 @@ def assemble(
         about: dict[str, Any] = dict(events=device.volatile, model_sigma=model_sigma)
         about |= dict(left=isinstance(device, mj.AbstractDevice), limits=summary.limits)
         group = pack(waves, floor=floor, limit=summary.named, **about)
+    if bench.parallel_capacitance is not None or f"{PART}.parallel_capacitance" in names:
+        group = without_charging(group)
     problem = Problem.of(first, names, group, bench=bench, env=env)
     about = dict(device=problem.device, center=np.asarray(problem.center))
     return Prepared(
@@ -178,6 +202,15 @@ def assemble(
         # The first one is the guess itself.
         further=lambda n: starts(origin, names, **about, count=n + 1, seed=seed + 1)[1:],
     )
+
+
+def _scatter_both(
+    scatter: Callable[[np.random.Generator], dict[str, float]],
+    around: BenchStart,
+    rng: np.random.Generator,
+) -> dict[str, float]:
+    """Values of another start of a device and of its bench [SI]."""
+    return scatter(rng) | around.scatter(rng)
 
 
 def as_jax(model: Any) -> Any:

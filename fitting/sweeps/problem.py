@@ -30,6 +30,7 @@ from memjax.simulate.stiff_kernel import (
 
 from ..problem import TOGETHER, AbstractDifferentiable, at_each_point
 from .group import Group, floored, lengthen, misfit
+from .instrument import DeviceOnBench, bench_of, device_of
 from .readout import EventSteps, find_steps, read_at, read_off, rows_of_events
 
 POLICY = mj.Stiff(rtol=1e-5, atol=1e-7, max_steps=2500)
@@ -46,6 +47,7 @@ class Problem(AbstractDifferentiable):
     ----------
     device, free, center, noise, ties
         See `fitting.problem.AbstractProblem`; the prior weighs against `noise`, not against what the model was granted.
+        The device stands on its bench, as `DeviceOnBench`, where quantities of the bench are among the free ones.
     group : Group
         The data.
     bench, env : Bench, Environment
@@ -56,7 +58,7 @@ class Problem(AbstractDifferentiable):
         R where the precision of the prior is R'R; None for the default prior, alike in all coordinates.
     """
 
-    device: mj.AbstractDevice | mj.Circuit
+    device: mj.AbstractDevice | mj.Circuit | DeviceOnBench
     free: tuple[str, ...] = eqx.field(static=True)
     group: Group
     bench: mj.Bench
@@ -72,7 +74,7 @@ class Problem(AbstractDifferentiable):
     @classmethod
     def of(
         cls,
-        device: mj.AbstractDevice | mj.Circuit,
+        device: mj.AbstractDevice | mj.Circuit | DeviceOnBench,
         free: Sequence[str],
         group: Group,
         *,
@@ -207,17 +209,19 @@ def solve_lanes(
 
 
 def scaled_under(
-    problem: Problem, device: mj.AbstractDevice | mj.Circuit, limits: Float[Array, "2"] | None
+    problem: Problem,
+    model: mj.AbstractDevice | mj.Circuit | DeviceOnBench,
+    limits: Float[Array, "2"] | None,
 ) -> Scaled:
     """Equations of a device under the limits of one waveform [A], or those of the bench."""
-    bench = problem.bench
+    device, bench = device_of(model), bench_of(model, problem.bench)
     if limits is not None:
         negative = None if bench.compliance_negative is None else limits[1]
         bench = replace(bench, compliance=limits[0], compliance_negative=negative)
     return Scaled(build_system(device, bench, problem.group.stimuli.quantity), problem.env)
 
 
-def _observe_all(problem: Problem, device: mj.AbstractDevice | mj.Circuit):
+def _observe_all(problem: Problem, device: mj.AbstractDevice | mj.Circuit | DeviceOnBench):
     """Logarithms at the rows (see `log_seen`), rows of the events, success, of every waveform."""
     group, end = problem.group, jnp.max(problem.group.rows)
 
@@ -225,7 +229,7 @@ def _observe_all(problem: Problem, device: mj.AbstractDevice | mj.Circuit):
         scaled = scaled_under(problem, device, limits)
         about: dict[str, Any] = dict(y0=scaled.initial(), end=end, policy=problem.policy)
         sol = solve_stiff(scaled, stimulus, rows=rows, steps=True, **about)
-        left = None if group.left is None else problem.bench
+        left = None if group.left is None else bench_of(device, problem.bench)
         observed = read_off(scaled, stimulus, rows, span, group.thresholds, sol, left)
         return *observed, sol.result == 0
 
@@ -233,7 +237,7 @@ def _observe_all(problem: Problem, device: mj.AbstractDevice | mj.Circuit):
 
 
 def events_of(
-    problem: Problem, device: mj.AbstractDevice | mj.Circuit
+    problem: Problem, device: mj.AbstractDevice | mj.Circuit | DeviceOnBench
 ) -> Float[Array, "waves legs 3"]:
     """Rows at which a device does what `EVENTS` lists, in each excursion of each waveform.
 
@@ -326,7 +330,7 @@ def _residuals_of(problem: Problem, z, y, steps: EventSteps | None, ends):
 
     def one(limits, stimulus, rows, span, y, steps, ends):
         scaled = scaled_under(problem, device, limits)
-        left = None if group.left is None else problem.bench
+        left = None if group.left is None else bench_of(device, problem.bench)
         logs = read_at(scaled, stimulus, rows, jax.vmap(scaled.project)(y), left)
         if steps is None:
             return logs, jnp.zeros(span.shape)

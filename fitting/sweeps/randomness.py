@@ -39,6 +39,7 @@ from ..stochastic.two_sample import compare, energy_test
 from ..stochastic.valleys import Valley, ends_of, linear
 from .cycles import CHECKED, DRAWS, OTHER_SEEDS, Cycles, noise_of
 from .ensemble import Coordinate, of_sweeps
+from .instrument import parameter_names
 from .pathwise import calibrate_spread
 from .quantile_search import QuantileSearch
 from .result import FitResult
@@ -104,10 +105,11 @@ def calibrate(
     if not strengths and result.cycle_spread:
         return calibrate_spread(result, tick=tick)
     problem, sigma = result.problem, np.clip(result.uncertainty.sigma_z, _TIGHTEST, _LOOSEST)
+    by_name, of_device = dict(zip(problem.free, sigma, strict=True)), parameter_names(problem.free)
     cycles = Cycles(
         device=result.device,
         experiment=of_sweeps(waves, floor=float(problem.group.floor), seed=result.seed),
-        known=dict(zip(problem.free, sigma, strict=True)),
+        known={n: s for n, s in by_name.items() if n in of_device},
         noise=strengths,
         bench=problem.bench,
         env=problem.env,

@@ -255,7 +255,9 @@ def _verdict(content: dict) -> str:
     if verdict["word"] == "good":  # the summary says so
         return ""
     text = html.escape(verdict["reason"])
-    return f'<p class="warn"><b>Verdict: {verdict["word"]}.</b> {text}.</p>'
+    missing = (content.get("suggestion") or {}).get("sentence", "")
+    more = "" if missing in ("", verdict["reason"]) else f" The bench: {html.escape(missing)}."
+    return f'<p class="warn"><b>Verdict: {verdict["word"]}.</b> {text}.{more}</p>'
 
 
 def _beside(image: str, content: dict) -> str:

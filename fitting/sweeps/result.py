@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 import memjax as mj
 from memjax.errors import SolveError
+from memjax.fields import with_values
 from memjax.noise.draws import cycle_factors
 from memjax.observables import Thresholds
 from memjax.params import scale
@@ -23,9 +24,18 @@ from ..result import AbstractFit
 from ..stochastic.result import Stochastic
 from .covariance import Uncertainty, uncertainty
 from .figures import figure_iv, measurement_of
+from .instrument import (
+    OFFSETS,
+    DeviceOnBench,
+    bench_of,
+    device_of,
+    parameter_names,
+    with_numbers,
+)
 from .limits import by_wave, levels_of, share_limits
 from .prepare import Prepared, prepare
 from .problem import PATIENT, Problem, responses
+from .suggestion import Suggestion
 from .summary import Waveform
 from .variability import read_noise
 from .verdict import Verdict, judge
@@ -58,6 +68,8 @@ class FitResult(AbstractFit):
         Hold time of a point [s].
     measurements : list of Measurement
         The data as they were read.
+    suggestion : Suggestion or None
+        The quantity of the bench that would lower the loss decisively; None where there is none.
     """
 
     device: mj.AbstractDevice | mj.Circuit
@@ -77,6 +89,7 @@ class FitResult(AbstractFit):
     failure: str = ""
     point_time: float | None = None
     measurements: list[mj.Measurement] = field(default_factory=list)
+    suggestion: Suggestion | None = None
     stochastic: Stochastic | None = None
     profiles: tuple[Any, ...] = ()
     sample: Any = None
@@ -90,7 +103,21 @@ class FitResult(AbstractFit):
         at = jnp.asarray(z)
         verdict = judge(self.waves, problem.group, r, responses(problem, at))
         fields: dict[str, Any] = {"loss": 0.5 * float(np.sum(r**2)), "uncertainty": known}
-        return replace(self, device=problem.at(at), problem=problem, z=z, verdict=verdict, **fields)
+        device = device_of(problem.at(at))
+        return replace(self, device=device, problem=problem, z=z, verdict=verdict, **fields)
+
+    @property
+    def owner(self) -> Any:
+        """See `AbstractFit`."""
+        model = self.problem.at(np.asarray(self.z))
+        return (
+            replace(model, device=self.device) if isinstance(model, DeviceOnBench) else self.device
+        )
+
+    @property
+    def bench(self) -> mj.Bench:
+        """What stands around the device, with the quantities that were fitted [SI]."""
+        return self.problem.bench
 
     def residuals(self, data: Sequence[mj.Measurement] | None = None) -> Residuals:
         """See `AbstractFit`; `data` are measurements of the same device."""
@@ -100,9 +127,10 @@ class FitResult(AbstractFit):
             if group.limits is not None:  # those of other sweeps say themselves what limited them
                 bench = replace(bench, compliance=None, compliance_negative=None)
             explicit = float(group.small_sigma) == float(group.model_sigma)
+            model_sigma = float(group.model_sigma) if explicit else None
             other = prepare(
-                data, problem.device, bench=bench, env=problem.env, point_time=self.point_time,
-                free=problem.free, fix=None, model_sigma=float(group.model_sigma) if explicit else None,
+                data, device_of(problem.device), bench=bench, env=problem.env, point_time=self.point_time,
+                free=parameter_names(problem.free), fix=None, model_sigma=model_sigma,
                 seed=self.seed, screened=1,
             ).problem  # fmt: skip
             bench = replace(other.bench, reversed=problem.bench.reversed)
@@ -222,11 +250,35 @@ class FitResult(AbstractFit):
 
         Those that simulated cycles calibrated are judged by their replicates, the others by the fit of the medians.
         """
-        free, random = self.problem.free, self.stochastic
-        information = in_logarithms(self.problem.device, free, self.z, self.uncertainty.fisher)
+        free, random, z, fisher = (
+            self.problem.free,
+            self.stochastic,
+            self.z,
+            self.uncertainty.fisher,
+        )
+        offsets = [n.rpartition(".")[2] in OFFSETS for n in free]
+        if any(offsets):  # they have no logarithm
+            free, z, fisher = without(offsets, free, z, fisher)
+        information = in_logarithms(self.problem.device, free, z, fisher)
         if random is None:
             return of_information(free, information)
         return combine(free, information, tuple(random.replicates), random.covariance)
+
+
+def without(
+    mask: Sequence[bool],
+    free: Sequence[str],
+    z: Float[np.ndarray, " free"],
+    fisher: Float[np.ndarray, "free free"],
+) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
+    """Names, coordinates and information of all but some parameters, which are integrated out."""
+    out = np.array(mask)
+    across = fisher[np.ix_(~out, out)]
+    # Schur's complement; the pseudoinverse where the data say nothing of an offset.
+    inverse = np.linalg.pinv(fisher[np.ix_(out, out)], hermitian=True)
+    information = fisher[np.ix_(~out, ~out)] - across @ inverse @ across.T
+    names = tuple(n for n, is_out in zip(free, out, strict=True) if not is_out)
+    return names, z[~out], information
 
 
 def cycles_table(trace: mj.Trace) -> pandas.DataFrame:
@@ -258,7 +310,7 @@ def fit_at(
     waves, cost = prepared.waves, 0.5 * float(np.sum(residuals**2))
     about: dict[str, Any] = {"residuals": residuals, "jacobian": jacobian, "seed": seed}
     fields: dict[str, Any] = {
-        "device": more.pop("device", None) or problem.at(np.asarray(z)),
+        "device": more.pop("device", None) or device_of(problem.at(np.asarray(z))),
         "model": getattr(problem.device, "name", "circuit"),
         "loss": cost,
         "uncertainty": more.pop("uncertainty", None) or uncertainty(problem, waves, z=z, **about),
@@ -268,4 +320,14 @@ def fit_at(
         "search": Progress(z[None], np.array([cost])),
         "notes": prepared.notes,
     }
-    return FitResult(problem=problem, waves=waves, z=z, seed=seed, **(fields | more))
+    return FitResult(
+        problem=with_fitted_bench(problem, z), waves=waves, z=z, seed=seed, **(fields | more)
+    )
+
+
+def with_fitted_bench(problem: Problem, z: Float[np.ndarray, " free"]) -> Problem:
+    """The problem whose bench has the values of its free quantities at a point, for all that simulates the device."""
+    if not isinstance(problem.device, DeviceOnBench):
+        return problem
+    bench = with_numbers(bench_of(problem.at(np.asarray(z)), problem.bench))
+    return with_values(problem, {"bench": bench})

@@ -6,6 +6,7 @@ import numpy as np
 
 import memjax as mj
 
+from .instrument import device_of
 from .problem import Problem
 from .summary import EVENTS, MAD, Waveform
 
@@ -41,7 +42,7 @@ def cycle_spread(
     device switches; of the decay rates the one that moves the return most, and switching least,
     explains when it returns.
     """
-    if not isinstance(problem.device, mj.DiffusiveMemristor):
+    if not isinstance(device_of(problem.device), mj.DiffusiveMemristor):
         return {}
     weights = np.asarray(problem.group.event_weight)
     n, size = len(problem.free), weights.size

@@ -1,7 +1,7 @@
 """Whether a fit describes its data: by the shape of the loop, not by what was granted to the model."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -157,6 +157,11 @@ def judge(
     reason = worst.text if worst.level else "loop, switching and residuals agree with the data"
     numbers = {"deviation": deviation, "correlation": correlation}
     return Verdict(word=WORDS[worst.level], reason=reason, **numbers, **shape)
+
+
+def doubted(verdict: Verdict, reason: str) -> Verdict:
+    """A verdict that is not good: something that was left out describes the data decisively better."""
+    return replace(verdict, word=WORDS[1], reason=reason) if verdict.word == WORDS[0] else verdict
 
 
 def _graded(value: float, limits: tuple[float, float], text: str) -> _Mark:

@@ -33,11 +33,12 @@ UNLIMITED = 1e3
 
 
 def _none_for_zero(value: float | None) -> float | None:
-    """None for a series resistance of zero: whether there is one is a matter of structure."""
+    """None for a series resistance or an offset of zero: whether there is one is a matter of structure."""
     return None if isinstance(value, int | float) and value == 0 else copied(value)
 
 
 _number = functools.partial(number, where="bench", sign=">", optional=True, default=None)
+_offset = functools.partial(_number, sign="", convert=_none_for_zero)
 
 
 class Bench(eqx.Module):
@@ -59,6 +60,15 @@ class Bench(eqx.Module):
         at which the measured device resets.
     compliance_negative : float or None
         The same of negative currents [A], where it differs; None for `compliance` at both polarities.
+    offset_current : float or None
+        What the instrument adds to the current that it reads [A]; 0 or None for nothing.
+    offset_voltage : float or None
+        What the terminals have beyond the voltage that the instrument says [V]; 0 or None for nothing.
+
+    Notes
+    -----
+    Offsets stand at the instrument: with :math:`V_{off}` and :math:`I_{off}` the terminals have :math:`V + V_{off}`
+    and the current :math:`I - I_{off}` where the instrument says V and I, whichever of the two it imposes.
 
     Raises
     ------
@@ -72,6 +82,8 @@ class Bench(eqx.Module):
     compliance: float | None = _number(unit="A")
     reversed: bool = eqx.field(static=True, default=False, converter=as_flag)
     compliance_negative: float | None = _number(unit="A")
+    offset_current: float | None = _offset(unit="A")
+    offset_voltage: float | None = _offset(unit="V")
 
     def __check_init__(self):
         check_flags({"reversed": self.reversed}, where="bench")
@@ -95,16 +107,36 @@ class Bench(eqx.Module):
     def terminal_voltage(
         self, v_device: Float[Array | np.ndarray, "..."], i: Float[Array | np.ndarray, "..."]
     ) -> Float[Array | np.ndarray, "..."]:
-        """Voltage between the source's terminals [V], which is what it measures where it is at its limit.
+        """Voltage that the instrument reads [V], which is what it measures where it is at its limit.
 
         Parameters
         ----------
         v_device : Float[Array, "..."]
             Voltage of the device, as the source counts it [V].
         i : Float[Array, "..."]
-            Current of the source [A].
+            Current that the instrument reads [A].
         """
-        return v_device if self.series_resistance is None else v_device + self.series_resistance * i
+        if self.series_resistance is not None:
+            v_device = v_device + self.series_resistance * self.source_current(i)
+        return v_device if self.offset_voltage is None else v_device - self.offset_voltage
+
+    def source_current(
+        self, i: Float[Array | np.ndarray, "..."]
+    ) -> Float[Array | np.ndarray, "..."]:
+        """Current of the source [A] where the instrument reads `i` [A]."""
+        return i if self.offset_current is None else i - self.offset_current
+
+    def current_reading(
+        self, i: Float[Array | np.ndarray, "..."]
+    ) -> Float[Array | np.ndarray, "..."]:
+        """Current that the instrument reads [A] where the source gives `i` [A]."""
+        return i if self.offset_current is None else i + self.offset_current
+
+    def source_voltage(
+        self, v: Float[Array | np.ndarray, "..."]
+    ) -> Float[Array | np.ndarray, "..."]:
+        """Voltage of the source [V] where the instrument says `v` [V]."""
+        return v if self.offset_voltage is None else v + self.offset_voltage
 
     @property
     def bare(self) -> bool:
@@ -114,6 +146,8 @@ class Bench(eqx.Module):
             self.parallel_resistance,
             self.parallel_capacitance,
             self.compliance,
+            self.offset_current,
+            self.offset_voltage,
         )
         return all(x is None for x in elements) and not self.reversed
 
@@ -235,6 +269,11 @@ class BenchedDevice(AbstractSystem):
         series = self.bench.series_resistance
         return SOURCE_RESISTANCE if series is None else series
 
+    def _applied(self, u):
+        """What the source imposes [V or A] where the instrument says `u`."""
+        bench = self.bench
+        return bench.source_voltage(u) if self.driven == "voltage" else bench.source_current(u)
+
     def _facing(self, v):
         """A voltage or current [V or A] of the bench as the device's own terminals count it, and back."""
         return -v if self.bench.reversed else v
@@ -292,11 +331,11 @@ class BenchedDevice(AbstractSystem):
         return increasing_root(excess, *ends)
 
     def _device_input(self, t, state: State, u, env: Environment):
-        """State of the device, and the voltage [V] that it sees."""
+        """State of the device, and the voltage [V] that it sees where the instrument says `u`."""
         device_state, node = self._split(state)
-        return device_state, self._facing(
-            self._device_voltage(t, device_state, u, env) if node is None else node
-        )
+        if node is None:
+            node = self._device_voltage(t, device_state, self._applied(u), env)
+        return device_state, self._facing(node)
 
     def drift(self, t, state, u, env):
         """See `AbstractSystem`."""
@@ -306,7 +345,8 @@ class BenchedDevice(AbstractSystem):
         if node is None or c is None:
             return rates
         # Kirchhoff at the node: what the source gives and the branches do not take charges it.
-        charging = self._source_current(u, node) - self._branch_current(t, device_state, node, env)
+        source_current = self._source_current(self._applied(u), node)
+        charging = source_current - self._branch_current(t, device_state, node, env)
         return rates | {NODE: charging / c}
 
     def noise(self, t, state, u, env):
@@ -318,13 +358,20 @@ class BenchedDevice(AbstractSystem):
         return self.device.jumps(t, *self._device_input(t, state, u, env), env)
 
     def outputs(self, t, state, u, env):
-        """See `AbstractSystem`: `v`, `i` at the instrument, `v_device`, `i_device` at the device."""
+        """See `AbstractSystem`: `v`, `i` as the instrument reads them, `v_device`, `i_device` at the device."""
         device_state, node = self._split(state)
-        v_device = self._device_voltage(t, device_state, u, env) if node is None else node
+        applied = self._applied(u)
+        v_device = node
+        if v_device is None:
+            v_device = self._device_voltage(t, device_state, applied, env)
         i_device = self._current(t, device_state, v_device, env)
-        i = i_device + v_device * self._leak if node is None else self._source_current(u, node)
+        if node is None:
+            i = i_device + v_device * self._leak
+        else:
+            i = self._source_current(applied, node)
+        i = self.bench.current_reading(i)
         # The root holds the imposed current to rounding only: report the imposed one.
-        i = u if node is None and self.driven == "current" else i
+        i = u if self.driven == "current" else i
         v = u if self.driven == "voltage" else self.bench.terminal_voltage(v_device, i)
         return {"v": v, "i": i, "v_device": v_device, "i_device": i_device}
 
@@ -340,6 +387,7 @@ class BenchedDevice(AbstractSystem):
         if NODE not in state or self.driven == "current":
             return state
         # A capacitor between passive elements never charges beyond the source, ground or its own past.
+        u = self._applied(u)
         low = jnp.minimum(jnp.minimum(0.0, u), before[NODE])
         high = jnp.maximum(jnp.maximum(0.0, u), before[NODE])
         return state | {NODE: jnp.clip(state[NODE], low, high)}

@@ -254,7 +254,7 @@ def bench_powers(
 ) -> dict[str, Float[Array, ""]]:
     """Power that each element of a bench takes up at one instant [W]; arguments as for `BenchedDevice.outputs`."""
     out, bench = system.outputs(t, state, u, env), system.bench
-    i, v, i_device = out["i"], out["v_device"], out["i_device"]
+    i, v, i_device = jnp.asarray(bench.source_current(out["i"])), out["v_device"], out["i_device"]
     leak = 0.0 if bench.parallel_resistance is None else v / bench.parallel_resistance
     return {
         "device": v * i_device,

@@ -123,6 +123,21 @@ def number(unit: str, *, zero: bool = False) -> Callable[[str], float]:
     return convert
 
 
+def signed_number(unit: str) -> Callable[[str], float]:
+    """Type of an option: a finite number of either sign, in the unit."""
+
+    def convert(text: str) -> float:
+        try:
+            value = plain_float(text)
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value):
+            raise argparse.ArgumentTypeError(f"{text!r}; allowed: a finite number [{unit}]")
+        return value
+
+    return convert
+
+
 def count(lowest: int) -> Callable[[str], int]:
     """Type of an option: a whole number from `lowest` to what 63 bits hold."""
 

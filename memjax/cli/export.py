@@ -3,7 +3,7 @@
 import argparse
 import re
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -163,7 +163,11 @@ def _testbench(options: argparse.Namespace, choice: _Choice, ports: Any) -> "Tes
         first = first if choice.wave is None or given else choice.wave
         flat = Sampled(first.times, 0.0 * np.asarray(first.values))
         waves = {p.name: first if k == 0 else flat for k, p in enumerate(ports)}
-    return Testbench(waves=waves, bench=choice.bench, step=default_step(waves[ports[0].name]))
+    bench = choice.bench
+    if bench.offset_current is not None or bench.offset_voltage is not None:
+        say("warning", "offsets belong to the instrument that measured: the testbench has none")
+        bench = replace(bench, offset_current=None, offset_voltage=None)
+    return Testbench(waves=waves, bench=bench, step=default_step(waves[ports[0].name]))
 
 
 _OF_MODELS = (

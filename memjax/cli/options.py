@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..data.bundled import EXAMPLE, example_path
 from ..datasets.catalogue import PREFIX as DATASET
-from .command import UsageError, number, say
+from .command import UsageError, number, say, signed_number
 
 if TYPE_CHECKING:
     from ..circuit import Bench
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 BENCH_ELEMENTS = (
     "series_resistance", "parallel_resistance", "parallel_capacitance", "compliance", "compliance_negative",
+    "offset_current", "offset_voltage",
 )  # fmt: skip
 """Attributes of a namespace, keys of a fit's bench, and names of `Bench`'s fields."""
 
@@ -41,6 +42,10 @@ def add_bench_options(parser: argparse.ArgumentParser) -> None:
     add("--parallel-resistance", type=number("ohm"), metavar="OHM", help="across the device")
     add("--parallel-capacitance", type=number("F"), metavar="F", help="across the device")
     add_compliance_option(group)
+    text = "what the instrument adds to the current that it reads"
+    add("--offset-current", type=signed_number("A"), metavar="A", help=text)
+    text = "what the terminals have beyond the voltage that the instrument says"
+    add("--offset-voltage", type=signed_number("V"), metavar="V", help=text)
     add(
         "--reversed",
         action="store_true",

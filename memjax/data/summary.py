@@ -7,6 +7,7 @@ import numpy as np
 from memjax.files import writing
 
 from .measurement import Measurement
+from .zero_reading import zero_remarks
 
 
 def summary(measurement: Measurement) -> dict:
@@ -35,7 +36,7 @@ def summary(measurement: Measurement) -> dict:
         "compliance_A": m.compliance,
         "compliances_A": m.compliances,
         "units": {"v": "V", "i": "A"} | ({} if m.t is None else {"t": "s"}),
-        "warnings": list(m.warnings),
+        "warnings": [*m.warnings, *zero_remarks(m)],
         "driven": m.driven,
         "driven_reason": m.source.get("driven_reason"),
         "modulus": m.modulus,

@@ -349,6 +349,8 @@ def flag_out_of_bounds(
         )  # fmt: skip
         wrong += [_outside(ohms, (0.0, np.inf))] if is_traced(ohms) else []
         wrong += [_outside(x, (tiny, np.inf)) for x in elements if is_traced(x)]
+        offsets = bench.offset_current, bench.offset_voltage
+        wrong += [_outside(x, (-np.inf, np.inf)) for x in offsets if is_traced(x)]
     if env is not None and is_traced(env.temperature):
         wrong.append(_outside(env.temperature, (1e-3, np.inf)))
     for k, stimulus in enumerate(stimuli):

@@ -44,6 +44,34 @@ def test_a_series_resistance_of_zero_is_none():
     assert not mj.BenchedDevice(Resistor(), mj.Bench(series_resistance=0.0)).has_node
 
 
+OFFSETS = {"offset_current": -4.7e-6, "offset_voltage": 0.05}
+
+
+@pytest.mark.parametrize("series", [None, 300.0])
+@pytest.mark.parametrize("quantity", ["voltage", "current"])
+def test_offsets_shift_what_the_instrument_reads_and_not_the_device(quantity, series):
+    """The device sees what it would see of a source without offsets that is told as much more."""
+    t, size = np.linspace(0, 1, 21), 1.0 if quantity == "voltage" else 1e-3
+    rows, drive = dict(save=t[1:]), size * np.sin(2 * np.pi * t)
+    told = mj.Sampled(t, drive, quantity=quantity)
+    shift = OFFSETS["offset_voltage"] if quantity == "voltage" else -OFFSETS["offset_current"]
+    applied = mj.Sampled(t, drive + shift, quantity=quantity)
+    read = mj.simulate(Resistor(), told, bench=mj.Bench(series, **OFFSETS), **rows).check()
+    true = mj.simulate(Resistor(), applied, bench=mj.Bench(series), **rows).check()
+    i_tolerance, v_tolerance = 1e-6 * 1e-3, 1e-6
+    np.testing.assert_allclose(read.v_device, true.v_device, atol=v_tolerance)
+    np.testing.assert_allclose(read.i, true.i + OFFSETS["offset_current"], atol=i_tolerance)
+    np.testing.assert_allclose(read.v, true.v - OFFSETS["offset_voltage"], atol=v_tolerance)
+
+
+def test_an_offset_of_zero_is_none():
+    assert mj.Bench(offset_current=0.0, offset_voltage=0.0) == mj.Bench()
+    assert mj.Bench(offset_current=0.0).bare
+    assert not mj.Bench(offset_voltage=1e-3).bare
+    with pytest.raises(BoundsError, match="offset_voltage = nan V"):
+        mj.Bench(offset_voltage=float("nan"))
+
+
 def test_compliance_at_a_current_source_and_other_quantities_are_refused():
     with pytest.raises(BoundsError, match=r"compliance at a current source.*voltage sources only"):
         mj.BenchedDevice(Resistor(), mj.Bench(compliance=1e-6), "current")

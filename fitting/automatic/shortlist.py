@@ -1,0 +1,209 @@
+"""The models of which a choice is made: those that can describe what sweeps show, nearest at their starts first."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.linalg import LinAlgError
+
+import memjax as mj
+from memjax.data import Features, Suitability, Traits, features, suitable
+from memjax.errors import DataError, FitError
+from memjax.fields import parameter_specs
+
+from ..constants import AUTOMATIC
+from ..optimize.levenberg_marquardt import half_squares
+from ..sweeps.prepare import prepare
+from ..sweeps.thinning import thin
+
+COUNT = 3
+"""Models that are fitted."""
+
+SCREENED = 32
+"""Starts of each candidate that are solved: their best loss tells models apart by factors, hardly by less."""
+
+POINTS = 100
+"""Points of a sweep at the most in this screening: the shape of a loop, no more."""
+
+_TOGETHER = 8
+"""Starts that are solved at once: as many as in a fit, whose program is the same."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shortlist:
+    """Models of which a choice is made, and why the others are not among them.
+
+    Parameters
+    ----------
+    features : Features
+        What the sweeps show.
+    models : tuple of str
+        Names of the models to fit, nearest first.
+    losses : dict of str to float
+        Loss of the best start of each candidate [1], half the sum of squares over all points of the sweeps.
+    objections : dict of str to tuple of str
+        Why others cannot describe the device, or could not be solved.
+    notes : tuple of str
+        What is to be known of the choice beside that.
+    """
+
+    features: Features
+    models: tuple[str, ...]
+    losses: dict[str, float]
+    objections: dict[str, tuple[str, ...]]
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Content of ``comparison.json`` beside the comparison."""
+        reasons = {n: list(x) for n, x in self.objections.items()}
+        return {
+            "features": self.features.to_json() | {"text": str(self.features)},
+            "start_losses": self.losses,
+            "objections": reasons,
+            "shortlist": list(self.models),
+        }
+
+
+def shortlist(
+    measurements: Sequence[mj.Measurement],
+    *,
+    models: Sequence[str] | None = None,
+    count: int = COUNT,
+    needed: Sequence[str] = (),
+    tick: Callable[[str], None] | None = None,
+    **options: Any,
+) -> Shortlist:
+    """Models that can describe what sweeps show, nearest at their starts first.
+
+    Parameters
+    ----------
+    measurements : sequence of Measurement
+        All of one device.
+    models : sequence of str, optional
+        Devices among which the choice is made; all by default.
+    count : int
+        Number of models at the most.
+    needed : sequence of str
+        Parameters that a model has to have.
+    tick : callable, optional
+        Called with the name of each model before its starts are solved.
+    **options : Any
+        `bench`, `env`, `point_time`, `free`, `fix`, `start`, `model_sigma`, `thresholds` and `seed` of `fitting.fit`.
+
+    Raises
+    ------
+    DataError
+        If no sweep was measured both ways, no loop opens, or no model can describe the device; with the nearest.
+    FitError
+        If no start of any candidate could be solved.
+    """
+    shown = _features(measurements)
+    devices = {n: mj.model(n) for n in models or mj.device_names()}
+    bench = options.get("bench") or mj.Bench()
+    table = {n: Traits.of(device) for n, device in devices.items()}
+    judged = suitable(shown, table, reversed=bench.reversed)
+    against = dict(judged.objections)
+    for name, device in devices.items():
+        if lacking := [n for n in needed if n not in parameter_specs(device)]:
+            against[name] = (*against.get(name, ()), f"it has no {', '.join(lacking)}")
+    able = [n for n in devices if n not in against]
+    if not able:
+        raise _none_can(shown, judged, against)
+    losses = _screen(measurements, {n: devices[n] for n in able}, options, against, tick)
+    order = sorted(losses, key=lambda n: losses[n])
+    if not order:
+        raise FitError(f"no start of {', '.join(able)} could be solved", where=AUTOMATIC)
+    notes = []
+    if len(order) == 1:
+        near = next((n for n in judged.nearest if n in judged.objections and n not in order), None)
+        if near is not None:
+            reasons = " and ".join(against[near])
+            notes = [
+                f"{order[0]} alone can describe the device; {near} is fitted for comparison, though {reasons}"
+            ]
+            order.append(near)
+    return Shortlist(
+        features=shown,
+        models=tuple(order[:count]),
+        losses=losses,
+        objections=against,
+        notes=tuple(notes),
+    )
+
+
+def _features(measurements: Sequence[mj.Measurement]) -> Features:
+    """What sweeps show; raises where that is nothing."""
+    shown = features(*measurements)
+    if shown is None:
+        raise DataError(
+            "no sweep was measured both ways in 16 rows or more", where=AUTOMATIC,
+            allowed="sweeps up and back", fix="name the models: --model A,B",
+        )  # fmt: skip
+    if not shown.switches:
+        raise DataError(
+            f"{shown}: nothing tells models apart", where=AUTOMATIC,
+            allowed="sweeps whose way back differs from the way out",
+            fix="choose sweeps that switch with --sweeps, or name the models: --model A,B",
+        )  # fmt: skip
+    return shown
+
+
+def _none_can(
+    shown: Features, judged: Suitability, against: Mapping[str, tuple[str, ...]]
+) -> DataError:
+    """The error where no model can describe a device: it is fitted only by a model that someone names."""
+    near = judged.nearest[0]
+    return DataError(
+        f"no model can describe what the sweeps show: {shown}", where=AUTOMATIC,
+        allowed=f"nearest is {near}, but {' and '.join(against[near])}",
+        fix="where the sweeps are of several devices, or some do not switch, choose some with --sweeps; "
+        f"--model {near} fits them all the same",
+    )  # fmt: skip
+
+
+def _screen(
+    measurements: Sequence[mj.Measurement],
+    devices: Mapping[str, Any],
+    options: Mapping[str, Any],
+    against: dict[str, tuple[str, ...]],
+    tick: Callable[[str], None] | None,
+) -> dict[str, float]:
+    """Loss of the best start of each device; those of which none is solved are added to what speaks against them."""
+    point_time = options.get("point_time")
+    thinned = [thin(m, POINTS, point_time=point_time) for m in measurements]
+    losses = {}
+    for name, device in devices.items():
+        if tick is not None:
+            tick(name)
+        try:
+            loss = _least_loss(thinned, device, **options)
+        except (FitError, DataError, LinAlgError) as error:
+            against[name] = (str(error),)
+            continue
+        if np.isfinite(loss):
+            losses[name] = loss
+        else:
+            against[name] = ("no start could be solved",)
+    return losses
+
+
+def _least_loss(measurements: Sequence[mj.Measurement], device: Any, **options: Any) -> float:
+    """Half the least sum of squared residuals of the response among starts; infinite where none is solved."""
+    about = {
+        "bench": None,
+        "env": None,
+        "point_time": None,
+        "free": None,
+        "fix": None,
+        "seed": 0,
+    } | options
+    prepared = prepare(measurements, device, **about, screened=SCREENED)
+    solved = prepared.problem.by_kernel() or prepared.problem
+    # Not the events, which count for volatile models alone, nor the prior.
+    rows = np.asarray(prepared.problem.group.target).size
+    least = np.inf
+    for k in range(0, SCREENED, _TOGETHER):
+        r, ok, _ = solved.observe(prepared.candidates[k : k + _TOGETHER])
+        least = min(least, float(np.min(half_squares(np.asarray(r)[:, :rows], np.asarray(ok)))))
+    return least

@@ -55,11 +55,15 @@ def _excluded(objections: Mapping[str, Sequence[str]]) -> str:
     groups: dict[str, list[str]] = {}
     for name, reasons in objections.items():
         groups.setdefault(reasons[0], []).append(name)
-    words = [
-        f"{', '.join(n) if len(n) <= _MOST else f'{len(n)} models'}: {reason}"
-        for reason, n in groups.items()
-    ]
+    words = [f"{_group(names)} {reason.removeprefix('it ')}" for reason, names in groups.items()]
     return f" (excluded: {'; '.join(words)})" if words else ""
+
+
+def _group(names: Sequence[str]) -> str:
+    """Names as the subject of a sentence in the singular."""
+    if len(names) == 1:
+        return f"{names[0]}, which"
+    return f"{', '.join(names) if len(names) <= _MOST else f'{len(names)} models'}, each of which"
 
 
 def _better(rows: Sequence[Mapping[str, Any]], name: str, key: str) -> str:

@@ -20,14 +20,15 @@ from ..sweeps.thinning import thin
 COUNT = 3
 """Models that are fitted."""
 
-SCREENED = 32
-"""Starts of each candidate that are solved: their best loss tells models apart by factors, hardly by less."""
+SCREENED, FEWER = 32, 8
+"""Starts of each candidate that are solved, and of one that has no kernel in C and takes ten times as long: their best
+loss tells models apart by factors, hardly by less."""
 
-POINTS = 100
-"""Points of a sweep at the most in this screening: the shape of a loop, no more."""
+POINTS, SWEEPS = 100, 4
+"""Points of a sweep at the most in this screening, and sweeps of a file: the shape of a loop to both sides, no more."""
 
 _TOGETHER = 8
-"""Starts that are solved at once: as many as in a fit, whose program is the same."""
+"""Starts that are solved at once: as many as in a fit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +112,7 @@ def shortlist(
     if not able:
         raise _none_can(shown, judged, against)
     losses = _screen(measurements, {n: devices[n] for n in able}, options, against, tick)
-    order = sorted(losses, key=lambda n: losses[n])
+    order = sorted(losses, key=lambda n: (n in judged.reservations, losses[n]))
     if not order:
         raise FitError(f"no start of {', '.join(able)} could be solved", where=AUTOMATIC)
     notes = []
@@ -171,7 +172,8 @@ def _screen(
 ) -> dict[str, float]:
     """Loss of the best start of each device; those of which none is solved are added to what speaks against them."""
     point_time = options.get("point_time")
-    thinned = [thin(m, POINTS, point_time=point_time) for m in measurements]
+    first = (m.select(np.isin(m.sweep, m.labels[:SWEEPS])) for m in measurements)
+    thinned = [thin(m, POINTS, point_time=point_time) for m in first]
     losses = {}
     for name, device in devices.items():
         if tick is not None:
@@ -199,11 +201,12 @@ def _least_loss(measurements: Sequence[mj.Measurement], device: Any, **options: 
         "seed": 0,
     } | options
     prepared = prepare(measurements, device, **about, screened=SCREENED)
-    solved = prepared.problem.by_kernel() or prepared.problem
+    kernel = prepared.problem.by_kernel()
+    solved = kernel or prepared.problem
     # Not the events, which count for volatile models alone, nor the prior.
     rows = np.asarray(prepared.problem.group.target).size
     least = np.inf
-    for k in range(0, SCREENED, _TOGETHER):
+    for k in range(0, SCREENED if kernel else FEWER, _TOGETHER):
         r, ok, _ = solved.observe(prepared.candidates[k : k + _TOGETHER])
         least = min(least, float(np.min(half_squares(np.asarray(r)[:, :rows], np.asarray(ok)))))
     return least

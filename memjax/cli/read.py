@@ -91,7 +91,12 @@ def _models_text(report: dict) -> str:
         )
     if not (features["sets_at"] or features["resets_at"]):
         return "no loop tells them apart"
-    return f"{', '.join(names)} can ({len(names)} of {len(names) + len(report['objections'])})"
+    total = len(names) + len(report["objections"])
+    first = [n for n in names if n not in report["reservations"]]
+    text = f"{', '.join(first) or 'none'} can ({len(first)} of {total})"
+    if second := list(report["reservations"]):
+        text += f"; second choice: {', '.join(second)}"
+    return text
 
 
 def _summary(measurement: "Measurement") -> dict:
@@ -104,7 +109,7 @@ def _summary(measurement: "Measurement") -> dict:
     shown = features(measurement)
     if shown is None:
         text = "none: no sweep was measured both ways in 16 rows or more"
-        more = {"features": None, "models": [], "objections": {}, "nearest": []}
+        more = {"features": None, "models": [], "reservations": {}, "objections": {}, "nearest": []}
     else:
         text = str(shown)
         more = {"features": shown.to_json(), **suitable(shown, traits()).to_json()}

@@ -23,6 +23,7 @@ from .suitability import (
     Suitability as Suitability,
     Traits as Traits,
     objections as objections,
+    reservations as reservations,
     suitable as suitable,
 )
 from .sweeps import is_pulsed as is_pulsed

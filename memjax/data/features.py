@@ -71,6 +71,8 @@ class Features:
         Polarities at which the conductance is higher on the way back, and lower.
     rests_at : tuple of int
         Polarities at which nothing sets or resets, though they were measured up to where the other one sets.
+    carries : bool
+        Whether sweeps begin in the state in which others ended: they reset what they have not set.
     abrupt : bool or None
         Whether half of the opening comes within two rows, or a fiftieth of the sweep; None without a set.
     opening : float
@@ -93,6 +95,7 @@ class Features:
     sets_at: tuple[int, ...]
     resets_at: tuple[int, ...]
     rests_at: tuple[int, ...]
+    carries: bool
     abrupt: bool | None
     opening: float
     share: float | None
@@ -142,6 +145,8 @@ class Features:
 class _Excursion(NamedTuple):
     """One excursion, both ways at common levels of what is applied."""
 
+    # Number of its sweep, and its polarity.
+    sweep: int
     sign: int
     # Largest applied value [V or A], and the typical step over it.
     peak: float
@@ -185,12 +190,14 @@ def features(*data: Sweeps) -> Features | None:
     with the way back above the way out, and resets where it lies below. A polarity does both where a quarter of
     its excursions sets and another quarter resets.
 
-    A device is non-volatile where some polarity resets: a loop can only begin in a state that was kept. It is volatile
+    A device is non-volatile where some polarity resets: a loop can only begin in a state that was kept. Where the state
+    that was set is lost before that, the data do not say whether by itself or by a small voltage. A relaxation that
+    takes as long as the sweep looks like a reset. The device is volatile
     where at most a third of the opening is left at low voltage, or where both polarities set and none resets. Of one
     polarity whose loops stay open, repeated sweeps that begin in the off state do not say whether the device has
     forgotten, or was reset in another file.
     """
-    legs = [leg for d in data for leg in _excursions(d)]
+    legs = [leg for k, d in enumerate(data) for leg in _excursions(d, k * _MOST)]
     if not legs:
         return None
     sides = {s: [x for x in legs if x.sign == s] for s in (1, -1)}
@@ -212,6 +219,7 @@ def features(*data: Sweeps) -> Features | None:
         sets_at=sets_at,
         resets_at=resets_at,
         rests_at=_rests_at(sides, sets, {*sets_at, *resets_at}),
+        carries=_carries(legs, resets_at, least),
         abrupt=None if jump is None else jump >= _STEEP,
         opening=max(abs(float(np.median([x.opening for x in s]))) for s in sides.values() if s),
         share=share,
@@ -227,15 +235,18 @@ def _driven(data: Sweeps) -> str:
     return getattr(data, "driven", "voltage")
 
 
-def _excursions(data: Sweeps) -> Iterator[_Excursion]:
+def _excursions(data: Sweeps, first_sweep: int = 0) -> Iterator[_Excursion]:
     """Excursions of the first sweeps of a recording of which both ways were measured; none of pulses."""
     first = np.sort(np.unique(data.sweep, return_index=True)[1])[:_MOST]
     labels = data.sweep[first]
     part = data.select(np.isin(data.sweep, labels)) if isinstance(data, Measurement) else data
     applied = np.asarray(getattr(part, "applied", part.v), float)
+    amps = np.abs(part.i)
+    # A current of 0 is one below the smallest.
+    amps = np.maximum(amps, np.min(amps, where=amps > 0, initial=np.inf))
     with np.errstate(divide="ignore", invalid="ignore"):
-        log_g = np.log10(np.abs(part.i)) - np.log10(np.abs(part.v))
-    for label in labels:
+        log_g = np.log10(amps) - np.log10(np.abs(part.v))
+    for k, label in enumerate(labels):
         rows = np.flatnonzero(part.sweep == label)
         if is_pulsed(applied[rows]):
             continue
@@ -243,10 +254,10 @@ def _excursions(data: Sweeps) -> Iterator[_Excursion]:
             x = applied[rows[leg]]
             begins, ends = leg.start == 0, leg.stop == len(rows)
             if branches_of(np.abs(x), begins=begins, ends=ends) == "both":
-                yield from _excursion(x, log_g[rows[leg]])
+                yield from _excursion(first_sweep + k, x, log_g[rows[leg]])
 
 
-def _excursion(x: np.ndarray, log_g: np.ndarray) -> Iterator[_Excursion]:
+def _excursion(sweep: int, x: np.ndarray, log_g: np.ndarray) -> Iterator[_Excursion]:
     """An excursion at common levels; none of too few rows, or of what is no ramp."""
     known = np.isfinite(log_g)
     x, log_g = x[known], log_g[known]
@@ -265,6 +276,7 @@ def _excursion(x: np.ndarray, log_g: np.ndarray) -> Iterator[_Excursion]:
     last = back[size[back] >= _NEAR_ZERO * size[peak]][:_LAST]
     gap = _smooth(ways[1] - ways[0])
     yield _Excursion(
+        sweep=sweep,
         sign=int(np.sign(x[peak])),
         peak=float(size[peak]),
         out=ways[0],
@@ -298,6 +310,16 @@ def _opens(side: Sequence[_Excursion], sign: int, least: float) -> bool:
     return this >= 0.5 or min(this, other) >= 0.25
 
 
+def _carries(legs: Sequence[_Excursion], resets_at: tuple[int, ...], least: float) -> bool:
+    """Whether half of the sweeps that reset have not set before."""
+    first: dict[int, bool] = {}
+    for x in legs:
+        if abs(x.opening) > _least(x, least):
+            first.setdefault(x.sweep, x.sign in resets_at and x.opening < 0)
+    resets = {x.sweep for x in legs if x.sign in resets_at and x.opening < -_least(x, least)}
+    return bool(resets) and sum(first[k] for k in resets) >= 0.5 * len(resets)
+
+
 def _rests_at(
     sides: Mapping[int, Sequence[_Excursion]], sets: Sequence[_Excursion], active: set[int]
 ) -> tuple[int, ...]:
@@ -319,6 +341,11 @@ def _volatility(
     legs: Sequence[_Excursion], sets_at: tuple, resets_at: tuple, share: float | None
 ) -> tuple[bool | None, str]:
     """Whether the device forgets, and why."""
+    if resets_at and _relaxes(legs, sets_at):
+        return (
+            None,
+            "what was set is off again as the reset begins, by itself or at a small voltage",
+        )
     if resets_at:
         text = "a reset begins in a state that was kept"
         return (
@@ -342,24 +369,44 @@ def _volatility(
     return False, text
 
 
+def _differences(legs: Sequence[_Excursion], *, kept: bool) -> dict[int, float]:
+    """Decades by which excursions conduct better than the next one of the other polarity, by their own polarity."""
+    turns = [(a, b) for a, b in itertools.pairwise([*legs, legs[0]]) if a.sign * b.sign < 0]
+    if not turns and not kept:
+        turns = [(legs[0], x) for x in legs if x.sign != legs[0].sign]
+    values = {s: [_difference(a, b, kept=kept) for a, b in turns if a.sign == s] for s in (1, -1)}
+    return {s: float(np.median(x)) for s, x in values.items() if x}
+
+
+def _relaxes(legs: Sequence[_Excursion], sets_at: tuple[int, ...]) -> bool:
+    """Whether a state that was set is lost before the other polarity resets it, though the off states agree.
+
+    Where these differ as much, the device rectifies.
+    """
+    lost = _differences(legs, kept=True)
+    if len(sets_at) != 1 or len(lost) < 2:
+        return False
+    opening = float(np.median([x.opening for x in legs if x.sign in sets_at]))
+    on, off = lost[sets_at[0]], lost[-sets_at[0]]
+    return on > _STEEP * opening and abs(off) < _STEEP * on
+
+
 def _rectification(legs: Sequence[_Excursion], *, kept: bool) -> float | None:
     """Decades by which the same state conducts better at positive voltage; None where one polarity was measured.
 
-    The state at the end of an excursion is that at the begin of the next one where it is `kept`; else each begins at
-    rest.
+    The state at the end of an excursion is that at the begin of the next one where it is `kept`, of the first one after
+    the last; else each begins at rest. On and off states have to agree: what resets at a small voltage is not taken
+    for what conducts less.
     """
-    turns = [(a, b) for a, b in itertools.pairwise(legs) if a.sign * b.sign < 0]
-    if not kept and not turns:
-        turns = [(a, b) for a in legs[:1] for b in legs if a.sign * b.sign < 0][:1]
-    values = [a.sign * _difference(a, b, kept=kept) for a, b in turns]
-    return float(np.median(values)) if values else None
+    middles = [s * x for s, x in _differences(legs, kept=kept).items()]
+    if not middles:
+        return None
+    return min(middles, key=abs) if all(x * middles[0] > 0 for x in middles) else 0.0
 
 
 def _difference(a: _Excursion, b: _Excursion, *, kept: bool) -> float:
     """Decades by which an excursion conducts better than the next one, at equal low voltages."""
     level = min(a.peak, b.peak) * np.linspace(0.1, 0.4, 16)
-    first, second = (
-        np.interp(level, x.peak * _LEVELS, y)
-        for x, y in ((a, a.back if kept else a.out), (b, b.out))
-    )
-    return float(np.median(first - second))
+    first, second = a.back if kept else a.out, b.out
+    ways = (np.interp(level, x.peak * _LEVELS, y) for x, y in ((a, first), (b, second)))
+    return float(np.median(np.subtract(*ways)))

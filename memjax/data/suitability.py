@@ -19,6 +19,8 @@ class Traits:
         Whether it forgets its state without a voltage.
     sets_at : tuple of int or None
         Signs of the voltage at which its conductance rises; None where that is not declared.
+    resets_at : tuple of int
+        Signs of the voltage at which it falls.
     has_sides : bool
         Whether it may set at one of both polarities alone.
     rectifies : bool or None
@@ -29,6 +31,7 @@ class Traits:
 
     volatile: bool
     sets_at: tuple[int, ...] | None = None
+    resets_at: tuple[int, ...] = ()
     has_sides: bool = False
     rectifies: bool | None = None
     is_one_way: bool = False
@@ -39,6 +42,7 @@ class Traits:
         return cls(
             volatile=device.volatile,
             sets_at=device.sets_at,
+            resets_at=device.resets_at,
             has_sides=device.has_sides,
             rectifies=device.rectifies,
             is_one_way=device.is_one_way,
@@ -46,13 +50,12 @@ class Traits:
 
     def to_json(self) -> dict[str, Any]:
         """As `memjax models --json` prints them."""
-        return {**vars(self), "sets_at": None if self.sets_at is None else list(self.sets_at)}
+        return {n: list(x) if isinstance(x, tuple) else x for n, x in vars(self).items()}
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "Traits":
         """The traits that `memjax models --json` has."""
-        sets_at = content["sets_at"]
-        return cls(**{**content, "sets_at": None if sets_at is None else tuple(sets_at)})
+        return cls(**{n: tuple(x) if isinstance(x, list) else x for n, x in content.items()})
 
 
 class Suitability(NamedTuple):
@@ -62,6 +65,8 @@ class Suitability(NamedTuple):
     ----------
     models : tuple of str
         Names of those that can, in the order of the table.
+    reservations : dict of str to tuple of str
+        Why some of them are the second choice, by name.
     objections : dict of str to tuple of str
         Why the others cannot, by name.
     nearest : tuple of str
@@ -69,13 +74,15 @@ class Suitability(NamedTuple):
     """
 
     models: tuple[str, ...]
+    reservations: dict[str, tuple[str, ...]]
     objections: dict[str, tuple[str, ...]]
     nearest: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
         """As ``memjax read --json`` prints it."""
-        reasons = {n: list(x) for n, x in self.objections.items()}
-        return {"models": list(self.models), "objections": reasons, "nearest": list(self.nearest)}
+        names = {"models": list(self.models), "nearest": list(self.nearest)}
+        reasons = {"reservations": self.reservations, "objections": self.objections}
+        return names | {k: {n: list(x) for n, x in own.items()} for k, own in reasons.items()}
 
 
 def objections(features: Features, traits: Traits, *, reversed: bool = False) -> tuple[str, ...]:
@@ -92,8 +99,8 @@ def objections(features: Features, traits: Traits, *, reversed: bool = False) ->
 
     Notes
     -----
-    Whether a device switches abruptly or gradually excludes no model: their rates decide. A model that keeps its state
-    may stand reversed, which a fit finds by itself.
+    Whether a device switches abruptly or gradually excludes no model: rates decide. A model that keeps its state may
+    stand reversed, which a fit finds by itself.
     """
     sign = -1 if reversed else 1
     sets_at, resets_at, rests_at = (
@@ -103,20 +110,24 @@ def objections(features: Features, traits: Traits, *, reversed: bool = False) ->
     reasons = []
     if features.volatile is True and not traits.volatile:
         reasons.append("it keeps its state, which the data forget")
-    if features.volatile is False and traits.volatile:
-        reasons.append("it forgets its state, which the data keep")
+    if traits.volatile and features.carries:
+        reasons.append("it begins each sweep at rest, the data where the sweep before ended")
+    elif traits.volatile and features.volatile is False and resets_at and _relaxes(traits):
+        reasons.append("it relaxes alone, the data reset")
     if traits.sets_at is not None:
         judge = _forgetting if traits.volatile else _keeping
         reasons += judge(traits, sets_at, resets_at, rests_at)
-    difference = abs(features.rectification or 0.0)
-    if difference >= RECTIFYING and traits.rectifies is False:
-        reasons.append(
-            f"it conducts alike at both polarities, which differ by {difference:.1f} decades"
-        )
     both = features.rectification is not None or len({*sets_at, *resets_at, *rests_at}) > 1
-    if traits.is_one_way and (sets_at == (-1,) or (both and difference < ONE_WAY)):
+    if traits.is_one_way and (
+        sets_at == (-1,) or (both and abs(features.rectification or 0.0) < ONE_WAY)
+    ):
         reasons.append("it conducts at positive voltage alone, the device at negative too")
     return tuple(reasons)
+
+
+def _relaxes(traits: Traits) -> bool:
+    """Whether a model that says what voltages do lets none reset it."""
+    return traits.sets_at is not None and not traits.resets_at
 
 
 def _forgetting(traits: Traits, sets_at: tuple, resets_at: tuple, rests_at: tuple) -> list[str]:
@@ -134,10 +145,37 @@ def _keeping(traits: Traits, sets_at: tuple, resets_at: tuple, rests_at: tuple) 
     """Why a model that keeps its state cannot set and reset where the data do."""
     del rests_at
     # It may stand reversed: which of both polarities sets says nothing.
-    if len(traits.sets_at or ()) != 1 or not (len(sets_at) > 1 or set(sets_at) & set(resets_at)):
+    alike = set(sets_at) & set(resets_at)
+    if len(traits.sets_at or ()) != 1 or not (max(len(sets_at), len(resets_at)) > 1 or alike):
         return []
-    other = "at either" if len(sets_at) > 1 else "and resets at one polarity"
-    return [f"it sets at one polarity and resets at the other, the device sets {other}"]
+    other = "does both at one" if alike else "does not"
+    return [f"it sets at one polarity and resets at the other, the device {other}"]
+
+
+def reservations(features: Features, traits: Traits) -> tuple[str, ...]:
+    """Why a model that can describe a device is the second choice; empty where it is the first.
+
+    Parameters
+    ----------
+    features : Features
+        What the sweeps show.
+    traits : Traits
+        What the model says of itself.
+
+    Notes
+    -----
+    A model that forgets its state may do so slowly, and draw a loop of set and reset within a sweep. One that conducts
+    alike at both polarities lies between the branches of a device that rectifies, unless its state moves there.
+    """
+    reasons = []
+    if traits.volatile and features.volatile is False:
+        reasons.append("it forgets its state in time, which the data keep over a sweep")
+    difference = abs(features.rectification or 0.0)
+    if difference >= RECTIFYING and traits.rectifies is False:
+        reasons.append(
+            f"it conducts alike at both polarities, the data {difference:.1f} decades apart"
+        )
+    return tuple(reasons)
 
 
 def suitable(
@@ -153,6 +191,11 @@ def suitable(
         Models by name.
     reversed : bool
         Whether the device stands with its terminals swapped.
+
+    Returns
+    -------
+    Suitability
+        Models that can, why some of these are the second choice, and why others cannot.
     """
     against = {n: objections(features, traits, reversed=reversed) for n, traits in table.items()}
 
@@ -161,8 +204,11 @@ def suitable(
         other = features.volatile is (not table[name].volatile)
         return other, len(against[name])
 
+    able = tuple(n for n, reasons in against.items() if not reasons)
+    second = {n: reservations(features, table[n]) for n in able}
     return Suitability(
-        models=tuple(n for n, reasons in against.items() if not reasons),
+        models=able,
+        reservations={n: reasons for n, reasons in second.items() if reasons},
         objections={n: reasons for n, reasons in against.items() if reasons},
         nearest=tuple(sorted(against, key=distance)),
     )

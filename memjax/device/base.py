@@ -36,9 +36,9 @@ class AbstractDevice(AbstractTwoTerminal):
     volatile: AbstractClassVar[bool]
     """Whether the device forgets between sweeps."""
     sets_at: ClassVar[tuple[int, ...] | None] = None
-    """Signs of the voltage at which the conductance rises: ``(1, -1)`` where it does at both, else it falls or rests at
-    the other one; None where that is not declared.
-    """
+    """Signs of the voltage at which the conductance rises; None where that is not declared."""
+    resets_at: ClassVar[tuple[int, ...]] = ()
+    """Signs of the voltage at which the conductance falls, faster than it does by itself."""
     has_sides: ClassVar[bool] = False
     """Whether its kinetics have parameters of their own for either polarity, so that it may set at one alone."""
     rectifies: ClassVar[bool | None] = None

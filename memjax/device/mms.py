@@ -71,6 +71,7 @@ class MetastableSwitches(AbstractOhmicDevice):
     name: ClassVar[str] = "mms"
     volatile: ClassVar[bool] = False
     sets_at: ClassVar[tuple[int, ...]] = (1,)
+    resets_at: ClassVar[tuple[int, ...]] = (-1,)
     rectifies: ClassVar[bool] = False
     noise_structure: ClassVar = Diagonal
     references: ClassVar[tuple[str, ...]] = ("doi:10.1371/journal.pone.0085175",)

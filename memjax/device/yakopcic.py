@@ -112,6 +112,7 @@ class Yakopcic(AbstractDevice):
     name: ClassVar[str] = "yakopcic"
     volatile: ClassVar[bool] = False
     sets_at: ClassVar[tuple[int, ...]] = (1,)
+    resets_at: ClassVar[tuple[int, ...]] = (-1,)
     rectifies: ClassVar[bool] = True
     noise_structure: ClassVar = NoNoise
     references: ClassVar[tuple[str, ...]] = (

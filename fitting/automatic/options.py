@@ -14,6 +14,7 @@ from memjax.errors import DataError, FitError, OutputError, ReaderError
 from ..batch import options as batch_options
 from ..choice import options as choice_options
 from ..choice.kind import KIND as CHOICE
+from ..command import new_folder
 from ..constants import AUTOMATIC, COMPARISON
 from ..kinds import Kind, refuse_unused
 from ..sweeps.kind import KIND as SWEEPS
@@ -51,6 +52,7 @@ def run(kind: Kind, options: argparse.Namespace) -> int:
 
 def _choose(options: argparse.Namespace) -> int:
     """Choose the model of one device, into the folder of a choice; the exit status."""
+    new_folder(options, marker=COMPARISON)
     listed = _shortlist(options)
     options = copy(options)
     options.model = ",".join(listed.models)
@@ -119,6 +121,8 @@ def _choose_first(options: argparse.Namespace, folder: Path) -> str:
     for file in options.files:
         alone = copy(options)
         alone.files, alone.batch, alone.out = [file], False, str(folder)
+        # What is there is a choice that was interrupted, or is to be replaced.
+        alone.force = options.force or (folder / COMPARISON).exists()
         try:
             _choose(alone)
         except (ReaderError, DataError, FitError) as error:

@@ -181,12 +181,12 @@ def _screen(
         try:
             loss = _least_loss(thinned, device, **options)
         except (FitError, DataError, LinAlgError) as error:
-            against[name] = (str(error),)
+            against[name] = (f"it cannot begin: {error}",)
             continue
         if np.isfinite(loss):
             losses[name] = loss
         else:
-            against[name] = ("no start could be solved",)
+            against[name] = ("it has no start that could be solved",)
     return losses
 
 

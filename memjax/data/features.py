@@ -301,13 +301,24 @@ def _least(x: _Excursion, least: float) -> float:
 
 
 def _opens(side: Sequence[_Excursion], sign: int, least: float) -> bool:
-    """Whether half of the excursions to a polarity open with this sign, or a quarter beside one of the other sign."""
+    """Whether half of the excursions to a polarity open with this sign, or a quarter beside one of the other sign.
+
+    Also where the first one does and the others begin where it ended: nothing is left to do for them.
+    """
     if not side:
         return False
     opening = np.array([x.opening for x in side])
     clear = np.abs(opening) > [_least(x, least) for x in side]
     this, other = (float(np.mean(clear & (np.sign(opening) == s))) for s in (sign, -sign))
-    return this >= 0.5 or min(this, other) >= 0.25
+    often = this >= 0.5 or min(this, other) >= 0.25
+    once = len(side) > 1 and bool(clear[0]) and sign * opening[0] > 0 and other == 0
+    return often or (once and _stays(side))
+
+
+def _stays(side: Sequence[_Excursion]) -> bool:
+    """Whether the other excursions begin in the state in which the first one ended."""
+    changes = [np.median((x.out - side[0].out)[_IS_LOW]) for x in side[1:]]
+    return float(np.median(changes)) / side[0].opening > 0.5
 
 
 def _carries(legs: Sequence[_Excursion], resets_at: tuple[int, ...], least: float) -> bool:

@@ -114,7 +114,8 @@ def objections(features: Features, traits: Traits, *, reversed: bool = False) ->
         reasons.append("it begins each sweep at rest, the data where the sweep before ended")
     elif traits.volatile and features.volatile is False and resets_at and _relaxes(traits):
         reasons.append("it relaxes alone, the data reset")
-    if traits.sets_at is not None:
+    # To what a model lacks the memory for, its polarities add nothing.
+    if traits.sets_at is not None and not reasons:
         judge = _forgetting if traits.volatile else _keeping
         reasons += judge(traits, sets_at, resets_at, rests_at)
     both = features.rectification is not None or len({*sets_at, *resets_at, *rests_at}) > 1

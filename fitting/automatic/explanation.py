@@ -47,7 +47,17 @@ def explain(shortlist: Shortlist, comparison: Comparison) -> str:
     data = f"the device is {shortlist.features}, which {able}{_excluded(shortlist.objections)}"
     if name is None:
         return f"no model is chosen: {data}"
-    return f"{name} is chosen: {data}; {_better(comparison.rows, name, key)}"
+    poor = next(r for r in comparison.rows if r["model"] == name)["verdict"] == "poor"
+    return (
+        f"{name} is chosen{_though(shortlist, name)}: {data}; {_better(comparison.rows, name, key)}"
+        f"{'; it describes the data poorly all the same' * poor}"
+    )
+
+
+def _though(shortlist: Shortlist, name: str) -> str:
+    """What speaks against the chosen model, too."""
+    every = {**shortlist.reservations, **shortlist.objections}
+    return f", though {' and '.join(every[name])}" if name in every else ""
 
 
 def _excluded(objections: Mapping[str, Sequence[str]]) -> str:

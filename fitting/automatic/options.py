@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from memjax.cli.command import UsageError, say
 from memjax.cli.options import measurements_from
-from memjax.errors import DataError, FitError, OutputError, ReaderError
+from memjax.errors import FitError, MemjaxError, OutputError
 
 from ..batch import options as batch_options
 from ..choice import options as choice_options
@@ -99,7 +99,6 @@ def _run_batch(kind: Kind, options: argparse.Namespace) -> int:
     else:
         say("note", f"{name} was chosen in {folder}")
     options.model = name
-    options.explicit = [n for n in options.explicit if n != "model"]
     return batch_options.run(kind, options)
 
 
@@ -125,7 +124,9 @@ def _choose_first(options: argparse.Namespace, folder: Path) -> str:
         alone.force = options.force or (folder / COMPARISON).exists()
         try:
             _choose(alone)
-        except (ReaderError, DataError, FitError) as error:
+        except (OutputError, UsageError):
+            raise
+        except MemjaxError as error:
             reasons.append(str(error))
             say("warning", f"no choice by {file}: {error.lines[0]}")
             continue

@@ -24,8 +24,11 @@ SCREENED, FEWER = 32, 8
 """Starts of each candidate that are solved, and of one that has no kernel in C and takes ten times as long: their best
 loss tells models apart by factors, hardly by less."""
 
-POINTS, SWEEPS = 100, 4
-"""Points of a sweep at the most in this screening, and sweeps of a file: the shape of a loop to both sides, no more."""
+POINTS = 100
+"""Points of a sweep at the most in this screening: the shape of a loop, no more."""
+
+_ONE_SIDED = 0.02
+"""Share of the largest value that a sweep to one side may have at the other one: an offset at rest."""
 
 _TOGETHER = 8
 """Starts that are solved at once: as many as in a fit."""
@@ -43,6 +46,8 @@ class Shortlist:
         Names of the models to fit, nearest first.
     losses : dict of str to float
         Loss of the best start of each candidate [1], half the sum of squares over all points of the sweeps.
+    reservations : dict of str to tuple of str
+        Why some of these are the second choice.
     objections : dict of str to tuple of str
         Why others cannot describe the device, or could not be solved.
     notes : tuple of str
@@ -52,17 +57,18 @@ class Shortlist:
     features: Features
     models: tuple[str, ...]
     losses: dict[str, float]
+    reservations: dict[str, tuple[str, ...]]
     objections: dict[str, tuple[str, ...]]
     notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Content of ``comparison.json`` beside the comparison."""
-        reasons = {n: list(x) for n, x in self.objections.items()}
+        reasons = {"reservations": self.reservations, "objections": self.objections}
         return {
             "features": self.features.to_json() | {"text": str(self.features)},
             "start_losses": self.losses,
-            "objections": reasons,
             "shortlist": list(self.models),
+            **{k: {n: list(x) for n, x in texts.items()} for k, texts in reasons.items()},
         }
 
 
@@ -128,6 +134,7 @@ def shortlist(
         features=shown,
         models=tuple(order[:count]),
         losses=losses,
+        reservations={n: x for n, x in judged.reservations.items() if n in losses},
         objections=against,
         notes=tuple(notes),
     )
@@ -172,8 +179,7 @@ def _screen(
 ) -> dict[str, float]:
     """Loss of the best start of each device; those of which none is solved are added to what speaks against them."""
     point_time = options.get("point_time")
-    first = (m.select(np.isin(m.sweep, m.labels[:SWEEPS])) for m in measurements)
-    thinned = [thin(m, POINTS, point_time=point_time) for m in first]
+    thinned = [thin(first_sweeps(m), POINTS, point_time=point_time) for m in measurements]
     losses = {}
     for name, device in devices.items():
         if tick is not None:
@@ -188,6 +194,18 @@ def _screen(
         else:
             against[name] = ("it has no start that could be solved",)
     return losses
+
+
+def first_sweeps(measurement: mj.Measurement) -> mj.Measurement:
+    """The first sweep to each side, or to both, of a recording: of set and reset sweeps one each."""
+    small = _ONE_SIDED * float(np.max(np.abs(measurement.applied)))
+    chosen: dict[tuple[bool, bool], int] = {}
+    for label, sweep in measurement.sweeps():
+        sides = bool(np.any(sweep.applied > small)), bool(np.any(sweep.applied < -small))
+        chosen.setdefault(sides, label)
+        if len(chosen) == 3:
+            break
+    return measurement.select(np.isin(measurement.sweep, list(chosen.values())))
 
 
 def _least_loss(measurements: Sequence[mj.Measurement], device: Any, **options: Any) -> float:

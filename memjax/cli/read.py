@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _COUNTS = ("cycles", "set_pulses", "reset_pulses")
 """What is counted for each device."""
 
+_NO_FEATURES = "none: no sweep was measured both ways in 16 rows or more"
+
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
@@ -74,7 +76,8 @@ def _print(report: dict, name: str) -> None:
         if limit is None
         else f"  compliance  {levels} A, {report['at_compliance']} points at {it}"
     )
-    print(f"  features    {report['features_text']}")
+    text = report["features"]["text"] if report["features"] else _NO_FEATURES
+    print(f"  features    {text}")
     print(f"  models      {_models_text(report)}")
     for text in report["warnings"]:
         print(f"  warning     {text}")
@@ -108,12 +111,16 @@ def _summary(measurement: "Measurement") -> dict:
 
     shown = features(measurement)
     if shown is None:
-        text = "none: no sweep was measured both ways in 16 rows or more"
-        more = {"features": None, "models": [], "reservations": {}, "objections": {}, "nearest": []}
-    else:
-        text = str(shown)
-        more = {"features": shown.to_json(), **suitable(shown, traits()).to_json()}
-    return summary(measurement) | more | {"features_text": text}
+        nothing = {
+            "features": None,
+            "models": [],
+            "nearest": [],
+            "reservations": {},
+            "objections": {},
+        }
+        return summary(measurement) | nothing
+    content = {"features": shown.to_json() | {"text": str(shown)}}
+    return summary(measurement) | content | suitable(shown, traits()).to_json()
 
 
 def _print_endurance(report: dict) -> None:

@@ -26,7 +26,7 @@ _LAST, _NEAR_ZERO = 3, 0.01
 """Rows at the end of a way back that also tell the state, and the share of the largest value that they are above."""
 
 _OPEN, _SURE = 0.05, 4.0
-"""Opening of a loop [decades], and over the scatter of its points, from which on it is one: a tenth of the current."""
+"""Opening of a loop [decades], 12 % of the current, and over the scatter of its points, from which on it is one."""
 
 _RETURNED = 1 / 3
 """Share of the opening that a volatile device has left at low voltage. One that keeps its state keeps nearly all of it,
@@ -192,10 +192,11 @@ def features(*data: Sweeps) -> Features | None:
 
     A device is non-volatile where some polarity resets: a loop can only begin in a state that was kept. Where the state
     that was set is lost before that, the data do not say whether by itself or by a small voltage. A relaxation that
-    takes as long as the sweep looks like a reset. The device is volatile
-    where at most a third of the opening is left at low voltage, or where both polarities set and none resets. Of one
-    polarity whose loops stay open, repeated sweeps that begin in the off state do not say whether the device has
-    forgotten, or was reset in another file.
+    takes as long as the sweep looks like a reset.
+
+    The device is volatile where at most a third of the opening is left at low voltage, or where both polarities set and
+    none resets. Of one polarity whose loops stay open, repeated sweeps that begin in the off state do not say whether
+    the device has forgotten, or was reset in another file.
     """
     legs = [leg for k, d in enumerate(data) for leg in _excursions(d, k * _MOST)]
     if not legs:

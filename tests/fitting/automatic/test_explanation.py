@@ -13,7 +13,7 @@ FEATURES = Features(
 )  # fmt: skip
 FORGET = ("it keeps its state, which the data forget",)
 LISTED = Shortlist(
-    features=FEATURES, models=("a", "b"), losses={"a": 1.0, "b": 2.0, "c": 3.0},
+    features=FEATURES, models=("a", "b"), losses={"a": 1.0, "b": 2.0, "c": 3.0}, reservations={"a": ("it is slow",)},
     objections=dict.fromkeys("defgh", FORGET) | {"i": ("it has no x",)} | dict.fromkeys("jk", ("it has no start",)),
 )  # fmt: skip
 
@@ -43,6 +43,8 @@ def test_the_sentence_says_what_the_data_show_who_is_out_and_by_how_much():
         ({"aic": [7.0, 3.0], "delta_aic": [4.0, 0.0]}, "b", "aic", "its AIC is the least, by 4 to a"),
         ({"loss": [7.0, 3.0], "score": [1.0, None]}, "b", "loss", "its loss is the least, 3 against 7 of a"),
         ({"loss": [7.0, None]}, "a", "loss", "it is the only one that could be fitted"),
+        ({"loss": [7.0, None]}, "a", "loss", "a is chosen, though it is slow: the device"),
+        ({"loss": [7.0, 6.0], "verdict": ["good", "poor"]}, "b", "loss", "; it describes the data poorly all the same"),
         ({}, None, "loss", "no model is chosen"),
     ],
 )  # fmt: skip

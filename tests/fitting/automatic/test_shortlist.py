@@ -5,7 +5,7 @@ import pytest
 
 import memjax as mj
 from fitting.automatic import shortlist as module
-from fitting.automatic.shortlist import shortlist
+from fitting.automatic.shortlist import first_sweeps, shortlist
 from fitting.explore.drives import SWEEPS
 from memjax.data import Measurement, Traits, features, objections
 from memjax.errors import DataError, FitError
@@ -21,7 +21,7 @@ def losses(monkeypatch):
     table: dict[str, float] = {}
 
     def least_loss(measurements, device, **_):
-        assert len(measurements[0].labels) <= module.SWEEPS
+        assert measurements
         if device.name == "ag-filament":
             raise DataError("no recipe")
         return table.get(device.name, np.inf)
@@ -43,6 +43,13 @@ def test_models_that_can_are_ordered_by_their_starts(losses):
     content = listed.to_json()
     assert content["shortlist"] == ["second-order", "threshold-switch"]
     assert content["features"]["text"] == str(listed.features)
+
+
+def test_starts_are_solved_for_the_first_sweep_to_each_side():
+    loops = [threshold_loop(0.6, 0.3, sign=s) for s in (1.0, 1.0, -1.0, 1.0, -1.0)]
+    m = first_sweeps(measured_loops(*loops))
+    assert m.labels.tolist() == [0, 2]
+    assert first_sweeps(m.select(m.sweep == 2)).labels.tolist() == [2]
 
 
 def test_a_second_choice_comes_after_the_first_ones(losses):

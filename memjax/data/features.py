@@ -3,15 +3,17 @@
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from ..observables.excursion import branches_of, excursions
-from ..observables.switching import Sweeps
+from ..observables.polarity import branches_of, stretches
 from .measurement import Measurement
 from .sweeps import is_pulsed
+
+if TYPE_CHECKING:
+    from ..observables.switching import Sweeps
 
 _LEVELS = np.linspace(0.05, 0.98, 94)
 """Shares of the largest applied value at which both ways of an excursion are compared."""
@@ -170,7 +172,7 @@ class _Excursion(NamedTuple):
         return float(rise[k]), float(self.peak * _LEVELS[first + count + k])
 
 
-def features(*data: Sweeps) -> Features | None:
+def features(*data: "Sweeps") -> Features | None:
     r"""What sweeps of one device show, whatever its model.
 
     Parameters
@@ -231,12 +233,12 @@ def features(*data: Sweeps) -> Features | None:
     )
 
 
-def _driven(data: Sweeps) -> str:
+def _driven(data: "Sweeps") -> str:
     """What the source imposed."""
     return getattr(data, "driven", "voltage")
 
 
-def _excursions(data: Sweeps, first_sweep: int = 0) -> Iterator[_Excursion]:
+def _excursions(data: "Sweeps", first_sweep: int = 0) -> Iterator[_Excursion]:
     """Excursions of the first sweeps of a recording of which both ways were measured; none of pulses."""
     first = np.sort(np.unique(data.sweep, return_index=True)[1])[:_MOST]
     labels = data.sweep[first]
@@ -251,7 +253,7 @@ def _excursions(data: Sweeps, first_sweep: int = 0) -> Iterator[_Excursion]:
         rows = np.flatnonzero(part.sweep == label)
         if is_pulsed(applied[rows]):
             continue
-        for leg in excursions(applied[rows]):
+        for leg in stretches(applied[rows]):
             x = applied[rows[leg]]
             begins, ends = leg.start == 0, leg.stop == len(rows)
             if branches_of(np.abs(x), begins=begins, ends=ends) == "both":

@@ -42,9 +42,11 @@ def explain(shortlist: Shortlist, comparison: Comparison) -> str:
         Of their fits.
     """
     name, key = winner(comparison)
-    total = len(shortlist.losses) + len(shortlist.objections)
-    able = f"{len(shortlist.losses)} of {total} models can describe"
-    data = f"the device is {shortlist.features}, which {able}{_excluded(shortlist.objections)}"
+    able = len(shortlist.losses) + len(shortlist.untried)
+    count = f"{able} of {able + len(shortlist.objections)} models can describe"
+    idle = f", {', '.join(shortlist.untried)} untried since slow" if shortlist.untried else ""
+    excluded = _excluded(shortlist.objections)
+    data = f"the device is {shortlist.features}, which {count}{idle}{excluded}"
     if name is None:
         return f"no model is chosen: {data}"
     poor = next(r for r in comparison.rows if r["model"] == name)["verdict"] == "poor"

@@ -21,8 +21,8 @@ COUNT = 3
 """Models that are fitted."""
 
 SCREENED, FEWER = 32, 8
-"""Starts of each candidate that are solved, and of one that has no kernel in C and takes ten times as long: their best
-loss tells models apart by factors, hardly by less."""
+"""Starts of each candidate that are solved, and of one that has no kernel in C and takes minutes: their best loss tells
+models apart by factors, hardly by less."""
 
 POINTS = 100
 """Points of a sweep at the most in this screening: the shape of a loop, no more."""
@@ -50,6 +50,8 @@ class Shortlist:
         Why some of these are the second choice.
     objections : dict of str to tuple of str
         Why others cannot describe the device, or could not be solved.
+    untried : tuple of str
+        Candidates whose starts were not solved: no kernel in C does, and there are enough others.
     notes : tuple of str
         What is to be known of the choice beside that.
     """
@@ -59,6 +61,7 @@ class Shortlist:
     losses: dict[str, float]
     reservations: dict[str, tuple[str, ...]]
     objections: dict[str, tuple[str, ...]]
+    untried: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -68,6 +71,7 @@ class Shortlist:
             "features": self.features.to_json() | {"text": str(self.features)},
             "start_losses": self.losses,
             "shortlist": list(self.models),
+            "untried": list(self.untried),
             **{k: {n: list(x) for n, x in texts.items()} for k, texts in reasons.items()},
         }
 
@@ -117,7 +121,11 @@ def shortlist(
     able = [n for n in devices if n not in against]
     if not able:
         raise _none_can(shown, judged, against)
-    losses = _screen(measurements, {n: devices[n] for n in able}, options, against, tick)
+    losses, untried = _screen(measurements, {n: devices[n] for n in able}, options, against, tick)
+    if untried and sum(n not in judged.reservations for n in losses) < count:
+        slow = options | {"slow": True}
+        more, untried = _screen(measurements, {n: devices[n] for n in untried}, slow, against, tick)
+        losses |= more
     order = sorted(losses, key=lambda n: (n in judged.reservations, losses[n]))
     if not order:
         raise FitError(f"no start of {', '.join(able)} could be solved", where=AUTOMATIC)
@@ -136,6 +144,7 @@ def shortlist(
         losses=losses,
         reservations={n: x for n, x in judged.reservations.items() if n in losses},
         objections=against,
+        untried=tuple(untried),
         notes=tuple(notes),
     )
 
@@ -176,11 +185,14 @@ def _screen(
     options: Mapping[str, Any],
     against: dict[str, tuple[str, ...]],
     tick: Callable[[str], None] | None,
-) -> dict[str, float]:
-    """Loss of the best start of each device; those of which none is solved are added to what speaks against them."""
+) -> tuple[dict[str, float], list[str]]:
+    """Loss of the best start of each device, and names of those that would take minutes.
+
+    Those of which no start is solved are added to what speaks `against` them.
+    """
     point_time = options.get("point_time")
     thinned = [thin(first_sweeps(m), POINTS, point_time=point_time) for m in measurements]
-    losses = {}
+    losses, untried = {}, []
     for name, device in devices.items():
         if tick is not None:
             tick(name)
@@ -189,11 +201,13 @@ def _screen(
         except (FitError, DataError, LinAlgError) as error:
             against[name] = (f"it cannot begin: {error}",)
             continue
-        if np.isfinite(loss):
+        if loss is None:
+            untried.append(name)
+        elif np.isfinite(loss):
             losses[name] = loss
         else:
             against[name] = ("it has no start that could be solved",)
-    return losses
+    return losses, untried
 
 
 def first_sweeps(measurement: mj.Measurement) -> mj.Measurement:
@@ -208,18 +222,18 @@ def first_sweeps(measurement: mj.Measurement) -> mj.Measurement:
     return measurement.select(np.isin(measurement.sweep, list(chosen.values())))
 
 
-def _least_loss(measurements: Sequence[mj.Measurement], device: Any, **options: Any) -> float:
-    """Half the least sum of squared residuals of the response among starts; infinite where none is solved."""
-    about = {
-        "bench": None,
-        "env": None,
-        "point_time": None,
-        "free": None,
-        "fix": None,
-        "seed": 0,
-    } | options
-    prepared = prepare(measurements, device, **about, screened=SCREENED)
+def _least_loss(
+    measurements: Sequence[mj.Measurement], device: Any, *, slow: bool = False, **options: Any
+) -> float | None:
+    """Half the least sum of squared residuals of the response among starts; infinite where none is solved.
+
+    None of a device that no kernel solves, unless it may be `slow`.
+    """
+    about = {"bench": None, "env": None, "point_time": None, "free": None, "fix": None, "seed": 0}
+    prepared = prepare(measurements, device, **(about | options), screened=SCREENED)
     kernel = prepared.problem.by_kernel()
+    if kernel is None and not slow:
+        return None
     solved = kernel or prepared.problem
     # Not the events, which count for volatile models alone, nor the prior.
     rows = np.asarray(prepared.problem.group.target).size

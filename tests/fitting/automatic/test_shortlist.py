@@ -63,6 +63,25 @@ def test_a_second_choice_comes_after_the_first_ones(losses):
     assert shortlist([m]).models == ("vteam", "mms", "drift")
 
 
+def test_what_no_kernel_solves_is_tried_where_others_are_too_few(monkeypatch):
+    calls = []
+
+    def least_loss(measurements, device, *, slow=False, **_):
+        calls.append((device.name, slow))
+        return None if device.name == "ag-filament" and not slow else float(len(calls))
+
+    monkeypatch.setattr(module, "_least_loss", least_loss)
+    names = ["ag-filament", "diffusive", "and-ts", "threshold-switch"]
+    listed = shortlist(SWITCH, models=names)
+    assert listed.models == ("diffusive", "and-ts", "threshold-switch")
+    assert listed.untried == ("ag-filament",)
+    assert listed.to_json()["untried"] == ["ag-filament"]
+    listed = shortlist(SWITCH, models=names[:3])
+    assert listed.models == ("diffusive", "and-ts", "ag-filament")
+    assert listed.untried == ()
+    assert calls[-1] == ("ag-filament", True)
+
+
 def test_a_single_candidate_is_compared_with_the_nearest(losses):
     losses |= {"threshold-switch": 1.0}
     listed = shortlist(SWITCH, models=["mms", "threshold-switch"])
@@ -122,8 +141,8 @@ def test_no_feature_of_a_model_s_own_loop_excludes_it(name):
 
 @pytest.mark.slow
 def test_starts_of_the_true_model_are_nearer_than_those_of_one_that_cannot():
-    options = {"point_time": 0.01}
-    listed = shortlist(SWITCH, models=["threshold-switch", "diffusive-spice"], **options)
+    names = ["threshold-switch", "diffusive-spice"]
+    listed = shortlist(SWITCH, models=names, point_time=0.01)
     # One conducts one way alone, and is fitted only since two are compared.
     assert listed.models == ("threshold-switch", "diffusive-spice")
     assert set(listed.losses) == {"threshold-switch"}

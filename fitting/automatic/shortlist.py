@@ -1,7 +1,7 @@
 """The models of which a choice is made: those that can describe what sweeps show, nearest at their starts first."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,14 +15,15 @@ from memjax.fields import parameter_specs
 from ..constants import AUTOMATIC
 from ..optimize.levenberg_marquardt import half_squares
 from ..sweeps.prepare import prepare
+from ..sweeps.problem import Problem, kernel_of
 from ..sweeps.thinning import thin
 
 COUNT = 3
 """Models that are fitted."""
 
 SCREENED, FEWER = 32, 8
-"""Starts of each candidate that are solved, and of one that has no kernel in C and takes minutes: their best loss tells
-models apart by factors, hardly by less."""
+"""Starts of each candidate that are solved, and of one that has no kernel in C: their best loss tells models apart by
+factors, hardly by less."""
 
 POINTS = 100
 """Points of a sweep at the most in this screening: the shape of a loop, no more."""
@@ -51,7 +52,7 @@ class Shortlist:
     objections : dict of str to tuple of str
         Why others cannot describe the device, or could not be solved.
     untried : tuple of str
-        Candidates whose starts were not solved: no kernel in C does, and there are enough others.
+        Candidates whose starts were not solved: their own equations need minutes, and there are enough others.
     notes : tuple of str
         What is to be known of the choice beside that.
     """
@@ -227,12 +228,12 @@ def _least_loss(
 ) -> float | None:
     """Half the least sum of squared residuals of the response among starts; infinite where none is solved.
 
-    None of a device that no kernel solves, unless it may be `slow`.
+    None of a device whose own equations no kernel solves, unless it may be `slow`.
     """
     about = {"bench": None, "env": None, "point_time": None, "free": None, "fix": None, "seed": 0}
     prepared = prepare(measurements, device, **(about | options), screened=SCREENED)
     kernel = prepared.problem.by_kernel()
-    if kernel is None and not slow:
+    if kernel is None and not slow and _is_iterative(prepared.problem):
         return None
     solved = kernel or prepared.problem
     # Not the events, which count for volatile models alone, nor the prior.
@@ -242,3 +243,12 @@ def _least_loss(
         r, ok, _ = solved.observe(prepared.candidates[k : k + _TOGETHER])
         least = min(least, float(np.min(half_squares(np.asarray(r)[:, :rows], np.asarray(ok)))))
     return least
+
+
+def _is_iterative(problem: Problem) -> bool:
+    """Whether no kernel solves a device even alone, without what stands around it: its current is a root.
+
+    Behind a limit other devices have no kernel either, but take seconds.
+    """
+    alone = replace(problem, bench=mj.Bench(), group=replace(problem.group, limits=None))
+    return isinstance(kernel_of(alone), str)

@@ -55,7 +55,10 @@ class Traits:
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "Traits":
         """The traits that `memjax models --json` has."""
-        return cls(**{n: tuple(x) if isinstance(x, list) else x for n, x in content.items()})
+        values: dict[str, Any] = {
+            n: tuple(x) if isinstance(x, list) else x for n, x in content.items()
+        }
+        return cls(**values)
 
 
 class Suitability(NamedTuple):

@@ -30,6 +30,7 @@ from memjax.cli.options import (
 from memjax.memory import check_size
 
 from .amortised import options as amortised_options
+from .automatic import options as automatic_options
 from .batch import options as batch_options
 from .command import run
 from .kinds import flag, kind_for, kinds, refuse_unused
@@ -86,7 +87,8 @@ def _configure_fit(parser: argparse.ArgumentParser) -> None:
     add(
         "--model",
         required=True,
-        help="device or circuit, see 'memjax models'; A,B,... are compared on the same files",
+        help="device or circuit, see 'memjax models'; A,B,... are compared on the same files; auto: the devices "
+        "that can describe the sweeps, see 'memjax read'",
     )
     add("--preset", metavar="P", help="values of what is not fitted, see 'memjax models MODEL'")
     _configure_parameters(add)
@@ -191,6 +193,9 @@ def _run_fit(options: argparse.Namespace) -> int:
     else:
         options.files = files_of(options.files)
     kind = kind_for(options)
+    if automatic_options.claims(options):
+        prepare_jax()
+        return _open_report(options, automatic_options.run(kind, options))
     require_models([n for word in options.model.split(",") if (n := word.strip())])
     prepare_jax()
     if options.batch and not kind.batched:

@@ -23,3 +23,6 @@ CHUNK = 128
 
 COMPARISON = "comparison.json"
 """The file of a choice among models."""
+
+AUTOMATIC = "an automatic choice of the model"
+"""Where an error of ``--model auto`` happens, in words."""

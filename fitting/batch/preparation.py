@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 import memjax as mj
 from memjax.errors import MemjaxError
 from memjax.fields import with_values
-from memjax.observables.excursion import branches_of
+from memjax.observables.polarity import branches_of
 from memjax.observables.switching import NO_HOLD
 from memjax.observables.thresholds import Thresholds, find_thresholds_of_each
 

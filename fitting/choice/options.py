@@ -2,6 +2,7 @@
 
 import argparse
 import shutil
+from collections.abc import Callable
 from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from ..kinds import Kind, flag, of_data, provenance
 
 if TYPE_CHECKING:
     from ..result import AbstractFit
+    from .comparison import Comparison
 
 # Options that name parameters, or pairs that begin with their names.
 _NAMING = ("free", "fix", "bounds", "start")
@@ -28,8 +30,15 @@ def used(options: argparse.Namespace) -> set[str]:
     return of_data(options).uses(options) - {"draws", "hold_out"}
 
 
-def run(kind: Kind, options: argparse.Namespace) -> int:
-    """Fit each of the models that ``--model`` lists, and compare them; the exit status."""
+def run(
+    kind: Kind,
+    options: argparse.Namespace,
+    explain: "Callable[[Comparison], dict[str, Any]] | None" = None,
+) -> int:
+    """Fit each of the models that ``--model`` lists, and compare them; the exit status.
+
+    `explain` makes more content of ``comparison.json``, with a sentence `explanation` for the page.
+    """
     names, data = [n.strip() for n in options.model.split(",")], of_data(options)
     if "" in names or len(set(names)) < len(names):
         allowed = "names of models, each once: A,B"
@@ -40,7 +49,7 @@ def run(kind: Kind, options: argparse.Namespace) -> int:
             fix="fit each model into a folder of its own",
         )  # fmt: skip
     starts = _starts(options, names)
-    choice = _Choice(options, data, starts, new_folder(options, marker=kind.file))
+    choice = _Choice(options, data, starts, new_folder(options, marker=kind.file), explain)
     try:
         choice.fit_all()
         choice.hold_out()
@@ -87,8 +96,16 @@ def _of_model(options: argparse.Namespace, name: str, *, half: bool = False) -> 
 class _Choice:
     """A choice as it goes: what is reached survives an interrupt."""
 
-    def __init__(self, options: argparse.Namespace, kind: Kind, starts: dict[str, Any], out: Path):
+    def __init__(
+        self,
+        options: argparse.Namespace,
+        kind: Kind,
+        starts: dict[str, Any],
+        out: Path,
+        explain: "Callable[[Comparison], dict[str, Any]] | None",
+    ):
         self.options, self.kind, self.starts, self.out = options, kind, starts, out
+        self.explain = explain
         self.fits: "dict[str, AbstractFit | str]" = dict.fromkeys(starts, "interrupted before")
         self.halves: "dict[str, AbstractFit | str]" = {}
         self.errors: list[Exception] = []
@@ -162,6 +179,7 @@ class _Choice:
         comparison = compare_models(self.fits, self.halves, self.rest)
         about = {"kind": self.kind.label, "held": self.kind.held, "seed": self.options.seed}
         about |= provenance(self.options) | {"interrupted": interrupted}
+        about |= self.explain(comparison) if self.explain else {}
         write(comparison, self.out, files=about.pop("files"), about=about)
         build(load(self.out, COMPARISON), self.out)
         columns = [HEAD.index(h) for h in HEAD if h not in LONG]
@@ -169,6 +187,8 @@ class _Choice:
         print(table(rows, head=[HEAD[k] for k in columns]))
         for note in comparison.notes:
             say("note", note)
+        if self.explain:
+            print(about["explanation"])
         count, page = len(self.starts), self.out / "report.html"
         print(f"{self.out}: {len(self.models)} of {count} models fitted, report in {page}")
 

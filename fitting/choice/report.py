@@ -93,8 +93,10 @@ def build(content: dict, folder: Path) -> list[str]:
         ["command", content["command"]],
         pages.versions_row(content),
     ]
+    explanation = content.get("explanation")
+    reason = f"<p>{html.escape(explanation)}.</p>" if explanation else ""
     body = f"""<h1>Choice among models: {html.escape(content["kind"])}</h1>
-{shown}
+{reason}{shown}
 <h2>Models</h2>{html_table(table_of(rows), HEAD)}
 <p><small>The fits: {links}. Held out: {html.escape(content["held"] or "nothing")}.</small></p>
 <h2>Remarks</h2>{pages.bullets(notes, kind="warn")}

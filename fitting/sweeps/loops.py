@@ -146,7 +146,8 @@ def sinh_branches(waves: Sequence[Waveform]) -> dict[tuple[int, bool], tuple[flo
 
 def _log_sinh(x: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     """log10(sinh(x)) of positive numbers, however large."""
-    return (x + np.log1p(-np.exp(-2 * x)) - np.log(2)) / np.log(10)
+    # Of small numbers expm1 keeps the digits, where 1 - exp(-2 x) is 0.
+    return (x + np.log(-np.expm1(-2 * x)) - np.log(2)) / np.log(10)
 
 
 def polarity_of(device: mj.AbstractDevice, v: float) -> int:

@@ -10,9 +10,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import ModelError
+
+if TYPE_CHECKING:
+    from ..data.suitability import Traits
 
 FILE = Path(__file__).with_name("models.json")
 """Descriptions of the models of this library by name, as `describe_model` gives them, without presets."""
@@ -34,6 +37,7 @@ def describe_model(name: str) -> dict[str, Any]:
     import jax
 
     from ..circuit import Circuit
+    from ..data.suitability import Traits
     from ..fields import describe
     from ..models import about, model
 
@@ -48,6 +52,7 @@ def describe_model(name: str) -> dict[str, Any]:
             "summary": summary(doc),
             "kind": "circuit" if circuit else "device",
             "volatile": instance.volatile,
+            "traits": None if circuit else Traits.of(instance).to_json(),
             "noise": instance.noise_structure.__name__,
             "states": [asdict(s) | {"bounds": list(s.bounds)} for s in states],
             "parameters": parameters,
@@ -107,6 +112,14 @@ def model_names() -> list[str]:
     """`memjax.model_names`, without loading any."""
     devices = [p.name for p in entry_points(group="memjax.devices")]
     return [*(n for n in dict.fromkeys(devices) if n not in _kept()), *_kept()]
+
+
+def traits() -> "dict[str, Traits]":
+    """What the devices of this library can describe, by name, without loading any."""
+    from ..data.suitability import Traits
+
+    kept = {n: about["traits"] for n, about in _kept().items() if about["traits"] is not None}
+    return {n: Traits.from_json(content) for n, content in kept.items()}
 
 
 def require_models(names: Sequence[str]) -> None:

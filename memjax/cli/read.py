@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _COUNTS = ("cycles", "set_pulses", "reset_pulses")
 """What is counted for each device."""
 
+_NO_FEATURES = "none: no sweep was measured both ways in 16 rows or more"
+
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
@@ -74,8 +76,51 @@ def _print(report: dict, name: str) -> None:
         if limit is None
         else f"  compliance  {levels} A, {report['at_compliance']} points at {it}"
     )
+    text = report["features"]["text"] if report["features"] else _NO_FEATURES
+    print(f"  features    {text}")
+    print(f"  models      {_models_text(report)}")
     for text in report["warnings"]:
         print(f"  warning     {text}")
+
+
+def _models_text(report: dict) -> str:
+    """Which models can describe what the sweeps show, in words."""
+    features, names = report["features"], report["models"]
+    if features is None or not names:
+        nearest = report["nearest"][:1]
+        reasons = [f"; nearest: {n}, but {' and '.join(report['objections'][n])}" for n in nearest]
+        return (
+            "none is judged without sweeps" if features is None else f"none can{''.join(reasons)}"
+        )
+    if not (features["sets_at"] or features["resets_at"]):
+        return "no loop tells them apart"
+    total = len(names) + len(report["objections"])
+    first = [n for n in names if n not in report["reservations"]]
+    text = f"{', '.join(first) or 'none'} can ({len(first)} of {total})"
+    if second := list(report["reservations"]):
+        text += f"; second choice: {', '.join(second)}"
+    return text
+
+
+def _summary(measurement: "Measurement") -> dict:
+    """What a measurement holds, what its sweeps show, and which models of this library can describe that."""
+    from ..data.features import features
+    from ..data.suitability import suitable
+    from ..data.summary import summary
+    from .model_table import traits
+
+    shown = features(measurement)
+    if shown is None:
+        nothing = {
+            "features": None,
+            "models": [],
+            "nearest": [],
+            "reservations": {},
+            "objections": {},
+        }
+        return summary(measurement) | nothing
+    content = {"features": shown.to_json() | {"text": str(shown)}}
+    return summary(measurement) | content | suitable(shown, traits()).to_json()
 
 
 def _print_endurance(report: dict) -> None:
@@ -169,7 +214,7 @@ def _report(
 ) -> "tuple[dict, Measurement | None]":
     """The summary of one file, which is written where that is asked for, and the measurement where it holds one."""
     from ..data import has_records
-    from ..data.summary import summary, write_tidy
+    from ..data.summary import write_tidy
     from ..data.text import load
 
     source = load(file_of(name))
@@ -183,7 +228,7 @@ def _report(
         return report, None
     if out is not None:
         write_tidy(measurement, out)
-    return summary(measurement), measurement
+    return _summary(measurement), measurement
 
 
 def _show(report: dict, name: str) -> None:
@@ -218,7 +263,6 @@ def _reports(names: list[str], options: argparse.Namespace) -> list[dict]:
 def _with_halves_joined(reports: list[dict], numbered: "dict[int, Measurement]") -> list[dict]:
     """The reports, with one in the place of those of two halves; measurements by the place of their report."""
     from ..data import interleave_matching
-    from ..data.summary import summary
 
     places = {m.source["file"]: k for k, m in numbered.items()}
     second_halves: set[int] = set()
@@ -226,7 +270,7 @@ def _with_halves_joined(reports: list[dict], numbered: "dict[int, Measurement]")
         if halves := measurement.source.get("files"):
             first, second = sorted(places[source["file"]] for source in halves)
             together = f"{reports[first]['file']} and {reports[second]['file']}"
-            reports[first] = {"file": together} | summary(measurement)
+            reports[first] = {"file": together} | _summary(measurement)
             second_halves.add(second)
     return [report for k, report in enumerate(reports) if k not in second_halves]
 
@@ -254,12 +298,12 @@ def _several(names: list[str], options: argparse.Namespace) -> int:
 
 def _interleaved(names: list[str], options: argparse.Namespace, out: Path | None) -> dict:
     """The summary of two files as one recording, which is written where that is asked for."""
-    from ..data.summary import summary, write_tidy
+    from ..data.summary import write_tidy
 
     (measurement,) = measurements_from(names, options)
     if out is not None:
         write_tidy(measurement, out)
-    return summary(measurement)
+    return _summary(measurement)
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -1,4 +1,5 @@
 from .endurance_record import EnduranceRecord as EnduranceRecord
+from .features import Features as Features, features as features
 from .interleave import interleave as interleave, interleave_matching as interleave_matching
 from .measurement import Measurement as Measurement
 from .paths import data_files as data_files
@@ -18,4 +19,11 @@ from .selection import (
 )
 from .spike_record import SpikeRecord as SpikeRecord
 from .spike_trains import read_spike_trains as read_spike_trains, read_traces as read_traces
+from .suitability import (
+    Suitability as Suitability,
+    Traits as Traits,
+    objections as objections,
+    reservations as reservations,
+    suitable as suitable,
+)
 from .sweeps import is_pulsed as is_pulsed

@@ -174,6 +174,9 @@ class AgFilament(AbstractDevice):
 
     name: ClassVar[str] = "ag-filament"
     volatile: ClassVar[bool] = True
+    sets_at: ClassVar[tuple[int, ...]] = (1, -1)
+    has_sides: ClassVar[bool] = True
+    rectifies: ClassVar[bool] = False
     noise_structure: ClassVar = NoNoise
     references: ClassVar[tuple[str, ...]] = (
         "doi:10.1038/s41467-018-07979-0",

@@ -92,6 +92,9 @@ class AndThresholdSwitch(AbstractDevice):
 
     name: ClassVar[str] = "and-ts"
     volatile: ClassVar[bool] = True
+    sets_at: ClassVar[tuple[int, ...]] = (1, -1)
+    has_sides: ClassVar[bool] = True
+    rectifies: ClassVar[bool] = True
     noise_structure: ClassVar = NoNoise
     references: ClassVar[tuple[str, ...]] = ("doi:10.1016/j.neucom.2025.129454",)
     single_precision: ClassVar[tuple[str, ...]] = ("Stiff", *SINGLE_PRECISION)

@@ -35,6 +35,16 @@ class AbstractDevice(AbstractTwoTerminal):
     """The states, in order."""
     volatile: AbstractClassVar[bool]
     """Whether the device forgets between sweeps."""
+    sets_at: ClassVar[tuple[int, ...] | None] = None
+    """Signs of the voltage at which the conductance rises; None where that is not declared."""
+    resets_at: ClassVar[tuple[int, ...]] = ()
+    """Signs of the voltage at which the conductance falls, faster than it does by itself."""
+    has_sides: ClassVar[bool] = False
+    """Whether its kinetics have parameters of their own for either polarity, so that it may set at one alone."""
+    rectifies: ClassVar[bool | None] = None
+    """Whether the same state may conduct differently at both polarities; None where that is not declared."""
+    is_one_way: ClassVar[bool] = False
+    """Whether no current flows at negative voltage."""
     noise_structure: AbstractClassVar[type[AbstractNoiseStructure]]
     """How noise amplitudes depend on the state."""
     references: AbstractClassVar[tuple[str, ...]]

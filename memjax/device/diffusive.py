@@ -228,6 +228,9 @@ class DiffusiveMemristor(AbstractOhmicDevice):
 
     name: ClassVar[str] = "diffusive"
     volatile: ClassVar[bool] = True
+    sets_at: ClassVar[tuple[int, ...]] = (1, -1)
+    has_sides: ClassVar[bool] = True
+    rectifies: ClassVar[bool] = True
     references: ClassVar[tuple[str, ...]] = ("doi:10.1109/TCASAI.2024.3484370",)
     single_precision: ClassVar[tuple[str, ...]] = ("DriftImplicitEuler",)
     states: ClassVar = (

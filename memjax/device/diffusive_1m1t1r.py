@@ -101,6 +101,8 @@ class Diffusive1M1T1R(AbstractOhmicDevice):
 
     name: ClassVar[str] = "diffusive-1m1t1r"
     volatile: ClassVar[bool] = True
+    sets_at: ClassVar[tuple[int, ...]] = (1,)
+    rectifies: ClassVar[bool] = False
     references: ClassVar[tuple[str, ...]] = ("doi:10.1038/s41928-025-01488-x",)
     single_precision: ClassVar[tuple[str, ...]] = SINGLE_PRECISION
     states: ClassVar = (

@@ -102,6 +102,9 @@ class DiffusiveSpice(AbstractDevice):
 
     name: ClassVar[str] = "diffusive-spice"
     volatile: ClassVar[bool] = True
+    sets_at: ClassVar[tuple[int, ...]] = (1,)
+    rectifies: ClassVar[bool] = True
+    is_one_way: ClassVar[bool] = True
     noise_structure: ClassVar = NoNoise
     references: ClassVar[tuple[str, ...]] = (
         "https://github.com/TongWang-USC/Memristor-Model",

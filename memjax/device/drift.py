@@ -126,6 +126,9 @@ class DriftMemristor(AbstractDevice):
 
     name: ClassVar[str] = "drift"
     volatile: ClassVar[bool] = True
+    sets_at: ClassVar[tuple[int, ...]] = (1,)
+    resets_at: ClassVar[tuple[int, ...]] = (-1,)
+    rectifies: ClassVar[bool] = False
     noise_structure: ClassVar = NoNoise
     references: ClassVar[tuple[str, ...]] = (
         "https://github.com/TongWang-USC/Memristor-Model",

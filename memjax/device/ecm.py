@@ -81,6 +81,9 @@ class Ecm(AbstractGapDevice):
 
     name: ClassVar[str] = "ecm"
     volatile: ClassVar[bool] = False
+    sets_at: ClassVar[tuple[int, ...]] = (1,)
+    resets_at: ClassVar[tuple[int, ...]] = (-1,)
+    rectifies: ClassVar[bool] = False
     noise_structure: ClassVar = NoNoise
     references: ClassVar[tuple[str, ...]] = ("doi:10.1063/1.3673239",)
     single_precision: ClassVar[tuple[str, ...]] = ("Stiff", *SINGLE_PRECISION)

@@ -86,6 +86,9 @@ class EventSwitches(AbstractOhmicDevice):
 
     name: ClassVar[str] = "event-switches"
     volatile: ClassVar[bool] = True
+    sets_at: ClassVar[tuple[int, ...]] = (1,)
+    resets_at: ClassVar[tuple[int, ...]] = (-1,)
+    rectifies: ClassVar[bool] = False
     references: ClassVar[tuple[str, ...]] = (
         "https://github.com/sdpenguin/memristor-neuromorphic-model",
         "doi:10.1063/1.481811",

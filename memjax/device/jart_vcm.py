@@ -176,6 +176,9 @@ class JartVcm(AbstractDevice):
 
     name: ClassVar[str] = "jart-vcm"
     volatile: ClassVar[bool] = False
+    sets_at: ClassVar[tuple[int, ...]] = (-1,)
+    resets_at: ClassVar[tuple[int, ...]] = (1,)
+    rectifies: ClassVar[bool] = True
     noise_structure: ClassVar = NoNoise
     references: ClassVar[tuple[str, ...]] = (
         "doi:10.1109/TCSI.2020.3018502",

@@ -86,6 +86,9 @@ class LangevinMemristor(AbstractLangevin):
 
     name: ClassVar[str] = "langevin"
     volatile: ClassVar[bool] = True
+    sets_at: ClassVar[tuple[int, ...]] = (1,)
+    resets_at: ClassVar[tuple[int, ...]] = (-1,)
+    rectifies: ClassVar[bool] = False
     noise_structure: ClassVar = Partitioned
     references: ClassVar[tuple[str, ...]] = ("arXiv:2407.18368", "doi:10.1016/j.chaos.2021.110803")
     single_precision: ClassVar[tuple[str, ...]] = SINGLE_PRECISION

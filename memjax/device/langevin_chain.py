@@ -83,6 +83,9 @@ class LangevinChain(AbstractLangevin):
 
     name: ClassVar[str] = "langevin-chain"
     volatile: ClassVar[bool] = True
+    sets_at: ClassVar[tuple[int, ...]] = (1,)
+    resets_at: ClassVar[tuple[int, ...]] = (-1,)
+    rectifies: ClassVar[bool] = False
     noise_structure: ClassVar = Partitioned
     references: ClassVar[tuple[str, ...]] = ("doi:10.1038/nmat4756",)
     single_precision: ClassVar[tuple[str, ...]] = SINGLE_PRECISION

@@ -59,6 +59,9 @@ class LinearIonDrift(AbstractOhmicDevice):
 
     name: ClassVar[str] = "linear-drift"
     volatile: ClassVar[bool] = False
+    sets_at: ClassVar[tuple[int, ...]] = (1,)
+    resets_at: ClassVar[tuple[int, ...]] = (-1,)
+    rectifies: ClassVar[bool] = False
     noise_structure: ClassVar = NoNoise
     references: ClassVar[tuple[str, ...]] = ("doi:10.1038/nature06932",)
     single_precision: ClassVar[tuple[str, ...]] = ("Stiff", *SINGLE_PRECISION)

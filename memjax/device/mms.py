@@ -70,6 +70,9 @@ class MetastableSwitches(AbstractOhmicDevice):
 
     name: ClassVar[str] = "mms"
     volatile: ClassVar[bool] = False
+    sets_at: ClassVar[tuple[int, ...]] = (1,)
+    resets_at: ClassVar[tuple[int, ...]] = (-1,)
+    rectifies: ClassVar[bool] = False
     noise_structure: ClassVar = Diagonal
     references: ClassVar[tuple[str, ...]] = ("doi:10.1371/journal.pone.0085175",)
     single_precision: ClassVar[tuple[str, ...]] = ("Stiff", *SINGLE_PRECISION)

@@ -91,6 +91,8 @@ class SecondOrderDiffusive(AbstractOhmicDevice):
 
     name: ClassVar[str] = "second-order"
     volatile: ClassVar[bool] = True
+    sets_at: ClassVar[tuple[int, ...]] = (1, -1)
+    rectifies: ClassVar[bool] = False
     noise_structure: ClassVar = Diagonal
     references: ClassVar[tuple[str, ...]] = ("doi:10.1002/advs.202301323",)
     single_precision: ClassVar[tuple[str, ...]] = ("Stiff", *SINGLE_PRECISION)

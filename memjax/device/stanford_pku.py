@@ -79,6 +79,9 @@ class StanfordPKU(AbstractGapDevice):
 
     name: ClassVar[str] = "stanford-pku"
     volatile: ClassVar[bool] = False
+    sets_at: ClassVar[tuple[int, ...]] = (1,)
+    resets_at: ClassVar[tuple[int, ...]] = (-1,)
+    rectifies: ClassVar[bool] = False
     noise_structure: ClassVar = NoNoise
     references: ClassVar[tuple[str, ...]] = ("doi:10.1109/TED.2016.2545412",)
     single_precision: ClassVar[tuple[str, ...]] = ("Stiff", *SINGLE_PRECISION)

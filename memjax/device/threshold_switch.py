@@ -53,6 +53,8 @@ class ThresholdSwitch(AbstractOhmicDevice):
 
     name: ClassVar[str] = "threshold-switch"
     volatile: ClassVar[bool] = True
+    sets_at: ClassVar[tuple[int, ...]] = (1, -1)
+    rectifies: ClassVar[bool] = False
     noise_structure: ClassVar = NoNoise
     references: ClassVar[tuple[str, ...]] = ("doi:10.1063/1.4991917",)
     single_precision: ClassVar[tuple[str, ...]] = ("Stiff", *SINGLE_PRECISION)

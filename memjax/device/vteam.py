@@ -78,6 +78,9 @@ class Vteam(AbstractOhmicDevice):
 
     name: ClassVar[str] = "vteam"
     volatile: ClassVar[bool] = False
+    sets_at: ClassVar[tuple[int, ...]] = (-1,)
+    resets_at: ClassVar[tuple[int, ...]] = (1,)
+    rectifies: ClassVar[bool] = False
     noise_structure: ClassVar = NoNoise
     references: ClassVar[tuple[str, ...]] = ("doi:10.1109/TCSII.2015.2433536",)
     single_precision: ClassVar[tuple[str, ...]] = ("Stiff", *SINGLE_PRECISION)

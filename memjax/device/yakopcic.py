@@ -111,6 +111,9 @@ class Yakopcic(AbstractDevice):
 
     name: ClassVar[str] = "yakopcic"
     volatile: ClassVar[bool] = False
+    sets_at: ClassVar[tuple[int, ...]] = (1,)
+    resets_at: ClassVar[tuple[int, ...]] = (-1,)
+    rectifies: ClassVar[bool] = True
     noise_structure: ClassVar = NoNoise
     references: ClassVar[tuple[str, ...]] = (
         "doi:10.1109/LED.2011.2163292",

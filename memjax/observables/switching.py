@@ -11,13 +11,13 @@ from ..result import Trace
 from .data import check_positive, one_member
 from .excursion import (
     Switching,
-    branches_of,
     complete_excursions,
     excursions,
     hysteresis_area,
     on_off_ratio,
     turn,
 )
+from .polarity import branches_of
 from .snap_back import snap_back_of
 
 ON_THRESHOLD = 1e-8

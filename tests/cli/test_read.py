@@ -186,3 +186,34 @@ def test_interleave_wants_two_files_of_the_same_cycles(refused, tmp_path):
     assert "1 files; in --interleave; allowed: two files" in refused("read", sets, "--interleave")
     resets.write_text("cycle,v_V,i_A\n7,0,0\n7,1,1e-3\n7,0,0\n")
     assert "cycles 1-3 and 7 do not match" in refused("read", sets, resets, "--interleave")
+
+
+def test_features_and_the_models_that_can_describe_them(run, measured, tmp_path):
+    path = tmp_path / "switch.csv"
+    up = np.linspace(0, 0.5, 26)
+    size = np.concatenate([up, up[-2::-1]])
+    on = np.where(np.arange(51) <= 25, size > 0.3, size > 0.1)
+    rows = [
+        f"{k},{s * v},{s * v * (1e-5 if o else 1e-8)}"
+        for k, s in enumerate((1, -1))
+        for v, o in zip(size, on)
+    ]
+    path.write_text("\n".join(["sweep,v_V,i_A", *rows]) + "\n")
+    about = json.loads(run("read", path, "--json").out)
+    assert about["features"]["volatile"] is True
+    assert about["features"]["sets_at"] == [1, -1]
+    assert {"diffusive", "threshold-switch"} <= set(about["models"])
+    assert about["objections"]["vteam"] == ["it keeps its state, which the data forget"]
+    lines = run("read", path).out.splitlines()
+    (features,) = (x for x in lines if x.startswith("  features    "))
+    assert features.split(maxsplit=1)[1] == about["features"]["text"]
+    (models,) = (x for x in lines if x.startswith("  models      "))
+    count = len(about["models"])
+    assert models.endswith(f"can ({count} of {count + len(about['objections'])})")
+    # A resistor opens no loop; a ramp up alone shows nothing.
+    assert "  models      no loop tells them apart\n" in run("read", measured).out
+    path.write_text("v_V,i_A\n" + "\n".join(f"{v},{v / 1e6}" for v in up) + "\n")
+    assert json.loads(run("read", path, "--json").out)["features"] is None
+    out = run("read", path).out
+    assert "  features    none: no sweep was measured both ways" in out
+    assert "  models      none is judged without sweeps\n" in out

@@ -1,0 +1,140 @@
+"""The model of sweeps chosen and fitted, from Python."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from numpy.linalg import LinAlgError
+
+import memjax as mj
+from memjax.arguments import as_seed
+from memjax.errors import DataError, FitError, MemjaxError
+from memjax.policy import require_x64
+
+from ..choice.comparison import Comparison, compare_models
+from ..result import AbstractFit
+from ..sweeps.fit import fit
+from ..sweeps.halves import halves
+from ..sweeps.result import FitResult
+from .explanation import explain, winner
+from .shortlist import COUNT, Shortlist, shortlist
+
+
+@dataclass(frozen=True, kw_only=True)
+class AutomaticFit:
+    """A model chosen by what sweeps show, with the fits of which it is the best.
+
+    Parameters
+    ----------
+    shortlist : Shortlist
+        Features, the models that were fitted, and why the others were not.
+    fits : dict of str to FitResult or str
+        Of all data, by model; in words why there is none.
+    comparison : Comparison
+        Of the fits.
+    model : str
+        Name of the chosen model.
+    explanation : str
+        The choice in a sentence.
+    """
+
+    shortlist: Shortlist
+    fits: dict[str, FitResult | str]
+    comparison: Comparison
+    model: str
+    explanation: str
+
+    @property
+    def fit(self) -> FitResult:
+        """The fit of the chosen model."""
+        return cast(FitResult, self.fits[self.model])
+
+
+def fit_auto(
+    measurements: mj.Measurement | Sequence[mj.Measurement],
+    *,
+    models: Sequence[str] | None = None,
+    count: int = COUNT,
+    bench: mj.Bench | None = None,
+    env: mj.Environment | None = None,
+    point_time: float | None = None,
+    seed: int = 0,
+    tick: Callable[[str], None] | None = None,
+) -> AutomaticFit:
+    """Choose the model of sweeps by what they show, and fit it.
+
+    Parameters
+    ----------
+    measurements : Measurement or sequence of Measurement
+        All of one device; set and reset files joined by `memjax.data.interleave`.
+    models : sequence of str, optional
+        Devices among which the choice is made; all by default.
+    count : int
+        Models that are fitted at the most, 2 or more.
+    bench, env : Bench, Environment, optional
+        As of `fitting.fit`.
+    point_time : float, optional
+        Time for which each point was held [s], where files have no time.
+    seed : int
+        Seed of starts.
+    tick : callable, optional
+        Called with what is done, in words.
+
+    Returns
+    -------
+    AutomaticFit
+        The chosen model, its fit, the others, and the choice in a sentence.
+
+    Raises
+    ------
+    DataError
+        If the data do not say enough, or no model can describe them; with the nearest.
+    FitError
+        If no model could be fitted.
+
+    Notes
+    -----
+    Models that cannot describe the features of the data (`memjax.data.features`, `memjax.data.suitable`) are left out.
+    Of the others those are fitted whose starts are nearest, and compared as `fitting.compare_models` does: by what a
+    fit of every second sweep leaves of the others, where there are two of a kind, else by AIC or the loss.
+    """
+    if count < 2:
+        raise DataError(f"{count} models", where="fit_auto", allowed="2 or more")
+    seed = as_seed(seed, where="fit_auto", lowest=0)
+    require_x64()
+    every = [measurements] if isinstance(measurements, mj.Measurement) else list(measurements)
+    about: dict[str, Any] = dict(bench=bench, env=env, point_time=point_time, seed=seed)
+    say = tick or (lambda _: None)
+    listed = shortlist(
+        every, models=models, count=count, tick=lambda n: say(f"starts of {n}"), **about
+    )
+    fits = {n: _fit(n, every, about, say) for n in listed.models}
+    if all(isinstance(x, str) for x in fits.values()):
+        raise FitError(f"none of {len(fits)} models is fitted: {fits[listed.models[0]]}")
+    try:
+        seen, held_out = halves(every, point_time=point_time)
+    except DataError:
+        parts: dict[str, AbstractFit | str] = {}
+        held_out = None
+    else:
+        parts = {n: _fit(n, seen, about, say) for n, x in fits.items() if not isinstance(x, str)}
+    comparison = compare_models(dict(fits), parts, held_out)
+    model, _ = winner(comparison)
+    return AutomaticFit(
+        shortlist=listed,
+        fits=fits,
+        comparison=comparison,
+        model=str(model),
+        explanation=explain(listed, comparison),
+    )
+
+
+def _fit(
+    name: str, measurements: Sequence[mj.Measurement], options: dict[str, Any], say: Callable
+) -> FitResult | str:
+    """A fit, or why there is none."""
+    say(f"fit of {name}")
+    try:
+        return fit(measurements, mj.model(name), **options)
+    except (MemjaxError, LinAlgError) as error:
+        return str(error)

@@ -1,0 +1,140 @@
+"""``memjax fit --model auto``: the devices that can describe the sweeps, and the best of them."""
+
+import argparse
+import json
+from copy import copy
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from memjax.cli.command import UsageError, say
+from memjax.cli.options import measurements_from
+from memjax.errors import FitError, MemjaxError, OutputError
+
+from ..batch import options as batch_options
+from ..choice import options as choice_options
+from ..choice.kind import KIND as CHOICE
+from ..command import new_folder
+from ..constants import AUTOMATIC, COMPARISON
+from ..kinds import Kind, refuse_unused
+from ..sweeps.kind import KIND as SWEEPS
+from ..sweeps.options import arguments
+
+if TYPE_CHECKING:
+    from ..choice.comparison import Comparison
+    from .shortlist import Shortlist
+
+AUTO = "auto"
+"""In place of the name of a model."""
+
+_NAMING = ("free", "fix", "bounds", "start")
+"""Options that name parameters, or pairs that begin with their names."""
+
+_BATCH = ("batch", "chunk", "wafer_map", "shrink", "scheduler")
+"""Options of a batch, which its choice does not know."""
+
+
+def claims(options: argparse.Namespace) -> bool:
+    """Whether the model is to be chosen."""
+    return options.model == AUTO
+
+
+def run(kind: Kind, options: argparse.Namespace) -> int:
+    """Choose among the models that can describe the sweeps, and fit them; the exit status."""
+    if kind is not SWEEPS:
+        raise UsageError(
+            f"{kind.label}", where="--model auto", allowed="files of sweeps", fix="name the models: --model A,B"
+        )  # fmt: skip
+    names = [n for n in options.explicit if not (options.batch and n in _BATCH)]
+    refuse_unused(options, CHOICE, names)
+    return _run_batch(kind, options) if options.batch else _choose(options)
+
+
+def _choose(options: argparse.Namespace) -> int:
+    """Choose the model of one device, into the folder of a choice; the exit status."""
+    new_folder(options, marker=COMPARISON)
+    listed = _shortlist(options)
+    options = copy(options)
+    options.model = ",".join(listed.models)
+    return choice_options.run(CHOICE, options, partial(_content, listed))
+
+
+def _shortlist(options: argparse.Namespace) -> "Shortlist":
+    """The models that are fitted, and what is to be said of them."""
+    from .shortlist import shortlist
+
+    named = [x if isinstance(x, str) else x[0] for n in _NAMING for x in getattr(options, n) or ()]
+    measurements = measurements_from(options.files, options)
+    listed = shortlist(
+        measurements,
+        needed=tuple(dict.fromkeys(named)),
+        tick=lambda n: say("progress", f"starts of {n}"),
+        free=options.free,
+        **arguments(options),
+    )
+    say("note", f"{listed.features}")
+    for note in listed.notes:
+        say("warning", note)
+    return listed
+
+
+def _content(listed: "Shortlist", comparison: "Comparison") -> dict[str, Any]:
+    """Content of ``comparison.json`` beside the comparison."""
+    from .explanation import explain, winner
+
+    name, key = winner(comparison)
+    chosen = {"explanation": explain(listed, comparison), "chosen": name, "criterion": key}
+    return chosen | {"automatic": listed.to_json()}
+
+
+def _run_batch(kind: Kind, options: argparse.Namespace) -> int:
+    """Choose the model on the first device that can be read and switches, and fit the batch with it; the exit status.
+
+    The table of a batch has a column for each parameter of one model: a choice by device would have none in common.
+    """
+    folder = Path(f"{Path(options.out)}-choice")
+    name = None if options.force else _chosen(folder)
+    if name is None:
+        name = _choose_first(options, folder)
+    else:
+        say("note", f"{name} was chosen in {folder}")
+    options.model = name
+    return batch_options.run(kind, options)
+
+
+def _chosen(folder: Path) -> str | None:
+    """The model of an earlier choice in a folder; None where there is none that ended."""
+    path = folder / COMPARISON
+    if not path.exists():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return None if content.get("interrupted", True) else content.get("chosen")
+
+
+def _choose_first(options: argparse.Namespace, folder: Path) -> str:
+    """Choose on the first file of a batch that allows it."""
+    reasons = []
+    for file in options.files:
+        alone = copy(options)
+        alone.files, alone.batch, alone.out = [file], False, str(folder)
+        # What is there is a choice that was interrupted, or is to be replaced.
+        alone.force = options.force or (folder / COMPARISON).exists()
+        try:
+            _choose(alone)
+        except (OutputError, UsageError):
+            raise
+        except MemjaxError as error:
+            reasons.append(str(error))
+            say("warning", f"no choice by {file}: {error.lines[0]}")
+            continue
+        if (name := _chosen(folder)) is not None:
+            say("note", f"{name} is chosen by {file}, for all devices of the batch")
+            return name
+        raise OutputError("no model was chosen", where=str(folder), fix="name it: --model A")
+    raise FitError(
+        f"no file of {len(options.files)} allows a choice, the first: {reasons[0]}", where=AUTOMATIC,
+        fix="name the model: --model A",
+    )  # fmt: skip

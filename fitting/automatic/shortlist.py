@@ -1,0 +1,254 @@
+"""The models of which a choice is made: those that can describe what sweeps show, nearest at their starts first."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.linalg import LinAlgError
+
+import memjax as mj
+from memjax.data import Features, Suitability, Traits, features, suitable
+from memjax.errors import DataError, FitError
+from memjax.fields import parameter_specs
+
+from ..constants import AUTOMATIC
+from ..optimize.levenberg_marquardt import half_squares
+from ..sweeps.prepare import prepare
+from ..sweeps.problem import Problem, kernel_of
+from ..sweeps.thinning import thin
+
+COUNT = 3
+"""Models that are fitted."""
+
+SCREENED, FEWER = 32, 8
+"""Starts of each candidate that are solved, and of one that has no kernel in C: their best loss tells models apart by
+factors, hardly by less."""
+
+POINTS = 100
+"""Points of a sweep at the most in this screening: the shape of a loop, no more."""
+
+_ONE_SIDED = 0.02
+"""Share of the largest value that a sweep to one side may have at the other one: an offset at rest."""
+
+_TOGETHER = 8
+"""Starts that are solved at once: as many as in a fit."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shortlist:
+    """Models of which a choice is made, and why the others are not among them.
+
+    Parameters
+    ----------
+    features : Features
+        What the sweeps show.
+    models : tuple of str
+        Names of the models to fit, nearest first.
+    losses : dict of str to float
+        Loss of the best start of each candidate [1], half the sum of squares over all points of the sweeps.
+    reservations : dict of str to tuple of str
+        Why some of these are the second choice.
+    objections : dict of str to tuple of str
+        Why others cannot describe the device, or could not be solved.
+    untried : tuple of str
+        Candidates whose starts were not solved: their own equations need minutes, and there are enough others.
+    notes : tuple of str
+        What is to be known of the choice beside that.
+    """
+
+    features: Features
+    models: tuple[str, ...]
+    losses: dict[str, float]
+    reservations: dict[str, tuple[str, ...]]
+    objections: dict[str, tuple[str, ...]]
+    untried: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Content of ``comparison.json`` beside the comparison."""
+        reasons = {"reservations": self.reservations, "objections": self.objections}
+        return {
+            "features": self.features.to_json() | {"text": str(self.features)},
+            "start_losses": self.losses,
+            "shortlist": list(self.models),
+            "untried": list(self.untried),
+            **{k: {n: list(x) for n, x in texts.items()} for k, texts in reasons.items()},
+        }
+
+
+def shortlist(
+    measurements: Sequence[mj.Measurement],
+    *,
+    models: Sequence[str] | None = None,
+    count: int = COUNT,
+    needed: Sequence[str] = (),
+    tick: Callable[[str], None] | None = None,
+    **options: Any,
+) -> Shortlist:
+    """Models that can describe what sweeps show, nearest at their starts first.
+
+    Parameters
+    ----------
+    measurements : sequence of Measurement
+        All of one device.
+    models : sequence of str, optional
+        Devices among which the choice is made; all by default.
+    count : int
+        Number of models at the most.
+    needed : sequence of str
+        Parameters that a model has to have.
+    tick : callable, optional
+        Called with the name of each model before its starts are solved.
+    **options : Any
+        `bench`, `env`, `point_time`, `free`, `fix`, `start`, `model_sigma`, `thresholds` and `seed` of `fitting.fit`.
+
+    Raises
+    ------
+    DataError
+        If no sweep was measured both ways, no loop opens, or no model can describe the device; with the nearest.
+    FitError
+        If no start of any candidate could be solved.
+    """
+    shown = _features(measurements)
+    devices = {n: mj.model(n) for n in models or mj.device_names()}
+    bench = options.get("bench") or mj.Bench()
+    table = {n: Traits.of(device) for n, device in devices.items()}
+    judged = suitable(shown, table, reversed=bench.reversed)
+    against = dict(judged.objections)
+    for name, device in devices.items():
+        if lacking := [n for n in needed if n not in parameter_specs(device)]:
+            against[name] = (*against.get(name, ()), f"it has no {', '.join(lacking)}")
+    able = [n for n in devices if n not in against]
+    if not able:
+        raise _none_can(shown, judged, against)
+    losses, untried = _screen(measurements, {n: devices[n] for n in able}, options, against, tick)
+    if untried and sum(n not in judged.reservations for n in losses) < count:
+        slow = options | {"slow": True}
+        more, untried = _screen(measurements, {n: devices[n] for n in untried}, slow, against, tick)
+        losses |= more
+    order = sorted(losses, key=lambda n: (n in judged.reservations, losses[n]))
+    if not order:
+        raise FitError(f"no start of {', '.join(able)} could be solved", where=AUTOMATIC)
+    notes = []
+    if len(order) == 1:
+        near = next((n for n in judged.nearest if n in judged.objections and n not in order), None)
+        if near is not None:
+            reasons = " and ".join(against[near])
+            notes = [
+                f"{order[0]} alone can describe the device; {near} is fitted for comparison, though {reasons}"
+            ]
+            order.append(near)
+    return Shortlist(
+        features=shown,
+        models=tuple(order[:count]),
+        losses=losses,
+        reservations={n: x for n, x in judged.reservations.items() if n in losses},
+        objections=against,
+        untried=tuple(untried),
+        notes=tuple(notes),
+    )
+
+
+def _features(measurements: Sequence[mj.Measurement]) -> Features:
+    """What sweeps show; raises where that is nothing."""
+    shown = features(*measurements)
+    if shown is None:
+        raise DataError(
+            "no sweep was measured both ways in 16 rows or more", where=AUTOMATIC,
+            allowed="sweeps up and back", fix="name the models: --model A,B",
+        )  # fmt: skip
+    if not shown.switches:
+        raise DataError(
+            f"{shown}: nothing tells models apart", where=AUTOMATIC,
+            allowed="sweeps whose way back differs from the way out",
+            fix="choose sweeps that switch with --sweeps, or name the models: --model A,B",
+        )  # fmt: skip
+    return shown
+
+
+def _none_can(
+    shown: Features, judged: Suitability, against: Mapping[str, tuple[str, ...]]
+) -> DataError:
+    """The error where no model can describe a device: it is fitted only by a model that someone names."""
+    near = judged.nearest[0]
+    return DataError(
+        f"no model can describe what the sweeps show: {shown}", where=AUTOMATIC,
+        allowed=f"nearest is {near}, but {' and '.join(against[near])}",
+        fix="where the sweeps are of several devices, or some do not switch, choose some with --sweeps; "
+        f"--model {near} fits them all the same",
+    )  # fmt: skip
+
+
+def _screen(
+    measurements: Sequence[mj.Measurement],
+    devices: Mapping[str, Any],
+    options: Mapping[str, Any],
+    against: dict[str, tuple[str, ...]],
+    tick: Callable[[str], None] | None,
+) -> tuple[dict[str, float], list[str]]:
+    """Loss of the best start of each device, and names of those that would take minutes.
+
+    Those of which no start is solved are added to what speaks `against` them.
+    """
+    point_time = options.get("point_time")
+    thinned = [thin(first_sweeps(m), POINTS, point_time=point_time) for m in measurements]
+    losses, untried = {}, []
+    for name, device in devices.items():
+        if tick is not None:
+            tick(name)
+        try:
+            loss = _least_loss(thinned, device, **options)
+        except (FitError, DataError, LinAlgError) as error:
+            against[name] = (f"it cannot begin: {error}",)
+            continue
+        if loss is None:
+            untried.append(name)
+        elif np.isfinite(loss):
+            losses[name] = loss
+        else:
+            against[name] = ("it has no start that could be solved",)
+    return losses, untried
+
+
+def first_sweeps(measurement: mj.Measurement) -> mj.Measurement:
+    """The first sweep to each side, or to both, of a recording: of set and reset sweeps one each."""
+    small = _ONE_SIDED * float(np.max(np.abs(measurement.applied)))
+    chosen: dict[tuple[bool, bool], int] = {}
+    for label, sweep in measurement.sweeps():
+        sides = bool(np.any(sweep.applied > small)), bool(np.any(sweep.applied < -small))
+        chosen.setdefault(sides, label)
+        if len(chosen) == 3:
+            break
+    return measurement.select(np.isin(measurement.sweep, list(chosen.values())))
+
+
+def _least_loss(
+    measurements: Sequence[mj.Measurement], device: Any, *, slow: bool = False, **options: Any
+) -> float | None:
+    """Half the least sum of squared residuals of the response among starts; infinite where none is solved.
+
+    None of a device whose own equations no kernel solves, unless it may be `slow`.
+    """
+    about = {"bench": None, "env": None, "point_time": None, "free": None, "fix": None, "seed": 0}
+    prepared = prepare(measurements, device, **(about | options), screened=SCREENED)
+    kernel = prepared.problem.by_kernel()
+    if kernel is None and not slow and _is_iterative(prepared.problem):
+        return None
+    solved = kernel or prepared.problem
+    # Not the events, which count for volatile models alone, nor the prior.
+    rows = np.asarray(prepared.problem.group.target).size
+    least = np.inf
+    for k in range(0, SCREENED if kernel else FEWER, _TOGETHER):
+        r, ok, _ = solved.observe(prepared.candidates[k : k + _TOGETHER])
+        least = min(least, float(np.min(half_squares(np.asarray(r)[:, :rows], np.asarray(ok)))))
+    return least
+
+
+def _is_iterative(problem: Problem) -> bool:
+    """Whether no kernel solves a device even alone, without what stands around it: its current is a root.
+
+    Behind a limit other devices have no kernel either, but take seconds.
+    """
+    alone = replace(problem, bench=mj.Bench(), group=replace(problem.group, limits=None))
+    return isinstance(kernel_of(alone), str)

@@ -1,0 +1,64 @@
+"""A choice in a sentence."""
+
+from dataclasses import replace
+
+import pytest
+
+from fitting.automatic.explanation import explain, winner
+from fitting.automatic.shortlist import Shortlist
+from fitting.choice.comparison import KEYS, Comparison
+from memjax.data import Features
+
+FEATURES = Features(
+    driven="voltage", volatile=True, sets_at=(1,), resets_at=(), rests_at=(), carries=False, abrupt=True,
+    opening=3.0, share=0.0, jump=0.9, rectification=None, sweeps=4, reason="nothing is left",
+)  # fmt: skip
+FORGET = ("it keeps its state, which the data forget",)
+LISTED = Shortlist(
+    features=FEATURES, models=("a", "b"), losses={"a": 1.0, "b": 2.0, "c": 3.0}, reservations={"a": ("it is slow",)},
+    objections=dict.fromkeys("defgh", FORGET) | {"i": ("it has no x",)} | dict.fromkeys("jk", ("it has no start",)),
+)  # fmt: skip
+
+
+UNTRIED = replace(LISTED, untried=("slow",))
+
+
+def comparison(**columns) -> Comparison:
+    rows = [
+        dict.fromkeys(KEYS) | {"model": n} | {k: x[j] for k, x in columns.items()}
+        for j, n in enumerate("ab")
+    ]
+    return Comparison(rows=rows, independent=None, no_criteria="", notes=())
+
+
+def test_the_sentence_says_what_the_data_show_who_is_out_and_by_how_much():
+    text = explain(LISTED, comparison(score=[2.0, 1.5], behind=[3.4, 0.0], loss=[1.0, 2.0]))
+    assert text == (
+        "b is chosen: the device is volatile (nothing is left), sets at positive voltage, abrupt (90% of the set "
+        "within two rows), driven by voltage, which 3 of 11 models can describe (excluded: 5 models, each of which "
+        "keeps its state, which the data forget; i, which has no x; j, k, each of which has no start); of a, b it "
+        "misses held-out sweeps by the least, 1.5 sigma against 2 of a (3.4 standard errors)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("columns", "name", "key", "text"),
+    [
+        ({"score": [1.0, 1.1], "behind": [0.0, 0.7]}, "a", "score", "0.7 standard errors, which does not tell"),
+        ({"aic": [7.0, 3.0], "delta_aic": [4.0, 0.0]}, "b", "aic", "its AIC is the least, by 4 to a"),
+        ({"loss": [7.0, 3.0], "score": [1.0, None]}, "b", "loss", "its loss is the least, 3 against 7 of a"),
+        ({"loss": [7.0, None]}, "a", "loss", "it is the only one that could be fitted"),
+        ({"loss": [7.0, None]}, "a", "loss", "a is chosen, though it is slow: the device"),
+        ({"loss": [7.0, 6.0], "verdict": ["good", "poor"]}, "b", "loss", "; it describes the data poorly all the same"),
+        ({}, None, "loss", "no model is chosen"),
+    ],
+)  # fmt: skip
+def test_the_first_criterion_that_two_models_have_decides(columns, name, key, text):
+    both = comparison(**columns)
+    assert winner(both) == (name, key)
+    assert text in explain(LISTED, both)
+
+
+def test_a_candidate_that_was_not_tried_is_named():
+    text = explain(UNTRIED, comparison(loss=[1.0, 2.0]))
+    assert "which 4 of 12 models can describe, slow untried since slow (excluded: " in text

@@ -1,0 +1,34 @@
+"""The model of sweeps chosen from Python."""
+
+import pytest
+
+import fitting as ft
+import memjax as mj
+from fitting.automatic import fit as module
+from memjax.errors import DataError, FitError
+
+MODELS = ["mms", "linear-drift", "vteam", "threshold-switch"]
+
+
+@pytest.mark.slow
+def test_from_python_the_same_model_is_chosen(file):
+    chosen = ft.fit_auto(mj.read(file), models=MODELS, count=2)
+    assert chosen.model == "mms"
+    assert len(chosen.fits) == 2
+    assert chosen.fit.values["tau"] == pytest.approx(0.02, rel=0.1)
+    assert chosen.explanation.startswith("mms is chosen: ")
+    with pytest.raises(DataError, match="1 models; in fit_auto; allowed: 2 or more"):
+        ft.fit_auto(mj.read(file), count=1)
+
+
+def test_without_a_fit_there_is_no_choice(switch, monkeypatch):
+    def refuse(*_, **__):
+        raise FitError("no start")
+
+    listed = ft.Shortlist(
+        features=mj.data.features(mj.read(switch)), models=("mms", "vteam"), losses={}, reservations={}, objections={}
+    )  # fmt: skip
+    monkeypatch.setattr(module, "shortlist", lambda *_, **__: listed)
+    monkeypatch.setattr(module, "fit", refuse)
+    with pytest.raises(FitError, match="none of 2 models is fitted: no start"):
+        ft.fit_auto(mj.read(switch))

@@ -182,7 +182,9 @@ def main() -> int:
                 end = run(copy, room, chosen.marks, chosen.seconds)
                 noticed += end == "failed"
                 if end == "late":
-                    print(f"  not decided in {chosen.seconds:.0f} s: {change.path} {what}", flush=True)
+                    print(
+                        f"  not decided in {chosen.seconds:.0f} s: {change.path} {what}", flush=True
+                    )
                 if end == "passed":
                     word = "not noticed"
                     if (

@@ -20,7 +20,7 @@ from memjax.saved import from_bytes, to_bytes
 
 from ..problem import PRIOR_SIGMA, shape_of
 from ..sweeps.covariance import uncertainty_of_each
-from ..sweeps.fit import NOTHING
+from ..sweeps.fit import NOTHING, SETTLED, WEIGHINGS
 from ..sweeps.noise_estimate import noise_of_each
 from ..sweeps.prepare import Prepared
 from ..sweeps.result import FitResult, fit_at
@@ -207,11 +207,26 @@ def _by_shape(
 def _search_alone(
     members: Sequence[Member], request: Request, halt: threading.Event
 ) -> list[tuple]:
-    """Problems, with the noise that there is, and optima of devices."""
+    """Problems, with the noise that there is, and optima of devices, found in turn until the noise stays."""
     every, search = [prepared for _, prepared, _ in members], request.search
     optima = find_optima(every, search, halt)
     noise = _noise_of_each(every, optima, search.seed)
-    return reweigh(every, optima, noise.tolist(), search, halt)
+    ended = reweigh(every, optima, noise.tolist(), search, halt)
+    restless = np.arange(len(ended))
+    for _ in range(WEIGHINGS - 1):
+        less = _noise_of_each(
+            [ended[k][0] for k in restless], [ended[k][1:] for k in restless], search.seed
+        )
+        fell = less < SETTLED * noise[restless]
+        restless, less = restless[fell], less[fell]
+        if not len(restless):
+            break
+        noise[restless] = less
+        problems, points = [ended[k][0] for k in restless], [ended[k][1:] for k in restless]
+        again = reweigh(problems, points, less.tolist(), search, halt)
+        for k, end in zip(restless, again, strict=True):
+            ended[k] = end
+    return ended
 
 
 def _search_with_prior(

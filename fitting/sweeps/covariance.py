@@ -11,15 +11,12 @@ from jaxtyping import Float
 from ..problem import PRIOR_SIGMA
 from ..result import reach
 from .group import SATURATION, field_of_each, saturated
-from .noise_estimate import FEWEST, NoiseEstimates, joined, of_each, shifts_of
+from .noise_estimate import FEWEST, NoiseEstimates, joined, of_each, read_variance, shifts_of
 from .problem import Problem
 from .summary import Waveform
-from .variability import read_noise
 
 # Share of what a datum moves from cycle to cycle that is not taken for linear in the coordinates.
 _CURVED = 0.5
-# Relative read noise of a cycle at the least: what is linear in the coordinates of a cycle is no better.
-_LEAST_NOISE = 1e-3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +90,7 @@ def _of_cycles(
     each = [(a, w, w.log_response[:count], w.events[:count], None) for a, w in enumerate(waves)]
     cycles = joined([shifts_of(problem, *x) for x in each])
     away = (cycles - cycles.mean(axis=0)) * np.sqrt(count / (count - 1))
-    variance = _read_variance(problem, waves)
+    variance = read_variance(problem, waves)
     known = variance > 0
     weighted = j / np.where(known, variance, np.inf)[:, None]
     information = weighted.T @ j + np.eye(j.shape[1]) / PRIOR_SIGMA**2
@@ -101,19 +98,6 @@ def _of_cycles(
     variance += np.where(known, _CURVED**2 * np.mean(moved**2, axis=0), 0.0)
     weighted = j / np.where(variance > 0, variance, np.inf)[:, None]
     return {"cycle_information": weighted.T @ j, "cycle_score": away @ weighted}
-
-
-def _read_variance(problem: Problem, waves: Sequence[Waveform]) -> Float[np.ndarray, " data"]:
-    """Variance of the data residuals of one cycle that read noise makes, and of events their sampling in whole rows."""
-    group = problem.group
-    floor, currents = float(group.floor), np.zeros(group.weight.shape)
-    relative = max(read_noise(waves, floor)["relative"], _LEAST_NOISE)
-    for row, w in zip(currents, waves, strict=True):
-        size = 10 ** w.median_log()
-        row[: len(size)] = np.hypot(relative * (size - floor), floor) / (size * np.log(10))
-    currents = (currents * group.weight) ** 2
-    events = np.asarray(group.event_weight) ** 2 / 12
-    return np.concatenate([currents.ravel(), events.ravel()])
 
 
 def _data_only(j: np.ndarray, r: np.ndarray, z: np.ndarray, root: np.ndarray, least: np.ndarray):

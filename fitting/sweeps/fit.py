@@ -44,6 +44,12 @@ NOTHING = "no start could be solved"
 ENDING = 25
 """Iterations in which a search ends at the most, once the noise is known."""
 
+WEIGHINGS = 5
+"""Times at the most that the noise is taken from the residuals at an optimum."""
+
+SETTLED = 0.8
+"""Share of the noise before from which on it counts as settled: standard deviations are known no better."""
+
 BESIDE = 2
 """What is added to the seed of a search for that of its draws beside the optimum."""
 
@@ -220,11 +226,8 @@ def _with_suggestion(result: FitResult, tick: Callable[[str, Progress], None] | 
 
 def _fit_of(search: _Search, prepared: Prepared, *, interrupted: bool, **about: Any) -> FitResult:
     """The fit at the best point of a search, which ends with the noise that this point shows."""
-    z, r, jacobian = search.optimum()
-    at: dict[str, Any] = {"residuals": r[None], "jacobian": jacobian[None], "seed": search.seed}
-    noise = float(noise_of_each([search.problem], [prepared.waves], **at)[0])
-    if not interrupted and noise < 1:
-        search = _end_search(search, noise)
+    if not interrupted:
+        search = _weighed(search, prepared)
     if not interrupted and np.any(np.asarray(search.problem.group.event_weight)):
         interrupted = _search_beside(search)
     z, r, jacobian = search.optimum()
@@ -261,6 +264,23 @@ def _run_search(problem: Problem, candidates: np.ndarray, seed: int, tick: Any):
         search = _Search(replace(problem, policy=PATIENT), seed, tick)
         interrupted = search.run(candidates)
     return search, interrupted
+
+
+def _weighed(search: _Search, prepared: Prepared) -> _Search:
+    """The search ended with a prior that weighs against the noise of the data.
+
+    The residuals that a prior of too much weight leaves are taken for noise, which gives it that weight: noise and
+    optimum are found in turn, until the noise stays.
+    """
+    noise = 1.0
+    for _ in range(WEIGHINGS):
+        _, r, jacobian = search.optimum()
+        at: dict[str, Any] = {"residuals": r[None], "jacobian": jacobian[None], "seed": search.seed}
+        less = float(noise_of_each([search.problem], [prepared.waves], **at)[0])
+        if not less < SETTLED * noise:
+            break
+        noise, search = less, _end_search(search, less)
+    return search
 
 
 def _end_search(search: _Search, noise: float) -> _Search:

@@ -10,11 +10,19 @@ from ..problem import PRIOR_SIGMA
 from .group import field_of_each
 from .problem import Problem
 from .summary import Waveform, middle
+from .variability import read_noise
 
 FEWEST = 4
 """Sweeps of one waveform below which scatter between sweeps says nothing."""
 
 _REPLICATES = 200
+
+# Relative read noise of a cycle at the least: what is linear in the coordinates of a cycle is no better.
+_LEAST_NOISE = 1e-3
+_SURE = 2.0
+"""Standard errors by which cycles may differ more than by read noise and still do so by read noise alone."""
+_KNOWN = 1e-12
+"""Share of the largest information from which on a direction is one that the data know."""
 
 # Points to either side over which the variance of residuals is averaged; half its degrees of freedom.
 _NEIGHBOURS = 15
@@ -73,6 +81,52 @@ def _resampled(
         left = None if w.log_left is None else np.stack([middle(w.log_left[p]) for p in picks])
         parts.append(shifts_of(problem, a, w, log_i, events, left))
     return joined(parts)
+
+
+def read_variance(problem: Problem, waves: Sequence[Waveform]) -> Float[np.ndarray, " data"]:
+    """Variance of the data residuals of one cycle that read noise makes, and of events their sampling in whole rows."""
+    group = problem.group
+    floor, currents = float(group.floor), np.zeros(group.weight.shape)
+    relative = max(read_noise(waves, floor)["relative"], _LEAST_NOISE)
+    for row, w in zip(currents, waves, strict=True):
+        size = 10 ** w.median_log()
+        row[: len(size)] = np.hypot(relative * (size - floor), floor) / (size * np.log(10))
+    currents = (currents * group.weight) ** 2
+    events = np.asarray(group.event_weight) ** 2 / 12
+    return np.concatenate([currents.ravel(), events.ravel()])
+
+
+def _scatter_of_read_noise(
+    problem: Problem, waves: Sequence[Waveform], j: Float[np.ndarray, "data free"]
+) -> tuple[Float[np.ndarray, "data free"], float] | None:
+    """Root of J'SJ out of read noise alone, and its degrees of freedom; None where cycles differ by more than that.
+
+    Notes
+    -----
+    Of n sweeps J'SJ has n - 1 degrees of freedom in each direction, and no spread at all in directions beyond n - 1.
+    Where the sweeps differ by read noise alone, its shape over the data is known, and one size is left to estimate:
+    all directions together say how large it is.
+    """
+    count = min(w.n_sweeps for w in waves)
+    parts = [
+        shifts_of(problem, a, w, w.log_response[:count], w.events[:count], None)
+        for a, w in enumerate(waves)
+    ]
+    scores = joined(parts) @ j
+    scores = scores - np.mean(scores, axis=0)
+    rows = j * np.sqrt(read_variance(problem, waves))[:, None]
+    size, axes = np.linalg.eigh(rows.T @ rows)
+    known = size > _KNOWN * size[-1]
+    directions = int(np.count_nonzero(known))
+    freedom = directions * (count - 1)
+    if freedom == 0:
+        return None
+    ratio = float(np.sum((scores @ axes[:, known]) ** 2 / size[known])) / freedom
+    if not 0 < ratio <= 1 + _SURE * np.sqrt(2 / freedom):
+        return None
+    # Variance of a median of n normal numbers, over that of one of them.
+    of_median = np.pi / 2 / (count + np.pi / 2 - 1)
+    return rows * np.sqrt(ratio * of_median), float(freedom)
 
 
 def correlation_of_neighbours(
@@ -173,6 +227,11 @@ class NoiseEstimates:
             self.root = (shifts - np.mean(shifts, axis=1, keepdims=True)) / np.sqrt(_REPLICATES - 1)
             self.sources = [f"{_REPLICATES} resamplings of the sweeps"]
             self.freedom = np.array([self.sweeps[0] - 1.0])
+            scatter = _scatter_of_read_noise(problems[0], waves[0], j[0])
+            if scatter is not None:
+                self.root, freedom = scatter[0][None], scatter[1]
+                self.sources = ["read noise, by which alone the sweeps differ"]
+                self.freedom = np.array([freedom])
         else:
             weights = field_of_each([p.group for p in problems], "event_weight").reshape(
                 len(problems), -1

@@ -87,6 +87,11 @@ def uneven(rng, sweeps):
     return 0.01 * 10**ROWS * rng.normal(size=(sweeps, POINTS))
 
 
+def relative(rng, sweeps):
+    """Relative errors of one size at all points."""
+    return 0.02 * rng.normal(size=(sweeps, POINTS))
+
+
 def wandering(rng, sweeps):
     """Errors of neighbours that are correlated by 0.6."""
     steps = np.abs(np.subtract.outer(np.arange(POINTS), np.arange(POINTS)))
@@ -118,6 +123,16 @@ def test_intervals_of_several_sweeps_hold_the_median_device():
     assert np.all((found > 0.9 - band) & (found < 0.95 + band)), found
     assert known.freedom == 7
     assert known.source == "200 resamplings of the sweeps"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sweeps", [4, 8])
+def test_intervals_of_sweeps_that_differ_by_read_noise_alone_know_all_directions(sweeps):
+    """Four sweeps have no spread in a fourth direction: the shape of the scatter is that of read noise."""
+    found, known = coverage(relative, 3, sweeps=sweeps)
+    assert np.all(np.abs(found - 0.9) < BAND), found
+    assert known.source == "read noise, by which alone the sweeps differ"
+    assert known.freedom == FREE * (sweeps - 1)
 
 
 @pytest.mark.wrong_types

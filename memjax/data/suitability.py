@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from ..flags import check_flags
 from .features import ONE_WAY, RECTIFYING, Features
 
 _SIDES = {(1,): "positive", (-1,): "negative", (1, -1): "either"}
@@ -105,6 +106,7 @@ def objections(features: Features, traits: Traits, *, reversed: bool = False) ->
     Whether a device switches abruptly or gradually excludes no model: rates decide. A model that keeps its state may
     stand reversed, which a fit finds by itself.
     """
+    check_flags({"reversed": reversed}, where="objections")
     sign = -1 if reversed else 1
     sets_at, resets_at, rests_at = (
         tuple(sorted((sign * s for s in signs), reverse=True))
@@ -201,6 +203,7 @@ def suitable(
     Suitability
         Models that can, why some of these are the second choice, and why others cannot.
     """
+    check_flags({"reversed": reversed}, where="suitable")
     against = {n: objections(features, traits, reversed=reversed) for n, traits in table.items()}
 
     def distance(name: str) -> tuple[bool, int]:

@@ -112,7 +112,7 @@ def suggest(result: FitResult) -> Suggestion | None:
 def _is_systematic(result: FitResult) -> bool:
     """Whether residuals of neighbouring points are surely correlated, or all but none, as those of noise are not."""
     problem = result.problem
-    return _correlation(problem.of_data(result.z), np.shape(problem.group.weight)) > 0
+    return bool(_correlation(problem.of_data(result.z), np.shape(problem.group.weight)) > 0)
 
 
 def _correlation(data: Float[np.ndarray, " data"], shape: tuple[int, ...]) -> float:

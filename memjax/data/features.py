@@ -315,13 +315,13 @@ def _opens(side: Sequence[_Excursion], sign: int, least: float) -> bool:
     this, other = (float(np.mean(clear & (np.sign(opening) == s))) for s in (sign, -sign))
     often = this >= 0.5 or min(this, other) >= 0.25
     once = len(side) > 1 and bool(clear[0]) and sign * opening[0] > 0 and other == 0
-    return often or (once and _stays(side))
+    return bool(often or (once and _stays(side)))
 
 
 def _stays(side: Sequence[_Excursion]) -> bool:
     """Whether the other excursions begin in the state in which the first one ended."""
     changes = [np.median((x.out - side[0].out)[_IS_LOW]) for x in side[1:]]
-    return float(np.median(changes)) / side[0].opening > 0.5
+    return bool(float(np.median(changes)) / side[0].opening > 0.5)
 
 
 def _carries(legs: Sequence[_Excursion], resets_at: tuple[int, ...], least: float) -> bool:
@@ -402,7 +402,7 @@ def _relaxes(legs: Sequence[_Excursion], sets_at: tuple[int, ...]) -> bool:
         return False
     opening = float(np.median([x.opening for x in legs if x.sign in sets_at]))
     on, off = lost[sets_at[0]], lost[-sets_at[0]]
-    return on > _STEEP * opening and abs(off) < _STEEP * on
+    return bool(on > _STEEP * opening and abs(off) < _STEEP * on)
 
 
 def _rectification(legs: Sequence[_Excursion], *, kept: bool) -> float | None:

@@ -53,12 +53,12 @@ class ZeroReading:
     @property
     def is_offset(self) -> bool:
         """Whether the current at 0 V is surely none of a device that is pinched there."""
-        return abs(self.offset) > max(_SURE * self.sigma, _SHARE * self.range)
+        return bool(abs(self.offset) > max(_SURE * self.sigma, _SHARE * self.range))
 
     @property
     def is_hysteresis(self) -> bool:
         """Whether the way up differs surely from the way down."""
-        return self.hysteresis > max(_SURE * self.sigma, _SHARE * self.range)
+        return bool(self.hysteresis > max(_SURE * self.sigma, _SHARE * self.range))
 
 
 def zero_reading(measurement: Measurement) -> ZeroReading | None:
@@ -151,7 +151,7 @@ class ChargingReading:
     @property
     def is_clear(self) -> bool:
         """Whether it is surely above 0."""
-        return self.capacitance > _SURE * self.sigma
+        return bool(self.capacitance > _SURE * self.sigma)
 
 
 def charging_reading(*measurements: Measurement) -> ChargingReading | None:

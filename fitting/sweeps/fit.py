@@ -175,10 +175,8 @@ def fit(
 
     Raises
     ------
-    DataError
-        If the data or the choice of parameters make no problem.
-    FitError
-        If nothing usable came out.
+    DataError, FitError
+        If the data or the choice of parameters make no problem; if nothing usable came out.
     PolicyError
         In float32.
 
@@ -190,22 +188,22 @@ def fit(
     simulation stays below it. Residuals of responses saturate at 10 sigma. Priors are log-normal around the guess, a
     factor of 7 wide. `screened` starts are evaluated, the best 8 advance together by Levenberg-Marquardt with
     forward-mode Jacobians through the stiff solve, and once more from recombinations of their results. Then the noise
-    is known, and the search ends with priors that weigh against it.
-
-    What the bench has and the fit was not told of is looked for then, see `fitting.sweeps.suggest.suggest`.
+    is known, and the search ends with priors that weigh against it. What the bench has and the fit was not told of is
+    looked for then, see `fitting.sweeps.suggest.suggest`.
     """
     seed = as_seed(seed, where="fit", lowest=0)
     require_x64()
-    every = [measurements] if isinstance(measurements, mj.Measurement) else measurements
-    measurements = [thin(m, points, point_time=point_time) for m in every]
+    if isinstance(measurements, mj.Measurement):
+        measurements = [measurements]
+    measurements = [thin(m, points, point_time=point_time) for m in measurements]
     about: dict[str, Any] = dict(bench=bench, env=env, point_time=point_time, seed=seed)
     about |= dict(free=free, fix=fix, start=start, model_sigma=model_sigma, thresholds=thresholds)
     prepared = prepare(measurements, device, **about, free_bench=free_bench, screened=screened)
     search, interrupted = _run_search(prepared.problem, prepared.candidates, seed, tick)
     if search.best_z is None:
         raise no_start(NOTHING, search.problem, prepared.candidates[:BATCH])
-    about = dict(interrupted=interrupted, point_time=point_time, measurements=measurements)
-    result = _fit_of(search, prepared, **about)
+    at = dict(point_time=point_time, measurements=measurements)
+    result = _fit_of(search, prepared, interrupted=interrupted, **at)
     return result if result.interrupted else _with_suggestion(result, tick)
 
 

@@ -33,6 +33,8 @@ from .group import Group, floored, lengthen, misfit
 from .instrument import DeviceOnBench, bench_of, device_of
 from .readout import EventSteps, find_steps, read_at, read_off, rows_of_events
 
+Model = mj.AbstractDevice | mj.Circuit | DeviceOnBench
+
 POLICY = mj.Stiff(rtol=1e-5, atol=1e-7, max_steps=2500)
 """Solver of the calibration: on the fitted symmetric sweeps it moves V_th by 0.001 mV against rtol 1e-8."""
 
@@ -58,7 +60,7 @@ class Problem(AbstractDifferentiable):
         R where the precision of the prior is R'R; None for the default prior, alike in all coordinates.
     """
 
-    device: mj.AbstractDevice | mj.Circuit | DeviceOnBench
+    device: Model
     free: tuple[str, ...] = eqx.field(static=True)
     group: Group
     bench: mj.Bench
@@ -74,7 +76,7 @@ class Problem(AbstractDifferentiable):
     @classmethod
     def of(
         cls,
-        device: mj.AbstractDevice | mj.Circuit | DeviceOnBench,
+        device: Model,
         free: Sequence[str],
         group: Group,
         *,
@@ -208,11 +210,7 @@ def solve_lanes(
     return kernel(numbers, np.where(idle[:, None], np.nan, y0), along, **about)
 
 
-def scaled_under(
-    problem: Problem,
-    model: mj.AbstractDevice | mj.Circuit | DeviceOnBench,
-    limits: Float[Array, "2"] | None,
-) -> Scaled:
+def scaled_under(problem: Problem, model: Model, limits: Float[Array, "2"] | None) -> Scaled:
     """Equations of a device under the limits of one waveform [A], or those of the bench."""
     device, bench = device_of(model), bench_of(model, problem.bench)
     if limits is not None:
@@ -221,7 +219,7 @@ def scaled_under(
     return Scaled(build_system(device, bench, problem.group.stimuli.quantity), problem.env)
 
 
-def _observe_all(problem: Problem, device: mj.AbstractDevice | mj.Circuit | DeviceOnBench):
+def _observe_all(problem: Problem, device: Model):
     """Logarithms at the rows (see `log_seen`), rows of the events, success, of every waveform."""
     group, end = problem.group, jnp.max(problem.group.rows)
 
@@ -236,9 +234,7 @@ def _observe_all(problem: Problem, device: mj.AbstractDevice | mj.Circuit | Devi
     return jax.vmap(one)(group.limits, group.stimuli, group.rows, group.span)
 
 
-def events_of(
-    problem: Problem, device: mj.AbstractDevice | mj.Circuit | DeviceOnBench
-) -> Float[Array, "waves legs 3"]:
+def events_of(problem: Problem, device: Model) -> Float[Array, "waves legs 3"]:
     """Rows at which a device does what `EVENTS` lists, in each excursion of each waveform.
 
     Where it never does, the row lies beyond the branch, the more so the further the current stays

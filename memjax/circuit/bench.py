@@ -1,5 +1,6 @@
 """The bench around one device: source, series resistance, then device, resistance and capacitance in parallel."""
 
+from typing import Any
 import functools
 import math
 from dataclasses import replace
@@ -32,7 +33,7 @@ UNLIMITED = 1e3
 """Limit of a source that has none, beside others that have one [A]: no device comes near it."""
 
 
-def _none_for_zero(value: float | None) -> float | None:
+def _none_for_zero(value: Any) -> Any:
     """None for a series resistance or an offset of zero: whether there is one is a matter of structure."""
     return None if isinstance(value, int | float) and value == 0 else copied(value)
 

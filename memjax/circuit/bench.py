@@ -1,9 +1,9 @@
 """The bench around one device: source, series resistance, then device, resistance and capacitance in parallel."""
 
-from typing import Any
 import functools
 import math
 from dataclasses import replace
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp

@@ -251,4 +251,4 @@ def _is_iterative(problem: Problem) -> bool:
     Behind a limit other devices have no kernel either, but take seconds.
     """
     alone = replace(problem, bench=mj.Bench(), group=replace(problem.group, limits=None))
-    return bool(isinstance(kernel_of(alone), str))
+    return isinstance(kernel_of(alone), str)

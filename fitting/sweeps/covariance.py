@@ -11,7 +11,7 @@ from jaxtyping import Float
 from ..problem import PRIOR_SIGMA
 from ..result import reach
 from .group import SATURATION, field_of_each, saturated
-from .noise_estimate import FEWEST, NoiseEstimates, joined, of_each, read_variance, shifts_of
+from .noise_estimate import FEWEST, NoiseEstimates, of_each, read_variance, shifts_of_cycles
 from .problem import Problem
 from .summary import Waveform
 
@@ -86,9 +86,7 @@ def _of_cycles(
 
     Errors are those of read noise, and half of what a datum moves from cycle to cycle: no response is more linear.
     """
-    # What was left of a voltage at the limit has no read noise of its own here: it says nothing of a cycle.
-    each = [(a, w, w.log_response[:count], w.events[:count], None) for a, w in enumerate(waves)]
-    cycles = joined([shifts_of(problem, *x) for x in each])
+    cycles = shifts_of_cycles(problem, waves, count)
     away = (cycles - cycles.mean(axis=0)) * np.sqrt(count / (count - 1))
     variance = read_variance(problem, waves)
     known = variance > 0

@@ -312,10 +312,10 @@ class Evidence:
     def shows(self, name: str) -> bool:
         """Whether the readings where voltage or current are zero show an offset or a capacitance."""
         if name == "parallel_capacitance":
-            return bool(self.charging is not None and self.charging.is_clear)
+            return self.charging is not None and self.charging.is_clear
         if name == "offset_voltage":
             return bool(abs(self.zero_voltage or 0.0) > _SHOWN * self.voltage)
-        return bool(name == "offset_current" and any(z.is_offset for z in self.zeros))
+        return name == "offset_current" and any(z.is_offset for z in self.zeros)
 
     @property
     def rate(self) -> float:
@@ -330,9 +330,7 @@ class Evidence:
     @property
     def shows_some(self) -> bool:
         """Whether readings at zero show anything of the instrument."""
-        return bool(
-            self.has_rates or any(self.shows(n) for n in (*OFFSETS, "parallel_capacitance"))
-        )
+        return self.has_rates or any(self.shows(n) for n in (*OFFSETS, "parallel_capacitance"))
 
     def bound(self, name: str) -> float:
         """Largest modulus of an offset in a search [SI]."""

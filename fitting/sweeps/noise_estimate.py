@@ -96,6 +96,20 @@ def read_variance(problem: Problem, waves: Sequence[Waveform]) -> Float[np.ndarr
     return np.concatenate([currents.ravel(), events.ravel()])
 
 
+def shifts_of_cycles(
+    problem: Problem, waves: Sequence[Waveform], count: int
+) -> Float[np.ndarray, "cycles data"]:
+    """Shifts of the data residuals [sigma] of single cycles: the k-th sweeps of all waveforms make one.
+
+    What was left of a voltage at the limit has no read noise of its own here: it says nothing of a cycle.
+    """
+    parts = [
+        shifts_of(problem, a, w, w.log_response[:count], w.events[:count], None)
+        for a, w in enumerate(waves)
+    ]
+    return joined(parts)
+
+
 def _scatter_of_read_noise(
     problem: Problem, waves: Sequence[Waveform], j: Float[np.ndarray, "data free"]
 ) -> tuple[Float[np.ndarray, "data free"], float] | None:
@@ -108,11 +122,7 @@ def _scatter_of_read_noise(
     all directions together say how large it is.
     """
     count = min(w.n_sweeps for w in waves)
-    parts = [
-        shifts_of(problem, a, w, w.log_response[:count], w.events[:count], None)
-        for a, w in enumerate(waves)
-    ]
-    scores = joined(parts) @ j
+    scores = shifts_of_cycles(problem, waves, count) @ j
     scores = scores - np.mean(scores, axis=0)
     rows = j * np.sqrt(read_variance(problem, waves))[:, None]
     size, axes = np.linalg.eigh(rows.T @ rows)
@@ -223,15 +233,17 @@ class NoiseEstimates:
         self.inverse = (axes.mT / size[:, None] ** 2) @ axes
         self.sweeps = [min(w.n_sweeps for w in own) for own in waves]
         if self.sweeps[0] >= FEWEST:
-            shifts = _resampled(problems[0], waves[0], seed) @ j
-            self.root = (shifts - np.mean(shifts, axis=1, keepdims=True)) / np.sqrt(_REPLICATES - 1)
-            self.sources = [f"{_REPLICATES} resamplings of the sweeps"]
-            self.freedom = np.array([self.sweeps[0] - 1.0])
             scatter = _scatter_of_read_noise(problems[0], waves[0], j[0])
             if scatter is not None:
-                self.root, freedom = scatter[0][None], scatter[1]
+                root, freedom = scatter
+                self.root = root[None]
                 self.sources = ["read noise, by which alone the sweeps differ"]
-                self.freedom = np.array([freedom])
+            else:
+                shifts, freedom = _resampled(problems[0], waves[0], seed) @ j, self.sweeps[0] - 1.0
+                centred = shifts - np.mean(shifts, axis=1, keepdims=True)
+                self.root = centred / np.sqrt(_REPLICATES - 1)
+                self.sources = [f"{_REPLICATES} resamplings of the sweeps"]
+            self.freedom = np.array([freedom])
         else:
             weights = field_of_each([p.group for p in problems], "event_weight").reshape(
                 len(problems), -1

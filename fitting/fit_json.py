@@ -15,7 +15,7 @@ from memjax.errors import DataError
 from memjax.fields import setting_specs, stored
 
 from .optimize.levenberg_marquardt import Progress
-from .result import AbstractFit
+from .result import APART, METHODS, PULLED, AbstractFit, apart
 from .stochastic.result import Stochastic
 
 _NO_FIT, _FOLDER = "no fit to report on", "a folder made by 'memjax fit'"
@@ -25,16 +25,6 @@ SCHEMA = 1
 
 POSTERIOR = "posterior.nc"
 """Draws from the posterior, for arviz."""
-
-APART = 1.1
-"""R-hat of a parameter above which its draws give no interval: chains that have not met cover a part each."""
-
-METHODS = {
-    "laplace": "to first order, with Student's quantiles",
-    "profile": "profile likelihood, the prior included",
-    "nuts": f"equal tails of draws from the posterior ({POSTERIOR})",
-}
-"""Where intervals come from."""
 
 _ELEMENTS = (
     "series_resistance",
@@ -106,23 +96,36 @@ def randomness_of(random: Stochastic) -> dict:
 
 
 def uncertainty_of(fit: AbstractFit, level: float = 0.9) -> dict:
-    """Intervals of the free parameters [unit] by the best method that was asked for, and what speaks against them."""
-    about: dict = {"method": "laplace", "level": level, "notes": []}
+    """Intervals of the free parameters [unit] by the best method that there is, and what speaks against them."""
+    methods = fit.interval_methods(level)
+    best = [m for m in METHODS if m in methods.values()]
+    about: dict = {"method": best[-1], "methods": methods, "level": level, "notes": []}
     about["freedom"] = finite(fit.freedom)
-    intervals = {n: list(x) for n, x in fit.intervals(level).items()}
-    if fit.profiles:
-        about |= {"method": "profile", "level": fit.profiles[0].level}
-        intervals |= {p.name: [p.low, p.high] for p in fit.profiles}
-        about["notes"] = [str(p) for p in fit.profiles if p.low is None or p.high is None]
-    if fit.sample is not None:
-        r_hat = fit.sample.r_hat
-        apart = [n for n in fit.sample.intervals(level) if not r_hat[n] <= APART]
-        text = f"{', '.join(apart)}: intervals to first order, R-hat above {APART}"
-        about |= {"method": "nuts", "notes": [*fit.sample.notes, *[text] * bool(apart)]}
-        about |= {"r_hat": r_hat, "ess": fit.sample.ess}
-        drawn = fit.sample.intervals(level).items()
-        intervals |= {n: list(x) for n, x in drawn if n not in apart}
-    return about | {"intervals": intervals}
+    about["intervals"] = {n: list(x) for n, x in fit.intervals(level).items()}
+    about["notes"] += [str(p) for p in fit.profiles if p.low is None or p.high is None]
+    sample = fit.sample
+    if sample is not None:
+        text = f"{', '.join(apart(sample))}: no intervals of draws, R-hat above {APART}"
+        about["notes"] += [*sample.notes, *[text] * bool(apart(sample))]
+        about |= {"r_hat": sample.r_hat, "ess": sample.ess}
+    return about
+
+
+def pulls_in_words(prior: dict) -> list[str]:
+    """What the prior of a fit moves by more than `PULLED`, in words."""
+    far = {n: x for n, x in prior["pull"].items() if abs(x) > PULLED}
+    parts = (f"{n} by {x:+.1f} (centre {prior['centre'][n]:.3g})" for n, x in far.items())
+    return [f"the prior moves, in standard deviations, {', '.join(parts)}"] * bool(far)
+
+
+def methods_in_words(uncertainty: dict) -> str:
+    """Where intervals come from; of several methods with the parameters of each."""
+    methods = uncertainty.get("methods") or {"": uncertainty["method"]}  # memjax 0.1 had one
+    names: dict[str, list[str]] = {}
+    for name, method in methods.items():
+        names.setdefault(method, []).append(name)
+    several = len(names) > 1
+    return "; ".join(METHODS[m] + f" ({', '.join(of_it)})" * several for m, of_it in names.items())
 
 
 def write_draws(sample: Any, folder: Path) -> list[str]:
@@ -140,7 +143,9 @@ def common_content(fit: AbstractFit, *, kind: str, **more: Any) -> dict:
     about |= {n: list(getattr(fit, n)) for n in ("out_of_reach", "notes", "warnings")}
     about |= dict(moved_inside=list(fit.problem.moved), interrupted=bool(fit.interrupted))
     about["backend"] = fit.problem.backend
-    return content_of(fit.device, fit.table(), fit.correlation, kind=kind, **about) | more
+    about["prior"] = prior = fit.prior
+    content = content_of(fit.device, fit.table(), fit.correlation, kind=kind, **about) | more
+    return content | {"warnings": [*content["warnings"], *pulls_in_words(prior)]}
 
 
 def content_of(device: Any, rows: list[dict], correlation: np.ndarray, **more: Any) -> dict:

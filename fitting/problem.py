@@ -25,6 +25,9 @@ from .optimize.levenberg_marquardt import Progress, levenberg_marquardt
 PRIOR_SIGMA = 2.0
 """Standard deviation of the log-normal prior around the start [natural log units]: a factor of 7."""
 
+WEAK_SIGMA = 7.0
+"""The same where a search ends, a factor of 1,100: what the data say anything of, it moves by little."""
+
 TOGETHER = 8
 """Points that are evaluated together, where nothing else decides: one size, one program."""
 
@@ -69,6 +72,11 @@ class AbstractProblem(eqx.Module):
         return None
 
     @property
+    def prior_weight(self) -> Float[Array | np.ndarray, ""]:
+        """Residuals of the prior [sigma] per distance of a coordinate from its centre."""
+        return self.noise / PRIOR_SIGMA
+
+    @property
     def backend(self) -> str:
         """What solves it, see `memjax.compiled.library.backend_of`."""
         return "xla"
@@ -103,7 +111,7 @@ class AbstractProblem(eqx.Module):
         self, off: Float[np.ndarray, "points moves data"], z: Float[np.ndarray, "points free"], step: float
     ) -> tuple[Float[np.ndarray, "points residuals"], Float[np.ndarray, "points residuals free"]]:  # fmt: skip
         """All residuals, and their Jacobian by secants, from those of the data at `secant_points`."""
-        weight = float(self.noise) / PRIOR_SIGMA
+        weight = float(self.prior_weight)
         with np.errstate(invalid="ignore"):  # where neither end has a value
             slopes = np.moveaxis(off[:, 1:] - off[:, :1], 1, 2) / step
         prior = np.broadcast_to(np.eye(z.shape[1]) * weight, (len(z), z.shape[1], z.shape[1]))
@@ -114,7 +122,22 @@ class AbstractProblem(eqx.Module):
         self, data: Float[Array, " data"], z: Float[Array, " free"]
     ) -> Float[Array, " residuals"]:
         """Residuals of the data, then those of the prior [sigma]."""
-        return jnp.concatenate([data, (z - self.center) * (self.noise / PRIOR_SIGMA)])
+        return jnp.concatenate([data, (z - self.center) * self.prior_weight])
+
+
+def shift_by_prior(
+    r: Float[np.ndarray, " residuals"], jacobian: Float[np.ndarray, "residuals free"]
+) -> Float[np.ndarray, " free"]:
+    """By how much the prior moves an estimate, to first order, from residuals and their Jacobian, the prior's last.
+
+    Along directions of which the prior says more than the data it counts as no shift: there is nothing to move.
+    """
+    n = jacobian.shape[1]
+    of_data, of_prior = jacobian[:-n], jacobian[-n:]
+    size, axes = np.linalg.eigh(of_data.T @ of_data)
+    known = size > np.max(np.diag(of_prior.T @ of_prior))
+    gradient = axes.T @ (of_prior.T @ r[-n:])
+    return -axes @ np.divide(gradient, size, out=np.zeros(n), where=known)
 
 
 def initial_states(device: mj.AbstractDevice | mj.Circuit) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from memjax.files import is_inside, write_json
 from memjax.plot import style
 
 from .figures import drawings
-from .fit_json import METHODS, common_content, digest, load, write_draws
+from .fit_json import common_content, digest, load, methods_in_words, write_draws
 from .html import page, parameters_table, picture, provenance_table, remarks, summary
 from .kinds import Kind, kind_of, kinds, provenance
 from .result import AbstractFit
@@ -131,7 +131,7 @@ def fit_page(content: dict, head: str, folder: Path) -> None:
 <h2>Parameters</h2>{parameters_table(content)}
 <p><small>Sigma is one standard deviation to first order, from {html.escape(content["covariance_from"])};
 a parameter counts as not determined where its sigma exceeds its value, or a quarter of a short range.
-{f"Intervals: {METHODS[about['method']]}." if about else ""}</small></p>
+{f"Intervals: {methods_in_words(about)}." if about else ""}</small></p>
 {remarks(content, *about.get("notes", []))}
 <details><summary><b>Provenance</b></summary>{provenance_table(content)}</details>
 """

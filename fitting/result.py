@@ -18,8 +18,22 @@ from memjax.transforms import Logit, from_spec
 
 from .html import bullets, parameters_table
 from .optimize.levenberg_marquardt import Progress
-from .problem import AbstractProblem
+from .problem import TOGETHER, AbstractProblem, shift_by_prior
 from .residuals import Residuals
+
+METHODS = {
+    "laplace": "to first order, with Student's quantiles",
+    "simulated": "by simulated cycles",
+    "profile": "profile likelihood, the prior included",
+    "nuts": "equal tails of draws from the posterior (posterior.nc)",
+}
+"""Where intervals come from, the best method last."""
+
+APART = 1.1
+"""R-hat of a parameter above which its draws give no interval: chains that have not met cover a part each."""
+
+PULLED = 0.3
+"""Standard deviations by which the prior moves an estimate from which on that is said."""
 
 _SHARE = 0.25  # share of a range above which a standard deviation says nothing
 # Share of a parameter's range (of its logarithm where that is long) from a bound within which it sits at the bound.
@@ -217,6 +231,44 @@ class AbstractFit:
         names = dict.fromkeys([*self.free, *(self.stochastic.values if self.stochastic else ())])
         return {n: float(get(self.owner, n)) for n in names}
 
+    @property
+    def prior_shift(self) -> Float[np.ndarray, " free"] | None:
+        """By how much the prior moves the coordinates, to first order, along what the data know better than it.
+
+        None of a problem whose derivatives are secants of simulations.
+        """
+        if self.problem.differentiable is None:
+            return None
+        z = (
+            self.complete.z
+        )  # that of a joint fit has states of each file behind the shared parameters
+        r, jacobian, _ = self.problem.linearise(np.repeat(z[None], TOGETHER, axis=0))
+        return shift_by_prior(r[0], jacobian[0])
+
+    @property
+    def prior(self) -> dict[str, Any]:
+        """The prior: what it is centred on [unit], how wide it is, what it weighs, and how far it pulls.
+
+        Returns
+        -------
+        dict
+            `centre` by parameter; `sigma_ln`, its standard deviation in the unconstrained coordinates [natural log
+            units]; `noise`, the standard deviation of a residual against which it weighs [sigma]; `pull`, the estimate
+            less the one without it, by parameter [standard deviations]: 0 along what the data do not determine, empty
+            where it is not known, see `prior_shift`.
+        """
+        problem, free = self.problem, list(self.free)
+        ends = to_parameter_units(self.owner, free, np.asarray(problem.center)[: len(free)])
+        noise, weight = float(problem.noise), float(problem.prior_weight)
+        shift, sigma = self.prior_shift, self.sigma_z
+        pull = {} if shift is None else dict(zip(free, (shift / sigma).tolist(), strict=False))
+        return {
+            "centre": {n: x for n, (x,) in ends.items()},
+            "sigma_ln": noise / weight if weight > 0 else None,
+            "noise": noise,
+            "pull": pull,
+        }
+
     def z_scores(self, truth: Mapping[str, float]) -> dict[str, float]:
         """(value - truth) / standard deviation of each parameter that is named in `truth`."""
         values, std = self.values, self.std
@@ -232,11 +284,28 @@ class AbstractFit:
         """Half-width of an interval of that level [standard deviations]."""
         return reach(level, self.freedom)
 
-    def intervals(self, level: float = 0.9) -> dict[str, tuple[float, ...]]:
-        """Ends [unit] of intervals that hold the truth with that probability, to first order or by simulation."""
-        away = self.reach(level) * self.sigma_z
-        ends = to_parameter_units(self.owner, self.free, self.z - away, self.z + away)
-        return ends | ({} if self.stochastic is None else self.stochastic.intervals(level))
+    def intervals(self, level: float = 0.9) -> dict[str, tuple[float | None, ...]]:
+        """Ends [unit] of intervals that hold the truth with that probability; None for an end that is open.
+
+        They are those of the best method that there is for a parameter, see `interval_methods`.
+        """
+        ends = self._intervals_by_method(level)
+        return {n: tuple(ends[method][n]) for n, method in self.interval_methods(level).items()}
+
+    def interval_methods(self, level: float = 0.9) -> dict[str, str]:
+        """Where the interval of each parameter comes from, a key of `METHODS`: the last of these that has one."""
+        ends = self._intervals_by_method(level)
+        return {n: method for method in METHODS for n in ends[method]}
+
+    def _intervals_by_method(self, level: float) -> dict[str, dict[str, Any]]:
+        """Ends [unit] of intervals by method and parameter."""
+        away, sample = self.reach(level) * self.sigma_z, self.sample
+        first = to_parameter_units(self.owner, self.free, self.z - away, self.z + away)
+        random = {} if self.stochastic is None else self.stochastic.intervals(level)
+        profiled = {p.name: (p.low, p.high) for p in self.profiles if p.level == level}
+        drawn = {} if sample is None else sample.intervals(level)
+        drawn = {n: x for n, x in drawn.items() if n not in apart(sample)}
+        return {"laplace": first, "simulated": random, "profile": profiled, "nuts": drawn}
 
     @property
     def out_of_reach(self) -> tuple[str, ...]:
@@ -287,6 +356,11 @@ class AbstractFit:
         return parameter_rows(self.owner, self.std, self.intervals(), **about)
 
 
+def apart(sample: Any) -> list[str]:
+    """Parameters of draws from a posterior whose chains have not met."""
+    return [n for n, r_hat in sample.r_hat.items() if not r_hat <= APART]
+
+
 def reach(level: float, freedom: float) -> float:
     """Half-width of an interval of that level [standard deviations], of so many degrees of freedom."""
     return float(stats.t.ppf((1 + level) / 2, freedom))
@@ -295,7 +369,7 @@ def reach(level: float, freedom: float) -> float:
 def parameter_rows(
     device: mj.AbstractDevice | mj.Circuit,
     std: dict[str, float],
-    intervals: dict[str, tuple[float, ...]],
+    intervals: dict[str, tuple[float | None, ...]],
     *,
     undetermined: Sequence[str],
     at_bound: Sequence[str],

@@ -18,7 +18,7 @@ from memjax.fields import with_values
 from memjax.params import constrain
 from memjax.saved import from_bytes, to_bytes
 
-from ..problem import PRIOR_SIGMA, shape_of
+from ..problem import shape_of
 from ..sweeps.covariance import uncertainty_of_each
 from ..sweeps.fit import NOTHING, SETTLED, WEIGHINGS
 from ..sweeps.noise_estimate import noise_of_each
@@ -252,7 +252,8 @@ def _weakly(
 ) -> tuple:
     """A point of a problem with the population as its prior, as one of the device's own problem with its noise."""
     n, noise = len(z), leaning.problem.noise
-    problem, weight = with_values(own.problem, {"noise": noise}), float(noise) / PRIOR_SIGMA
+    problem = with_values(own.problem, {"noise": noise})
+    weight = float(problem.prior_weight)
     off = (z - np.asarray(problem.center)) * weight
     r = np.concatenate([r[:-n], off])
     jacobian = np.concatenate([jacobian[:-n], weight * np.eye(n)])
@@ -267,10 +268,11 @@ def _noise_in(row: Row) -> np.ndarray:
 def _posterior(row: Row, prior: PopulationPrior, fit: FitResult) -> Posterior:
     """A device at the mode of its posterior, from what its own problem says there."""
     noise, center = float(fit.problem.noise), np.asarray(fit.problem.center)
+    weight = float(fit.problem.prior_weight)
 
     def of_data(loss: float, z) -> float:
         """A loss without the share of the device's own weak prior."""
-        return loss - 0.5 * (noise / PRIOR_SIGMA) ** 2 * float(np.sum((z - center) ** 2))
+        return loss - 0.5 * weight**2 * float(np.sum((z - center) ** 2))
 
     covariance = np.linalg.inv(fit.uncertainty.information + prior.precision)
     fit = replace(fit, uncertainty=replace(fit.uncertainty, covariance=covariance))

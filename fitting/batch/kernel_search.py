@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from memjax.cores import usable_cores
 from ..optimize.levenberg_marquardt import Progress, levenberg_marquardt, screen
 from ..optimize.restarts import is_smooth, search_beside
 from ..problem import TOGETHER
-from ..sweeps.fit import BESIDE, ENDING
+from ..sweeps.fit import BESIDE, ENDING, ending
 from ..sweeps.prepare import Prepared
 from ..sweeps.problem import kernel_of
 from .kernel_problems import KernelProblems
@@ -172,14 +173,18 @@ class KernelSearch:
             starts = screen(self.observe, starts, keep=TOGETHER)[:count]
         return _optimum(self.improve(np.stack([*known, *starts])[:TOGETHER]))
 
-    def end(self, z: Float[np.ndarray, " free"], seed: int) -> Optimum:
-        """The end of a search once the noise is known; begun again beside it, more often where that is a kink."""
-        z, r, jacobian = _optimum(self.improve(z[None], iterations=ENDING))
+    def end(self, z: Float[np.ndarray, " free"], seed: int, options: dict[str, float]) -> Optimum:
+        """The end of a search once the noise is known; begun again beside it, more often where that is a kink.
+
+        `options` are those of `fitting.sweeps.fit.ending`.
+        """
+        z, r, jacobian = _optimum(self.improve(z[None], iterations=ENDING, **options))
         if not np.all(np.isfinite(r)):
             return z, r, jacobian
         about: dict[str, Any] = dict(count=TOGETHER, seed=seed + BESIDE)
         about["quiet"] = 1 if is_smooth(r, jacobian) else 2
-        return search_beside(self.improve, z, r, jacobian, **about)
+        improve = partial(self.improve, proximal=options["proximal"])
+        return search_beside(improve, z, r, jacobian, **about)
 
 
 def _optimum(done: Progress) -> Optimum:
@@ -233,7 +238,10 @@ def end_each(
 
     def end(search: KernelSearch) -> Optimum:
         z, r, _ = optima[search.number]
-        return search.end(z, seed) if np.all(np.isfinite(r)) else optima[search.number]
+        if not np.all(np.isfinite(r)):
+            return optima[search.number]
+        noise = float(prepared[search.number].problem.noise)
+        return search.end(z, seed, ending(noise, 0.5 * float(r @ r)))
 
     return _each(end, _problems_of(prepared), range(len(prepared)), halt)
 

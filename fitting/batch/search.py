@@ -15,8 +15,8 @@ from memjax.arguments import as_seed
 from memjax.fields import with_values
 
 from ..constants import MODEL_SIGMA
-from ..optimize.levenberg_marquardt import Progress, half_squares, levenberg_marquardt
-from ..problem import TOGETHER, evaluate_each, of_some, stacked
+from ..optimize.levenberg_marquardt import PROXIMAL, Progress, half_squares, levenberg_marquardt
+from ..problem import TOGETHER, WEAK_SIGMA, evaluate_each, of_some, stacked
 from ..sweeps.prepare import Prepared
 from ..sweeps.problem import kernel_of
 from .grid_solver import FINE, GridSolver
@@ -83,15 +83,17 @@ def reweigh(
     `optima` is what `find_optima` gave, `noise` the standard deviation of the residuals of each [sigma]. The
     kernel searches for all, or for none, see `takes_kernel`.
     """
+    known = lambda s: {"noise": np.asarray(s), "prior_sigma": np.asarray(WEAK_SIGMA)}  # noqa: E731
     again = [
-        replace(m, problem=with_values(m.problem, {"noise": np.asarray(s)}), candidates=f[0][None])
+        replace(m, problem=with_values(m.problem, known(s)), candidates=f[0][None])
         for m, f, s in zip(prepared, optima, noise, strict=True)
     ]
     if takes_kernel(prepared[0]):
         ended = end_each(again, optima, search.seed, halt)
         return [(m, *optimum) for m, optimum in zip(again, ended, strict=True)]
     z, r, jacobian = (np.stack(x) for x in zip(*optima, strict=True))
-    change = np.asarray(noise) / np.array([float(m.problem.noise) for m in prepared])
+    now, before = (np.array([float(m.problem.prior_weight) for m in x]) for x in (again, prepared))
+    change = now / before
     n = z.shape[1]
     r[:, -n:] *= change[:, None]
     jacobian[:, -n:] *= change[:, None, None]
@@ -222,7 +224,7 @@ class _Starts:
 
 def _descend(solver: GridSolver, problems: Any, z: np.ndarray) -> Progress:
     """Searches on grids: where less is granted to the model than by default, on the way there first."""
-    run = partial(levenberg_marquardt, solver.linearise, together=False)
+    run = partial(levenberg_marquardt, solver.linearise, together=False, proximal=PROXIMAL)
     if solver.problems is not problems:
         enough = 0.5 * _ENOUGH**2 * problems.group.weight[0].size
         z, solver.problems = run(z, tolerance=_ROUGH, patience=1, enough=enough).z, problems
@@ -304,8 +306,11 @@ def _scale(r: np.ndarray, z: np.ndarray) -> np.ndarray:
 
 def _newton(r: np.ndarray, jacobian: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     # By J = QR and not by J'J, whose condition is the square: the step is -R^-1 Q'r, its length in sigma |Q'r|.
-    root, upper = np.linalg.qr(jacobian)
-    along = np.einsum("kri,kr->ki", root, r)
+    n = jacobian.shape[2]
+    size = PROXIMAL * np.mean(r**2, axis=1)
+    known = np.sqrt(np.where(np.isfinite(size), size, 0.0))  # see `levenberg_marquardt`
+    root, upper = np.linalg.qr(np.concatenate([jacobian, known[:, None, None] * np.eye(n)], axis=1))
+    along = np.einsum("kri,kr->ki", root[:, :-n], r)
     regular = np.all(np.abs(np.einsum("kii->ki", upper)) > 0, axis=1)
     upper = np.where(regular[:, None, None], upper, np.eye(upper.shape[1]))
     step = -np.linalg.solve(upper, along[..., None])[..., 0]
@@ -361,7 +366,7 @@ def _in_lockstep(
     known = np.concatenate([before, np.repeat(before[-1:], size - len(before), axis=0)])
     last[:, -1] = np.where(np.all(np.isfinite(known), axis=1)[:, None], known, last[:, -1])
     last = last.reshape(-1, n)
-    done = levenberg_marquardt(of_some(evaluate, last), last, together=False)
+    done = levenberg_marquardt(of_some(evaluate, last), last, together=False, proximal=PROXIMAL)
     best = np.argmin(done.cost.reshape(size, count), axis=1)
     z = done.z.reshape(size, count, n)[np.arange(size), best]
     r, jac, ok = (x[::count] for x in evaluate(np.repeat(z, count, axis=0)))

@@ -37,7 +37,7 @@ from memjax.params import known
 from memjax.policy import require_x64
 from memjax.transforms import from_spec
 
-from ..problem import PRIOR_SIGMA, TOGETHER
+from ..problem import TOGETHER
 from ..result import AbstractFit
 from .posterior import NOWHERE, AbstractTarget, LeastSquares, forward
 from .sample import Sample, judge
@@ -359,6 +359,6 @@ def draw_fit(result: AbstractFit, **options: Any) -> Sample:
         )  # fmt: skip
     j = np.asarray(problem.linearise(np.repeat(z[None], TOGETHER, axis=0))[1][0])
     variance = float(np.trace(j.T @ j @ covariance)) / len(z)
-    width = PRIOR_SIGMA if float(problem.noise) > 0 else np.inf
+    width = float(problem.noise / problem.prior_weight) if float(problem.noise) > 0 else np.inf
     target = LeastSquares(problem, problem.center, jnp.asarray(width), jnp.asarray(variance))
     return draw(target, problem.device, problem.free, z=z, covariance=covariance, **options)

@@ -16,6 +16,10 @@ _APART = 1e24  # sum of squared derivatives beyond which a coordinate is taken i
 _PATIENCE = 8  # iterations without a gain of the best start after which the search ends
 
 
+PROXIMAL = 0.3
+"""Share of the mean squared residual by which steps are held back where a search ends."""
+
+
 @dataclass
 class Progress:
     """What a search has reached; it is updated in place, so that an interrupt loses nothing.
@@ -99,6 +103,7 @@ def levenberg_marquardt(
     tolerance: float = 1e-4,
     enough: float = 0.0,
     together: bool = True,
+    proximal: float = 0.0,
     patience: int = 3,
     halving: int | None = None,
     back: tuple[float, float] = (0.0, 0.0),
@@ -123,6 +128,9 @@ def levenberg_marquardt(
         Cost below which a start has converged, whatever more could be gained.
     together : bool
         Whether the starts are of one problem, so that the best of them may end the search.
+    proximal : float
+        Share of the mean squared residual that is added to all of the diagonal of J'J, see the notes: `PROXIMAL` where
+        a search ends.
     halving, back : int, (float, float), optional
         Iterations after which the worse half of the starts ends (`evaluate` is given no numbers there), and costs
         between which the best one then ends the search: it has come back to what is known.
@@ -134,6 +142,15 @@ def levenberg_marquardt(
     Damping by the diagonal of J'J after Nielsen, see `_next_damping`. Moves are limited to 1.5 in each coordinate. A
     start has converged after small gains in a row, where no step is short enough, or, if the starts are not of one
     problem, where a step promises less than a tenth of a small gain.
+
+    A coordinate that the data hardly know has a derivative near zero, and Gauss-Newton steps as long as they are wrong:
+    each of them fails, the damping grows, and what the data do know creeps along its valley. With a proximal term of a
+    mean squared residual it moves as if it were known to one natural log unit; what is known better is slowed by
+    little [1]_.
+
+    References
+    ----------
+    .. [1] R. T. Rockafellar, SIAM J. Control Optim. 14, 877 (1976), doi:10.1137/0314056 (proximal points)
     """
     every, going = np.arange(len(z)), np.ones(len(z), bool)
     r, jac, ok = evaluate(z) if together else evaluate(z, every)
@@ -152,7 +169,9 @@ def levenberg_marquardt(
             break
         which = every if together else np.flatnonzero(~state.converged & np.isfinite(state.cost))
         step, predicted_reduction = np.zeros_like(z), np.zeros(len(z))
-        step[which], predicted_reduction[which] = _steps(*(x[which] for x in (r, jac, ok, damping)))
+        known = 2 * proximal * state.cost / r.shape[1]
+        parts = (x[which] for x in (r, jac, ok, damping, known))
+        step[which], predicted_reduction[which] = _steps(*parts)
         trial = np.where(going[:, None], state.z + step, np.nan)
         new_r, new_jac, new_ok = _try_points(evaluate, trial, which, together, r, jac)
         cost = half_squares(new_r, new_ok)
@@ -216,9 +235,11 @@ def _stalled(history: list[float], tolerance: float) -> bool:
 
 
 def _steps(
-    r: np.ndarray, jac: np.ndarray, ok: np.ndarray, damping: np.ndarray
+    r: np.ndarray, jac: np.ndarray, ok: np.ndarray, damping: np.ndarray, known: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Damped Gauss-Newton steps of a batch, limited in length, and the reduction of the cost that they predict.
+
+    `known` is added to the diagonals.
 
     Both are zero for a start that has no value, or a derivative whose square is no number.
     """
@@ -228,7 +249,10 @@ def _steps(
     gradient = np.einsum("sri,sr->si", jac, r)
     diagonal = np.einsum("sii->si", hessian)
     # Damped by the diagonal, which no choice of units changes; 1e-9 for coordinates that move nothing.
-    matrix = hessian + np.eye(jac.shape[2]) * (damping[:, None] * diagonal + 1e-9)[:, :, None]
+    known = np.where(np.isfinite(known), known, 0.0) + 1e-9
+    matrix = (
+        hessian + np.eye(jac.shape[2]) * (damping[:, None] * diagonal + known[:, None])[:, :, None]
+    )
     # Columns many decades apart, of which rounding would leave one, count in units of their own.
     apart = np.max(diagonal, axis=1, keepdims=True) > _APART
     unit = np.where(apart, 1 / np.sqrt(np.einsum("sii->si", matrix)), 1.0)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from ..problem import PRIOR_SIGMA
+from ..problem import PRIOR_SIGMA, shift_by_prior
 from ..result import reach
 from .group import SATURATION, field_of_each, saturated
 from .noise_estimate import FEWEST, NoiseEstimates, of_each, read_variance, shifts_of_cycles
@@ -35,6 +35,8 @@ class Uncertainty:
     model_error : float
         Root mean square by which residuals of responses exceed the scatter of the data [decades]: what the model is
         off by.
+    shift : Float[np.ndarray, "free"]
+        By how much the prior moves the estimate, see `fitting.problem.shift_by_prior`.
     freedom : float
         Degrees of freedom behind the covariance: intervals are those of Student's t.
     data_z : Float[np.ndarray, "free"]
@@ -60,6 +62,7 @@ class Uncertainty:
     source: str
     reduced_chi2: float
     model_error: float
+    shift: Float[np.ndarray, " free"]
     freedom: float
     data_z: Float[np.ndarray, " free"]
     information: Float[np.ndarray, "free free"]
@@ -199,7 +202,7 @@ def _uncertainties(
     own = estimate.given[:, None, None] * prior
     spread = np.concatenate([estimate.root, own], axis=1) @ estimate.inverse
     chi2, error = _stated(problems, estimate.r)
-    least = prior[:, 0, 0] ** 2
+    least = (estimate.given / PRIOR_SIGMA) ** 2
     data_z, information = _data_only(j, estimate.r, np.asarray(z), estimate.root, least)
     fisher = j.mT @ j / np.maximum(estimate.scale, 1e-300)[:, None, None]
     covariance = spread.mT @ spread
@@ -212,6 +215,7 @@ def _uncertainties(
             source=source,
             reduced_chi2=float(chi2[k]),
             model_error=float(error[k]),
+            shift=shift_by_prior(residuals[k], np.concatenate([j[k], prior[k]])),
             freedom=float(estimate.freedom[k]),
             data_z=data_z[k],
             information=information[k],

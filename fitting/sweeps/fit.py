@@ -15,6 +15,7 @@ from memjax.arguments import as_seed
 from memjax.policy import require_x64
 
 from ..optimize.levenberg_marquardt import (
+    PROXIMAL,
     Progress,
     crossover,
     half_squares,
@@ -22,6 +23,7 @@ from ..optimize.levenberg_marquardt import (
     screen,
 )
 from ..optimize.restarts import search_beside
+from ..problem import WEAK_SIGMA
 from .failures import no_start
 from .instrument import bench_of
 from .noise_estimate import noise_of_each, without_explosions
@@ -46,6 +48,9 @@ ENDING = 25
 
 WEIGHINGS = 5
 """Times at the most that the noise is taken from the residuals at an optimum."""
+
+CLOSE = 0.01
+"""Gain of a cost, in variances of a residual, below which a search has ended: a seventh of a standard deviation."""
 
 SETTLED = 0.8
 """Share of the noise before from which on it counts as settled: standard deviations are known no better."""
@@ -270,7 +275,7 @@ def _weighed(search: _Search, prepared: Prepared) -> _Search:
     The residuals that a prior of too much weight leaves are taken for noise, which gives it that weight: noise and
     optimum are found in turn, until the noise stays.
     """
-    noise = 1.0
+    noise = np.inf
     for _ in range(WEIGHINGS):
         _, r, jacobian = search.optimum()
         at: dict[str, Any] = {"residuals": r[None], "jacobian": jacobian[None], "seed": search.seed}
@@ -283,12 +288,14 @@ def _weighed(search: _Search, prepared: Prepared) -> _Search:
 
 def _end_search(search: _Search, noise: float) -> _Search:
     """The search ended with a prior that weighs against the noise that there is, not against what was granted."""
-    problem = replace(search.problem, noise=jnp.asarray(noise, float))
+    known = jnp.asarray([noise, WEAK_SIGMA], float)
+    problem = replace(search.problem, noise=known[0], prior_sigma=known[1])
     again = _Search(problem, search.seed, search.tick, search.progress)
     done, best = search.progress, cast(np.ndarray, search.best_z)
     order = np.argsort(done.cost)[: BATCH - 1]
     starts = np.resize(np.concatenate([best[None], done.z[order]]), (BATCH, len(best)))
     options: dict[str, Any] = dict(iterations=ENDING, progress=done, tick=search.report("weigh"))
+    options |= ending(noise, float(np.min(done.cost)))
     try:
         levenberg_marquardt(again, starts, **options)
     except KeyboardInterrupt:
@@ -296,9 +303,16 @@ def _end_search(search: _Search, noise: float) -> _Search:
     return again if again.best_z is not None else search
 
 
+def ending(noise: float, cost: float) -> dict[str, float]:
+    """How a search ends once the noise is known [sigma]; options of `levenberg_marquardt`."""
+    tolerance = CLOSE * noise**2 / max(cost, np.finfo(float).tiny)
+    return {"proximal": PROXIMAL, "tolerance": min(1e-4, tolerance)}
+
+
 def _search_beside(search: _Search) -> bool:
     """Begin the search again beside its optimum, where a current switches; whether it was interrupted."""
     options: dict[str, Any] = dict(progress=search.progress, tick=search.report("again"))
+    options["proximal"] = PROXIMAL
     try:
         improve = partial(levenberg_marquardt, search, **options)
         search_beside(improve, *search.optimum(), count=BATCH, seed=search.seed + BESIDE)

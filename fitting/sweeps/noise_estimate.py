@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from ..problem import PRIOR_SIGMA
 from .group import field_of_each
 from .problem import Problem
 from .summary import Waveform, middle
@@ -223,7 +222,8 @@ class NoiseEstimates:
         steep = np.max(np.abs(j), axis=2) > STEEPEST
         self.j = j = np.where(steep[..., None], 0.0, j)
         self.given = np.array([float(p.noise) for p in problems])
-        self.prior = np.eye(n) * self.given[:, None, None] / PRIOR_SIGMA
+        weights = np.array([float(p.prior_weight) for p in problems])
+        self.prior = np.eye(n) * weights[:, None, None]
         moves = np.any(j != 0, axis=2)
         count = np.count_nonzero(moves, axis=1)
         self.chi2 = np.sum(self.r**2, axis=1) / np.maximum(count - n, 1)

@@ -28,7 +28,7 @@ from memjax.simulate.stiff_kernel import (
     stiff_kernel_of,
 )
 
-from ..problem import TOGETHER, AbstractDifferentiable, at_each_point
+from ..problem import PRIOR_SIGMA, TOGETHER, AbstractDifferentiable, at_each_point
 from .group import Group, floored, lengthen, misfit
 from .instrument import DeviceOnBench, bench_of, device_of
 from .readout import EventSteps, find_steps, read_at, read_off, rows_of_events
@@ -56,6 +56,8 @@ class Problem(AbstractDifferentiable):
         What stood around the device; temperature.
     policy : memjax.Stiff
         Solver.
+    prior_sigma : Float[Array, ""]
+        Standard deviation of the default prior [natural log units].
     prior_root : Float[Array, "free free"] or None
         R where the precision of the prior is R'R; None for the default prior, alike in all coordinates.
     """
@@ -71,6 +73,9 @@ class Problem(AbstractDifferentiable):
         default_factory=lambda: np.ones((), jnp.result_type(float))
     )
     ties: tuple[tuple[str, str], ...] = eqx.field(static=True, default=())
+    prior_sigma: Float[Array | np.ndarray, ""] = eqx.field(
+        default_factory=lambda: np.asarray(PRIOR_SIGMA, jnp.result_type(float))
+    )
     prior_root: Float[Array | np.ndarray, "free free"] | None = None
 
     @classmethod
@@ -97,6 +102,11 @@ class Problem(AbstractDifferentiable):
             env=env or mj.Environment(),
             center=coordinates(device, names),
         )
+
+    @property
+    def prior_weight(self) -> Float[Array | np.ndarray, ""]:
+        """See `AbstractProblem`."""
+        return self.noise / self.prior_sigma
 
     def with_prior(
         self, data: Float[Array, " data"], z: Float[Array, " free"]

@@ -14,7 +14,7 @@ from memjax.errors import DataError
 from memjax.observables import Thresholds, find_thresholds, summarise, switching
 
 from ..figures import drawings
-from ..fit_json import METHODS
+from ..fit_json import methods_in_words
 from ..html import (  # fmt: skip
     bullets,
     few_cycles,
@@ -307,7 +307,7 @@ def _page(
 <h2>Parameters</h2>{parameters_table(content)}
 <p><small>Sigma is one standard deviation to first order, from {html.escape(content["covariance_from"])};
 a parameter counts as not determined where its sigma exceeds its value, or a quarter of a short range.
-Intervals: {METHODS[intervals["method"]]}.{_SIMULATED if content.get("stochastic") else ""}</small></p>
+Intervals: {methods_in_words(intervals)}.{_SIMULATED if content.get("stochastic") else ""}</small></p>
 <h3>What the data determine</h3>{bullets(sentences)}
 {img("correlation", "correlation of parameters")}
 <h2>Residuals</h2>{img("residuals", "residuals")}

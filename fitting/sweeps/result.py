@@ -245,6 +245,11 @@ class FitResult(AbstractFit):
         return max(np.max(w.sizes(float(self.problem.group.floor))[0]) for w in self.waves)
 
     @property
+    def prior_shift(self) -> Float[np.ndarray, " free"]:
+        """See `AbstractFit`."""
+        return self.uncertainty.shift
+
+    @property
     def identifiability(self) -> Identifiability:
         """Which combinations of the parameters that are reported the data determine, and which not.
 

@@ -12,8 +12,10 @@ from benchmarks.registry import BenchmarkError
 
 @pytest.fixture
 def record(tmp_path, monkeypatch):
-    """A recorder, with no peers built."""
+    """A recorder, with no peers built; who it was recorded by takes a process to find out."""
     monkeypatch.setenv("MEMJAX_PEERS", str(tmp_path / "peers"))
+    origin = {"schema_version": records.SCHEMA_VERSION}
+    monkeypatch.setattr(records, "provenance", lambda: origin)
     names = {"run_id": "1", "case": "fit", "size": "smoke", "baseline": "scipy"}
     return records.Recorder(path=tmp_path / "1.jsonl", **names)
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fitting.fit_json import finite, uncertainty_of
+from fitting.fit_json import finite, methods_in_words, uncertainty_of
 from fitting.inference.profile_likelihood import Profile
 from fitting.inference.sample import judge
 from memjax.fields import parameter_specs as specs_of
@@ -27,10 +27,19 @@ def test_intervals_of_the_method_that_was_asked_for_are_told(result):
     by_profile = uncertainty_of(replace(result, profiles=(profile,)))
     assert by_profile["intervals"]["mu"] == [None, 99.0]
     assert "no lower end" in by_profile["notes"][0]
+    assert by_profile["methods"] == plain["methods"] | {"mu": "profile"}
+    assert methods_in_words(by_profile).endswith("profile likelihood, the prior included (mu)")
+    assert methods_in_words({"method": "laplace"}) == methods_in_words(plain)
     rng = np.random.default_rng(0)
     columns = {n: np.exp(rng.normal(size=(2, 200))) for n in result.problem.free}
     sample = judge(columns, {"diverging": np.zeros((2, 200), bool)}, specs_of(result.device), {})
-    drawn = replace(result, sample=sample)
+    drawn = replace(result, sample=sample, profiles=(profile,))
+    row = next(r for r in drawn.table() if r["name"] == "mu")
+    assert (
+        row["interval_90"] == list(drawn.intervals(0.9)["mu"]) == list(sample.intervals(0.9)["mu"])
+    )
+    assert drawn.intervals(0.5)["mu"] == sample.intervals(0.5)["mu"]
+    assert replace(result, profiles=(profile,)).intervals(0.5)["mu"] == result.intervals(0.5)["mu"]
     by_draws = uncertainty_of(drawn)
     assert by_draws["method"] == "nuts"
     assert set(by_draws["r_hat"]) == set(result.problem.free)
@@ -41,5 +50,5 @@ def test_intervals_of_the_method_that_was_asked_for_are_told(result):
     apart = judge(columns, {"diverging": np.zeros((2, 200), bool)}, specs_of(result.device))
     mixed = uncertainty_of(replace(result, sample=apart))
     assert mixed["intervals"]["mu"] == plain["intervals"]["mu"]
-    assert mixed["notes"][-1] == "mu: intervals to first order, R-hat above 1.1"
+    assert mixed["notes"][-1] == "mu: no intervals of draws, R-hat above 1.1"
     assert mixed["intervals"]["gamma1"] == by_draws["intervals"]["gamma1"]

@@ -306,11 +306,8 @@ def _scale(r: np.ndarray, z: np.ndarray) -> np.ndarray:
 
 def _newton(r: np.ndarray, jacobian: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     # By J = QR and not by J'J, whose condition is the square: the step is -R^-1 Q'r, its length in sigma |Q'r|.
-    n = jacobian.shape[2]
-    size = PROXIMAL * np.mean(r**2, axis=1)
-    known = np.sqrt(np.where(np.isfinite(size), size, 0.0))  # see `levenberg_marquardt`
-    root, upper = np.linalg.qr(np.concatenate([jacobian, known[:, None, None] * np.eye(n)], axis=1))
-    along = np.einsum("kri,kr->ki", root[:, :-n], r)
+    root, upper = np.linalg.qr(jacobian)
+    along = np.einsum("kri,kr->ki", root, r)
     regular = np.all(np.abs(np.einsum("kii->ki", upper)) > 0, axis=1)
     upper = np.where(regular[:, None, None], upper, np.eye(upper.shape[1]))
     step = -np.linalg.solve(upper, along[..., None])[..., 0]

@@ -16,7 +16,7 @@ _APART = 1e24  # sum of squared derivatives beyond which a coordinate is taken i
 _PATIENCE = 8  # iterations without a gain of the best start after which the search ends
 
 
-PROXIMAL = 0.3
+PROXIMAL = 1.0
 """Share of the mean squared residual by which steps are held back where a search ends."""
 
 
@@ -169,7 +169,7 @@ def levenberg_marquardt(
             break
         which = every if together else np.flatnonzero(~state.converged & np.isfinite(state.cost))
         step, predicted_reduction = np.zeros_like(z), np.zeros(len(z))
-        known = 2 * proximal * state.cost / r.shape[1]
+        known = 2 * proximal * np.where(np.isfinite(state.cost), state.cost, 0.0) / r.shape[1]
         parts = (x[which] for x in (r, jac, ok, damping, known))
         step[which], predicted_reduction[which] = _steps(*parts)
         trial = np.where(going[:, None], state.z + step, np.nan)
@@ -249,10 +249,8 @@ def _steps(
     gradient = np.einsum("sri,sr->si", jac, r)
     diagonal = np.einsum("sii->si", hessian)
     # Damped by the diagonal, which no choice of units changes; 1e-9 for coordinates that move nothing.
-    known = np.where(np.isfinite(known), known, 0.0) + 1e-9
-    matrix = (
-        hessian + np.eye(jac.shape[2]) * (damping[:, None] * diagonal + known[:, None])[:, :, None]
-    )
+    held = damping[:, None] * diagonal + known[:, None] + 1e-9
+    matrix = hessian + np.eye(jac.shape[2]) * held[:, :, None]
     # Columns many decades apart, of which rounding would leave one, count in units of their own.
     apart = np.max(diagonal, axis=1, keepdims=True) > _APART
     unit = np.where(apart, 1 / np.sqrt(np.einsum("sii->si", matrix)), 1.0)

@@ -6,9 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fitting.fit_json import finite, methods_in_words, uncertainty_of
+from fitting.fit_json import finite, methods_in_words, pulls_in_words, uncertainty_of
 from fitting.inference.profile_likelihood import Profile
 from fitting.inference.sample import judge
+from fitting.problem import WEAK_SIGMA
 from memjax.fields import parameter_specs as specs_of
 
 pytestmark = pytest.mark.slow
@@ -16,6 +17,19 @@ pytestmark = pytest.mark.slow
 
 def test_what_is_no_number_is_none():
     assert [finite(x) for x in (np.nan, np.inf, 0.5)] == [None, None, 0.5]
+
+
+def test_the_prior_and_what_it_pulls_are_told(result):
+    prior = result.prior
+    assert prior["sigma_ln"] == pytest.approx(WEAK_SIGMA)
+    assert prior["noise"] == pytest.approx(float(result.problem.noise))
+    center = result.problem.at(np.asarray(result.problem.center))
+    assert prior["centre"]["mu"] == pytest.approx(float(center.mu))
+    np.testing.assert_allclose([*prior["pull"].values()], result.prior_shift / result.sigma_z)
+    pull = {"mu": -0.31, "gamma1": 0.29}
+    (text,) = pulls_in_words({"pull": pull, "centre": {"mu": 60.0, "gamma1": 1.0}})
+    assert text == "the prior moves, in standard deviations, mu by -0.3 (centre 60)"
+    assert pulls_in_words({"pull": {}, "centre": {}}) == []
 
 
 def test_intervals_of_the_method_that_was_asked_for_are_told(result):

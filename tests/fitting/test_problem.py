@@ -13,6 +13,7 @@ from fitting.problem import (
     AbstractDifferentiable,
     at_each_point,
     evaluate,
+    shift_by_prior,
 )
 from memjax.params import get
 
@@ -48,6 +49,18 @@ def test_the_prior_comes_last_and_weighs_against_the_noise():
         assert ok[0]
         np.testing.assert_allclose(r[0, 2:], noise / PRIOR_SIGMA)
         np.testing.assert_allclose(jacobian[0, 2:], np.eye(2) * noise / PRIOR_SIGMA)
+
+
+def test_the_prior_shifts_what_it_does_along_what_the_data_know_and_nothing_else():
+    rng = np.random.default_rng(0)
+    slopes, data = rng.normal(size=(30, 3)) * [1.0, 0.5, 0.0], rng.normal(size=30)
+    prior, center = 0.3 * np.eye(3), np.array([2.0, -1.0, 4.0])
+    jacobian = np.concatenate([slopes, prior])
+    target = np.concatenate([data, prior @ center])
+    z = np.linalg.lstsq(jacobian, target, rcond=None)[0]
+    without = np.linalg.lstsq(slopes[:, :2], data, rcond=None)[0]
+    shift = shift_by_prior(jacobian @ z - target, jacobian)
+    np.testing.assert_allclose(shift, [*(z[:2] - without), 0.0], atol=1e-12)
 
 
 @pytest.mark.integration

@@ -6,6 +6,7 @@ import pytest
 
 from fitting.optimize.adam import descend
 from fitting.optimize.levenberg_marquardt import (
+    PROXIMAL,
     Progress,
     _steps,
     crossover,
@@ -59,10 +60,36 @@ def test_exploded_derivatives_beside_others_leave_a_step():
         jac[..., -2:] *= 1e58
         for damping in (1e-9, 1e-2, 1.0, 100.0):
             step, predicted_reduction = _steps(
-                np.ones((1, 1)), jac, np.array([True]), np.array([damping])
+                np.ones((1, 1)), jac, np.array([True]), np.array([damping]), np.zeros(1)
             )
             assert np.all(np.isfinite(step))
             assert predicted_reduction[0] >= 0
+
+
+def test_a_coordinate_that_is_hardly_known_does_not_keep_a_search_from_the_end_of_a_valley():
+    """Two coordinates known by their sum; a third whose effect is least, and its derivative zero, near the optimum."""
+    rng, t = np.random.default_rng(0), np.linspace(-1, 1, 200)
+    plane, data = np.stack([np.ones(200), 1 + 0.01 * t], axis=1), 0.03 * rng.normal(size=200)
+    shape = 0.03 * np.cos(9 * t)
+
+    def evaluate(z):
+        r = z[:, :2] @ plane.T - data + np.sin(z[:, 2:]) ** 2 * shape
+        both = np.broadcast_to(plane, (len(z), *plane.shape))
+        third = np.sin(2 * z[:, 2:]) * shape
+        return r, np.concatenate([both, third[..., None]], axis=2), np.ones(len(z), bool)
+
+    def decrement(proximal):
+        """Twice what Newton's step would gain along the valley [variances of a residual]."""
+        start = np.array([[3.0, -3.0, 0.3]])
+        done = levenberg_marquardt(
+            evaluate, start, iterations=25, tolerance=1e-12, proximal=proximal
+        )
+        r, jacobian, _ = (x[0] for x in evaluate(done.z))
+        known = np.linalg.qr(jacobian[:, :2])[0]
+        return np.sum((known.T @ r) ** 2) / np.mean(r**2)
+
+    assert decrement(PROXIMAL) < 0.1  # a third of a standard deviation from the optimum
+    assert decrement(0.0) > 10
 
 
 def test_an_interrupt_leaves_the_best_so_far_in_the_progress():

@@ -35,7 +35,9 @@ def problem(noise):
         left=None,
         left_weight=None,
     )
-    return SimpleNamespace(free=("a", "b", "c"), group=group, noise=noise)
+    return SimpleNamespace(
+        free=("a", "b", "c"), group=group, noise=noise, prior_weight=noise / PRIOR_SIGMA
+    )
 
 
 def waveform(log_i):

@@ -326,6 +326,7 @@ class AbstractFit:
         """`reasons`, by standard deviations to first order [unit]."""
         wide = "its standard deviation exceeds its value, or a quarter of a short range"
         why = {n: wide for n, s in std.items() if is_wide(self.owner, n, s)}
+        why |= dict.fromkeys((n for n in self._open_ranges() if n not in why), wide)
         far = "beyond the largest voltage of the data"
         why |= {n: far for n in self.out_of_reach if n not in why}
         if self.stochastic is None:
@@ -333,6 +334,18 @@ class AbstractFit:
         alike = "simulated data look alike wherever it lies"
         others = {n: x for n, x in why.items() if n not in self.stochastic.values}
         return others | dict.fromkeys(self.stochastic.undetermined, alike)
+
+    def _open_ranges(self) -> list[str]:
+        """Parameters of short ranges of which a standard deviation to either side covers too much.
+
+        Beside a bound the slope of a logit is small, and so a standard deviation to first order, whatever its
+        coordinate may be.
+        """
+        specs, sigma = parameter_specs(self.owner), self.sigma_z
+        ends = to_parameter_units(self.owner, self.free, self.z - sigma, self.z + sigma)
+        short = [n for n in self.free if isinstance(from_spec(specs[n]), Logit)]
+        ranges = {n: float(np.diff(specs[n].bounds)[0]) for n in short}
+        return [n for n in short if not (ends[n][1] - ends[n][0]) / 2 <= _SHARE * ranges[n]]
 
     @property
     def undetermined(self) -> tuple[str, ...]:

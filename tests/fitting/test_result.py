@@ -72,6 +72,14 @@ def test_what_is_not_determined_has_a_reason_each():
     assert fit(values={"v_on": 1.9}, largest_voltage=None).undetermined == ()
 
 
+def test_a_logit_beside_its_bound_is_not_determined_by_its_small_slope():
+    near = {"x0": 1e-3}
+    open_range = fit(sigma=(0.1, 0.1, 2.0), values=near)
+    assert open_range.std["x0"] < 0.01  # a quarter of the range would be 0.25
+    assert open_range.undetermined == ("x0",)
+    assert fit(sigma=(0.1, 0.1, 0.2), values=near).undetermined == ()
+
+
 def test_what_simulation_says_of_a_parameter_replaces_what_the_fit_says():
     simulated = SimpleNamespace(
         values={"x0": 0.5, "noisy": 0.1}, std={"x0": 0.01, "noisy": 0.02}, undetermined=("noisy",), replicates={},

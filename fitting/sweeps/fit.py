@@ -12,7 +12,9 @@ import numpy as np
 
 import memjax as mj
 from memjax.arguments import as_seed
+from memjax.fields import parameter_specs
 from memjax.policy import require_x64
+from memjax.transforms import from_spec
 
 from ..optimize.levenberg_marquardt import (
     PROXIMAL,
@@ -24,6 +26,7 @@ from ..optimize.levenberg_marquardt import (
 )
 from ..optimize.restarts import search_beside
 from ..problem import WEAK_SIGMA
+from .basins import optima_in_words, other_optima
 from .failures import no_start
 from .instrument import bench_of
 from .noise_estimate import noise_of_each, without_explosions
@@ -231,6 +234,7 @@ def _fit_of(search: _Search, prepared: Prepared, *, interrupted: bool, **about: 
     """The fit at the best point of a search, which ends with the noise that this point shows."""
     if not interrupted:
         search = _weighed(search, prepared)
+        prepared = replace(prepared, notes=(*prepared.notes, *_other_optima(search)))
     if not interrupted and np.any(np.asarray(search.problem.group.event_weight)):
         interrupted = _search_beside(search)
     z, r, jacobian = search.optimum()
@@ -284,6 +288,27 @@ def _weighed(search: _Search, prepared: Prepared) -> _Search:
             break
         noise, search = less, _end_search(search, less)
     return search
+
+
+def _other_optima(search: _Search) -> list[str]:
+    """What speaks against the optimum being the only one, in words.
+
+    Where a current switches the loss has kinks: each search ends at one of its own, and others begin beside the best.
+    """
+    problem, done = search.problem, search.progress
+    if np.any(np.asarray(problem.group.event_weight)):
+        return []
+    z, cost = done.z[1:], done.cost[1:]  # the first began where the second did
+    best, _, jacobian = search.optimum()
+    about: dict[str, Any] = {"jacobian": jacobian, "noise": float(problem.noise)}
+    agreed, others = other_optima(z, cost, best=best, **about)
+    specs = parameter_specs(problem.device)
+
+    def values_at(x: np.ndarray) -> dict[str, float]:
+        names = zip(problem.free, x, strict=True)
+        return {n: float(from_spec(specs[n]).inverse(v)) for n, v in names}
+
+    return optima_in_words(agreed, cost, [values_at(x) for x in others], values_at(best))
 
 
 def _end_search(search: _Search, noise: float) -> _Search:

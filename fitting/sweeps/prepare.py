@@ -16,7 +16,7 @@ from memjax.data.zero_reading import zero_remarks
 from memjax.errors import DataError
 from memjax.fields import parameter_specs, stored
 from memjax.observables import Thresholds, find_thresholds
-from memjax.params import get, known
+from memjax.params import coordinates, get, known
 
 from ..constants import FREE_BENCH
 from ..problem import begun
@@ -168,7 +168,9 @@ def assemble(
     first = mj.params.replace(origin.device, explicit | fix, where="--fix", numpy=True)
     # A parameter that follows another one has a value of its own once it is free.
     values = {n: get(first, n) for n in names if stored(first, n) is None}
-    first, origin = begun(mj.params.replace(first, values), names, start), origin.about(start or {})
+    first, of_data = mj.params.replace(first, values), origin
+    plain = begun(first, names)
+    first, origin = begun(first, names, start), origin.about(start or {})
     if around is not None:
         first, names = around.around(first), (*names, *around.names)
         origin = replace(origin, scatter=partial(_scatter_both, origin.scatter, around))
@@ -193,10 +195,16 @@ def assemble(
         group = without_charging(group)
     problem = Problem.of(first, names, group, bench=bench, env=env)
     about = dict(device=problem.device, center=np.asarray(problem.center))
+    candidates = starts(origin, names, **about, count=screened, seed=seed)
+    if start and around is None:
+        # Half of them as without these values: where a search ends may not depend on where a user lets it begin.
+        other = dict(device=plain, center=np.asarray(coordinates(plain, names)))
+        half = screened // 2
+        candidates[screened - half :] = starts(of_data, names, **other, count=half, seed=seed)
     return Prepared(
         problem=problem,
         waves=waves,
-        candidates=starts(origin, names, **about, count=screened, seed=seed),
+        candidates=candidates,
         floor=floor,
         notes=tuple(notes),
         # The first one is the guess itself.

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from memjax.flags import check_flags
 from memjax.params import known
 
-from ..optimize.levenberg_marquardt import Evaluate, levenberg_marquardt
+from ..optimize.levenberg_marquardt import PROXIMAL, Evaluate, levenberg_marquardt
 from ..problem import TOGETHER, of_some
 from ..result import AbstractFit, to_parameter_units
 from .identifiability import log_slopes
@@ -112,6 +112,7 @@ def profile_ends(
     near, at, done = z.copy(), np.zeros(count), np.zeros(count, bool)
     tried, rises = [], []
     options: dict[str, Any] = dict(iterations=_ITERATIONS, tolerance=1e-5, together=False)
+    options["proximal"] = PROXIMAL
     for _ in range(_ROUNDS):
         # The others start on the line through the best point and what was fitted last.
         path = np.where((at > 0)[:, None], (near - z) / np.maximum(at, 1e-12)[:, None], slope)

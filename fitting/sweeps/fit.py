@@ -16,6 +16,8 @@ from memjax.fields import parameter_specs
 from memjax.policy import require_x64
 from memjax.transforms import from_spec
 
+from ..inference.curvature import curved
+from ..inference.profile_likelihood import profiles
 from ..optimize.levenberg_marquardt import (
     PROXIMAL,
     Progress,
@@ -196,8 +198,9 @@ def fit(
     simulation stays below it. Residuals of responses saturate at 10 sigma. Priors are log-normal around the guess, a
     factor of 7 wide. `screened` starts are evaluated, the best 8 advance together by Levenberg-Marquardt with
     forward-mode Jacobians through the stiff solve, and once more from recombinations of their results. Then the noise
-    is known, and the search ends with priors that weigh against it, a factor of 1,100 wide. What the bench has and the fit was not told of is
-    looked for then, see `fitting.sweeps.suggest.suggest`.
+    is known, and the search ends with priors that weigh against it, a factor of 1,100 wide. What the bench has and the
+    fit was not told of is looked for then, see `fitting.sweeps.suggest.suggest`; where intervals do not hold to first
+    order, profiles take their place, see `fitting.inference.curvature.curved`.
     """
     seed = as_seed(seed, where="fit", lowest=0)
     require_x64()
@@ -212,17 +215,27 @@ def fit(
         raise no_start(NOTHING, search.problem, prepared.candidates[:BATCH])
     at = dict(point_time=point_time, measurements=measurements)
     result = _fit_of(search, prepared, interrupted=interrupted, **at)
-    return result if result.interrupted else _with_suggestion(result, tick)
+    for stage, name in ((_with_suggestion, "bench"), (_with_profiles, "intervals")):
+        if result.interrupted:
+            break
+        if tick is not None:
+            tick(name, result.search)
+        try:
+            result = stage(result)
+        except KeyboardInterrupt:
+            result = replace(result, interrupted=True)
+    return result
 
 
-def _with_suggestion(result: FitResult, tick: Callable[[str, Progress], None] | None) -> FitResult:
+def _with_profiles(result: FitResult) -> FitResult:
+    """The fit with profiles of the parameters whose intervals do not hold to first order."""
+    names = curved(result)
+    return replace(result, profiles=tuple(profiles(result, names=names))) if names else result
+
+
+def _with_suggestion(result: FitResult) -> FitResult:
     """The fit with the quantity of the bench that would lower its loss decisively: it is not good without."""
-    if tick is not None:
-        tick("bench", result.search)
-    try:
-        suggestion = suggest(result)
-    except KeyboardInterrupt:
-        return replace(result, interrupted=True)
+    suggestion = suggest(result)
     if suggestion is None:
         return result
     verdict = doubted(result.verdict, str(suggestion))

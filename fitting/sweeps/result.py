@@ -104,6 +104,7 @@ class FitResult(AbstractFit):
         verdict = judge(self.waves, problem.group, r, responses(problem, at))
         fields: dict[str, Any] = {"loss": 0.5 * float(np.sum(r**2)), "uncertainty": known}
         device = device_of(problem.at(at))
+        fields |= {"profiles": (), "sample": None}  # those of the values before
         return replace(self, device=device, problem=problem, z=z, verdict=verdict, **fields)
 
     @property

@@ -1,0 +1,37 @@
+"""Where intervals to first order do not hold: chi squared at their ends is not what a linear model has there."""
+
+import numpy as np
+
+from ..problem import TOGETHER
+from ..result import AbstractFit
+
+_RISES = 0.5, 2.0
+"""Rises of chi squared at the ends of an interval, in units of its threshold, between which first order holds."""
+
+
+def curved(result: AbstractFit, *, level: float = 0.9) -> tuple[str, ...]:
+    """Parameters that the data determine, at whose ends of intervals to first order chi squared has not risen so far.
+
+    At such an end the others have moved along with the parameter, as they do in its profile. Where chi squared has then
+    risen by less than half of the threshold, or by more than twice, or nothing can be solved, the interval is that of a
+    profile, see `fitting.profiles`. It costs two solves a parameter.
+    """
+    problem, z, reach = result.problem, result.z, result.reach(level)
+    covariance, sigma, lost = result.covariance, result.sigma_z, set(result.undetermined)
+    asked = [k for k, n in enumerate(result.free) if n not in lost and sigma[k] > 0]
+    moves = reach * covariance[asked] / sigma[asked][:, None]
+    points = np.concatenate([z[None], z + moves, z - moves])
+    # In batches of one size, one program.
+    every = np.resize(points, (-(-len(points) // TOGETHER) * TOGETHER, len(z)))
+    parts = [problem.linearise(p) for p in every.reshape(-1, TOGETHER, len(z))]
+    r, ok = (np.concatenate([p[k] for p in parts])[: len(points)] for k in (0, 2))
+    cost = np.where(ok, np.sum(np.where(ok[:, None], r, 0.0) ** 2, axis=1), np.inf)
+    jacobian = parts[0][1][0]
+    inverse = np.linalg.pinv(jacobian.T @ jacobian, hermitian=True)
+    threshold = reach**2 * np.diag(covariance)[asked] / np.diag(inverse)[asked]
+    rise = (cost[1:].reshape(2, -1) - cost[0]) / threshold
+    low, high = _RISES
+    linear = np.all((rise > low) & (rise < high), axis=0)
+    return tuple(
+        result.free[k] for k, is_linear in zip(asked, linear, strict=True) if not is_linear
+    )

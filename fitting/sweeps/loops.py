@@ -13,7 +13,8 @@ from scipy.optimize import least_squares
 import memjax as mj
 from memjax.fields import ParameterSpec, parameter_specs, stored
 
-from .summary import MEDIAN, Waveform, scatter_about_neighbours
+from ..residuals import MEDIAN, scatter_of_bends
+from .summary import Waveform
 
 _KNOWN = ("s", "V", "ohm", "A", "Hz")
 
@@ -108,7 +109,7 @@ def _opening(w: Waveform) -> float:
 
 def branch_error(w: Waveform) -> float:
     """Standard deviation of a branch at one level [decades], from the scatter of points about their neighbours."""
-    return scatter_about_neighbours(np.diff(w.median_log(), 2))
+    return float(scatter_of_bends(np.median(np.abs(np.diff(w.median_log(), 2)))))
 
 
 def _opening_error(w: Waveform) -> float:

@@ -16,7 +16,7 @@ FAR_Z = 5.0
 """Robust z from which on a curve is far from the others: chance makes no such z, of normal numbers in 6e-7 of cases."""
 
 LEAST_SCATTER = 0.02
-"""Scatter of deviations that z counts at least [decades]: what is off by less than a quarter is not far, however tight."""
+"""Scatter of deviations that z counts at least [decades]: what is off by a fifth is not far, however tight."""
 
 _WIDE = 0.75  # quantile of a curve's deviations: a step that comes a little later is none of a quarter of its points
 
@@ -30,6 +30,12 @@ def scatter_of_bends(middle):
     """Standard deviation of points from the median modulus of their second differences: a slope counts for none."""
     # x - 2 y + z of independent points has 1 + 4 + 1 times their variance.
     return MAD * middle / np.sqrt(6)
+
+
+def scatter_about_neighbours(x: Float[np.ndarray, " rows"]) -> float:
+    """Robust standard deviation of rows about their neighbours; 0 of fewer than three."""
+    bends = np.abs(np.diff(x, 2))
+    return float(scatter_of_bends(np.median(bends))) if bends.size else 0.0
 
 
 def far_from_others(

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..constants import MODEL_SIGMA, VOLTAGE_SIGMA
-from ..residuals import scatter_of_bends
+from ..residuals import scatter_about_neighbours
 from ..verdict import (
     DEVIATION,
     WITHIN,
@@ -24,7 +24,10 @@ REGULAR = 0.05
 _BINS = 16  # levels of the drive at each of which a curve without memory has one value
 _PER_BIN = 8  # rows for each of them at least
 
-_SHARE = tuple(10 ** (x * VOLTAGE_SIGMA / MODEL_SIGMA) - 1 for x in DEVIATION)
+_SHARE = (
+    10 ** (DEVIATION[0] * VOLTAGE_SIGMA / MODEL_SIGMA) - 1,
+    10 ** (DEVIATION[1] * VOLTAGE_SIGMA / MODEL_SIGMA) - 1,
+)
 """Systematic deviations of a good and of a usable trace [its range]: those of a voltage of sweeps, 6 and 12 %."""
 
 
@@ -82,7 +85,7 @@ def judge_trace(
     """
     off, extent = simulated - measured, max(float(np.ptp(measured)), np.finfo(float).tiny)
     mark, numbers = graded_residuals(off, _SHARE, "of the range", scale=extent)
-    noise = float(scatter_of_bends(np.median(np.abs(np.diff(measured, 2)))))
+    noise = scatter_about_neighbours(measured)
     about = {"what": "the trace", "beyond": "a curve without memory of the drive"}
     marks, gain = graded_curve(off, _without_memory(measured, drive), noise, **about)
     whole = float(np.sum((measured - np.mean(measured)) ** 2))

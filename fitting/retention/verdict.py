@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from ..residuals import MEDIAN, scatter_of_bends
+from ..residuals import MEDIAN, scatter_about_neighbours
 from ..verdict import (
     DEVIATION,
     SURE,
@@ -34,7 +34,7 @@ def judge_decay(
     row that parts readings beyond the half from the others with the fewest on the wrong side. The noise of a reading is
     that about its neighbours.
     """
-    off, noise = simulated - measured, _noise(measured)
+    off, noise = simulated - measured, scatter_about_neighbours(measured)
     mark, numbers = graded_residuals(off, DEVIATION, "decades")
     about = {"what": "the decay", "beyond": "a constant resistance"}
     marks, gain = graded_curve(off, measured - np.mean(measured), noise, **about)
@@ -55,11 +55,6 @@ def judge_decay(
     return verdict_of(
         [mark, *marks], good, gain=gain, change_ratio=ratio, half_time_ratio=half, **numbers
     )
-
-
-def _noise(x: np.ndarray) -> float:
-    """Standard deviation of a reading about its neighbours."""
-    return float(scatter_of_bends(np.median(np.abs(np.diff(x, 2)))))
 
 
 def _half(x: np.ndarray, first: float, last: float) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -151,8 +152,8 @@ def judge(
     states, own = _states(waves, simulated, float(group.floor), scale)
     good = "loop, switching and residuals agree with the data"
     word, reason = decide([*marks, *more, *own], good)
-    numbers = {"deviation": deviation, "correlation": correlation}
-    return LoopVerdict(word=word, reason=reason, **numbers, **shape, **states)
+    about: dict[str, Any] = dict(deviation=deviation, correlation=correlation)
+    return LoopVerdict(word=word, reason=reason, **about, **shape, **states)
 
 
 def doubted(verdict: LoopVerdict, reason: str) -> LoopVerdict:

@@ -68,7 +68,7 @@ def judge_trains(
             known = np.isfinite(each) & np.isfinite(values[-1])
             away = np.subtract(each, values[-1], out=np.zeros_like(each), where=known)
             variance += (len(trains) - 1) / len(trains) * np.sum(away**2, axis=0)
-    return judge_summaries(names, *values, np.sqrt(variance))
+    return judge_summaries(names, values[0], values[1], np.sqrt(variance))
 
 
 def judge_trace(

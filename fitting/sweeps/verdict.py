@@ -152,8 +152,8 @@ def judge(
     states, own = _states(waves, simulated, float(group.floor), scale)
     good = "loop, switching and residuals agree with the data"
     word, reason = decide([*marks, *more, *own], good)
-    about: dict[str, Any] = dict(deviation=deviation, correlation=correlation)
-    return LoopVerdict(word=word, reason=reason, **about, **shape, **states)
+    about: dict[str, Any] = {"deviation": deviation, "correlation": correlation} | shape | states
+    return LoopVerdict(word=word, reason=reason, **about)
 
 
 def doubted(verdict: LoopVerdict, reason: str) -> LoopVerdict:

@@ -200,6 +200,19 @@ def summary(
     return f'<dl class="box">{body}</dl>'
 
 
+def verdict_heading(content: dict) -> str:
+    """The verdict as a page begins with it, where it is not good."""
+    verdict = content.get("verdict")
+    if verdict is None:  # of a kind that has none, or written by memjax 0.1
+        return ""
+    if verdict["word"] == "good":  # the summary says so
+        return ""
+    text = html.escape(verdict["reason"])
+    missing = (content.get("suggestion") or {}).get("sentence", "")
+    more = "" if missing in ("", verdict["reason"]) else f" The bench: {html.escape(missing)}."
+    return f'<p class="warn"><b>Verdict: {verdict["word"]}.</b> {text}.{more}</p>'
+
+
 def undetermined_of(content: dict) -> str:
     """Parameters of the model that the data do not determine, for a sentence; empty where all are."""
     return ", ".join(n for n in content["undetermined"] if n in content["parameters"])

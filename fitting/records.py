@@ -137,6 +137,7 @@ def run_records(kind: Kind, options: argparse.Namespace) -> int:
 
 
 def row_of(content: dict, kind: Kind) -> dict[str, Any]:
-    """Values of the free parameters [unit], the loss, and what the kind says of one fit, by column."""
+    """Values of the free parameters [unit], the loss, the verdict, and what the kind says of one fit, by column."""
     free = {n: p["value"] for n, p in content["parameters"].items() if p["free"]}
-    return free | {"loss": content["loss"]} | (kind.row(content) if kind.row else {})
+    worth = {"verdict": v["word"], "reason": v["reason"]} if (v := content.get("verdict")) else {}
+    return free | {"loss": content["loss"]} | worth | (kind.row(content) if kind.row else {})

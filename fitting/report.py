@@ -12,8 +12,21 @@ from memjax.files import is_inside, write_json
 from memjax.plot import style
 
 from .figures import drawings
+<<<<<<< HEAD
 from .fit_json import common_content, digest, load, methods_in_words, write_draws
 from .html import page, parameters_table, picture, provenance_table, remarks, summary
+=======
+from .fit_json import METHODS, common_content, digest, load, write_draws
+from .html import (
+    page,
+    parameters_table,
+    picture,
+    provenance_table,
+    remarks,
+    summary,
+    verdict_heading,
+)
+>>>>>>> verdicts
 from .kinds import Kind, kind_of, kinds, provenance
 from .result import AbstractFit
 
@@ -127,6 +140,7 @@ def fit_page(content: dict, head: str, folder: Path) -> None:
     body = f"""
 <h1>Fit of <code>{html.escape(content["model"])}</code>: {content["kind"]}</h1>
 {summary(content, advice=advice(content) if advice else ())}
+{verdict_heading(content)}
 {head}
 <h2>Parameters</h2>{parameters_table(content)}
 <p><small>Sigma is one standard deviation to first order, from {html.escape(content["covariance_from"])};

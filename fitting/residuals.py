@@ -1,9 +1,75 @@
 """What a fit leaves of its data, in a form in which fits of several models are compared."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
+
+MAD = 1.4826
+"""Standard deviation of a normal over its median absolute deviation."""
+
+MEDIAN = 1.2533
+"""Standard error of a median over that of a mean, of normal numbers: sqrt(pi / 2)."""
+
+FAR_Z = 5.0
+"""Robust z from which on a curve is far from the others: chance makes no such z, of normal numbers in 6e-7 of cases."""
+
+LEAST_SCATTER = 0.02
+"""Scatter of deviations that z counts at least [decades]: what is off by a fifth is not far, however tight."""
+
+_WIDE = 0.75  # quantile of a curve's deviations: a step that comes a little later is none of a quarter of its points
+
+FEWEST_CURVES = 5
+"""Curves below which none is far from the others."""
+
+_NAMED = 8  # curves that are named at the most
+
+
+def scatter_of_bends(middle):
+    """Standard deviation of points from the median modulus of their second differences: a slope counts for none."""
+    # x - 2 y + z of independent points has 1 + 4 + 1 times their variance.
+    return MAD * middle / np.sqrt(6)
+
+
+def scatter_about_neighbours(x: Float[np.ndarray, " rows"]) -> float:
+    """Robust standard deviation of rows about their neighbours; 0 of fewer than three."""
+    bends = np.abs(np.diff(x, 2))
+    return float(scatter_of_bends(np.median(bends))) if bends.size else 0.0
+
+
+def far_from_others(
+    curves: Float[np.ndarray, "curves points"],
+) -> list[tuple[int, float, float]]:
+    """Curves [decades] that are far from their median: place, deviation [decades] of a quarter of the points, robust z.
+
+    Notes
+    -----
+    z is the deviation less the median of those of all, over their robust standard deviation.
+    """
+    if len(curves) < FEWEST_CURVES or not curves.shape[1]:
+        return []
+    away = np.quantile(np.abs(curves - np.median(curves, axis=0)), _WIDE, axis=1)
+    apart = away - np.median(away)
+    z = apart / max(MAD * float(np.median(np.abs(apart))), LEAST_SCATTER)
+    far = np.flatnonzero(z > FAR_Z)
+    return [(int(k), float(away[k]), float(z[k])) for k in far]
+
+
+def named_far(
+    curves: Float[np.ndarray, "curves points"], labels: Sequence[int], *, name: str, what: str
+) -> list[str]:
+    """A sentence that names curves far from the others by their numbers; none where there are none.
+
+    `name` is what the curves are called, `what` what becomes of them.
+    """
+    far = far_from_others(curves)
+    if not far:
+        return []
+    more = f" and {len(far) - _NAMED} more" if len(far) > _NAMED else ""
+    each = ", ".join(f"{labels[k]} ({x:.2g} decades, z {z:.3g})" for k, x, z in far[:_NAMED])
+    text = "far from the others at a quarter of the points or more (robust z)"
+    return [f"{name} {text}: {each}{more}; {what}"]
 
 
 def neighbour_correlation(off: Float[np.ndarray, " rows"]) -> float:

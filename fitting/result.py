@@ -20,6 +20,7 @@ from .html import bullets, parameters_table
 from .optimize.levenberg_marquardt import Progress
 from .problem import TOGETHER, AbstractProblem, shift_by_prior
 from .residuals import Residuals
+from .verdict import AbstractVerdict
 
 METHODS = {
     "laplace": "to first order, with Student's quantiles",
@@ -77,6 +78,8 @@ class AbstractFit:
         Decisions that were taken, and what speaks against the result, in words.
     summary : tuple of str
         Lines that a terminal shows.
+    verdict : AbstractVerdict or None
+        What the fit is worth, and why; None of a kind that does not say.
     """
 
     device: mj.AbstractDevice | mj.Circuit
@@ -96,11 +99,13 @@ class AbstractFit:
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     summary: tuple[str, ...] = ()
+    verdict: AbstractVerdict | None = None
 
     def __repr__(self) -> str:
-        """The model, the loss, and a line for each parameter that was calibrated."""
+        """The model, the verdict's word, the loss, and a line for each parameter that was calibrated."""
         std, reasons, specs = self.std, self.reasons, parameter_specs(self.owner)
-        lines = [f"{type(self).__name__}({self.model}, loss {self.loss:.4g})"]
+        word = "" if self.verdict is None else f"{self.verdict.word}, "
+        lines = [f"{type(self).__name__}({self.model}, {word}loss {self.loss:.4g})"]
         for n, x in self.values.items():
             error = f" +- {std[n]:.2g}" if n in std else ""
             remark = ", not determined" if n in reasons else ""
@@ -125,7 +130,8 @@ class AbstractFit:
             names.setdefault(text, []).append(n)
         why = [f"not determined: {', '.join(own)} ({text})" for text, own in names.items()]
         remarks = bullets([*self.warnings, *self.notes, *why])
-        text = f"loss {self.loss:.4g}, {len(self.free)} free parameters"
+        worth = "" if self.verdict is None else f"{self.verdict}, "
+        text = f"{worth}loss {self.loss:.4g}, {len(self.free)} free parameters"
         picture = inline_picture(lambda: self.plot(cycles=False))
         return card(f"Fit of {self.model}", text, picture, *sides.values(), remarks)
 

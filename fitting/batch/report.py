@@ -14,7 +14,7 @@ from memjax.files import write_json, writing
 
 from ..fit_json import versions
 from ..html import bullets, html_table, page, picture, readable
-from ..sweeps.verdict import WORDS
+from ..verdict import WORDS
 from .figures import determined, picture_distributions, picture_wafer
 from .fit import Row
 from .wafer import Positions

@@ -27,6 +27,7 @@ def spike_content(calibration: SpikeCalibration, options: argparse.Namespace) ->
         reduced_chi2=fit.chi2 / fit.freedom if fit.freedom > 0 else None,
         covariance_from="simulated trains",
         seed=calibration.seed,
+        verdict=calibration.verdict.as_json(),
         warnings=list(calibration.warnings),
         reader=["spike times"],
         moved_inside=list(calibration.moved),

@@ -26,6 +26,7 @@ References
 .. [2] C. Gourieroux, A. Monfort, Simulation-Based Econometric Methods (1996), doi:10.1093/0198774753.001.0001
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -44,10 +45,12 @@ from memjax.policy import require_x64
 
 from ..html import bullets
 from ..inference.identifiability import log_slopes
+from ..verdict import Verdict
 from .estimate import Estimate, estimate_of, lifted_inverse
 from .moments import SUMMARIES, SimulatedMoments, jacobian_noise_bias, left_out
 from .problem import start_of
 from .report import summary_figure
+from .verdict import judge_summaries
 
 _LONGEST = 0.5  # longest move of a parameter in one iteration on spikes [natural log units]
 _MANY = 16  # measured trains whose scatter tells enough to begin with
@@ -92,10 +95,17 @@ class SpikeFit:
     simulations: int
     backend: str = "xla"
 
+    @functools.cached_property
+    def verdict(self) -> Verdict:
+        """What the fit of the summaries is worth, and why."""
+        return judge_summaries(self.summaries, self.measured, self.simulated, self.sigma)
+
     def __repr__(self) -> str:
         """How well the summaries agree, and a line for each free parameter."""
         lines = str(self.estimate).split("\n")[1:]
-        return "\n".join([f"SpikeFit(chi2 {self.chi2:.3g} of {self.freedom})", *lines])
+        return "\n".join(
+            [f"SpikeFit({self.verdict.word}, chi2 {self.chi2:.3g} of {self.freedom})", *lines]
+        )
 
     def _repr_html_(self) -> str | None:
         """The picture of `plot`, and parameters with units."""

@@ -69,6 +69,11 @@ class Traces(AbstractDifferentiable):
         signal = jax.vmap(lambda t, y: self._signal(scaled, t, y))(self.rows, sol.y)
         return (signal - self.data) / self.sigma, sol.result == 0
 
+    def drives(self) -> Float[Array, "rows ports"]:
+        """What drives the ports [V or A] just before each row."""
+        before = jnp.nextafter(self.rows, jnp.asarray(-jnp.inf, self.rows.dtype))
+        return jax.vmap(self.stimulus)(before).reshape(len(self.rows), -1)
+
     def _signal(self, scaled: Scaled, t, y) -> Float[Array, ""]:
         """The signal just before a time, where a pulse may begin or end."""
         just = jnp.nextafter(t, jnp.asarray(-jnp.inf, t.dtype))

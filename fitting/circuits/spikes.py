@@ -1,5 +1,6 @@
 """Kinetics and noise of a circuit out of spike trains, and how far its fresh trains are from the measured ones."""
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,9 +20,11 @@ from memjax.solver import SemiImplicitEuler
 from ..fit_json import finite
 from ..problem import moved_inside
 from ..stochastic.two_sample import energy_test
+from ..verdict import Verdict
 from .fit import SpikeFit, fit_spikes
 from .moments import signal_of, simulate_signal
 from .report import Trains, spike_figure
+from .verdict import judge_trains
 
 MEMBERS = 96
 """Fewest simulated trains of each parameter set."""
@@ -85,10 +88,15 @@ class SpikeCalibration:
     interrupted: bool = False
     sample: None = None
 
+    @functools.cached_property
+    def verdict(self) -> Verdict:
+        """What the fresh trains are worth as a description of the measured ones, and why."""
+        return judge_trains(self.fit.summaries, self.trains, self.simulated, self.window)
+
     def __repr__(self) -> str:
-        """Numbers of trains, and what `SpikeFit` says."""
+        """The verdict's word, numbers of trains, and what `SpikeFit` says."""
         sides = f"{len(self.trains)} measured and {len(self.simulated)} simulated trains"
-        return f"SpikeCalibration({sides})\n{self.fit}"
+        return f"SpikeCalibration({self.verdict.word}, {sides})\n{self.fit}"
 
     def _repr_html_(self) -> str | None:
         """The picture of `plot`, parameters with units, what is to be known of them."""

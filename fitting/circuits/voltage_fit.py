@@ -1,5 +1,6 @@
 r"""Parameters of a circuit from the trace of a node, by least squares."""
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,9 +16,11 @@ from memjax.errors import DataError, FitError
 from ..inference.identifiability import log_slopes
 from ..optimize.levenberg_marquardt import Progress, levenberg_marquardt, screen
 from ..result import AbstractFit
+from ..verdict import Verdict
 from .estimate import lifted_inverse
 from .problem import POLICY, Traces, voltage_problem
 from .report import trace_figure
+from .verdict import judge_trace
 
 TOGETHER, ITERATIONS = 8, 60
 """Starts that advance together, and the most steps that they take."""
@@ -59,6 +62,12 @@ class VoltageFit(AbstractFit):
     def sigma(self) -> float:
         """Median standard deviation of the rows [V or A]."""
         return float(np.median(np.asarray(self.problem.sigma)))
+
+    @functools.cached_property
+    def verdict(self) -> Verdict:
+        """What the fit of the trace is worth, and why."""
+        data, drives = np.asarray(self.problem.data), np.asarray(self.problem.drives())
+        return judge_trace(data, self.trace, drives)
 
     def _figure(self, *, cycles: bool) -> Any:
         """See `AbstractFit`: the trace, and its residuals."""

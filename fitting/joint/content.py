@@ -33,6 +33,7 @@ def _of_part(part: Part, folder: str, kind: str) -> dict[str, Any]:
         "determines": part.determines,
         "p": part.p,
         "contradicts": part.contradicts,
+        "verdict": part.fit.verdict and part.fit.verdict.word,
     }
 
 

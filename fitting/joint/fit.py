@@ -18,6 +18,7 @@ from memjax.params import get
 
 from ..optimize.levenberg_marquardt import Progress, levenberg_marquardt
 from ..result import AbstractFit, standard_deviations
+from ..verdict import WORDS, Verdict
 from .problem import PRECISION, JointProblem, data_of, joined
 
 CONTRADICTS = 0.01
@@ -144,6 +145,19 @@ class JointFit(AbstractFit):
         """
         fewest = max(sum(p.shares[n] ** 2 / p.alone.freedom for p in self.parts) for n in self.free)
         return 1 / fewest if fewest > 0 else float("inf")
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The worst of the verdicts on the files, with the values of all: its reason names the files and theirs.
+
+        None where no file has one.
+        """
+        known = [(p.label, p.fit.verdict) for p in self.parts if p.fit.verdict is not None]
+        if not known:
+            return None
+        word = max((v.word for _, v in known), key=WORDS.index)
+        reasons = [f"{label}: {v.reason}" for label, v in known if v.word == word]
+        return Verdict(word=word, reason="; ".join(reasons))
 
     @property
     def warnings(self) -> tuple[str, ...]:

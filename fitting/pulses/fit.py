@@ -1,5 +1,6 @@
 """Potentiation and depression: a device calibrated to conductances per pulse, with their randomness."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,11 +21,13 @@ from memjax.synapse import Pulsed, PulseNoise, simulate_pulses
 
 from ..optimize.levenberg_marquardt import Progress
 from ..problem import AbstractDifferentiable, begun, free_names, inside, one_by_one
-from ..residuals import Residuals
+from ..residuals import Residuals, named_far
 from ..result import AbstractFit
+from ..verdict import Verdict
 from .initial_guess import Recipe, look_at, recipe_of
 from .noise import FEWEST, NoiseFit, estimate_noise
 from .report import figure_of
+from .verdict import judge_curve
 
 CYCLES = 50
 """Cycles that are simulated for a report or a picture."""
@@ -130,6 +133,13 @@ class PulseFit(AbstractFit):
         pulsed = problem.under_pulses(jnp.asarray(z))
         about = dict(problem=problem, z=z, covariance=covariance, loss=problem.loss(z))
         return replace(self, pulsed=pulsed, **about)
+
+    @functools.cached_property
+    def verdict(self) -> Verdict:
+        """What the fit of the mean cycle is worth, and why."""
+        mean, simulated = (np.log10(x) for x in (self.weights @ self.record.g, self.curve()))
+        kinds = np.asarray(self.record.kinds)
+        return judge_curve(mean, simulated, kinds, noise=self.sigma / float(np.log(10)))
 
     def _figure(self, *, cycles: bool) -> Any:
         """See `AbstractFit`: conductance after each pulse."""
@@ -286,6 +296,8 @@ def fit_pulses(
     problem, search = _searched(problem, points, tick)
     if len(record.g) < FEWEST:
         notes.append(f"fewer than {FEWEST} cycles: nothing is said about randomness")
+    about = {"name": "cycles", "what": "they count in the mean as their weights say"}
+    notes += named_far(np.log10(record.g), record.cycles.tolist(), **about)
     about = {"memory": memory, "seed": seed, "notes": tuple(notes)}
     return _result(problem, search, record, weights, **about)
 

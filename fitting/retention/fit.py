@@ -1,5 +1,6 @@
 """Retention: laws of decay and a device's own relaxation, fitted to resistance against time."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -24,8 +25,10 @@ from ..optimize.levenberg_marquardt import Progress
 from ..problem import AbstractDifferentiable, begun, free_names, initial_states, inside, one_by_one
 from ..residuals import Residuals, neighbour_correlation
 from ..result import AbstractFit
+from ..verdict import Verdict
 from .laws import LawFit, compare
 from .report import figure_of
+from .verdict import judge_decay
 
 _READ = 1e-2  # voltage at which a resistance is computed where the record does not say [V]
 _SUBSTEPS = 4  # steps of the device's equations between two readings
@@ -157,6 +160,11 @@ class RetentionFit(AbstractFit):
         about = dict(problem=problem, z=z, covariance=covariance, loss=problem.loss(z))
         rms = float(np.sqrt(np.mean((curve / self.record.r - 1) ** 2)))
         return replace(self, device=problem.at(at), curve=curve, rms=rms, **about)
+
+    @functools.cached_property
+    def verdict(self) -> Verdict:
+        """What the device's relaxation is worth as a description of the readings, and why."""
+        return judge_decay(self.record.t, np.log10(self.record.r), np.log10(self.curve))
 
     def tables(self) -> dict[str, pandas.DataFrame]:
         """Readings, and the resistance of the device and of each law, by t_s."""

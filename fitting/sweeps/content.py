@@ -85,7 +85,6 @@ def to_json(
         covariance_from=u.source,
         reduced_chi2=u.reduced_chi2,
         model_error=u.model_error,
-        verdict=result.verdict.as_json(),
         suggestion=None if result.suggestion is None else result.suggestion.as_json(),
         identifiability=result.identifiability.as_json(),
         distribution=distribution(trace, result.thresholds),

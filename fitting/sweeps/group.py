@@ -15,7 +15,8 @@ from memjax.errors import DataError
 from memjax.fields import with_values
 
 from ..constants import MODEL_SIGMA, SMALL, VOLTAGE_SIGMA
-from .summary import MAD, MEDIAN, Waveform, median, middle, nanmedian
+from ..residuals import MAD, MEDIAN
+from .summary import Waveform, median, middle, nanmedian
 
 _TOGETHER = 64
 """Points come in multiples of this many where programs are shared by data of other lengths."""

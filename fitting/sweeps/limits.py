@@ -10,10 +10,10 @@ import memjax as mj
 from memjax.circuit import UNLIMITED, limited_bench
 from memjax.data.plateaus import reach
 
+from ..residuals import MAD
+
 LEAST_REACH = 0.02
 """How far below its limit a simulated current may stay and still be at it: the limiter's bend."""
-
-_MAD = 1.4826
 
 
 def limits_of(bench: mj.Bench) -> tuple[float, float] | None:
@@ -57,7 +57,7 @@ def reach_of(
     """
     sides = [np.abs(i[at_limit & side]) for side in (v >= 0, v < 0)]
     away = np.concatenate([np.abs(x / np.median(x) - 1) for x in sides if x.size] or [np.zeros(1)])
-    below = max(reach(_MAD * float(np.median(away))), LEAST_REACH)
+    below = max(reach(MAD * float(np.median(away))), LEAST_REACH)
     return float(-np.log10(1 - min(below, 0.5)))
 
 

@@ -13,7 +13,8 @@ from scipy.optimize import least_squares
 import memjax as mj
 from memjax.fields import ParameterSpec, parameter_specs, stored
 
-from .summary import MEDIAN, Waveform, scatter_about_neighbours
+from ..residuals import MEDIAN, scatter_about_neighbours
+from .summary import Waveform
 
 _KNOWN = ("s", "V", "ohm", "A", "Hz")
 
@@ -108,7 +109,7 @@ def _opening(w: Waveform) -> float:
 
 def branch_error(w: Waveform) -> float:
     """Standard deviation of a branch at one level [decades], from the scatter of points about their neighbours."""
-    return scatter_about_neighbours(np.diff(w.median_log(), 2))
+    return scatter_about_neighbours(w.median_log())
 
 
 def _opening_error(w: Waveform) -> float:

@@ -25,7 +25,7 @@ from .initial_guess import guess, starts
 from .instrument import PART, BenchStart, free_quantities, start_of_bench
 from .limits import limits_of, share_limits
 from .problem import Problem
-from .summary import Waveform, noise_floor, summarise_sweeps, without_strays
+from .summary import Waveform, far_sweeps, noise_floor, summarise_sweeps, without_strays
 
 REVERSED = "the model sets at the polarity at which the data reset: the device is taken as reversed"
 
@@ -137,7 +137,7 @@ def summarise(
         bench=bench,
         limits=limits,
         named=named,
-        notes=(*notes, *lost_voltages(measured)),
+        notes=(*notes, *lost_voltages(measured), *far_sweeps(waves, floor)),
     )
 
 

@@ -27,6 +27,7 @@ from ..html import (  # fmt: skip
     readable,
     remarks,
     summary,
+    verdict_heading,
 )
 from ..time_pictures import picture_currents
 from . import figures
@@ -248,18 +249,6 @@ adaptive steps; an energy test between fixed and adaptive steps gives p = {p}. F
 of the measured values.</small></p>"""
 
 
-def _verdict(content: dict) -> str:
-    verdict = content.get("verdict")
-    if verdict is None:  # written by memjax 0.1
-        return ""
-    if verdict["word"] == "good":  # the summary says so
-        return ""
-    text = html.escape(verdict["reason"])
-    missing = (content.get("suggestion") or {}).get("sentence", "")
-    more = "" if missing in ("", verdict["reason"]) else f" The bench: {html.escape(missing)}."
-    return f'<p class="warn"><b>Verdict: {verdict["word"]}.</b> {text}.{more}</p>'
-
-
 def _beside(image: str, content: dict) -> str:
     """Measured cycles beside simulated ones, and what is random in these; nothing where none were simulated."""
     if not image:
@@ -298,7 +287,7 @@ def _page(
     body = f"""
 <h1>Fit of <code>{html.escape(content["model"])}</code></h1>
 {summary(content, advice=advice, counted="sweeps")}
-{_verdict(content)}
+{verdict_heading(content)}
 {truth if content["synthetic_truth"] else ""}
 <h2>Measured and simulated</h2>{img("iv", "current against voltage")}
 {_beside(img("cycles", "measured and simulated cycles"), content)}{img("currents", "current against time")}

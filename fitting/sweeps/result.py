@@ -38,7 +38,7 @@ from .problem import PATIENT, Problem, responses
 from .suggestion import Suggestion
 from .summary import Waveform
 from .variability import read_noise
-from .verdict import Verdict, judge
+from .verdict import LoopVerdict, judge
 
 _DRAWS = 100  # sweeps per waveform drawn for the simulated distributions
 _SHOWN = 20  # of them those that a picture shows
@@ -56,7 +56,7 @@ class FitResult(AbstractFit):
         The data.
     uncertainty : Uncertainty
         Covariance, correlations, what is not determined.
-    verdict : Verdict
+    verdict : LoopVerdict
         Whether the fit describes the data, and why (not).
     read_noise, cycle_spread : dict
         See `fitting.sweeps.variability`.
@@ -79,7 +79,7 @@ class FitResult(AbstractFit):
     z: Float[np.ndarray, " free"]
     loss: float
     uncertainty: Uncertainty
-    verdict: Verdict
+    verdict: LoopVerdict = field()  # of its own: the default of other kinds is None
     read_noise: dict
     cycle_spread: dict
     search: Progress

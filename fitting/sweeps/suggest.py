@@ -13,6 +13,7 @@ from memjax.params import coordinates
 
 from ..constants import FREE_BENCH
 from ..optimize.levenberg_marquardt import levenberg_marquardt
+from ..residuals import MAD
 from ..result import to_parameter_units
 from .group import without_charging
 from .instrument import PART, BenchQuantities, DeviceOnBench, Evidence, device_of, quantity_names
@@ -20,7 +21,7 @@ from .noise_estimate import correlation_of_neighbours, without_explosions
 from .problem import KernelProblem, Problem
 from .result import FitResult
 from .suggestion import Suggestion
-from .summary import MAD
+from .summary import CLEAR
 
 DECISIVE = 10.0
 """Difference of the Bayesian information criterion from which on a quantity is suggested: very strong evidence [1]_.
@@ -44,9 +45,6 @@ _FACTORS = (1.0, 0.3, 3.0)
 
 _OUTLIER = 3.0
 """Typical residuals beyond which one counts as no more than that."""
-
-_CLEAR = 10.0
-"""Multiple of the floor from which on a response is one."""
 
 _ITERATIONS = 25
 
@@ -285,7 +283,7 @@ class _Extended:
         """Squares of residuals without and with a quantity, and the difference of the information criterion."""
         group = self.problem.group
         # The logarithm of a response within the floor is none of a normal number.
-        clear = np.asarray(group.target) > np.log10(_CLEAR * float(group.floor))
+        clear = np.asarray(group.target) > np.log10(CLEAR * float(group.floor))
         counts = np.append(clear.ravel(), np.ones(np.size(group.event_weight), bool)) & (data != 0)
         # Residuals of noise go no farther: a single point must not decide.
         farthest = _OUTLIER * _typical(refit.data)

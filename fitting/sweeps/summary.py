@@ -12,6 +12,7 @@ from memjax.errors import DataError
 from memjax.observables import Thresholds, excursions, snap_back_of, switching_of, turn
 from memjax.simulate import waveform
 
+from ..residuals import named_far, scatter_of_bends
 from .limits import reach_of, same_limits
 
 EVENTS = ("rise", "release", "fall")
@@ -21,12 +22,6 @@ Of an imposed current: its voltage snaps back, (nothing), and snaps back on the 
 
 RESPONSE = {"voltage": "i", "current": "v"}
 """What is measured, by what is driven: only that says anything of a device."""
-
-MAD = 1.4826
-"""Standard deviation of a normal over its median absolute deviation."""
-
-MEDIAN = 1.2533
-"""Standard error of a median over that of a mean, of normal numbers: sqrt(pi / 2)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +123,9 @@ def middle(x: Float[np.ndarray, "sweeps ..."]) -> Float[np.ndarray, "..."]:
     return np.where(known, nanmedian(np.where(known, x, 0.0)), np.nan)
 
 
+CLEAR = 10.0
+"""Multiple of the floor from which on a response is one."""
+
 MANY, STRAY = 10, 0.1
 """Sweeps of one waveform from which on others are strays, and the share of them that those are at most."""
 
@@ -155,7 +153,7 @@ def noise_floors(
     # Three neighbours of one sweep.
     rows = low[:, 2:] & low[:, 1:-1] & low[:, :-2] & (sweep[2:] == sweep[:-2])
     middles = masked_medians(np.abs(np.diff(size, 2, axis=1)), rows)
-    return np.maximum(np.nan_to_num(_from_bends(middles)), 1e-16)
+    return np.maximum(np.nan_to_num(scatter_of_bends(middles)), 1e-16)
 
 
 def masked_medians(
@@ -167,17 +165,6 @@ def masked_medians(
     at = lambda k: np.take_along_axis(ordered, np.maximum(k, 0), axis=-1)[..., 0]  # noqa: E731
     middle = (at((count - 1) // 2) + at(count // 2)) / 2
     return np.where(count[..., 0] > 0, middle, np.nan)
-
-
-def _from_bends(middle):
-    """Standard deviation of points from the median modulus of their second differences."""
-    # x - 2 y + z of independent points has 1 + 4 + 1 times their variance.
-    return MAD * middle / np.sqrt(6)
-
-
-def scatter_about_neighbours(bend: Float[np.ndarray, " differences"]) -> float:
-    """Robust standard deviation of points, from their second differences: a slope counts for none."""
-    return float(_from_bends(np.median(np.abs(bend))))
 
 
 def _events(
@@ -264,6 +251,17 @@ def without_strays(
     most = max(w.n_sweeps for w in waves)
     stray = lambda w: not chosen and most >= MANY and w.n_sweeps <= STRAY * most  # noqa: E731
     return [w for w in waves if not stray(w)], [w for w in waves if stray(w)]
+
+
+def far_sweeps(waves: Sequence[Waveform], floor: float) -> list[str]:
+    """Sweeps whose responses are far from the others of their waveform, by number, in words: medians hide them."""
+    what = "their median hides them, --sweeps or --exclude leaves them out"
+    notes = []
+    for w in waves:
+        clear = w.median_log() > np.log10(CLEAR * floor)
+        about = dict(labels=w.labels.tolist(), name="sweeps", what=what)
+        notes += named_far(w.log_response[:, clear], **about)
+    return notes
 
 
 def _summary(

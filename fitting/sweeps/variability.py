@@ -6,9 +6,10 @@ import numpy as np
 
 import memjax as mj
 
+from ..residuals import MAD
 from .instrument import device_of
 from .problem import Problem
-from .summary import EVENTS, MAD, Waveform
+from .summary import EVENTS, Waveform
 
 
 def read_noise(waves: Sequence[Waveform], floor: float) -> dict[str, float]:

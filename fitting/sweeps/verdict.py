@@ -1,8 +1,8 @@
-"""Whether a fit describes its data: by the shape of the loop, not by what was granted to the model."""
+"""Whether a fit describes its sweeps: by the shape of the loop, not by what was granted to the model."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -10,37 +10,42 @@ from jaxtyping import Float
 from memjax.observables import loop_closing
 
 from ..constants import MODEL_SIGMA, VOLTAGE_SIGMA
+from ..residuals import MAD
+from ..verdict import (
+    DEVIATION,
+    SURE,
+    WORDS,
+    AbstractVerdict,
+    Mark,
+    decide,
+    graded,
+    graded_gain,
+    graded_ratio,
+    systematic,
+)
 from .group import SATURATION, Group, field_of_each
 from .loops import branch_error, branches
-from .summary import MAD, Waveform
+from .summary import CLEAR, Waveform
 
-WORDS = ("good", "usable", "poor")
-"""What a fit may be called."""
-
-# Factors by which the area of the loop may be off for a good and for a usable fit.
-_AREA = (1.25, 2.0)
-# Systematic deviations of a good and of a usable fit [decades of the current]: 40 %, and a factor of 2.
-_DEVIATION = (0.15, 0.3)
-_GAIN = 0.5  # share of the loop that a good fit explains beyond any curve without memory
 # Shares of the switching voltage by which switching and return may be off beside a row: good, usable fits.
 _EVENT = (0.05, 0.25)
 # The same of set and reset, which are less sharp, as shares of the largest voltage.
 _CLOSING = (0.15, 0.3)
-# Opening of a loop [decades], and over its standard deviation, from which on it is one.
-_OPEN, _SURE = 0.02, 3.0
+_OPEN = 0.02  # opening of a loop [decades] from which on it is one
 _MOST = 3.0  # deviation [decades] beyond which no more is told
+_ROWS = 5  # rows of a state from which on its current is judged
+# Shares of the largest voltage between which branches are compared: beyond, they meet.
+_LEVELS = (0.1, 0.9)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """What a fit is worth, and why.
+class LoopVerdict(AbstractVerdict):
+    """What a fit of sweeps is worth, and why.
 
     Parameters
     ----------
-    word : {"good", "usable", "poor"}
-        The verdict.
-    reason : str
-        What decided, in words.
+    word, reason
+        See `AbstractVerdict`.
     area_ratio : float or None
         Area of the simulated over that of the measured loop, negative where it runs the other way round; None where no
         loop was measured.
@@ -48,6 +53,9 @@ class Verdict:
         Ratio of the responses on the way out and back at one applied value, geometric mean; None without a way back.
     gain : float or None
         One less the squared residuals over those of the best curve without memory; None where no loop was measured.
+    on_ratio, off_ratio : float or None
+        Simulated over measured response of the on- and of the off-state, of the polarity that is farther off; None
+        where too few rows show that state.
     deviation : float
         Typical residual [decades of the response], robust.
     correlation : float
@@ -60,23 +68,10 @@ class Verdict:
     branch_ratio: float | None
     simulated_branch_ratio: float | None
     gain: float | None
+    on_ratio: float | None = None
+    off_ratio: float | None = None
     deviation: float
     correlation: float
-
-    def __str__(self) -> str:
-        return f"{self.word} ({self.reason})"
-
-    def as_json(self) -> dict:
-        """The fields by name."""
-        return asdict(self)
-
-
-class _Mark(NamedTuple):
-    """How far one comparison is from good: 0, 1 or 2, by how much, and in words."""
-
-    level: int
-    excess: float
-    text: str
 
 
 def simulated_response(
@@ -131,7 +126,7 @@ def judge(
     group: Group,
     residuals: Float[np.ndarray, " residuals"],
     simulated: Float[np.ndarray, "waves points"] | None = None,
-) -> Verdict:
+) -> LoopVerdict:
     """The verdict on a fit, by its residuals [sigma] and log10 of the simulated response at the rows.
 
     Where the latter is not known it is that of `simulated_response`.
@@ -141,57 +136,99 @@ def judge(
     A loop is compared with its simulation by the area in the plane of voltage and current, by the ratio of its
     branches, and by what the fit explains beyond the best curve without memory, the mean of both branches. Residuals
     count by their systematic part, the typical one times the square root of the correlation of neighbours: noise has
-    none. Under an imposed current decades of the voltage count six times. What was granted to the model plays no part.
+    none. Each state counts by its typical response, beyond the scatter of single cycles and readings about it. Under an
+    imposed current decades of the voltage count six times. What was granted to the model plays no part.
     """
     simulated = simulated_response(group, residuals) if simulated is None else simulated
     deviation, correlation = _residuals(waves, simulated)
     scale = MODEL_SIGMA / VOLTAGE_SIGMA if waves[0].driven == "current" else 1.0
-    systematic = deviation * float(np.sqrt(max(correlation, 0.0)))
+    part = deviation * float(np.sqrt(max(correlation, 0.0)))
     text = f"residuals of {deviation:.2g} decades that follow each other (correlation {correlation:.2g})"
-    marks = [_graded(scale * systematic, _DEVIATION, text), *_events(waves, group, residuals)]
+    marks = [graded(scale * part, DEVIATION, text), *_events(waves, group, residuals)]
     shape, more = _shape(waves, simulated)
     # Where no switching counts, set and reset do: those of a loop, not of noise.
     if not marks[1:] and waves[0].driven == "voltage" and shape["area_ratio"] is not None:
         more += _closings(waves, simulated)
-    worst = max([*marks, *more])
-    reason = worst.text if worst.level else "loop, switching and residuals agree with the data"
-    numbers = {"deviation": deviation, "correlation": correlation}
-    return Verdict(word=WORDS[worst.level], reason=reason, **numbers, **shape)
+    states, own = _states(waves, simulated, float(group.floor), scale)
+    good = "loop, switching and residuals agree with the data"
+    word, reason = decide([*marks, *more, *own], good)
+    about: dict[str, Any] = {"deviation": deviation, "correlation": correlation} | shape | states
+    return LoopVerdict(word=word, reason=reason, **about)
 
 
-def doubted(verdict: Verdict, reason: str) -> Verdict:
+def doubted(verdict: LoopVerdict, reason: str) -> LoopVerdict:
     """A verdict that is not good: something that was left out describes the data decisively better."""
     return replace(verdict, word=WORDS[1], reason=reason) if verdict.word == WORDS[0] else verdict
-
-
-def _graded(value: float, limits: tuple[float, float], text: str) -> _Mark:
-    """The mark of a value that is good up to the first limit and usable up to the second."""
-    return _Mark(int(value > limits[0]) + int(value > limits[1]), value / limits[0], text)
 
 
 def _residuals(waves: Sequence[Waveform], simulated: np.ndarray) -> tuple[float, float]:
     """Typical residual [decades], and the correlation of neighbouring ones, of points that count."""
     pairs = zip(waves, simulated)
-    away = [np.where(w.used, s[: len(w.v)] - w.median_log(), np.nan) for w, s in pairs]
-    size = np.abs(np.concatenate(away))
-    known = size[np.isfinite(size)]
-    typical = MAD * float(np.median(known)) if known.size else 0.0
-    if typical == 0:
-        return 0.0, 0.0
-    # One on the wrong branch must not decide on the correlation of the others.
-    near = [np.clip(x, -3 * typical, 3 * typical) for x in away]
-    product = np.concatenate([x[1:] * x[:-1] for x in near])
-    return typical, _mean(product) / _mean(np.concatenate(near) ** 2)
+    return systematic([np.where(w.used, s[: len(w.v)] - w.median_log(), np.nan) for w, s in pairs])
 
 
-def _mean(x: np.ndarray) -> float:
-    """Mean of what is a number, as `numpy.nanmean` has it, in a third of the time."""
-    known = np.isfinite(x)
-    count = np.count_nonzero(known)
-    return float(np.sum(np.where(known, x, 0.0)) / count) if count else np.nan
+def _states(
+    waves: Sequence[Waveform], simulated: np.ndarray, floor: float, scale: float
+) -> tuple[dict[str, float | None], list[Mark]]:
+    """Ratios of the responses of the on- and the off-state, simulated over measured, and marks.
+
+    A state's response may be off by as much as single cycles and readings scatter: where they hardly do, by no more
+    than the loop's area may. Rows of both polarities are judged apart.
+    """
+    rows: dict[tuple[str, int], list[np.ndarray]] = {}
+    for w, s in zip(waves, simulated, strict=True):
+        off, scatter = s[: len(w.v)] - w.median_log(), _scatter(w)
+        for state, sign, k in _rows_of_states(w, floor):
+            rows.setdefault((state, sign), []).append(np.stack([off[k], scatter[k]]))
+    ratios: dict[str, float | None] = {"on_ratio": None, "off_ratio": None}
+    marks, response = [], "current" if waves[0].driven == "voltage" else "voltage"
+    for (state, sign), parts in rows.items():
+        both = np.concatenate(parts, axis=1)
+        if both.shape[1] < _ROWS:
+            continue
+        off, scatter = np.median(both, axis=1).tolist()
+        name, word = f"{state}_ratio", "positive" if sign > 0 else "negative"
+        if abs(off) >= abs(np.log10(ratios[name] or 1.0)):
+            ratios[name] = 10**off
+        text = (
+            f"the {state}-state's {response} is {10**off:.2g} of the measured one, {word} polarity"
+        )
+        about = f"{text} (which scatters by {100 * (10**scatter - 1):.2g} %)"
+        marks.append(
+            graded_ratio(10 ** (scale * off), about, error=scale * scatter * float(np.log(10)))
+        )
+    return ratios, marks
 
 
-def _events(waves: Sequence[Waveform], group: Group, residuals: np.ndarray) -> list[_Mark]:
+def _scatter(w: Waveform) -> Float[np.ndarray, " points"]:
+    """Standard deviation of one cycle's response about the median at each row [decades], or of a reading at least."""
+    own = MAD * np.median(np.abs(w.log_response - w.median_log()), axis=0)
+    return np.maximum(own, branch_error(w))
+
+
+def _rows_of_states(w: Waveform, floor: float) -> Iterator[tuple[str, int, np.ndarray]]:
+    """State, polarity and rows where it differs from the other one, clear of a floor of the response and of switching.
+
+    A row is of the on-state where the conductance is higher than on the other way at the same voltage.
+    """
+    x, size = w.median_log(), np.abs(w.v)
+    clear = w.used & (x > np.log10(CLEAR * floor))
+    higher = 1 if w.driven == "voltage" else -1
+    least = max(_OPEN, SURE * branch_error(w))
+    for (begin, peak, end), sign in zip(w.legs, w.polarities, strict=True):
+        ways = np.arange(begin, peak + 1), np.arange(peak, end)[::-1]
+        if min(map(len, ways)) <= 2:
+            continue
+        low, high = (share * size[peak] for share in _LEVELS)
+        for own, other in (ways, ways[::-1]):
+            there = np.interp(size[own], np.maximum.accumulate(size[other]), x[other])
+            apart = higher * (x[own] - there)
+            inside = clear[own] & (size[own] >= low) & (size[own] <= high)
+            yield "on", sign, own[inside & (apart > least)]
+            yield "off", sign, own[inside & (apart < -least)]
+
+
+def _events(waves: Sequence[Waveform], group: Group, residuals: np.ndarray) -> list[Mark]:
     """Marks of switching and return of each excursion, by their voltages."""
     target, weight = np.asarray(group.event_rows), np.asarray(group.event_weight)
     if not weight.any():
@@ -217,7 +254,7 @@ def _events(waves: Sequence[Waveform], group: Group, residuals: np.ndarray) -> l
                 here, there = (_between(size, x[a, leg, event], *ends) for x in (target, rows))
                 off = max(abs(there - here) - step, 0.0) / size[peak]
                 text = f"{name} at {there:.3g} V where {here:.3g} V was measured, {word} polarity"
-                marks.append(_graded(off, _EVENT, text))
+                marks.append(graded(off, _EVENT, text))
     return marks
 
 
@@ -228,7 +265,7 @@ def _between(x: np.ndarray, row: float, first: int, last: int) -> float:
     return float((x[k + 1] - x[k]) * (row - k) + x[k])
 
 
-def _closings(waves: Sequence[Waveform], simulated: np.ndarray) -> list[_Mark]:
+def _closings(waves: Sequence[Waveform], simulated: np.ndarray) -> list[Mark]:
     """Marks of set and reset, by the medians of their voltages over the waveforms."""
     voltages: dict[str, list[tuple[float, float, float]]] = {}
     for w, s in zip(waves, simulated, strict=True):
@@ -243,7 +280,7 @@ def _closings(waves: Sequence[Waveform], simulated: np.ndarray) -> list[_Mark]:
     for kind, rows in voltages.items():
         here, there, most = np.median(rows, axis=0)
         text = f"{kind} at {there:.3g} V where {here:.3g} V was measured"
-        marks.append(_graded(abs(there - here) / most, _CLOSING, text))
+        marks.append(graded(abs(there - here) / most, _CLOSING, text))
     return marks
 
 
@@ -257,7 +294,7 @@ def _areas(w: Waveform, simulated: np.ndarray, leg: tuple[int, int, int]) -> np.
     return -higher * strips.sum(axis=1)
 
 
-def _shape(waves: Sequence[Waveform], simulated: np.ndarray) -> tuple[dict, list[_Mark]]:
+def _shape(waves: Sequence[Waveform], simulated: np.ndarray) -> tuple[dict, list[Mark]]:
     """Loops measured and simulated: their areas, ratios of branches, and marks."""
     areas, openings, squares, noise = [], [], [], []
     for w, s in zip(waves, simulated, strict=True):
@@ -278,19 +315,18 @@ def _shape(waves: Sequence[Waveform], simulated: np.ndarray) -> tuple[dict, list
         return shape, []
     measured, drawn = (float(np.mean([o[k] for o in openings])) for k in (0, 1))
     shape |= {"branch_ratio": 10**measured, "simulated_branch_ratio": 10**drawn}
-    least = max(_OPEN, _SURE * float(np.mean(noise)))
+    least = max(_OPEN, SURE * float(np.mean(noise)))
     if measured < least:
         text = f"a loop (branch ratio {10**drawn:.2f}) where none was measured ({10**measured:.2f})"
-        return shape, [_Mark(2 * int(drawn > 2 * max(measured, least)), drawn / least, text)]
+        return shape, [Mark(2 * int(drawn > 2 * max(measured, least)), drawn / least, text)]
     whole = sum(abs(a[0]) for a in areas)
     ratio = float(sum(np.sign(a[0]) * a[1] for a in areas) / max(whole, np.finfo(float).tiny))
     left, most = np.sum(squares, axis=0)
     gain = 1 - float(left / most)
     shape |= {"area_ratio": ratio, "gain": gain}
-    factor = max(ratio, 1 / ratio) if ratio > 0 else np.inf
     text = f"of the loop it explains {gain:.2g} beyond a curve without memory"
     about = f"branch ratio {10**drawn:.2f}, measured {10**measured:.2f}"
     return shape, [
-        _graded(factor, _AREA, f"the loop's area is {ratio:.2g} of the measured one ({about})"),
-        _Mark(int(gain < _GAIN), (1 - gain) / (1 - _GAIN), text),
+        graded_ratio(ratio, f"the loop's area is {ratio:.2g} of the measured one ({about})"),
+        graded_gain(gain, text),
     ]

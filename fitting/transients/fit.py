@@ -1,5 +1,6 @@
 """Delay and relaxation of pulsed volatile devices: a device calibrated to their medians, and their spread."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -23,10 +24,12 @@ from ..optimize.levenberg_marquardt import Progress
 from ..problem import AbstractProblem, begun, free_names, one_by_one, secant_points
 from ..result import AbstractFit
 from ..sweeps.thinning import curves_of
+from ..verdict import Verdict
 from .comparison import differences, summary
 from .features import Features, curves, features_of, times_of
 from .report import figure_of
 from .spread import compared, spread_of
+from .verdict import judge_times
 
 FREE = ("mu", "theta", "gamma3", "r_on")
 """What delay, relaxation, and the current in between tell of a `DiffusiveMemristor`."""
@@ -124,6 +127,11 @@ class TransientFit(AbstractFit):
         simulated, w1 = compared(device, self.features, self.cycle_spread, floors, draws, self.seed)
         about = dict(problem=problem, z=z, covariance=covariance, loss=problem.loss(z))
         return replace(self, device=device, simulated=simulated, w1=w1, **about)
+
+    @functools.cached_property
+    def verdict(self) -> Verdict:
+        """What the fit of both distributions is worth, and why."""
+        return judge_times(self.features.restricted(), self.simulated)
 
     @property
     def summary(self) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ def spike_fit() -> SpikeFit:
         undetermined=("c.c",),
     )
     return SpikeFit(
-        estimate=estimate, summaries=("rate", "latency", "interval"), measured=np.array([1.0, 2.0, 3.0]),
+        estimate=estimate, summaries=("rate", "latency_mean", "isi_mean"), measured=np.array([1.0, 2.0, 3.0]),
         simulated=np.array([1.1, 1.8, 3.0]), sigma=np.array([0.1, 0.1, 0.2]), chi2=5.0, freedom=1,
         predicted_reduction=0.1, converged=True, iterations=3, simulations=40,
     )  # fmt: skip

@@ -9,6 +9,7 @@ from fitting.html import (
     picture,
     remarks,
     summary,
+    verdict_heading,
 )
 
 
@@ -70,6 +71,14 @@ def test_a_summary_says_what_was_fitted_how_well_and_what_is_left():
     assert "poor: area &lt; half; reduced chi squared 2; the search was interrupted" in poor
     assert "Not determined" not in poor
     assert "Measure next" not in poor
+
+
+def test_a_page_begins_with_a_verdict_that_is_not_good():
+    assert verdict_heading({}) == verdict_heading({"verdict": None}) == ""
+    poor = {"verdict": {"word": "poor", "reason": "the loop's area is < half"}}
+    assert 'class="warn"><b>Verdict: poor.</b>' in verdict_heading(poor)
+    assert "&lt; half" in verdict_heading(poor)
+    assert verdict_heading({"verdict": {"word": "good", "reason": "all agrees"}}) == ""
 
 
 def test_fixed_parameters_and_long_tables_are_folded():

@@ -45,3 +45,6 @@ def test_a_row_holds_the_free_parameters_and_the_loss():
     assert row_of(content, Kind(label="any")) == {"r_on": 500.0, "loss": 2.5}
     more = Kind(label="any", row=lambda content: {"twice": 2 * content["loss"]})
     assert row_of(content, more) == {"r_on": 500.0, "loss": 2.5, "twice": 5.0}
+    worth = {"word": "poor", "reason": "the decay is missed"}
+    row = row_of(content | {"verdict": worth}, Kind(label="any"))
+    assert (row["verdict"], row["reason"]) == ("poor", "the decay is missed")

@@ -10,6 +10,7 @@ from scipy import stats
 
 import memjax as mj
 from fitting.result import AbstractFit, is_wide, sits_at_bound, to_parameter_units
+from fitting.verdict import Verdict
 from memjax.params import get, replace, unconstrain
 
 NAMES = ("r_on", "v_on", "x0")
@@ -106,6 +107,14 @@ def test_a_fit_says_what_it_is_in_a_few_lines():
     assert lines[2].endswith(" V")
     assert lines[3].endswith(", not determined")
     assert len(lines) == 4
+
+
+def test_a_fit_with_a_verdict_says_its_word():
+    worth = Verdict(word="poor", reason="the decay is missed")
+    own = fit()
+    object.__setattr__(own, "verdict", worth)
+    assert repr(own).startswith("Fit(mms, poor, loss 1.25)")
+    assert "poor (the decay is missed), loss 1.25" in own._repr_html_()
 
 
 def test_a_fit_shows_its_intervals_parameters_and_remarks():

@@ -1,12 +1,14 @@
 """Joint fits: information adds, shares are parts of it, contradictions are said."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from fitting.joint.fit import fit_jointly
+from fitting.joint.fit import JointFit, fit_jointly
 from fitting.joint.problem import PRECISION
+from fitting.verdict import Verdict
 from memjax.errors import DataError
 from tests.fits import LINE_NAMES, LINE_START, fitted_line
 
@@ -58,3 +60,22 @@ def test_fewer_than_two_fits_are_refused():
     fit = fitted_line(LINE_NAMES, rows=9, seed=0)
     with pytest.raises(DataError, match="two or more"):
         fit_jointly([fit], LINE_START)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("good", "poor", "usable"), "poor (b: b)"),
+        (("usable", "good", "usable"), "usable (a: a; c: c)"),
+        ((None, "good", None), "good (b: b)"),
+        ((None, None, None), "None"),
+    ],
+)
+def test_the_worst_file_decides_on_a_joint_fit_and_is_named(words, expected):
+    labels = ("a", "b", "c")
+    own = [w and Verdict(word=w, reason=n) for w, n in zip(words, labels, strict=True)]
+    parts = [
+        SimpleNamespace(label=n, fit=SimpleNamespace(verdict=v))
+        for n, v in zip(labels, own, strict=True)
+    ]
+    assert str(JointFit.verdict.fget(SimpleNamespace(parts=parts))) == expected

@@ -9,7 +9,6 @@ from fitting.sweeps.report import (
     _rows,
     _switching_table,
     _variability,
-    _verdict,
     next_measurements,
     thresholds_of,
 )
@@ -29,13 +28,8 @@ def test_differences_stand_in_millivolts_where_both_sides_have_a_value():
     assert "<td>-20.0</td>" in _switching_table({"positive": other}, {"positive": SIDE})
 
 
-def test_a_fit_of_an_old_version_has_neither_thresholds_nor_a_verdict():
+def test_a_fit_of_an_old_version_has_no_thresholds():
     assert thresholds_of({}) is None
-    assert _verdict({}) == ""
-    poor = {"verdict": {"word": "poor", "reason": "the loop's area is < half"}}
-    assert 'class="warn"' in _verdict(poor)
-    assert "&lt; half" in _verdict(poor)
-    assert _verdict({"verdict": {"word": "good", "reason": "all agrees"}}) == ""
 
 
 def test_noise_and_spreads_have_a_row_each():

@@ -1,10 +1,18 @@
 """What a measurement says, before anything is fitted."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import memjax as mj
-from fitting.sweeps.summary import MANY, noise_floor, summarise_sweeps, without_strays
+from fitting.sweeps.summary import (
+    MANY,
+    far_sweeps,
+    noise_floor,
+    summarise_sweeps,
+    without_strays,
+)
 from memjax.errors import DataError
 from tests.fits import measured_loops, threshold_loop
 
@@ -36,6 +44,20 @@ def test_a_forming_cycle_beside_many_others_is_no_half_of_the_data():
     assert without_strays(waves[:1], chosen=False) == (waves[:1], [])
     few = summarise_sweeps([measured_loops(*cycles[:-1])], point_time=1e-3, floor=1e-14)
     assert len(without_strays(few, chosen=False)[0]) == 2
+
+
+def test_a_sweep_that_never_switches_beside_others_is_named_by_its_number():
+    """Its row-wise median hides it; that of a sweep that switches a little later is no news."""
+    cycles = [threshold_loop(v, 0.2) for v in (0.5, 0.55, 0.5, 1.5, 0.5, 0.5, 0.45, 0.5)]
+    m = measured_loops(*cycles)
+    m = replace(m, sweep=m.sweep + 20, at_compliance=np.zeros(len(m.v), bool))
+    waves = summarise_sweeps([m], point_time=1e-3, floor=1e-16)
+    (note,) = far_sweeps(waves, 1e-16)
+    assert note.startswith(
+        "sweeps far from the others at a quarter of the points or more (robust z): 23 ("
+    )
+    alike = measured_loops(*cycles[:3], *cycles[4:])
+    assert far_sweeps(summarise_sweeps([alike], point_time=1e-3, floor=1e-16), 1e-16) == []
 
 
 def test_rows_between_the_first_and_the_last_switching_sweep_do_not_count():

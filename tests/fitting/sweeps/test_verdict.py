@@ -91,6 +91,54 @@ def test_a_curve_without_memory_is_poor_whatever_was_granted(granted):
     assert found.gain == pytest.approx(0, abs=0.05)  # levels lie between the rows
 
 
+def test_a_loop_of_no_more_than_a_curve_without_memory_is_poor_whatever_its_area():
+    """Of the measured area, but elsewhere: what a curve without memory misses it misses twice."""
+    bulge = lambda k: 0.5 * np.sin(k * np.pi * VOLTS) ** 2 * BACK  # noqa: E731
+    measured, simulated = loop(0.0) + bulge(1), loop(0.0) + 0.45 * BACK - bulge(1)
+    found = verdict(measured, simulated)
+    assert found.gain < 0
+    assert found.word == "poor"
+    usable = verdict(measured, 0.7 * measured + 0.3 * simulated)
+    assert 0 < usable.gain < 0.9
+
+
+def _states(factor, *, scatter, cycles=8, state="on"):
+    """A verdict on cycles of two straight states, of which one is off by a factor where it is told apart."""
+    on = np.where(BACK, 1e-4, 1e-6)
+    clean = np.log10(on * (VOLTS + 0.01))
+    rng = np.random.default_rng(0)
+    tight = clean + scatter * rng.normal(size=(cycles, 1)) + 1e-3 * rng.normal(size=(cycles, 101))
+    m = mj.Measurement(
+        v=np.tile(VOLTS, cycles), i=10 ** tight.ravel(), sweep=np.repeat(np.arange(cycles), 101),
+        reader="made here", at_compliance=np.zeros(101 * cycles, bool),
+    )  # fmt: skip
+    waves = summarise_sweeps([m], point_time=1e-3, floor=1e-16)
+    group = pack(waves, floor=1e-16, limit=None, events=False)
+    simulated = clean + np.log10(factor) * (BACK if state == "on" else ~BACK)
+    rows = jnp.zeros(group.event_rows.shape)
+    r = np.asarray(misfit(group, jnp.asarray(simulated)[None], events=rows))
+    return judge(waves, group, r, simulated[None])
+
+
+def test_a_tight_state_that_is_off_by_35_percent_is_not_good_and_one_that_scatters_may_be():
+    found = _states(1.35, scatter=0.005, state="off")
+    assert found.word == "usable"
+    assert found.reason.startswith("the off-state's current is 1.3")
+    assert found.off_ratio == pytest.approx(1.35, rel=0.02)
+    assert found.on_ratio == pytest.approx(1, rel=0.02)
+    assert _states(1.35, scatter=0.1, state="off").word == "good"
+    assert _states(1.2, scatter=0.005, state="off").word == "good"
+    assert _states(2.2, scatter=0.005, state="off").word == "poor"
+    assert _states(1.35, scatter=0.005).on_ratio == pytest.approx(1.35, rel=0.02)
+    assert _states(1.35, scatter=0.005).word == "usable"
+
+
+def test_a_verdict_is_written_as_it_was():
+    about = verdict(loop(0.5), loop(0.5)).as_json()
+    words = ["word", "reason", "area_ratio", "branch_ratio", "simulated_branch_ratio", "gain"]
+    assert list(about) == [*words, "on_ratio", "off_ratio", "deviation", "correlation"]
+
+
 @pytest.mark.parametrize(("size", "word"), [(0.45, "good"), (0.33, "usable"), (0.2, "poor")])
 def test_the_area_of_the_loop_decides(size, word):
     found = verdict(loop(0.5), loop(size))

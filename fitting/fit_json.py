@@ -143,14 +143,10 @@ def common_content(fit: AbstractFit, *, kind: str, **more: Any) -> dict:
     about |= {n: list(getattr(fit, n)) for n in ("out_of_reach", "notes", "warnings")}
     about |= dict(moved_inside=list(fit.problem.moved), interrupted=bool(fit.interrupted))
     about["backend"] = fit.problem.backend
-<<<<<<< HEAD
+    about["verdict"] = None if fit.verdict is None else fit.verdict.as_json()
     about["prior"] = prior = fit.prior
     content = content_of(fit.device, fit.table(), fit.correlation, kind=kind, **about) | more
     return content | {"warnings": [*content["warnings"], *pulls_in_words(prior)]}
-=======
-    about["verdict"] = None if fit.verdict is None else fit.verdict.as_json()
-    return content_of(fit.device, fit.table(), fit.correlation, kind=kind, **about) | more
->>>>>>> verdicts
 
 
 def content_of(device: Any, rows: list[dict], correlation: np.ndarray, **more: Any) -> dict:

@@ -12,11 +12,7 @@ from memjax.files import is_inside, write_json
 from memjax.plot import style
 
 from .figures import drawings
-<<<<<<< HEAD
 from .fit_json import common_content, digest, load, methods_in_words, write_draws
-from .html import page, parameters_table, picture, provenance_table, remarks, summary
-=======
-from .fit_json import METHODS, common_content, digest, load, write_draws
 from .html import (
     page,
     parameters_table,
@@ -26,7 +22,6 @@ from .html import (
     summary,
     verdict_heading,
 )
->>>>>>> verdicts
 from .kinds import Kind, kind_of, kinds, provenance
 from .result import AbstractFit
 

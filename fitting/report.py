@@ -101,6 +101,8 @@ def write(kind: Kind, fit: Any, folder: Path, options: argparse.Namespace) -> No
 def fill(content: dict, folder: Path, options: argparse.Namespace, *, sample: Any = None) -> None:
     """Write ``fit.json`` with its provenance, and draws if there are any; make pictures and page of what lies there.
 
+    Without ``options.drawn`` no picture and no page is made.
+
     Parameters
     ----------
     content : dict
@@ -117,7 +119,8 @@ def fill(content: dict, folder: Path, options: argparse.Namespace, *, sample: An
     content["data"] = [{"file": str(f), "sha256": digest(f)} for f in origin["files"]]
     write_json(folder / "fit.json", content | {"command": origin["command"]})
     write_draws(sample, folder)
-    build(folder)
+    if options.drawn:
+        build(folder)
 
 
 def fit_page(content: dict, head: str, folder: Path) -> None:

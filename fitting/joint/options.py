@@ -11,7 +11,7 @@ from memjax.documents import load_toml
 from memjax.errors import DataError
 
 from .. import command
-from ..command import Stages
+from ..command import stages_of
 from ..kinds import ELEMENTS, Kind, flag, of_file, refuse_unused
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def fit(options: argparse.Namespace, device: Any) -> "JointFit":
     order = _ordered(options, [kind.label for kind, _ in parts])
     labels = [", ".join(Path(n).name for n in own.files) for _, own in parts]
     fits = _alone(parts, device, labels)
-    with Stages(checked=False) as stages:
+    with stages_of(options, checked=False) as stages:
         about: dict[str, Any] = dict(labels=labels, order=order, seed=options.seed, tick=stages)
         return fit_jointly(fits, device, **about)
 

@@ -119,13 +119,15 @@ def write(
     files: list[Path],
     truth: dict | None = None,
     command: str = "",
+    drawn: bool = True,
 ) -> list[str]:
     """Fill a fit directory: fit.json, measured.csv, simulated.csv, pictures, report.html; posterior.nc with draws.
 
-    `truth` are the true parameters [SI] of synthetic data, `command` the command line. Returns the names of the files.
+    `truth` are the true parameters [SI] of synthetic data, `command` the command line. Where nothing is `drawn` there
+    are no simulated cycles, pictures and page. Returns the names of the files.
     """
     unsolved = write_tables(result, folder)
-    trace = result.cycles()
+    trace = result.cycles() if drawn else None
     content = to_json(result, files, truth=truth, command=command, trace=trace)
     if unsolved:
         content["warnings"].append(f"{unsolved} points of the simulation could not be solved")
@@ -135,4 +137,4 @@ def write(
         cycles_table(trace).to_csv(folder / CYCLES, index=False)
         names.append(CYCLES)
     names += write_draws(result.sample, folder)
-    return [*names, *build(folder)]
+    return [*names, *(build(folder) if drawn else ())]

@@ -69,6 +69,7 @@ class _Search:
         self.solved = self.problem.by_kernel() or self.problem
         bench = bench_of(self.problem.device, self.problem.bench)
         self.is_charged = bench.parallel_capacitance is not None
+        self.progress.problem = self.problem
 
     def __call__(self, z: np.ndarray):
         """Residuals, Jacobians and success; remembers the best point."""
@@ -84,6 +85,9 @@ class _Search:
         if jax.default_backend() != "cpu":
             return self(z)
         r, ok, _ = self.solved.observe(z)
+        cost, shown = half_squares(r, ok), self.progress
+        if not np.isfinite(shown.cost).any():  # the first search has not begun
+            shown.z, shown.cost = z[np.argmin(cost)][None], np.min(cost, keepdims=True)
         return r, np.zeros((*r.shape, 0)), ok
 
     def report(self, name: str) -> Callable[[Progress], None] | None:
@@ -209,10 +213,11 @@ def fit(
 
 def _with_suggestion(result: FitResult, tick: Callable[[str, Progress], None] | None) -> FitResult:
     """The fit with the quantity of the bench that would lower its loss decisively: it is not good without."""
-    if tick is not None:
-        tick("bench", result.search)
+    show = None if tick is None else partial(tick, "bench")
+    if show is not None:
+        show(result.search)
     try:
-        suggestion = suggest(result)
+        suggestion = suggest(result, tick=show)
     except KeyboardInterrupt:
         return replace(result, interrupted=True)
     if suggestion is None:

@@ -12,7 +12,7 @@ from memjax.cli.command import count, number, say
 from memjax.cli.options import EXAMPLE, bench_from, file_of, measurements_from
 from memjax.errors import DataError
 
-from ..command import Stages, add_stage
+from ..command import add_stage, stages_of
 from ..constants import FREE_BENCH, MODEL_SIGMA, SMALL, VOLTAGE_SIGMA
 from ..kinds import ELEMENTS, READING, provenance
 from ..records import of_pulsed_curves, records_in
@@ -63,18 +63,18 @@ def fit(options: argparse.Namespace, device: Any) -> "FitResult":
 
     about = arguments(options)
     point_time = about["point_time"]
-    measurements = _read(options, point_time)
+    measurements, timed = _read(options, point_time)
     if options.half:
         measurements, _ = halves(measurements, point_time=point_time)
     notes = dict.fromkeys(w for m in measurements for w in m.warnings)
-    if point_time is not None and all(m.t is not None for m in measurements):
+    if timed and point_time is not None:
         notes["--point-time means nothing here: the files have a time of their own"] = None
     noise = _noise(device, options)
     free = [n for n in options.free or () if n not in noise] or None
     stages = ["search", "refine", "weigh", "again", "bench"] + ["randomness", "replicates"] * bool(
         noise
     )
-    with Stages(stages, notes=[*notes, *hints(measurements)]) as bar:
+    with stages_of(options, stages, notes=[*notes, *hints(measurements)]) as bar:
         # No points: the sweeps are thinned already.
         about |= {"free": free, "free_bench": options.free_bench}
         result = fit_sweeps(measurements, device, **about, points=0, tick=bar)
@@ -105,11 +105,13 @@ def arguments(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _read(options: argparse.Namespace, point_time: float | None) -> list[Any]:
+def _read(options: argparse.Namespace, point_time: float | None) -> tuple[list[Any], bool]:
+    """The measurements, thinned, and whether the files have a time: thinned sweeps have one in any case."""
     from .thinning import thin
 
     read = measurements_from(options.files, options)
-    return [thin(m, options.points, point_time=point_time) for m in read]
+    thinned = [thin(m, options.points, point_time=point_time) for m in read]
+    return thinned, all(m.t is not None for m in read)
 
 
 def held_out(options: argparse.Namespace) -> list[Any]:
@@ -117,7 +119,7 @@ def held_out(options: argparse.Namespace) -> list[Any]:
     from .halves import halves
 
     point_time = bench_from(options)[2]
-    return halves(_read(options, point_time), point_time=point_time)[1]
+    return halves(_read(options, point_time)[0], point_time=point_time)[1]
 
 
 def write(result: "FitResult", folder: Path, options: argparse.Namespace) -> None:
@@ -125,7 +127,7 @@ def write(result: "FitResult", folder: Path, options: argparse.Namespace) -> Non
     from .content import write as write_content
 
     about = {n: x for n, x in provenance(options).items() if n != "temperature"}
-    write_content(result, folder, truth=_truth(options.files), **about)
+    write_content(result, folder, truth=_truth(options.files), drawn=options.drawn, **about)
 
 
 def hints(measurements: Sequence[Any]) -> list[str]:

@@ -111,8 +111,8 @@ def run(kind: Kind, options: argparse.Namespace) -> int:
 def write_fit(kind: Kind, fit: Any, options: argparse.Namespace, out: Path) -> dict:
     """Write a fit's folder, with intervals as they were asked for, and say what was found; content of its fit.json.
 
-    It is written to first order before a refinement begins, which takes longer; that of an interrupted fit before its
-    pictures are drawn.
+    It is written before its pictures are drawn, and to first order before a refinement begins, which take longer: an
+    interrupt leaves what is written.
     """
     from .inference.refine import in_turn
 
@@ -127,14 +127,12 @@ def write_fit(kind: Kind, fit: Any, options: argparse.Namespace, out: Path) -> d
 
     try:
         for own in in_turn(fit, options.uncertainty, seed=options.seed, say=say):
-            if fit.interrupted:
-                put(own, drawn=False)
-            put(own, drawn=True)
+            for drawn in (False, True):
+                put(own, drawn=drawn)
     except KeyboardInterrupt:
-        drawn = bool(content) and not fit.interrupted
-        if not content:
-            put(fit, drawn=False)
-        raise KeyboardInterrupt(_in_words(fit, out, drawn=drawn)) from None
+        if reached is None or not reached.saved:
+            raise
+        raise KeyboardInterrupt(reached.saved) from None
     announce(content, out)
     return content
 
@@ -142,7 +140,7 @@ def write_fit(kind: Kind, fit: Any, options: argparse.Namespace, out: Path) -> d
 def _in_words(fit: Any, out: Path, *, drawn: bool = True) -> str:
     """What a folder holds."""
     word = "best result so far" if fit.interrupted else "fit to first order"
-    return f"the {word} is in {out}" + f"; its pictures: memjax report {out}" * (not drawn)
+    return f"the {word} is in {out}" + ", without pictures and simulated data" * (not drawn)
 
 
 def _write(

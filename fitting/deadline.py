@@ -1,4 +1,4 @@
-"""An interrupt ends a program within seconds, whatever computes: Python hears of a signal between two of its own lines alone."""
+"""An interrupt ends a program within seconds, though Python hears of signals only between two of its own lines."""
 
 import contextlib
 import os

@@ -12,7 +12,7 @@ from memjax.observables import Thresholds, switching
 from memjax.result import Trace
 
 from ..fit_json import common_content, digest, randomness_of, write_draws
-from ..report import build
+from ..report import build, fit_page
 from .limits import levels_of
 from .report import CYCLES
 from .result import FitResult, cycles_table
@@ -124,10 +124,15 @@ def write(
     """Fill a fit directory: fit.json, measured.csv, simulated.csv, pictures, report.html; posterior.nc with draws.
 
     `truth` are the true parameters [SI] of synthetic data, `command` the command line. Where nothing is `drawn` there
-    are no simulated cycles, pictures and page. Returns the names of the files.
+    are fit.json and a page alone, which take no simulation. Returns the names of the files.
     """
+    if not drawn:
+        content = to_json(result, files, truth=truth, command=command)
+        write_json(folder / "fit.json", content)
+        fit_page(content, "", folder)
+        return ["fit.json", "report.html", *write_draws(result.sample, folder)]
     unsolved = write_tables(result, folder)
-    trace = result.cycles() if drawn else None
+    trace = result.cycles()
     content = to_json(result, files, truth=truth, command=command, trace=trace)
     if unsolved:
         content["warnings"].append(f"{unsolved} points of the simulation could not be solved")
@@ -137,4 +142,4 @@ def write(
         cycles_table(trace).to_csv(folder / CYCLES, index=False)
         names.append(CYCLES)
     names += write_draws(result.sample, folder)
-    return [*names, *(build(folder) if drawn else ())]
+    return [*names, *build(folder)]

@@ -80,8 +80,8 @@ def slopes(
 ) -> Float[np.ndarray, " devices"]:
     """Slope of a modulus of the voltage over that of each current, above half of its largest [ohm].
 
-    NaN where the points there are no line, as those of two branches or at a current limit are not, and where it is steeper
-    than one from the origin: a resistance in series is less than the voltage over the current anywhere.
+    NaN where the points there are no line, as those of two branches or at a current limit are not, and where it is
+    steeper than one from the origin: a resistance in series is less than the voltage over the current anywhere.
     """
     high = i > 0.5 * i.max(axis=1, keepdims=True)
     moves = i.max(axis=1) > np.min(np.where(high, i, np.inf), axis=1)

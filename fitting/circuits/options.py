@@ -83,7 +83,7 @@ def fit_trains(options: argparse.Namespace, circuit: Any) -> "SpikeCalibration":
         read = {n: about[n] for n in ("level", "rearm", "signal")}
         trains += read_spike_trains(file_of(name), **read).values()
     with stages_of(options, checked=False) as stages:
-        more: dict[str, Any] = dict(members=options.draws, dt=options.dt, tick=stages.describe)
+        more: dict[str, Any] = dict(members=options.draws, dt=options.dt, tick=stages)
         return calibrate_spikes(trains, circuit, **about, **more)
 
 

@@ -44,7 +44,7 @@ def fit(options: argparse.Namespace, device: Any) -> "PulseFit":
     from .fit import fit_pulses
 
     record, _ = _halves(one_record(options)) if options.half else cycles(options)
-    with stages_of(options, checked=False, notes=record.warnings) as stages:
+    with stages_of(options, ["curve"], checked=False, notes=record.warnings) as stages:
         return fit_pulses(
             record,
             device,

@@ -15,6 +15,7 @@ from memjax.errors import DataError
 from ..command import add_stage, stages_of
 from ..constants import FREE_BENCH, MODEL_SIGMA, SMALL, VOLTAGE_SIGMA
 from ..kinds import ELEMENTS, READING, provenance
+from ..progress import Usual
 from ..records import of_pulsed_curves, records_in
 
 if TYPE_CHECKING:
@@ -25,6 +26,16 @@ USED = (
     *READING,
 )  # fmt: skip
 """Options that mean something here."""
+
+
+STAGES = {
+    "search": Usual(25),
+    "refine": Usual(12),
+    "weigh": Usual(15),
+    "again": Usual(40),
+    "bench": Usual(25),
+}
+"""Stages of a fit, and the iterations that they take of the demonstration and of the files of four laboratories."""
 
 
 def used(options: argparse.Namespace) -> tuple[str, ...]:
@@ -71,9 +82,8 @@ def fit(options: argparse.Namespace, device: Any) -> "FitResult":
         notes["--point-time means nothing here: the files have a time of their own"] = None
     noise = _noise(device, options)
     free = [n for n in options.free or () if n not in noise] or None
-    stages = ["search", "refine", "weigh", "again", "bench"] + ["randomness", "replicates"] * bool(
-        noise
-    )
+    stages: dict[str, Usual | None] = dict(STAGES)
+    stages |= dict.fromkeys(["randomness", "replicates"] if noise else [])
     with stages_of(options, stages, notes=[*notes, *hints(measurements)]) as bar:
         # No points: the sweeps are thinned already.
         about |= {"free": free, "free_bench": options.free_bench}

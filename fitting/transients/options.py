@@ -64,7 +64,8 @@ def fit(options: argparse.Namespace, device: Any) -> "TransientFit":
             allowed="laplace: the intervals are those of the simulated loss",
         )  # fmt: skip
     measurement = measurement_from(options.files[0], options)
-    with stages_of(options, checked=False) as stages:
+    names = ["delay and relaxation", *["randomness", "replicates"] * options.stochastic]
+    with stages_of(options, names, checked=False) as stages:
         medians = fit_transients(
             measurement,
             device,

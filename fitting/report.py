@@ -121,7 +121,8 @@ def fill(content: dict, folder: Path, options: argparse.Namespace, *, sample: An
     origin = provenance(options)
     content["bench"]["temperature"] = origin["temperature"]
     content["data"] = [{"file": str(f), "sha256": digest(f)} for f in origin["files"]]
-    write_json(folder / "fit.json", content | {"command": origin["command"]})
+    content["command"] = origin["command"]
+    write_json(folder / "fit.json", content)
     write_draws(sample, folder)
     if options.drawn:
         build(folder)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from memjax.cli.command import say
 
-LATEST = 4.0
+LATEST = 3.0
 """Time after an interrupt at which the program ends [s]; what it saves then takes less than another one."""
 
 INTERRUPTED = 130

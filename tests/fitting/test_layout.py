@@ -86,6 +86,19 @@ def test_words_of_the_pictures_of_sweeps_lie_apart(drawn, count, both):
     assert len(drawn.flaws) == 5
 
 
+def test_labels_that_touch_become_fewer():
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(3, 2))
+    ax = figure.add_subplot()
+    ax.plot([0.1234567, 0.1234597], [0, 1])
+    ax.ticklabel_format(useOffset=False)
+    ax.locator_params(axis="x", nbins=12)
+    assert [x for x in overlaps(figure) if "lies on" in x]
+    fitting.figures.tidy(figure)
+    assert not [x for x in overlaps(figure) if "lies on" in x]
+
+
 def test_an_overlap_is_seen():
     from matplotlib.figure import Figure
 

@@ -12,10 +12,8 @@ _MANY = 20_000
 
 
 _TRIES = 4  # times at the most that words are placed anew
-_SHORTEST, _GAP = (
-    12,
-    3.0,
-)  # letters of a line of a title at the least; pixels between labels of ticks
+# Letters of a line of a title at the least; pixels between labels of ticks, and how many of these stay.
+_SHORTEST, _GAP, _FEWEST = 12, 3.0, 2
 
 
 def axes_row(columns: int, *, height: float = 4.0) -> tuple[Any, Any]:

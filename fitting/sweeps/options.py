@@ -74,11 +74,13 @@ def fit(options: argparse.Namespace, device: Any) -> "FitResult":
 
     about = arguments(options)
     point_time = about["point_time"]
-    measurements, timed = _read(options, point_time)
+    read = measurements_from(options.files, options)
+    measurements = _thinned(read, options, point_time)
     if options.half:
         measurements, _ = halves(measurements, point_time=point_time)
     notes = dict.fromkeys(w for m in measurements for w in m.warnings)
-    if timed and point_time is not None:
+    # Thinned sweeps have a time in any case, that of their points.
+    if point_time is not None and all(m.t is not None for m in read):
         notes["--point-time means nothing here: the files have a time of their own"] = None
     noise = _noise(device, options)
     free = [n for n in options.free or () if n not in noise] or None
@@ -115,13 +117,16 @@ def arguments(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _read(options: argparse.Namespace, point_time: float | None) -> tuple[list[Any], bool]:
-    """The measurements, thinned, and whether the files have a time: thinned sweeps have one in any case."""
+def _read(options: argparse.Namespace, point_time: float | None) -> list[Any]:
+    return _thinned(measurements_from(options.files, options), options, point_time)
+
+
+def _thinned(
+    read: Sequence[Any], options: argparse.Namespace, point_time: float | None
+) -> list[Any]:
     from .thinning import thin
 
-    read = measurements_from(options.files, options)
-    thinned = [thin(m, options.points, point_time=point_time) for m in read]
-    return thinned, all(m.t is not None for m in read)
+    return [thin(m, options.points, point_time=point_time) for m in read]
 
 
 def held_out(options: argparse.Namespace) -> list[Any]:
@@ -129,7 +134,7 @@ def held_out(options: argparse.Namespace) -> list[Any]:
     from .halves import halves
 
     point_time = bench_from(options)[2]
-    return halves(_read(options, point_time)[0], point_time=point_time)[1]
+    return halves(_read(options, point_time), point_time=point_time)[1]
 
 
 def write(result: "FitResult", folder: Path, options: argparse.Namespace) -> None:

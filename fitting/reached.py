@@ -4,17 +4,17 @@ import argparse
 import html
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from memjax.files import write_json, writing_folder
 
-from .fit_json import BENCH, content_of, digest, search_of
 from .html import page, parameters_table, provenance_table, remarks
 from .kinds import provenance
-from .optimize.levenberg_marquardt import Progress
-from .result import parameter_rows, sits_at_bound
+
+if TYPE_CHECKING:
+    from .optimize.levenberg_marquardt import Progress
 
 NOTHING = "nothing was saved"
 
@@ -66,7 +66,7 @@ class Reached:
         return f"the best values so far are in {out}, without their errors"
 
 
-def write_point(search: Progress, kind: str, options: argparse.Namespace) -> None:
+def write_point(search: "Progress", kind: str, options: argparse.Namespace) -> None:
     """Write the best point of a search: ``fit.json`` and a page, all that takes no simulation."""
     content = _content(search, kind, options)
     body = f"<h1>Fit of <code>{html.escape(content['model'])}</code>: {kind}, interrupted</h1>"
@@ -78,8 +78,11 @@ def write_point(search: Progress, kind: str, options: argparse.Namespace) -> Non
         (folder / "report.html").write_text(text, encoding="utf-8")
 
 
-def _content(search: Progress, kind: str, options: argparse.Namespace) -> dict[str, Any]:
+def _content(search: "Progress", kind: str, options: argparse.Namespace) -> dict[str, Any]:
     """Content of ``fit.json``."""
+    from .fit_json import BENCH, content_of, digest, search_of
+    from .result import parameter_rows, sits_at_bound
+
     problem, origin = search.problem, provenance(options)
     device = problem.at(search.z[search.best][: len(problem.free)])
     bound = [n for n in problem.free if sits_at_bound(device, n)]

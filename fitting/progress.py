@@ -20,7 +20,7 @@ _REFRESH = 1.0  # time between two looks of a bar at the clock [s]
 class Usual(NamedTuple):
     """What a stage usually takes: `iterations`, and the `cost` of one over that of one of the first stage."""
 
-    iterations: float
+    iterations: int
     cost: float = 1.0
 
 
@@ -49,17 +49,17 @@ class Forecast:
     ) -> None:
         self.stages, self.clock = dict(stages or {}), clock
         self.begin = self.last = clock()
-        self.stage, self.done, self.most = "", 0.0, None
-        self.steps: list[tuple[float, float]] = []
+        self.stage, self.done, self.most = "", 0, None
+        self.steps: list[tuple[float, int]] = []
         self.share, self._pace = 0.0, 0.0
 
-    def step(self, stage: str, done: float = 0, most: float | None = None) -> None:
+    def step(self, stage: str, done: int = 0, most: int | None = None) -> None:
         """Hear of a stage, of iterations done since the last call, and of how many are left at the most."""
         now = self.clock()
         if stage != self.stage:
             cost = self._cost(stage) / self._cost(self.stage)
             self._pace, self.steps = cost * self.pace, []
-            self.stage, self.done = stage, 0.0
+            self.stage, self.done = stage, 0
         if done > 0:
             self.steps.append((now - self.last, done))
             self.done += done
@@ -101,9 +101,9 @@ class Forecast:
         """Iterations that are left in the stage at hand; None where nothing is known of it."""
         usual = self.stages.get(self.stage)
         if usual is None:
-            return self.most
-        left = max(usual.iterations - self.done, _LONGER * self.done)
-        return left if self.most is None else min(left, self.most)
+            return None if self.most is None else float(self.most)
+        left = float(max(usual.iterations - self.done, _LONGER * self.done))
+        return left if self.most is None else float(min(left, self.most))
 
     @property
     def seconds(self) -> float | None:
@@ -215,7 +215,7 @@ class Stages:
         self.describe(stage, text, done=done, most=most)
 
     def describe(
-        self, stage: str, text: str = "", *, done: float = 0, most: float | None = None
+        self, stage: str, text: str = "", *, done: int = 0, most: int | None = None
     ) -> None:
         """Show what is done, in words: `done` iterations since the last call, and `most` that are left at the most."""
         for note in self.notes:

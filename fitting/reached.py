@@ -86,7 +86,7 @@ def _content(search: "Progress", kind: str, options: argparse.Namespace) -> dict
     problem, origin = search.problem, provenance(options)
     device = problem.at(search.z[search.best][: len(problem.free)])
     bound = [n for n in problem.free if sits_at_bound(device, n)]
-    unknown: dict[str, Any] = dict.fromkeys(problem.free)
+    unknown = dict.fromkeys(problem.free)
     rows = parameter_rows(device, unknown, {}, undetermined=problem.free, at_bound=bound)
     bench = getattr(problem, "bench", None)
     around = {n: getattr(bench, n, x) for n, x in BENCH.items()} if bench else BENCH

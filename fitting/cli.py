@@ -33,7 +33,9 @@ from .amortised import options as amortised_options
 from .automatic import options as automatic_options
 from .batch import options as batch_options
 from .command import run
+from .deadline import deadline
 from .kinds import flag, kind_for, kinds, refuse_unused
+from .reached import Reached
 
 _DRAW = 1000
 """Bytes of a draw at least: its curve, its noise and its features."""
@@ -75,7 +77,7 @@ def _configure_parameters(add: Callable[..., Any]) -> None:
 
 def _configure_fit(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``memjax fit``; the parser itself reads options of single files later."""
-    parser.set_defaults(parser=parser, half=False)
+    parser.set_defaults(parser=parser, half=False, drawn=True)
     add = parser.add_argument
     add(
         "files",
@@ -167,7 +169,19 @@ def _check_draws(draws: int | None) -> None:
 
 
 def _run_fit(options: argparse.Namespace) -> int:
-    """Run ``memjax fit``."""
+    """Run ``memjax fit``; an interrupt ends it within seconds, and leaves what it has reached."""
+    options.reached = reached = Reached(options)
+    with deadline(lambda: reached.save()):
+        try:
+            return _fit(options)
+        except KeyboardInterrupt as stop:
+            if str(stop):  # it is saved, and says where
+                raise
+            raise KeyboardInterrupt(reached.save()) from None
+
+
+def _fit(options: argparse.Namespace) -> int:
+    """Fit what options say by the kind of the data; the exit status."""
     if amortised_options.claims(options):
         from .batch.run import devices_of
 
@@ -193,6 +207,7 @@ def _run_fit(options: argparse.Namespace) -> int:
     else:
         options.files = files_of(options.files)
     kind = kind_for(options)
+    options.reached.kind = kind.label
     if automatic_options.claims(options):
         prepare_jax()
         return _open_report(options, automatic_options.run(kind, options))

@@ -2,10 +2,9 @@
 
 import argparse
 import os
-import sys
-import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -17,6 +16,7 @@ from memjax.files import prepare_output, writing_folder
 
 from .html import MOVED
 from .kinds import Kind
+from .progress import Stages
 
 if TYPE_CHECKING:
     from .result import AbstractFit
@@ -26,76 +26,16 @@ F = TypeVar("F", bound="AbstractFit")
 MARKER = "fit.json"
 """What is in every fit directory."""
 
-EACH = "MEMJAX_PROGRESS"
-"""Variable of the environment: where it is ``iterations``, each iteration is a line for a program that reads them."""
-
-
-class Stages:
-    """Progress on standard error: a bar where it is a terminal, else a line per stage with its share and the time.
-
-    Parameters
-    ----------
-    stages : sequence of str
-        Stages to come, where that is known; some may be left out.
-    checked : bool
-        Whether what the user gave has been checked before the first stage. Else a stage's line waits for the next one,
-        or the end: wrong input is answered by one line alone.
-    notes : sequence of str
-        What is to be known of the data, said when the first stage begins.
-    """
-
-    def __init__(
-        self, stages: Sequence[str] = (), *, checked: bool = True, notes: Sequence[str] = ()
-    ) -> None:
-        from tqdm import tqdm
-
-        self.checked, self.waiting, self.notes = checked, "", list(notes)
-        self.stages, self.begin, self.stage = list(stages), time.monotonic(), ""
-        self.piped = not sys.stderr.isatty()
-        self.each = os.environ.get(EACH) == "iterations"
-        self.bar = tqdm(
-            total=0, unit="it", disable=self.piped, leave=False, bar_format="{desc} {elapsed}"
-        )
-
-    def __enter__(self) -> "Stages":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        """Remove the bar; say the stage that waits, but after an error."""
-        self.bar.close()
-        if self.waiting and error[0] is None:
-            say("progress", self.waiting)
-
-    def __call__(self, stage: str, progress: Any) -> None:
-        """Show the stage, iterations and the best loss."""
-        best = min(progress.cost, default=float("inf"))
-        self.describe(stage, f"iteration {progress.iterations}, loss {best:.4g}")
-
-    def describe(self, stage: str, text: str = "") -> None:
-        """Show what is done, in words."""
-        for note in self.notes:
-            say("note", note)
-        self.notes = []
-        self.bar.set_description_str(f"{stage}: {text}" if text else stage)
-        if self.piped and stage != self.stage:
-            known = stage in self.stages
-            share = f"stage {self.stages.index(stage) + 1} of {len(self.stages)}: " if known else ""
-            spent = f"{text}{', ' * bool(text)}{time.monotonic() - self.begin:.0f} s"
-            now = f" ({spent})" if self.stage else ""
-            if self.waiting:
-                say("progress", self.waiting)
-            self.waiting = f"{share}{stage}{now}"
-            if self.checked:
-                say("progress", self.waiting)
-                self.waiting = ""
-        elif self.piped and self.each and text:
-            say("progress", f"{stage}: {text}, {time.monotonic() - self.begin:.0f} s")
-        self.stage = stage
-
 
 def new_folder(options: argparse.Namespace, marker: str = MARKER) -> Path:
     """The folder of a fit that is to be made, see `memjax.files.prepare_output`."""
     return prepare_output(options.out, force=options.force, folder=True, marker=marker)
+
+
+def stages_of(options: argparse.Namespace, *about: Any, **more: Any) -> Stages:
+    """`Stages` of a command, whose searches are heard of by what saves them after an interrupt."""
+    reached = getattr(options, "reached", None)
+    return Stages(*about, **more, hear=None if reached is None else reached.hear)
 
 
 def start_of(options: argparse.Namespace) -> Any:
@@ -162,7 +102,7 @@ def run(kind: Kind, options: argparse.Namespace) -> int:
         print(line)
     write_fit(kind, fit, options, out)
     if fit.interrupted:
-        raise KeyboardInterrupt(f"the best result so far is in {out}")
+        raise KeyboardInterrupt(_in_words(fit, out))
     if fit.failure:
         raise FitError(fit.failure, fix=f"the fit before that stage is in {out}")
     return 0
@@ -171,24 +111,51 @@ def run(kind: Kind, options: argparse.Namespace) -> int:
 def write_fit(kind: Kind, fit: Any, options: argparse.Namespace, out: Path) -> dict:
     """Write a fit's folder, with intervals as they were asked for, and say what was found; content of its fit.json.
 
-    It is written to first order before a refinement begins, which takes longer.
+    It is written before its pictures are drawn, and to first order before a refinement begins, which take longer: an
+    interrupt leaves what is written.
     """
-    from .fit_json import load
     from .inference.refine import in_turn
-    from .report import write
 
     content: dict = {}
+    reached = getattr(options, "reached", None)
+
+    def put(own: Any, *, drawn: bool) -> None:
+        nonlocal content
+        content = _write(kind, own, options, out, drawn=drawn)
+        if reached is not None:
+            reached.saved = _in_words(fit, out, drawn=drawn)
+
     try:
         for own in in_turn(fit, options.uncertainty, seed=options.seed, say=say):
-            with writing_folder(out) as place:
-                write(kind, own, place, options)
-                content = load(place)
+            for drawn in (False, True):
+                put(own, drawn=drawn)
     except KeyboardInterrupt:
-        if not content:
+        if reached is None or not reached.saved:
             raise
-        raise KeyboardInterrupt(f"the fit to first order is in {out}") from None
+        raise KeyboardInterrupt(reached.saved) from None
     announce(content, out)
     return content
+
+
+def _in_words(fit: Any, out: Path, *, drawn: bool = True) -> str:
+    """What a folder holds."""
+    word = "best result so far" if fit.interrupted else "fit to first order"
+    return f"the {word} is in {out}" + ", without pictures and simulated data" * (not drawn)
+
+
+def _write(
+    kind: Kind, fit: Any, options: argparse.Namespace, out: Path, *, drawn: bool
+) -> dict[str, Any]:
+    """Write a fit's folder, with its pictures or without; content of its fit.json."""
+    from .fit_json import load
+    from .report import write
+
+    own = copy(options)
+    own.drawn = drawn
+    with Stages(["report"], lines=False) as stages, writing_folder(out) as place:
+        stages.describe("report")
+        write(kind, fit, place, own)
+        return load(place)
 
 
 def announce(content: dict, out: Path) -> None:

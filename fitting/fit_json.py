@@ -125,7 +125,9 @@ def methods_in_words(uncertainty: dict) -> str:
     for name, method in methods.items():
         names.setdefault(method, []).append(name)
     several = len(names) > 1
-    return "; ".join(METHODS[m] + f" ({', '.join(of_it)})" * several for m, of_it in names.items())
+    return "; ".join(
+        METHODS.get(m, m) + f" ({', '.join(of_it)})" * several for m, of_it in names.items()
+    )
 
 
 def write_draws(sample: Any, folder: Path) -> list[str]:

@@ -218,7 +218,10 @@ def one_by_one(
     """
     about: dict[str, Any] = {"iterations": iterations}
     about["tick"] = None if tick is None else partial(tick, stage)
-    searches = [levenberg_marquardt(problem.linearise, z[None], **about) for z in starts]
+    begins, searches = [z[None] for z in starts], []
+    for k, z in enumerate(begins, 1):
+        own = Progress(z, np.full(1, np.inf), later=iterations * (len(begins) - k), problem=problem)
+        searches.append(levenberg_marquardt(problem.linearise, z, progress=own, **about))
     search = min(searches, key=lambda p: float(p.cost[p.best]))
     if not np.isfinite(search.cost).any():
         raise FitError("no start could be solved", where=f"a fit of {problem.device.name}")

@@ -93,7 +93,10 @@ def build_page(content: dict, folder: Path) -> list[str]:
 
 
 def write(kind: Kind, fit: Any, folder: Path, options: argparse.Namespace) -> None:
-    """Fill a fit directory: fit.json, tables, draws if there are any, pictures and the page."""
+    """Fill a fit directory: fit.json, tables, draws if there are any, pictures and the page.
+
+    Without ``options.drawn`` there are no tables and no pictures, which take simulations.
+    """
     if kind.write is not None:
         kind.write(fit, folder, options)
         return
@@ -101,13 +104,16 @@ def write(kind: Kind, fit: Any, folder: Path, options: argparse.Namespace) -> No
     content = of_kind.content(fit, options)
     if isinstance(fit, AbstractFit):
         content = common_content(fit, kind=kind.label, seed=options.seed, **content)
-    for name, table in of_kind.tables(fit, options).items():
+    tables = of_kind.tables(fit, options) if options.drawn else {}
+    for name, table in tables.items():
         table.to_csv(folder / f"{name}.csv", index=False)
     fill(content, folder, options, sample=fit.sample)
 
 
 def fill(content: dict, folder: Path, options: argparse.Namespace, *, sample: Any = None) -> None:
     """Write ``fit.json`` with its provenance, and draws if there are any; make pictures and page of what lies there.
+
+    Without ``options.drawn`` there are no pictures.
 
     Parameters
     ----------
@@ -123,9 +129,13 @@ def fill(content: dict, folder: Path, options: argparse.Namespace, *, sample: An
     origin = provenance(options)
     content["bench"]["temperature"] = origin["temperature"]
     content["data"] = [{"file": str(f), "sha256": digest(f)} for f in origin["files"]]
-    write_json(folder / "fit.json", content | {"command": origin["command"]})
+    content["command"] = origin["command"]
+    write_json(folder / "fit.json", content)
     write_draws(sample, folder)
-    build(folder)
+    if options.drawn:
+        build(folder)
+    else:
+        fit_page(content, "", folder)
 
 
 def fit_page(content: dict, head: str, folder: Path) -> None:

@@ -387,13 +387,13 @@ def reach(level: float, freedom: float) -> float:
 
 def parameter_rows(
     device: mj.AbstractDevice | mj.Circuit,
-    std: dict[str, float],
+    std: Mapping[str, float | None],
     intervals: dict[str, tuple[float | None, ...]],
     *,
     undetermined: Sequence[str],
     at_bound: Sequence[str],
 ) -> list[dict]:
-    """Rows of `AbstractFit.table`; what has a standard deviation [unit] is free."""
+    """Rows of `AbstractFit.table`; what has a standard deviation [unit], or None of one that is not known, is free."""
     rows = []
     for name, spec in parameter_specs(device).items():
         value = stored(device, name)

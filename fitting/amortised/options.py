@@ -13,7 +13,7 @@ from memjax.cli.options import bench_from, file_of, measurement_from
 from memjax.errors import FitError, MemjaxError
 from memjax.files import prepare_output, write_json, writing, writing_folder
 
-from ..command import Stages
+from ..command import stages_of
 from ..kinds import ELEMENTS, READING, Kind, refuse_unused
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def _train(options: argparse.Namespace, devices: Mapping[str, str]) -> int:
     population = None if options.prior is None else mj.Population.load(options.prior)
     protocol = _protocol(options, next(iter(devices.values())))
     begin = time.monotonic()
-    with Stages(["simulate", "train"]) as bar:
+    with stages_of(options, ["simulate", "train"]) as bar:
         posterior = amortise(
             device,
             protocol,

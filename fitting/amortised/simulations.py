@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import jax
@@ -142,7 +143,7 @@ class Simulator:
         statistics, good = [], []
         with ThreadPoolExecutor(usable_cores()) as pool:
             head = [chunk(0)]  # the others find the program compiled
-            for s, g in (*head, *pool.map(chunk, begins[1:])):
+            for s, g in chain(head, pool.map(chunk, begins[1:])):
                 statistics.append(s)
                 good.append(g)
                 done += len(g)

@@ -44,7 +44,7 @@ def amortise(
     points: int = POINTS,
     density: DensitySettings | None = None,
     training: TrainingSettings | None = None,
-    tick: Callable[[str, str], None] | None = None,
+    tick: Callable[..., None] | None = None,
 ) -> AmortisedPosterior:
     r"""Train a posterior for all devices of a model under a protocol.
 
@@ -74,7 +74,8 @@ def amortise(
     density, training
         Sizes of the networks, and how they are trained.
     tick : callable, optional
-        ``tick(stage, text)`` hears how far it has come.
+        ``tick(stage, text, done=, most=)`` hears how far it has come: devices or passes since the last call, and those
+        that are left at the most.
 
     Returns
     -------
@@ -109,7 +110,7 @@ def amortise(
     check_size(
         simulations, size, what="simulations", where="amortise", error=DataError, fix="take fewer"
     )
-    return _trained(simulator, simulations, density, training, tick or (lambda *_: None))
+    return _trained(simulator, simulations, density, training, tick or (lambda *_, **__: None))
 
 
 def _trained(
@@ -117,13 +118,24 @@ def _trained(
     simulations: int,
     density: DensitySettings | None,
     training: TrainingSettings | None,
-    show: Callable[[str, str], None],
+    show: Callable[..., None],
 ) -> AmortisedPosterior:
     """The density of simulated devices."""
-    total = simulations + DEVICES
+    total, settings = simulations + DEVICES, training or TrainingSettings()
+    seen = 0
 
     def count(before: int) -> Callable[[int], None]:
-        return lambda done: show("simulate", f"{before + done} of {total} devices")
+        def tell(done: int) -> None:
+            nonlocal seen
+            new, seen = before + done - seen, before + done
+            show("simulate", f"{seen} of {total} devices", done=new, most=total - seen)
+
+        return tell
+
+    def passed(k: int, n: int, a: float, b: float) -> None:
+        most = settings.epochs * (settings.networks - k + 1) - n
+        text = f"network {k}, pass {n}, loss {a:.4g}, of held-out devices {b:.4g}"
+        show("train", text, done=1, most=most)
 
     known = simulator.run(0, simulations, replicates=_REPLICATES, tick=count(0))
     fresh = simulator.run(simulations, DEVICES, tick=count(simulations))
@@ -134,9 +146,7 @@ def _trained(
         seed=simulator.seed,
         settings=density,
         training=training,
-        tick=lambda k, n, a, b: show(
-            "train", f"network {k}, pass {n}, loss {a:.4g}, of held-out devices {b:.4g}"
-        ),
+        tick=passed,
     )
     return _posterior(simulator, known, fresh, trained)
 

@@ -68,7 +68,7 @@ def _shortlist(options: argparse.Namespace) -> "Shortlist":
     listed = shortlist(
         measurements,
         needed=tuple(dict.fromkeys(named)),
-        tick=lambda n: say("progress", f"starts of {n}"),
+        tick=lambda n: say("progress", f"which models can begin: starts of {n}"),
         free=options.free,
         **arguments(options),
     )

@@ -28,6 +28,7 @@ from memjax.files import (
 )
 from memjax.population import POPULATION
 
+from ..progress import duration
 from ..sweeps.content import to_json
 from ..sweeps.options import arguments
 from ..sweeps.result import FitResult
@@ -100,12 +101,8 @@ class Progress:
         self.last, new = now, done - self.earlier
         rate = 60 * new / max(now - self.begin, 1e-9)
         speed = f", {rate:.3g} per minute" if new else ""
-        left = f", {_minutes((total - done) / rate)} left" if new and done < total else ""
+        left = f", {duration(60 * (total - done) / rate)} left" if new and done < total else ""
         say("progress", f"{done} of {total} devices{speed}{left}")
-
-
-def _minutes(x: float) -> str:
-    return f"{60 * x:.0f} s" if x < 2 else f"{x:.0f} min" if x < 120 else f"{x / 60:.1f} h"
 
 
 def run_batch(options: argparse.Namespace, device: Any) -> int:
@@ -117,6 +114,9 @@ def run_batch(options: argparse.Namespace, device: Any) -> int:
         places, why = wafer.from_names(list(named))
     check_request(device, options.free, dict(options.fix), dict(options.start))
     progress = Progress()
+    done = lambda: f"{progress.done} of {len(named)} devices are done; the same command goes on"  # noqa: E731
+    if (reached := getattr(options, "reached", None)) is not None:
+        reached.save = done
     try:
         with _cluster_of(options) as cluster:
             folder = _folder(options)
@@ -125,8 +125,7 @@ def run_batch(options: argparse.Namespace, device: Any) -> int:
                 about = (named, (places, why), progress, cluster)
                 return _fit_all(options, device, folder, *about)
     except KeyboardInterrupt:
-        done = f"{progress.done} of {len(named)} devices are done"
-        raise KeyboardInterrupt(f"{done}; the same command goes on") from None
+        raise KeyboardInterrupt(done()) from None
     except OutputError as error:
         if not isinstance(error.__cause__, OSError):
             raise

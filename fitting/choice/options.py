@@ -2,6 +2,7 @@
 
 import argparse
 import shutil
+import time
 from collections.abc import Callable
 from copy import copy
 from pathlib import Path
@@ -14,6 +15,8 @@ from memjax.errors import DataError, FitError, MemjaxError, OutputError, ReaderE
 from ..command import new_folder, start_of, write_fit
 from ..constants import COMPARISON
 from ..kinds import Kind, flag, of_data, provenance
+from ..progress import duration
+from ..reached import NOTHING
 
 if TYPE_CHECKING:
     from ..result import AbstractFit
@@ -50,6 +53,8 @@ def run(
         )  # fmt: skip
     starts = _starts(options, names)
     choice = _Choice(options, data, starts, new_folder(options, marker=kind.file), explain)
+    if (reached := getattr(options, "reached", None)) is not None:
+        reached.save = choice.in_words
     try:
         choice.fit_all()
         choice.hold_out()
@@ -57,10 +62,7 @@ def run(
         if not choice.models:
             raise
         choice.compare(interrupted=True)
-        done = (
-            f"{len(choice.models)} of {len(names)} models are fitted, and compared in {choice.out}"
-        )
-        raise KeyboardInterrupt(done) from None
+        raise KeyboardInterrupt(f"{choice.in_words()}, and compared") from None
     if not choice.models:
         raise choice.failure()
     choice.compare(interrupted=False)
@@ -116,10 +118,20 @@ class _Choice:
         """Models whose fit is written."""
         return [n for n, fit in self.fits.items() if not isinstance(fit, str)]
 
+    def in_words(self) -> str:
+        """What is written."""
+        count = len(self.models)
+        return (
+            f"{count} of {len(self.starts)} models are fitted in {self.out}" if count else NOTHING
+        )
+
     def fit_all(self) -> None:
         """Fit all data with each model, a fit directory each; what was there goes when the first is to be written."""
+        begin = time.monotonic()
         for k, name in enumerate(self.starts):
-            say("progress", f"model {k + 1} of {len(self.starts)}: {name}")
+            spent = time.monotonic() - begin
+            left = f", about {duration(spent / k * (len(self.starts) - k))} left" if k else ""
+            say("progress", f"model {k + 1} of {len(self.starts)}: {name}{left}")
             fit = self._fit(name, half=False)
             if isinstance(fit, str):
                 self.fits[name] = fit
@@ -150,8 +162,8 @@ class _Choice:
         except DataError as error:
             self.halves = dict.fromkeys(self.models, str(error))
             return
-        for name in self.models:
-            say("progress", f"{name}, without {self.kind.held}")
+        for k, name in enumerate(self.models, 1):
+            say("progress", f"{name}, without {self.kind.held} ({k} of {len(self.models)})")
             fit = self._fit(name, half=True)
             if not isinstance(fit, str) and fit.interrupted:
                 raise KeyboardInterrupt

@@ -29,6 +29,7 @@ References
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,7 @@ from memjax.policy import require_x64
 
 from ..html import bullets
 from ..inference.identifiability import log_slopes
+from ..optimize.levenberg_marquardt import Progress
 from ..verdict import Verdict
 from .estimate import Estimate, estimate_of, lifted_inverse
 from .moments import SUMMARIES, SimulatedMoments, jacobian_noise_bias, left_out
@@ -156,6 +158,7 @@ def fit_spikes(
     starts: int = 1,
     spread: float = 0.3,
     env: mj.Environment | None = None,
+    tick: Callable[[Progress], None] | None = None,
 ) -> SpikeFit:
     """Fit parameters of a noisy circuit to spike times alone: the method of simulated moments.
 
@@ -189,6 +192,8 @@ def fit_spikes(
         Starts that are screened, the first being the circuit itself, the others scattered about it with this
         standard deviation [natural log units]. The search goes on from the one whose summaries are nearest;
         from the next ones, three in all, while it ends in summaries that do not agree (p < 0.01).
+    tick : callable, optional
+        Called with the progress after each step.
 
     Raises
     ------
@@ -205,11 +210,25 @@ def fit_spikes(
     bench = SimulatedMoments(circuit, stimulus, free, *how, members, seed, policy, save, env)
     bench.check(step)
     data, fits = bench.measured(trains), []
-    for begin in _screened(bench, z, data[0], starts, spread):
-        fits.append(_descend(bench, begin, data, step, iterations))
+    begins = _screened(bench, z, data[0], starts, spread)
+    for k, begin in enumerate(begins, 1):
+        shown = Progress(begin[None], np.full(1, np.inf), problem=bench)
+        shown.later = iterations * (len(begins) - k)
+        show = None if tick is None else partial(_told, shown, tick, iterations)
+        fits.append(_descend(bench, begin, data, step, iterations, show))
         if chi2.sf(fits[-1].chi2, max(fits[-1].freedom, 1)) >= _DISAGREE:
             break
     return min(fits, key=lambda f: f.chi2)
+
+
+def _told(
+    shown: Progress, tick: Callable[[Progress], None], most: int, z: np.ndarray, chi2: float
+) -> None:
+    """Tell where a search stands."""
+    shown.z, shown.cost = z[None], np.array([chi2 / 2])
+    shown.counted(1, 0)
+    shown.left = max(most - shown.iterations, 0) + shown.later
+    tick(shown)
 
 
 def _screened(
@@ -231,9 +250,13 @@ def _screened(
 
 
 def _descend(
-    bench: SimulatedMoments, z: np.ndarray, data: tuple[np.ndarray, np.ndarray], step: float, iterations: int
+    bench: SimulatedMoments, z: np.ndarray, data: tuple[np.ndarray, np.ndarray], step: float, iterations: int,
+    show: Callable[[np.ndarray, float], None] | None = None,
 ) -> SpikeFit:  # fmt: skip
-    """Gauss-Newton with step control: weighted by the scatter of the data at first, by the model's at last."""
+    """Gauss-Newton with step control: weighted by the scatter of the data at first, by the model's at last.
+
+    `show` hears of each point and its chi squared.
+    """
     features, (target, own) = bench.features(z), data
     if features is None:
         what = "too few simulated spikes, or a failed solve, at the start"
@@ -243,6 +266,8 @@ def _descend(
     done = 0
     while True:
         away = target - bench.summaries(features.mean(axis=0))
+        if show is not None:
+            show(z, float(away @ weight @ away))
         jac, noise = bench.jacobian(z, features, step)
         better = None
         for stage in (rough, False):

@@ -99,6 +99,10 @@ class SimulatedMoments:
     env: mj.Environment | None
     calls: list[str] = field(default_factory=list)
 
+    def at(self, z: np.ndarray) -> mj.Circuit:
+        """The circuit at coordinates."""
+        return mj.params.replace(self.circuit, values_at(self.circuit, self.free, z))
+
     def check(self, step: float) -> None:
         """Refuse options that mean nothing."""
         signals = [*(s.name for s in self.circuit.specs), "v", "i"]

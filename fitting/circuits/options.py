@@ -8,7 +8,7 @@ from memjax.cli.command import number, plain_float
 from memjax.cli.options import bench_from, file_of
 from memjax.errors import DataError
 
-from ..command import Stages, require_circuit
+from ..command import require_circuit, stages_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,8 +82,8 @@ def fit_trains(options: argparse.Namespace, circuit: Any) -> "SpikeCalibration":
     for name in options.files:
         read = {n: about[n] for n in ("level", "rearm", "signal")}
         trains += read_spike_trains(file_of(name), **read).values()
-    with Stages(checked=False) as stages:
-        more: dict[str, Any] = dict(members=options.draws, dt=options.dt, tick=stages.describe)
+    with stages_of(options, checked=False) as stages:
+        more: dict[str, Any] = dict(members=options.draws, dt=options.dt, tick=stages)
         return calibrate_spikes(trains, circuit, **about, **more)
 
 
@@ -102,9 +102,8 @@ def fit_trace(options: argparse.Namespace, circuit: Any) -> "VoltageFit":
         )  # fmt: skip
     ((t, x),) = traces.values()
     sigma = _scatter(x) if options.sigma is None else options.sigma
-    with Stages(checked=False) as stages:
-        stages.describe("least squares")
-        fit = fit_voltages(t, x, circuit, node=node, sigma=sigma, **about)
+    with stages_of(options, checked=False) as stages:
+        fit = fit_voltages(t, x, circuit, node=node, sigma=sigma, **about, tick=stages)
     scale = fit.chi2 if options.sigma is None and fit.chi2 > 1 else 1.0
     return replace(fit, covariance=scale * fit.covariance, model=options.model)
 

@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from memjax.plot import style
 from memjax.solver import SemiImplicitEuler
 
 from ..fit_json import finite
+from ..optimize.levenberg_marquardt import Progress
 from ..problem import moved_inside
 from ..stochastic.two_sample import energy_test
 from ..verdict import Verdict
@@ -138,7 +140,7 @@ def calibrate_spikes(
     dt: float | None = None,
     seed: int = 0,
     env: mj.Environment | None = None,
-    tick: Callable[[str], None] | None = None,
+    tick: Callable[[str, Progress], None] | None = None,
 ) -> SpikeCalibration:
     """Fit kinetics and noise to spike trains, with steps that are as good as adaptive ones.
 
@@ -154,7 +156,7 @@ def calibrate_spikes(
         Step to begin with [s]; by default a thousandth of a short interval or latency. While fresh trains in
         fixed and in adaptive steps differ (energy test, p < 0.01) it is halved, up to three times.
     tick : callable, optional
-        Told what is being done.
+        Called with the stage and the progress: at its begin, and after each iteration.
 
     Raises
     ------
@@ -166,17 +168,21 @@ def calibrate_spikes(
     short, moved = _short(own), moved_inside(circuit, to_dict(circuit), free)
     members = max(MEMBERS, _MORE * len(own)) if members is None else members
     dt, steps = short / _STEPS if dt is None else dt, []
-    say = (lambda text: None) if tick is None else tick
+    shown = Progress(np.zeros((1, len(free))), np.full(1, np.inf))
+    say = (lambda *_: None) if tick is None else tick
     about: dict[str, Any] = {"signal": signal, "level": level, "rearm": rearm, "env": env}
     while True:
         policy = mj.Fixed(dt, method=SemiImplicitEuler())
         about["save"] = save = dt * max(1, int(short / _ROWS / dt))
-        say(f"simulated moments, steps of {dt:.2g} s")
+        stage = f"simulated moments, steps of {dt:.2g} s"
+        say(stage, shown)
+        about["tick"] = None if tick is None else partial(tick, stage)
         search: dict[str, Any] = dict(free=free, members=members, policy=policy, seed=seed)
         search["starts"] = 1 if steps else _STARTS
         fit = fit_spikes(own, circuit, stimulus=stimulus, **search, **about)
         circuit, many = fit.estimate.circuit, max(_FRESH, 2 * len(own))
-        say("fresh trains in fixed and adaptive steps")
+        about.pop("tick")
+        say("fresh trains in fixed and adaptive steps", shown)
         fresh, fixed = (
             fresh_trains(circuit, stimulus, members=many, policy=p, seed=seed + k, **about)
             for k, p in ((1, mj.Auto()), (2, policy))

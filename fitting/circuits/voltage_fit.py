@@ -1,8 +1,9 @@
 r"""Parameters of a circuit from the trace of a node, by least squares."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax.numpy as jnp
@@ -102,6 +103,7 @@ def fit_voltages(
     seed: int = 0,
     policy: mj.Stiff = POLICY,
     env: mj.Environment | None = None,
+    tick: Callable[[str, Progress], None] | None = None,
 ) -> VoltageFit:
     """Fit parameters of a circuit to the trace of a node, by least squares.
 
@@ -124,6 +126,8 @@ def fit_voltages(
         with this standard deviation [natural log units]; the 8 best go on.
     policy, env
         Solver and temperature.
+    tick : callable, optional
+        Called with the stage and the progress after each iteration.
 
     Raises
     ------
@@ -144,9 +148,13 @@ def fit_voltages(
     # Scattered by logarithms, whatever the coordinates of bounded parameters are.
     many = center + spread * noise / np.abs(log_slopes(problem.device, names, center))
     keep = min(starts, TOGETHER)
-    search = Progress(many[:keep], np.full(keep, np.inf))
+    search = Progress(many[:keep], np.full(keep, np.inf), problem=problem)
+    show = None if tick is None else partial(tick, "least squares")
+    if show is not None:
+        show(search)
     z = screen(problem.linearise, many, keep=keep, progress=search)
-    search = levenberg_marquardt(problem.linearise, z, iterations=ITERATIONS, progress=search)
+    about: dict[str, Any] = dict(iterations=ITERATIONS, progress=search, tick=show)
+    search = levenberg_marquardt(problem.linearise, z, **about)
     return _voltage_fit(problem, search)
 
 

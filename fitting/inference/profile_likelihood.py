@@ -1,7 +1,8 @@
 """Profile likelihood: each parameter is held at values away from the best, and all others are fitted again."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ from jaxtyping import Float, Int
 from memjax.flags import check_flags
 from memjax.params import known
 
-from ..optimize.levenberg_marquardt import PROXIMAL, Evaluate, levenberg_marquardt
+from ..optimize.levenberg_marquardt import PROXIMAL, Evaluate, Progress, levenberg_marquardt
 from ..problem import TOGETHER, of_some
 from ..result import AbstractFit, to_parameter_units
 from .identifiability import log_slopes
@@ -77,6 +78,7 @@ def profile_ends(
     cost: Float[np.ndarray, " lanes"],
     threshold: Float[np.ndarray, " lanes"],
     farthest: Float[np.ndarray, " lanes"],
+    tick: Callable[[Progress], None] | None = None,
 ) -> Ends:
     """Ends of profile intervals; all lanes advance together.
 
@@ -97,6 +99,8 @@ def profile_ends(
         Rise of the sum of squares at the end.
     farthest : Float[np.ndarray, "lanes"]
         Multiple of the first move beyond which an end is open.
+    tick : callable, optional
+        Called with the progress of the search at the values that are held after each iteration.
     """
     lanes, count = np.arange(len(z)), len(z)
 
@@ -113,12 +117,14 @@ def profile_ends(
     tried, rises = [], []
     options: dict[str, Any] = dict(iterations=_ITERATIONS, tolerance=1e-5, together=False)
     options["proximal"] = PROXIMAL
-    for _ in range(_ROUNDS):
+    for k in range(_ROUNDS):
         # The others start on the line through the best point and what was fitted last.
         path = np.where((at > 0)[:, None], (near - z) / np.maximum(at, 1e-12)[:, None], slope)
         start = z + x[:, None] * path
         start[lanes, pinned] = (z + x[:, None] * slope)[lanes, pinned]
-        fit = levenberg_marquardt(of_some(held, start), start, **options)
+        later = _ITERATIONS * (_ROUNDS - k - 1)
+        shown = Progress(start, np.full(count, np.inf), later=later)
+        fit = levenberg_marquardt(of_some(held, start), start, progress=shown, tick=tick, **options)
         rise = 2 * (fit.cost - cost) / threshold
         root = np.sqrt(np.maximum(rise, 0.0))
         tried.append(start[lanes, pinned])
@@ -157,6 +163,7 @@ def profiles(
     level: float = 0.9,
     prior: bool = True,
     names: Sequence[str] | None = None,
+    tick: Callable[[str, Progress], None] | None = None,
 ) -> list[Profile]:
     """Profile likelihood intervals of the free parameters of a fit.
 
@@ -170,6 +177,8 @@ def profiles(
         Whether the prior counts; without it intervals of what the data do not determine are open.
     names : sequence of str, optional
         Parameters; all free ones by default.
+    tick : callable, optional
+        Called with the stage and the progress after each iteration.
 
     Notes
     -----
@@ -216,6 +225,7 @@ def profiles(
         cost=np.repeat(best.cost, len(pinned)),
         threshold=reach**2 * weight[pinned],
         farthest=np.maximum(far, 1.0),
+        tick=None if tick is None else partial(tick, "profile"),
     )
     return [_profile(result, level, ends, 2 * k, int(c)) for k, c in enumerate(chosen)]
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from ..progress import Stages
 from .nuts import CHAINS, DRAWS, WARMUP, draw_fit
 from .profile_likelihood import profiles
 
@@ -24,7 +25,8 @@ def refine(fit: Any, method: str, *, seed: int = 0, say: Callable[[str, str], No
         For draws from a problem that JAX does not differentiate.
     """
     if method == "profile":
-        return replace(fit, profiles=tuple(profiles(fit)))
+        with Stages(["profile"]) as stages:
+            return replace(fit, profiles=tuple(profiles(fit, tick=stages)))
     if method != "nuts":
         return fit
     steps = f"{CHAINS} chains of {WARMUP + DRAWS} steps"

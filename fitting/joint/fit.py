@@ -265,7 +265,9 @@ def _in_order(problem: JointProblem, starts, groups: list[list[int]], labels: Se
         last = problem.after(group, center, precision)
         # What the groups before led to takes the place of one of the starts.
         begin = starts if not stages else np.concatenate([center[None], starts[:-1]])
-        search = levenberg_marquardt(last.linearise, begin, iterations=_ITERATIONS, tick=show)
+        search = Progress(begin, np.full(len(begin), np.inf), problem=last)
+        about: dict[str, Any] = dict(iterations=_ITERATIONS, progress=search, tick=show)
+        search = levenberg_marquardt(last.linearise, begin, **about)
         if not np.isfinite(search.cost).any():
             raise FitError("no start could be solved", where=f"a joint fit, {names}")
         center = search.z[search.best]

@@ -4,14 +4,14 @@ import argparse
 from collections.abc import Sequence
 from copy import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from memjax.cli.command import UsageError, say
 from memjax.documents import load_toml
 from memjax.errors import DataError
 
 from .. import command
-from ..command import Stages
+from ..command import stages_of
 from ..kinds import ELEMENTS, Kind, flag, of_file, refuse_unused
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def fit(options: argparse.Namespace, device: Any) -> "JointFit":
     order = _ordered(options, [kind.label for kind, _ in parts])
     labels = [", ".join(Path(n).name for n in own.files) for _, own in parts]
     fits = _alone(parts, device, labels)
-    with Stages(checked=False) as stages:
+    with stages_of(options, checked=False) as stages:
         about: dict[str, Any] = dict(labels=labels, order=order, seed=options.seed, tick=stages)
         return fit_jointly(fits, device, **about)
 
@@ -113,8 +113,8 @@ def _alone(parts: Sequence[Part], device: Any, labels: Sequence[str]) -> list[An
     fits: list[Any] = []
     lost: list[NotFreeError] = []
     for (kind, own), label in zip(parts, labels, strict=True):
-        say("progress", f"{label}: {kind.label}, alone")
-        fit: Any = kind.fit  # see `parts_of`
+        say("progress", f"{label}: {kind.label}, alone ({len(fits) + 1} of {len(parts)})")
+        own.reached, fit = None, cast(Any, kind.fit)  # see `parts_of`
         try:
             fits.append(fit(own, device))
         except NotFreeError as error:
@@ -123,6 +123,8 @@ def _alone(parts: Sequence[Part], device: Any, labels: Sequence[str]) -> list[An
             wider = {n: specs[n].declared for n in error.names}
             own.start = [(n, x) for n, x in own.start if n not in wider]
             fits.append(fit(own, with_bounds(device, wider)))
+        if fits[-1].interrupted:
+            raise KeyboardInterrupt
     if len(lost) == len(fits) and (never := set[str].intersection(*(set(e.names) for e in lost))):
         free = dict.fromkeys(n for f in fits for n in f.free)
         raise NotFreeError([n for n in lost[0].names if n in never], tuple(free))

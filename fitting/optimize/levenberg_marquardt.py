@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -42,6 +43,12 @@ class Progress:
         Best cost after each iteration.
     residuals, jacobian : Float[np.ndarray, "starts residuals"], Float[np.ndarray, "starts residuals free"]
         At the best points, once the search has ended.
+    later : int
+        Iterations of the searches that follow, at the most.
+    left : int or None
+        Iterations that this search and those can still make; None before its first one.
+    problem : AbstractProblem, optional
+        What `z` are coordinates of, where that is to be known: an interrupted search is saved by it.
     """
 
     z: Float[np.ndarray, "starts free"]
@@ -53,6 +60,9 @@ class Progress:
     history: list[float] = field(default_factory=list)
     residuals: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
     jacobian: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0)))
+    later: int = 0
+    left: int | None = None
+    problem: Any = None
 
     def counted(self, evaluations: int, failed: int) -> None:
         """Count an iteration."""
@@ -185,6 +195,7 @@ def levenberg_marquardt(
         state.converged = (small >= patience) | (damping > 1e8) | (state.cost < enough)
         state.converged |= (not together) & (predicted_reduction < 0.1 * tolerance * state.cost)
         state.counted(int(np.sum(going[which])), int(np.sum((going & ~new_ok)[which])))
+        state.left = iterations - k - 1 + state.later
         if tick is not None:
             tick(state)
     state.residuals, state.jacobian = r, jac

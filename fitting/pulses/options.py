@@ -8,7 +8,7 @@ from memjax.cli.options import bench_from
 from memjax.data import DecayRecord, PulseProtocol, PulseRecord
 from memjax.errors import DataError
 
-from ..command import Stages, parameters
+from ..command import parameters, stages_of
 from ..kinds import flag
 from ..records import one_record, records_in
 
@@ -44,7 +44,7 @@ def fit(options: argparse.Namespace, device: Any) -> "PulseFit":
     from .fit import fit_pulses
 
     record, _ = _halves(one_record(options)) if options.half else cycles(options)
-    with Stages(checked=False, notes=record.warnings) as stages:
+    with stages_of(options, ["curve"], checked=False, notes=record.warnings) as stages:
         return fit_pulses(
             record,
             device,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from memjax.cli.options import bench_from
 from memjax.data import DecayRecord
 
-from ..command import Stages, parameters
+from ..command import parameters, stages_of
 from ..records import one_record, records_in
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def fit(options: argparse.Namespace, device: Any) -> "RetentionFit":
     if options.read_voltage is not None:
         record = replace(record, read_voltage=options.read_voltage)
     env = bench_from(options)[1]
-    with Stages(checked=False, notes=record.warnings) as stages:
+    with stages_of(options, ["relaxation"], checked=False, notes=record.warnings) as stages:
         return fit_retention(record, device, **parameters(options), env=env, tick=stages)
 
 

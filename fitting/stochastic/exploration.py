@@ -104,6 +104,7 @@ class _Walk:
             away = np.sum((np.concatenate(values, axis=1)[good] - self.measured) ** 2, axis=1)
             self.shown.cost = np.minimum(self.shown.cost, 0.5 * np.min(away, initial=np.inf))
             self.shown.counted(len(points), int(np.sum(~good)))
+            self.shown.left = _BATCHES * (_MOST + 1) - len(self.z)
             if self.tick is not None:
                 self.tick(self.shown)
 

@@ -12,7 +12,7 @@ from memjax.observables import Thresholds, switching
 from memjax.result import Trace
 
 from ..fit_json import common_content, digest, randomness_of, write_draws
-from ..report import build
+from ..report import build, fit_page
 from .limits import levels_of
 from .report import CYCLES
 from .result import FitResult, cycles_table
@@ -118,11 +118,18 @@ def write(
     files: list[Path],
     truth: dict | None = None,
     command: str = "",
+    drawn: bool = True,
 ) -> list[str]:
     """Fill a fit directory: fit.json, measured.csv, simulated.csv, pictures, report.html; posterior.nc with draws.
 
-    `truth` are the true parameters [SI] of synthetic data, `command` the command line. Returns the names of the files.
+    `truth` are the true parameters [SI] of synthetic data, `command` the command line. Where nothing is `drawn` there
+    are fit.json and a page alone, which take no simulation. Returns the names of the files.
     """
+    if not drawn:
+        content = to_json(result, files, truth=truth, command=command)
+        write_json(folder / "fit.json", content)
+        fit_page(content, "", folder)
+        return ["fit.json", "report.html", *write_draws(result.sample, folder)]
     unsolved = write_tables(result, folder)
     trace = result.cycles()
     content = to_json(result, files, truth=truth, command=command, trace=trace)

@@ -299,7 +299,7 @@ def picture_correlation(names: list[str], correlation: np.ndarray, path: Path) -
         figure = Figure(figsize=(size + 1, size))
         ax = figure.add_subplot()
         image = ax.imshow(correlation, cmap="RdBu_r", vmin=-1, vmax=1)
-        ax.set_xticks(range(len(names)), names, rotation=60, ha="right")
+        ax.set_xticks(range(len(names)), names, rotation=90)
         ax.set_yticks(range(len(names)), names)
         ax.grid(False)
         ax.set_title("Correlation of the fitted parameters")

@@ -79,6 +79,7 @@ class _Search:
         self.solved = self.problem.by_kernel() or self.problem
         bench = bench_of(self.problem.device, self.problem.bench)
         self.is_charged = bench.parallel_capacitance is not None
+        self.progress.problem = self.problem
 
     def __call__(self, z: np.ndarray):
         """Residuals, Jacobians and success; remembers the best point."""
@@ -94,6 +95,9 @@ class _Search:
         if jax.default_backend() != "cpu":
             return self(z)
         r, ok, _ = self.solved.observe(z)
+        cost, shown = half_squares(r, ok), self.progress
+        if not np.isfinite(shown.cost).any():  # the first search has not begun
+            shown.z, shown.cost = z[np.argmin(cost)][None], np.min(cost, keepdims=True)
         return r, np.zeros((*r.shape, 0)), ok
 
     def report(self, name: str) -> Callable[[Progress], None] | None:
@@ -218,24 +222,28 @@ def fit(
     for stage, name in ((_with_suggestion, "bench"), (_with_profiles, "intervals")):
         if result.interrupted:
             break
-        if tick is not None:
-            tick(name, result.search)
+        show = None if tick is None else partial(tick, name)
+        if show is not None:
+            show(result.search)
         try:
-            result = stage(result)
+            result = stage(result, show)
         except KeyboardInterrupt:
             result = replace(result, interrupted=True)
     return result
 
 
-def _with_profiles(result: FitResult) -> FitResult:
+def _with_profiles(result: FitResult, show: Callable[[Progress], None] | None) -> FitResult:
     """The fit with profiles of the parameters whose intervals do not hold to first order."""
     names = curved(result)
-    return replace(result, profiles=tuple(profiles(result, names=names))) if names else result
+    if not names:
+        return result
+    tick = None if show is None else lambda _, progress: show(progress)
+    return replace(result, profiles=tuple(profiles(result, names=names, tick=tick)))
 
 
-def _with_suggestion(result: FitResult) -> FitResult:
+def _with_suggestion(result: FitResult, show: Callable[[Progress], None] | None) -> FitResult:
     """The fit with the quantity of the bench that would lower its loss decisively: it is not good without."""
-    suggestion = suggest(result)
+    suggestion = suggest(result, tick=show)
     if suggestion is None:
         return result
     verdict = doubted(result.verdict, str(suggestion))

@@ -208,11 +208,11 @@ def _scaled(shape: Loops, device: mj.AbstractDevice, shown: Mapping[str, float])
 
 
 def hints_of(device: mj.AbstractDevice, slope: float) -> tuple[str, ...]:
-    """What the slope of the voltage over the current at the highest currents [ohm] may mean, in words."""
+    """What the slope of the voltage over the current at the highest currents [ohm; NaN: no line] may mean, in words."""
     if isinstance(device, mj.AbstractOhmicDevice) or not slope > 0:
         return ()
-    text = f"at the highest currents the voltage rises by {slope:.3g} ohm: where some of it "
-    return (text + "stands in series, say so with --series-resistance",)
+    text = f"at the highest currents the voltage rises by {slope:.3g} V per A: where some of these "
+    return (text + f"{slope:.3g} ohm stand in series, say so with --series-resistance",)
 
 
 def needs_loops(device: mj.AbstractDevice | mj.Circuit, free: Sequence[str] | None) -> bool:

@@ -39,7 +39,7 @@ class Loops:
     sets_at : int
         Polarity at which the conductance rises, against the other one; 0 where no loop says so.
     slope : float
-        Slope of the voltage over the current at currents above half of the largest [ohm].
+        Slope of the voltage over the current at currents above half of the largest [ohm]; NaN where these are no line.
     """
 
     v: float
@@ -50,6 +50,10 @@ class Loops:
     duration: float
     sets_at: int
     slope: float
+
+
+# Share of the variance of the voltage that a line explains, from which on points are one.
+_LINE = 0.9
 
 
 def loops(waves: Sequence[Waveform], floor: float) -> Loops:
@@ -75,14 +79,22 @@ def loops(waves: Sequence[Waveform], floor: float) -> Loops:
 def slopes(
     v: Float[np.ndarray, " points"], i: Float[np.ndarray, "devices points"]
 ) -> Float[np.ndarray, " devices"]:
-    """Slope of a modulus of the voltage over that of each current, above half of its largest [ohm]; NaN without one."""
+    """Slope of a modulus of the voltage over that of each current, above half of its largest [ohm].
+
+    NaN where the points there are no line, as those of two branches or at a current limit are not, and where it is
+    steeper than one from the origin: a resistance in series is less than the voltage over the current anywhere.
+    """
     high = i > 0.5 * i.max(axis=1, keepdims=True)
     moves = i.max(axis=1) > np.min(np.where(high, i, np.inf), axis=1)
     count = np.count_nonzero(high, axis=1)[:, None]
     mean = lambda x: np.sum(np.where(high, x, 0.0), axis=1, keepdims=True) / count  # noqa: E731
     away = np.where(high, i - mean(i), 0.0)
     square = np.where(moves, np.sum(away**2, axis=1), np.nan)
-    return np.sum(away * (v - mean(v)), axis=1) / square
+    rise = np.where(high, v - mean(v), 0.0)
+    both = np.sum(away * rise, axis=1)
+    slope, share = both / square, both**2 / (square * np.maximum(np.sum(rise**2, axis=1), 1e-300))
+    least = np.min(np.where(high, v / np.where(high, i, 1.0), np.inf), axis=1)
+    return np.where((share > _LINE) & (slope <= least), slope, np.nan)
 
 
 def branches(

@@ -12,9 +12,10 @@ from memjax.cli.command import count, number, say
 from memjax.cli.options import EXAMPLE, bench_from, file_of, measurements_from
 from memjax.errors import DataError
 
-from ..command import Stages, add_stage
+from ..command import add_stage, stages_of
 from ..constants import FREE_BENCH, MODEL_SIGMA, SMALL, VOLTAGE_SIGMA
 from ..kinds import ELEMENTS, READING, provenance
+from ..progress import Usual
 from ..records import of_pulsed_curves, records_in
 
 if TYPE_CHECKING:
@@ -25,6 +26,17 @@ USED = (
     *READING,
 )  # fmt: skip
 """Options that mean something here."""
+
+
+STAGES = {
+    "search": Usual(25),
+    "refine": Usual(12),
+    "weigh": Usual(15),
+    "again": Usual(40),
+    "bench": Usual(25),
+    "intervals": Usual(30),
+}
+"""Stages of a fit, and the iterations that they take of the demonstration and of the files of four laboratories."""
 
 
 def used(options: argparse.Namespace) -> tuple[str, ...]:
@@ -63,18 +75,19 @@ def fit(options: argparse.Namespace, device: Any) -> "FitResult":
 
     about = arguments(options)
     point_time = about["point_time"]
-    measurements = _read(options, point_time)
+    read = measurements_from(options.files, options)
+    measurements = _thinned(read, options, point_time)
     if options.half:
         measurements, _ = halves(measurements, point_time=point_time)
     notes = dict.fromkeys(w for m in measurements for w in m.warnings)
-    if point_time is not None and all(m.t is not None for m in measurements):
+    # Thinned sweeps have a time in any case, that of their points.
+    if point_time is not None and all(m.t is not None for m in read):
         notes["--point-time means nothing here: the files have a time of their own"] = None
     noise = _noise(device, options)
     free = [n for n in options.free or () if n not in noise] or None
-    stages = ["search", "refine", "weigh", "again", "bench"] + ["randomness", "replicates"] * bool(
-        noise
-    )
-    with Stages(stages, notes=[*notes, *hints(measurements)]) as bar:
+    stages: dict[str, Usual | None] = dict(STAGES)
+    stages |= dict.fromkeys(["randomness", "replicates"] if noise else [])
+    with stages_of(options, stages, notes=[*notes, *hints(measurements)]) as bar:
         # No points: the sweeps are thinned already.
         about |= {"free": free, "free_bench": options.free_bench}
         result = fit_sweeps(measurements, device, **about, points=0, tick=bar)
@@ -106,9 +119,14 @@ def arguments(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _read(options: argparse.Namespace, point_time: float | None) -> list[Any]:
+    return _thinned(measurements_from(options.files, options), options, point_time)
+
+
+def _thinned(
+    read: Sequence[Any], options: argparse.Namespace, point_time: float | None
+) -> list[Any]:
     from .thinning import thin
 
-    read = measurements_from(options.files, options)
     return [thin(m, options.points, point_time=point_time) for m in read]
 
 
@@ -125,7 +143,7 @@ def write(result: "FitResult", folder: Path, options: argparse.Namespace) -> Non
     from .content import write as write_content
 
     about = {n: x for n, x in provenance(options).items() if n != "temperature"}
-    write_content(result, folder, truth=_truth(options.files), **about)
+    write_content(result, folder, truth=_truth(options.files), drawn=options.drawn, **about)
 
 
 def hints(measurements: Sequence[Any]) -> list[str]:

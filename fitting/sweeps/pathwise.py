@@ -120,6 +120,7 @@ def calibrate_spread(
 
     def show(done):
         shown.iterations, shown.cost = len(done.history), np.array([done.loss])
+        shown.left = _STEPS - len(done.history)
         if tick is not None:
             tick("spread", shown)
 

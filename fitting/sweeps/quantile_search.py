@@ -88,8 +88,10 @@ class QuantileSearch:
         options: dict[str, Any] = dict(iterations=_ITERATIONS, tolerance=_GAIN, tick=show)
         ends: list[Progress] = []
         try:
-            for z in self.chosen(starts):
-                ends.append(Progress(z[None], np.full(1, np.inf)))
+            chosen = self.chosen(starts)
+            for k, z in enumerate(chosen, 1):
+                later = _ITERATIONS * (len(chosen) - k)
+                ends.append(Progress(z[None], np.full(1, np.inf), later=later))
                 levenberg_marquardt(self, z[None], progress=ends[-1], **options)
         except KeyboardInterrupt:
             return ends or [Progress(starts[:1], np.full(1, np.inf))], True

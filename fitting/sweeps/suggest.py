@@ -1,5 +1,6 @@
 """Search for the quantity of the bench that a fit of sweeps left out, and that would lower its loss decisively."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ from memjax.fields import parameter_specs, with_values
 from memjax.params import coordinates
 
 from ..constants import FREE_BENCH
-from ..optimize.levenberg_marquardt import levenberg_marquardt
+from ..optimize.levenberg_marquardt import Progress, levenberg_marquardt
 from ..residuals import MAD
 from ..result import to_parameter_units
 from .group import without_charging
@@ -66,13 +67,17 @@ class _Refit(NamedTuple):
     z: Float[np.ndarray, " free"]
 
 
-def suggest(result: FitResult) -> Suggestion | None:
+def suggest(
+    result: FitResult, *, tick: Callable[[Progress], None] | None = None
+) -> Suggestion | None:
     r"""The quantity of the bench that would lower the loss of a fit most, where that is decisive.
 
     Parameters
     ----------
     result : FitResult
         A fit of a device; it is not changed.
+    tick : callable, optional
+        Called with the progress of the search with a quantity free after each iteration.
 
     Returns
     -------
@@ -101,7 +106,7 @@ def suggest(result: FitResult) -> Suggestion | None:
     for names in _groups(problem, evidence):
         extended = _Extended(result, names, evidence)
         for score in extended.scores():
-            candidate = extended.suggestion(score)
+            candidate = extended.suggestion(score, tick)
             if candidate and (best is None or candidate.bic_difference > best.bic_difference):
                 best = candidate
     return best
@@ -243,21 +248,22 @@ class _Extended:
         values += [values[0], values[-1]] * 2
         return np.array([np.append(z, x) for z, x in zip(bases, values, strict=True)])
 
-    def _refit(self, score: _Score) -> _Refit | None:
+    def _refit(self, score: _Score, tick: Callable[[Progress], None] | None) -> _Refit | None:
         """The search that goes on with a quantity free; None where it leads nowhere."""
         k = self.names.index(score.name)
-        done = levenberg_marquardt(
-            lambda z: self.evaluate(z, k), self._starts(score), iterations=_ITERATIONS
-        )
+        about: dict[str, Any] = dict(iterations=_ITERATIONS, tick=tick)
+        done = levenberg_marquardt(lambda z: self.evaluate(z, k), self._starts(score), **about)
         if not np.isfinite(done.cost).any():
             return None
         data = done.residuals[done.best][: -self.count]
         correlation = _correlation(data, np.shape(self.problem.group.weight))
         return _Refit(data, correlation, done.z[done.best])
 
-    def suggestion(self, score: _Score) -> Suggestion | None:
+    def suggestion(
+        self, score: _Score, tick: Callable[[Progress], None] | None = None
+    ) -> Suggestion | None:
         """The quantity as a suggestion, where it is decisive."""
-        refit = self._refit(score)
+        refit = self._refit(score, tick)
         data = replace(self.result.problem, group=self.problem.group).of_data(self.result.z)
         if refit is None:
             return None

@@ -21,11 +21,24 @@ from ..fit_json import finite
 from ..optimize.levenberg_marquardt import Progress
 from ..problem import PRIOR_SIGMA, begun
 from ..result import AbstractFit
-from .check import Check
+from ..stochastic.failures import FAILURES, in_words
+from .check import Check, checks_of
 from .problem import TargetProblem
 from .protocol import Protocol, TargetSettings, protocols_for
 from .report import figure_of, tolerances
-from .search import FELT, STARTS, TRAINS, Tick, Trials, checked, corrected, descend, fewest, screen
+from .search import (
+    FELT,
+    STARTS,
+    TRAINS,
+    NotShownError,
+    Tick,
+    Trials,
+    checked,
+    corrected,
+    descend,
+    fewest,
+    screen,
+)
 from .target import Target
 
 _SHOWN = 8  # members that are drawn, beside the one without noise
@@ -37,7 +50,7 @@ class TargetFit(AbstractFit):
 
     Parameters
     ----------
-    device, model, problem, z, loss, search
+    device, model, problem, z, loss, search, interrupted, failure
         See `AbstractFit`.
     covariance : Float[np.ndarray, "free free"]
         Of the coordinates: of those that were needed while the others stay, of each other while those give way.
@@ -67,6 +80,8 @@ class TargetFit(AbstractFit):
     start: dict[str, float]
     profiles: tuple[Any, ...] = ()
     sample: Any = None
+    interrupted: bool = False
+    failure: str = ""
 
     @property
     def reasons(self) -> dict[str, str]:
@@ -97,7 +112,8 @@ class TargetFit(AbstractFit):
             "stayed at the start, where the targets hold them": stayed[False],
             "free: the targets do not feel them": stayed[True],
         }
-        return tuple(f"{word}: {', '.join(names)}" for word, names in groups.items() if names)
+        lines = [f"{word}: {', '.join(names)}" for word, names in groups.items() if names]
+        return (*lines, *[self.failure] * bool(self.failure))
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -217,7 +233,7 @@ def fit_targets(
     seed : int
         Of the starts and the noise.
     tick : callable, optional
-        Called with what is done.
+        Called with the stage and the progress: at its begin, and after each iteration.
 
     Raises
     ------
@@ -225,29 +241,59 @@ def fit_targets(
         For targets or parameters that make no problem.
     FitError
         If no trial shows all observables: it says which was never seen.
+
+    Notes
+    -----
+    An interrupt ends the search with the best point so far, whose targets are then checked without noise.
     """
     seed = as_seed(seed, where="fit_targets", lowest=0)
     require_x64()
-    say = tick or (lambda _: None)
     wanted = tuple(Target.parse(t) if isinstance(t, str) else t for t in targets)
     device = with_values(device, {**(start or {}), **(fix or {})})
     names = _free(device, free, fix or {})
     begun(device, names, start)
     about = protocols_for(wanted, settings or TargetSettings(), bench=bench, env=env)
     problem = _problem(device, names, wanted, *about, dt, seed)
-    trials = Trials(problem)
-    say("grid")
+    trials = Trials(problem, tick)
+    try:
+        return _searched(trials, members, seed)
+    except (KeyboardInterrupt, *FAILURES) as reason:
+        fit = reached(trials, reason)
+        if isinstance(reason, NotShownError) and fit is not None:
+            reason.fit = fit
+        if fit is None or isinstance(reason, NotShownError):
+            raise
+        return fit
+
+
+def _searched(trials: Trials, members: int, seed: int) -> TargetFit:
+    """The result at the end of all stages."""
+    trials.begin("grid")
     starts, felt = screen(trials, np.random.default_rng(seed))
-    say("search")
+    trials.begin("search")
     result = descend(trials, starts, np.broadcast_to(felt, starts.shape))
-    say("fewest parameters")
+    trials.begin("fewest parameters")
     z, mask = fewest(trials, result, felt)
-    if is_noisy(device):
-        say("noise")
-        z, mask = corrected(trials, z, mask, felt, result, members, say)
-    say("check")
+    if is_noisy(trials.problem.device):
+        z, mask = corrected(trials, z, mask, felt, result, members)
+    trials.begin("check")
     checks = checked(trials.problem, z, members, seed=seed + 2)
     return _fit(trials, z, mask, result, checks)
+
+
+def reached(trials: Trials, reason: BaseException) -> TargetFit | None:
+    """The result at the best point of a search that did not come to its end, if there is one.
+
+    Its targets are checked by what simulated them in the search: no noise, but for trains.
+    """
+    if not np.isfinite(trials.least) and trials.least > 0:
+        return None
+    stopped = isinstance(reason, KeyboardInterrupt)
+    z, problem = trials.best.z[0], trials.problem
+    checks = checks_of(problem.targets, problem.observe(z[None]), noisy=False)
+    fit = _fit(trials, z, trials.moved, trials.best, checks)
+    failure = "" if stopped else f"the search ended early: {in_words(reason)}"
+    return replace(fit, interrupted=stopped, failure=failure)
 
 
 def _problem(

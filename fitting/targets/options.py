@@ -8,7 +8,7 @@ from memjax.cli.command import UsageError, number, plain_float
 from memjax.cli.options import bench_from
 from memjax.errors import DataError
 
-from ..command import Stages, parameters, require_circuit
+from ..command import parameters, require_circuit, stages_of
 from ..kinds import ELEMENTS
 from .target import OF_TRAIN, UNITS, Target
 
@@ -21,6 +21,9 @@ _OF_DEVICES = {
     "amplitude": "sweep_to", "duration": "sweep_time", "width": "target_width", "read_voltage": "read_voltage",
     "on_threshold": "on_threshold", "hold_threshold": "hold_threshold",
 }  # fmt: skip
+_STAGES = ("grid", "search", "fewest parameters")
+"""Stages of all searches; rounds with noise follow where the device has some, and a check."""
+
 _OF_TRAINS = {n: n for n in ("stimulus", "signal", "level", "rearm")}
 
 
@@ -89,8 +92,6 @@ def fit(options: argparse.Namespace, device: Any) -> "TargetFit":
     UsageError, DataError, FitError
         For options that mean nothing here, targets that make no problem, and observables that nothing shows.
     """
-    from .fit import fit_targets
-
     trains, where = _trains(options), "--target"
     if options.files:
         many = f"{len(options.files)} files beside targets"
@@ -104,8 +105,8 @@ def fit(options: argparse.Namespace, device: Any) -> "TargetFit":
         where = f"target {trains[0].label}"
         require_circuit(options, device, where=where, stimulus="S.csv", level="V")
     bench, env, _ = bench_from(options)
-    with Stages(checked=False) as stages:
-        design = fit_targets(
+    with stages_of(options, _STAGES, checked=False) as stages:
+        design = _design(
             options.target,
             device,
             **parameters(options),
@@ -114,10 +115,23 @@ def fit(options: argparse.Namespace, device: Any) -> "TargetFit":
             env=env,
             dt=options.dt,
             seed=options.seed,
-            tick=stages.describe,
+            tick=stages,
             **({} if options.draws is None else {"members": options.draws}),
         )
     return replace(design, model=options.model)
+
+
+def _design(*about: Any, **more: Any) -> "TargetFit":
+    """`fit_targets`; where no trial shows all observables, the one that shows most, with that as its failure."""
+    from .fit import fit_targets
+    from .search import NotShownError
+
+    try:
+        return fit_targets(*about, **more)
+    except NotShownError as error:
+        if error.fit is None:
+            raise
+        return error.fit
 
 
 def _settings(options: argparse.Namespace, device: Any) -> "TargetSettings":

@@ -52,6 +52,7 @@ _GAIN, _ITERATIONS, _STAGE = 1e-2, 40, 6
 # Share of a shift of the targets that has to arrive in the device with noise, or it is searched with noise.
 _ARRIVES = 0.3
 _SAME = 1e-4  # relative change of an observable that is one of the solver
+_LACKING = 1e12  # cost of an observable that is not shown
 _FARTHEST = 3.0  # longest move that is believed to first order [natural log units]
 
 CHUNK = 128
@@ -60,15 +61,33 @@ CHUNK = 128
 FELT = 1.0
 """Change of a coordinate that leaves all targets within their tolerances where they do not feel a parameter."""
 
-Tick = Callable[[str], None]
+Tick = Callable[[str, Any], None]
+"""Hears of the stage and of a `Progress`."""
+
+
+class NotShownError(FitError):
+    """No trial shows all observables; `fit` is the one that shows most of them."""
+
+    fit: Any = None
 
 
 @dataclass
 class Trials:
-    """A problem, and what any trial showed: a search is asked what it came nearest to."""
+    """A problem, and what any trial showed: a search is asked what it came nearest to.
+
+    `best` is the point that is taken if the search ends now, `least` the cost below which another one takes its place;
+    `tick` hears of `stage` after each iteration.
+    """
 
     problem: TargetProblem
+    tick: Tick | None = None
     shown: list[np.ndarray] = field(default_factory=list)
+    stage: str = ""
+    least: float = np.inf
+    best: Progress = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.best = Progress(self.center[None], np.full(1, np.inf), problem=self.problem)
 
     @property
     def count(self) -> int:
@@ -90,6 +109,26 @@ class Trials:
         """Cost of targets that are all missed by so little that they count as met."""
         return 0.5 * self.count * _CLOSE**2
 
+    @property
+    def moved(self) -> np.ndarray:
+        """Which parameters of the best point so far are not where they began (1; the others 0)."""
+        return np.asarray(self.best.z[0] != self.center, float)
+
+    def begin(self, stage: str) -> None:
+        """Say what is done next."""
+        self.stage = stage
+        self.tell(self.best)
+
+    def tell(self, search: Progress) -> None:
+        """Say how far a search has come."""
+        if self.tick is not None:
+            self.tick(self.stage, search)
+
+    def keep(self, z: np.ndarray, cost: float, *, final: bool = False) -> None:
+        """Remember a point as the best so far; a `final` one stays the best, whatever others cost."""
+        self.best.z, self.best.cost = z[None].copy(), np.array([cost])
+        self.least = -np.inf if final else cost
+
     def observe(self, z: np.ndarray) -> np.ndarray:
         """See `TargetProblem.observe`; remembered."""
         values = self.problem.observe(z)
@@ -100,6 +139,9 @@ class Trials:
         """See `AbstractProblem`; parameters out of the mask have no derivative, and so do not move."""
         r, jacobian, ok = self.problem.linearise(z)
         self.shown.append(np.exp(self.problem.logs(r[:, : self.count])))
+        cost = half_squares(r, ok)
+        if np.min(cost) < self.least:
+            self.keep(z[np.argmin(cost)], float(np.min(cost)))
         return r, jacobian * mask[:, None], ok
 
     def data_cost(self, search: Progress) -> np.ndarray:
@@ -139,12 +181,18 @@ def screen(trials: Trials, rng: np.random.Generator) -> tuple[np.ndarray, np.nda
         if k == 0:
             felt = _felt(values[0], values[1:size].reshape(len(_SCALES), n, -1))
         r = np.concatenate([problem.off(values), (z - center) / PRIOR_SIGMA], axis=1)
+        # Until one shows all, that which shows most of them, and of these the nearest.
+        lacking = np.sum(~np.isfinite(r), axis=1) * _LACKING
+        nearest = lacking + 0.5 * np.nansum(r**2, axis=1)
+        if np.min(nearest) < trials.least:
+            trials.keep(z[np.argmin(nearest)], float(np.min(nearest)))
         cost = half_squares(r, np.asarray(np.isfinite(r).all(axis=1)))
         if good := int(np.isfinite(cost).sum()):
             best = z[np.argsort(cost, kind="stable")[: min(most, good)]]
+            trials.keep(best[0], float(np.min(cost)))
             return np.where(felt > 0, np.resize(best, (most, n)), center), felt
     never = [t.label for t, s in zip(problem.targets, shown, strict=True) if not s]
-    raise FitError(
+    raise NotShownError(
         f"no trial shows {', '.join(never) or 'all of them at once'}",
         where="targets",
         allowed="observables that the model shows under the protocol",
@@ -171,7 +219,7 @@ def descend(
     def masked(z: np.ndarray, which: Any = slice(None)) -> tuple:
         return trials.linearise(z, masks[which])
 
-    about: Any = dict(tolerance=_GAIN, together=not apart)
+    about: Any = dict(tolerance=_GAIN, together=not apart, tick=trials.tell)
     if not trials.problem.noisy:
         return levenberg_marquardt(masked, starts, iterations=_ITERATIONS, **about)
     result = Progress(starts, np.full(len(starts), np.inf))
@@ -191,6 +239,8 @@ def fewest(trials: Trials, search: Progress, felt: np.ndarray) -> tuple[np.ndarr
     center, count = trials.center, trials.lanes
     numbers, allowed = np.arange(len(center)), _allowed(trials, search)
     z, mask = search.z[search.best], felt
+    # What has fewer parameters is better, and costs more.
+    trials.keep(z, float(search.cost[search.best]), final=True)
     order = np.argsort(-np.abs(z - center), kind="stable")[:count]
     masks = np.array([np.isin(numbers, order[: k + 1]) for k in range(count)], float)
     while len(masks):
@@ -202,6 +252,7 @@ def fewest(trials: Trials, search: Progress, felt: np.ndarray) -> tuple[np.ndarr
             break
         best = min(enough, key=lambda k: (masks[k].sum(), trial.cost[k]))
         z, mask = trial.z[best], masks[best]
+        trials.keep(z, float(trial.cost[best]), final=True)
         moved = np.flatnonzero(mask)
         masks = np.array([mask * (numbers != k) for k in moved[:count]])
         masks = masks if len(moved) > 1 else masks[:0]
@@ -220,21 +271,21 @@ def _data_cost(residuals: np.ndarray, count: int) -> np.ndarray:
 
 
 def corrected(
-    trials: Trials, z: np.ndarray, mask: np.ndarray, felt: np.ndarray, search: Progress, members: int, say: Tick
+    trials: Trials, z: np.ndarray, mask: np.ndarray, felt: np.ndarray, search: Progress, members: int
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """The best point of all rounds, and which parameters were moved: targets are shifted by what noise changes."""
     rng = np.random.default_rng(trials.problem.seed)
     before: tuple[np.ndarray, np.ndarray] | None = None
     best, least = (z, mask), np.inf
     for k in range(_ROUNDS):
-        problem = trials.problem
+        problem, stage = trials.problem, f"noise, round {k + 1} of at most {_ROUNDS}"
+        trials.begin(stage)
         checks = checked(problem, z, members, seed=problem.seed + 1)
         worst = max(abs(c.off) for c in checks)
         if worst < least:
             best, least = (z, mask), worst
-        say(
-            f"noise, round {k + 1}: " + ", ".join(f"{c.target.label} {c.value:.4g}" for c in checks)
-        )
+        trials.keep(best[0], float(trials.best.cost[0]), final=True)
+        trials.begin(f"{stage}: " + ", ".join(f"{c.target.label} {c.value:.4g}" for c in checks))
         off = np.log([c.value / c.target.value for c in checks])
         if not np.isfinite(off).all() or all(c.well_met for c in checks):
             break
@@ -244,7 +295,7 @@ def corrected(
             gain = (before[1] - off) / np.where(np.abs(step) > 1e-6, step, np.inf)
         missed = np.array([not c.met for c in checks])
         if not problem.noisy and k > 0 and (np.any(missed & (gain < _ARRIVES)) or k > 2):
-            say("search with noise")
+            trials.begin(f"search with noise, round {k + 1} of at most {_ROUNDS}")
             z, mask = _with_noise(trials, z, felt)
             before = None
             continue
@@ -258,7 +309,7 @@ def corrected(
         if trials.data_cost(again)[again.best] <= trials.close or problem.noisy:
             z = again.z[again.best]
             continue
-        say("search, with other parameters")
+        trials.begin(f"search with other parameters, round {k + 1} of at most {_ROUNDS}")
         starts = np.concatenate([z[None], search.z[:-1]])
         whole = descend(trials, starts, np.broadcast_to(felt, starts.shape))
         if np.isfinite(whole.cost[whole.best]):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from memjax.cli.command import UsageError, number
 from memjax.cli.options import measurement_from
 
-from ..command import Stages, add_stage, parameters
+from ..command import add_stage, parameters, stages_of
 from ..kinds import READING
 from ..records import of_pulsed_curves
 
@@ -64,7 +64,8 @@ def fit(options: argparse.Namespace, device: Any) -> "TransientFit":
             allowed="laplace: the intervals are those of the simulated loss",
         )  # fmt: skip
     measurement = measurement_from(options.files[0], options)
-    with Stages(checked=False) as stages:
+    names = ["delay and relaxation", *["randomness", "replicates"] * options.stochastic]
+    with stages_of(options, names, checked=False) as stages:
         medians = fit_transients(
             measurement,
             device,

@@ -22,6 +22,12 @@ _REACH = 0.0199
 _SHARE = 0.1
 """Share of the voltage itself that this is at most: at small voltages a smooth curve rises as fast as one likes."""
 
+_OPEN = 2.0
+"""Ratio of the currents of two ways at one voltage from which on it is said."""
+
+_FEWEST, _LEVELS = 3, 33
+"""Rows of a way, at the least, and levels at which two ways are compared."""
+
 NEVER = (1e6, NO_HOLD)
 """Thresholds [A] that no current passes: of data that show no switching."""
 
@@ -50,7 +56,7 @@ class Thresholds:
     def __str__(self) -> str:
         """Both, and where they come from."""
         if (self.on, self.hold) == NEVER:
-            return f"nothing switches ({self.why})"
+            return f"no thresholds: {self.why}"
         hold = "none" if self.hold == NEVER[1] else f"{self.hold:.3g} A"
         return f"on-threshold {self.on:.3g} A, hold-threshold {hold} ({self.why})"
 
@@ -81,7 +87,8 @@ def find_thresholds(*data: Sweeps) -> Thresholds:
     is_on = np.array([np.max(i, initial=0.0) > ON_THRESHOLD for (_, i), _ in ways], bool)
     if _leaks(leaks, is_on):
         # Backwards the way back is like the way out: the conductance rises where the device turns off.
-        return _from_jumps([[_jump(v, i) for v, i in side] for side in zip(*ways, strict=True)])
+        sides = [[_jump(v, i) for v, i in side] for side in zip(*ways, strict=True)]
+        return _from_jumps(sides, ways)
     backs = [way_back for (_, way_back), switched in zip(ways, is_on, strict=True) if switched]
     smooth = [x for x in (_falls_smoothly(*way_back) for way_back in backs) if x is not None]
     if 2 * sum(smooth) <= len(smooth):
@@ -98,9 +105,9 @@ def find_thresholds_of_each(data: Sequence[Any]) -> list[Thresholds]:
     data : sequence of Measurement
         One sweep of each, alike in voltages, labels and points at the limit.
     """
-    first, currents = data[0], np.abs([d.i for d in data])
-    rows, alike = np.arange(len(first.v)), []
-    for (v, out), (v_back, back) in _ways(replace(first, i=rows), int(first.sweep[0])):
+    first, currents = int(data[0].sweep[0]), np.abs([d.i for d in data])
+    rows, alike = np.arange(len(data[0].v)), []
+    for (v, out), (v_back, back) in _ways(replace(data[0], i=rows), first):
         alike.append(((v, currents[:, out]), (v_back, currents[:, back])))
     leaks = np.stack([_leakage(*out) for out, _ in alike], axis=1)
     is_on = np.stack([np.max(i, axis=1) > ON_THRESHOLD for (_, i), _ in alike], axis=1)
@@ -110,7 +117,7 @@ def find_thresholds_of_each(data: Sequence[Any]) -> list[Thresholds]:
         return [find_thresholds(d) for d in data]
     jumps = [[_jumps(v, i, i[0] > 0) for v, i in side] for side in zip(*alike, strict=True)]
     return [
-        _from_jumps([[way[k] for way in side] for side in jumps])
+        _from_jumps([[way[k] for way in side] for side in jumps], list(_ways(data[k], first)))
         if leaky[k]
         else find_thresholds(d)
         for k, d in enumerate(data)
@@ -124,15 +131,33 @@ def _leaks(leaks: np.ndarray, is_on: np.ndarray) -> bool:
     return bool(typical.size) and bool(np.median(typical) >= ON_THRESHOLD)
 
 
-def _from_jumps(jumps: Sequence[list[float | None]]) -> Thresholds:
+_Way = tuple[np.ndarray, np.ndarray]
+"""Moduli of voltage [V] and current [A] along one branch, from small to large voltages."""
+
+
+def _from_jumps(
+    jumps: Sequence[list[float | None]], ways: Sequence[tuple[_Way, _Way]]
+) -> Thresholds:
     """Thresholds out of the currents at the jumps of the ways out, and of those of the ways back."""
     levels = [_middle(side, never) for side, never in zip(jumps, NEVER, strict=True)]
     why = "from the jumps of the data, which leak more than 1e-8 A before they switch"
+    if tuple(levels) == NEVER:
+        apart = max((_opening(*pair) for pair in ways), default=1.0)
+        why = "most currents do not jump up on the way out, nor down on the way back"
+        # A reset, or switching over many rows, passes no threshold; it is said all the same.
+        why += f"; at one voltage these differ by up to a factor of {apart:.2g}" * (apart >= _OPEN)
     return Thresholds(on=levels[0], hold=levels[1], why=why)
 
 
-_Way = tuple[np.ndarray, np.ndarray]
-"""Moduli of voltage [V] and current [A] along one branch, from small to large voltages."""
+def _opening(out: _Way, back: _Way) -> float:
+    """Largest ratio of the currents of two ways at one voltage; median of neighbouring levels, which noise spares."""
+    ways = [(np.maximum.accumulate(v[i > 0]), np.log10(i[i > 0])) for v, i in (out, back)]
+    top = min((v[-1] if len(v) else 0.0) for v, _ in ways)
+    if min(len(v) for v, _ in ways) < _FEWEST:
+        return 1.0
+    level = top * np.linspace(_LOW[0], 0.9, _LEVELS)
+    apart = np.abs(np.subtract(*(np.interp(level, v, log_i) for v, log_i in ways)))
+    return float(10 ** np.max(np.median([apart[:-2], apart[1:-1], apart[2:]], axis=0)))
 
 
 def _ways(data: Sweeps, label: int) -> Iterator[tuple[_Way, _Way]]:

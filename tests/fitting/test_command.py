@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from fitting.command import Stages, add_stage
+from fitting.command import add_stage
+from fitting.progress import Stages
 from fitting.result import AbstractFit
 from memjax.errors import BoundsError, DataError
 

@@ -44,7 +44,8 @@ def test_a_resistance_never_switches():
     m = _measured(VOLTS / 1e3)
     found = find_thresholds(m)
     assert (found.on, found.hold) == NEVER
-    assert str(found).startswith("nothing switches")
+    assert str(found).startswith("no thresholds: most currents do not jump up on the way out")
+    assert "factor" not in str(found)
     assert not any(f.switched for f in switching(m, **found.options))
 
 
@@ -110,3 +111,11 @@ def test_a_jump_is_one_however_closely_it_was_sampled(finer):
     (read,) = switching(mj.Measurement(v=v, i=i, **about), **found.options)
     assert read.v_th == pytest.approx(0.6, abs=0.0251)
     assert read.v_hold == pytest.approx(0.3, abs=0.0251)
+
+
+def test_a_drop_of_the_current_is_said_where_no_threshold_is_found():
+    """A reset at 0.6 V on the way out, from 1 kohm to 80 kohm, where the way back stays."""
+    m = _measured(VOLTS / np.where((VOLTS < 0.6) & OUT, 1e3, 8e4))
+    found = find_thresholds(m)
+    assert (found.on, found.hold) == NEVER
+    assert str(found).endswith("at one voltage these differ by up to a factor of 80")

@@ -6,7 +6,16 @@ import pytest
 import fitting as ft
 import memjax as mj
 from fitting.sweeps.initial_guess import guess
-from fitting.sweeps.loops import Loops, _dimensions, draw_values, free_of, loops, polarity_of, sizes
+from fitting.sweeps.loops import (
+    Loops,
+    _dimensions,
+    draw_values,
+    free_of,
+    loops,
+    polarity_of,
+    sizes,
+    slopes,
+)
 from fitting.sweeps.summary import summarise_sweeps
 from memjax.fields import parameter_specs
 from memjax.simulate import simulate
@@ -114,3 +123,14 @@ def test_a_device_mounted_the_other_way_round_is_found():
     ).check()
     error = np.abs(np.log10(np.abs(np.asarray(trace.i).ravel() / data.i)))
     assert np.median(error) < 0.3 / np.sqrt(len(data.i) / 4)  # the scatter granted to the model
+
+
+def test_only_a_line_has_a_slope_that_may_stand_in_series():
+    """Of a line the slope; of two branches, of a current limit and of what is steeper than a line from 0 V none."""
+    v = np.linspace(0.02, 1.0, 50)
+    line, limit = 1e-3 * (v - 0.2), np.minimum(1e-3 * v, 5e-4)
+    branches = np.where(np.arange(50) % 2, 1e-3 * v, 6e-4 * v)
+    steep = 1e-3 * np.minimum(v, 0.1 + 0.1 * v)
+    found = slopes(v, np.stack([np.maximum(line, 0.0), limit, branches, steep]))
+    assert found[0] == pytest.approx(1e3)
+    assert np.isnan(found[1:]).all()

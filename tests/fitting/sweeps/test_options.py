@@ -1,14 +1,16 @@
 """The part of ``memjax fit`` that takes sweeps: what it says and refuses before anything is fitted."""
 
 import json
+from importlib import import_module
 
 import numpy as np
 import pytest
 
 import memjax as mj
+from fitting.optimize.levenberg_marquardt import Progress
 from fitting.sweeps.options import hints
 from memjax.cli.program import main
-from memjax.errors import BoundsError
+from memjax.errors import BoundsError, FitError
 
 
 def _sweep(path):
@@ -62,3 +64,26 @@ def test_a_stage_that_fails_leaves_a_folder_and_says_so_in_one_line(tmp_path, ca
     assert content["notes"][-1].startswith("no randomness was calibrated: mu = [[1.e+12")
     assert content["stochastic"] is None
     assert (tmp_path / "out" / "report.html").exists()
+
+
+@pytest.mark.parametrize("timed", [True, False])
+def test_a_point_time_means_nothing_only_where_the_files_have_a_time(
+    timed, tmp_path, capsys, monkeypatch
+):
+    """Sweeps that are thinned have one in any case: that of their points."""
+
+    def begun(*args, tick, **options):
+        tick("search", Progress(np.zeros((1, 1)), np.ones(1)))
+        raise FitError("stopped")
+
+    monkeypatch.setattr(import_module("fitting.sweeps.fit"), "fit", begun)
+    path = tmp_path / "a.csv"
+    _sweep(path)
+    if not timed:
+        rows = np.loadtxt(path, delimiter=",", skiprows=1)[:, 1:]
+        np.savetxt(path, rows, delimiter=",", header="v_V,i_A", comments="")
+    words = ["fit", str(path), "--model", "mms", "--points", "20", "--point-time", "0.01"]
+    assert main([*words, "--out", str(tmp_path / "out")]) == 3
+    said = capsys.readouterr().err
+    assert "averages of up to" in said
+    assert ("--point-time means nothing here" in said) is timed

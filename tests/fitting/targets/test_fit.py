@@ -62,8 +62,29 @@ def test_what_cannot_be_reached_is_named_with_the_nearest_value():
 
 @pytest.mark.slow
 def test_what_no_trial_shows_is_an_error_that_names_it():
-    with pytest.raises(FitError, match="no trial shows delay@1"):
+    with pytest.raises(FitError, match="no trial shows delay@1") as error:
         ft.fit_targets(["delay@1=5e-3"], _device(r_on=1e8, gamma3=1e8), free=_FREE)  # 10 nA at 1 V
+    # What it came nearest to is not lost.
+    assert error.value.fit.missed == ("delay@1",)
+    assert "no trial shows delay@1" in error.value.fit.failure
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", ["search", "fewest parameters", "check"])
+def test_an_interrupted_search_keeps_the_best_point(stage):
+    costs = []
+
+    def stop(name, progress):
+        costs.append(float(np.min(progress.cost)))
+        if name == stage:
+            raise KeyboardInterrupt
+
+    fit = ft.fit_targets(["delay@1=5e-3"], _device(), free=_FREE, tick=stop)
+    assert fit.interrupted
+    assert not fit.failure
+    assert np.isfinite(fit.loss)
+    assert fit.loss <= min(x for x in costs if np.isfinite(x)) * 1.01
+    assert len(fit.checks) == 1
 
 
 def test_noise_cannot_be_free():

@@ -218,6 +218,8 @@ class Stages:
         self, stage: str, text: str = "", *, done: int = 0, most: int | None = None
     ) -> None:
         """Show what is done, in words: `done` iterations since the last call, and `most` that are left at the most."""
+        if self.notes:
+            self.bar.clear()
         for note in self.notes:
             say("note", note)
         self.notes = []

@@ -159,7 +159,7 @@ def content_of(device: Any, rows: list[dict], correlation: np.ndarray, **more: A
     device : AbstractDevice or Circuit
         With the best parameters.
     rows : list of dict
-        See `fitting.result.parameter_rows`.
+        See `fitting.parameters.parameter_rows`.
     correlation : Float[np.ndarray, "free free"]
         Of the free ones.
     **more

@@ -81,7 +81,7 @@ def write_point(search: "Progress", kind: str, options: argparse.Namespace) -> N
 def _content(search: "Progress", kind: str, options: argparse.Namespace) -> dict[str, Any]:
     """Content of ``fit.json``."""
     from .fit_json import BENCH, content_of, digest, search_of
-    from .result import parameter_rows, sits_at_bound
+    from .parameters import parameter_rows, sits_at_bound
 
     problem, origin = search.problem, provenance(options)
     device = problem.at(search.z[search.best][: len(problem.free)])

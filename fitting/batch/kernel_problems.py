@@ -13,16 +13,14 @@ from memjax.compile_cache import cached_jit, is_array
 from memjax.fields import with_values
 from memjax.simulate.stiff_kernel import StiffKernel, StiffLanes
 
+from ..sweeps.lanes import by_lane, by_point, solve_lanes
 from ..sweeps.problem import (
     Problem,
     begin_lanes,
-    by_lane,
-    by_point,
     kernel_of,
     lengthened,
     linearise_lanes,
     observe_lanes,
-    solve_lanes,
 )
 
 _TOGETHER = 16

@@ -14,7 +14,7 @@ from memjax.params import constrain
 from memjax.transforms import from_spec
 
 from ..html import parameters_table
-from ..result import parameter_rows, sits_at_bound
+from ..parameters import parameter_rows, sits_at_bound
 
 LIMIT = 0.5
 """Relative standard deviation above which a parameter counts as undetermined."""

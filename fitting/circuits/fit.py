@@ -162,8 +162,7 @@ def fit_spikes(
 ) -> SpikeFit:
     """Fit parameters of a noisy circuit to spike times alone: the method of simulated moments.
 
-    All parameter sets run in one compiled program. Fewer summaries than parameters are allowed: what
-    is left open is named.
+    All parameter sets run in one program. Fewer summaries than parameters are allowed: what is left open is named.
 
     Parameters
     ----------
@@ -184,8 +183,8 @@ def fit_spikes(
     window : tuple of float, optional
         Time that counts [s]; that of the stimulus by default.
     summaries : sequence of str
-        Logarithm of the rate; mean, and logarithm of the standard deviation, of the logarithms of
-        all intervals; the same of the latencies (the window, for a train without a spike).
+        Logarithm of the rate; mean, and logarithm of the standard deviation, of the logarithms of all intervals; the
+        same of the latencies (the window, for a train without a spike).
     step, iterations
         Half the distance of differences [natural log units]; most Gauss-Newton steps.
     starts, spread
@@ -205,8 +204,7 @@ def fit_spikes(
     seed = as_seed(seed, where="fit_spikes", lowest=0)
     require_x64()
     circuit, free, z = start_of(circuit, free)
-    watched, names = window or (0.0, float(stimulus.duration)), tuple(summaries)
-    how = (signal, level, rearm, sign, watched, names)
+    how = (signal, level, rearm, sign, window or (0.0, float(stimulus.duration)), tuple(summaries))
     bench = SimulatedMoments(circuit, stimulus, free, *how, members, seed, policy, save, env)
     bench.check(step)
     data, fits = bench.measured(trains), []

@@ -156,7 +156,7 @@ def calibrate_spikes(
         Step to begin with [s]; by default a thousandth of a short interval or latency. While fresh trains in
         fixed and in adaptive steps differ (energy test, p < 0.01) it is halved, up to three times.
     tick : callable, optional
-        Called with the stage and the progress: at its begin, and after each iteration.
+        Called with the stage and the progress.
 
     Raises
     ------
@@ -168,8 +168,7 @@ def calibrate_spikes(
     short, moved = _short(own), moved_inside(circuit, to_dict(circuit), free)
     members = max(MEMBERS, _MORE * len(own)) if members is None else members
     dt, steps = short / _STEPS if dt is None else dt, []
-    shown = Progress(np.zeros((1, len(free))), np.full(1, np.inf))
-    say = (lambda *_: None) if tick is None else tick
+    shown, say = Progress(np.zeros((1, len(free))), np.full(1, np.inf)), tick or (lambda *_: None)
     about: dict[str, Any] = {"signal": signal, "level": level, "rearm": rearm, "env": env}
     while True:
         policy = mj.Fixed(dt, method=SemiImplicitEuler())
@@ -178,7 +177,7 @@ def calibrate_spikes(
         say(stage, shown)
         about["tick"] = None if tick is None else partial(tick, stage)
         search: dict[str, Any] = dict(free=free, members=members, policy=policy, seed=seed)
-        search["starts"] = 1 if steps else _STARTS
+        search |= {"starts": 1 if steps else _STARTS}
         fit = fit_spikes(own, circuit, stimulus=stimulus, **search, **about)
         circuit, many = fit.estimate.circuit, max(_FRESH, 2 * len(own))
         about.pop("tick")
@@ -206,7 +205,7 @@ def calibrate_spikes(
         window=window,
         moved=moved,
     )
-    lost = sum(len(t) for t in trains) - sum(len(t) for t in own)
+    lost = sum(map(len, trains)) - sum(map(len, own))
     return replace(calibration, warnings=_warnings(calibration, lost))
 
 

@@ -38,7 +38,7 @@ from memjax.errors import DataError, FitError
 from memjax.fields import parameter_specs
 from memjax.params import known
 
-from ..result import to_parameter_units
+from ..parameters import to_parameter_units
 from .devices import Devices
 from .identifiability import log_slopes
 from .restricted_likelihood import AxisEstimates, element_errors, maximum

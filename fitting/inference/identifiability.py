@@ -10,7 +10,7 @@ from scipy.linalg import block_diag, qr
 
 from memjax.params import known
 
-from ..result import slopes, to_parameter_units
+from ..parameters import slopes, to_parameter_units
 
 LIMIT = 0.5
 """Standard deviation [natural log units] above which a combination counts as not determined."""

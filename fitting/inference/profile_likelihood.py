@@ -12,8 +12,9 @@ from memjax.flags import check_flags
 from memjax.params import known
 
 from ..optimize.levenberg_marquardt import PROXIMAL, Evaluate, Progress, levenberg_marquardt
+from ..parameters import to_parameter_units
 from ..problem import TOGETHER, of_some
-from ..result import AbstractFit, to_parameter_units
+from ..result import AbstractFit
 from .identifiability import log_slopes
 
 # Distance [natural log units of the parameter] at which an end that has not been met is open: a factor of 1100.

@@ -17,7 +17,8 @@ from memjax.fields import model_class, parameter_specs
 from memjax.params import get
 
 from ..optimize.levenberg_marquardt import Progress, levenberg_marquardt
-from ..result import AbstractFit, standard_deviations
+from ..parameters import standard_deviations
+from ..result import AbstractFit
 from ..verdict import WORDS, Verdict
 from .problem import PRECISION, JointProblem, data_of, joined
 

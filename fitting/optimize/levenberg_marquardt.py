@@ -18,7 +18,13 @@ _PATIENCE = 8  # iterations without a gain of the best start after which the sea
 
 
 PROXIMAL = 1.0
-"""Share of the mean squared residual by which steps are held back where a search ends."""
+"""Share of the mean squared residual that is added to the diagonal of J'J where a search ends: a proximal term.
+
+A coordinate that the data hardly know has a derivative near zero, and Gauss-Newton steps as long as they are wrong:
+each of them fails, the damping grows, and what the data do know creeps along its valley. With the term it moves as if
+it were known to one natural log unit; what is known better is slowed by little. R. T. Rockafellar, SIAM J. Control
+Optim. 14, 877 (1976), doi:10.1137/0314056.
+"""
 
 
 @dataclass
@@ -125,49 +131,35 @@ def levenberg_marquardt(
     Parameters
     ----------
     evaluate : callable
-        ``evaluate(z) -> (residuals, jacobian, ok)`` for a batch of points; ``evaluate(z, which)``, with the numbers
-        of the starts that go on, where they are not of one problem.
-    z : Float[np.ndarray, "starts free"]
-        Starts.
-    iterations : int
-        Largest number of iterations.
+        ``evaluate(z) -> (residuals, jacobian, ok)`` of points; ``evaluate(z, which)``, with the numbers of the starts
+        that go on, where they are not of one problem.
+    z, iterations : Float[np.ndarray, "starts free"], int
+        Starts; largest number of iterations.
     tolerance, patience : float, int
         A start has converged when `patience` steps in a row lower its cost by less than this share; the search ends
         when all have, or when eight iterations lower the best by less than it each.
-    enough : float
-        Cost below which a start has converged, whatever more could be gained.
-    together : bool
-        Whether the starts are of one problem, so that the best of them may end the search.
+    enough, together : float, bool
+        Cost below which a start has converged, whatever more could be gained; whether the starts are of one problem, so
+        that the best of them may end the search.
     proximal : float
-        Share of the mean squared residual that is added to all of the diagonal of J'J, see the notes: `PROXIMAL` where
-        a search ends.
+        Share of the mean squared residual that is added to the diagonal of J'J, see `PROXIMAL`.
     halving, back : int, (float, float), optional
         Iterations after which the worse half of the starts ends (`evaluate` is given no numbers there), and costs
-        between which the best one then ends the search: it has come back to what is known.
+        between which the best one then ends the search.
     progress, tick : Progress, callable, optional
-        Updated in place, and called, after every iteration; a `KeyboardInterrupt` leaves it whole.
+        Updated in place, and called, after each iteration; a `KeyboardInterrupt` leaves it whole.
 
     Notes
     -----
-    Damping by the diagonal of J'J after Nielsen, see `_next_damping`. Moves are limited to 1.5 in each coordinate. A
-    start has converged after small gains in a row, where no step is short enough, or, if the starts are not of one
-    problem, where a step promises less than a tenth of a small gain.
-
-    A coordinate that the data hardly know has a derivative near zero, and Gauss-Newton steps as long as they are wrong:
-    each of them fails, the damping grows, and what the data do know creeps along its valley. With a proximal term of a
-    mean squared residual it moves as if it were known to one natural log unit; what is known better is slowed by
-    little [1]_.
-
-    References
-    ----------
-    .. [1] R. T. Rockafellar, SIAM J. Control Optim. 14, 877 (1976), doi:10.1137/0314056 (proximal points)
+    Damping by the diagonal of J'J after Nielsen, see `_next_damping`. No coordinate moves by more than 1.5 at once. A
+    start has converged after small gains in a row, where no step is short enough, or (not `together`) where a step
+    promises less than a tenth of a small gain.
     """
     every, going = np.arange(len(z)), np.ones(len(z), bool)
     r, jac, ok = evaluate(z) if together else evaluate(z, every)
     state = progress if progress is not None else Progress(z, np.full(len(z), np.inf))
     state.z, state.cost = z.copy(), half_squares(r, ok)
-    state.converged = state.cost < enough
-    state.evaluations += len(z)
+    state.converged, state.evaluations = state.cost < enough, state.evaluations + len(z)
     damping, growth = np.full(len(z), 1e-2), np.full(len(z), 2.0)
     small, begun = np.zeros(len(z), int), len(state.history)
     for k in range(iterations):
@@ -179,9 +171,8 @@ def levenberg_marquardt(
             break
         which = every if together else np.flatnonzero(~state.converged & np.isfinite(state.cost))
         step, predicted_reduction = np.zeros_like(z), np.zeros(len(z))
-        known = 2 * proximal * np.where(np.isfinite(state.cost), state.cost, 0.0) / r.shape[1]
-        parts = (x[which] for x in (r, jac, ok, damping, known))
-        step[which], predicted_reduction[which] = _steps(*parts)
+        parts = (x[which] for x in (r, jac, ok, damping))
+        step[which], predicted_reduction[which] = _steps(*parts, proximal)
         trial = np.where(going[:, None], state.z + step, np.nan)
         new_r, new_jac, new_ok = _try_points(evaluate, trial, which, together, r, jac)
         cost = half_squares(new_r, new_ok)
@@ -246,11 +237,11 @@ def _stalled(history: list[float], tolerance: float) -> bool:
 
 
 def _steps(
-    r: np.ndarray, jac: np.ndarray, ok: np.ndarray, damping: np.ndarray, known: np.ndarray
+    r: np.ndarray, jac: np.ndarray, ok: np.ndarray, damping: np.ndarray, proximal: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Damped Gauss-Newton steps of a batch, limited in length, and the reduction of the cost that they predict.
 
-    `known` is added to the diagonals.
+    So many mean squared residuals are added to the diagonals, see `PROXIMAL`.
 
     Both are zero for a start that has no value, or a derivative whose square is no number.
     """
@@ -260,7 +251,7 @@ def _steps(
     gradient = np.einsum("sri,sr->si", jac, r)
     diagonal = np.einsum("sii->si", hessian)
     # Damped by the diagonal, which no choice of units changes; 1e-9 for coordinates that move nothing.
-    held = damping[:, None] * diagonal + known[:, None] + 1e-9
+    held = damping[:, None] * diagonal + proximal * np.mean(r**2, axis=1)[:, None] + 1e-9
     matrix = hessian + np.eye(jac.shape[2]) * held[:, :, None]
     # Columns many decades apart, of which rounding would leave one, count in units of their own.
     apart = np.max(diagonal, axis=1, keepdims=True) > _APART

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from ..parameters import reach
 from ..problem import PRIOR_SIGMA, shift_by_prior
-from ..result import reach
 from .group import SATURATION, field_of_each, saturated
 from .noise_estimate import FEWEST, NoiseEstimates, of_each, read_variance, shifts_of_cycles
 from .problem import Problem

@@ -218,7 +218,11 @@ def fit(
     if search.best_z is None:
         raise no_start(NOTHING, search.problem, prepared.candidates[:BATCH])
     at = dict(point_time=point_time, measurements=measurements)
-    result = _fit_of(search, prepared, interrupted=interrupted, **at)
+    return _completed(_fit_of(search, prepared, interrupted=interrupted, **at), tick)
+
+
+def _completed(result: FitResult, tick: Callable[[str, Progress], None] | None) -> FitResult:
+    """The fit with what follows its search; as far as that came where it is interrupted."""
     for stage, name in ((_with_suggestion, "bench"), (_with_profiles, "intervals")):
         if result.interrupted:
             break

@@ -31,6 +31,7 @@ from memjax.simulate.stiff_kernel import (
 from ..problem import PRIOR_SIGMA, TOGETHER, AbstractDifferentiable, at_each_point
 from .group import Group, floored, lengthen, misfit
 from .instrument import DeviceOnBench, bench_of, device_of
+from .lanes import by_point, solve_lanes
 from .readout import EventSteps, find_steps, read_at, read_off, rows_of_events
 
 Model = mj.AbstractDevice | mj.Circuit | DeviceOnBench
@@ -40,6 +41,11 @@ POLICY = mj.Stiff(rtol=1e-5, atol=1e-7, max_steps=2500)
 
 PATIENT = replace(POLICY, max_steps=10_000)
 """The same, where no start ends within the steps of `POLICY`."""
+
+
+def _number(x: float) -> np.ndarray:
+    """A number of the precision of the caller."""
+    return np.asarray(x, jnp.result_type(float))
 
 
 class Problem(AbstractDifferentiable):
@@ -69,12 +75,10 @@ class Problem(AbstractDifferentiable):
     env: mj.Environment
     center: Float[Array | np.ndarray, " free"]
     policy: mj.Stiff = POLICY
-    noise: Float[Array | np.ndarray, ""] = eqx.field(
-        default_factory=lambda: np.ones((), jnp.result_type(float))
-    )
+    noise: Float[Array | np.ndarray, ""] = eqx.field(default_factory=lambda: _number(1.0))
     ties: tuple[tuple[str, str], ...] = eqx.field(static=True, default=())
     prior_sigma: Float[Array | np.ndarray, ""] = eqx.field(
-        default_factory=lambda: np.asarray(PRIOR_SIGMA, jnp.result_type(float))
+        default_factory=lambda: _number(PRIOR_SIGMA)
     )
     prior_root: Float[Array | np.ndarray, "free free"] | None = None
 
@@ -199,27 +203,6 @@ def lengthened(problem: Problem) -> tuple[Problem, np.ndarray]:
     return replace(problem, group=group), np.append(own, first + np.arange(len(problem.free)))
 
 
-def by_lane(x: Any) -> np.ndarray:
-    """An array with axes of points and waveforms as one of lanes, those of one point after the other."""
-    return np.asarray(x).reshape(-1, *x.shape[2:])
-
-
-def solve_lanes(
-    kernel: StiffKernel, z: np.ndarray, values: Sequence, derivatives: Sequence | None, **about: Any
-) -> StiffLanes:
-    """Solves of all lanes of points, from what `begin_lanes` gives; `about` as a kernel takes it.
-
-    The state at rest may be the same for all coordinates: those that are no numbers are not solved.
-    """
-    numbers, y0 = map(by_lane, values)
-    idle = np.repeat(np.any(np.isnan(z), axis=1), len(y0) // len(z))
-    along = None
-    if derivatives is not None:
-        d_numbers, dy0 = map(by_lane, derivatives)
-        along = d_numbers[:, list(kernel.moving)], dy0
-    return kernel(numbers, np.where(idle[:, None], np.nan, y0), along, **about)
-
-
 def scaled_under(problem: Problem, model: Model, limits: Float[Array, "2"] | None) -> Scaled:
     """Equations of a device under the limits of one waveform [A], or those of the bench."""
     device, bench = device_of(model), bench_of(model, problem.bench)
@@ -323,11 +306,6 @@ def begin_lanes(problem: Problem, z: Float[Array, " free"]):
 
     derivatives, values = jax.jacfwd(begin, has_aux=True)(z)
     return values, derivatives, jax.vmap(lambda s: jnp.sort(s.zeros()))(group.stimuli)
-
-
-def by_point(lanes: StiffLanes, points: int) -> StiffLanes:
-    """The same with axes of points and waveforms; within a program, where that copies nothing."""
-    return StiffLanes(*(x.reshape(points, len(x) // points, *x.shape[1:]) for x in lanes))
 
 
 def _residuals_of(problem: Problem, z, y, steps: EventSteps | None, ends):

@@ -14,8 +14,8 @@ from memjax.params import coordinates
 
 from ..constants import FREE_BENCH
 from ..optimize.levenberg_marquardt import Progress, levenberg_marquardt
+from ..parameters import to_parameter_units
 from ..residuals import MAD
-from ..result import to_parameter_units
 from .group import without_charging
 from .instrument import PART, BenchQuantities, DeviceOnBench, Evidence, device_of, quantity_names
 from .noise_estimate import correlation_of_neighbours, without_explosions

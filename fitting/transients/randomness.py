@@ -15,7 +15,7 @@ from memjax.errors import DataError
 from memjax.observables import delays, pulse_responses, relaxations
 from memjax.params import replace as with_values, unconstrain
 
-from ..result import slopes
+from ..parameters import slopes
 from ..stochastic.result import Stochastic
 from ..stochastic.two_sample import Sample
 from ..sweeps.cycles import DRAWS, Cycles, noise_of, strength_of

@@ -12,8 +12,9 @@ from scipy import stats
 
 import memjax as mj
 from fitting.inference.refine import refine
+from fitting.parameters import to_parameter_units
 from fitting.problem import AbstractDifferentiable, AbstractProblem
-from fitting.result import AbstractFit, to_parameter_units
+from fitting.result import AbstractFit
 from memjax.errors import DataError
 
 NAMES = ("r_on", "r_off")

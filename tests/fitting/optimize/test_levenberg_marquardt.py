@@ -60,7 +60,7 @@ def test_exploded_derivatives_beside_others_leave_a_step():
         jac[..., -2:] *= 1e58
         for damping in (1e-9, 1e-2, 1.0, 100.0):
             step, predicted_reduction = _steps(
-                np.ones((1, 1)), jac, np.array([True]), np.array([damping]), np.zeros(1)
+                np.ones((1, 1)), jac, np.array([True]), np.array([damping]), 0.0
             )
             assert np.all(np.isfinite(step))
             assert predicted_reduction[0] >= 0

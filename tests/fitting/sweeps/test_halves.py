@@ -51,10 +51,8 @@ def test_residuals_of_the_fitted_data_are_the_same_by_either_way(result, example
     np.testing.assert_allclose(again.values, own.values, atol=1e-9)
     np.testing.assert_array_equal(again.sigma, own.sigma)
     assert own.points == np.isfinite(own.sigma).sum()
-    prior = float(np.sum((result.z - np.asarray(result.problem.center)) ** 2))
-    prior *= (
-        float(result.problem.noise) ** 2 / 8
-    )  # half of the square over a standard deviation of 2
+    away = float(result.problem.prior_weight) * (result.z - np.asarray(result.problem.center))
+    prior = 0.5 * float(np.sum(away**2))
     assert 0.5 * float(np.sum(own.values**2)) + prior == pytest.approx(result.loss, rel=1e-6)
     seen, held = halves([example])
     parts = [result.residuals(x).points for x in (seen, held)]

@@ -1,0 +1,36 @@
+"""Standard deviations and ends of intervals in the units of parameters, and what says nothing."""
+
+import numpy as np
+import pytest
+
+import memjax as mj
+from fitting.parameters import is_wide, sits_at_bound, standard_deviations, to_parameter_units
+from memjax.params import get, replace, unconstrain
+
+NAMES = ("r_on", "v_on", "x0")
+DEVICE = replace(mj.MetastableSwitches(), {"x0": 0.5, "v_on": 0.3})
+
+
+@pytest.mark.integration
+def test_standard_deviations_are_to_first_order():
+    """Half of the values at one standard deviation to either side, to second order in 1e-3."""
+    z = np.asarray(unconstrain(DEVICE, NAMES))
+    ends = to_parameter_units(DEVICE, NAMES, z - 1e-3, z + 1e-3)
+    std = standard_deviations(DEVICE, NAMES, z, np.full(3, 1e-3))
+    for name, (low, high) in ends.items():
+        assert std[name] == pytest.approx((high - low) / 2, rel=1e-5)
+
+
+def test_errors_are_compared_with_values_or_with_short_ranges():
+    device = DEVICE
+    value = float(get(device, "r_on"))
+    assert not is_wide(device, "r_on", 0.99 * value)
+    assert is_wide(device, "r_on", 1.01 * value)
+    assert not is_wide(device, "x0", 0.24)  # between 0 and 1
+    assert is_wide(device, "x0", 0.26)
+    assert is_wide(device, "x0", float("nan"))
+
+
+def test_values_near_a_bound_sit_there():
+    assert sits_at_bound(replace(mj.MetastableSwitches(), {"x0": 0.999}), "x0")
+    assert not sits_at_bound(replace(mj.MetastableSwitches(), {"x0": 0.5}), "x0")

@@ -36,7 +36,7 @@ STAGES = {
     "bench": Usual(25),
     "intervals": Usual(30),
 }
-"""Stages of a fit, and the iterations that they take of the demonstration and of the files of four laboratories."""
+"""Stages of a fit, and the iterations that they took of the demonstration and of two measured files."""
 
 
 def used(options: argparse.Namespace) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import numpy as np
 from scipy import stats
 
 import fitting as ft
-from benchmarks.cases.calibration import data, joint, randomness
+from benchmarks.cases.calibration import data, joint, presets, randomness
 from benchmarks.cases.circuit_fits import case as circuits
+from benchmarks.cases.device_fits.verdicts import LOOPS
 from benchmarks.records import Recorder
 from benchmarks.registry import Case
 from benchmarks.timing import Times, lap
@@ -23,13 +25,16 @@ from fitting.inference.nuts import draw_each
 from fitting.inference.posterior import LeastSquares
 from fitting.inference.profile_likelihood import profile_ends
 from fitting.optimize.levenberg_marquardt import levenberg_marquardt
-from fitting.problem import evaluate_each, of_some, stacked
+from fitting.problem import WEAK_SIGMA, evaluate_each, of_some, stacked
 from fitting.sweeps.covariance import uncertainty
 from fitting.sweeps.group import MODEL_SIGMA
 
-SETS = {"smoke": (24, 12, 16, 24, 2, 4), "full": (300, 200, 200, 200, 100, 200)}
+SETS = {"smoke": (24, 12, 16, 24, 2, 4, 8), "full": (300, 200, 200, 200, 100, 200, 100)}
 """Data sets of sweeps, traces, posteriors; devices of a population; sets of stochastic cycles, and of files that are
-fitted jointly."""
+fitted jointly; devices about the preset of each model."""
+
+MODELS = {"smoke": ("mms",), "full": tuple(LOOPS)}
+"""Models whose presets are fitted."""
 
 LEVEL, ALLOWED = 0.9, 0.05
 
@@ -74,7 +79,8 @@ def _sweeps(count: int, cycles: int, spread: float, noise: float, seed: int):
     evaluate = tries[0][-1]
     r, jac, _ = evaluate(z)
     noises = [u.noise for u in known([m.problem for m in made], z, r, jac)]
-    weighed = lambda p, s: eqx.tree_at(lambda q: q.noise, p, jnp.asarray(s))  # noqa: E731
+    picked = lambda q: (q.noise, q.prior_sigma)  # noqa: E731
+    weighed = lambda p, s: eqx.tree_at(picked, p, (jnp.asarray(s), jnp.asarray(WEAK_SIGMA)))  # noqa: E731
     problems = [weighed(m.problem, s) for m, s in zip(made, noises, strict=True)]
     z, cost, r, jac, _, evaluate = _search(problems, z)
     return data.coordinates(truth), z, cost, jac, known(problems, z, r, jac), evaluate
@@ -282,10 +288,30 @@ def together(record: Recorder, count: int) -> None:
     _covered(record, "joint", inside, seconds, what, names=found.inside, **extra)
 
 
+def about_presets(record: Recorder, models: Sequence[str], count: int) -> None:
+    """Devices about the preset of each model, without and with a compliance: intervals of `fitting.fit`."""
+    for model in models:
+        for limited in (False, True):
+            seconds, found = lap(partial(presets.covered, model, count, limited=limited))
+            rows = [r for r in found.table() if r["coverage"] is not None]
+            name = f"preset of {model}{', compliance' * limited}"
+            off = [abs(r["coverage"] - LEVEL) for r in rows]
+            record.ok(
+                name,
+                Times(run=[seconds]),
+                error=float(max(off, default=0.0)),
+                reference=f"{LEVEL}: share of intervals that hold the truth, of the parameter that is furthest off",
+                tolerance=max(0.06, 4 * np.sqrt(LEVEL * (1 - LEVEL) / count)),
+                problem=f"{count} devices, {presets.CYCLES} sweeps, {presets.NOISE:.0%} read noise, free by default",
+                dtype="float64",
+                extra={"parameters": found.table(), "failed": found.failed},
+            )
+
+
 def run(size: str, record: Recorder) -> None:
     """All of it."""
     jax.config.update("jax_enable_x64", True)
-    sweeps, signals, posteriors, devices, cycles, sets = SETS[size]
+    sweeps, signals, posteriors, devices, cycles, sets, preset = SETS[size]
     laplace(record, sweeps, 1, 0.0, 0)
     laplace(record, sweeps, CYCLES, CYCLE, 1)
     profiled(record, sweeps)
@@ -294,6 +320,7 @@ def run(size: str, record: Recorder) -> None:
     ranks(record, posteriors)
     stochastic(record, cycles)
     together(record, sets)
+    about_presets(record, MODELS[size], preset)
 
 
 CASE = Case(
@@ -301,5 +328,5 @@ CASE = Case(
     run=run,
     baseline="laplace, 1 cycle",
     suites=("calibration",),
-    limit_s=3600.0,
+    limit_s=5 * 3600.0,
 )

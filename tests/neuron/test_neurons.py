@@ -86,6 +86,15 @@ def test_a_neuron_has_a_name_a_description_and_a_preset(name):
     assert presets.names(name)
 
 
+@pytest.mark.parametrize("name", NEURONS)
+def test_a_neuron_without_options_has_the_values_of_its_first_preset(name):
+    """But for the noise of the Langevin neuron, which its preset turns on; devices hold float32 where x64 is off."""
+    values = presets.load(presets.names(name)[0])[1]
+    circuit = mj.params.to_dict(model(name))
+    other = {n: x for n, x in values.items() if circuit.get(n) != pytest.approx(x, rel=1e-6)}
+    assert set(other) <= ({"memristor.d"} if name == "langevin-neuron" else set())
+
+
 def test_each_builder_takes_another_device():
     other = mj.LangevinMemristor()
     for build in (

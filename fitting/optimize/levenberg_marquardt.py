@@ -171,7 +171,7 @@ def levenberg_marquardt(
             break
         which = every if together else np.flatnonzero(~state.converged & np.isfinite(state.cost))
         step, predicted_reduction = np.zeros_like(z), np.zeros(len(z))
-        parts = (x[which] for x in (r, jac, ok, damping))
+        parts = r[which], jac[which], ok[which], damping[which]
         step[which], predicted_reduction[which] = _steps(*parts, proximal)
         trial = np.where(going[:, None], state.z + step, np.nan)
         new_r, new_jac, new_ok = _try_points(evaluate, trial, which, together, r, jac)

@@ -70,3 +70,9 @@ def coordinates(truth: Mapping[str, np.ndarray]) -> np.ndarray:
     """Unconstrained coordinates of true values, one row a device."""
     rows = [{n: x[k] for n, x in truth.items()} for k in range(len(truth["r_on"]))]
     return np.array([unconstrain(mj.params.replace(MODEL, r), FREE) for r in rows])
+
+
+def holds(ends: tuple[float | None, ...], value: float) -> bool:
+    """Whether an interval, open where it has no end, holds a value."""
+    low, high = ends
+    return (low is None or low <= value) and (high is None or value <= high)

@@ -8,6 +8,7 @@ import numpy as np
 
 import fitting as ft
 import memjax as mj
+from benchmarks.cases.calibration import data
 from fitting.retention.fit import relaxation
 from memjax.data import DecayRecord, PulseProtocol, PulseRecord
 from memjax.params import replace
@@ -125,7 +126,7 @@ def covered(seeds: range, level: float) -> Joint:
         fit = ft.fit_jointly(own, START, seed=seed)
         ends, scores = fit.intervals(level), fit.z_scores(true)
         for n, x in true.items():
-            found.inside.setdefault(n, []).append(ends[n][0] < x < ends[n][1])
+            found.inside.setdefault(n, []).append(data.holds(ends[n], x))
             found.scores.setdefault(n, []).append(scores[n])
         known = [len(set(true) - set(f.undetermined)) for f in (fit, *own)]
         found.determined.append(known[0])

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float
 
 import fitting as ft
 import memjax as mj
+from benchmarks.cases.calibration import data
 from benchmarks.cases.device_fits.verdicts import LOOPS, truth_of
 from fitting.sweeps.prepare import prepare
 from memjax.errors import MemjaxError
@@ -109,7 +110,7 @@ def _read(trace: mj.Trace, t: np.ndarray, bench: mj.Bench, seed: int) -> list[mj
     if limit is not None:
         held = np.broadcast_to(np.abs(i[:, None]) > (1 - 1e-3) * limit, shape)
         read = np.where(held, np.sign(read) * limit, read)
-    whole = dict(
+    whole: dict[str, Any] = dict(
         v=np.tile(v[0], CYCLES), t=np.tile(t, CYCLES), sweep=np.repeat(np.arange(CYCLES), len(t))
     )
     pairs = zip(read, held, strict=True)
@@ -160,7 +161,7 @@ def covered(model: str, count: int, *, limited: bool, seed: int = 0) -> Covered:
         away = fit.z - np.asarray(unconstrain(device, fit.free))
         scores.append((away / fit.sigma_z)[at])
         ends = fit.intervals(LEVEL)
-        inside.append([_holds(ends[n], float(truth[n][k])) for n in names])
+        inside.append([data.holds(ends[n], float(truth[n][k])) for n in names])
         determined.append([n not in fit.undetermined for n in names])
     shape = (len(scores), len(names))
     return Covered(
@@ -171,12 +172,6 @@ def covered(model: str, count: int, *, limited: bool, seed: int = 0) -> Covered:
         score=np.reshape(np.array(scores, float), shape),
         failed=failed,
     )
-
-
-def _holds(ends: tuple[float | None, ...], value: float) -> bool:
-    """Whether an interval, open where it has no end, holds a value."""
-    low, high = ends
-    return (low is None or low <= value) and (high is None or value <= high)
 
 
 def main(arguments: Sequence[str]) -> int:

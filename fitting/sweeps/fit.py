@@ -237,10 +237,16 @@ def _completed(result: FitResult, tick: Callable[[str, Progress], None] | None) 
 
 
 def _with_profiles(result: FitResult, show: Callable[[Progress], None] | None) -> FitResult:
-    """The fit with profiles of the parameters whose intervals do not hold to first order."""
+    """The fit with profiles of the parameters whose intervals do not hold to first order.
+
+    Where a current switches a profile takes as long as the search did: there a note says which they are.
+    """
     names = curved(result)
     if not names:
         return result
+    if np.any(np.asarray(result.problem.group.event_weight)):
+        text = "intervals to first order are not those that chi squared gives; --uncertainty profile"
+        return replace(result, notes=(*result.notes, f"{', '.join(names)}: {text}"))
     tick = None if show is None else lambda _, progress: show(progress)
     return replace(result, profiles=tuple(profiles(result, names=names, tick=tick)))
 

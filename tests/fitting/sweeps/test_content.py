@@ -24,7 +24,12 @@ def test_a_fit_folder_is_complete_and_its_json_strict(result, tmp_path):
     content = json.loads((tmp_path / "fit.json").read_text())
     assert content["parameters"]["mu"]["value"] == float(result.device.mu)
     assert set(content["parameters"]["mu"]) >= {"value", "unit", "std", "bounds", "free"}
-    assert content["uncertainty"]["method"] == "laplace"
+    methods = content["uncertainty"]["methods"]
+    assert set(methods) == set(result.free)
+    # Of a device that switches a note says where first order does not hold.
+    assert {*methods.values()} == {content["uncertainty"]["method"]} == {"laplace"}
+    (note,) = (n for n in content["notes"] if "--uncertainty profile" in n)
+    assert not {n.strip() for n in note.partition(":")[0].split(",")} & set(content["undetermined"])
     assert content["identifiability"]["sentences"]
     assert content["settings"] == {}  # a diffusive memristor has none
     assert content["data"][0]["sha256"]

@@ -245,7 +245,9 @@ def _with_profiles(result: FitResult, show: Callable[[Progress], None] | None) -
     if not names:
         return result
     if np.any(np.asarray(result.problem.group.event_weight)):
-        text = "intervals to first order are not those that chi squared gives; --uncertainty profile"
+        text = (
+            "intervals to first order are not those that chi squared gives; --uncertainty profile"
+        )
         return replace(result, notes=(*result.notes, f"{', '.join(names)}: {text}"))
     tick = None if show is None else lambda _, progress: show(progress)
     return replace(result, profiles=tuple(profiles(result, names=names, tick=tick)))

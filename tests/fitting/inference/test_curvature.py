@@ -3,8 +3,11 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
 from fitting.inference.curvature import curved
+
+pytestmark = pytest.mark.wrong_types  # of a fit they have what is asked of it
 
 NAMES = ("a", "b", "c")
 

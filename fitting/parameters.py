@@ -7,7 +7,7 @@ from jaxtyping import Float
 from scipy import stats
 
 import memjax as mj
-from memjax.fields import parameter_specs, stored
+from memjax.fields import ParameterSpec, parameter_specs, stored
 from memjax.params import get
 from memjax.transforms import Logit, from_spec
 
@@ -57,15 +57,27 @@ def parameter_rows(
     return rows
 
 
-def is_wide(device: mj.AbstractDevice | mj.Circuit, name: str, std: float) -> bool:
-    """Whether a standard deviation [unit] says nothing: above the value, or a quarter of a range below two decades.
+def has_short_range(spec: ParameterSpec) -> bool:
+    """Whether an error is small or large by the range of the parameter, and not by its value.
 
-    The latter are parameters whose coordinate is a logit, the former those whose coordinate is logarithmic. Within
-    narrower bounds of a search it is what a quarter of the range is in their middle: the prior leaves twice as much.
+    So it is of bounds less than two decades apart, and of a share between 0 and 1. A size that begins at 0 has a value
+    that its error can exceed, however far off its upper bound may be.
+    """
+    if not isinstance(from_spec(spec), Logit):
+        return False
+    lower, upper = spec.bounds
+    return spec.narrowed or lower != 0 or (spec.unit == "1" and upper <= 1)
+
+
+def is_wide(device: mj.AbstractDevice | mj.Circuit, name: str, std: float) -> bool:
+    """Whether a standard deviation [unit] says nothing: above the value, or a quarter of a short range.
+
+    Within narrower bounds of a search it is what a quarter of the range is in their middle: the prior leaves twice as
+    much.
     """
     spec, value = parameter_specs(device)[name], float(get(device, name))
     (lower, upper), transform = spec.bounds, from_spec(spec)
-    short = isinstance(transform, Logit) or (spec.narrowed and lower > 0 and upper < 100 * lower)
+    short = has_short_range(spec) or (spec.narrowed and lower > 0 and upper < 100 * lower)
     limit = SHARE * (upper - lower) if short else abs(value)
     if short and spec.narrowed and not sits_at_bound(device, name):
         limit = float(slopes(device, (name,), np.array([transform.forward(np.asarray(value))]))[0])

@@ -13,12 +13,12 @@ from memjax.flags import check_flags
 from memjax.html import card, fold, inline_picture, or_text
 from memjax.params import get
 from memjax.plot import ranges, style
-from memjax.transforms import Logit, from_spec
 
 from .html import bullets, parameters_table
 from .optimize.levenberg_marquardt import Progress
 from .parameters import (
     SHARE,
+    has_short_range,
     is_wide,
     parameter_rows,
     reach,
@@ -353,7 +353,7 @@ class AbstractFit:
         """
         specs, sigma = parameter_specs(self.owner), self.sigma_z
         ends = to_parameter_units(self.owner, self.free, self.z - sigma, self.z + sigma)
-        short = [n for n in self.free if isinstance(from_spec(specs[n]), Logit)]
+        short = [n for n in self.free if has_short_range(specs[n])]
         ranges = {n: float(np.diff(specs[n].bounds)[0]) for n in short}
         return [n for n in short if not (ends[n][1] - ends[n][0]) / 2 <= SHARE * ranges[n]]
 

@@ -161,6 +161,12 @@ def from_spec(spec: ParameterSpec) -> AbstractTransform:
         `LogLogit` where positive bounds span a factor of 100 or more, `Log` for a lower bound from
         0 on with a finite or infinite upper one far away, `Logit` for other finite bounds, else
         `Identity`. Narrower bounds of a search hold on both sides, see `_between`.
+
+    Notes
+    -----
+    The coordinate of a `Logit` is the logarithm of the odds whatever the unit of the parameter: beside a bound it
+    changes as the logarithm of the distance does, so that priors and longest moves mean what they mean for a `Log`.
+    Of a share between 0 and 1 it is a quarter of that: dz = d(share) in the middle.
     """
     lower, upper = spec.bounds
     if spec.narrowed:
@@ -171,7 +177,7 @@ def from_spec(spec: ParameterSpec) -> AbstractTransform:
     if lower >= 0 and upper >= _DECADES_FOR_LOG * max(lower, 1.0):
         return Log(lower)
     if float("-inf") < lower and upper < float("inf"):
-        return Logit(lower, upper)
+        return Logit(lower, upper, 0.25 if (lower, upper) == (0, 1) else 1.0)
     return Identity()
 
 

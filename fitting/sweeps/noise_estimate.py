@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
+from ..residuals import variance_of_median
 from .group import field_of_each
 from .problem import Problem
 from .summary import Waveform, middle
@@ -133,9 +134,7 @@ def _scatter_of_read_noise(
     ratio = float(np.sum((scores @ axes[:, known]) ** 2 / size[known])) / freedom
     if not 0 < ratio <= 1 + _SURE * np.sqrt(2 / freedom):
         return None
-    # Variance of a median of n normal numbers, over that of one of them.
-    of_median = np.pi / 2 / (count + np.pi / 2 - 1)
-    return rows * np.sqrt(ratio * of_median), float(freedom)
+    return rows * np.sqrt(ratio * variance_of_median(count)), float(freedom)
 
 
 def correlation_of_neighbours(

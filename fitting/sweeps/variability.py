@@ -6,7 +6,7 @@ import numpy as np
 
 import memjax as mj
 
-from ..residuals import MAD
+from ..residuals import MAD, variance_of_median
 from .instrument import device_of
 from .problem import Problem
 from .summary import EVENTS, Waveform
@@ -22,8 +22,11 @@ def read_noise(waves: Sequence[Waveform], floor: float) -> dict[str, float]:
     for w in waves:
         clear = w.used & (w.median_log() > np.log10(30 * floor))
         step = np.diff(w.log_response, axis=1) - np.diff(w.median_log())
-        steps.append(step[:, clear[1:] & clear[:-1]].ravel())
-    step = np.concatenate(steps)
+        # A sweep takes part in the median from which it is told: its covariance with that is 1 / n of its variance.
+        share = 1 - 2 / w.n_sweeps + variance_of_median(w.n_sweeps)
+        if w.n_sweeps > 1:
+            steps.append(step[:, clear[1:] & clear[:-1]].ravel() / np.sqrt(share))
+    step = np.concatenate([np.zeros(0), *steps])
     # A step between two points has twice the variance of one.
     relative = MAD * np.median(np.abs(step)) / np.sqrt(2) * np.log(10) if step.size > 8 else 0.0
     return {"relative": float(relative), "floor_A": float(floor)}

@@ -4,8 +4,9 @@
 """
 
 import sys
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,11 @@ import fitting as ft
 import memjax as mj
 from benchmarks.cases.calibration import data
 from benchmarks.cases.device_fits.verdicts import LOOPS, truth_of
+from fitting.parameters import sits_at_bound
+from fitting.problem import TOGETHER
+from fitting.sweeps.covariance import uncertainty
 from fitting.sweeps.prepare import prepare
 from memjax.errors import MemjaxError
-from memjax.fields import parameter_specs
 from memjax.params import get, unconstrain
 
 POINTS, CYCLES = 160, 4
@@ -38,7 +41,12 @@ FINE = mj.Stiff(rtol=1e-7, atol=1e-9, max_steps=100_000)
 LEVEL = 0.9
 """Probability with which intervals are to hold the truth."""
 
-_EDGE = 0.02  # share of a range within which a truth counts as on a bound, where it has no distribution about it
+MISSED = 4.0
+"""Chi squared of a fit above that at the truth from which on its search has ended beside the optimum."""
+
+_FARTHEST = (
+    10.0  # farthest a truth from the centre of the prior: that of one on a bound is infinitely far
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +61,14 @@ class Covered:
         Parameters that were fitted, but for those whose truth lies on a bound.
     inside, determined : Bool[np.ndarray, "devices names"]
         Whether intervals hold the truth, and whether the fit says that the data determine the parameter.
+    identifiable : Bool[np.ndarray, "devices names"]
+        Whether errors at the truth say so.
     score : Float[np.ndarray, "devices names"]
         Estimate less truth, in standard deviations.
+    excess : Float[np.ndarray, "devices"]
+        Chi squared of the fit less that at the truth: above 0 where the search has ended beside the optimum.
+    seconds : Float[np.ndarray, "devices"]
+        Processor time of the fits [s].
     failed : int
         Devices without a fit.
     """
@@ -63,22 +77,69 @@ class Covered:
     names: tuple[str, ...]
     inside: Bool[np.ndarray, "devices names"]
     determined: Bool[np.ndarray, "devices names"]
+    identifiable: Bool[np.ndarray, "devices names"]
     score: Float[np.ndarray, "devices names"]
+    excess: Float[np.ndarray, " devices"]
+    seconds: Float[np.ndarray, " devices"]
     failed: int
 
+    @property
+    def missed(self) -> int:
+        """Fits that describe the data less well than the truth does."""
+        return int(np.count_nonzero(self.excess > MISSED))
+
     def table(self) -> list[dict[str, Any]]:
-        """By parameter: share determined; coverage and rms score where it is; coverage of all."""
+        """By parameter: shares identifiable and determined; coverage and rms score where it is; coverage of all."""
         rows = []
         for k, name in enumerate(self.names):
-            told = self.determined[:, k]
-            row: dict[str, Any] = {"name": name, "determined": float(told.mean())}
-            row["coverage"] = float(self.inside[told, k].mean()) if told.any() else None
+            chosen = self.determined[:, k]
+            row: dict[str, Any] = {"name": name}
+            row["identifiable"] = float(self.identifiable[:, k].mean())
+            row["determined"] = float(chosen.mean())
+            row["coverage"] = float(self.inside[chosen, k].mean()) if chosen.any() else None
             row["rms_score"] = (
-                float(np.sqrt(np.mean(self.score[told, k] ** 2))) if told.any() else None
+                float(np.sqrt(np.mean(self.score[chosen, k] ** 2))) if chosen.any() else None
             )
             row["coverage_of_all"] = float(self.inside[:, k].mean())
             rows.append(row)
         return rows
+
+    def identifiable_rows(self) -> list[dict[str, Any]]:
+        """Rows of `table` of parameters that the data determine in more than half of the sets."""
+        return [r for r in self.table() if r["identifiable"] > 0.5 and r["coverage"] is not None]
+
+    def hidden_rows(self) -> list[dict[str, Any]]:
+        """Rows of `table` of parameters that the data never determine."""
+        return [r for r in self.table() if r["identifiable"] == 0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sets:
+    """Simulated devices about the preset of a model.
+
+    Parameters
+    ----------
+    base : AbstractDevice
+        The preset.
+    bench : Bench
+        What stands around.
+    names : tuple of str
+        Parameters that scatter: those that a fit frees, but for those on a bound.
+    truth : dict of str to Float[np.ndarray, "devices"]
+        Their values [SI].
+    measured : list of Measurement
+        The sweeps of each device.
+    """
+
+    base: mj.AbstractDevice
+    bench: mj.Bench
+    names: tuple[str, ...]
+    truth: dict[str, np.ndarray]
+    measured: list[mj.Measurement]
+
+    def device(self, k: int) -> mj.AbstractDevice:
+        """The device of a number, with its true values."""
+        return mj.params.replace(self.base, {n: float(x[k]) for n, x in self.truth.items()})
 
 
 def _bench(model: str, *, limited: bool) -> mj.Bench:
@@ -122,55 +183,77 @@ def _read(trace: mj.Trace, t: np.ndarray, bench: mj.Bench, seed: int) -> list[mj
     ]
 
 
-def _on_a_bound(device: mj.AbstractDevice, name: str) -> bool:
-    """Whether a true value lies on a bound, where no estimate can scatter about it."""
-    lower, upper = parameter_specs(device)[name].bounds
-    value = float(get(device, name))
-    if not np.isfinite([lower, upper]).all():
-        return value in (lower, upper)
-    if lower > 0 and upper / lower >= 100:
-        lower, upper, value = np.log(lower), np.log(upper), np.log(value)
-    edge = _EDGE * (upper - lower)
-    return not lower + edge < value < upper - edge
+def sets_of(model: str, count: int, *, limited: bool, seed: int = 0) -> Sets:
+    """So many devices about the preset of a model; what is free is what a user gets without an option."""
+    base, bench = truth_of(model), _bench(model, limited=limited)
+    trace, t = _simulated(model, bench, {}, 1)
+    options: dict[str, Any] = dict(bench=bench, env=None, point_time=None, free=None, fix=None)
+    first = _read(trace, t, bench, seed)
+    free = prepare(first, base, **options, seed=seed, screened=2).problem.free
+    names = tuple(n for n in free if not sits_at_bound(base, n))
+    rng = np.random.default_rng(seed)
+    middle = {n: float(get(base, n)) for n in names}
+    away = SCATTER * rng.normal(
+        size=(count, len(names))
+    )  # the first devices of a larger number are the same
+    truth = {n: x * np.exp(d) for (n, x), d in zip(middle.items(), away.T, strict=True)}
+    trace, t = _simulated(model, bench, truth, count)
+    measured = _read(trace, t, bench, seed + 1)
+    return Sets(base=base, bench=bench, names=names, truth=truth, measured=measured)
+
+
+def _at_truth(fit: ft.FitResult, device: mj.AbstractDevice) -> tuple[ft.FitResult, float]:
+    """The fit as it would be at the truth, to state its errors; and chi squared of the fit less that there."""
+    problem, n = fit.problem, len(fit.free)
+    z, centre = np.asarray(unconstrain(device, fit.free)), np.asarray(problem.center)
+    z = np.clip(z, centre - _FARTHEST, centre + _FARTHEST)
+    r, jacobian, ok = problem.linearise(np.resize([z, fit.z], (TOGETHER, n)))
+    if not ok[0]:
+        return fit, 0.0
+    about: dict[str, Any] = {"residuals": r[0], "jacobian": jacobian[0]}
+    errors = uncertainty(problem, fit.waves, z=z, **about)
+    excess = np.sum(r[1, :-n] ** 2) - np.sum(r[0, :-n] ** 2)
+    there = replace(fit, z=z, uncertainty=errors, device=device, profiles=())
+    return there, float(excess / float(problem.noise) ** 2)
 
 
 def covered(model: str, count: int, *, limited: bool, seed: int = 0) -> Covered:
-    """Coverage of the intervals of so many devices about the preset of a model.
-
-    What is fitted is what a user gets without an option; what is not has the value of the preset.
-    """
-    base, bench = truth_of(model), _bench(model, limited=limited)
-    trace, t = _simulated(model, bench, {}, 1)
-    first = _read(trace, t, bench, seed)
-    options: dict[str, Any] = dict(bench=bench, env=None, point_time=None, free=None, fix=None)
-    free = prepare(first, base, **options, seed=seed, screened=2).problem.free
-    names = tuple(n for n in free if not _on_a_bound(base, n))
-    rng = np.random.default_rng(seed)
-    middle = {n: float(get(base, n)) for n in names}
-    truth = {n: x * np.exp(SCATTER * rng.normal(size=count)) for n, x in middle.items()}
-    trace, t = _simulated(model, bench, truth, count)
-    scores, inside, determined, failed = [], [], [], 0
-    for k, m in enumerate(_read(trace, t, bench, seed + 1)):
+    """Coverage of the intervals of so many devices about the preset of a model, each fitted as a user does."""
+    sets = sets_of(model, count, limited=limited, seed=seed)
+    rows: list[tuple] = []
+    for k, m in enumerate(sets.measured):
+        begun = time.process_time()
         try:
-            fit = ft.fit(m, base, bench=bench)
+            fit = ft.fit(m, sets.base, bench=sets.bench)
         except MemjaxError:
-            failed += 1
             continue
-        at = [fit.free.index(n) for n in names]
-        device = mj.params.replace(base, {n: float(x[k]) for n, x in truth.items()})
-        away = fit.z - np.asarray(unconstrain(device, fit.free))
-        scores.append((away / fit.sigma_z)[at])
-        ends = fit.intervals(LEVEL)
-        inside.append([data.holds(ends[n], float(truth[n][k])) for n in names])
-        determined.append([n not in fit.undetermined for n in names])
-    shape = (len(scores), len(names))
+        seconds = time.process_time() - begun
+        device, ends = sets.device(k), fit.intervals(LEVEL)
+        there, excess = _at_truth(fit, device)
+        score = (fit.z - np.asarray(unconstrain(device, fit.free))) / fit.sigma_z
+        rows.append(
+            (
+                [data.holds(ends[n], float(sets.truth[n][k])) for n in sets.names],
+                [n not in fit.undetermined for n in sets.names],
+                [n not in there.undetermined for n in sets.names],
+                [score[fit.free.index(n)] for n in sets.names],
+                excess,
+                seconds,
+            )
+        )
+    columns = zip(*rows, strict=True) if rows else [[]] * 6
+    inside, determined, identifiable, score, excess, seconds = (np.array(x) for x in columns)
+    shape = (len(rows), len(sets.names))
     return Covered(
         model=model,
-        names=names,
-        inside=np.reshape(np.array(inside, bool), shape),
-        determined=np.reshape(np.array(determined, bool), shape),
-        score=np.reshape(np.array(scores, float), shape),
-        failed=failed,
+        names=sets.names,
+        inside=np.reshape(inside, shape).astype(bool),
+        determined=np.reshape(determined, shape).astype(bool),
+        identifiable=np.reshape(identifiable, shape).astype(bool),
+        score=np.reshape(score, shape).astype(float),
+        excess=excess.astype(float),
+        seconds=seconds.astype(float),
+        failed=count - len(rows),
     )
 
 
@@ -179,11 +262,25 @@ def main(arguments: Sequence[str]) -> int:
     count, models = int(arguments[0]), list(arguments[1:]) or list(LOOPS)
     for model in models:
         for limited in (False, True):
-            found = covered(model, count, limited=limited)
-            print(f"{model}{', compliance' * limited}, {found.failed} failed", flush=True)
+            try:
+                found = covered(model, count, limited=limited)
+            except MemjaxError as error:
+                print(f"{model}{', compliance' * limited}: {error}", flush=True)
+                continue
+            lost = f"{found.failed} failed, {found.missed} beside the optimum"
+            time_each = f"{np.median(found.seconds):.1f} s each" if len(found.seconds) else ""
+            print(f"{model}{', compliance' * limited}: {lost}, {time_each}", flush=True)
             for row in found.table():
-                print("  ", row, flush=True)
+                print("  ", "  ".join(_words(row)), flush=True)
     return 0
+
+
+def _words(row: dict[str, Any]) -> list[str]:
+    """A row of a table, a column each."""
+    return [
+        f"{k} {x}" if isinstance(x, str) else f"{k} {'-' if x is None else format(x, '.2f')}"
+        for k, x in row.items()
+    ]
 
 
 if __name__ == "__main__":

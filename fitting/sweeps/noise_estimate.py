@@ -119,22 +119,36 @@ def _scatter_of_read_noise(
     -----
     Of n sweeps J'SJ has n - 1 degrees of freedom in each direction, and no spread at all in directions beyond n - 1.
     Where the sweeps differ by read noise alone, its shape over the data is known, and one size is left to estimate:
-    all directions together say how large it is.
+    all directions together say how large it is. An event lies anywhere within its row, which is the same one in all
+    sweeps: that error is no smaller of their median.
     """
-    count = min(w.n_sweeps for w in waves)
-    scores = shifts_of_cycles(problem, waves, count) @ j
-    scores = scores - np.mean(scores, axis=0)
+    count, points = min(w.n_sweeps for w in waves), np.size(problem.group.weight)
+    shifts = shifts_of_cycles(problem, waves, count)
     rows = j * np.sqrt(read_variance(problem, waves))[:, None]
+    ratio, freedom = _share_of_read_noise(shifts @ j, rows)
+    if not 0 < ratio <= 1 + _SURE * np.sqrt(2 / max(freedom, 1)):
+        return None
+    ratio, freedom = _share_of_read_noise(shifts[:, :points] @ j[:points], rows[:points])
+    if not ratio > 0:
+        return None
+    rows[:points] *= np.sqrt(ratio * variance_of_median(count))
+    return rows, float(freedom)
+
+
+def _share_of_read_noise(
+    scores: Float[np.ndarray, "sweeps free"], rows: Float[np.ndarray, "data free"]
+) -> tuple[float, int]:
+    """Variance of the sweeps' scores over that which read noise makes of them, and its degrees of freedom.
+
+    `rows` are derivatives times the standard deviations of the data. Nothing where the data know no direction.
+    """
+    scores = scores - np.mean(scores, axis=0)
     size, axes = np.linalg.eigh(rows.T @ rows)
     known = size > _KNOWN * size[-1]
-    directions = int(np.count_nonzero(known))
-    freedom = directions * (count - 1)
+    freedom = int(np.count_nonzero(known)) * (len(scores) - 1)
     if freedom == 0:
-        return None
-    ratio = float(np.sum((scores @ axes[:, known]) ** 2 / size[known])) / freedom
-    if not 0 < ratio <= 1 + _SURE * np.sqrt(2 / freedom):
-        return None
-    return rows * np.sqrt(ratio * variance_of_median(count)), float(freedom)
+        return 0.0, 0
+    return float(np.sum((scores @ axes[:, known]) ** 2 / size[known])) / freedom, freedom
 
 
 def correlation_of_neighbours(

@@ -163,7 +163,7 @@ def pack(
 
     def counted(w: Waveform, x: np.ndarray) -> np.ndarray:
         # What happened before the first row was not seen to happen.
-        counts = w.happened() & events & (np.nan_to_num(w.median_events()) >= 0)
+        counts = w.happened() & w.sudden() & events & (np.nan_to_num(w.median_events()) >= 0)
         return np.concatenate([np.where(counts, x, 0.0), np.zeros((most - len(x), 3))])
 
     def span(w: Waveform) -> np.ndarray:

@@ -105,6 +105,10 @@ class Waveform:
         """Which events happened in at least half of the sweeps."""
         return np.mean(np.isfinite(self.events), axis=0) >= 0.5
 
+    def sudden(self) -> Bool[np.ndarray, "legs 3"]:
+        """At which events the response jumps, see `is_sudden`."""
+        return is_sudden(self.log_response, self.events)
+
     def median_events(self) -> Float[np.ndarray, "legs 3"]:
         """Median row of each event, over the sweeps in which it happened; NaN where it never did."""
         return self._medians[1]
@@ -125,6 +129,9 @@ def middle(x: Float[np.ndarray, "sweeps ..."]) -> Float[np.ndarray, "..."]:
 
 CLEAR = 10.0
 """Multiple of the floor from which on a response is one."""
+
+SUDDEN = 0.5
+"""Change of a response from row to row [decades] above which it switches between them."""
 
 MANY, STRAY = 10, 0.1
 """Sweeps of one waveform from which on others are strays, and the share of them that those are at most."""
@@ -190,6 +197,21 @@ def same_waveform(a: mj.Sampled, b: mj.Sampled) -> bool:
     step = np.max(np.abs(np.diff(a.values)), initial=0.0)
     near = np.max(np.abs(a.values - b.values)) <= 0.1 * step + 1e-12
     return bool(near and np.max(np.abs(a.times - b.times)) <= 0.01 * max(a.times[-1], 1e-300))
+
+
+def is_sudden(
+    log_response: Float[np.ndarray, "sweeps points"], events: Float[np.ndarray, "sweeps legs 3"]
+) -> Bool[np.ndarray, "legs 3"]:
+    """Whether responses jump at events, in the median over the sweeps in which they happened.
+
+    A response that passes a level in small steps says itself when it does; the first reading beyond the level is then
+    one whose noise was large, and comes too early.
+    """
+    last = log_response.shape[1] - 1
+    before = np.clip(np.floor(np.nan_to_num(events)), 0, last - 1).astype(int)
+    sweeps = np.arange(len(events))[:, None, None]
+    jump = np.abs(log_response[sweeps, before + 1] - log_response[sweeps, before])
+    return np.nan_to_num(middle(np.where(np.isfinite(events), jump, np.nan))) > SUDDEN
 
 
 def _unclear(events: np.ndarray, rows: int) -> np.ndarray:
@@ -274,14 +296,16 @@ def _summary(
     legs = tuple((p.start, p.start + turn(v[p], most[p]), p.stop) for p in parts)
     about = (legs, levels, stimulus.quantity)
     events = np.stack([_events(v, x, c, about) for x, c in zip(responses, at_limit)])
-    used = ~_unclear(events, len(v)) & ~most
+    log_response = np.log10(np.abs(responses) + floor)
+    sudden = is_sudden(log_response, events)
+    used = ~_unclear(np.where(sudden, events, np.nan), len(v)) & ~most
     if stimulus.quantity == "current":  # without a current a voltage is the instrument's offset
         used &= v != 0
     return Waveform(
         stimulus=stimulus,
         rows=rows,
         v=v,
-        log_response=np.log10(np.abs(responses) + floor),
+        log_response=log_response,
         used=used,
         censored=most,
         events=events,

@@ -31,7 +31,7 @@ from ..problem import WEAK_SIGMA
 from .basins import optima_in_words, other_optima
 from .failures import no_start
 from .instrument import bench_of
-from .noise_estimate import noise_of_each, without_explosions
+from .noise_estimate import exceeds_scatter, noise_of_each, without_explosions
 from .prepare import Prepared, prepare
 from .problem import PATIENT, Problem, responses
 from .result import FitResult, fit_at
@@ -267,9 +267,13 @@ def _fit_of(search: _Search, prepared: Prepared, *, interrupted: bool, **about: 
     """The fit at the best point of a search, which ends with the noise that this point shows."""
     if not interrupted:
         search = _weighed(search, prepared)
+        switches = bool(np.any(np.asarray(search.problem.group.event_weight)))
+        if switches or exceeds_scatter(search.problem, prepared.waves, search.optimum()[1]):
+            interrupted = _search_beside(search, quiet=2 if switches else 1)
+            search = (
+                search if interrupted else _weighed(search, prepared, float(search.problem.noise))
+            )
         prepared = replace(prepared, notes=(*prepared.notes, *_other_optima(search)))
-    if not interrupted and np.any(np.asarray(search.problem.group.event_weight)):
-        interrupted = _search_beside(search)
     z, r, jacobian = search.optimum()
     problem = search.problem
     about |= dict(loss=search.best_cost, search=search.progress, interrupted=interrupted)
@@ -306,13 +310,12 @@ def _run_search(problem: Problem, candidates: np.ndarray, seed: int, tick: Any):
     return search, interrupted
 
 
-def _weighed(search: _Search, prepared: Prepared) -> _Search:
+def _weighed(search: _Search, prepared: Prepared, noise: float = np.inf) -> _Search:
     """The search ended with a prior that weighs against the noise of the data.
 
     The residuals that a prior of too much weight leaves are taken for noise, which gives it that weight: noise and
-    optimum are found in turn, until the noise stays.
+    optimum are found in turn, until the noise stays; it is as it is where that does not fall.
     """
-    noise = np.inf
     for _ in range(WEIGHINGS):
         _, r, jacobian = search.optimum()
         at: dict[str, Any] = {"residuals": r[None], "jacobian": jacobian[None], "seed": search.seed}
@@ -367,13 +370,15 @@ def ending(noise: float, cost: float) -> dict[str, float]:
     return {"proximal": PROXIMAL, "tolerance": min(1e-4, tolerance)}
 
 
-def _search_beside(search: _Search) -> bool:
-    """Begin the search again beside its optimum, where a current switches; whether it was interrupted."""
+def _search_beside(search: _Search, *, quiet: int) -> bool:
+    """Begin the search again beside its optimum, see `search_beside`; whether it was interrupted."""
     options: dict[str, Any] = dict(progress=search.progress, tick=search.report("again"))
     options["proximal"] = PROXIMAL
     try:
         improve = partial(levenberg_marquardt, search, **options)
-        search_beside(improve, *search.optimum(), count=BATCH, seed=search.seed + BESIDE)
+        search_beside(
+            improve, *search.optimum(), count=BATCH, seed=search.seed + BESIDE, quiet=quiet
+        )
     except KeyboardInterrupt:
         return True
     return False

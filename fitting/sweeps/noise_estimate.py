@@ -135,6 +135,26 @@ def _scatter_of_read_noise(
     return rows, float(freedom)
 
 
+def exceeds_scatter(
+    problem: Problem, waves: Sequence[Waveform], residuals: Float[np.ndarray, " residuals"]
+) -> bool:
+    """Whether responses are further off than the scatter of the sweeps makes medians, or of few sweeps correlated.
+
+    Then the model is not that of the data, or the search has not ended at its optimum.
+    """
+    points, count = np.size(problem.group.weight), min(w.n_sweeps for w in waves)
+    r = residuals[:points]
+    if count < FEWEST:
+        return bool(correlation_of_neighbours(r.reshape(1, *np.shape(problem.group.weight)))[0])
+    variance = np.var(shifts_of_cycles(problem, waves, count)[:, :points], axis=0, ddof=1)
+    counted = variance > 0
+    freedom = np.count_nonzero(counted) - len(problem.free)
+    if freedom <= 0:
+        return False
+    expected = np.mean(variance[counted]) * variance_of_median(count)
+    return bool(np.sum(r[counted] ** 2) > (1 + _SURE * np.sqrt(2 / freedom)) * freedom * expected)
+
+
 def _share_of_read_noise(
     scores: Float[np.ndarray, "sweeps free"], rows: Float[np.ndarray, "data free"]
 ) -> tuple[float, int]:

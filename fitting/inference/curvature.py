@@ -1,8 +1,10 @@
 """Where intervals to first order do not hold: chi squared at their ends is not what a linear model has there."""
 
 import numpy as np
+from jaxtyping import Bool, Float
 
-from ..problem import TOGETHER
+from ..optimize.levenberg_marquardt import PROXIMAL
+from ..problem import PRIOR_SIGMA, TOGETHER
 from ..result import AbstractFit
 
 _RISES = 0.5, 2.0
@@ -14,7 +16,8 @@ def curved(result: AbstractFit, *, level: float = 0.9) -> tuple[str, ...]:
 
     At such an end the others have moved along with the parameter, as they do in its profile. Where chi squared has then
     risen by less than half of the threshold, or by more than twice, or nothing can be solved, the interval is that of a
-    profile, see `fitting.profiles`. It costs two solves a parameter.
+    profile, see `fitting.profiles`. So it is where a parameter leaves its interval as another one moves that the data
+    do not determine. It costs two solves a parameter.
     """
     problem, z, reach = result.problem, result.z, result.reach(level)
     covariance, sigma, lost = result.covariance, result.sigma_z, set(result.undetermined)
@@ -32,6 +35,42 @@ def curved(result: AbstractFit, *, level: float = 0.9) -> tuple[str, ...]:
     rise = (cost[1:].reshape(2, -1) - cost[0]) / threshold
     low, high = _RISES
     linear = np.all((rise > low) & (rise < high), axis=0)
+    linear &= ~_elsewhere(result, asked, threshold, cost=float(cost[0]), scale=reach)
     return tuple(
         result.free[k] for k, is_linear in zip(asked, linear, strict=True) if not is_linear
     )
+
+
+def _elsewhere(
+    result: AbstractFit,
+    asked: list[int],
+    threshold: Float[np.ndarray, " asked"],
+    *,
+    cost: float,
+    scale: float,
+) -> Bool[np.ndarray, " asked"]:
+    """Which parameters leave their interval where one moves that the data do not determine, and chi squared allows it.
+
+    Where derivatives by that one vanish, first order has it that the others do not depend on it. A step of Gauss and
+    Newton from where it has moved by as much as the prior of a search says where they go.
+    """
+    problem, z, sigma = result.problem, result.z, result.sigma_z
+    n = len(z)
+    loose = [k for k, name in enumerate(result.free) if name in result.undetermined]
+    if not loose or not asked:
+        return np.zeros(len(asked), bool)
+    sides = np.repeat(loose, 2), np.tile([1.0, -1.0], len(loose))
+    points = z + (sides[1] * PRIOR_SIGMA)[:, None] * np.eye(n)[sides[0]]
+    leaves = np.zeros(len(asked), bool)
+    for begin in range(0, len(points), TOGETHER):
+        batch = np.resize(points[begin : begin + TOGETHER], (TOGETHER, n))
+        for pinned, x, r, j, ok in zip(sides[0][begin:], batch, *problem.linearise(batch)):
+            if not ok:
+                continue
+            j = np.delete(j, pinned, axis=1)
+            held = j.T @ j + np.eye(n - 1) * PROXIMAL * np.mean(r**2)
+            step = -np.linalg.solve(held, j.T @ r)
+            moved = np.insert(step, pinned, 0.0) + x - z
+            rise = np.sum((r + j @ step) ** 2) - cost
+            leaves |= (np.abs(moved[asked]) > scale * sigma[asked]) & (rise < threshold)
+    return leaves

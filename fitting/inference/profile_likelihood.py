@@ -132,14 +132,17 @@ def profile_ends(
         rises.append(rise)
         fine = np.isfinite(fit.cost) & ~done
         near, at = np.where(fine[:, None], fit.z, near), np.where(fine, x, at)
-        below = root < 1
+        # A search that goes on may still fall below the threshold: it stays at its value.
+        below, goes_on = root < 1, fine & ~fit.converged
+        above = ~below & ~goes_on
         low, root_low = np.where(below, x, low), np.where(below, root, root_low)
-        high, root_high = np.where(below, high, x), np.where(below, root_high, root)
-        done |= (np.abs(root - 1) < _CLOSE) | (below & (x >= farthest))
+        high, root_high = np.where(above, x, high), np.where(above, root, root_high)
+        done |= (above | below) & (np.abs(root - 1) < _CLOSE) | (below & (x >= farthest))
         done |= high - low < _CLOSE * low
         if done.all():
             break
-        x = np.where(done, x, _next(x, root, (low, root_low), (high, root_high), farthest))
+        further = _next(x, root, (low, root_low), (high, root_high), farthest)
+        x = np.where(done | ~(above | below), x, further)
     open_ = (x >= farthest) & (low >= farthest)
     end = (z + x[:, None] * slope)[lanes, pinned]
     sign = np.sign(slope[lanes, pinned])

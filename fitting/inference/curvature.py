@@ -16,7 +16,7 @@ def curved(result: AbstractFit, *, level: float = 0.9) -> tuple[str, ...]:
 
     At such an end the others have moved along with the parameter, as they do in its profile. Where chi squared has then
     risen by less than half of the threshold, or by more than twice, or nothing can be solved, the interval is that of a
-    profile, see `fitting.profiles`. So it is where a parameter leaves its interval as another one moves that the data
+    profile, see `fitting.profiles`; so it is where the parameter leaves its interval as another one moves that the data
     do not determine. It costs two solves a parameter.
     """
     problem, z, reach = result.problem, result.z, result.reach(level)

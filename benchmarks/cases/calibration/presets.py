@@ -206,7 +206,7 @@ def _at_truth(fit: ft.FitResult, device: mj.AbstractDevice) -> tuple[ft.FitResul
     """The fit as it would be at the truth, to state its errors; and chi squared of the fit less that there."""
     problem, n = fit.problem, len(fit.free)
     z, centre = np.asarray(unconstrain(device, fit.free)), np.asarray(problem.center)
-    z = np.clip(z, centre - _FARTHEST, centre + _FARTHEST)
+    z = np.where(np.isfinite(z), z, centre + np.sign(z) * _FARTHEST)
     r, jacobian, ok = problem.linearise(np.resize([z, fit.z], (TOGETHER, n)))
     if not ok[0]:
         return fit, 0.0

@@ -41,6 +41,8 @@ METHODS = {
 APART = 1.1
 """R-hat of a parameter above which its draws give no interval: chains that have not met cover a part each."""
 
+_OF_PRIOR = 0.5  # share of the standard deviation of a prior from which on data do not determine a coordinate
+
 PULLED = 0.3
 """Standard deviations by which the prior moves an estimate from which on that is said."""
 
@@ -337,6 +339,8 @@ class AbstractFit:
         wide = "its standard deviation exceeds its value, or a quarter of a short range"
         why = {n: wide for n, s in std.items() if is_wide(self.owner, n, s)}
         why |= dict.fromkeys((n for n in self._open_ranges() if n not in why), wide)
+        prior = "the data say no more of it than the prior does"
+        why |= dict.fromkeys((n for n in self._as_wide_as_prior() if n not in why), prior)
         far = "beyond the largest voltage of the data"
         why |= {n: far for n in self.out_of_reach if n not in why}
         if self.stochastic is None:
@@ -356,6 +360,15 @@ class AbstractFit:
         short = [n for n in self.free if has_short_range(specs[n])]
         ranges = {n: float(np.diff(specs[n].bounds)[0]) for n in short}
         return [n for n in short if not (ends[n][1] - ends[n][0]) / 2 <= SHARE * ranges[n]]
+
+    def _as_wide_as_prior(self) -> list[str]:
+        """Parameters whose coordinate the data leave half as wide as the prior does, or more.
+
+        Beside a bound a parameter changes little with its coordinate, and has a small error whatever that may be.
+        """
+        noise, weight = float(self.problem.noise), float(self.problem.prior_weight)
+        pairs = zip(self.free, self.sigma_z, strict=False)
+        return [n for n, s in pairs if weight > 0 and s * weight > _OF_PRIOR * noise]
 
     @property
     def undetermined(self) -> tuple[str, ...]:

@@ -110,3 +110,17 @@ def test_every_parameter_of_the_diffusive_memristor_has_coordinates_that_invert(
         value = jnp.asarray(np.sqrt(lower * upper) if lower > 0 else 0.3 * min(upper, 100.0))
         transform = from_spec(spec)
         np.testing.assert_allclose(transform.inverse(transform.forward(value)), value, rtol=1e-10)
+
+
+def test_coordinates_have_no_unit():
+    """A length in metres or in nanometres has one coordinate; beside a bound it is a logarithm."""
+    for size in (1e-9, 1.0, 1e9):
+        transform = from_spec(_spec(0.0, 50 * size if size <= 1 else 50.0))
+        value = np.asarray(size if size <= 1 else 1.0)
+        assert float(transform.forward(value)) == pytest.approx(np.log(1 / 49))
+        twice = float(
+            transform.forward(np.asarray(2e-3 * value))
+            - transform.forward(np.asarray(1e-3 * value))
+        )
+        assert twice == pytest.approx(np.log(2), rel=1e-3)
+    assert float(jax.grad(from_spec(_spec(0.0, 1.0)).forward)(jnp.asarray(0.5))) == pytest.approx(1)

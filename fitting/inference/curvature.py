@@ -3,7 +3,6 @@
 import numpy as np
 from jaxtyping import Bool, Float
 
-from ..optimize.levenberg_marquardt import PROXIMAL
 from ..problem import PRIOR_SIGMA, TOGETHER
 from ..result import AbstractFit
 
@@ -68,8 +67,7 @@ def _elsewhere(
             if not ok:
                 continue
             j = np.delete(j, pinned, axis=1)
-            held = j.T @ j + np.eye(n - 1) * PROXIMAL * np.mean(r**2)
-            step = -np.linalg.solve(held, j.T @ r)
+            step = -np.linalg.lstsq(j, r, rcond=None)[0]
             moved = np.insert(step, pinned, 0.0) + x - z
             rise = np.sum((r + j @ step) ** 2) - cost
             leaves |= (np.abs(moved[asked]) > scale * sigma[asked]) & (rise < threshold)

@@ -6,7 +6,7 @@ import numpy as np
 
 import memjax as mj
 
-from ..residuals import MAD, variance_of_median
+from ..residuals import MAD
 from .instrument import device_of
 from .problem import Problem
 from .summary import EVENTS, Waveform
@@ -15,20 +15,18 @@ from .summary import EVENTS, Waveform
 def read_noise(waves: Sequence[Waveform], floor: float) -> dict[str, float]:
     r"""Read noise of the instrument: `relative` and `floor_A`, the floor [A] unchanged.
 
-    `relative` is the robust standard deviation of ln |i| from one point to the next, over sqrt 2, of points well above
-    the floor whose sweeps agree on the branch.
+    `relative` is the robust standard deviation of ln |i| from one point and one sweep to the next, over
+    2, of points well above the floor whose sweeps agree on the branch; 0 of one sweep.
     """
     steps = []
     for w in waves:
         clear = w.used & (w.median_log() > np.log10(30 * floor))
-        step = np.diff(w.log_response, axis=1) - np.diff(w.median_log())
-        # A sweep takes part in the median from which it is told: its covariance with that is 1 / n of its variance.
-        share = 1 - 2 / w.n_sweeps + variance_of_median(w.n_sweeps)
-        if w.n_sweeps > 1:
-            steps.append(step[:, clear[1:] & clear[:-1]].ravel() / np.sqrt(share))
-    step = np.concatenate([np.zeros(0), *steps])
-    # A step between two points has twice the variance of one.
-    relative = MAD * np.median(np.abs(step)) / np.sqrt(2) * np.log(10) if step.size > 8 else 0.0
+        # Of neighbouring sweeps: a sweep takes part in the median of all, from which few would be less far.
+        step = np.diff(np.diff(w.log_response, axis=0), axis=1)
+        steps.append(step[:, clear[1:] & clear[:-1]].ravel())
+    step = np.concatenate(steps)
+    # Twice a difference of two: four times the variance of one.
+    relative = MAD * np.median(np.abs(step)) / 2 * np.log(10) if step.size > 8 else 0.0
     return {"relative": float(relative), "floor_A": float(floor)}
 
 

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from fitting.parameters import is_wide, sits_at_bound, standard_deviations, to_parameter_units
+from fitting.parameters import (
+    has_short_range,
+    is_wide,
+    sits_at_bound,
+    standard_deviations,
+    to_parameter_units,
+)
+from memjax.fields import parameter_specs
 from memjax.params import get, replace, unconstrain
 
 NAMES = ("r_on", "v_on", "x0")
@@ -34,3 +41,15 @@ def test_errors_are_compared_with_values_or_with_short_ranges():
 def test_values_near_a_bound_sit_there():
     assert sits_at_bound(replace(mj.MetastableSwitches(), {"x0": 0.999}), "x0")
     assert not sits_at_bound(replace(mj.MetastableSwitches(), {"x0": 0.5}), "x0")
+
+
+def test_a_size_that_begins_at_0_is_compared_with_its_value():
+    """An exponent between 0 and 50 of 1 +- 5 is not known, though 5 is a tenth of its range."""
+    device = mj.Yakopcic()
+    assert is_wide(device, "alpha_p", 5.0)
+    assert not is_wide(device, "alpha_p", 0.5)
+    specs = parameter_specs(device)
+    assert has_short_range(specs["x0"])
+    assert not has_short_range(specs["alpha_p"])
+    assert not has_short_range(specs["a1"])
+    assert has_short_range(parameter_specs(mj.Vteam())["a_on"])  # between 1 and 6

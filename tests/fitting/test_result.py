@@ -27,7 +27,9 @@ class Fit(AbstractFit):
     largest_voltage: float | None = 1.0
     model: str = "mms"
     loss: float = 1.25
-    problem: Any = field(default_factory=lambda: SimpleNamespace(free=NAMES))
+    problem: Any = field(
+        default_factory=lambda: SimpleNamespace(free=NAMES, noise=1.0, prior_weight=1 / 7)
+    )
     stochastic: Any = None
 
 
@@ -102,3 +104,11 @@ def test_a_fit_shows_its_intervals_parameters_and_remarks():
     figure = own.plot()
     assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == list(NAMES)
     assert "90 % interval" in figure.axes[0].get_xlabel()
+
+
+def test_what_is_as_wide_as_the_prior_is_not_determined_however_small_its_error_beside_a_bound():
+    """A resistance of 1e12 ohm but for 3 per mille, by a coordinate that the data leave as wide as the prior."""
+    found = fit(sigma=(5.0, 0.1, 0.1), values={"r_on": 0.999e12})
+    assert found.std["r_on"] < 0.1 * found.values["r_on"]
+    assert found.reasons["r_on"] == "the data say no more of it than the prior does"
+    assert "r_on" not in fit(sigma=(0.5, 0.1, 0.1)).reasons

@@ -49,3 +49,22 @@ def test_what_the_data_do_not_determine_is_not_asked_for():
 
 def test_an_end_that_cannot_be_solved_wants_a_profile():
     assert curved(fit(0.0, fails=lambda z: z[:, 2] > 1)) == ("c",)
+
+
+def test_what_an_undetermined_parameter_takes_along_wants_a_profile():
+    """b is measured less a share of c that only counts where c is below 0: at 0 first order knows of none."""
+
+    def linearise(z):
+        r = np.stack([z[:, 0], z[:, 1] + 5 * np.minimum(z[:, 2], 0.0)], axis=1)
+        jacobian = np.zeros((len(z), 2, 3))
+        jacobian[:, [0, 1], [0, 1]] = 1.0
+        jacobian[:, 1, 2] = 5.0 * (z[:, 2] < 0)
+        return r, jacobian, np.ones(len(z), bool)
+
+    bent = fit(0.0, lost=("c",))
+    bent.problem.linearise = linearise
+    bent.covariance = np.diag([1.0, 1.0, 49.0])
+    bent.sigma_z = np.array([1.0, 1.0, 7.0])
+    assert curved(bent) == ("b",)
+    bent.problem.linearise = lambda z: linearise(np.abs(z))
+    assert curved(bent) == ()

@@ -92,3 +92,22 @@ def test_words_for_open_ends():
     about = dict(name="mu", level=0.9, values=(), rise=())
     assert "no lower end" in str(Profile(low=None, high=3.0, **about))
     assert "open on both sides" in str(Profile(low=None, high=None, **about))
+
+
+def test_an_end_waits_for_the_search_of_the_others():
+    """r = (z0 - z1, z1, 1000 (z2 - z1^2)): once z2 has followed its bent valley chi squared rises as z0^2 / 2.
+
+    Searches of 15 iterations creep along it: ends that took their losses as they were lay 7 % too near.
+    """
+
+    def evaluate(z):
+        r = np.stack([z[:, 0] - z[:, 1], z[:, 1], 1e3 * (z[:, 2] - z[:, 1] ** 2)], axis=1)
+        jac = np.zeros((len(z), 3, 3))
+        jac[:, [0, 0, 1, 2], [0, 1, 1, 2]] = [1.0, -1.0, 1.0, 1e3]
+        jac[:, 2, 1] = -2e3 * z[:, 1]
+        return r, jac, np.ones(len(z), bool)
+
+    jac = evaluate(np.zeros((1, 3)))[1][0]
+    covariance = 30 * np.linalg.inv(jac.T @ jac)
+    found = ends_of(evaluate, np.zeros(3), covariance, threshold=np.full(6, 30.0)).z
+    np.testing.assert_allclose(found[:2], [-np.sqrt(60), np.sqrt(60)], rtol=0.03)

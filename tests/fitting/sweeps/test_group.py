@@ -55,3 +55,15 @@ def test_sweeps_of_two_sources_make_no_group():
     other = replace(wave, stimulus=replace(wave.stimulus, quantity="current"))
     with pytest.raises(DataError, match="sweeps of different kinds"):
         pack([wave, other], floor=1e-14, limit=None)
+
+
+def test_only_jumps_count_as_events():
+    """The same passage of a threshold by steps of 0.4 decades, and at once."""
+    rows = np.arange(41)
+    v = np.interp(rows, [0, 20, 40], [0.05, 1.05, 0.05])
+    slow = 1e-12 * 10 ** (0.4 * np.minimum(rows, 40 - rows))
+    (wave,) = _waves((v, slow))
+    assert np.isfinite(wave.events[0, 0, 0])
+    assert not np.any(pack([wave], floor=1e-16, limit=None).event_weight)
+    (wave,) = _waves(threshold_loop(0.5, 0.2))
+    assert pack([wave], floor=1e-14, limit=None).event_weight[0, 0, 0] > 0

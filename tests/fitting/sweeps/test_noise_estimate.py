@@ -6,9 +6,14 @@ import numpy as np
 import pytest
 
 from fitting.problem import PRIOR_SIGMA
+from fitting.residuals import variance_of_median
 from fitting.sweeps.covariance import uncertainty, uncertainty_of_each
 from fitting.sweeps.group import MODEL_SIGMA
-from fitting.sweeps.noise_estimate import noise_of_each
+from fitting.sweeps.noise_estimate import (
+    _scatter_of_read_noise,
+    exceeds_scatter,
+    noise_of_each,
+)
 from tests.fitting.sweeps.test_covariance import (
     FREE,
     NO_EVENTS,
@@ -88,3 +93,39 @@ def test_fits_of_repeated_sweeps_stand_beside_those_of_one():
     assert found[1].source == "200 resamplings of the sweeps"
     assert found[1].cycle_score.shape == (8, FREE)
     assert POINTS > found[0].freedom > FREE
+
+
+@pytest.mark.wrong_types
+def test_the_place_of_an_event_within_its_row_is_no_better_known_of_many_sweeps():
+    """All sweeps have it in the same row: its error is that of one of them."""
+    rng = np.random.default_rng(2)
+    for sweeps in (4, 16):
+        wave = waveform(0.02 * rng.normal(size=(sweeps, POINTS)))
+        wave = dataclasses.replace(wave, events=np.full((sweeps, 1, 3), 7.5))
+        about = problem(1.0)
+        about.group.event_weight = np.full((1, 1, 3), 2.0)
+        slopes = np.concatenate([SLOPES / MODEL_SIGMA, [[0.0, 1.0, 0.0]] * 3])
+        root, freedom = _scatter_of_read_noise(about, [wave], slopes)
+        np.testing.assert_allclose(root[-3:, 1], 2 / np.sqrt(12))
+        expected = 0.02 * np.sqrt(variance_of_median(sweeps)) / MODEL_SIGMA
+        # The size is known from so many degrees of freedom, the relative noise from 4 sweeps to 5 %: z = 4.
+        band = 4 * np.hypot(np.sqrt(0.5 / freedom), 0.05)
+        assert root[0, 0] / slopes[0, 0] == pytest.approx(expected, rel=band)
+
+
+@pytest.mark.wrong_types
+def test_residuals_beyond_the_scatter_of_the_sweeps_are_noticed():
+    """Medians of noise are what the sweeps scatter by; a bow of one noise is not, nor a wave in one sweep."""
+    rng = np.random.default_rng(3)
+    bow = 0.02 * np.sin(np.linspace(0, 6, POINTS))
+
+    def notices(noise, off):
+        wave = waveform(noise)
+        r = np.append((wave.median_log() + off) / MODEL_SIGMA, np.zeros(3))
+        return exceeds_scatter(problem(1.0), [wave], r)
+
+    four = 0.02 * rng.normal(size=(4, POINTS))
+    assert not notices(four, 0.0)
+    assert notices(four, bow)
+    assert not notices(four[:1], 0.0)
+    assert notices(four[:1], 2 * bow)

@@ -9,6 +9,7 @@ import memjax as mj
 from fitting.sweeps.summary import (
     MANY,
     far_sweeps,
+    is_sudden,
     noise_floor,
     summarise_sweeps,
     without_strays,
@@ -103,3 +104,21 @@ def test_no_excursion_of_the_voltage_is_an_error():
     )
     with pytest.raises(DataError, match="no excursion of the voltage"):
         summarise_sweeps([flat], point_time=1e-3, floor=1e-14)
+
+
+def test_a_response_that_passes_a_threshold_in_small_steps_is_no_event():
+    """A line of 0.2 decades a row, and a jump of five decades: only rows about the jump do not count."""
+    rows = np.arange(41)
+    v = np.interp(rows, [0, 20, 40], [0.05, 1.05, 0.05])
+    slow = 1e-12 * 10 ** (0.2 * np.minimum(rows, 40 - rows) * 2)
+    (wave,) = summarise_sweeps([measured_loops((v, slow))], point_time=1e-3, floor=1e-16)
+    assert np.isfinite(wave.events[0, 0, 0])
+    assert not wave.sudden().any()
+    assert wave.used[int(wave.events[0, 0, 0])]
+    (wave,) = summarise_sweeps(
+        [measured_loops(threshold_loop(0.5, 0.2))], point_time=1e-3, floor=1e-14
+    )
+    assert wave.sudden()[0, [0, 2]].all()
+    assert not wave.used[9:11].any()
+    events = np.full((3, 1, 3), np.nan)
+    assert not is_sudden(np.zeros((3, 5)), events).any()

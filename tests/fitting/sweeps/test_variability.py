@@ -20,9 +20,9 @@ def _waves(noise: float):
 
 @pytest.mark.parametrize("noise", [0.005, 0.05])
 def test_noise_of_a_line_comes_back(noise):
-    """A median of 6 sweeps takes a sixth or so off; of 6 * 198 steps a robust deviation errs by 3 %."""
+    """Of 5 * 198 steps, neighbours of which share a point or a sweep, a robust deviation errs by 4 %: z = 3."""
     found = read_noise(_waves(noise), 1e-14)
-    assert found["relative"] == pytest.approx(noise, rel=0.25)
+    assert found["relative"] == pytest.approx(noise, rel=0.12)
     assert found["floor_A"] == 1e-14
 
 
@@ -31,3 +31,12 @@ def test_only_threshold_switches_have_a_spread_to_first_order():
     group = pack(waves, floor=1e-14, limit=None)
     problem = Problem.of(device, ("r_on",), group, bench=mj.Bench())
     assert cycle_spread(problem, waves, jacobian=np.zeros((500, 1))) == {}
+
+
+def test_noise_of_few_sweeps_is_no_smaller_than_that_of_many():
+    """Deviations of four sweeps from their median are a fifth too small; 600 steps know a robust one to 5 %."""
+    rng = np.random.default_rng(1)
+    v = np.concatenate([np.arange(1, 101), np.arange(99, 0, -1)]) / 100
+    loops = [(v, 1e-6 * v * np.exp(0.03 * rng.normal(size=v.size))) for _ in range(4)]
+    waves = summarise_sweeps([measured_loops(*loops)], point_time=1e-3, floor=1e-14)
+    assert read_noise(waves, 1e-14)["relative"] == pytest.approx(0.03, rel=0.1)

@@ -17,7 +17,7 @@ import memjax as mj
 from benchmarks.cases.calibration import data
 from benchmarks.cases.device_fits.verdicts import LOOPS, truth_of
 from fitting.parameters import sits_at_bound
-from fitting.problem import TOGETHER
+from fitting.problem import TOGETHER, inside
 from fitting.sweeps.covariance import uncertainty
 from fitting.sweeps.prepare import prepare
 from memjax.errors import MemjaxError
@@ -196,7 +196,9 @@ def sets_of(model: str, count: int, *, limited: bool, seed: int = 0) -> Sets:
     away = SCATTER * rng.normal(
         size=(count, len(names))
     )  # the first devices of a larger number are the same
-    truth = {n: x * np.exp(d) for (n, x), d in zip(middle.items(), away.T, strict=True)}
+    drawn = {n: x * np.exp(d) for (n, x), d in zip(middle.items(), away.T, strict=True)}
+    rows = [inside(base, {n: float(x[k]) for n, x in drawn.items()}) for k in range(count)]
+    truth = {n: np.array([r[n] for r in rows]) for n in names}
     trace, t = _simulated(model, bench, truth, count)
     measured = _read(trace, t, bench, seed + 1)
     return Sets(base=base, bench=bench, names=names, truth=truth, measured=measured)

@@ -164,7 +164,7 @@ def _stochastic(point: Point, values: np.ndarray, *, interrupted: bool) -> Stoch
         },
         prior=dict.fromkeys(names, _PRIOR),
         settled=point.met,
-        draws=int(np.prod(search.simulation.shape)),
+        draws=search.simulation.members * search.simulation.cycles,
         step=None,
         step_p=[],
         correlation=covariance / np.outer(sigma, sigma),

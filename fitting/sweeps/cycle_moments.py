@@ -110,7 +110,7 @@ def calibrate_cycles(
     if wave.driven != "voltage" or len(values) < FEWEST:
         text = f"{FEWEST} cycles of one voltage waveform in which the device sets or resets"
         return _noted(result, f"no randomness was calibrated: it takes {text}")
-    target = Moments.of(values, shrunk=True)
+    target = Moments.of(values, shrunk=True, resolution=reading.resolution(values))
     about: dict[str, Any] = dict(reading=reading, simulation=simulation, target=target)
     search = CycleSearch(result.device, _candidates(result), **about, seed=result.seed)
     show = None if tick is None else lambda p: tick("randomness", p)

@@ -40,6 +40,12 @@ def test_moments_that_agree_are_not_away_and_others_are_by_their_errors():
     np.testing.assert_allclose(m.away(moved), [[1, 1], [0, 0]])
 
 
+def test_a_median_of_alike_cycles_is_known_to_the_step_of_its_readings():
+    alike = Moments.of(np.exp(np.full((100, 2), 0.3)), resolution=np.array([0.06, 0.0]))
+    np.testing.assert_allclose(alike.errors[0], [0.06 / np.sqrt(12), 0.0], atol=2e-4)
+    np.testing.assert_array_equal(alike.some([1]).resolution, [0.0])
+
+
 def test_the_parameters_are_chosen_that_need_the_least_scatter():
     # Each feature follows one parameter strongly and another one weakly.
     slopes = np.array([[1.0, 0.1, 0.0, 0.0], [0.0, 0.0, 0.1, 2.0]])

@@ -8,6 +8,11 @@ from jaxtyping import Float
 
 from .valleys import ends_of
 
+_OFF = (
+    0.1,
+    0.25,
+)  # shares by which medians and spreads of simulated cycles may be off without a word
+
 LEVEL = 0.01
 """Probability of the energy test below which two policies count as different."""
 
@@ -43,17 +48,20 @@ class Stochastic:
         Half the sum of squared residuals; its standard deviation under other random numbers.
     draws : int
         Simulated cycles of each waveform at each point.
-    step : float
-        Time step of the simulations [s].
+    step : float or None
+        Time step of the simulations [s]; None where steps are adaptive.
     failed : float
         Share of the checked cycles whose solve failed; they are left out.
     comparison : list of dict
         Of each excursion: label, and `fitting.stochastic.two_sample.compare` of measured cycles and cycles
         simulated with other random numbers and adaptive steps.
     step_p : list of float
-        Probability of the energy test between fixed and adaptive steps, by excursion.
+        Probability of the energy test between fixed and adaptive steps, by excursion; none where steps are adaptive.
     simulated : list of Float[np.ndarray, "cycles names"]
         Those cycles.
+    correlation : Float[np.ndarray, "spreads spreads"] or None
+        Correlations of the logarithms of the parameters of `cycle_spread`, in their order; None where each varies by
+        itself.
     interrupted : bool
         Whether the search was stopped before its end.
     failure : str
@@ -74,18 +82,19 @@ class Stochastic:
     loss: float
     loss_noise: float
     draws: int
-    step: float
+    step: float | None
     failed: float
     comparison: list[dict]
     step_p: list[float]
     simulated: list[Float[np.ndarray, "cycles names"]]
+    correlation: Float[np.ndarray, "spreads spreads"] | None = None
     interrupted: bool = False
     failure: str = ""
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What speaks against the result, in words."""
-        notes, p = [], min(self.step_p)
+        notes, p = [], min(self.step_p, default=1.0)
         if p <= LEVEL:
             notes.append(
                 f"fixed steps of {self.step:g} s, in which the search was done, and adaptive ones give different "
@@ -96,13 +105,33 @@ class Stochastic:
                 f"the search for noise, spreads and rates ended where a stage failed ({self.failure}): "
                 "values are what it had reached, errors are to first order"
             )
+        elif self.correlation is not None:
+            notes += self._missed()
         elif not (self.settled or self.interrupted):
             text = "had not settled when the search ended: they are lower bounds"
             notes.append(f"the errors of noise, spreads and rates {text}")
-        away = [c["label"] for c in self.comparison if c["joint"]["p"] <= LEVEL]
+        away = (
+            []
+            if self.correlation is not None
+            else [c["label"] for c in self.comparison if c["joint"]["p"] <= LEVEL]
+        )
         if away:
             notes.append(f"simulated and measured cycles differ: {', '.join(away)}")
         return tuple(notes)
+
+    def _missed(self) -> list[str]:
+        """Medians and spreads of cycles that simulated ones do not have, in words."""
+        parts = []
+        for name, c in self.comparison[0].items():
+            if name in ("label", "joint"):
+                continue
+            seen, drawn = c["measured"], c["simulated"]
+            median, spread = drawn["median"] / seen["median"], drawn["sd"] / max(seen["sd"], 1e-300)
+            if abs(np.log(median)) > np.log(1 + _OFF[0]):
+                parts.append(f"the median of {name} is {median:.2g} of the measured one")
+            if abs(np.log(spread)) > np.log(1 + _OFF[1]):
+                parts.append(f"the spread of {name} is {spread:.2g} of the measured one")
+        return [f"simulated cycles: {', '.join(parts)}"] * bool(parts)
 
     def intervals(self, level: float = 0.9) -> dict[str, list[float]]:
         """Ends [unit] of intervals that hold the truth with that probability: where profiles have risen so far."""

@@ -3,6 +3,8 @@
 import numpy as np
 from jaxtyping import Bool, Float
 
+from memjax.flags import check_flags
+
 from ..problem import PRIOR_SIGMA, TOGETHER
 from ..result import AbstractFit
 
@@ -10,14 +12,15 @@ _RISES = 0.5, 2.0
 """Rises of chi squared at the ends of an interval, in units of its threshold, between which first order holds."""
 
 
-def curved(result: AbstractFit, *, level: float = 0.9) -> tuple[str, ...]:
+def curved(result: AbstractFit, *, level: float = 0.9, follow: bool = True) -> tuple[str, ...]:
     """Parameters that the data determine, at whose ends of intervals to first order chi squared has not risen so far.
 
     At such an end the others have moved along with the parameter, as they do in its profile. Where chi squared has then
     risen by less than half of the threshold, or by more than twice, or nothing can be solved, the interval is that of a
-    profile, see `fitting.profiles`; so it is where the parameter leaves its interval as another one moves that the data
-    do not determine. It costs two solves a parameter.
+    profile, see `fitting.profiles`; with `follow` so it is where the parameter leaves its interval as another one moves
+    that the data do not determine. It costs two solves a parameter.
     """
+    check_flags({"follow": follow}, where="curved")
     problem, z, reach = result.problem, result.z, result.reach(level)
     covariance, sigma, lost = result.covariance, result.sigma_z, set(result.undetermined)
     asked = [k for k, n in enumerate(result.free) if n not in lost and sigma[k] > 0]
@@ -34,7 +37,8 @@ def curved(result: AbstractFit, *, level: float = 0.9) -> tuple[str, ...]:
     rise = (cost[1:].reshape(2, -1) - cost[0]) / threshold
     low, high = _RISES
     linear = np.all((rise > low) & (rise < high), axis=0)
-    linear &= ~_elsewhere(result, asked, threshold, cost=float(cost[0]), scale=reach)
+    if follow:
+        linear &= ~_elsewhere(result, asked, threshold, cost=float(cost[0]), scale=reach)
     return tuple(
         result.free[k] for k, is_linear in zip(asked, linear, strict=True) if not is_linear
     )

@@ -241,10 +241,11 @@ def _with_profiles(result: FitResult, show: Callable[[Progress], None] | None) -
 
     Where a current switches a profile takes as long as the search did: there a note says which they are.
     """
-    names = curved(result)
+    switches = bool(np.any(np.asarray(result.problem.group.event_weight)))
+    names = curved(result, follow=not switches)
     if not names:
         return result
-    if np.any(np.asarray(result.problem.group.event_weight)):
+    if switches:
         text = (
             "intervals to first order are not those that chi squared gives; --uncertainty profile"
         )
@@ -270,9 +271,8 @@ def _fit_of(search: _Search, prepared: Prepared, *, interrupted: bool, **about: 
         switches = bool(np.any(np.asarray(search.problem.group.event_weight)))
         if switches or exceeds_scatter(search.problem, prepared.waves, search.optimum()[1]):
             interrupted = _search_beside(search, quiet=2 if switches else 1)
-            search = (
-                search if interrupted else _weighed(search, prepared, float(search.problem.noise))
-            )
+            if not (interrupted or switches):
+                search = _weighed(search, prepared, float(search.problem.noise))
         prepared = replace(prepared, notes=(*prepared.notes, *_other_optima(search)))
     z, r, jacobian = search.optimum()
     problem = search.problem

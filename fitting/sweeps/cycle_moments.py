@@ -13,9 +13,9 @@ can explain the scatter of the features, that with the least scatter of its own 
 measured covariance and the root F' of that of the simulated features, the root L of the parameters' covariance becomes
 inv(J) F inv(F') J L, until moments agree; the centre follows by inv(J).
 
-Correlations are shrunk towards zero, as if as many further cycles as there are features had shown none. Errors are those of the measured
-moments, as of cycles of a normal distribution, carried to the parameters by the same matrices: t-distributed centres,
-and standard deviations by chi squared.
+Correlations are shrunk towards zero, as if as many further cycles as there are features had shown none. Errors are
+those of the measured moments, as of cycles of a normal distribution, carried to the parameters by the same matrices:
+t-distributed centres, and standard deviations by chi squared.
 
 References
 ----------

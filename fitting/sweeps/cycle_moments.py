@@ -13,14 +13,13 @@ can explain the scatter of the features, that with the least scatter of its own 
 measured covariance and the root F' of that of the simulated features, the root L of the parameters' covariance becomes
 inv(J) F inv(F') J L, until moments agree; the centre follows by inv(J).
 
-Correlations of few cycles are shrunk towards zero by as much as they scatter [2]_. Errors are those of the measured
-moments, as of cycles of a normal distribution, carried to the parameters by the same matrices: t-distributed centres,
-and standard deviations by chi squared.
+Correlations are shrunk towards zero, as if as many further cycles as there are features had shown none. Errors are
+those of the measured moments, as of cycles of a normal distribution, carried to the parameters by the same matrices:
+t-distributed centres, and standard deviations by chi squared.
 
 References
 ----------
 .. [1] D. McFadden, Econometrica 57, 995 (1989), doi:10.2307/1913621
-.. [2] J. Schafer, K. Strimmer, Stat. Appl. Genet. Mol. Biol. 4, 32 (2005), doi:10.2202/1544-6115.1175
 """
 
 from collections.abc import Callable

@@ -207,19 +207,16 @@ def sets_of(model: str, count: int, *, limited: bool, seed: int = 0) -> Sets:
 def _at_truth(fit: ft.FitResult, device: mj.AbstractDevice) -> tuple[ft.FitResult, float]:
     """The fit as it would be at the truth, to state its errors; and chi squared of the fit less that there."""
     problem, n = fit.problem, len(fit.free)
-    truth, centre = np.asarray(unconstrain(device, fit.free)), np.asarray(problem.center)
-    there = np.where(np.isfinite(truth), truth, centre + np.sign(truth) * _FARTHEST)
-    # On a bound nothing depends on a coordinate, as if it were known: errors are those where the fit has it.
-    z = np.where(np.isfinite(truth), truth, fit.z)
-    r, jacobian, ok = problem.linearise(np.resize([there, z, fit.z], (TOGETHER, n)))
-    if not ok[:2].all():
+    z, centre = np.asarray(unconstrain(device, fit.free)), np.asarray(problem.center)
+    z = np.where(np.isfinite(z), z, centre + np.sign(z) * _FARTHEST)
+    r, jacobian, ok = problem.linearise(np.resize([z, fit.z], (TOGETHER, n)))
+    if not ok[0]:
         return fit, 0.0
-    about: dict[str, Any] = {"residuals": r[1], "jacobian": jacobian[1]}
+    about: dict[str, Any] = {"residuals": r[0], "jacobian": jacobian[0]}
     errors = uncertainty(problem, fit.waves, z=z, **about)
-    excess = np.sum(r[2, :-n] ** 2) - np.sum(r[0, :-n] ** 2)
-    return replace(fit, z=z, uncertainty=errors, device=device, profiles=()), float(
-        excess / float(problem.noise) ** 2
-    )
+    excess = np.sum(r[1, :-n] ** 2) - np.sum(r[0, :-n] ** 2)
+    there = replace(fit, z=z, uncertainty=errors, device=device, profiles=())
+    return there, float(excess / float(problem.noise) ** 2)
 
 
 def covered(model: str, count: int, *, limited: bool, seed: int = 0) -> Covered:

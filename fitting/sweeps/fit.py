@@ -12,9 +12,7 @@ import numpy as np
 
 import memjax as mj
 from memjax.arguments import as_seed
-from memjax.fields import parameter_specs
 from memjax.policy import require_x64
-from memjax.transforms import from_spec
 
 from ..inference.curvature import curved
 from ..inference.profile_likelihood import profiles
@@ -28,11 +26,11 @@ from ..optimize.levenberg_marquardt import (
 )
 from ..optimize.restarts import search_beside
 from ..problem import WEAK_SIGMA
-from .basins import optima_in_words, other_optima
+from .basins import last_starts, notes_on_optima
 from .failures import no_start
 from .instrument import bench_of
 from .noise_estimate import noise_of_each, without_explosions
-from .prepare import Prepared, prepare
+from .prepare import Origin, Prepared, prepare
 from .problem import PATIENT, Problem, responses
 from .result import FitResult, fit_at
 from .suggest import suggest
@@ -60,6 +58,9 @@ CLOSE = 0.01
 SETTLED = 0.8
 """Share of the noise before from which on it counts as settled: standard deviations are known no better."""
 
+LOWER = 3
+"""Lower optima at the most from which a search for quantities of the bench begins again."""
+
 BESIDE = 2
 """What is added to the seed of a search for that of its draws beside the optimum."""
 
@@ -74,6 +75,7 @@ class _Search:
     progress: Progress = field(default_factory=lambda: Progress(np.zeros((0, 0)), np.zeros(0)))
     best_z: np.ndarray | None = None
     best_cost: float = np.inf
+    ends: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.solved = self.problem.by_kernel() or self.problem
@@ -117,6 +119,7 @@ class _Search:
                 self.without_derivatives, candidates, keep=BATCH, progress=self.progress
             )
         levenberg_marquardt(self, chosen, progress=self.progress, tick=report)
+        self.ends.append((self.progress.z.copy(), self.progress.cost.copy()))
 
     def run(self, candidates: np.ndarray) -> bool:
         """Two rounds, the second from recombined results of the first; whether it was interrupted."""
@@ -215,6 +218,8 @@ def fit(
     about |= dict(free=free, fix=fix, start=start, model_sigma=model_sigma, thresholds=thresholds)
     prepared = prepare(measurements, device, **about, free_bench=free_bench, screened=screened)
     search, interrupted = _run_search(prepared.problem, prepared.candidates, seed, tick)
+    if prepared.unstarted is not None and not interrupted:
+        search, interrupted = _or_without_start(search, prepared.unstarted)
     if search.best_z is None:
         raise no_start(NOTHING, search.problem, prepared.candidates[:BATCH])
     at = dict(point_time=point_time, measurements=measurements)
@@ -255,7 +260,11 @@ def _with_profiles(result: FitResult, show: Callable[[Progress], None] | None) -
 
 def _with_suggestion(result: FitResult, show: Callable[[Progress], None] | None) -> FitResult:
     """The fit with the quantity of the bench that would lower its loss decisively: it is not good without."""
-    suggestion = suggest(result, tick=show)
+    for _ in range(LOWER):
+        suggestion, z = suggest(result, tick=show)
+        if z is None:
+            break
+        result = result.at_optimum(z)
     if suggestion is None:
         return result
     verdict = doubted(result.verdict, str(suggestion))
@@ -267,9 +276,12 @@ def _fit_of(search: _Search, prepared: Prepared, *, interrupted: bool, **about: 
     """The fit at the best point of a search, which ends with the noise that this point shows."""
     if not interrupted:
         search = _weighed(search, prepared)
-        prepared = replace(prepared, notes=(*prepared.notes, *_other_optima(search)))
-    if not interrupted and np.any(np.asarray(search.problem.group.event_weight)):
-        interrupted = _search_beside(search)
+        if np.any(np.asarray(search.problem.group.event_weight)):
+            interrupted = _search_beside(search)
+        else:  # Where a current switches the loss has kinks, and each search ends at one of its own.
+            best, _, jacobian = search.optimum()
+            words = notes_on_optima(search.problem, search.progress, best=best, jacobian=jacobian)
+            prepared = replace(prepared, notes=(*prepared.notes, *words))
     z, r, jacobian = search.optimum()
     problem = search.problem
     about |= dict(loss=search.best_cost, search=search.progress, interrupted=interrupted)
@@ -306,6 +318,28 @@ def _run_search(problem: Problem, candidates: np.ndarray, seed: int, tick: Any):
     return search, interrupted
 
 
+def _or_without_start(search: _Search, origin: Origin) -> tuple[_Search, bool]:
+    """The better of a search and the one that knows nothing of `start`, by the data; and whether it was interrupted.
+
+    It ends with the prior of the latter: the loss may not depend on where a user lets a search begin.
+    """
+    problem = replace(search.problem, center=jnp.asarray(origin.center))
+    other = _Search(problem, search.seed, search.tick, search.progress)
+    interrupted = other.run(origin.candidates)
+    other.ends += search.ends
+    if search.best_z is not None and not _loss_of_data(other) < _loss_of_data(search):
+        other.best_z, other.best_cost = search.best_z, np.inf
+    return other, interrupted
+
+
+def _loss_of_data(search: _Search) -> float:
+    """The loss at the best point of a search without what its prior adds."""
+    if search.best_z is None:
+        return np.inf
+    prior = np.asarray(search.problem.with_prior(jnp.zeros(0), jnp.asarray(search.best_z)))
+    return search.best_cost - 0.5 * float(prior @ prior)
+
+
 def _weighed(search: _Search, prepared: Prepared) -> _Search:
     """The search ended with a prior that weighs against the noise of the data.
 
@@ -323,41 +357,22 @@ def _weighed(search: _Search, prepared: Prepared) -> _Search:
     return search
 
 
-def _other_optima(search: _Search) -> list[str]:
-    """What speaks against the optimum being the only one, in words.
-
-    Where a current switches the loss has kinks: each search ends at one of its own, and others begin beside the best.
-    """
-    problem, done = search.problem, search.progress
-    if np.any(np.asarray(problem.group.event_weight)):
-        return []
-    z, cost = done.z[1:], done.cost[1:]  # the first began where the second did
-    best, _, jacobian = search.optimum()
-    about: dict[str, Any] = {"jacobian": jacobian, "noise": float(problem.noise)}
-    agreed, others = other_optima(z, cost, best=best, **about)
-    specs = parameter_specs(problem.device)
-
-    def values_at(x: np.ndarray) -> dict[str, float]:
-        names = zip(problem.free, x, strict=True)
-        return {n: float(from_spec(specs[n]).inverse(v)) for n, v in names}
-
-    return optima_in_words(agreed, cost, [values_at(x) for x in others], values_at(best))
-
-
 def _end_search(search: _Search, noise: float) -> _Search:
     """The search ended with a prior that weighs against the noise that there is, not against what was granted."""
     known = jnp.asarray([noise, WEAK_SIGMA], float)
     problem = replace(search.problem, noise=known[0], prior_sigma=known[1])
     again = _Search(problem, search.seed, search.tick, search.progress)
-    done, best = search.progress, cast(np.ndarray, search.best_z)
-    order = np.argsort(done.cost)[: BATCH - 1]
-    starts = np.resize(np.concatenate([best[None], done.z[order]]), (BATCH, len(best)))
+    done = search.progress
+    best, _, jacobian = search.optimum()
+    z, cost = (np.concatenate(x) for x in zip(*search.ends, strict=True))
+    starts = last_starts(z, cost, best=best, jacobian=jacobian, noise=noise, count=BATCH)
     options: dict[str, Any] = dict(iterations=ENDING, progress=done, tick=search.report("weigh"))
-    options |= ending(noise, float(np.min(done.cost)))
+    options |= ending(noise, search.best_cost)
     try:
         levenberg_marquardt(again, starts, **options)
     except KeyboardInterrupt:
         return search
+    again.ends = [(done.z.copy(), done.cost.copy())]
     return again if again.best_z is not None else search
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -34,7 +34,8 @@ REVERSED = "the model sets at the polarity at which the data reset: the device i
 class Prepared:
     """What a search needs: the problem, its data, starts, the instrument's floor [A], decisions in words.
 
-    `further` gives so many other starts, for where the first ones lead nowhere.
+    `further` gives so many other starts, for where the first ones lead nowhere; `unstarted` is where a fit would begin
+    without the values of `start`, None where it does.
     """
 
     problem: Problem
@@ -43,6 +44,14 @@ class Prepared:
     floor: float
     notes: tuple[str, ...]
     further: Callable[[int], Float[np.ndarray, "starts free"]]
+    unstarted: "Origin | None" = None
+
+
+class Origin(NamedTuple):
+    """Where a search begins: the centre of its prior, and starts."""
+
+    center: Float[np.ndarray, " free"]
+    candidates: Float[np.ndarray, "starts free"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,8 +181,11 @@ def assemble(
     plain = begun(first, names)
     first, origin = begun(first, names, start), origin.about(start or {})
     if around is not None:
-        first, names = around.around(first), (*names, *around.names)
-        origin = replace(origin, scatter=partial(_scatter_both, origin.scatter, around))
+        first, plain = around.around(first), around.around(plain)
+        names = (*names, *around.names)
+        origin, of_data = (
+            replace(g, scatter=partial(_scatter_both, g.scatter, around)) for g in (origin, of_data)
+        )
     first = first if numpy else as_jax(first)
     notes = [*origin.notes, *summary.notes, *notes_on(summary.levels)]
     for w in summary.strays:
@@ -196,11 +208,14 @@ def assemble(
     problem = Problem.of(first, names, group, bench=bench, env=env)
     about = dict(device=problem.device, center=np.asarray(problem.center))
     candidates = starts(origin, names, **about, count=screened, seed=seed)
-    if start and around is None:
+    unstarted = None
+    if start:
         # Half of them as without these values: where a search ends may not depend on where a user lets it begin.
         other = dict(device=plain, center=np.asarray(coordinates(plain, names)))
+        without = starts(of_data, names, **other, count=screened, seed=seed)
+        unstarted = Origin(other["center"], without)
         half = screened // 2
-        candidates[screened - half :] = starts(of_data, names, **other, count=half, seed=seed)
+        candidates[screened - half :] = without[:half]
     return Prepared(
         problem=problem,
         waves=waves,
@@ -209,6 +224,7 @@ def assemble(
         notes=tuple(notes),
         # The first one is the guess itself.
         further=lambda n: starts(origin, names, **about, count=n + 1, seed=seed + 1)[1:],
+        unstarted=unstarted,
     )
 
 

@@ -19,9 +19,11 @@ from memjax.simulate import simulate, simulate_like
 
 from ..inference.identifiability import Identifiability, combine, in_logarithms, of_information
 from ..optimize.levenberg_marquardt import Progress
+from ..problem import TOGETHER
 from ..residuals import Residuals
 from ..result import AbstractFit
 from ..stochastic.result import Stochastic
+from .basins import optima_in_words, speaks_of_optima
 from .covariance import Uncertainty, uncertainty
 from .figures import figure_iv, measurement_of
 from .instrument import (
@@ -37,7 +39,7 @@ from .prepare import Prepared, prepare
 from .problem import PATIENT, Problem, responses
 from .suggestion import Suggestion
 from .summary import Waveform
-from .variability import read_noise
+from .variability import cycle_spread, read_noise
 from .verdict import LoopVerdict, judge
 
 _DRAWS = 100  # sweeps per waveform drawn for the simulated distributions
@@ -106,6 +108,21 @@ class FitResult(AbstractFit):
         device = device_of(problem.at(at))
         fields |= {"profiles": (), "sample": None}  # those of the values before
         return replace(self, device=device, problem=problem, z=z, verdict=verdict, **fields)
+
+    def at_optimum(self, z: Float[np.ndarray, " free"]) -> "FitResult":
+        """The fit at a lower optimum of its problem, and a note on the one that it had."""
+        problem = with_fitted_bench(self.problem, z)
+        points = np.repeat(z[None], TOGETHER, axis=0)
+        r, jacobian, _ = (x[0] for x in problem.linearise(points))
+        known = uncertainty(
+            problem, self.waves, z=z, residuals=r, jacobian=jacobian, seed=self.seed
+        )
+        spread = cycle_spread(problem, self.waves, jacobian=jacobian)
+        moved = self.moved(problem, z, known.covariance)
+        above = (self.loss / moved.loss - 1, self.values)
+        kept = [n for n in self.notes if not speaks_of_optima(n)]
+        notes = (*kept, *optima_in_words(2, 2, [above], moved.values))
+        return replace(moved, uncertainty=known, cycle_spread=spread, notes=notes)
 
     @property
     def owner(self) -> Any:

@@ -25,7 +25,14 @@ from .initial_guess import guess, starts
 from .instrument import PART, BenchStart, free_quantities, start_of_bench
 from .limits import limits_of, share_limits
 from .problem import Problem
-from .summary import Waveform, far_sweeps, noise_floor, summarise_sweeps, without_strays
+from .summary import (
+    Waveform,
+    far_sweeps,
+    noise_floor,
+    spread_waves,
+    summarise_sweeps,
+    without_strays,
+)
 
 REVERSED = "the model sets at the polarity at which the data reset: the device is taken as reversed"
 
@@ -136,7 +143,9 @@ def summarise(
     measured, named = share_limits(measurements, bench), limits_of(bench)
     levels = thresholds_of(measurements, *thresholds)
     waves = summarise_sweeps(measured, point_time=point_time, floor=floor, thresholds=levels)
-    waves, strays = without_strays(waves, chosen=any(m.source.get("chosen") for m in measurements))
+    chosen = any(m.source.get("chosen") for m in measurements)
+    waves, strays = without_strays(waves, chosen=chosen)
+    waves, fewer = spread_waves(waves, chosen=chosen)
     bench, limits, notes = limited_bench_of(bench, waves, device)
     return Summary(
         waves=waves,
@@ -146,7 +155,7 @@ def summarise(
         bench=bench,
         limits=limits,
         named=named,
-        notes=(*notes, *lost_voltages(measured), *far_sweeps(waves, floor)),
+        notes=(*fewer, *notes, *lost_voltages(measured), *far_sweeps(waves, floor)),
     )
 
 

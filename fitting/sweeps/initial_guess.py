@@ -27,6 +27,9 @@ from .summary import Waveform
 
 _NEG = "_neg"
 
+# Every fourth start lies three times as far out: rates that the data hardly show may be off by decades.
+_EVERY, _FURTHER = 4, 3.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class Guess:
@@ -280,4 +283,6 @@ def starts(
     for j, n in enumerate(free):
         if n in scattered:  # in the parameter's unit as yet
             out[1:, j] = from_spec(specs[n]).forward(out[1:, j])
+    far = slice(_EVERY, None, _EVERY)
+    out[far] = center + _FURTHER * (out[far] - center)
     return out

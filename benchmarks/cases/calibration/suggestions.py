@@ -17,7 +17,6 @@ from benchmarks.cases.calibration.presets import CYCLES, FINE, FLOOR, NOISE, POI
 from benchmarks.cases.device_fits.verdicts import LOOPS, truth_of
 from fitting.constants import FREE_BENCH
 from memjax.errors import MemjaxError
-from memjax.fields import parameter_specs
 from memjax.params import get
 
 MODELS = ("mms", "vteam", "diffusive", "linear-drift")
@@ -133,8 +132,8 @@ def _simulated(
 def measured(model: str, hidden: str, count: int, *, seed: int = 0) -> list[mj.Measurement]:
     """Noisy sweeps of devices about the preset of a model, behind a bench that hides a quantity."""
     rng, base = np.random.default_rng(seed), truth_of(model)
-    free = [n for n in LOOSE[model] if n in parameter_specs(base)]
-    values = {n: get(base, n) * np.exp(SCATTER * rng.normal(size=count)) for n in free}
+    factors = {n: np.exp(SCATTER * rng.normal(size=(count, 1))) for n in LOOSE[model]}
+    values = {n: float(get(base, n)) * x for n, x in factors.items()}
     periods = RATES if hidden == "parallel_capacitance" else (1.0,)
     again = CYCLES // len(periods)
     v, i, t, sweep = _simulated(model, HIDDEN[hidden](scale_of(model)), values, count, periods)

@@ -43,7 +43,6 @@ FILES = (
     "clean/usc_diffusive_dc_symmetric.csv",
     "clean/usc_diffusive_dc_asymmetric.csv",
     "clean/sto_nb_iv_timed.csv",
-    "clean/sdc_knowm_retention.csv",
     "clean/umass_diffusive_relaxation_layer1.csv",
     "clean/usc_diffusive_pulse.csv",
     "clean/nottingham_switchbox_iv.csv",
@@ -55,6 +54,7 @@ FILES = (
     "raw/nottingham_switchbox_iv/19-FS-3.0v-0.05sv-0.05sd-Py-Chris_Devices-3-.txt",
     "raw/nottingham_switchbox_iv/3-FS-2.0v-0.05sv-0.05sd-Py-St_v2-.txt",
     "raw/nottingham_switchbox_iv/20-FS-2.8v-0.05sv-0.05sd-Py-St_v2-.txt",
+    "clean/sdc_knowm_retention.csv",
 )
 """Measured sweeps; of files of many sweeps that differ, the first one."""
 

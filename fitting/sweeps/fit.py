@@ -28,11 +28,12 @@ from ..optimize.restarts import search_beside
 from ..problem import WEAK_SIGMA
 from .basins import last_starts, notes_on_optima
 from .failures import no_start
+from .initial_guess import near
 from .instrument import bench_of
 from .noise_estimate import noise_of_each, without_explosions
 from .prepare import Origin, Prepared, prepare
-from .problem import PATIENT, Problem, responses
-from .result import FitResult, fit_at
+from .problem import PATIENT, Problem
+from .result import FitResult, counted_responses, fit_at
 from .suggest import suggest
 from .thinning import thin
 from .variability import cycle_spread
@@ -49,8 +50,8 @@ NOTHING = "no start could be solved"
 ENDING = 25
 """Iterations in which a search ends at the most, once the noise is known."""
 
-WEIGHINGS = 5
-"""Times at the most that the noise is taken from the residuals at an optimum."""
+WEIGHINGS = 8
+"""Times at the most that the noise is taken from the residuals at an optimum, and that a search goes on from there."""
 
 CLOSE = 0.01
 """Gain of a cost, in variances of a residual, below which a search has ended: a seventh of a standard deviation."""
@@ -121,13 +122,27 @@ class _Search:
         levenberg_marquardt(self, chosen, progress=self.progress, tick=report)
         self.ends.append((self.progress.z.copy(), self.progress.cost.copy()))
 
+    def parts(self, candidates: np.ndarray) -> list[np.ndarray]:
+        """Starts that are searched from in turn: those about the guess would keep all others out.
+
+        Where a current switches a search takes long, and begins again beside its optimum.
+        """
+        first = len(candidates) if self.switches else near(len(candidates))
+        return [x for x in (candidates[:first], candidates[first:]) if len(x)]
+
+    @property
+    def switches(self) -> bool:
+        """Whether a current switches, so that the loss has kinks."""
+        return bool(np.any(np.asarray(self.problem.group.event_weight)))
+
     def run(self, candidates: np.ndarray) -> bool:
         """Two rounds, the second from recombined results of the first; whether it was interrupted."""
         try:
-            self.round(candidates, name="search")
-            done = self.progress
+            for part in self.parts(candidates):
+                self.round(part, name="search")
             if self.best_z is not None:
-                again = crossover(done.z, done.cost, count=len(candidates) // 2, seed=self.seed + 1)
+                z, cost = (np.concatenate(x) for x in zip(*self.ends, strict=True))
+                again = crossover(z, cost, count=len(candidates) // 2, seed=self.seed + 1)
                 self.round(again, name="refine")
         except KeyboardInterrupt:
             if self.best_z is None:
@@ -276,7 +291,7 @@ def _fit_of(search: _Search, prepared: Prepared, *, interrupted: bool, **about: 
     """The fit at the best point of a search, which ends with the noise that this point shows."""
     if not interrupted:
         search = _weighed(search, prepared)
-        if np.any(np.asarray(search.problem.group.event_weight)):
+        if search.switches:
             interrupted = _search_beside(search)
         else:  # Where a current switches the loss has kinks, and each search ends at one of its own.
             best, _, jacobian = search.optimum()
@@ -292,20 +307,10 @@ def _fit_of(search: _Search, prepared: Prepared, *, interrupted: bool, **about: 
         r,
         jacobian,
         seed=search.seed,
-        simulated=_responses(problem, z),
+        simulated=counted_responses(problem, z),
         cycle_spread=cycle_spread(problem, prepared.waves, jacobian=jacobian),
         **about,
     )
-
-
-def _responses(problem: Problem, z: np.ndarray) -> np.ndarray:
-    """`responses`, those of the data where a capacitance is charged at the start: these do not count."""
-    simulated, group = responses(problem, z), problem.group
-    charged = np.asarray(group.weight) == 0
-    charged &= np.arange(charged.shape[1]) == 0
-    if bench_of(problem.device, problem.bench).parallel_capacitance is None:
-        return simulated
-    return np.where(charged, np.asarray(group.target), simulated)
 
 
 def _run_search(problem: Problem, candidates: np.ndarray, seed: int, tick: Any):
@@ -351,7 +356,8 @@ def _weighed(search: _Search, prepared: Prepared) -> _Search:
         _, r, jacobian = search.optimum()
         at: dict[str, Any] = {"residuals": r[None], "jacobian": jacobian[None], "seed": search.seed}
         less = float(noise_of_each([search.problem], [prepared.waves], **at)[0])
-        if not less < SETTLED * noise:
+        # No iteration was left: the valley goes on.
+        if not (less < SETTLED * noise or (search.progress.left == 0 and not search.switches)):
             break
         noise, search = less, _end_search(search, less)
     return search

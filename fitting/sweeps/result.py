@@ -103,7 +103,7 @@ class FitResult(AbstractFit):
         known = uncertainty(problem, self.waves, z=z, **about)
         known = replace(known, covariance=covariance, source="all files of a joint fit")
         at = jnp.asarray(z)
-        verdict = judge(self.waves, problem.group, r, responses(problem, at))
+        verdict = judge(self.waves, problem.group, r, counted_responses(problem, z))
         fields: dict[str, Any] = {"loss": 0.5 * float(np.sum(r**2)), "uncertainty": known}
         device = device_of(problem.at(at))
         fields |= {"profiles": (), "sample": None}  # those of the values before
@@ -346,6 +346,16 @@ def fit_at(
     return FitResult(
         problem=with_fitted_bench(problem, z), waves=waves, z=z, seed=seed, **(fields | more)
     )
+
+
+def counted_responses(problem: Problem, z: np.ndarray) -> np.ndarray:
+    """`responses`, those of the data where a capacitance is charged at the start: these do not count."""
+    simulated, group = responses(problem, z), problem.group
+    charged = np.asarray(group.weight) == 0
+    charged &= np.arange(charged.shape[1]) == 0
+    if bench_of(problem.device, problem.bench).parallel_capacitance is None:
+        return simulated
+    return np.where(charged, np.asarray(group.target), simulated)
 
 
 def with_fitted_bench(problem: Problem, z: Float[np.ndarray, " free"]) -> Problem:

@@ -2,7 +2,9 @@
 
 import functools
 import hashlib
+import itertools
 import platform
+from collections.abc import Mapping
 from dataclasses import fields
 from importlib.metadata import version
 from pathlib import Path
@@ -86,9 +88,17 @@ def search_of(search: Progress) -> dict:
     }
 
 
+def correlations_of(spread: Mapping[str, Any], random: Stochastic | None) -> list | None:
+    """Pairs of parameters that vary from cycle to cycle, and the correlation of each; None where all vary apart."""
+    if random is None or random.correlation is None:
+        return None
+    pairs = itertools.combinations(enumerate(spread), 2)
+    return [[a, b, float(random.correlation[j, k])] for (j, a), (k, b) in pairs]
+
+
 def randomness_of(random: Stochastic) -> dict:
     """How the randomness was calibrated, without the simulated cycles."""
-    left_out = ("device", "cycle_spread", "simulated", "replicates", "profiles")
+    left_out = ("device", "cycle_spread", "simulated", "replicates", "profiles", "correlation")
     about = {f.name: getattr(random, f.name) for f in fields(random) if f.name not in left_out}
     replicates = {n: [float(f"{x:.6g}") for x in xs] for n, xs in random.replicates.items()}
     profiles = {n: [x.tolist(), rise.tolist()] for n, (x, rise) in random.profiles.items()}
@@ -173,6 +183,7 @@ def content_of(device: Any, rows: list[dict], correlation: np.ndarray, **more: A
         "bench": dict(BENCH),
         "read_noise": {"relative": 0.0, "floor_A": 0.0},
         "cycle_spread": None,
+        "cycle_correlation": None,
         "free": [n for n, row in table.items() if row["free"]],
         "undetermined": [n for n, row in table.items() if not row["determined"]],
         "at_bound": [n for n, row in table.items() if row["at_bound"]],

@@ -43,17 +43,20 @@ class Stochastic:
         Half the sum of squared residuals; its standard deviation under other random numbers.
     draws : int
         Simulated cycles of each waveform at each point.
-    step : float
-        Time step of the simulations [s].
+    step : float or None
+        Time step of the simulations [s]; None where steps are adaptive.
     failed : float
         Share of the checked cycles whose solve failed; they are left out.
     comparison : list of dict
         Of each excursion: label, and `fitting.stochastic.two_sample.compare` of measured cycles and cycles
         simulated with other random numbers and adaptive steps.
     step_p : list of float
-        Probability of the energy test between fixed and adaptive steps, by excursion.
+        Probability of the energy test between fixed and adaptive steps, by excursion; none where steps are adaptive.
     simulated : list of Float[np.ndarray, "cycles names"]
         Those cycles.
+    correlation : Float[np.ndarray, "spreads spreads"] or None
+        Correlations of the logarithms of the parameters of `cycle_spread`, in their order; None where each varies by
+        itself.
     interrupted : bool
         Whether the search was stopped before its end.
     failure : str
@@ -74,18 +77,19 @@ class Stochastic:
     loss: float
     loss_noise: float
     draws: int
-    step: float
+    step: float | None
     failed: float
     comparison: list[dict]
     step_p: list[float]
     simulated: list[Float[np.ndarray, "cycles names"]]
+    correlation: Float[np.ndarray, "spreads spreads"] | None = None
     interrupted: bool = False
     failure: str = ""
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What speaks against the result, in words."""
-        notes, p = [], min(self.step_p)
+        notes, p = [], min(self.step_p, default=1.0)
         if p <= LEVEL:
             notes.append(
                 f"fixed steps of {self.step:g} s, in which the search was done, and adaptive ones give different "

@@ -30,8 +30,8 @@ class Sample:
         Which excursion, as "positive".
     names : tuple of str
         What was read off, as "v_th".
-    unit : str
-        Unit of all values.
+    unit : str or tuple of str
+        Unit of all values, or of each.
     values : Float[np.ndarray, "cycles names"]
         Measured values.
     step : float
@@ -40,7 +40,7 @@ class Sample:
 
     label: str
     names: tuple[str, ...]
-    unit: str
+    unit: str | tuple[str, ...]
     values: Float[np.ndarray, "cycles names"]
     step: float = 0.0
 
@@ -213,9 +213,10 @@ def compare(
         test, and the correlations of each pair.
     """
     sample, out = target.sample, {}
-    for name, x, y in zip(sample.names, sample.values.T, simulated.T, strict=True):
+    units = (sample.unit,) * len(sample.names) if isinstance(sample.unit, str) else sample.unit
+    for name, unit, x, y in zip(sample.names, units, sample.values.T, simulated.T, strict=True):
         out[name] = {
-            "unit": sample.unit,
+            "unit": unit,
             "measured": _described(x),
             "simulated": _described(y),
             "w1": float(wasserstein_distance(x, y)),

@@ -11,7 +11,7 @@ from memjax.files import write_json
 from memjax.observables import Thresholds, switching
 from memjax.result import Trace
 
-from ..fit_json import common_content, digest, randomness_of, write_draws
+from ..fit_json import common_content, correlations_of, digest, randomness_of, write_draws
 from ..report import build, fit_page
 from .limits import levels_of
 from .report import CYCLES
@@ -24,6 +24,8 @@ def distribution(trace: Trace | None, thresholds: Thresholds) -> dict[str, dict[
     A hold voltage is None where a sweep does not return.
     """
     voltages: dict[str, dict[str, list]] = {}
+    if trace is not None and np.min(trace.sweep) < 0:
+        return voltages  # of a device that keeps its state, which has no hold voltage
     for m in range(0 if trace is None else len(trace.v)):
         for f in switching(cast(Trace, trace).member(m), **thresholds.options):
             if f.switched:
@@ -69,6 +71,7 @@ def to_json(
         thresholds=asdict(result.thresholds),
         read_noise=result.read_noise,
         cycle_spread=result.cycle_spread or None,
+        cycle_correlation=correlations_of(result.cycle_spread, result.stochastic),
         n_points=result.n_points,
         n_sweeps=int(sum(w.n_sweeps for w in result.waves)),
         data=[{"file": str(f), "sha256": digest(f)} for f in files],

@@ -1,6 +1,6 @@
 """The pictures of a report, from what a fit directory holds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from memjax.plot import iv, style
 from memjax.plot.style import MEASURED, MUTED, SECOND, SIMULATED
 
 from ..figures import save
+from .set_reset import UNITS
 from .trends import Series, values_of
 
 # Residual [decades] beyond which a point is drawn at the edge: it lies on the other branch.
@@ -240,7 +241,9 @@ def picture_switching(
                 )
                 drawn = distribution.get(_WORDS[sign], {}).get(f"{name}_V", [])
                 single = [x for x in single if x is not None]
-                _distributions(ax, f"{title} voltage", values, drawn, "simulated, cycle by cycle")
+                _distributions(
+                    ax, f"{title} voltage (V)", values, drawn, "simulated, cycle by cycle"
+                )
                 if single:
                     look = {"color": SECOND, "ls": "--", "lw": 1.2}
                     ax.axvline(np.median(single), **look, label="simulated, no spread")
@@ -255,18 +258,44 @@ def picture_switching(
         save(figure, path)
 
 
-def picture_set_reset(measured: list[Series], simulated: list[Series], path: Path) -> None:
-    """Cumulative distributions of set and reset voltage, measured and simulated."""
-    kinds = [
-        n for n in ("Set voltage", "Reset voltage") if any(s.name == n.lower() for s in measured)
-    ]
+CYCLE_WORDS = {
+    "v_set": "Set voltage",
+    "v_reset": "Reset voltage",
+    "r_on": "On-resistance",
+    "r_off": "Off-resistance",
+}
+"""What cycles of a device that keeps its state show, in words."""
+
+
+def picture_set_reset(
+    measured: Mapping[str, np.ndarray],
+    simulated: Mapping[str, np.ndarray],
+    path: Path,
+    *,
+    label: str,
+) -> None:
+    """Cumulative distributions of set and reset voltage [V] and of resistances [ohm], see `cycle_values`."""
+    columns = 2 if len(measured) > 1 else 1
     with style():
-        figure, axes = _figure(max(len(kinds), 1), height=3.6)
-        for ax, kind in zip(axes[0], kinds, strict=False):
-            values, model = (list(values_of(x, kind.lower())) for x in (measured, simulated))
-            _distributions(ax, kind, values, model, "simulated")
-            ax.set_title(f"{kind} (n = {len(values)})")
-            ax.set_xlim(_around([*values, *model]))
+        figure, axes = _figure(columns, -(-max(len(measured), 1) // columns), height=3.4)
+        for ax in axes.ravel()[len(measured) :]:
+            ax.set_visible(False)
+        for ax, (name, x) in zip(axes.ravel(), measured.items(), strict=False):
+            values, model = (
+                [float(y) if np.isfinite(y) else None for y in z]
+                for z in (x, simulated.get(name, np.zeros(0)))
+            )
+            unit, word = UNITS[name], CYCLE_WORDS[name]
+            _distributions(ax, f"{word} ({unit})", values, model, label)
+            there = [y for y in (*values, *model) if y is not None]
+            ax.set_title(f"{word} (n = {sum(y is not None for y in values)})")
+            if unit == "ohm" and max(there) > 3 * min(there):
+                ax.set_xscale("log")
+            elif unit == "ohm":
+                ax.xaxis.set_major_formatter(_engineering("ohm"))
+                ax.set_xlabel(word)
+            else:
+                ax.set_xlim(_around(there))
         _legend(figure, axes)
         save(figure, path)
 
@@ -279,7 +308,7 @@ def _distributions(ax: Any, quantity: str, measured: list, simulated: list, labe
             share = np.arange(len(there) + 1) / len(values)
             x = np.concatenate([there[:1], there])
             ax.step(x, share, where="post", color=color, label=text)
-    ax.set(xlabel=f"{quantity} (V)", ylabel="share of sweeps", ylim=(0, 1.02))
+    ax.set(xlabel=quantity, ylabel="share of sweeps", ylim=(0, 1.02))
 
 
 def _around(values: list) -> tuple[float, float]:

@@ -86,7 +86,9 @@ def fit(options: argparse.Namespace, device: Any) -> "FitResult":
     noise = _noise(device, options)
     free = [n for n in options.free or () if n not in noise] or None
     stages: dict[str, Usual | None] = dict(STAGES)
-    stages |= dict.fromkeys(["randomness", "replicates"] if noise else [])
+    stages |= dict.fromkeys(
+        ["randomness", "replicates"][: 2 if noise else bool(options.stochastic)]
+    )
     with stages_of(options, stages, notes=[*notes, *hints(measurements)]) as bar:
         # No points: the sweeps are thinned already.
         about |= {"free": free, "free_bench": options.free_bench}
@@ -164,8 +166,11 @@ def _truth(names: Sequence[str]) -> dict | None:
 
 
 def _noise(device: Any, options: argparse.Namespace) -> tuple[str, ...]:
-    """Strengths of noise that are calibrated: those named by --free, else the model's own that are not fixed."""
-    if not options.stochastic:
+    """Strengths of noise that are calibrated: those named by --free, else the model's own that are not fixed.
+
+    Of a device that keeps its state none is: the spread of its parameters alone.
+    """
+    if not options.stochastic or not getattr(device, "volatile", True):
         return ()
     from memjax.fields import parameter_specs
     from memjax.simulate import is_noisy
@@ -176,9 +181,9 @@ def _noise(device: Any, options: argparse.Namespace) -> tuple[str, ...]:
     random = any(s.noise for s in specs.values()) or is_noisy(device)
     if not random or not getattr(device, "volatile", False):
         raise DataError(
-            f"{options.model} has no noise, or keeps its state from cycle to cycle",
+            f"{options.model} has no noise",
             where="--stochastic",
-            allowed="volatile models with noise or jumps, see 'memjax models NAME'",
+            allowed="devices that keep their state, and volatile ones with noise or jumps, see 'memjax models NAME'",
             fix="leave it out",
         )
     named = tuple(n for n in options.free or () if n in specs and specs[n].noise)

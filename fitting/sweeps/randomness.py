@@ -37,6 +37,7 @@ from ..stochastic.failures import FAILURES, in_words
 from ..stochastic.result import LEVEL, Stochastic, logarithmic
 from ..stochastic.two_sample import compare, energy_test
 from ..stochastic.valleys import Valley, ends_of, linear
+from .cycle_moments import calibrate_cycles
 from .cycles import CHECKED, DRAWS, OTHER_SEEDS, Cycles, noise_of
 from .ensemble import Coordinate, of_sweeps
 from .instrument import parameter_names
@@ -88,7 +89,8 @@ def calibrate(
     FitResult
         With `device`, `cycle_spread` and `stochastic` replaced; with a note where nothing could be
         calibrated. Without noise the spread of `cycle_spread` alone is calibrated, along the paths of the
-        solve, which is sound there: see `fitting.sweeps.pathwise`.
+        solve, which is sound there: see `fitting.sweeps.pathwise`. Of a device that keeps its state
+        medians and spreads of parameters are calibrated: see `fitting.sweeps.cycle_moments`.
 
     Notes
     -----
@@ -96,10 +98,12 @@ def calibrate(
     other random numbers in fixed and in adaptive steps: where an energy test tells them apart, the steps are halved
     and the search goes on.
     """
+    if not getattr(result.device, "volatile", False):
+        return calibrate_cycles(result, draws=draws, tick=tick)
     waves = [w for w in result.waves if w.n_sweeps >= FEWEST and w.driven == "voltage"]
     waves = sorted(waves, key=lambda w: -w.n_sweeps)[:_WAVES]
-    if not waves or not getattr(result.device, "volatile", False):
-        note = f"no randomness was calibrated: it takes a volatile device and {FEWEST} cycles of one voltage waveform"
+    if not waves:
+        note = f"no randomness was calibrated: it takes {FEWEST} cycles of one voltage waveform"
         return replace(result, notes=(*result.notes, note))
     strengths = noise_of(result.device) if noise is None else tuple(noise)
     if not strengths and result.cycle_spread:

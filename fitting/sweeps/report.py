@@ -1,6 +1,7 @@
 """The report of a fit: pictures, and one HTML page that needs nothing beside it."""
 
 import html
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,8 @@ from ..html import (  # fmt: skip
 )
 from ..time_pictures import picture_currents
 from . import figures
-from .trends import SURE, Series, keeps_state, of_excursions, trends, values_of
+from .set_reset import UNITS, cycle_values
+from .trends import SURE, Series, keeps_state, of_excursions, trends
 
 # Of tables of voltages.
 _HEAD = ["", "measured median (V)", "SD (V)", "n", "simulated median (V)", "difference (mV)"]
@@ -58,9 +60,7 @@ def build(
     levels = thresholds_of(content) or (Thresholds() if options else find_thresholds(measured))
     levels = replace(levels, **options, why="given") if options else levels
     non_volatile = keeps_state(of_excursions(measured))
-    series, model_series = (
-        trends(x, non_volatile=non_volatile, thresholds=levels) for x in (measured, simulated)
-    )
+    series = trends(measured, non_volatile=non_volatile, thresholds=levels)
     paths = {n: folder / f"{n}.png" for n in ("iv", "residuals", "switching", "correlation")}
     own = content["bench"]["compliance"]
     limits = content.get("compliances", [] if own is None else [own])
@@ -70,8 +70,11 @@ def build(
     figures.picture_residuals(measured, simulated, paths["residuals"])
     place = paths["switching"]
     if non_volatile:
-        figures.picture_set_reset(series, model_series, place)
-        table = _set_reset_table(series, model_series)
+        drawn = simulated if random is None else random
+        shown, model_shown = cycle_values(measured), cycle_values(drawn)
+        label = "simulated" if random is None else "simulated, cycle by cycle"
+        figures.picture_set_reset(shown, model_shown, place, label=label)
+        table = _set_reset_table(shown, model_shown)
     else:
         spread = content["distribution"]
         figures.picture_switching(measured, simulated, spread, place, thresholds=levels)
@@ -187,18 +190,20 @@ def _switching_table(measured: dict, simulated: dict) -> str:
     return html_table(rows, _HEAD)
 
 
-def _set_reset_table(measured: list[Series], simulated: list[Series]) -> str:
+def _set_reset_table(
+    measured: Mapping[str, np.ndarray], simulated: Mapping[str, np.ndarray]
+) -> str:
+    """Medians and relative spreads of what cycles show, measured and simulated."""
     rows = []
-    for name in ("set voltage", "reset voltage"):
-        here, there = (values_of(x, name) for x in (measured, simulated))
-        spread = float(np.std(here, ddof=1)) if here.size > 1 else None
-        numbers = {"median": _median(here), "sd": spread, "n": here.size}
-        rows.append(_voltage_row(name, numbers, {"median": _median(there)}))
-    return html_table(rows, _HEAD)
-
-
-def _median(x: np.ndarray) -> float | None:
-    return float(np.median(x)) if x.size else None
+    for name, x in measured.items():
+        here, there = (y[np.isfinite(y)] for y in (x, simulated.get(name, np.zeros(0))))
+        cells = [f"{figures.CYCLE_WORDS[name]} ({UNITS[name]})"]
+        for y in (here, there):
+            spread = f"{100 * np.std(np.log(y), ddof=1):.2g} %" if len(y) > 1 else ""
+            cells += [readable(float(np.median(y)) if len(y) else None), spread, str(len(y))]
+        rows.append(cells)
+    half = ["median", "spread", "n"]
+    return html_table(rows, ["", *(f"{w} {h}" for w in ("measured", "simulated") for h in half)])
 
 
 def _variability(content: dict) -> str:
@@ -213,6 +218,8 @@ def _variability(content: dict) -> str:
         p = content["parameters"][name]
         value = f"{readable(p['value'], 3)} ± {readable(p['std'], 2)}"
         rows.append([f"ion noise within a cycle, {name} ({p['unit']})", value])
+    for a, b, r in content.get("cycle_correlation") or ():
+        rows.append([f"correlation of the cycle spreads of {a} and {b}", readable(r, 2)])
     return html_table(rows, ["", "value"])
 
 
@@ -241,19 +248,24 @@ def _randomness(content: dict) -> str:
         rows.append([f"energy test, {group['label']}", "", "", "", p])
     head = ["", "n", "measured", "simulated", "Wasserstein-1 (floor)"]
     p = ", ".join(readable(x, 2) for x in stochastic["step_p"])
+    steps = (
+        f"; an energy test against fixed steps of {stochastic['step']:g} s gives p = {p}"
+        if p
+        else ""
+    )
     return f"""<h3>Calibrated by simulation</h3>{fold_table("Distributions and correlations", rows, head)}
 <p><small>Estimator: {html.escape(stochastic["estimator"])}; {stochastic["draws"]} cycles of each waveform at each
-point, steps of {stochastic["step"]:g} s. Loss {stochastic["loss"]:.4g}, with a standard deviation of
-{stochastic["loss_noise"]:.2g} under other random numbers. The simulated cycles above have other random numbers and
-adaptive steps; an energy test between fixed and adaptive steps gives p = {p}. Floor: mean distance of random halves
-of the measured values.</small></p>"""
+point. Loss {stochastic["loss"]:.4g}, with a standard deviation of {stochastic["loss_noise"]:.2g} under other random
+numbers. The simulated cycles above have other random numbers and adaptive steps{steps}. Floor: mean distance of random
+halves of the measured values.</small></p>"""
 
 
 def _beside(image: str, content: dict) -> str:
     """Measured cycles beside simulated ones, and what is random in these; nothing where none were simulated."""
     if not image:
         return ""
-    noise = "ion noise and " if content.get("stochastic") else "no noise within a cycle, but "
+    random = content.get("stochastic") or {"noise": []}
+    noise = "ion noise and " if random["noise"] else "no noise within a cycle, but "
     text = f"Simulated cycles have {noise}the spread from cycle to cycle; read noise is not added."
     return f"<h3>Cycles, measured and simulated</h3>{image}<p><small>{text}</small></p>"
 

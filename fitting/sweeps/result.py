@@ -37,6 +37,7 @@ from .instrument import (
 from .limits import by_wave, levels_of, share_limits
 from .prepare import Prepared, prepare
 from .problem import PATIENT, Problem, responses
+from .set_reset import cycles_of
 from .suggestion import Suggestion
 from .summary import Waveform
 from .variability import cycle_spread, read_noise
@@ -206,6 +207,12 @@ class FitResult(AbstractFit):
         if not self.cycle_spread and self.stochastic is None:
             return None
         sigma = {n: s["sigma_ln"] for n, s in self.cycle_spread.items()}
+        if self.stochastic is not None and self.stochastic.correlation is not None:
+            _, _, simulation = cycles_of(self.waves, self.problem, count=_DRAWS)
+            members, sweeps = simulation.shape
+            about: dict[str, Any] = dict(members=members, sweeps=sweeps)
+            about["correlation"] = self.stochastic.correlation
+            return simulation(self.device, cycle_factors(self.seed, sigma, **about)).good()
         factors = cycle_factors(self.seed, sigma, members=_DRAWS, sweeps=len(self.waves))
         # Within the bounds, as the cycles were drawn to which the spread is calibrated.
         values: dict[str, Any] = scale(self.device, factors)
@@ -311,7 +318,9 @@ def cycles_table(trace: mj.Trace) -> pandas.DataFrame:
     table = {"sweep": np.concatenate([m * count + x.sweep for m, x in enumerate(members)])}
     columns = {"t_s": "t", "v_V": "v", "i_A": "i"}
     table |= {c: np.concatenate([getattr(x, n) for x in members]) for c, n in columns.items()}
-    return pandas.DataFrame(table)
+    # Cycles below 0 bring a device that keeps its state to where its cycles are alike.
+    counts = np.concatenate([x.sweep for x in members]) >= 0
+    return pandas.DataFrame({n: x[counts] for n, x in table.items()})
 
 
 def fit_at(

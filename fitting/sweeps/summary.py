@@ -187,13 +187,25 @@ def _events(
     return events
 
 
+_ON_TIME, _PAUSED = 0.01, 0.1
+"""Share of its duration by which the points of a sweep may be early or late in another one, and those of a ramp."""
+
+_EVEN = 3.0
+"""Largest step of a ramp, over its median step."""
+
+
 def same_waveform(a: mj.Sampled, b: mj.Sampled) -> bool:
-    """Whether two sweeps applied one waveform: to a tenth of a step in value and a percent in time."""
+    """Whether two sweeps applied one waveform: to a tenth of a step in value and a percent in time.
+
+    The points of a ramp may be a tenth of its duration early or late: instruments pause where they change their range.
+    """
     if (a.kind, a.quantity) != (b.kind, b.quantity) or len(a.times) != len(b.times):
         return False
-    step = np.max(np.abs(np.diff(a.values)), initial=0.0)
+    steps = np.abs(np.diff(a.values))
+    step = np.max(steps, initial=0.0)
+    late = _PAUSED if step and step <= _EVEN * np.median(steps) else _ON_TIME
     near = np.max(np.abs(a.values - b.values)) <= 0.1 * step + 1e-12
-    return bool(near and np.max(np.abs(a.times - b.times)) <= 0.01 * max(a.times[-1], 1e-300))
+    return bool(near and np.max(np.abs(a.times - b.times)) <= late * max(a.times[-1], 1e-300))
 
 
 def _unclear(events: np.ndarray, rows: int) -> np.ndarray:

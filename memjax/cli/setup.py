@@ -33,6 +33,7 @@ class Setup:
     by_sweep: bool = False
     limits: "Float[np.ndarray, 'sweeps 2'] | None" = None
     spread: dict[str, float] = field(default_factory=dict)
+    correlation: "Float[np.ndarray, 'spread spread'] | None" = None
     population: "Population | None" = None
     notes: dict[str, str] = field(default_factory=dict)
 
@@ -87,7 +88,9 @@ def setup_device(options: argparse.Namespace) -> Setup:
         _check_fit_model(options.model, fit.model, where)
         values, bench = fit.values, fit.bench
         params.known(default, fit.spread, where=where)
-        extra = {"relative": fit.relative, "floor": fit.floor, "spread": fit.spread}
+        extra = {"relative": fit.relative, "floor": fit.floor}
+        extra["spread"] = {n: s for n, s in fit.spread.items() if s > 0}
+        extra["correlation"] = fit.correlation([*extra["spread"]])
         extra["by_sweep"] = bool(bench.get("compliance_by_sweep")) and options.compliance is None
         notes = {"fit": options.fit}
     if options.read_noise is not None:

@@ -86,10 +86,10 @@ def _spread(setup: Setup, options: argparse.Namespace, sweeps: int) -> dict[str,
 
     if setup.population is not None:
         return _sample_parameters(setup.population, options, sweeps)
-    sigmas = {n: s for n, s in setup.spread.items() if s > 0}
-    if options.deterministic or not sigmas:
+    if options.deterministic or not setup.spread:
         return {}
-    factors = cycle_factors(options.seed, sigmas, members=options.members, sweeps=sweeps)
+    about: dict[str, Any] = dict(members=options.members, sweeps=sweeps)
+    factors = cycle_factors(options.seed, setup.spread, correlation=setup.correlation, **about)
     return params.scale(setup.device, factors)
 
 

@@ -37,10 +37,11 @@ def interleave(first: Measurement, second: Measurement) -> Measurement:
     Returns
     -------
     Measurement
-        All points of both, shape ``(points,)``: the sweeps of the first cycle, those of the second, and so on. Sweeps
-        are labelled 0, 1, ...; ``source["sweep_names"]`` has the file and the cycle of each, ``source["files"]`` what
-        both files said. Times [s] are those of the files and may begin again with each sweep. The last warning says
-        which recording comes first in a cycle, and why.
+        All points of both, shape ``(points,)``. A cycle is one sweep with both halves, so that the second half goes on
+        from the state at which the first one ended; its label is the number of the cycle. ``source["files"]`` has what
+        both files said. Times [s] are those of the files where they go on within each cycle; else the second half
+        begins one reading after the first, whatever the pause was. The last warning says which recording comes first
+        in a cycle, and why.
 
     Raises
     ------
@@ -192,33 +193,46 @@ def _join(
     cycles: Int[np.ndarray, " cycles"],
     text: str,
 ) -> Measurement:
-    """The sweeps of both in turn, with the labels of each cycle in a row."""
+    """The halves of each cycle as one sweep."""
     parts = [
         m.select(m.sweep == label) for row in labels for m, label in zip(pair, row, strict=True)
     ]
     together = {
         n: np.concatenate([getattr(p, n) for p in parts]) for n in ("v", "i", "at_compliance")
     }
-    timed = all(p.t is not None for p in parts)
+    times, clock = _times(parts)
     limit = np.concatenate([_limit(p) for p in parts])
     levels = levels_of(limit)
     a, b = pair
-    remarks = [] if timed or a.t is b.t else ["one recording has no time: no time is used"]
-    words = dict.fromkeys((*a.warnings, *b.warnings, *remarks, text))
+    words = dict.fromkeys((*a.warnings, *b.warnings, *clock, text))
     source = {
         **a.source, "file": f"{a.source.get('file', '')} and {b.source.get('file', '')}",
-        "files": [a.source, b.source],
-        "sweep_names": tuple(f"{Path(_name(m)).stem} {n}" for n in cycles for m in pair),
+        "files": [a.source, b.source], "numbered": True,
         "chosen": any(m.source.get("chosen") for m in pair),
     }  # fmt: skip
-    source.pop("numbered", None)
-    source.pop("sha256", None)
+    for name in ("sweep_names", "sha256"):
+        source.pop(name, None)
     return replace(
-        a, **together, t=np.concatenate([p.t for p in parts if p.t is not None]) if timed else None,
-        sweep=np.repeat(np.arange(len(parts)), [len(p.v) for p in parts]),
+        a, **together, t=times,
+        sweep=np.repeat(cycles, [len(a.v) + len(b.v) for a, b in zip(parts[::2], parts[1::2], strict=True)]),
         compliance=levels[-1] if levels else None, limit=limit if levels else None,
         source=source, warnings=tuple(words),
     )  # fmt: skip
+
+
+def _times(parts: Sequence[Measurement]) -> tuple[Float[np.ndarray, " points"] | None, list[str]]:
+    """Times of the halves in turn [s], and what was assumed, in words."""
+    halves = [p.t for p in parts if p.t is not None]
+    if len(halves) < len(parts):
+        unequal = ["one recording has no time: no time is used"] * bool(halves)
+        return None, unequal
+    if all(a[-1] < b[0] for a, b in zip(halves[::2], halves[1::2], strict=True)):
+        return np.concatenate(halves), []
+    shifted = []
+    for a, b in zip(halves[::2], halves[1::2], strict=True):
+        shifted += [a, a[-1] + float(np.median(np.diff(a))) + b - b[0]]
+    text = "each file has a clock of its own: the second half of a cycle is taken to begin one reading after the first"
+    return np.concatenate(shifted), [text]
 
 
 def _limit(m: Measurement) -> Float[np.ndarray, " points"]:

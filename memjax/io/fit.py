@@ -1,10 +1,13 @@
 """The numbers of a fit that a simulation needs, out of its ``fit.json``."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from jaxtyping import Float
 
 from ..documents import is_finite_number, load_json
 from ..errors import ModelError
@@ -38,6 +41,8 @@ class FitFile:
         Standard deviation of the logarithm of parameters that vary from sweep to sweep.
     std : dict of str to float
         Standard deviations of free parameters [SI], where the fit gives one.
+    correlations : tuple of (str, str, float)
+        Correlations of the logarithms of two parameters of `spread`; pairs that are not named vary apart.
     """
 
     model: str
@@ -47,6 +52,16 @@ class FitFile:
     floor: float
     spread: dict[str, float]
     std: dict[str, float] = field(default_factory=dict)
+    correlations: tuple[tuple[str, str, float], ...] = ()
+
+    def correlation(self, names: Sequence[str]) -> Float[np.ndarray, "names names"] | None:
+        """Correlations of some parameters of `spread`; None where each varies by itself."""
+        matrix = np.eye(len(names))
+        for a, b, r in self.correlations:
+            if a in names and b in names:
+                j, k = names.index(a), names.index(b)
+                matrix[j, k] = matrix[k, j] = r
+        return matrix if self.correlations else None
 
 
 def fit_file(path: str | Path) -> Path:
@@ -114,7 +129,23 @@ def _content(content: dict, model: str, where: str) -> FitFile:
             for n, e in _table(content, "parameters", where).items()
             if e.get("std") is not None
         },
+        correlations=_correlations(content.get("cycle_correlation"), spread, where),
     )
+
+
+def _correlations(
+    entries: Any, spread: Mapping[str, Any], where: str
+) -> tuple[tuple[str, str, float], ...]:
+    """Pairs of parameters of a spread, and the correlation of each."""
+    pairs = []
+    for entry in entries or ():
+        named = isinstance(entry, list) and len(entry) == 3 and {*entry[:2]} <= {*spread}
+        r = _number(entry[2], "a correlation", where) if named else None
+        if r is None or not -1 <= r <= 1:
+            allowed = "[NAME, NAME, number from -1 to 1] of parameters of cycle_spread"
+            raise ModelError(f"cycle_correlation {entry!r:.80}", where=where, allowed=allowed)
+        pairs.append((entry[0], entry[1], r))
+    return tuple(pairs)
 
 
 def _table(content: Mapping[str, Any], key: str, where: str) -> dict:

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Integer, Key
 
 from ..arguments import MEMBERS, as_integer, is_traced
+from ..errors import ModelError
 from .path import device_key
 
 
@@ -44,7 +45,13 @@ def member_numbers(
 
 
 def cycle_factors(
-    seed: int, sigma_ln: Mapping[str, float], *, members: int, sweeps: int, first: int = 0
+    seed: int,
+    sigma_ln: Mapping[str, float],
+    *,
+    members: int,
+    sweeps: int,
+    first: int = 0,
+    correlation: Float[np.ndarray, "names names"] | None = None,
 ) -> dict[str, Float[Array, "members sweeps"]]:
     """Log-normal factors of parameters, drawn afresh for each member and sweep.
 
@@ -58,23 +65,56 @@ def cycle_factors(
         How many are drawn.
     first : int
         Number of the first member.
+    correlation : Float[np.ndarray, "names names"], optional
+        Correlations of the logarithms, in the order of `sigma_ln`; independent by default.
 
     Returns
     -------
     dict
         Factors exp(sigma N). Those of one member, sweep and parameter depend on seed, member, sweep
-        and the parameter's name only.
+        and the parameter's name only; correlated ones on the names before it, too.
+
+    Raises
+    ------
+    ModelError
+        For correlations that are none.
     """
     keys = _keys(seed, members, np.arange(sweeps), "spread", first)
-    out = {}
-    for name, sigma in sigma_ln.items():
+    normal = []
+    for name in sigma_ln:
         number = zlib.crc32(name.encode()) & 0x7FFFFFFF
 
         def draw(key, number=number):
             return jax.random.normal(jax.random.fold_in(key, number))
 
-        out[name] = jnp.exp(sigma * jax.vmap(jax.vmap(draw))(keys))
-    return out
+        normal.append(jax.vmap(jax.vmap(draw))(keys))
+    if correlation is not None:
+        root = correlation_root(correlation, len(normal))
+        normal = [sum(a * x for a, x in zip(row, normal, strict=True)) for row in root]
+    pairs = zip(sigma_ln.items(), normal, strict=True)
+    return {name: jnp.exp(sigma * x) for (name, sigma), x in pairs}
+
+
+def correlation_root(
+    correlation: Float[np.ndarray, "names names"], count: int
+) -> Float[np.ndarray, "names names"]:
+    """Lower triangular root of so many correlations.
+
+    Raises
+    ------
+    ModelError
+        If the matrix is not symmetric with ones on its diagonal and no negative variance in any direction.
+    """
+    matrix = np.asarray(correlation, float)
+    fits = matrix.shape == (count, count) and np.allclose(matrix, matrix.T, atol=1e-9)
+    if not (fits and np.allclose(np.diag(matrix), 1.0) and np.linalg.eigvalsh(matrix)[0] > -1e-9):
+        raise ModelError(
+            f"correlations {matrix.tolist()}",
+            where="cycle_factors",
+            allowed=f"a symmetric matrix of {count} rows, with ones on its diagonal and no negative variance",
+        )
+    # As little as rounding on the diagonal: correlations of one and minus one have a root, too.
+    return np.linalg.cholesky(matrix + 1e-12 * np.eye(count))
 
 
 def instrument_noise(

@@ -164,10 +164,10 @@ def _halves(folder, *, column="cycle"):
 def test_set_and_reset_files_are_shown_as_one_device(run, tmp_path):
     sets, resets = _halves(tmp_path)
     lines = run("read", resets, sets).out.split("\n")
-    assert lines[0] == f"{resets} and {sets}: 54 points in 6 sweeps"
+    assert lines[0] == f"{resets} and {sets}: 54 points in 3 sweeps"
     assert any("set.csv comes first in each" in line for line in lines)
     about = json.loads(run("read", tmp_path, "--json").out)
-    assert [f["sweeps"] for f in about["files"]] == [6]
+    assert [f["sweeps"] for f in about["files"]] == [3]
 
 
 def test_interleave_joins_what_does_not_say_so(run, tmp_path):
@@ -177,8 +177,8 @@ def test_interleave_joins_what_does_not_say_so(run, tmp_path):
     out = tmp_path / "one" / "tidy.csv"
     out.parent.mkdir()
     about = json.loads(run("read", sets, resets, "--interleave", "--out", out, "--json").out)
-    assert (about["sweeps"], about["points"]) == (6, 54)
-    assert read(out).labels.tolist() == list(range(6))
+    assert (about["sweeps"], about["points"]) == (3, 54)
+    assert read(out).labels.tolist() == [1, 2, 3]
 
 
 def test_interleave_wants_two_files_of_the_same_cycles(refused, tmp_path):

@@ -89,6 +89,8 @@ def test_wrong_input_is_refused(refused, tmp_path, params, stimulus, measured, w
         ({"parameters": {"speed": {"value": 1.0}}}, "unknown parameter 'speed'"),
         ({"cycle_spread": {"speed": {"sigma_ln": 1.0}}}, "unknown parameter 'speed'"),
         ({"cycle_spread": {"mu": {"sigma_ln": -1.0}}}, "sigma_ln of mu = -1"),
+        ({"cycle_correlation": [["mu", "theta", 0.5]]}, "cycle_correlation ['mu', 'theta', 0.5]"),
+        ({"cycle_correlation": [["mu", "mu", 2]]}, "cycle_correlation ['mu', 'mu', 2]"),
         ({"bench": {"compliance": -1.0}}, "compliance = -1 A"),
         ({"bench": 3}, "bench is no table"),
         ({"read_noise": {"relative": "loud"}}, "read_noise relative = 'loud'"),
@@ -191,6 +193,16 @@ def test_fit_brings_bench_read_noise_and_spread(go, fit, measured):
     assert len(z) > 50
     assert abs(z.mean()) < 4 / np.sqrt(len(z))
     assert 0.6 < z.std() < 1.4
+
+
+def test_fit_brings_the_correlations_of_its_spread(fit):
+    spread = {n: {"sigma_ln": 0.1} for n in ("mu", "theta", "gamma1")}
+    pairs = [["mu", "theta", 0.5], ["theta", "gamma1", -0.2]]
+    read = load_fit(fit(cycle_spread=spread, cycle_correlation=pairs))
+    np.testing.assert_array_equal(read.correlation(["theta", "mu"]), [[1, 0.5], [0.5, 1]])
+    whole = read.correlation(["mu", "theta", "gamma1"])
+    np.testing.assert_array_equal(whole, [[1, 0.5, 0], [0.5, 1, -0.2], [0, -0.2, 1]])
+    assert load_fit(fit(cycle_spread=spread)).correlation(["mu"]) is None
 
 
 def test_fit_brings_the_orientation_of_the_device(fit):

@@ -35,24 +35,45 @@ def pair(**more):
     )
 
 
-def test_sweeps_take_turns_and_no_point_is_changed():
+def begins_with(m):
+    """The half with which cycles begin."""
+    (sign,) = {int(np.sign(s.v[s.v != 0][0])) for _, s in m.sweeps()}
+    return "reset" if sign > 0 else "set"
+
+
+def test_a_cycle_is_one_sweep_of_both_halves_and_no_point_is_changed():
     a, b = pair()
     m = interleave(a, b)
-    assert m.labels.tolist() == list(range(8))
-    assert m.source["sweep_names"][:4] == ("set 3", "reset 3", "set 4", "reset 4")
-    for k, label in enumerate(LABELS):
+    assert m.labels.tolist() == LABELS
+    for label, cycle in m.sweeps():
         for n, part in enumerate((a, b)):
-            mask = part.sweep == label
-            for name in ("v", "i", "t"):
-                got = getattr(m, name)[m.sweep == 2 * k + n]
-                np.testing.assert_array_equal(got, getattr(part, name)[mask])
+            mask, half = part.sweep == label, slice(41 * n, 41 * n + 41)
+            for name in ("v", "i"):
+                np.testing.assert_array_equal(getattr(cycle, name)[half], getattr(part, name)[mask])
     assert "cycle by number: 3-6; set.csv comes first in each" in m.warnings[-1]
+
+
+def test_the_second_half_follows_the_first_where_each_file_has_its_clock():
+    a, b = pair()
+    m = interleave(a, b)
+    for _, cycle in m.sweeps():
+        np.testing.assert_allclose(cycle.t, 0.1 * np.arange(82), rtol=1e-12)
+    assert "each file has a clock of its own" in m.warnings[-2]
+
+
+def test_one_clock_of_both_files_is_kept():
+    a, b = pair()
+    later = replace(b, t=b.t + 7.0)
+    m = interleave(a, later)
+    _, cycle = next(m.sweeps())
+    np.testing.assert_array_equal(cycle.t[41:], later.t[:41])
+    assert not any("clock" in w for w in m.warnings)
 
 
 def test_the_order_is_that_of_the_states_and_not_that_of_the_files():
     a, b = pair()
     m = interleave(b, a)
-    assert m.source["sweep_names"][:2] == ("set 3", "reset 3")
+    assert begins_with(m) == "set"
     np.testing.assert_array_equal(m.i, interleave(a, b).i)
 
 
@@ -61,13 +82,13 @@ def test_a_test_that_begins_with_reset_stays_so():
     sets = list(zip(HIGH, [*LOW[1:], 3e-4], strict=False))
     a = sweeps(-1, sets, labels=LABELS, name="set.csv")
     b = sweeps(1, resets, labels=LABELS, name="reset.csv")
-    assert interleave(a, b).source["sweep_names"][0] == "reset 3"
+    assert begins_with(interleave(a, b)) == "reset"
 
 
 def test_a_device_that_conducts_otherwise_at_the_other_polarity_is_ordered_all_the_same():
     a, b = pair()
     m = interleave(replace(b, i=1.7 * b.i), a)
-    assert m.source["sweep_names"][0] == "set 3"
+    assert begins_with(m) == "set"
 
 
 def test_labels_in_another_order_are_matched_by_their_numbers():
@@ -79,14 +100,14 @@ def test_labels_in_another_order_are_matched_by_their_numbers():
 def test_sweeps_without_numbers_are_matched_by_their_order_and_that_is_said():
     a, b = pair(numbered=False)
     m = interleave(a, replace(b, sweep=b.sweep - 3))
-    assert len(m.labels) == 8
+    assert m.labels.tolist() == [1, 2, 3, 4]
     assert "cycle in the order of its sweeps: 1-4" in m.warnings[-1]
 
 
 def test_two_cycles_stay_in_the_order_in_which_they_were_given():
     a, b = (m.select(m.sweep < 5) for m in pair())
     m = interleave(b, a)
-    assert m.source["sweep_names"][0] == "reset 3"
+    assert begins_with(m) == "reset"
     assert "as given" in m.warnings[-1]
 
 
@@ -95,7 +116,7 @@ def test_each_sweep_keeps_its_limit(limits):
     a, b = (replace(m, compliance=x) for m, x in zip(pair(), limits, strict=True))
     m = interleave(a, b)
     want = [np.inf if x is None else x for x in limits]
-    np.testing.assert_array_equal(m.limits()[:2], np.repeat(want, 2).reshape(2, 2))
+    np.testing.assert_array_equal(m.limits(), np.tile(want[::-1], (4, 1)))  # set is negative
     assert m.compliance == (max((x for x in limits if x), default=None))
 
 
@@ -126,7 +147,7 @@ def test_halves_of_the_same_cycles_are_joined_by_themselves():
     a, b = pair()
     other = sweeps(1, SETS[:2], labels=[1, 2], name="other.csv")
     joined = interleave_matching([a, other, b])
-    assert [len(m.labels) for m in joined] == [8, 2]
+    assert [len(m.labels) for m in joined] == [4, 2]
     assert joined[1] is other
 
 
@@ -152,7 +173,7 @@ def test_set_and_reset_of_a_device_are_one_recording(shared_data):
     folder = shared_data / "raw" / "keithley_4200_rram"
     parts = [read(folder / f"M12 04 endurance {word}.xlsx") for word in ("reset", "set")]
     (m,) = interleave_matching(parts)
-    assert len(m.labels) == 10
-    assert m.source["sweep_names"][:2] == ("M12 04 endurance set 6", "M12 04 endurance reset 6")
+    assert m.labels.tolist() == [6, 7, 8, 9, 10]
+    assert begins_with(m) == "set"
     assert np.count_nonzero(m.at_compliance) == 1528
     assert len(m.v) == sum(len(p.v) for p in parts)

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from memjax.errors import ModelError
 from memjax.noise import cycle_factors, instrument_noise
 
 N = 4000
@@ -57,3 +58,31 @@ def test_a_reading_at_the_limit_is_exact():
     i = np.array([[0.98e-6, -0.991e-6, 1e-6]])
     seen = _read(i, relative=0.1, floor=1e-9, limit=1e-6)
     assert (seen == i).tolist() == [[False, True, True]]
+
+
+def test_factors_have_the_correlations_that_are_asked_for():
+    sigma = {"a": 0.1, "b": 0.3, "c": 0.2}
+    matrix = np.array([[1.0, 0.6, 0.0], [0.6, 1.0, -0.4], [0.0, -0.4, 1.0]])
+    drawn = cycle_factors(0, sigma, members=100, sweeps=40, correlation=matrix)
+    logs = np.stack([np.log(np.asarray(drawn[n])).ravel() for n in sigma])
+    # The error of a correlation r of n values is (1 - r^2) / sqrt(n).
+    assert np.all(np.abs(np.corrcoef(logs) - matrix) <= 4 * (1 - matrix**2) / np.sqrt(4000) + 1e-6)
+    np.testing.assert_allclose(logs.std(axis=1), [*sigma.values()], rtol=4 / np.sqrt(8000))
+    part = cycle_factors(0, sigma, members=3, sweeps=40, correlation=matrix, first=7)
+    np.testing.assert_array_equal(part["c"], drawn["c"][7:10])
+    alone = cycle_factors(0, sigma, members=100, sweeps=40)
+    # The first one has no one before it; the root adds 1e-12 to the diagonal.
+    np.testing.assert_allclose(alone["a"], drawn["a"], rtol=1e-11)
+
+
+def test_a_device_that_is_fully_correlated_has_one_number():
+    drawn = cycle_factors(0, {"a": 0.1, "b": 0.1}, members=4, sweeps=2, correlation=np.ones((2, 2)))
+    np.testing.assert_allclose(np.log(drawn["a"]), np.log(drawn["b"]), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "matrix", [np.eye(3), [[1, 2], [2, 1]], [[1, 0.5], [0.4, 1]], [[2, 0], [0, 2]]]
+)
+def test_what_are_no_correlations_is_refused(matrix):
+    with pytest.raises(ModelError, match="a symmetric matrix of 2 rows"):
+        cycle_factors(0, {"a": 0.1, "b": 0.1}, members=1, sweeps=1, correlation=np.array(matrix))

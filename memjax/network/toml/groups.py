@@ -4,7 +4,7 @@ import itertools
 import math
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +82,28 @@ _SOURCES = ("preset", "params", "fit", "population")
 _VALUE = Kind("a finite number, or the word of a setting", lambda x: NUMBER.fits(x) or TEXT.fits(x))
 
 
+@dataclass(frozen=True)
+class Scatter:
+    """Standard deviations of logarithms of parameters, and the correlations of pairs of them."""
+
+    sigma_ln: Mapping[str, float] = field(default_factory=dict)
+    correlations: Sequence[tuple[str, str, float]] = ()
+
+    def inside(self, element: str) -> "Scatter":
+        """The same of parameters of an element of a circuit."""
+        pairs = [(f"{element}.{a}", f"{element}.{b}", r) for a, b, r in self.correlations]
+        return Scatter({f"{element}.{n}": s for n, s in self.sigma_ln.items()}, pairs)
+
+    def without(self, element: str) -> "Scatter":
+        """What is not of an element."""
+        kept = {n: s for n, s in self.sigma_ln.items() if not n.startswith(f"{element}.")}
+        return Scatter(kept, [p for p in self.correlations if {*p[:2]} <= {*kept}])
+
+    def __add__(self, other: "Scatter") -> "Scatter":
+        pairs = [*self.correlations, *other.correlations]
+        return Scatter({**self.sigma_ln, **other.sigma_ln}, pairs)
+
+
 @dataclass(frozen=True, kw_only=True)
 class _ParameterSource:
     """Where parameters come from: a preset, a file, a fit, or a population."""
@@ -94,15 +116,15 @@ class _ParameterSource:
     cycle_spread: bool
     wrong: bool
 
-    def read(self, models: Iterable[str]) -> tuple[Any, dict[str, float], Population | None]:
-        """The device or circuit, standard deviations of logarithms of parameters from its fit, and its population."""
+    def read(self, models: Iterable[str]) -> tuple[Any, Scatter, Population | None]:
+        """The device or circuit, the scatter of its parameters from its fit, and its population."""
         allowed = [self.model] if self.model else list(models)
         if self.population is not None:
             base = model_named(self.model) if self.model else None
             population = Population.load(self.population, base=base, models=allowed)
-            return population.base, {}, population
+            return population.base, Scatter(), population
         values: dict[str, Any] = {}
-        spread: dict[str, float] = {}
+        scatter = Scatter()
         model, where = self.model, ""
         if self.preset is not None:
             model, values, _ = presets.load(self.preset)
@@ -110,7 +132,8 @@ class _ParameterSource:
         elif self.fit is not None:
             fit, where = load_fit(self.fit), str(self.fit)
             model, values = fit.model, fit.values
-            spread = fit.spread if self.cycle_spread else {}
+            if self.cycle_spread:
+                scatter = Scatter(fit.spread, fit.correlations)
             if fit.bench.get("reversed"):
                 raise ModelError(
                     "a fit of a device with its terminals swapped",
@@ -123,8 +146,8 @@ class _ParameterSource:
         circuit = model_named(str(model))
         if self.params is not None:
             values, where = params.load(self.params, words=setting_specs(circuit)), str(self.params)
-        params.known(circuit, spread, where=where)
-        return params.replace(circuit, values, where=where), dict(spread), None
+        params.known(circuit, scatter.sigma_ln, where=where)
+        return params.replace(circuit, values, where=where), scatter, None
 
 
 def _parameter_source(t: Table, models: Iterable[str]) -> _ParameterSource:
@@ -194,7 +217,7 @@ def _neurons(t: Table, name: str, seed: int, sketch: Sketch) -> Neurons:
     t.note_unknown_keys()
     if source.wrong:  # all the rest is about the circuit
         t.give_up()
-    circuit, fit_spread, parts, unknown = _circuit(t, source, devices)
+    circuit, fit_scatter, parts, unknown = _circuit(t, source, devices)
     sketch.circuit, sketch.model = circuit, None if devices else source.model
     names = _Names(circuit, unknown)
     names.check(t, "values", values, settings=True)
@@ -215,7 +238,7 @@ def _neurons(t: Table, name: str, seed: int, sketch: Sketch) -> Neurons:
     fine = {k: x for k, x in values.items() if _VALUE.fits(x) and k in names.all}
     circuit = _with_values(t, circuit, fine)
     fine = {k: x for k, x in spread.items() if NOT_NEGATIVE.fits(x) and k in names.all}
-    log_normal = _log_normal(t, circuit, {**fit_spread, **fine}, correlations or [])
+    log_normal = _log_normal(t, circuit, fit_scatter + Scatter(fine), correlations or [])
     t.finish()
     population = _join_populations(circuit, [*parts, *([("", log_normal)] if log_normal else [])])
     return Neurons(
@@ -340,11 +363,11 @@ def _spike(t: Table) -> dict[str, Any]:
 
 def _circuit(
     t: Table, source: _ParameterSource, devices: Mapping[str, tuple[Table, _ParameterSource]]
-) -> tuple[Circuit, dict[str, float], list[tuple[str, Population]], list[str]]:
-    """The circuit with its devices replaced, the cycle spread of their fits, populations, and the elements whose
+) -> tuple[Circuit, Scatter, list[tuple[str, Population]], list[str]]:
+    """The circuit with its devices replaced, the cycle scatter of their fits, populations, and the elements whose
     devices cannot be read.
     """
-    circuit, spread, population = source.read(CIRCUITS)
+    circuit, scatter, population = source.read(CIRCUITS)
     parts = [] if population is None else [("", population)]
     t.check_names("devices", devices, circuit.devices)
     elements = dict(zip(circuit.names, circuit.elements, strict=True))
@@ -353,21 +376,21 @@ def _circuit(
         if inner.wrong or element not in circuit.devices:
             continue
         with inner.errors_at():
-            device, scatters, device_population = device_source.read(device_names())
+            device, of_device, device_population = device_source.read(device_names())
             parts += [] if device_population is None else [(f"{element}.", device_population)]
             elements[element] = device
-            spread = {k: x for k, x in spread.items() if not k.startswith(f"{element}.")}
-            spread |= {f"{element}.{k}": x for k, x in scatters.items()}
+            scatter = scatter.without(element) + of_device.inside(element)
             unknown.discard(element)
     netlist = [(n, elements[n], *nets) for n, nets in zip(circuit.names, circuit.nets, strict=True)]
     circuit = Circuit(netlist, parasitic=circuit.parasitic) if devices else circuit
-    return circuit, spread, parts, sorted(unknown)
+    return circuit, scatter, parts, sorted(unknown)
 
 
 def _log_normal(
-    t: Table, circuit: Circuit, spread: dict[str, float], correlations: list
+    t: Table, circuit: Circuit, scatter: Scatter, correlations: list
 ) -> Population | None:
     """A population whose parameters have these standard deviations of their logarithms, and correlations."""
+    spread = scatter.sigma_ln
     names, specs = [n for n, x in spread.items() if x > 0], parameter_specs(circuit)
     sigma, center, matrix = [], [], np.eye(len(names))
     for name in names:
@@ -381,6 +404,9 @@ def _log_normal(
             z = np.arange(3.0)
         center.append(z[1])
         sigma.append(spread[name] * (z[2] - z[0]) / 2e-6)
+    for a, b, r in scatter.correlations:
+        if a in names and b in names:
+            matrix[names.index(a), names.index(b)] = matrix[names.index(b), names.index(a)] = r
     for k, entry in enumerate(correlations):
         if not _is_pair(entry, names):
             allowed = f"[NAME, NAME, number from -1 to 1], of {', '.join(names) or 'a spread'}"

@@ -144,6 +144,10 @@ def test_a_fit_takes_the_place_of_a_device_and_its_cycles_scatter(load, fit):
         assert abs(logs.std() - sigma) < 4 * sigma / np.sqrt(6000)
         assert abs(logs.mean() - np.log(get(name))) < 4 * sigma / np.sqrt(3000)
     assert set(found.source) == {"net.toml", "fitted/fit.json"}
+    fit(cycle_correlation=[["mu", "r_on", -0.7]])
+    drawn = _group(load(text, '[groups.osc.devices.memristor]\nfit = "fitted"\n'), "osc").values
+    logs = [np.log(drawn[f"memristor.{n}"]) for n in ("mu", "r_on")]
+    assert abs(np.corrcoef(*logs)[0, 1] + 0.7) < 4 * (1 - 0.7**2) / np.sqrt(3000)
     still = load(text, '[groups.osc.devices.memristor]\nfit = "fitted"\ncycle_spread = false\n')
     assert _group(still, "osc").values == {}
 

@@ -1,0 +1,220 @@
+r"""Spread from cycle to cycle of devices that keep their state, by simulation: medians, spreads and correlations.
+
+Notes
+-----
+Features of a cycle are the logarithms of its set voltage, reset voltage, on- and off-resistance. Of as many parameters
+as there are features the logarithms are drawn anew in each cycle from a normal distribution; its centre and its
+covariance are those with which simulated cycles have the medians, the standard deviations and the correlations of the
+measured ones: a method of simulated moments [1]_ with as many unknowns as moments. Cycles are simulated one after the
+other, each from the state in which the last one ended.
+
+Features follow the logarithms of the parameters by a matrix J of central differences. Of all sets of parameters that
+can explain the scatter of the features, that with the least scatter of its own is taken. With the root F of the
+measured covariance and the root F' of that of the simulated features, the root L of the parameters' covariance becomes
+inv(J) F inv(F') J L, until moments agree; the centre follows by inv(J).
+
+Correlations of few cycles are shrunk towards zero by as much as they scatter [2]_. Errors are those of the measured
+moments, as of cycles of a normal distribution, carried to the parameters by the same matrices: t-distributed centres,
+and standard deviations by chi squared.
+
+References
+----------
+.. [1] D. McFadden, Econometrica 57, 995 (1989), doi:10.2307/1913621
+.. [2] J. Schafer, K. Strimmer, Stat. Appl. Genet. Mol. Biol. 4, 32 (2005), doi:10.2202/1544-6115.1175
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from memjax.params import get
+
+from ..inference.identifiability import LIMIT
+from ..problem import initial_states
+from ..stochastic.moments import Moments
+from ..stochastic.result import Stochastic
+from ..stochastic.two_sample import Sample, Target, compare
+from .cycle_search import CycleSearch, Point, moved, run
+from .cycles import DRAWS
+from .instrument import device_of, parameter_names
+from .result import FitResult
+from .set_reset import UNITS, cycles_of
+
+ESTIMATOR = "medians, standard deviations and correlations of simulated set and reset cycles"
+
+FEWEST = 4
+"""Cycles of a waveform below which they have no spread to speak of."""
+
+_SEEDS = range(1, 5)  # seeds, counted from that of the search, under which the loss is seen again
+_REPLICATES = 400
+# Other devices from which a search begins; squared deviation of a feature [its variance] beyond which it is far.
+_OTHERS, _FAR = 3, 100.0
+_PRIOR = float(np.log(7.0))  # standard deviation of the prior of a spread [natural log units]
+_GRID = np.linspace(-4, 4, 81)  # values of a profile, in standard deviations
+
+
+def _others(result: FitResult, search: CycleSearch) -> list[Any]:
+    """Devices that the data allow as well as the best one, whose cycles are nearest to the measured ones.
+
+    What a fit leaves open decides how the scatter of the cycles can come about.
+    """
+    count, rng = search.simulation.members, np.random.default_rng(search.seed)
+    root = np.linalg.cholesky(result.covariance + 1e-12 * np.eye(len(result.z)))
+    normal = rng.normal(size=(count, len(result.z))) * rng.uniform(size=(count, 1))
+    devices = [device_of(result.problem.at(z)) for z in result.z + normal @ root.T]
+    moves = {
+        n: np.log([float(get(d, n)) / float(get(search.device, n)) for d in devices])
+        for n in search.names
+    }
+    shape = search.simulation.shape
+    factors = {n: np.broadcast_to(np.exp(x)[:, None], shape) for n, x in moves.items()}
+    with np.errstate(invalid="ignore", divide="ignore"):
+        shown = np.log(search.values(search.device, factors)[:, -1])
+    away = (shown - search.target.center) / search.target.sd
+    distance = np.nan_to_num(np.sum(np.minimum(away**2, _FAR), axis=1), nan=np.inf)
+    nearest = np.argsort(distance)[:_OTHERS]
+    table = np.array([*moves.values()])
+    return [moved(search.device, [*moves], table[:, k]) for k in nearest]
+
+
+def calibrate_cycles(
+    result: FitResult,
+    *,
+    draws: int | None = None,
+    tick: Callable[[str, Any], None] | None = None,
+) -> FitResult:
+    """Calibrate medians and spread from cycle to cycle of a device that keeps its state.
+
+    Parameters
+    ----------
+    result : FitResult
+        A deterministic fit, whose waveform with the most cycles counts.
+    draws : int, optional
+        Simulated cycles at each point, by default 128.
+    tick : callable, optional
+        Called with ``"randomness"`` and a `Progress`.
+
+    Returns
+    -------
+    FitResult
+        With `device`, `cycle_spread` and `stochastic` replaced; with a note where nothing could be calibrated.
+    """
+    problem = result.problem
+    wave, reading, simulation = cycles_of(result.waves, problem, count=draws or DRAWS)
+    current = 10**wave.log_response - float(problem.group.floor)
+    values = reading(current) if reading.names else np.zeros((0, 0))
+    values = values[np.all(np.isfinite(values) & (values > 0), axis=1)]
+    if wave.driven != "voltage" or len(values) < FEWEST:
+        text = f"{FEWEST} cycles of one voltage waveform in which the device sets or resets"
+        return _noted(result, f"no randomness was calibrated: it takes {text}")
+    target = Moments.of(values, shrunk=True)
+    about: dict[str, Any] = dict(reading=reading, simulation=simulation, target=target)
+    search = CycleSearch(result.device, _candidates(result), **about, seed=result.seed)
+    show = None if tick is None else lambda p: tick("randomness", p)
+    point, interrupted = run(search, _others(result, search), show)
+    if point is None:
+        text = "no parameter moves set, reset or resistances"
+        return _noted(result, f"no randomness was calibrated: {text}")
+    stochastic = _stochastic(point, values, interrupted=interrupted)
+    left = [n for j, n in enumerate(reading.names) if j not in point.choice.features]
+    if left:
+        result = _noted(result, f"no spread of a parameter explains that of {', '.join(left)}")
+    names = ("device", "cycle_spread", "interrupted")
+    return replace(result, stochastic=stochastic, **{n: getattr(stochastic, n) for n in names})
+
+
+def _noted(result: FitResult, text: str) -> FitResult:
+    return replace(result, notes=(*result.notes, text))
+
+
+def _candidates(result: FitResult) -> tuple[str, ...]:
+    """Free parameters of the device that have a logarithm, but for the state in which a measurement begins."""
+    begin = initial_states(result.device)
+    names = [n for n in parameter_names(result.problem.free) if n not in (*begin, *result.at_bound)]
+    return tuple(n for n in names if float(get(result.device, n)) != 0)
+
+
+def _stochastic(point: Point, values: np.ndarray, *, interrupted: bool) -> Stochastic:
+    """The calibration in numbers; `values` are what the measured cycles show."""
+    search, choice = point.search, point.choice
+    device = point.device
+    covariance = point.root @ point.root.T
+    sigma = np.sqrt(np.diag(covariance))
+    names = (*choice.names, *(f"sigma_ln({n})" for n in choice.names))
+    estimate = np.array([*(float(get(device, n)) for n in choice.names), *sigma])
+    logs = _replicates(point)
+    widths = np.std(logs, axis=0)
+    std = dict(zip(names, (np.abs(estimate) * widths).tolist(), strict=True))
+    seen = _seen_again(point, values)
+    return Stochastic(
+        estimator=ESTIMATOR,
+        device=device,
+        cycle_spread=_spread(point, sigma, std),
+        noise=(),
+        values=dict(zip(names, estimate.tolist(), strict=True)),
+        std=std,
+        undetermined=tuple(n for n, w in zip(names, widths, strict=True) if w > LIMIT),
+        replicates=dict(zip(names, (estimate * np.exp(logs)).T, strict=True)),
+        profiles={
+            n: (x * np.exp(np.sign(x) * _GRID * w), 0.5 * _GRID**2)  # values ascend
+            for n, x, w in zip(names, estimate, widths, strict=True)
+        },
+        prior=dict.fromkeys(names, _PRIOR),
+        settled=point.met,
+        draws=int(np.prod(search.simulation.shape)),
+        step=None,
+        step_p=[],
+        correlation=covariance / np.outer(sigma, sigma),
+        interrupted=interrupted,
+        **seen,
+    )
+
+
+def _seen_again(point: Point, values: np.ndarray) -> dict[str, Any]:
+    """Cycles under other random numbers: how far their moments are off, and how they compare with the measured ones."""
+    search = point.search
+    drawn = [search.features(point, search.draws(point.choice.names, s)) for s in _SEEDS]
+    costs = [0.5 * float(np.sum(search.target.away(Moments.of(x)) ** 2)) for x, _ in drawn]
+    together, names = np.concatenate([x for x, _ in drawn]), search.reading.names
+    units = tuple(UNITS[n] for n in names)
+    sample = Sample(label="cycles", names=names, unit=units, values=values)
+    against = Target(sample, seed=search.seed, draws=len(together))
+    return {
+        "loss": float(np.mean(costs)),
+        "loss_noise": float(np.std(costs, ddof=1)),
+        "failed": float(np.mean([x for _, x in drawn])),
+        "comparison": [{"label": sample.label} | compare(against, together, seed=search.seed)],
+        "simulated": [together],
+    }
+
+
+def _spread(point: Point, sigma: np.ndarray, std: dict[str, float]) -> dict[str, dict[str, Any]]:
+    """Spread of each parameter, and what of a cycle it moves most."""
+    choice, target = point.choice, point.search.target.some(point.choice.features)
+    share = np.abs(choice.slope * sigma) / target.sd[:, None]
+    most = [point.search.reading.names[choice.features[k]] for k in np.argmax(share, axis=0)]
+    return {
+        n: {
+            "sigma_ln": float(s),
+            "std": std[f"sigma_ln({n})"],
+            "from": event,
+            "sweeps": target.cycles,
+            "method": ESTIMATOR,
+        }
+        for n, s, event in zip(choice.names, sigma, most, strict=True)
+    }
+
+
+def _replicates(point: Point) -> Float[np.ndarray, "replicates moves"]:
+    """Moves of the logarithms of medians and of spreads, from the errors of the measured moments."""
+    choice, target = point.choice, point.search.target.some(point.choice.features)
+    rng, freedom = np.random.default_rng(point.search.seed), target.cycles - 1
+    shape, inverse = (_REPLICATES, len(target.sd)), np.linalg.inv(choice.slope)
+    medians = rng.standard_t(freedom, shape) * target.errors[0] @ inverse.T
+    stretched = np.sqrt(freedom / rng.chisquare(freedom, shape))
+    roots = inverse @ (stretched[:, :, None] * (choice.slope @ point.root))
+    sigma, own = (np.sqrt(np.sum(x**2, axis=-1)) for x in (roots, point.root))
+    return np.concatenate([medians, np.log(sigma / own)], axis=1)

@@ -1,0 +1,82 @@
+"""Medians, spreads and correlations of samples, which parameters explain them, and the mixing of a search."""
+
+import numpy as np
+import pytest
+
+from fitting.stochastic.moments import WIDEST, Mixing, Moments, choices, parts_of, vector_of
+
+
+def target(sd, correlation=None, cycles=20):
+    sd = np.asarray(sd, float)
+    matrix = np.eye(len(sd)) if correlation is None else np.asarray(correlation, float)
+    return Moments(center=np.zeros(len(sd)), sd=sd, correlation=matrix, cycles=cycles)
+
+
+def test_moments_are_those_of_the_logarithms():
+    rng = np.random.default_rng(0)
+    covariance = np.array([[0.04, 0.01], [0.01, 0.09]])
+    x = rng.multivariate_normal([1.0, -2.0], covariance, size=20_000)
+    m = Moments.of(np.exp(x))
+    of_median, of_sd = m.errors
+    assert np.all(np.abs(m.center - [1.0, -2.0]) < 4 * of_median)
+    assert np.all(np.abs(np.log(m.sd / [0.2, 0.3])) < 4 * of_sd)
+    # The error of a correlation r of n values is (1 - r^2) / sqrt(n).
+    assert abs(m.correlation[0, 1] - 0.01 / 0.06) < 4 / np.sqrt(20_000)
+    np.testing.assert_allclose(m.root @ m.root.T, np.cov(x, rowvar=False), rtol=1e-6)
+
+
+def test_correlations_of_few_cycles_are_shrunk_and_those_of_many_hardly():
+    rng = np.random.default_rng(1)
+    x = np.exp(rng.multivariate_normal([0, 0], [[1, 0.8], [0.8, 1]], size=2000))
+    few, many = (Moments.of(x[:n], shrunk=True).correlation[0, 1] for n in (5, 2000))
+    assert abs(few) < abs(Moments.of(x[:5]).correlation[0, 1])
+    assert abs(many - Moments.of(x).correlation[0, 1]) < 1e-3
+
+
+def test_moments_that_agree_are_not_away_and_others_are_by_their_errors():
+    m = target([0.1, 0.2])
+    np.testing.assert_array_equal(m.away(m), 0.0)
+    moved = Moments(center=m.center + m.errors[0], sd=m.sd, correlation=m.correlation, cycles=9)
+    np.testing.assert_allclose(m.away(moved), [[1, 1], [0, 0]])
+
+
+def test_the_parameters_are_chosen_that_need_the_least_scatter():
+    # Each feature follows one parameter strongly and another one weakly.
+    slopes = np.array([[1.0, 0.1, 0.0, 0.0], [0.0, 0.0, 0.1, 2.0]])
+    first, *others = choices("abcd", slopes, target([0.1, 0.1]), count=3)
+    assert (first.names, first.features) == (("a", "d"), (0, 1))
+    assert first.scatter == pytest.approx(0.1**2 + 0.05**2)
+    assert [c.scatter for c in others] == sorted(c.scatter for c in others)
+
+
+def test_a_feature_that_no_parameter_moves_is_left_out():
+    slopes = np.array([[1.0, 0.5], [0.0, 0.0], [0.2, 1.0]])
+    (choice,) = choices("ab", slopes, target([0.1, 0.1, 0.1]), count=3)
+    assert choice.features == (0, 2)
+    assert choices("ab", np.zeros((2, 2)), target([0.1, 0.1]), count=3) == []
+
+
+def test_a_scatter_that_no_parameter_has_is_not_explained():
+    slopes = np.array([[1.0, 0.0], [0.0, 0.05]])
+    (choice,) = choices("ab", slopes, target([0.1, 0.1 * WIDEST]), count=1)
+    assert choice.features == (0,)
+
+
+def test_medians_and_root_are_one_vector_and_back():
+    root = np.linalg.cholesky(np.array([[4.0, 1.0, 0.5], [1.0, 2.0, -0.3], [0.5, -0.3, 1.0]]))
+    center, again = parts_of(vector_of(np.arange(3.0), root), 3)
+    np.testing.assert_array_equal(center, np.arange(3.0))
+    np.testing.assert_allclose(again, root, rtol=1e-14)
+
+
+def test_mixing_ends_where_the_map_has_its_target():
+    # Of a linear map of n unknowns Anderson mixing is GMRES: n + 1 steps, more with the limited depth.
+    rng = np.random.default_rng(2)
+    matrix = np.eye(4) + 0.4 * rng.normal(size=(4, 4))
+    x, wanted = np.zeros(4), np.array([0.3, -0.2, 0.1, 0.2])
+    mixing, plain = Mixing(np.ones(4)), x.copy()
+    for _ in range(12):
+        x = mixing(x, wanted - matrix @ x)
+        plain = plain + wanted - matrix @ plain
+    assert np.linalg.norm(wanted - matrix @ x) < 1e-6
+    assert np.linalg.norm(wanted - matrix @ plain) > 1e-3

@@ -22,6 +22,9 @@ MODELS = ("mms", "vteam", "linear-drift")
 LEVEL = 0.9
 """Probability of the intervals."""
 
+LONGEST = 480.0
+"""Time after which no further draws begin [s], as by command."""
+
 ALLOWED = 0.15
 """Share by which deviations of methods may differ where first order holds."""
 
@@ -76,7 +79,7 @@ def deviations(model: str, *, seed: int = 0) -> Deviations:
         return abs(float(law.forward(high)) - float(law.forward(low))) / first[name]
 
     profiled = {p.name: (p.low, p.high) for p in ft.profiles(fit, level=LEVEL, names=names)}
-    sample = ft.draw_fit(fit)
+    sample = ft.draw_fit(fit, limit=LONGEST)
     drawn = sample.intervals(LEVEL)
     return Deviations(
         model=model,

@@ -1,6 +1,7 @@
 """How often a fit suggests a quantity of the bench: where there is none, and where one was hidden.
 
-``python -m benchmarks.cases.calibration.suggestions COUNT [MODEL ...]`` prints the table of some models alone.
+``python -m benchmarks.cases.calibration.suggestions COUNT [MODEL ...]`` prints the table of some models alone, and
+after ``COUNT,none`` that of devices behind which nothing is hidden.
 """
 
 import sys
@@ -19,7 +20,7 @@ from fitting.constants import FREE_BENCH
 from memjax.errors import MemjaxError
 from memjax.params import get
 
-MODELS = ("mms", "vteam", "diffusive", "linear-drift")
+MODELS = ("mms", "vteam", "diffusive", "linear-drift", "yakopcic")
 """Models whose devices are simulated."""
 
 NONE = "none"
@@ -73,6 +74,8 @@ class Suggested:
         Devices that were fitted.
     suggested : dict of str to int
         How often each word was suggested; `NONE` where nothing was.
+    named : int
+        Fits whose notes name the option that frees what was hidden, be it for the current at 0 V alone.
     good : int
         Fits that are called good.
     failed : int
@@ -83,6 +86,7 @@ class Suggested:
     hidden: str
     count: int
     suggested: dict[str, int]
+    named: int
     good: int
     failed: int
 
@@ -150,6 +154,7 @@ LOOSE = {
     "vteam": ("r_on", "r_off", "v_on", "v_off", "k_on", "k_off"),
     "diffusive": ("r_on", "mu", "gamma1", "gamma3"),
     "linear-drift": ("r_on", "r_off", "mobility"),
+    "yakopcic": ("a1", "a2", "v_p", "v_n"),
 }
 """Parameters that scatter from device to device."""
 
@@ -157,7 +162,7 @@ LOOSE = {
 def suggested(model: str, hidden: str, count: int, *, seed: int = 0) -> Suggested:
     """What fits of so many devices suggest."""
     words: Counter[str] = Counter()
-    good = failed = 0
+    good = failed = named = 0
     for m in measured(model, hidden, count, seed=seed):
         try:
             fit = ft.fit(m, truth_of(model))
@@ -166,11 +171,13 @@ def suggested(model: str, hidden: str, count: int, *, seed: int = 0) -> Suggeste
             continue
         words[NONE if fit.suggestion is None else fit.suggestion.quantity] += 1
         good += fit.verdict.word == "good"
+        named += any(f"--free-bench {hidden}" in n for n in fit.notes)
     return Suggested(
         model=model,
         hidden=hidden,
         count=sum(words.values()),
         suggested=dict(words),
+        named=named,
         good=good,
         failed=failed,
     )
@@ -178,12 +185,12 @@ def suggested(model: str, hidden: str, count: int, *, seed: int = 0) -> Suggeste
 
 def main(arguments: Sequence[str]) -> int:
     """Print the table of some models, of all by default."""
-    count, models = int(arguments[0]), list(arguments[1:]) or list(MODELS)
-    for model in models:
-        for hidden in (NONE, *FREE_BENCH):
-            row = suggested(model, hidden, count)
+    count, *chosen = arguments[0].split(",")
+    for model in arguments[1:] or MODELS:
+        for hidden in chosen or (NONE, *FREE_BENCH):
+            row = suggested(model, hidden, int(count))
             text = ", ".join(f"{n} {k}" for n, k in sorted(row.suggested.items()))
-            numbers = f"right {row.right} of {row.count}, good {row.good}, failed {row.failed}"
+            numbers = f"right {row.right} of {row.count}, named {row.named}, good {row.good}, failed {row.failed}"
             print(f"{model}, {hidden}: {numbers}; {text}", flush=True)
     return 0
 

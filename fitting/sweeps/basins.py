@@ -120,7 +120,8 @@ def other_optima(
     for k in np.argsort(cost):
         if near[k] and _is_apart(z[k], points, jacobian, noise):
             points.append(z[k])
-            others.append(Optimum(0.0 if cost[k] < lowest + rise else cost[k] / lowest - 1, z[k]))
+            above = 0.0 if cost[k] < lowest + rise else float(cost[k]) / lowest - 1
+            others.append(Optimum(above, z[k]))
     return int(np.count_nonzero(cost <= (1 + AGREED) * lowest)), others[:_MOST]
 
 
@@ -181,8 +182,10 @@ def notes_on_optima(
     about["ended"] = search.converged
     agreed, others = other_optima(search.z, search.cost, **about)
 
+    device: Any = problem.device
+
     def values_at(z: np.ndarray) -> dict[str, float]:
-        return {n: x for n, (x,) in to_parameter_units(problem.device, problem.free, z).items()}
+        return {n: x for n, (x,) in to_parameter_units(device, problem.free, z).items()}
 
     count = int(np.count_nonzero(np.isfinite(search.cost)))
     named = [(o.above, values_at(o.z)) for o in others]

@@ -220,9 +220,10 @@ def assemble(
     unstarted = None
     if start:
         # Half of them as without these values: where a search ends may not depend on where a user lets it begin.
-        other = dict(device=plain, center=np.asarray(coordinates(plain, names)))
-        without = starts(of_data, names, **other, count=screened, seed=seed)
-        unstarted = Origin(other["center"], without)
+        center = np.asarray(coordinates(plain, names))
+        other: dict[str, Any] = dict(device=plain, center=center, count=screened)
+        without = starts(of_data, names, **other, seed=seed)
+        unstarted = Origin(center, without)
         half = screened // 2
         candidates[screened - half :] = without[:half]
     return Prepared(

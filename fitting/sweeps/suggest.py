@@ -290,7 +290,8 @@ class _Extended:
         begin, end = self.result.z, refit.z[: self.count]
         starts = begin + np.linspace(1.0, 0.0, TOGETHER)[:, None] * (end - begin)
         about: dict[str, Any] = dict(iterations=_ITERATIONS, proximal=PROXIMAL, tick=tick)
-        done = levenberg_marquardt(self.result.problem.linearise, starts, **about)
+        evaluate: Any = self.result.problem.linearise
+        done = levenberg_marquardt(evaluate, starts, **about)
         return done.z[done.best], float(done.cost[done.best])
 
     def outcome(self, score: _Score, tick: Callable[[Progress], None] | None = None) -> Outcome:

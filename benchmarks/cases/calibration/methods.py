@@ -76,7 +76,8 @@ def deviations(model: str, *, seed: int = 0) -> Deviations:
         if low is None or high is None:
             return np.nan
         law = from_spec(specs[name])
-        return abs(float(law.forward(high)) - float(law.forward(low))) / first[name]
+        low, high = (float(law.forward(np.asarray(x))) for x in (low, high))
+        return abs(high - low) / first[name]
 
     profiled = {p.name: (p.low, p.high) for p in ft.profiles(fit, level=LEVEL, names=names)}
     sample = ft.draw_fit(fit, limit=LONGEST)

@@ -128,7 +128,9 @@ def ended(name: str) -> Ended:
     try:
         m = measured(name)
         about: dict[str, Any] = {"point_time": POINT_TIME}
-        options = dict(bench=None, env=None, free=None, fix=None, seed=0, screened=1)
+        options: dict[str, Any] = dict(
+            bench=None, env=None, free=None, fix=None, seed=0, screened=1
+        )
         first = prepare([m], device, **about, **options).problem.device
         middle = float(mj.params.get(first, NAME))
         for factor in FACTORS:

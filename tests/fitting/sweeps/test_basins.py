@@ -1,5 +1,7 @@
 """Whether searches ended at one optimum, where they begin to end, and what is said where they did not."""
 
+from typing import Any
+
 import numpy as np
 
 from fitting.optimize.levenberg_marquardt import LONGEST
@@ -18,7 +20,9 @@ JACOBIAN = np.diag([10.0, 1.0])
 
 
 def optima(z, cost, *, ended=True):
-    about = dict(best=np.asarray(z[int(np.argmin(cost))], float), jacobian=JACOBIAN, noise=NOISE)
+    about: dict[str, Any] = dict(
+        best=np.asarray(z[int(np.argmin(cost))], float), jacobian=JACOBIAN, noise=NOISE
+    )
     done = np.full(len(cost), ended)
     return other_optima(np.asarray(z, float), np.asarray(cost), ended=done, **about)
 
@@ -61,7 +65,7 @@ def test_another_optimum_a_little_higher_is_named_with_its_loss():
 
 def test_the_end_of_a_search_begins_at_the_best_both_sides_of_weak_directions_and_other_optima():
     best, ends = np.array([1.0, 2.0]), np.array([[1.0, 2.0], [1.001, 2.0], [4.0, 2.0], [4.0, 2.01]])
-    about = dict(best=best, jacobian=JACOBIAN, noise=NOISE)
+    about: dict[str, Any] = dict(best=best, jacobian=JACOBIAN, noise=NOISE)
     starts = last_starts(ends, np.array([1.0, 1.1, 1.2, 1.3]), **about, count=8)
     assert starts.shape == (8, 2)
     np.testing.assert_allclose(starts[0], best)

@@ -16,6 +16,7 @@ from .circuits.estimate import Estimate as Estimate
 from .circuits.fit import SpikeFit as SpikeFit, fit_spikes as fit_spikes
 from .circuits.voltage_fit import VoltageFit as VoltageFit, fit_voltages as fit_voltages
 from .inference.devices import Devices as Devices
+from .inference.endurance import fit_endurance as fit_endurance
 from .inference.hierarchy import Hierarchy as Hierarchy, fit_population as fit_population
 from .inference.nuts import draw as draw, draw_fit as draw_fit
 from .inference.posterior import SyntheticLikelihood as SyntheticLikelihood

@@ -35,32 +35,44 @@ class Moments:
         Of natural logarithms.
     cycles : int
         How many.
+    resolution : Float[np.ndarray, "features"] or float
+        Step of the readings of the features, in natural logarithms: the median lies anywhere within it.
     """
 
     center: Float[np.ndarray, " features"]
     sd: Float[np.ndarray, " features"]
     correlation: Float[np.ndarray, "features features"]
     cycles: int
+    resolution: Float[np.ndarray, " features"] | float = 0.0
 
     @classmethod
-    def of(cls, values: Float[np.ndarray, "cycles features"], *, shrunk: bool = False) -> "Moments":
-        """Those of values, which are positive; correlations `shrunk` by as much as those of so few cycles scatter."""
+    def of(
+        cls,
+        values: Float[np.ndarray, "cycles features"],
+        *,
+        shrunk: bool = False,
+        resolution: Float[np.ndarray, " features"] | float = 0.0,
+    ) -> "Moments":
+        """Those of values, which are positive.
+
+        Correlations are `shrunk` as if as many further cycles as there are features had shown none: those of five
+        cycles are hardly more than chance, those of forty stay.
+        """
         x = np.log(values)
         sd = np.maximum(np.std(x, axis=0, ddof=1), NARROWEST)
         correlation = np.atleast_2d(np.cov(x, rowvar=False)) / np.outer(sd, sd)
         np.fill_diagonal(correlation, 1.0)
         if shrunk:
-            away = ~np.eye(len(sd), dtype=bool)
-            # The variance of a correlation of n cycles is (1 - r^2)^2 / (n - 1).
-            noise = np.sum((1 - correlation[away] ** 2) ** 2) / (len(x) - 1)
-            part = min(noise / max(np.sum(correlation[away] ** 2), 1e-12), 1.0)
-            correlation = np.where(away, (1 - part) * correlation, 1.0)
-        return cls(center=np.median(x, axis=0), sd=sd, correlation=correlation, cycles=len(x))
+            share = len(x) / (len(x) + len(sd))
+            correlation = share * correlation + (1 - share) * np.eye(len(sd))
+        about = {"cycles": len(x), "resolution": resolution}
+        return cls(center=np.median(x, axis=0), sd=sd, correlation=correlation, **about)
 
     def some(self, features: Sequence[int]) -> "Moments":
         """Those of some features."""
         k = list(features)
-        about = dict(center=self.center[k], sd=self.sd[k])
+        step = np.broadcast_to(self.resolution, self.sd.shape)[k]
+        about = dict(center=self.center[k], sd=self.sd[k], resolution=step)
         return replace(self, **about, correlation=self.correlation[np.ix_(k, k)])
 
     @property
@@ -72,7 +84,8 @@ class Moments:
     @property
     def errors(self) -> tuple[Float[np.ndarray, " features"], float]:
         """Standard errors of the medians, and of the logarithms of the standard deviations."""
-        of_median = np.sqrt(0.5 * np.pi / self.cycles) * self.sd
+        scatter = np.sqrt(0.5 * np.pi / self.cycles) * self.sd
+        of_median = np.hypot(scatter, np.asarray(self.resolution) / np.sqrt(12))
         return of_median, 1 / np.sqrt(2 * (self.cycles - 1))
 
     def away(self, simulated: "Moments") -> Float[np.ndarray, "2 features"]:

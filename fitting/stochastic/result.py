@@ -8,6 +8,11 @@ from jaxtyping import Float
 
 from .valleys import ends_of
 
+_OFF = (
+    0.1,
+    0.25,
+)  # shares by which medians and spreads of simulated cycles may be off without a word
+
 LEVEL = 0.01
 """Probability of the energy test below which two policies count as different."""
 
@@ -100,13 +105,33 @@ class Stochastic:
                 f"the search for noise, spreads and rates ended where a stage failed ({self.failure}): "
                 "values are what it had reached, errors are to first order"
             )
+        elif self.correlation is not None:
+            notes += self._missed()
         elif not (self.settled or self.interrupted):
             text = "had not settled when the search ended: they are lower bounds"
             notes.append(f"the errors of noise, spreads and rates {text}")
-        away = [c["label"] for c in self.comparison if c["joint"]["p"] <= LEVEL]
+        away = (
+            []
+            if self.correlation is not None
+            else [c["label"] for c in self.comparison if c["joint"]["p"] <= LEVEL]
+        )
         if away:
             notes.append(f"simulated and measured cycles differ: {', '.join(away)}")
         return tuple(notes)
+
+    def _missed(self) -> list[str]:
+        """Medians and spreads of cycles that simulated ones do not have, in words."""
+        parts = []
+        for name, c in self.comparison[0].items():
+            if name in ("label", "joint"):
+                continue
+            seen, drawn = c["measured"], c["simulated"]
+            median, spread = drawn["median"] / seen["median"], drawn["sd"] / max(seen["sd"], 1e-300)
+            if abs(np.log(median)) > np.log(1 + _OFF[0]):
+                parts.append(f"the median of {name} is {median:.2g} of the measured one")
+            if abs(np.log(spread)) > np.log(1 + _OFF[1]):
+                parts.append(f"the spread of {name} is {spread:.2g} of the measured one")
+        return [f"simulated cycles: {', '.join(parts)}"] * bool(parts)
 
     def intervals(self, level: float = 0.9) -> dict[str, list[float]]:
         """Ends [unit] of intervals that hold the truth with that probability: where profiles have risen so far."""

@@ -13,14 +13,13 @@ can explain the scatter of the features, that with the least scatter of its own 
 measured covariance and the root F' of that of the simulated features, the root L of the parameters' covariance becomes
 inv(J) F inv(F') J L, until moments agree; the centre follows by inv(J).
 
-Correlations of few cycles are shrunk towards zero by as much as they scatter [2]_. Errors are those of the measured
-moments, as of cycles of a normal distribution, carried to the parameters by the same matrices: t-distributed centres,
-and standard deviations by chi squared.
+Correlations are shrunk towards zero, as if as many further cycles as there are features had shown none. Errors are
+those of the measured moments, as of cycles of a normal distribution, carried to the parameters by the same matrices:
+t-distributed centres, and standard deviations by chi squared.
 
 References
 ----------
 .. [1] D. McFadden, Econometrica 57, 995 (1989), doi:10.2307/1913621
-.. [2] J. Schafer, K. Strimmer, Stat. Appl. Genet. Mol. Biol. 4, 32 (2005), doi:10.2202/1544-6115.1175
 """
 
 from collections.abc import Callable
@@ -110,7 +109,7 @@ def calibrate_cycles(
     if wave.driven != "voltage" or len(values) < FEWEST:
         text = f"{FEWEST} cycles of one voltage waveform in which the device sets or resets"
         return _noted(result, f"no randomness was calibrated: it takes {text}")
-    target = Moments.of(values, shrunk=True)
+    target = Moments.of(values, shrunk=True, resolution=reading.resolution(values))
     about: dict[str, Any] = dict(reading=reading, simulation=simulation, target=target)
     search = CycleSearch(result.device, _candidates(result), **about, seed=result.seed)
     show = None if tick is None else lambda p: tick("randomness", p)
@@ -164,7 +163,7 @@ def _stochastic(point: Point, values: np.ndarray, *, interrupted: bool) -> Stoch
         },
         prior=dict.fromkeys(names, _PRIOR),
         settled=point.met,
-        draws=int(np.prod(search.simulation.shape)),
+        draws=search.simulation.members * search.simulation.cycles,
         step=None,
         step_p=[],
         correlation=covariance / np.outer(sigma, sigma),

@@ -43,6 +43,10 @@ CYCLES = "cycles.csv"
 
 _CYCLES = 3  # cycles from which on they are drawn against their number
 
+_ONE_PER_EVENT = (
+    "<p><small>One parameter per event, whose spread explains that of the event.</small></p>"
+)
+
 _SIMULATED = """ What simulated cycles calibrated has sigma and interval from profiles of the simulated loss, and
 counts as not determined where its logarithm has a standard deviation above 0.5 and above half the prior's."""
 
@@ -313,7 +317,7 @@ Intervals: {methods_in_words(intervals)}.{_SIMULATED if content.get("stochastic"
 {img("correlation", "correlation of parameters")}
 <h2>Residuals</h2>{img("residuals", "residuals")}
 <h2>Noise and cycle-to-cycle spread</h2>{_variability(content)}{_randomness(content)}
-<p><small>One parameter per event, whose spread explains that of the event.</small></p>
+{_ONE_PER_EVENT if not content.get("cycle_correlation") else ""}
 {remarks(content, *beyond, *intervals["notes"])}
 <details><summary><b>Provenance</b></summary>{provenance_table(content)}</details>
 """

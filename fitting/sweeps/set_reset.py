@@ -110,6 +110,12 @@ class CycleReading:
         """Whether a cycle sets and resets, so that the next one goes on from its end."""
         return len(self.parts) == 2
 
+    def resolution(self, values: Float[np.ndarray, "cycles names"]) -> Float[np.ndarray, " names"]:
+        """Step of the readings of such values, in natural logarithms: voltages come in the steps of the waveform."""
+        step = float(np.median(np.abs(np.diff(self.v))))
+        in_steps = np.array([UNITS[n] == "V" for n in self.names])
+        return np.where(in_steps, step / np.median(values, axis=0), 0.0)
+
     def __call__(self, i: Float[np.ndarray, "... rows"]) -> Float[np.ndarray, "... names"]:
         """What currents [A] show [V, ohm]; NaN where no resistance can be read."""
         flat = np.asarray(i).reshape(-1, len(self.v))

@@ -7,15 +7,12 @@ import numpy as np
 import pytest
 from scipy.special import polygamma
 
-import memjax as mj
+from benchmarks.cases.randomness.set_reset import DEVICE, measured
 from fitting import fit
 from fitting.stochastic.moments import Choice, Moments
 from fitting.sweeps.cycle_moments import _replicates, calibrate_cycles
 from fitting.sweeps.cycle_search import Point
 from fitting.sweeps.randomness import calibrate
-from memjax.data import Measurement
-from memjax.noise import cycle_factors
-from memjax.params import scale
 
 SLOPE = np.array([[2.0, 0.0], [0.0, 0.5]])
 
@@ -35,34 +32,11 @@ def test_errors_are_those_of_the_moments_of_so_many_cycles(cycles):
     np.testing.assert_allclose(drawn.std(axis=0), wanted, rtol=0.5 if cycles == 5 else 0.15)
 
 
-def measured(device, sigma, cycles, seed):
-    """Cycles of a device whose parameters are drawn anew in each, with 3 % of read noise."""
-    half = np.concatenate([np.linspace(0, 1.5, 41), np.linspace(1.5, 0, 41)[1:]])
-    v = np.concatenate([half, -half[1:]])
-    step = 0.02
-    t = step * np.arange(len(v))
-    wave = mj.Sampled(t, v)
-    factors = cycle_factors(seed, sigma, members=1, sweeps=cycles + 1)
-    trace = mj.simulate(
-        device, [wave] * (cycles + 1), save=[t] * (cycles + 1), values=scale(device, factors)
-    ).check()
-    i = np.asarray(trace.i)[0].reshape(cycles + 1, -1)[1:]
-    i = i * np.exp(0.03 * np.random.default_rng(seed).normal(size=i.shape))
-    tile = lambda x: np.tile(x, cycles)  # noqa: E731
-    return Measurement(
-        t=tile(t), v=tile(v), i=i.ravel(), sweep=np.repeat(np.arange(cycles), len(t)),
-        at_compliance=np.zeros(i.size, bool), reader="tidy", source={},
-    )  # fmt: skip
-
-
-DEVICE = mj.Vteam(k_off=200.0, k_on=200.0, v_off=0.6, v_on=-0.6, r_on=1e3, r_off=1e5)
-
-
 @pytest.mark.study
 def test_the_spread_of_cycles_comes_back():
     truth = {"v_on": 0.08, "v_off": 0.05, "r_on": 0.1, "r_off": 0.3}
     with jax.enable_x64(True):
-        data = measured(DEVICE, truth, 40, 1)
+        data = measured(DEVICE, truth, cycles=40, seed=1)
         done = calibrate(fit(data, DEVICE, free=[*truth, "x0"]))
     found = done.stochastic
     assert found.settled
@@ -82,7 +56,10 @@ def test_the_spread_of_cycles_comes_back():
 def test_too_few_cycles_calibrate_nothing_and_say_so():
     with jax.enable_x64(True):
         start = fit(
-            measured(DEVICE, {"v_on": 0.05}, 3, 0), DEVICE, free=["v_on", "r_on"], screened=8
+            measured(DEVICE, {"v_on": 0.05}, cycles=3, seed=0),
+            DEVICE,
+            free=["v_on", "r_on"],
+            screened=8,
         )
         done = calibrate_cycles(start)
     assert done.stochastic is None

@@ -324,25 +324,18 @@ def _run_search(problem: Problem, candidates: np.ndarray, seed: int, tick: Any):
 
 
 def _or_without_start(search: _Search, origin: Origin) -> tuple[_Search, bool]:
-    """The better of a search and the one that knows nothing of `start`, by the data; and whether it was interrupted.
+    """The search that knows nothing of `start`, with the ends of the one that does; and whether it was interrupted.
 
-    It ends with the prior of the latter: the loss may not depend on where a user lets a search begin.
+    Where a search ends may not depend on where a user lets it begin: it ends as without, and from where that one led.
     """
     problem = replace(search.problem, center=jnp.asarray(origin.center))
     other = _Search(problem, search.seed, search.tick, search.progress)
     interrupted = other.run(origin.candidates)
-    other.ends += search.ends
-    if search.best_z is not None and not _loss_of_data(other) < _loss_of_data(search):
-        other.best_z, other.best_cost = search.best_z, np.inf
+    if other.best_z is None:
+        return search, interrupted
+    # Those of the last round, which are the best that a start led to, come first where losses are alike.
+    other.ends = [*search.ends[-1:], *other.ends, *search.ends[:-1]]
     return other, interrupted
-
-
-def _loss_of_data(search: _Search) -> float:
-    """The loss at the best point of a search without what its prior adds."""
-    if search.best_z is None:
-        return np.inf
-    prior = np.asarray(search.problem.with_prior(jnp.zeros(0), jnp.asarray(search.best_z)))
-    return search.best_cost - 0.5 * float(prior @ prior)
 
 
 def _weighed(search: _Search, prepared: Prepared) -> _Search:

@@ -46,14 +46,14 @@ FILES = (
     "clean/umass_diffusive_relaxation_layer1.csv",
     "clean/usc_diffusive_pulse.csv",
     "clean/nottingham_switchbox_iv.csv",
-    "raw/sdc_knowm_triangle/triangle150m150m1kp1.csv",
-    "raw/sdc_knowm_triangle/triangle150m150m1kq1.csv",
     "raw/sto_nb_iv_old_device/p1V_m2V.dat",
     "raw/sto_nb_iv_old_device/p1V_m4V.dat",
     "raw/nottingham_switchbox_iv/11-FS-2.5v-0.05sv-0.05sd-Py-St_v1-3.txt",
     "raw/nottingham_switchbox_iv/19-FS-3.0v-0.05sv-0.05sd-Py-Chris_Devices-3-.txt",
     "raw/nottingham_switchbox_iv/3-FS-2.0v-0.05sv-0.05sd-Py-St_v2-.txt",
     "raw/nottingham_switchbox_iv/20-FS-2.8v-0.05sv-0.05sd-Py-St_v2-.txt",
+    "raw/sdc_knowm_triangle/triangle150m150m1kp1.csv",
+    "raw/sdc_knowm_triangle/triangle150m150m1kq1.csv",
     "clean/sdc_knowm_retention.csv",
 )
 """Measured sweeps; of files of many sweeps that differ, the first one."""

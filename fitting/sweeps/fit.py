@@ -12,9 +12,7 @@ import numpy as np
 
 import memjax as mj
 from memjax.arguments import as_seed
-from memjax.fields import parameter_specs
 from memjax.policy import require_x64
-from memjax.transforms import from_spec
 
 from ..inference.curvature import curved
 from ..inference.profile_likelihood import profiles
@@ -28,13 +26,14 @@ from ..optimize.levenberg_marquardt import (
 )
 from ..optimize.restarts import search_beside
 from ..problem import WEAK_SIGMA
-from .basins import optima_in_words, other_optima
+from .basins import last_starts, notes_on_optima
 from .failures import no_start
+from .initial_guess import near
 from .instrument import bench_of
 from .noise_estimate import exceeds_scatter, noise_of_each, without_explosions
-from .prepare import Prepared, prepare
-from .problem import PATIENT, Problem, responses
-from .result import FitResult, fit_at
+from .prepare import Origin, Prepared, prepare
+from .problem import PATIENT, Problem
+from .result import FitResult, counted_responses, fit_at
 from .suggest import suggest
 from .thinning import thin
 from .variability import cycle_spread
@@ -51,14 +50,17 @@ NOTHING = "no start could be solved"
 ENDING = 25
 """Iterations in which a search ends at the most, once the noise is known."""
 
-WEIGHINGS = 5
-"""Times at the most that the noise is taken from the residuals at an optimum."""
+WEIGHINGS = 8
+"""Times at the most that the noise is taken from the residuals at an optimum, and that a search goes on from there."""
 
 CLOSE = 0.01
 """Gain of a cost, in variances of a residual, below which a search has ended: a seventh of a standard deviation."""
 
 SETTLED = 0.8
 """Share of the noise before from which on it counts as settled: standard deviations are known no better."""
+
+LOWER = 3
+"""Lower optima at the most from which a search for quantities of the bench begins again."""
 
 BESIDE = 2
 """What is added to the seed of a search for that of its draws beside the optimum."""
@@ -74,6 +76,7 @@ class _Search:
     progress: Progress = field(default_factory=lambda: Progress(np.zeros((0, 0)), np.zeros(0)))
     best_z: np.ndarray | None = None
     best_cost: float = np.inf
+    ends: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.solved = self.problem.by_kernel() or self.problem
@@ -117,14 +120,29 @@ class _Search:
                 self.without_derivatives, candidates, keep=BATCH, progress=self.progress
             )
         levenberg_marquardt(self, chosen, progress=self.progress, tick=report)
+        self.ends.append((self.progress.z.copy(), self.progress.cost.copy()))
+
+    def parts(self, candidates: np.ndarray) -> list[np.ndarray]:
+        """Starts that are searched from in turn: those about the guess would keep all others out.
+
+        Where a current switches a search takes long, and begins again beside its optimum.
+        """
+        first = len(candidates) if self.switches else near(len(candidates))
+        return [x for x in (candidates[:first], candidates[first:]) if len(x)]
+
+    @property
+    def switches(self) -> bool:
+        """Whether a current switches, so that the loss has kinks."""
+        return bool(np.any(np.asarray(self.problem.group.event_weight)))
 
     def run(self, candidates: np.ndarray) -> bool:
         """Two rounds, the second from recombined results of the first; whether it was interrupted."""
         try:
-            self.round(candidates, name="search")
-            done = self.progress
+            for part in self.parts(candidates):
+                self.round(part, name="search")
             if self.best_z is not None:
-                again = crossover(done.z, done.cost, count=len(candidates) // 2, seed=self.seed + 1)
+                z, cost = (np.concatenate(x) for x in zip(*self.ends, strict=True))
+                again = crossover(z, cost, count=len(candidates) // 2, seed=self.seed + 1)
                 self.round(again, name="refine")
         except KeyboardInterrupt:
             if self.best_z is None:
@@ -215,6 +233,8 @@ def fit(
     about |= dict(free=free, fix=fix, start=start, model_sigma=model_sigma, thresholds=thresholds)
     prepared = prepare(measurements, device, **about, free_bench=free_bench, screened=screened)
     search, interrupted = _run_search(prepared.problem, prepared.candidates, seed, tick)
+    if prepared.unstarted is not None and not interrupted:
+        search, interrupted = _or_without_start(search, prepared.unstarted)
     if search.best_z is None:
         raise no_start(NOTHING, search.problem, prepared.candidates[:BATCH])
     at = dict(point_time=point_time, measurements=measurements)
@@ -256,7 +276,11 @@ def _with_profiles(result: FitResult, show: Callable[[Progress], None] | None) -
 
 def _with_suggestion(result: FitResult, show: Callable[[Progress], None] | None) -> FitResult:
     """The fit with the quantity of the bench that would lower its loss decisively: it is not good without."""
-    suggestion = suggest(result, tick=show)
+    for _ in range(LOWER):
+        suggestion, z = suggest(result, tick=show)
+        if z is None:
+            break
+        result = result.at_optimum(z)
     if suggestion is None:
         return result
     verdict = doubted(result.verdict, str(suggestion))
@@ -268,12 +292,14 @@ def _fit_of(search: _Search, prepared: Prepared, *, interrupted: bool, **about: 
     """The fit at the best point of a search, which ends with the noise that this point shows."""
     if not interrupted:
         search = _weighed(search, prepared)
-        switches = bool(np.any(np.asarray(search.problem.group.event_weight)))
-        if switches or exceeds_scatter(search.problem, prepared.waves, search.optimum()[1]):
-            interrupted = _search_beside(search, quiet=2 if switches else 1)
-            if not (interrupted or switches):
+        if search.switches or exceeds_scatter(search.problem, prepared.waves, search.optimum()[1]):
+            interrupted = _search_beside(search, quiet=2 if search.switches else 1)
+            if not (interrupted or search.switches):
                 search = _weighed(search, prepared, float(search.problem.noise))
-        prepared = replace(prepared, notes=(*prepared.notes, *_other_optima(search)))
+        if not search.switches:  # else the loss has kinks, and each search ends at one of its own
+            best, _, jacobian = search.optimum()
+            words = notes_on_optima(search.problem, search.progress, best=best, jacobian=jacobian)
+            prepared = replace(prepared, notes=(*prepared.notes, *words))
     z, r, jacobian = search.optimum()
     problem = search.problem
     about |= dict(loss=search.best_cost, search=search.progress, interrupted=interrupted)
@@ -284,20 +310,10 @@ def _fit_of(search: _Search, prepared: Prepared, *, interrupted: bool, **about: 
         r,
         jacobian,
         seed=search.seed,
-        simulated=_responses(problem, z),
+        simulated=counted_responses(problem, z),
         cycle_spread=cycle_spread(problem, prepared.waves, jacobian=jacobian),
         **about,
     )
-
-
-def _responses(problem: Problem, z: np.ndarray) -> np.ndarray:
-    """`responses`, those of the data where a capacitance is charged at the start: these do not count."""
-    simulated, group = responses(problem, z), problem.group
-    charged = np.asarray(group.weight) == 0
-    charged &= np.arange(charged.shape[1]) == 0
-    if bench_of(problem.device, problem.bench).parallel_capacitance is None:
-        return simulated
-    return np.where(charged, np.asarray(group.target), simulated)
 
 
 def _run_search(problem: Problem, candidates: np.ndarray, seed: int, tick: Any):
@@ -310,6 +326,21 @@ def _run_search(problem: Problem, candidates: np.ndarray, seed: int, tick: Any):
     return search, interrupted
 
 
+def _or_without_start(search: _Search, origin: Origin) -> tuple[_Search, bool]:
+    """The search that knows nothing of `start`, with the ends of the one that does; and whether it was interrupted.
+
+    Where a search ends may not depend on where a user lets it begin: it ends as without, and from where that one led.
+    """
+    problem = replace(search.problem, center=jnp.asarray(origin.center))
+    other = _Search(problem, search.seed, search.tick, search.progress)
+    interrupted = other.run(origin.candidates)
+    if other.best_z is None:
+        return search, interrupted
+    # Those of the last round, which are the best that a start led to, come first where losses are alike.
+    other.ends = [*search.ends[-1:], *other.ends, *search.ends[:-1]]
+    return other, interrupted
+
+
 def _weighed(search: _Search, prepared: Prepared, noise: float = np.inf) -> _Search:
     """The search ended with a prior that weighs against the noise of the data.
 
@@ -320,31 +351,11 @@ def _weighed(search: _Search, prepared: Prepared, noise: float = np.inf) -> _Sea
         _, r, jacobian = search.optimum()
         at: dict[str, Any] = {"residuals": r[None], "jacobian": jacobian[None], "seed": search.seed}
         less = float(noise_of_each([search.problem], [prepared.waves], **at)[0])
-        if not less < SETTLED * noise:
+        # No iteration was left: the valley goes on.
+        if not (less < SETTLED * noise or (search.progress.left == 0 and not search.switches)):
             break
         noise, search = less, _end_search(search, less)
     return search
-
-
-def _other_optima(search: _Search) -> list[str]:
-    """What speaks against the optimum being the only one, in words.
-
-    Where a current switches the loss has kinks: each search ends at one of its own, and others begin beside the best.
-    """
-    problem, done = search.problem, search.progress
-    if np.any(np.asarray(problem.group.event_weight)):
-        return []
-    z, cost = done.z[1:], done.cost[1:]  # the first began where the second did
-    best, _, jacobian = search.optimum()
-    about: dict[str, Any] = {"jacobian": jacobian, "noise": float(problem.noise)}
-    agreed, others = other_optima(z, cost, best=best, **about)
-    specs = parameter_specs(problem.device)
-
-    def values_at(x: np.ndarray) -> dict[str, float]:
-        names = zip(problem.free, x, strict=True)
-        return {n: float(from_spec(specs[n]).inverse(v)) for n, v in names}
-
-    return optima_in_words(agreed, cost, [values_at(x) for x in others], values_at(best))
 
 
 def _end_search(search: _Search, noise: float) -> _Search:
@@ -352,15 +363,17 @@ def _end_search(search: _Search, noise: float) -> _Search:
     known = jnp.asarray([noise, WEAK_SIGMA], float)
     problem = replace(search.problem, noise=known[0], prior_sigma=known[1])
     again = _Search(problem, search.seed, search.tick, search.progress)
-    done, best = search.progress, cast(np.ndarray, search.best_z)
-    order = np.argsort(done.cost)[: BATCH - 1]
-    starts = np.resize(np.concatenate([best[None], done.z[order]]), (BATCH, len(best)))
+    done = search.progress
+    best, _, jacobian = search.optimum()
+    z, cost = (np.concatenate(x) for x in zip(*search.ends, strict=True))
+    starts = last_starts(z, cost, best=best, jacobian=jacobian, noise=noise, count=BATCH)
     options: dict[str, Any] = dict(iterations=ENDING, progress=done, tick=search.report("weigh"))
-    options |= ending(noise, float(np.min(done.cost)))
+    options |= ending(noise, search.best_cost)
     try:
         levenberg_marquardt(again, starts, **options)
     except KeyboardInterrupt:
         return search
+    again.ends = [(done.z.copy(), done.cost.copy())]
     return again if again.best_z is not None else search
 
 

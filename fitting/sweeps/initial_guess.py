@@ -9,10 +9,10 @@ from jaxtyping import Float
 
 import memjax as mj
 from memjax.errors import DataError
-from memjax.fields import parameter_specs
-from memjax.transforms import from_spec, within
+from memjax.fields import ParameterSpec, parameter_specs
+from memjax.transforms import Logit, LogLogit, from_spec, within
 
-from ..problem import PRIOR_SIGMA
+from ..problem import PRIOR_SIGMA, initial_states
 from .loops import (
     Loops,
     depends_on_loops,
@@ -26,6 +26,10 @@ from .loops import (
 from .summary import Waveform
 
 _NEG = "_neg"
+
+# A quarter of many starts lie three times as far out: rates that the data hardly show may be off by decades. Another
+# one begins at the other end of the state: no one knows what a device did before its first sweep.
+_FEWEST, _FURTHER = 32, 3.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -280,4 +284,20 @@ def starts(
     for j, n in enumerate(free):
         if n in scattered:  # in the parameter's unit as yet
             out[1:, j] = from_spec(specs[n]).forward(out[1:, j])
+    first = near(count)
+    middle = (first + count) // 2
+    out[first:middle] = center + _FURTHER * (out[first:middle] - center)
+    states = initial_states(device)
+    at = [j for j, n in enumerate(free) if n in states and _has_ends(specs[n])]
+    out[middle:, at] *= -1  # a logit is 0 in the middle
     return out
+
+
+def near(count: int) -> int:
+    """How many of so many starts lie about the guess: those that do not come last."""
+    return count if count < _FEWEST else count - count // 2
+
+
+def _has_ends(spec: ParameterSpec) -> bool:
+    """Whether the coordinate of a parameter is a logit, between two bounds."""
+    return isinstance(from_spec(spec), Logit | LogLogit)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +25,14 @@ from .initial_guess import guess, starts
 from .instrument import PART, BenchStart, free_quantities, start_of_bench
 from .limits import limits_of, share_limits
 from .problem import Problem
-from .summary import Waveform, far_sweeps, noise_floor, summarise_sweeps, without_strays
+from .summary import (
+    Waveform,
+    far_sweeps,
+    noise_floor,
+    spread_waves,
+    summarise_sweeps,
+    without_strays,
+)
 
 REVERSED = "the model sets at the polarity at which the data reset: the device is taken as reversed"
 
@@ -34,7 +41,8 @@ REVERSED = "the model sets at the polarity at which the data reset: the device i
 class Prepared:
     """What a search needs: the problem, its data, starts, the instrument's floor [A], decisions in words.
 
-    `further` gives so many other starts, for where the first ones lead nowhere.
+    `further` gives so many other starts, for where the first ones lead nowhere; `unstarted` is where a fit would begin
+    without the values of `start`, None where it does.
     """
 
     problem: Problem
@@ -43,6 +51,14 @@ class Prepared:
     floor: float
     notes: tuple[str, ...]
     further: Callable[[int], Float[np.ndarray, "starts free"]]
+    unstarted: "Origin | None" = None
+
+
+class Origin(NamedTuple):
+    """Where a search begins: the centre of its prior, and starts."""
+
+    center: Float[np.ndarray, " free"]
+    candidates: Float[np.ndarray, "starts free"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +143,9 @@ def summarise(
     measured, named = share_limits(measurements, bench), limits_of(bench)
     levels = thresholds_of(measurements, *thresholds)
     waves = summarise_sweeps(measured, point_time=point_time, floor=floor, thresholds=levels)
-    waves, strays = without_strays(waves, chosen=any(m.source.get("chosen") for m in measurements))
+    chosen = any(m.source.get("chosen") for m in measurements)
+    waves, strays = without_strays(waves, chosen=chosen)
+    waves, fewer = spread_waves(waves, chosen=chosen)
     bench, limits, notes = limited_bench_of(bench, waves, device)
     return Summary(
         waves=waves,
@@ -137,7 +155,7 @@ def summarise(
         bench=bench,
         limits=limits,
         named=named,
-        notes=(*notes, *lost_voltages(measured), *far_sweeps(waves, floor)),
+        notes=(*fewer, *notes, *lost_voltages(measured), *far_sweeps(waves, floor)),
     )
 
 
@@ -172,8 +190,11 @@ def assemble(
     plain = begun(first, names)
     first, origin = begun(first, names, start), origin.about(start or {})
     if around is not None:
-        first, names = around.around(first), (*names, *around.names)
-        origin = replace(origin, scatter=partial(_scatter_both, origin.scatter, around))
+        first, plain = around.around(first), around.around(plain)
+        names = (*names, *around.names)
+        origin, of_data = (
+            replace(g, scatter=partial(_scatter_both, g.scatter, around)) for g in (origin, of_data)
+        )
     first = first if numpy else as_jax(first)
     notes = [*origin.notes, *summary.notes, *notes_on(summary.levels)]
     for w in summary.strays:
@@ -196,11 +217,15 @@ def assemble(
     problem = Problem.of(first, names, group, bench=bench, env=env)
     about = dict(device=problem.device, center=np.asarray(problem.center))
     candidates = starts(origin, names, **about, count=screened, seed=seed)
-    if start and around is None:
+    unstarted = None
+    if start:
         # Half of them as without these values: where a search ends may not depend on where a user lets it begin.
-        other = dict(device=plain, center=np.asarray(coordinates(plain, names)))
+        center = np.asarray(coordinates(plain, names))
+        other: dict[str, Any] = dict(device=plain, center=center, count=screened)
+        without = starts(of_data, names, **other, seed=seed)
+        unstarted = Origin(center, without)
         half = screened // 2
-        candidates[screened - half :] = starts(of_data, names, **other, count=half, seed=seed)
+        candidates[screened - half :] = without[:half]
     return Prepared(
         problem=problem,
         waves=waves,
@@ -209,6 +234,7 @@ def assemble(
         notes=tuple(notes),
         # The first one is the guess itself.
         further=lambda n: starts(origin, names, **about, count=n + 1, seed=seed + 1)[1:],
+        unstarted=unstarted,
     )
 
 

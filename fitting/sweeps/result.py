@@ -19,9 +19,11 @@ from memjax.simulate import simulate, simulate_like
 
 from ..inference.identifiability import Identifiability, combine, in_logarithms, of_information
 from ..optimize.levenberg_marquardt import Progress
+from ..problem import TOGETHER
 from ..residuals import Residuals
 from ..result import AbstractFit
 from ..stochastic.result import Stochastic
+from .basins import optima_in_words, speaks_of_optima
 from .covariance import Uncertainty, uncertainty
 from .figures import figure_iv, measurement_of
 from .instrument import (
@@ -38,7 +40,7 @@ from .problem import PATIENT, Problem, responses
 from .set_reset import cycles_of
 from .suggestion import Suggestion
 from .summary import Waveform
-from .variability import read_noise
+from .variability import cycle_spread, read_noise
 from .verdict import LoopVerdict, judge
 
 _DRAWS = 100  # sweeps per waveform drawn for the simulated distributions
@@ -102,11 +104,26 @@ class FitResult(AbstractFit):
         known = uncertainty(problem, self.waves, z=z, **about)
         known = replace(known, covariance=covariance, source="all files of a joint fit")
         at = jnp.asarray(z)
-        verdict = judge(self.waves, problem.group, r, responses(problem, at))
+        verdict = judge(self.waves, problem.group, r, counted_responses(problem, z))
         fields: dict[str, Any] = {"loss": 0.5 * float(np.sum(r**2)), "uncertainty": known}
         device = device_of(problem.at(at))
         fields |= {"profiles": (), "sample": None}  # those of the values before
         return replace(self, device=device, problem=problem, z=z, verdict=verdict, **fields)
+
+    def at_optimum(self, z: Float[np.ndarray, " free"]) -> "FitResult":
+        """The fit at a lower optimum of its problem, and a note on the one that it had."""
+        problem = with_fitted_bench(self.problem, z)
+        points = np.repeat(z[None], TOGETHER, axis=0)
+        r, jacobian, _ = (x[0] for x in problem.linearise(points))
+        known = uncertainty(
+            problem, self.waves, z=z, residuals=r, jacobian=jacobian, seed=self.seed
+        )
+        spread = cycle_spread(problem, self.waves, jacobian=jacobian)
+        moved = self.moved(problem, z, known.covariance)
+        above = (self.loss / moved.loss - 1, self.values)
+        kept = [n for n in self.notes if not speaks_of_optima(n)]
+        notes = (*kept, *optima_in_words(2, 2, [above], moved.values))
+        return replace(moved, uncertainty=known, cycle_spread=spread, notes=notes)
 
     @property
     def owner(self) -> Any:
@@ -338,6 +355,16 @@ def fit_at(
     return FitResult(
         problem=with_fitted_bench(problem, z), waves=waves, z=z, seed=seed, **(fields | more)
     )
+
+
+def counted_responses(problem: Problem, z: np.ndarray) -> np.ndarray:
+    """`responses`, those of the data where a capacitance is charged at the start: these do not count."""
+    simulated, group = responses(problem, z), problem.group
+    charged = np.asarray(group.weight) == 0
+    charged &= np.arange(charged.shape[1]) == 0
+    if bench_of(problem.device, problem.bench).parallel_capacitance is None:
+        return simulated
+    return np.where(charged, np.asarray(group.target), simulated)
 
 
 def with_fitted_bench(problem: Problem, z: Float[np.ndarray, " free"]) -> Problem:

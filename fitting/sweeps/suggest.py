@@ -13,9 +13,11 @@ from memjax.fields import parameter_specs, with_values
 from memjax.params import coordinates
 
 from ..constants import FREE_BENCH
-from ..optimize.levenberg_marquardt import Progress, levenberg_marquardt
+from ..optimize.levenberg_marquardt import PROXIMAL, Progress, levenberg_marquardt
 from ..parameters import to_parameter_units
+from ..problem import TOGETHER
 from ..residuals import MAD
+from .basins import AGREED
 from .group import without_charging
 from .instrument import PART, BenchQuantities, DeviceOnBench, Evidence, device_of, quantity_names
 from .noise_estimate import correlation_of_neighbours, without_explosions
@@ -67,9 +69,22 @@ class _Refit(NamedTuple):
     z: Float[np.ndarray, " free"]
 
 
-def suggest(
-    result: FitResult, *, tick: Callable[[Progress], None] | None = None
-) -> Suggestion | None:
+class Outcome(NamedTuple):
+    """What came out of a search for quantities of the bench.
+
+    Parameters
+    ----------
+    suggestion : Suggestion or None
+        The quantity that would lower the loss most, where that is decisive.
+    lower : Float[np.ndarray, "free"] or None
+        A lower optimum of the fit as it is, which was met on the way: the search for quantities has to begin there.
+    """
+
+    suggestion: Suggestion | None = None
+    lower: Float[np.ndarray, " free"] | None = None
+
+
+def suggest(result: FitResult, *, tick: Callable[[Progress], None] | None = None) -> Outcome:
     r"""The quantity of the bench that would lower the loss of a fit most, where that is decisive.
 
     Parameters
@@ -81,8 +96,8 @@ def suggest(
 
     Returns
     -------
-    Suggestion or None
-        None where residuals are as independent as noise is, of a circuit, and where no quantity is decisive.
+    Outcome
+        Of nothing where residuals are as independent as noise is, of a circuit, and where no quantity is decisive.
 
     Notes
     -----
@@ -95,21 +110,30 @@ def suggest(
     .. math::
 
         \Delta BIC = n_{eff} \ln(S_0 / S_1) - \ln n_{eff}.
+
+    A fit may stand in an optimum that is not the lowest, which a search with one more quantity leaves: where a quantity
+    seems decisive, the search without it goes on from there, and its end is what the quantity is compared with.
     """
     problem = result.problem
     if isinstance(device_of(problem.device), mj.Circuit):
-        return None
+        return Outcome()
     evidence = Evidence.of(result.measurements, result.waves, float(problem.group.floor))
     if not (evidence.shows_some or _is_systematic(result)):
-        return None
-    best: Suggestion | None = None
+        return Outcome()
+    best = Outcome()
     for names in _groups(problem, evidence):
         extended = _Extended(result, names, evidence)
         for score in extended.scores():
-            candidate = extended.suggestion(score, tick)
-            if candidate and (best is None or candidate.bic_difference > best.bic_difference):
-                best = candidate
+            outcome = extended.outcome(score, tick)
+            if outcome.lower is not None:
+                return outcome
+            best = max(best, outcome, key=_gain)
     return best
+
+
+def _gain(outcome: Outcome) -> float:
+    """By how much a suggestion lowers the information criterion."""
+    return 0.0 if outcome.suggestion is None else outcome.suggestion.bic_difference
 
 
 def _is_systematic(result: FitResult) -> bool:
@@ -259,17 +283,41 @@ class _Extended:
         correlation = _correlation(data, np.shape(self.problem.group.weight))
         return _Refit(data, correlation, done.z[done.best])
 
-    def suggestion(
-        self, score: _Score, tick: Callable[[Progress], None] | None = None
-    ) -> Suggestion | None:
-        """The quantity as a suggestion, where it is decisive."""
+    def _without(
+        self, refit: _Refit, tick: Callable[[Progress], None] | None
+    ) -> tuple[Float[np.ndarray, " free"], float]:
+        """Where the search without the quantity ends that begins between the fit and where the one with it ended."""
+        begin, end = self.result.z, refit.z[: self.count]
+        starts = begin + np.linspace(1.0, 0.0, TOGETHER)[:, None] * (end - begin)
+        about: dict[str, Any] = dict(iterations=_ITERATIONS, proximal=PROXIMAL, tick=tick)
+        evaluate: Any = self.result.problem.linearise
+        done = levenberg_marquardt(evaluate, starts, **about)
+        return done.z[done.best], float(done.cost[done.best])
+
+    def outcome(self, score: _Score, tick: Callable[[Progress], None] | None = None) -> Outcome:
+        """The quantity as a suggestion, where it is decisive; or the lower optimum without it."""
         refit = self._refit(score, tick)
-        data = replace(self.result.problem, group=self.problem.group).of_data(self.result.z)
-        if refit is None:
-            return None
+        fit = replace(self.result.problem, group=self.problem.group)
+        data = fit.of_data(self.result.z)
+        if refit is None or not self._is_decisive(data, refit):
+            return Outcome()
+        z, loss = self._without(refit, tick)
+        if loss < (1 - AGREED) * self.result.loss:
+            return Outcome(lower=z)
+        data = fit.of_data(z)
+        if not self._is_decisive(data, refit):
+            return Outcome()
+        return Outcome(self._suggestion(score, data, refit))
+
+    def _is_decisive(self, data: Float[np.ndarray, " data"], refit: _Refit) -> bool:
+        """Whether residuals with a quantity are so much less than those without that it is suggested."""
         before, after, gain = self._compare(data, refit)
-        if after > _SHARE * before or gain < DECISIVE:
-            return None
+        return after <= _SHARE * before and gain >= DECISIVE
+
+    def _suggestion(
+        self, score: _Score, data: Float[np.ndarray, " data"], refit: _Refit
+    ) -> Suggestion:
+        """The quantity as a suggestion; `data` are residuals without it."""
         name = f"{PART}.{score.name}"
         model: Any = self.problem.device
         (value,) = to_parameter_units(model, [name], refit.z[-1:])[name]
@@ -279,7 +327,7 @@ class _Extended:
             unit=parameter_specs(model)[name].unit,
             loss=0.5 * float(refit.data @ refit.data),
             loss_without=0.5 * float(data @ data),
-            bic_difference=gain,
+            bic_difference=self._compare(data, refit)[2],
             moves=self._moves(refit),
         )
 

@@ -137,6 +137,10 @@ MANY, STRAY = 10, 0.1
 """Sweeps of one waveform from which on others are strays, and the share of them that those are at most."""
 
 
+MOST = 16
+"""Waveforms that are fitted at the most where no one chose them: a fit takes as long as it has waveforms."""
+
+
 def nanmedian(x: Float[np.ndarray, "n ..."]) -> Float[np.ndarray, "..."]:
     """Median along the first axis of what is a number: where all is, by the far faster function."""
     return np.nanmedian(x, axis=0) if len(x) > 1 and np.any(np.isnan(x)) else median(x)
@@ -285,6 +289,18 @@ def without_strays(
     most = max(w.n_sweeps for w in waves)
     stray = lambda w: not chosen and most >= MANY and w.n_sweeps <= STRAY * most  # noqa: E731
     return [w for w in waves if not stray(w)], [w for w in waves if stray(w)]
+
+
+def spread_waves(waves: Sequence[Waveform], *, chosen: bool) -> tuple[list[Waveform], list[str]]:
+    """Waveforms that are fitted, spread evenly over those that there are, and a note where these are more than `MOST`.
+
+    An oscilloscope that reads the voltage across a device gives each of a hundred cycles a waveform of its own.
+    """
+    if chosen or len(waves) <= MOST:
+        return list(waves), []
+    rows = np.linspace(0, len(waves) - 1, MOST).round().astype(int)
+    text = f"of {len(waves)} waveforms {MOST}, spread evenly, are fitted; --sweeps chooses"
+    return [waves[k] for k in rows], [text]
 
 
 def far_sweeps(waves: Sequence[Waveform], floor: float) -> list[str]:

@@ -14,7 +14,7 @@ import numpy as np
 from scipy import stats
 
 import fitting as ft
-from benchmarks.cases.calibration import data, joint, presets, randomness
+from benchmarks.cases.calibration import data, joint, methods, presets, randomness, suggestions
 from benchmarks.cases.circuit_fits import case as circuits
 from benchmarks.cases.device_fits.verdicts import LOOPS
 from benchmarks.records import Recorder
@@ -36,6 +36,18 @@ fitted jointly; devices about the preset of each model."""
 
 MODELS = {"smoke": ("mms",), "full": tuple(LOOPS)}
 """Models whose presets are fitted."""
+
+HIDDEN = {
+    "smoke": (("mms",), (suggestions.NONE, "offset_current"), 2),
+    "full": (suggestions.MODELS, tuple(suggestions.HIDDEN), 20),
+}
+"""Models of which a quantity of the bench is hidden, words of these, devices of each."""
+
+METHODS = {"smoke": ("mms",), "full": methods.MODELS}
+"""Models of which one device is fitted and looked at by three methods."""
+
+FALSE_ALARMS = 0.05
+"""Share of fits that may suggest something where there is nothing."""
 
 LEVEL, ALLOWED = 0.9, 0.05
 
@@ -320,6 +332,44 @@ def about_presets(record: Recorder, models: Sequence[str], count: int) -> None:
         )
 
 
+def hidden_quantities(
+    record: Recorder, models: Sequence[str], words: Sequence[str], count: int
+) -> None:
+    """What fits suggest of devices with a quantity of the bench that they are not told of, and of those without."""
+    for model in models:
+        for word in words:
+            seconds, row = lap(partial(suggestions.suggested, model, word, count))
+            alone = word == suggestions.NONE
+            off = row.count - row.right if alone else row.count - max(row.right, row.named)
+            record.ok(
+                f"suggestion of {model}, {word}",
+                Times(run=[seconds]),
+                error=off / max(row.count, 1),
+                reference="share of fits that suggest something, or that do not name what was hidden",
+                tolerance=FALSE_ALARMS + 4 * np.sqrt(FALSE_ALARMS / count) if alone else None,
+                problem=f"{count} devices, {presets.CYCLES} sweeps, {presets.NOISE:.0%} read noise",
+                dtype="float64",
+                extra=vars(row),
+            )
+
+
+def by_methods(record: Recorder, models: Sequence[str]) -> None:
+    """Deviations to first order, by profiles and by draws, of one fit of each model."""
+    for model in models:
+        seconds, row = lap(partial(methods.deviations, model))
+        extra = {n: [p, d] for n, p, d in zip(row.names, row.profile, row.nuts, strict=True)}
+        record.ok(
+            f"three methods of {model}",
+            Times(run=[seconds]),
+            error=row.furthest,
+            reference="deviations to first order, of parameters of which the fit says that it holds",
+            tolerance=methods.ALLOWED,
+            problem=f"one device, {presets.CYCLES} sweeps, {presets.NOISE:.0%} read noise",
+            dtype="float64",
+            extra={"profile_and_nuts": extra, "curved": row.curved, "mixed": row.mixed},
+        )
+
+
 def run(size: str, record: Recorder) -> None:
     """All of it."""
     jax.config.update("jax_enable_x64", True)
@@ -333,6 +383,8 @@ def run(size: str, record: Recorder) -> None:
     stochastic(record, cycles)
     together(record, sets)
     about_presets(record, MODELS[size], preset)
+    hidden_quantities(record, *HIDDEN[size])
+    by_methods(record, METHODS[size])
 
 
 CASE = Case(

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 import memjax as mj
-from benchmarks.cases.device_fits import every_file, pictures, verdicts
+from benchmarks.cases.device_fits import every_file, optima, pictures, verdicts
 from benchmarks.cases.device_fits.alarm import alarm
 from benchmarks.cases.device_fits.settings import DATA, FORMS
 from benchmarks.records import Recorder
@@ -128,11 +128,12 @@ def _one(record: Recorder, model: str, name: str, measured: mj.Measurement, limi
 
 
 def run(size: str, record: Recorder) -> None:
-    """All models on all sets, on every file, and on loops of each other."""
+    """All models on all sets, on every file, and on loops of each other; starts that lie decades apart."""
     jax.config.update("jax_enable_x64", True)
     _sets(size, record)
     every_file.run(size, record)
     verdicts.run(size, record)
+    optima.run(size, record)
 
 
 def _sets(size: str, record: Recorder) -> None:

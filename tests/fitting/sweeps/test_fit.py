@@ -35,6 +35,7 @@ def test_a_search_that_knows_its_noise_runs_the_program_that_it_has(result, monk
         made, "levenberg_marquardt", lambda search, *a, **k: searches.append(search)
     )
     before = made._Search(result.problem, 0, None, result.search, result.z)
+    before.ends.append((result.search.z, result.search.cost))
     made._end_search(before, 0.5)
     assert float(searches[0].problem.noise) == 0.5
     problem = result.problem

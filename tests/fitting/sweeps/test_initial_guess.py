@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from fitting.sweeps.initial_guess import _features, guess, starts
+from fitting.problem import PRIOR_SIGMA
+from fitting.sweeps.initial_guess import Guess, _features, guess, near, starts
 from fitting.sweeps.summary import noise_floor, summarise_sweeps
 from memjax.errors import DataError
 from memjax.params import unconstrain
@@ -49,3 +50,20 @@ def test_starts_begin_with_the_guess_and_depend_on_the_seed_only(example):
     assert np.all(np.isfinite(a))
     assert np.all(np.any(a[1:] != c[1:], axis=1))
     np.testing.assert_array_equal(a[0], c[0])
+
+
+def test_a_quarter_of_many_starts_lie_further_out_and_another_begins_at_the_other_end_of_the_state():
+    device, free, count = mj.model("mms"), ("tau", "x0"), 64
+    origin = Guess(device=device, free=free, scatter=lambda rng: {})
+    center = np.array([-9.0, -2.0])
+    about = dict(device=device, center=center, seed=3)
+    z = starts(origin, free, **about, count=count)
+    plain = np.random.default_rng(3).normal(size=(count - 1, 2))
+    away = np.concatenate([np.zeros((1, 2)), PRIOR_SIGMA / 2 * plain])
+    assert near(count) == 32
+    np.testing.assert_allclose(z[:32], center + away[:32])
+    np.testing.assert_allclose(z[32:48], center + 3 * away[32:48])
+    np.testing.assert_allclose(z[48:], (center + away[48:]) * [1, -1])
+    # Of few starts all lie about the guess.
+    np.testing.assert_allclose(starts(origin, free, **about, count=8), center + away[:8])
+    assert near(8) == 8

@@ -1,5 +1,6 @@
 """What is decided before a search: free parameters, and values of those that are not fitted."""
 
+import numpy as np
 import pytest
 
 import memjax as mj
@@ -31,3 +32,16 @@ def test_a_value_that_someone_gave_stays_and_a_default_gives_way_to_the_sweeps()
 def test_an_error_that_is_granted_has_to_be_a_number_of_decades():
     with pytest.raises(DataError, match="a model sigma of -1"):
         prepare([measured_loops(threshold_loop(0.5, 0.2))], DEVICE, **NONE, model_sigma=-1.0)
+
+
+def test_a_start_leaves_beside_it_what_a_fit_without_it_begins_from():
+    """With these the loss of a fit is that of one prior, and no higher than that of the fit without the start."""
+    m, options = measured_loops(threshold_loop(0.5, 0.2)), NONE | {"screened": 40}
+    plain, begun = (prepare([m], DEVICE, **options, start=s) for s in (None, {"tau": 3e-7}))
+    assert plain.unstarted is None
+    k = plain.problem.free.index("tau")
+    moved = begun.problem.center != plain.problem.center
+    assert moved.tolist() == [n == "tau" for n in plain.problem.free]
+    assert begun.candidates[0, k] == begun.problem.center[k]
+    np.testing.assert_array_equal(begun.unstarted.center, plain.problem.center)
+    np.testing.assert_array_equal(begun.unstarted.candidates, plain.candidates)

@@ -7,7 +7,9 @@ import pytest
 
 import fitting as ft
 import memjax as mj
+from fitting.sweeps.basins import AGREED, speaks_of_optima
 from fitting.sweeps.fit import BATCH
+from fitting.sweeps.suggest import suggest
 
 pytestmark = pytest.mark.slow
 
@@ -85,7 +87,26 @@ def test_a_hidden_quantity_that_is_free_comes_back(name):
     assert getattr(fit.bench, free.removeprefix("bench.")) == pytest.approx(fit.values[free])
 
 
-def test_a_fit_of_the_right_bench_suggests_nothing():
-    fit = fitted(Hidden("", mj.Bench(), SWITCHES, 0.3))
-    assert fit.suggestion is None
-    assert fit.verdict.word == "good"
+@pytest.fixture(scope="module")
+def right():
+    """A fit of the right bench."""
+    return fitted(Hidden("", mj.Bench(), SWITCHES, 0.3))
+
+
+def test_a_fit_of_the_right_bench_suggests_nothing(right):
+    assert right.suggestion is None
+    assert right.verdict.word == "good"
+
+
+def test_a_fit_beside_its_optimum_is_moved_there_and_gets_no_quantity_of_the_bench(right):
+    """A search with one more quantity leaves a place that is no optimum: what it gains is not of that quantity."""
+    z = right.z.copy()
+    z[right.free.index("v_on")] += 0.3
+    beside = right.moved(right.problem, z, right.covariance)
+    suggestion, lower = suggest(beside)
+    assert suggestion is None
+    assert right.problem.loss(lower) < (1 + AGREED) * right.loss
+    moved = beside.at_optimum(lower)
+    assert moved.verdict.word == "good"
+    (note,) = [n for n in moved.notes if speaks_of_optima(n)]
+    assert f"a loss {beside.loss / moved.loss - 1:.1%} above" in note

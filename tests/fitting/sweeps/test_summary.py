@@ -8,9 +8,11 @@ import pytest
 import memjax as mj
 from fitting.sweeps.summary import (
     MANY,
+    MOST,
     far_sweeps,
     is_sudden,
     noise_floor,
+    spread_waves,
     summarise_sweeps,
     without_strays,
 )
@@ -45,6 +47,20 @@ def test_a_forming_cycle_beside_many_others_is_no_half_of_the_data():
     assert without_strays(waves[:1], chosen=False) == (waves[:1], [])
     few = summarise_sweeps([measured_loops(*cycles[:-1])], point_time=1e-3, floor=1e-14)
     assert len(without_strays(few, chosen=False)[0]) == 2
+
+
+def test_many_waveforms_of_their_own_are_thinned_evenly_unless_someone_chose_them():
+    cycles = [threshold_loop(0.5 + 0.01 * k, 0.2) for k in range(2 * MOST + 1)]
+    waves = summarise_sweeps([measured_loops(*cycles)], point_time=1e-3, floor=1e-14)
+    # Loops that have one voltage are one waveform; here each counts as one of its own.
+    waves = [replace(waves[0], labels=np.array([k])) for k in range(2 * MOST + 1)]
+    kept, (note,) = spread_waves(waves, chosen=False)
+    labels = [int(w.labels[0]) for w in kept]
+    assert (labels[0], labels[-1], len(labels)) == (0, 2 * MOST, MOST)
+    assert set(np.diff(labels)) <= {2, 3}
+    assert note.startswith(f"of {2 * MOST + 1} waveforms {MOST}, spread evenly")
+    assert spread_waves(waves, chosen=True) == (waves, [])
+    assert spread_waves(waves[:MOST], chosen=False) == (waves[:MOST], [])
 
 
 def test_a_sweep_that_never_switches_beside_others_is_named_by_its_number():

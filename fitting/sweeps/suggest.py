@@ -312,7 +312,9 @@ class _Extended:
     def _is_decisive(self, data: Float[np.ndarray, " data"], refit: _Refit) -> bool:
         """Whether residuals with a quantity are so much less than those without that it is suggested."""
         before, after, gain = self._compare(data, refit)
-        return after <= _SHARE * before and gain >= DECISIVE
+        # Any of them might be suggested: each has its share of the prior odds.
+        decisive = DECISIVE + 2 * np.log(len(FREE_BENCH))
+        return after <= _SHARE * before and gain >= decisive
 
     def _suggestion(
         self, score: _Score, data: Float[np.ndarray, " data"], refit: _Refit

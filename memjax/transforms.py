@@ -166,7 +166,7 @@ def from_spec(spec: ParameterSpec) -> AbstractTransform:
     -----
     The coordinate of a `Logit` is the logarithm of the odds whatever the unit of the parameter: beside a bound it
     changes as the logarithm of the distance does, so that priors and longest moves mean what they mean for a `Log`.
-    Of a share between 0 and 1 it is a quarter of that: dz = d(share) in the middle.
+    Of a share between 0 and 1, and of a range with 0 inside, dz = d(value) in the middle.
     """
     lower, upper = spec.bounds
     if spec.narrowed:
@@ -177,7 +177,7 @@ def from_spec(spec: ParameterSpec) -> AbstractTransform:
     if lower >= 0 and upper >= _DECADES_FOR_LOG * max(lower, 1.0):
         return Log(lower)
     if float("-inf") < lower and upper < float("inf"):
-        return Logit(lower, upper, 0.25 if (lower, upper) == (0, 1) else 1.0)
+        return Logit(lower, upper, None if lower < 0 < upper or (lower, upper) == (0, 1) else 1.0)
     return Identity()
 
 

@@ -34,6 +34,9 @@ References
 .. [1] R. E. Kass, A. E. Raftery, J. Am. Stat. Assoc. 90, 773 (1995), doi:10.1080/01621459.1995.10476572
 """
 
+SHOWN = 6.0
+"""The same of a quantity that the data show: strong evidence, by the same source."""
+
 _SHARE = 0.9
 """Share of the squared residuals that a suggestion leaves at the most: less is no matter of the verdict."""
 
@@ -127,13 +130,13 @@ def suggest(result: FitResult, *, tick: Callable[[Progress], None] | None = None
             outcome = extended.outcome(score, tick)
             if outcome.lower is not None:
                 return outcome
-            best = max(best, outcome, key=_gain)
+            best = min(best, outcome, key=_loss)
     return best
 
 
-def _gain(outcome: Outcome) -> float:
-    """By how much a suggestion lowers the information criterion."""
-    return 0.0 if outcome.suggestion is None else outcome.suggestion.bic_difference
+def _loss(outcome: Outcome) -> float:
+    """Loss with the quantity that is suggested, each of which is one parameter more; infinite where none is."""
+    return np.inf if outcome.suggestion is None else outcome.suggestion.loss
 
 
 def _is_systematic(result: FitResult) -> bool:
@@ -299,21 +302,25 @@ class _Extended:
         refit = self._refit(score, tick)
         fit = replace(self.result.problem, group=self.problem.group)
         data = fit.of_data(self.result.z)
-        if refit is None or not self._is_decisive(data, refit):
+        shown = self.evidence.shows(score.name)
+        if refit is None or not self._is_decisive(data, refit, shown=shown):
             return Outcome()
         z, loss = self._without(refit, tick)
         if loss < (1 - AGREED) * self.result.loss:
             return Outcome(lower=z)
         data = fit.of_data(z)
-        if not self._is_decisive(data, refit):
+        if not self._is_decisive(data, refit, shown=shown):
             return Outcome()
         return Outcome(self._suggestion(score, data, refit))
 
-    def _is_decisive(self, data: Float[np.ndarray, " data"], refit: _Refit) -> bool:
-        """Whether residuals with a quantity are so much less than those without that it is suggested."""
+    def _is_decisive(self, data: Float[np.ndarray, " data"], refit: _Refit, *, shown: bool) -> bool:
+        """Whether residuals with a quantity are so much less than those without that it is suggested.
+
+        Of what the data show without any model, such as a current at 0 V, less is asked.
+        """
         before, after, gain = self._compare(data, refit)
-        # Any of them might be suggested: each has its share of the prior odds.
-        decisive = DECISIVE + 2 * np.log(len(FREE_BENCH))
+        # Any of the others might be suggested: each has its share of the prior odds.
+        decisive = SHOWN if shown else DECISIVE + 2 * np.log(len(FREE_BENCH))
         return after <= _SHARE * before and gain >= decisive
 
     def _suggestion(

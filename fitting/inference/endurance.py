@@ -80,9 +80,17 @@ def fit_endurance(
         )
     within = within / freedom
     information = np.array(counts)[:, None, None] * np.linalg.inv(within)
-    about: dict[str, Any] = dict(names=names, labels=tuple(labels), within=within, cycles=freedom)
     score = np.einsum("dij,dj->di", information, np.array(means))
-    return fit_population(Devices(**about, information=information, score=score))
+    return fit_population(
+        Devices(
+            names=names,
+            labels=tuple(labels),
+            information=information,
+            score=score,
+            within=within,
+            cycles=freedom,
+        )
+    )
 
 
 def _coordinates(record: EnduranceRecord, specs: Sequence[Any]) -> Float[np.ndarray, "cycles 2"]:

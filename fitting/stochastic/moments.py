@@ -65,15 +65,25 @@ class Moments:
         if shrunk:
             share = len(x) / (len(x) + len(sd))
             correlation = share * correlation + (1 - share) * np.eye(len(sd))
-        about = {"cycles": len(x), "resolution": resolution}
-        return cls(center=np.median(x, axis=0), sd=sd, correlation=correlation, **about)
+        return cls(
+            center=np.median(x, axis=0),
+            sd=sd,
+            correlation=correlation,
+            cycles=len(x),
+            resolution=resolution,
+        )
 
     def some(self, features: Sequence[int]) -> "Moments":
         """Those of some features."""
         k = list(features)
         step = np.broadcast_to(self.resolution, self.sd.shape)[k]
-        about = dict(center=self.center[k], sd=self.sd[k], resolution=step)
-        return replace(self, **about, correlation=self.correlation[np.ix_(k, k)])
+        return replace(
+            self,
+            center=self.center[k],
+            sd=self.sd[k],
+            correlation=self.correlation[np.ix_(k, k)],
+            resolution=step,
+        )
 
     @property
     def root(self) -> Float[np.ndarray, "features features"]:

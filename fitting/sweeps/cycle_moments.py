@@ -110,8 +110,14 @@ def calibrate_cycles(
         text = f"{FEWEST} cycles of one voltage waveform in which the device sets or resets"
         return _noted(result, f"no randomness was calibrated: it takes {text}")
     target = Moments.of(values, shrunk=True, resolution=reading.resolution(values))
-    about: dict[str, Any] = dict(reading=reading, simulation=simulation, target=target)
-    search = CycleSearch(result.device, _candidates(result), **about, seed=result.seed)
+    search = CycleSearch(
+        result.device,
+        _candidates(result),
+        reading=reading,
+        simulation=simulation,
+        target=target,
+        seed=result.seed,
+    )
     show = None if tick is None else lambda p: tick("randomness", p)
     point, interrupted = run(search, _others(result, search), show)
     if point is None:
@@ -215,5 +221,5 @@ def _replicates(point: Point) -> Float[np.ndarray, "replicates moves"]:
     medians = rng.standard_t(freedom, shape) * target.errors[0] @ inverse.T
     stretched = np.sqrt(freedom / rng.chisquare(freedom, shape))
     roots = inverse @ (stretched[:, :, None] * (choice.slope @ point.root))
-    sigma, own = (np.sqrt(np.sum(x**2, axis=-1)) for x in (roots, point.root))
-    return np.concatenate([medians, np.log(sigma / own)], axis=1)
+    sigma, estimate = (np.sqrt(np.sum(x**2, axis=-1)) for x in (roots, point.root))
+    return np.concatenate([medians, np.log(sigma / estimate)], axis=1)

@@ -95,8 +95,9 @@ class CycleSearch:
     def draws(self, names: Sequence[str], seed: int, *, whitened: bool = False) -> np.ndarray:
         """Normal numbers ``(members, swept, names)``; `whitened` ones have exactly no mean and no correlation."""
         members, swept = self.simulation.shape
-        about: dict[str, Any] = dict(members=members, sweeps=swept)
-        unit = cycle_factors(self.seed + seed, dict.fromkeys(names, 1.0), **about)
+        unit = cycle_factors(
+            self.seed + seed, dict.fromkeys(names, 1.0), members=members, sweeps=swept
+        )
         normal = np.stack([np.log(np.asarray(unit[n])) for n in names], axis=-1)
         if not whitened:
             return normal
@@ -107,8 +108,14 @@ class CycleSearch:
 
     def of(self, device: Any) -> "CycleSearch":
         """The same search of another device."""
-        about: dict[str, Any] = dict(reading=self.reading, simulation=self.simulation)
-        return CycleSearch(device, self.names, **about, target=self.target, seed=self.seed)
+        return CycleSearch(
+            device,
+            self.names,
+            reading=self.reading,
+            simulation=self.simulation,
+            target=self.target,
+            seed=self.seed,
+        )
 
     def features(
         self, point: "Point", normal: Float[np.ndarray, "members swept names"]

@@ -232,9 +232,7 @@ def fit(
     about: dict[str, Any] = dict(bench=bench, env=env, point_time=point_time, seed=seed)
     about |= dict(free=free, fix=fix, start=start, model_sigma=model_sigma, thresholds=thresholds)
     prepared = prepare(measurements, device, **about, free_bench=free_bench, screened=screened)
-    search, interrupted = _run_search(prepared.problem, prepared.candidates, seed, tick)
-    if prepared.unstarted is not None and not interrupted:
-        search, interrupted = _or_without_start(search, prepared.unstarted)
+    search, interrupted = _run_search(prepared, seed, tick)
     if search.best_z is None:
         raise no_start(NOTHING, search.problem, prepared.candidates[:BATCH])
     at = dict(point_time=point_time, measurements=measurements)
@@ -316,13 +314,16 @@ def _fit_of(search: _Search, prepared: Prepared, *, interrupted: bool, **about: 
     )
 
 
-def _run_search(problem: Problem, candidates: np.ndarray, seed: int, tick: Any):
+def _run_search(prepared: Prepared, seed: int, tick: Any) -> tuple[_Search, bool]:
     """A search from candidates, with more steps where none of them ends; and whether it was interrupted."""
+    problem, candidates = prepared.problem, prepared.candidates
     search = _Search(problem, seed, tick)
     interrupted = search.run(candidates)
     if search.best_z is None and not interrupted:
         search = _Search(replace(problem, policy=PATIENT), seed, tick)
         interrupted = search.run(candidates)
+    if prepared.unstarted is not None and not interrupted:
+        return _or_without_start(search, prepared.unstarted)
     return search, interrupted
 
 

@@ -7,7 +7,10 @@ import pytest
 
 import memjax as mj
 from benchmarks.cases.robustness.sampling import draw_sets
+from memjax import params
 from memjax.device.laws import gap_ratio, safe_sqrt
+from memjax.fields import parameter_specs
+from memjax.transforms import Logit, from_spec
 
 
 @pytest.mark.slow
@@ -73,12 +76,23 @@ def test_derivatives_of_the_largest_currents_are_float32(number, v, density):
         with jax.enable_x64(False):
             one = jax.tree.map(lambda x: x[number], draw_sets(mj.JartVcm(), 10_000)[:2])
         with jax.enable_x64(double):
-            numbers = (*one, {"n_disc": density}, v)
+            numbers = (one[0], _in_units(one[1]), {"n_disc": density}, v)
             numbers = jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(float)), numbers)
             slopes.append(_derivative(*numbers))
     assert np.isfinite(slopes[0])
     # The root lies where the slope changes a millionfold within 1e-6 of the voltage.
     np.testing.assert_allclose(slopes[0], slopes[1], rtol=0.1)
+
+
+def _in_units(slope):
+    """A direction of which each step is one in the unit of its parameter, as where these roots were met."""
+    transforms = {n: from_spec(s) for n, s in parameter_specs(slope).items()}
+    steps = {
+        n: params.get(slope, n) * (4 * t.unit / (t.upper - t.lower))
+        for n, t in transforms.items()
+        if isinstance(t, Logit)
+    }
+    return params.replace(slope, steps, check=False)
 
 
 @jax.jit

@@ -67,8 +67,8 @@ def scores(seed: int) -> dict[str, float]:
     table: dict[str, float] = {}
     values, std = ({}, {}) if random is None else (random.values, random.std)
     for name, sigma in TRUTH.items():
-        own = float(getattr(DEVICE, name))
-        for key, truth in ((name, own), (f"sigma_ln({name})", sigma)):
+        median = float(getattr(DEVICE, name))
+        for key, truth in ((name, median), (f"sigma_ln({name})", sigma)):
             value, error = values.get(key, np.nan), std.get(key, np.nan)
             table[key] = float(np.log(value / truth) * abs(value) / error)
     if random is not None and random.correlation is not None:

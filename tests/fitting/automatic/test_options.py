@@ -1,4 +1,4 @@
-"""``memjax fit --model auto``: sweeps that one of four models made."""
+"""``memjax fit --model auto``: sweeps that one of three models made."""
 
 import json
 
@@ -8,12 +8,12 @@ import pytest
 import memjax as mj
 from memjax.cli import main
 
-MODELS = ["mms", "linear-drift", "vteam", "threshold-switch"]
+MODELS = ["mms", "vteam", "threshold-switch"]
 
 
 @pytest.fixture
 def _few(monkeypatch):
-    """A library of four models."""
+    """A library of three models."""
     monkeypatch.setattr(mj, "device_names", lambda: MODELS)
 
 
@@ -26,13 +26,13 @@ def test_the_true_model_wins_and_the_sentence_says_why(file, tmp_path, capsys):
     content = json.loads((out / "comparison.json").read_text())
     assert (content["chosen"], content["criterion"]) == ("mms", "score")
     assert content["best"]["score"] == "mms"
-    assert sorted(content["automatic"]["shortlist"]) == ["linear-drift", "mms", "vteam"]
+    assert sorted(content["automatic"]["shortlist"]) == ["mms", "vteam"]
     assert content["automatic"]["features"]["volatile"] is False
     assert content["automatic"]["objections"]["threshold-switch"]
     text = content["explanation"]
     assert text.startswith("mms is chosen: the device is non-volatile (")
     assert (
-        "3 of 4 models can describe (excluded: threshold-switch, which relaxes alone, the data reset)"
+        "2 of 3 models can describe (excluded: threshold-switch, which relaxes alone, the data reset)"
         in text
     )
     assert "misses held-out sweeps by the least" in text

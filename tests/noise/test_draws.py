@@ -85,4 +85,6 @@ def test_a_device_that_is_fully_correlated_has_one_number():
 )
 def test_what_are_no_correlations_is_refused(matrix):
     with pytest.raises(ModelError, match="a symmetric matrix of 2 rows"):
-        cycle_factors(0, {"a": 0.1, "b": 0.1}, members=1, sweeps=1, correlation=np.array(matrix))
+        cycle_factors(
+            0, {"a": 0.1, "b": 0.1}, members=1, sweeps=1, correlation=np.array(matrix, float)
+        )

@@ -22,7 +22,7 @@ def records(devices=30, cycles=50, seed=0, quantity="r"):
         low, high = np.exp(rng.multivariate_normal(own, CYCLES, size=cycles)).T
         if quantity == "g":
             low, high = 1 / low, 1 / high
-        about = {"device": str(d), "cycles": np.arange(cycles), "quantity": quantity}
+        about = {"device": str(d), "cycles": np.arange(float(cycles)), "quantity": quantity}
         found.append(EnduranceRecord(hrs=high, lrs=low, **about))
     return found
 
@@ -64,7 +64,7 @@ def test_cycles_that_are_not_whole_are_left_out():
     longer = [
         EnduranceRecord(
             device=r.device,
-            cycles=np.arange(11),
+            cycles=np.arange(11.0),
             hrs=np.append(r.hrs, np.nan),
             lrs=np.append(r.lrs, 1.0),
         )
@@ -81,11 +81,11 @@ def test_what_is_no_endurance_test_of_resistances_is_refused():
     few = records(2, 5)
     with pytest.raises(ModelError, match="speed"):
         fit_endurance(few, mj.Vteam(), on="speed")
-    negative = EnduranceRecord(device="a", cycles=np.arange(3), hrs=-np.ones(3), lrs=np.ones(3))
+    negative = EnduranceRecord(device="a", cycles=np.arange(3.0), hrs=-np.ones(3), lrs=np.ones(3))
     with pytest.raises(DataError, match="3 cycles whose states are not positive"):
         fit_endurance([*few, negative], mj.Vteam())
     current = EnduranceRecord(
-        device="b", cycles=np.arange(3), hrs=np.ones(3), lrs=np.ones(3), quantity="i"
+        device="b", cycles=np.arange(3.0), hrs=np.ones(3), lrs=np.ones(3), quantity="i"
     )
     with pytest.raises(DataError, match="currents in the place of resistances"):
         fit_endurance([*few, current], mj.Vteam())

@@ -17,6 +17,7 @@ from fitting.sweeps.randomness import calibrate
 SLOPE = np.array([[2.0, 0.0], [0.0, 0.5]])
 
 
+@pytest.mark.wrong_types  # of a search it has what is asked of it
 @pytest.mark.parametrize("cycles", [5, 40])
 def test_errors_are_those_of_the_moments_of_so_many_cycles(cycles):
     sd = np.array([0.1, 0.3])

@@ -9,6 +9,8 @@ from fitting.sweeps.cycle_search import CycleSearch, Point, moved, run
 from memjax.errors import FitError
 from memjax.params import get
 
+pytestmark = pytest.mark.wrong_types  # what stands for a simulation is none
+
 NAMES = ("r_on", "r_off", "v_on")
 SLOPES = np.array([[1.0, 0.0, 0.3], [0.1, 1.0, 0.0], [0.0, 0.4, 1.0]])
 

@@ -53,7 +53,16 @@ def test_many_waveforms_of_their_own_are_thinned_evenly_unless_someone_chose_the
     cycles = [threshold_loop(0.5 + 0.01 * k, 0.2) for k in range(2 * MOST + 1)]
     waves = summarise_sweeps([measured_loops(*cycles)], point_time=1e-3, floor=1e-14)
     # Loops that have one voltage are one waveform; here each counts as one of its own.
-    waves = [replace(waves[0], labels=np.array([k])) for k in range(2 * MOST + 1)]
+    (whole,) = waves
+    waves = [
+        replace(
+            whole,
+            labels=whole.labels[k : k + 1],
+            log_response=whole.log_response[k : k + 1],
+            events=whole.events[k : k + 1],
+        )
+        for k in range(2 * MOST + 1)
+    ]
     kept, (note,) = spread_waves(waves, chosen=False)
     labels = [int(w.labels[0]) for w in kept]
     assert (labels[0], labels[-1], len(labels)) == (0, 2 * MOST, MOST)

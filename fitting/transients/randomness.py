@@ -79,8 +79,10 @@ def _read(rows, onset, end, thresholds, clip, limits, i) -> Float[np.ndarray, ".
     return _restricted(times, float(rows[1] - rows[0]), limits)
 
 
-def _reached(features: Features, name: str, value: float, step: float) -> float:
-    """A rate at the pulse, times a step."""
+def _reached(features: Features, name: str, value: float, step: float | None) -> float:
+    """A rate at the pulse, times a step; 0 where steps are adaptive."""
+    if step is None:
+        return 0.0
     drive = abs(float(features.stimulus.amplitude)) if name in ("mu", "theta") else 1.0
     return value * drive * step
 

@@ -17,6 +17,7 @@ def _number(ours, gap=""):
     return numbers.number("delay", "s", "1.45", ours, "a paper", 0.001, gap=gap)
 
 
+@pytest.mark.integration  # a record asks a process which devices there are
 def test_a_verdict_follows_from_digits_and_method(tmp_path):
     near, far, known = _number(1.4555), _number(1.4565), _number(14.0, "nobody gets it")
     verdicts = [numbers.AGREES, numbers.DIFFERS, numbers.KNOWN]

@@ -101,12 +101,10 @@ def calibrate_cycles(
     FitResult
         With `device`, `cycle_spread` and `stochastic` replaced; with a note where nothing could be calibrated.
     """
-    problem = result.problem
-    wave, reading, simulation = cycles_of(result.waves, problem, count=draws or DRAWS)
-    current = 10**wave.log_response - float(problem.group.floor)
-    values = reading(current) if reading.names else np.zeros((0, 0))
+    reading, simulation = cycles_of(result.waves, result.problem, count=draws or DRAWS)
+    values = reading(reading.cycles) if reading.names else np.zeros((0, 0))
     values = values[np.all(np.isfinite(values) & (values > 0), axis=1)]
-    if wave.driven != "voltage" or len(values) < FEWEST:
+    if simulation.wave.driven != "voltage" or len(values) < FEWEST:
         text = f"{FEWEST} cycles of one voltage waveform in which the device sets or resets"
         return _noted(result, f"no randomness was calibrated: it takes {text}")
     target = Moments.of(values, shrunk=True, resolution=reading.resolution(values))

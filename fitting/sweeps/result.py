@@ -208,7 +208,7 @@ class FitResult(AbstractFit):
             return None
         sigma = {n: s["sigma_ln"] for n, s in self.cycle_spread.items()}
         if self.stochastic is not None and self.stochastic.correlation is not None:
-            _, _, simulation = cycles_of(self.waves, self.problem, count=_DRAWS)
+            _, simulation = cycles_of(self.waves, self.problem, count=_DRAWS)
             members, sweeps = simulation.shape
             about: dict[str, Any] = dict(members=members, sweeps=sweeps)
             about["correlation"] = self.stochastic.correlation

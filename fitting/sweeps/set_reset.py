@@ -15,12 +15,10 @@ from memjax.params import scale
 from .limits import by_wave, limits_of
 from .problem import Problem
 from .summary import Waveform
+from .trends import ways
 
 UNITS = {"v_set": "V", "v_reset": "V", "r_on": "ohm", "r_off": "ohm"}
 """What is read off a cycle, and in what unit."""
-
-_READ = (0.1, 0.4)
-"""Shares of the largest voltage of an excursion between which resistances are read, as `fitting.sweeps.trends` does."""
 
 _LIMITED = 0.99
 """Share of a current limit from which on the source sets the current, and not the device."""
@@ -78,7 +76,7 @@ class CycleReading:
         i: Float[np.ndarray, "cycles rows"],
         limits: tuple[float, float],
     ):
-        self.v = np.asarray(v, float)
+        self.v, self.cycles = np.asarray(v, float), i
         self.limit = np.where(self.v < 0, limits[1], limits[0])
         widest: dict[str, tuple[float, Excursion]] = {}
         for rows in excursions(self.v):
@@ -89,7 +87,7 @@ class CycleReading:
             kind = max(sorted(set(kinds)), key=kinds.count)
             part = self._excursion(kind, rows)
             opening = abs(
-                float(np.median(np.log([_ways(self.v, x, part) for x in i]) @ [1.0, -1.0]))
+                float(np.median(np.log([_resistances(self.v, x, part) for x in i]) @ [1.0, -1.0]))
             )
             if kind not in widest or opening > widest[kind][0]:
                 widest[kind] = opening, part
@@ -99,11 +97,8 @@ class CycleReading:
             self.names = ()
 
     def _excursion(self, kind: str, rows: slice) -> Excursion:
-        size = np.abs(self.v[rows])
-        peak = int(np.argmax(size))
-        read = (size >= _READ[0] * size[peak]) & (size <= _READ[1] * size[peak])
-        back = np.arange(len(size)) > peak
-        return Excursion(kind=kind, rows=rows, way_out=read & ~back, way_back=read & back)
+        way_out, way_back = ways(np.abs(self.v[rows]))
+        return Excursion(kind=kind, rows=rows, way_out=way_out, way_back=way_back)
 
     @property
     def closed(self) -> bool:
@@ -132,17 +127,15 @@ class CycleReading:
             closing = loop_closing(v, i[part.rows])
             never = _BEYOND * float(np.max(np.abs(v)))
             values[f"v_{kind}"] = never if closing is None or closing.kind != kind else closing.v
-            ways = _ways(self.v, clear, part)
+            out, back = _resistances(self.v, clear, part)
             before, after = ("r_off", "r_on") if kind == "set" else ("r_on", "r_off")
-            values[before] = ways[0]
-            values.setdefault(after, ways[1])
-        if self.closed:  # each way out shows the state that the excursion ends
-            values["r_on"] = _ways(self.v, clear, self.parts["reset"])[0]
-            values["r_off"] = _ways(self.v, clear, self.parts["set"])[0]
+            # Each way out shows the state that the excursion ends; the way back counts where no other one ends it.
+            values[before] = out
+            values.setdefault(after, back)
         return [values[n] for n in self.names]
 
 
-def _ways(v: np.ndarray, i: np.ndarray, part: Excursion) -> tuple[float, float]:
+def _resistances(v: np.ndarray, i: np.ndarray, part: Excursion) -> tuple[float, float]:
     """Resistances on the way out and on the way back of an excursion [ohm]; NaN where none is read."""
     with np.errstate(divide="ignore", invalid="ignore"):
         r = np.abs(v[part.rows] / i[part.rows])
@@ -224,8 +217,8 @@ class CycleSimulation:
 
 def cycles_of(
     waves: Sequence[Waveform], problem: Problem, *, count: int
-) -> tuple[Waveform, CycleReading, CycleSimulation]:
-    """The waveform with the most cycles, what is read off these, and how so many are simulated.
+) -> tuple[CycleReading, CycleSimulation]:
+    """What is read off the cycles of the waveform that has the most, and how so many are simulated.
 
     Which excursions set and which reset is as the measured cycles say.
     """
@@ -247,4 +240,4 @@ def cycles_of(
         members=max(-(-count // _CYCLES), 8),
         cycles=_CYCLES,
     )
-    return wave, reading, simulation
+    return reading, simulation

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy import stats
 
 import memjax as mj
@@ -19,7 +19,10 @@ from memjax.observables import (
     switching,
 )
 
-_READ = (0.1, 0.4)  # shares of the largest applied value between which resistances are read
+_READ = (
+    0.1,
+    0.4,
+)  # shares of the largest applied value between which resistances are read, see `ways`
 # Logarithm of the ratio of resistances on both ways from which on an excursion says whether its state is kept.
 _APART = np.log(1.1)
 
@@ -148,6 +151,16 @@ def _series(
     return Series(name=name, unit=unit, polarity=polarity, cycle=cycle, values=values, tau=tau, p=p)
 
 
+def ways(
+    size: Float[np.ndarray, " rows"],
+) -> tuple[Bool[np.ndarray, " rows"], Bool[np.ndarray, " rows"]]:
+    """Rows at which resistances of an excursion are read, by the moduli of what is applied: way out, way back."""
+    peak = int(np.argmax(size))
+    read = (size >= _READ[0] * size[peak]) & (size <= _READ[1] * size[peak])
+    back = np.arange(len(size)) > peak
+    return read & ~back, read & back
+
+
 def of_excursions(data: mj.Measurement) -> list[dict[str, Any]]:
     """Sweep, polarity, resistances, closing and energy of each excursion of what is driven."""
     out = []
@@ -156,16 +169,15 @@ def of_excursions(data: mj.Measurement) -> list[dict[str, Any]]:
         for part in parts_of(applied):
             v, i, size = sweep.v[part], sweep.i[part], np.abs(applied[part])
             peak = int(np.argmax(size))
-            low = (size >= _READ[0] * size[peak]) & (size <= _READ[1] * size[peak])
-            low &= (i != 0) & ~sweep.at_compliance[part]
-            back = np.arange(len(size)) > peak
+            clear = (i != 0) & ~sweep.at_compliance[part]
+            way_out, way_back = ways(size)
             resistance = np.abs(np.divide(v, i, out=np.full(len(v), np.nan), where=i != 0))
             time = None if sweep.t is None else sweep.t[part]
             out.append({
                 "sweep": label,
                 "polarity": 1 if applied[part][peak] >= 0 else -1,
-                "out": _median(resistance[low & ~back]),
-                "back": _median(resistance[low & back]),
+                "out": _median(resistance[way_out & clear]),
+                "back": _median(resistance[way_back & clear]),
                 "closing": loop_closing(v, i) if data.driven == "voltage" else None,
                 "energy": None if time is None else float(np.trapezoid(np.abs(v * i), time)),
             })  # fmt: skip

@@ -20,6 +20,7 @@ import jax
 
 import memjax as mj
 from benchmarks.cases.device_fits.alarm import alarm
+from benchmarks.cases.device_fits.alone import run_alone
 from benchmarks.cases.device_fits.settings import DATA
 from benchmarks.records import Recorder
 from benchmarks.timing import Times
@@ -223,10 +224,7 @@ def run(size: str, record: Recorder) -> None:
 
 def main(words: list[str]) -> int:
     """Run this study alone: a folder for its files, and the size."""
-    folder, size = Path(words[0]), words[1] if len(words) > 1 else "full"
-    folder.mkdir(parents=True, exist_ok=True)
-    about = dict(run_id="every_file", case="device_fits", size=size, baseline="mms")
-    run(size, Recorder(path=folder / "every_file.jsonl", **about))
+    folder = run_alone("every_file", run, words)
     print(table(json.loads((folder / NAME).read_text(encoding="utf-8"))))
     return 0
 

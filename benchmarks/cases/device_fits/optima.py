@@ -14,6 +14,7 @@ import numpy as np
 
 import fitting as ft
 import memjax as mj
+from benchmarks.cases.device_fits.alone import run_alone
 from benchmarks.cases.device_fits.settings import DATA
 from benchmarks.records import Recorder
 from benchmarks.timing import Times
@@ -178,10 +179,7 @@ def run(size: str, record: Recorder) -> None:
 
 def main(words: list[str]) -> int:
     """Run this study alone: a folder for its files, and the size."""
-    folder, size = Path(words[0]), words[1] if len(words) > 1 else "full"
-    folder.mkdir(parents=True, exist_ok=True)
-    about = dict(run_id="optima", case="device_fits", size=size, baseline="mms")
-    run(size, Recorder(path=folder / "optima.jsonl", **about))
+    run_alone("optima", run, words)
     return 0
 
 

@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from pathlib import Path
 from typing import NamedTuple
 from unittest.mock import patch
 
@@ -19,6 +18,7 @@ import numpy as np
 import memjax as mj
 from benchmarks.cases.device_fits import pictures
 from benchmarks.cases.device_fits.alarm import alarm
+from benchmarks.cases.device_fits.alone import run_alone
 from benchmarks.cases.device_fits.settings import FORMS
 from benchmarks.records import Recorder
 from benchmarks.timing import Times
@@ -232,10 +232,7 @@ def _recorded(record: Recorder, rows: list[dict]) -> None:
 
 def main(words: list[str]) -> int:
     """Run this study alone: a folder for its files, and the size."""
-    folder, size = Path(words[0]), words[1] if len(words) > 1 else "full"
-    folder.mkdir(parents=True, exist_ok=True)
-    about = dict(run_id="verdicts", case="device_fits", size=size, baseline="mms")
-    run(size, Recorder(path=folder / "verdicts.jsonl", **about))
+    run_alone("verdicts", run, words)
     return 0
 
 

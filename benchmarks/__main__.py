@@ -9,8 +9,8 @@ from typing import Literal
 import tyro
 
 from benchmarks import compare, environments, records, registry, report, runner
-from memjax.cluster import Cluster
 from memjax.errors import MemjaxError
+from memjax.runtime.cluster import Cluster
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks.registry import BenchmarkError
 from benchmarks.timing import Times
-from memjax.cores import usable_cores
+from memjax.runtime.cores import usable_cores
 
 SCHEMA_VERSION = 1
 STATUSES = ("ok", "skipped", "failed", "timeout")

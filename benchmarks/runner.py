@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks import environments
 from benchmarks.records import BROKEN, DEVICES, ROOT, Recorder, devices, origin, provenance, read
 from benchmarks.registry import CASES, Case
-from memjax.cluster import Cluster, versions
+from memjax.runtime.cluster import Cluster, versions
 
 
 def run_cases(

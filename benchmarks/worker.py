@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.records import Recorder
 from benchmarks.registry import load
-from memjax.compile_cache import fuse_small_loops
+from memjax.runtime.compile_cache import fuse_small_loops
 
 
 def main(job: str) -> None:

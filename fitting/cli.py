@@ -27,7 +27,7 @@ from memjax.cli.options import (
     add_write_options,
     files_of,
 )
-from memjax.memory import check_size
+from memjax.runtime.memory import check_size
 
 from .amortised import options as amortised_options
 from .automatic import options as automatic_options

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import memjax as mj
 from memjax.cli.command import UsageError, say
 from memjax.errors import DataError, FitError, ModelError
-from memjax.files import prepare_output, writing_folder
+from memjax.runtime.files import prepare_output, writing_folder
 
 from .html import MOVED
 from .kinds import Kind
@@ -28,7 +28,7 @@ MARKER = "fit.json"
 
 
 def new_folder(options: argparse.Namespace, marker: str = MARKER) -> Path:
-    """The folder of a fit that is to be made, see `memjax.files.prepare_output`."""
+    """The folder of a fit that is to be made, see `memjax.runtime.files.prepare_output`."""
     return prepare_output(options.out, force=options.force, folder=True, marker=marker)
 
 

@@ -5,7 +5,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from memjax.files import writing
+from memjax.runtime.files import writing
 
 _MANY = 20_000
 """Points from which on lines are an image in an SVG, whose axes and words stay drawings."""

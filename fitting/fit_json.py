@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from memjax.documents import load_json
+from memjax.core.fields import setting_specs, stored
 from memjax.errors import DataError
-from memjax.fields import setting_specs, stored
+from memjax.runtime.documents import load_json
 
 from .optimize.levenberg_marquardt import Progress
 from .result import APART, METHODS, PULLED, AbstractFit, apart

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from memjax.html import bullet_list as bullets, fold, html_table as html_table, image
+from memjax.core.html import bullet_list as bullets, fold, html_table as html_table, image
 
 _CSS = """
 :root{color-scheme:light dark;--text:#222;--page:#fff;--line:#ddd;--quiet:#666;--code:#f3f3f3;--warn:#fff4e0;

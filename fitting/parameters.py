@@ -7,9 +7,9 @@ from jaxtyping import Float
 from scipy import stats
 
 import memjax as mj
-from memjax.fields import ParameterSpec, parameter_specs, stored
-from memjax.params import get
-from memjax.transforms import Logit, from_spec
+from memjax.core.fields import ParameterSpec, parameter_specs, stored
+from memjax.core.params import get
+from memjax.core.transforms import Logit, from_spec
 
 SHARE = 0.25
 """Share of a range above which a standard deviation says nothing."""

@@ -13,12 +13,12 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 import memjax as mj
-from memjax.compile_cache import cached_jit, is_array, jit_with_options
-from memjax.cores import usable_cores
+from memjax.core.fields import parameter_specs
+from memjax.core.params import constrain, get, known, replace
+from memjax.core.transforms import edges, from_spec, within
 from memjax.errors import BoundsError, DataError, FitError
-from memjax.fields import parameter_specs
-from memjax.params import constrain, get, known, replace
-from memjax.transforms import edges, from_spec, within
+from memjax.runtime.compile_cache import cached_jit, is_array, jit_with_options
+from memjax.runtime.cores import usable_cores
 
 from .optimize.levenberg_marquardt import Progress, levenberg_marquardt
 
@@ -334,7 +334,7 @@ def at_each_point(
     Notes
     -----
     Points of a batch wait for the slowest of them at each step of a solve, and the loop of a batch is soon too large
-    for XLA to compile it as one function, see `memjax.compile_cache.fuse_small_loops`.
+    for XLA to compile it as one function, see `memjax.runtime.compile_cache.fuse_small_loops`.
     """
     double = jax.config.values["jax_enable_x64"]
 

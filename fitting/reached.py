@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from memjax.files import write_json, writing_folder
+from memjax.runtime.files import write_json, writing_folder
 
 from .html import page, parameters_table, provenance_table, remarks
 from .kinds import provenance

@@ -18,7 +18,7 @@ from memjax.data import (
     read_records,
 )
 from memjax.errors import DataError, MemjaxError
-from memjax.files import prepare_output
+from memjax.runtime.files import prepare_output
 
 from .command import MARKER, run, start_of, write_fit
 from .kinds import READING, Kind

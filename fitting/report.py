@@ -8,8 +8,8 @@ from typing import Any
 import pandas
 
 from memjax.errors import DataError
-from memjax.files import is_inside, write_json
 from memjax.plot import style
+from memjax.runtime.files import is_inside, write_json
 
 from .figures import drawings
 from .fit_json import common_content, digest, load, methods_in_words, write_draws

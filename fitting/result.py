@@ -7,12 +7,12 @@ import numpy as np
 from jaxtyping import Float
 
 import memjax as mj
+from memjax.core.fields import parameter_specs
+from memjax.core.html import card, fold, inline_picture, or_text
+from memjax.core.params import get
 from memjax.errors import DataError
-from memjax.fields import parameter_specs
-from memjax.flags import check_flags
-from memjax.html import card, fold, inline_picture, or_text
-from memjax.params import get
 from memjax.plot import ranges, style
+from memjax.runtime.flags import check_flags
 
 from .html import bullets, parameters_table
 from .optimize.levenberg_marquardt import Progress

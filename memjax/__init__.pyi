@@ -5,7 +5,6 @@ from . import (
     network as network,
     neuron as neuron,
     observables as observables,
-    params as params,
     plot as plot,
     presets as presets,
     solver as solver,
@@ -23,7 +22,17 @@ from .circuit import (
     Resistor as Resistor,
     VoltageSource as VoltageSource,
 )
-from .curve_loss import CurveLoss as CurveLoss
+from .core import fields as fields, params as params, system as system, units as units
+from .core.expected import expected as expected
+from .core.fields import describe as describe, param as param, setting as setting, state as state
+from .core.result import Result as Result, Trace as Trace
+from .core.system import AbstractSystem as AbstractSystem, Environment as Environment, Jump as Jump
+from .core.watch import (
+    Crossing as Crossing,
+    Event as Event,
+    Integral as Integral,
+    TimeAbove as TimeAbove,
+)
 from .data import Measurement as Measurement, ReadNoise as ReadNoise, read as read
 from .device import (
     AbstractDevice as AbstractDevice,
@@ -49,14 +58,12 @@ from .device import (
     device_class as device_class,
     device_names as device_names,
 )
-from .expected import expected as expected
-from .fields import describe as describe, param as param, setting as setting, state as state
 from .models import model as model, model_names as model_names
-from .policy import Auto as Auto, Fixed as Fixed, Stiff as Stiff
 from .population import Population as Population
-from .result import Result as Result, Trace as Trace
-from .saved import load as load, save as save
+from .runtime.saved import load as load, save as save
 from .simulate import simulate as simulate, simulate_like as simulate_like
+from .simulate.curve_loss import CurveLoss as CurveLoss
+from .simulate.policy import Auto as Auto, Fixed as Fixed, Stiff as Stiff
 from .stimulus import (
     AbstractStimulus as AbstractStimulus,
     Drives as Drives,
@@ -65,13 +72,6 @@ from .stimulus import (
     Sine as Sine,
     staircase as staircase,
     triangle_sweep as triangle_sweep,
-)
-from .system import AbstractSystem as AbstractSystem, Environment as Environment, Jump as Jump
-from .watch import (
-    Crossing as Crossing,
-    Event as Event,
-    Integral as Integral,
-    TimeAbove as TimeAbove,
 )
 
 __version__: str

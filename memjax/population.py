@@ -14,21 +14,21 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 from numpy.typing import ArrayLike
 
-from . import params
-from .arguments import as_integer, as_seed
 from .circuit import Circuit
-from .copies import copied
+from .core import params
+from .core.fields import parameter_specs
+from .core.html import card, fold, html_table, inline_picture, or_text, pictures
+from .core.reprs import of_tree
+from .core.transforms import from_spec
 from .device import AbstractDevice
-from .documents import load_json
 from .errors import ModelError
-from .fields import parameter_specs
-from .files import write_json
-from .flags import check_flags
-from .html import card, fold, html_table, inline_picture, or_text, pictures
 from .models import model
 from .noise.draws import member_numbers
-from .reprs import of_tree
-from .transforms import from_spec
+from .runtime.arguments import as_integer, as_seed
+from .runtime.copies import copied
+from .runtime.documents import load_json
+from .runtime.files import write_json
+from .runtime.flags import check_flags
 
 SCHEMA_VERSION = 1
 """Layout of the file that `Population.save` writes."""
@@ -48,7 +48,7 @@ _LAYOUT = "a file that memjax.Population.save wrote"
 class Population(eqx.Module):
     """Devices or circuits whose parameters are drawn from a normal distribution in unconstrained coordinates.
 
-    These coordinates are logarithms for most parameters, see `memjax.transforms`: a log-normal
+    These coordinates are logarithms for most parameters, see `memjax.core.transforms`: a log-normal
     distribution, whose median is at its centre. Bounds hold in every draw.
 
     Parameters

@@ -15,15 +15,11 @@ from jax.extend import core
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
-from . import params
 from .circuit import BenchedDevice
-from .device import AbstractDevice, AbstractOhmicDevice
-from .errors import MemjaxError, ModelError
-from .fields import StateSpec, parameter_specs, setting_specs
-from .flags import check_flags
-from .policy import require_x64
-from .scaling import Scaled
-from .system import (
+from .core import params
+from .core.fields import StateSpec, parameter_specs, setting_specs
+from .core.scaling import Scaled
+from .core.system import (
     AbstractNoiseStructure,
     Additive,
     Commutative,
@@ -31,8 +27,12 @@ from .system import (
     Environment,
     General,
 )
-from .testing_noise import check_noise_form
-from .units import parse_unit
+from .core.units import parse_unit
+from .device import AbstractDevice, AbstractOhmicDevice
+from .device.noise_channels import check_noise_form
+from .errors import MemjaxError, ModelError
+from .runtime.flags import check_flags
+from .simulate.policy import require_x64
 
 _DRAWS, _SAMPLES = 200, 24
 _ALONE = 6

@@ -16,8 +16,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import jax
 import pytest
 
-from memjax.compile_cache import fuse_small_loops
 from memjax.compiled import library
+from memjax.runtime.compile_cache import fuse_small_loops
 
 # Tracing makes objects by the million, and hardly any cycles: Python's collector took a sixth of the time.
 gc.set_threshold(1_000_000, 50, 100)

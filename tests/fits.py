@@ -15,7 +15,7 @@ from fitting.result import AbstractFit
 from fitting.sweeps.group import pack
 from fitting.sweeps.problem import Problem
 from fitting.sweeps.summary import summarise_sweeps
-from memjax.params import unconstrain
+from memjax.core.params import unconstrain
 
 LINE_NAMES = ("r_on", "r_off", "tau", "x0")
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import memjax as mj
+from memjax.core.params import unconstrain
 from memjax.errors import ModelError
-from memjax.params import unconstrain
 
 NAMES = ("mu", "gamma1", "alpha")
 COVARIANCE = np.array([[0.04, 0.03, 0.0], [0.03, 0.09, -0.01], [0.0, -0.01, 0.01]])

@@ -9,9 +9,9 @@ import pytest
 from jaxtyping import Array, Float
 
 import memjax as mj
+from memjax.core.system import Additive, Commutative, Diagonal, General, NoNoise, Partitioned
 from memjax.device import AbstractOhmicDevice
 from memjax.errors import ModelError, PolicyError
-from memjax.system import Additive, Commutative, Diagonal, General, NoNoise, Partitioned
 from memjax.testing import check_device
 from tests.systems.exact import Cubic, Geometric, LinearDrift, OrnsteinUhlenbeck, Resistor
 

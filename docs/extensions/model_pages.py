@@ -12,7 +12,7 @@ from numpydoc.docscrape import NumpyDocString
 
 import memjax as mj
 from memjax.cli.model_table import describe_model
-from memjax.fields import allowed_text
+from memjax.core.fields import allowed_text
 from memjax.models import CIRCUITS
 
 DOCS = Path(__file__).parents[1]

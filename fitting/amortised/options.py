@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from memjax.cli.command import UsageError, count, number, require_packages, say
 from memjax.cli.options import bench_from, file_of, measurement_from
 from memjax.errors import FitError, MemjaxError
-from memjax.files import prepare_output, write_json, writing, writing_folder
+from memjax.runtime.files import prepare_output, write_json, writing, writing_folder
 
 from ..command import stages_of
 from ..kinds import ELEMENTS, READING, Kind, refuse_unused

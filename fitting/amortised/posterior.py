@@ -10,10 +10,10 @@ import numpy as np
 from jaxtyping import Float
 
 import memjax as mj
-from memjax.arguments import as_seed
+from memjax.core.reprs import of_tree
 from memjax.errors import DataError, MemjaxWarning
-from memjax.flags import check_flags
-from memjax.reprs import of_tree
+from memjax.runtime.arguments import as_seed
+from memjax.runtime.flags import check_flags
 
 from .calibration import Calibration
 from .density import Density

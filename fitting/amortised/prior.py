@@ -10,10 +10,10 @@ import numpy as np
 from jaxtyping import Float
 
 import memjax as mj
+from memjax.core.fields import ParameterSpec, parameter_specs
+from memjax.core.params import known
+from memjax.core.transforms import from_spec
 from memjax.errors import BoundsError, DataError
-from memjax.fields import ParameterSpec, parameter_specs
-from memjax.params import known
-from memjax.transforms import from_spec
 
 _SPREAD = re.compile(r"sigma_ln\((.+)\)$")
 """Name of the standard deviation from cycle to cycle of a parameter's logarithm, as in calibrations of randomness."""

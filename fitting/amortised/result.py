@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from memjax.reprs import of_tree
+from memjax.core.reprs import of_tree
 
 if TYPE_CHECKING:
     import pandas

@@ -11,11 +11,11 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 import memjax as mj
-from memjax.cores import usable_cores
+from memjax.core.fields import parameter_specs
+from memjax.core.params import get, known
 from memjax.errors import DataError, FitError
-from memjax.fields import parameter_specs
 from memjax.noise import cycle_factors
-from memjax.params import get, known
+from memjax.runtime.cores import usable_cores
 from memjax.simulate import is_noisy
 from memjax.solver import SemiImplicitEuler
 

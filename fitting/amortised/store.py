@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import memjax as mj
-from memjax.documents import load_json
 from memjax.errors import ModelError
-from memjax.files import prepare_output, write_json, writing_folder
-from memjax.flags import check_flags
+from memjax.runtime.documents import load_json
+from memjax.runtime.files import prepare_output, write_json, writing_folder
+from memjax.runtime.flags import check_flags
 
 from .posterior import AmortisedPosterior
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 import memjax as mj
-from memjax.arguments import as_seed
 from memjax.errors import DataError, ModelError
-from memjax.flags import check_flags
-from memjax.memory import check_size
-from memjax.policy import require_x64
+from memjax.runtime.arguments import as_seed
+from memjax.runtime.flags import check_flags
+from memjax.runtime.memory import check_size
+from memjax.simulate.policy import require_x64
 
 from .calibration import DEVICES, DRAWS, calibrate
 from .density import train

@@ -7,9 +7,9 @@ from typing import Any, cast
 from numpy.linalg import LinAlgError
 
 import memjax as mj
-from memjax.arguments import as_seed
 from memjax.errors import DataError, FitError, MemjaxError
-from memjax.policy import require_x64
+from memjax.runtime.arguments import as_seed
+from memjax.simulate.policy import require_x64
 
 from ..choice.comparison import Comparison, compare_models
 from ..result import AbstractFit

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.linalg import LinAlgError
 
 import memjax as mj
+from memjax.core.fields import parameter_specs
 from memjax.data import Features, Suitability, Traits, features, suitable
 from memjax.errors import DataError, FitError
-from memjax.fields import parameter_specs
 
 from ..constants import AUTOMATIC
 from ..optimize.levenberg_marquardt import half_squares

@@ -12,11 +12,11 @@ import numpy as np
 
 import memjax as mj
 from memjax.cli.cache import prepare_jax
-from memjax.cluster import Cluster
+from memjax.core.fields import with_values
+from memjax.core.params import constrain
 from memjax.errors import MemjaxError
-from memjax.fields import with_values
-from memjax.params import constrain
-from memjax.saved import from_bytes, to_bytes
+from memjax.runtime.cluster import Cluster
+from memjax.runtime.saved import from_bytes, to_bytes
 
 from ..problem import shape_of
 from ..sweeps.covariance import uncertainty_of_each

@@ -14,13 +14,13 @@ import jax
 import numpy as np
 
 import memjax as mj
-from memjax.cluster import Cluster
+from memjax.core.fields import parameter_specs, setting_specs, stored, with_values
+from memjax.core.params import replace
 from memjax.errors import DataError, FitError, MemjaxError, OutputError
-from memjax.fields import parameter_specs, setting_specs, stored, with_values
-from memjax.files import strict_json, write_json
-from memjax.flags import check_flags
-from memjax.params import replace
-from memjax.policy import require_x64
+from memjax.runtime.cluster import Cluster
+from memjax.runtime.files import strict_json, write_json
+from memjax.runtime.flags import check_flags
+from memjax.simulate.policy import require_x64
 
 from ..constants import CHUNK
 from ..problem import begun

@@ -9,8 +9,8 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from memjax.compile_cache import cached_jit, is_array
-from memjax.fields import with_values
+from memjax.core.fields import with_values
+from memjax.runtime.compile_cache import cached_jit, is_array
 from memjax.simulate.stiff_kernel import StiffKernel, StiffLanes
 
 from ..sweeps.lanes import by_lane, by_point, solve_lanes

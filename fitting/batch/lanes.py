@@ -12,8 +12,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array
 
-from memjax.compile_cache import fast_compile_options, jit_with_options
-from memjax.scaling import Scaled
+from memjax.core.scaling import Scaled
+from memjax.runtime.compile_cache import fast_compile_options, jit_with_options
 from memjax.solver import derivative, rodas3_componentwise_step, tangents_step
 
 from ..problem import shape_of

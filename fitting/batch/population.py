@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 import memjax as mj
+from memjax.core.fields import parameter_specs, setting_specs
 from memjax.errors import DataError, FitError
-from memjax.fields import parameter_specs, setting_specs
 from memjax.io.fit import FitFile, load_fit
 from memjax.population import POPULATION
 

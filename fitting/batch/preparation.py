@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 import memjax as mj
+from memjax.core.fields import with_values
 from memjax.errors import MemjaxError
-from memjax.fields import with_values
 from memjax.observables.polarity import branches_of
 from memjax.observables.switching import NO_HOLD
 from memjax.observables.thresholds import Thresholds, find_thresholds_of_each

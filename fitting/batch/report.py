@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from memjax.files import write_json, writing
+from memjax.runtime.files import write_json, writing
 
 from ..fit_json import versions
 from ..html import bullets, html_table, page, picture, readable

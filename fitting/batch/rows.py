@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from memjax.params import get
+from memjax.core.params import get
 
 from ..sweeps.result import FitResult
 

@@ -15,10 +15,11 @@ from typing import Any
 
 from memjax.cli.command import say
 from memjax.cli.options import file_of, files_of, measurement_from
-from memjax.cluster import Cluster
+from memjax.core.fields import parameter_specs
 from memjax.errors import DataError, FitError, OutputError
-from memjax.fields import parameter_specs
-from memjax.files import (
+from memjax.population import POPULATION
+from memjax.runtime.cluster import Cluster
+from memjax.runtime.files import (
     LOCK,
     holds_no_result,
     lock_folder,
@@ -26,7 +27,6 @@ from memjax.files import (
     remove_temporaries,
     write_json,
 )
-from memjax.population import POPULATION
 
 from ..progress import duration
 from ..sweeps.content import to_json

@@ -11,8 +11,8 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
-from memjax.arguments import as_seed
-from memjax.fields import with_values
+from memjax.core.fields import with_values
+from memjax.runtime.arguments import as_seed
 
 from ..constants import MODEL_SIGMA
 from ..optimize.levenberg_marquardt import PROXIMAL, Progress, half_squares, levenberg_marquardt

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from memjax.files import writing
+from memjax.runtime.files import writing
 
 from .rows import Row
 

@@ -5,8 +5,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from memjax.documents import in_known_case
 from memjax.errors import DataError
+from memjax.runtime.documents import in_known_case
 
 Positions = dict[str, tuple[float, float]]
 

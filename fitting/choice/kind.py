@@ -1,6 +1,6 @@
 """A choice among models as a kind of fit above those of data."""
 
-from memjax.lazy import deferred
+from memjax.runtime.lazy import deferred
 
 from ..constants import COMPARISON
 from ..kinds import Kind

@@ -71,7 +71,7 @@ def run(
 
 def _starts(options: argparse.Namespace, names: list[str]) -> dict[str, Any]:
     """Where each model begins; refuses parameters that one of them does not have before anything is fitted."""
-    from memjax.fields import parameter_specs
+    from memjax.core.fields import parameter_specs
 
     models = {n: mj.model(n) for n in names}
     for option in _NAMING:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas
 
-from memjax.files import write_json, writing
+from memjax.runtime.files import write_json, writing
 
 from .. import html as pages
 from ..constants import COMPARISON

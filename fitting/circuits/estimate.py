@@ -8,10 +8,10 @@ import numpy as np
 from jaxtyping import Float
 
 import memjax as mj
-from memjax.fields import parameter_specs
-from memjax.html import card, or_text
-from memjax.params import constrain
-from memjax.transforms import from_spec
+from memjax.core.fields import parameter_specs
+from memjax.core.html import card, or_text
+from memjax.core.params import constrain
+from memjax.core.transforms import from_spec
 
 from ..html import parameters_table
 from ..parameters import parameter_rows, sits_at_bound

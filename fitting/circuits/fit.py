@@ -37,12 +37,12 @@ from jaxtyping import Float
 from scipy.stats import chi2
 
 import memjax as mj
-from memjax.arguments import as_seed
+from memjax.core.html import card, inline_picture, or_text
 from memjax.errors import FitError
-from memjax.html import card, inline_picture, or_text
 from memjax.observables import SpikeTrain
 from memjax.plot import style
-from memjax.policy import require_x64
+from memjax.runtime.arguments import as_seed
+from memjax.simulate.policy import require_x64
 
 from ..html import bullets
 from ..inference.identifiability import log_slopes

@@ -1,6 +1,6 @@
 """Signals of circuits as kinds of data."""
 
-from memjax.lazy import deferred_functions
+from memjax.runtime.lazy import deferred_functions
 
 from ..kinds import ELEMENTS, Kind
 from .options import configure, fit_trace, fit_trains

@@ -59,7 +59,7 @@ def drive(options: argparse.Namespace, circuit: Any) -> Any:
 
 def _begin(options: argparse.Namespace, circuit: Any, **needed: str) -> tuple[Any, dict[str, Any]]:
     """The circuit at the start, and what both fits take from the options."""
-    from memjax import params
+    from memjax.core import params
 
     from ..problem import begun
 

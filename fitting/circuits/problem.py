@@ -10,12 +10,12 @@ from jaxtyping import Array, Bool, Float
 
 import memjax as mj
 from memjax.circuit import build_system
+from memjax.core.fields import stored
+from memjax.core.params import get, known, quiet, unconstrain
+from memjax.core.scaling import Scaled
 from memjax.errors import DataError, ModelError
-from memjax.fields import stored
-from memjax.params import get, known, quiet, unconstrain
-from memjax.policy import require_x64
-from memjax.scaling import Scaled
 from memjax.simulate import solve_stiff
+from memjax.simulate.policy import require_x64
 
 from ..problem import AbstractDifferentiable, begun
 

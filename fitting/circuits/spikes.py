@@ -11,10 +11,10 @@ from jaxtyping import Float
 from scipy.stats import chi2, wasserstein_distance
 
 import memjax as mj
+from memjax.core.html import or_text
+from memjax.core.params import to_dict
 from memjax.errors import DataError
-from memjax.html import or_text
 from memjax.observables import detect_all, in_window, isi_statistics
-from memjax.params import to_dict
 from memjax.plot import style
 from memjax.solver import SemiImplicitEuler
 

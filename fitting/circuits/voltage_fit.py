@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 import memjax as mj
-from memjax.arguments import as_seed
 from memjax.errors import DataError, FitError
+from memjax.runtime.arguments import as_seed
 
 from ..inference.identifiability import log_slopes
 from ..optimize.levenberg_marquardt import Progress, levenberg_marquardt, screen

@@ -11,10 +11,10 @@ from jaxtyping import Array, Float
 
 import memjax as mj
 from memjax.circuit import build_system
-from memjax.compile_cache import cached_jit
+from memjax.core.result import Member
+from memjax.core.scaling import Scaled
 from memjax.observables import Thresholds, switching
-from memjax.result import Member
-from memjax.scaling import Scaled
+from memjax.runtime.compile_cache import cached_jit
 from memjax.simulate import outputs_and_states, solve_stiff
 
 from .parameters import with_all_values

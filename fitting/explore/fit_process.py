@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from memjax.errors import FitError, MemjaxError, OutputError
-from memjax.files import prepare_output, writing_folder
+from memjax.runtime.files import prepare_output, writing_folder
 
 from ..command import MARKER
 from ..progress import EACH

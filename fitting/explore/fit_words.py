@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from memjax.cli.command import Parser, join_negative_numbers
+from memjax.core.fields import parameter_specs, setting_specs, stored
 from memjax.errors import MemjaxError, ModelError
-from memjax.fields import parameter_specs, setting_specs, stored
 
 from ..cli import fit_command
 from ..kinds import flag

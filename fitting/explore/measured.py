@@ -13,12 +13,12 @@ import numpy as np
 
 import memjax as mj
 from memjax.cli.options import bench_names, file_of, measurements_from
+from memjax.core.fields import parameter_specs, stored
+from memjax.core.params import replace as with_values
 from memjax.errors import DataError
-from memjax.fields import parameter_specs, stored
 from memjax.io.fit import load_fit
 from memjax.noise import cycle_factors
 from memjax.observables import switching
-from memjax.params import replace as with_values
 from memjax.simulate import is_noisy, simulate
 
 from ..command import start_of

@@ -5,11 +5,11 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import memjax as mj
-from memjax.documents import is_finite_number
+from memjax.core.fields import ParameterSpec, parameter_specs, setting_specs, stored
+from memjax.core.params import get, replace
+from memjax.core.transforms import Log, LogLogit, from_spec
 from memjax.errors import MemjaxError, ModelError, StimulusError
-from memjax.fields import ParameterSpec, parameter_specs, setting_specs, stored
-from memjax.params import get, replace
-from memjax.transforms import Log, LogLogit, from_spec
+from memjax.runtime.documents import is_finite_number
 
 _DECADES = 2.0
 """Decades of a logarithmic slider on either side of its first value, where bounds span more than twice as many."""

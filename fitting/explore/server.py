@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from memjax.cli.command import jsonable, say
-from memjax.documents import parse_json
+from memjax.core.params import dump
 from memjax.errors import MemjaxError
-from memjax.params import dump
+from memjax.runtime.documents import parse_json
 
 from .guard import HOST, Guard
 from .parameters import device_at, message

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Bool, Float
 
-from memjax.flags import check_flags
+from memjax.runtime.flags import check_flags
 
 from ..problem import PRIOR_SIGMA, TOGETHER
 from ..result import AbstractFit

@@ -8,11 +8,11 @@ import numpy as np
 from jaxtyping import Float
 
 import memjax as mj
+from memjax.core.fields import parameter_specs
+from memjax.core.params import known
+from memjax.core.transforms import from_spec
 from memjax.data import EnduranceRecord
 from memjax.errors import DataError
-from memjax.fields import parameter_specs
-from memjax.params import known
-from memjax.transforms import from_spec
 
 from .devices import Devices
 from .hierarchy import Hierarchy, fit_population
@@ -56,7 +56,7 @@ def fit_endurance(
 
     Notes
     -----
-    The coordinates of a device's cycles, see `memjax.transforms`, are normal about those of the device, with one
+    The coordinates of a device's cycles, see `memjax.core.transforms`, are normal about those of the device, with one
     covariance for all devices, and those of the devices are normal, too: restricted maximum likelihood of the second
     covariance, the first one being that of all cycles about their devices. Cycles in which one state is missing are
     left out. Devices whose window closes count as they are, and widen both.

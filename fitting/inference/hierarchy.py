@@ -34,9 +34,9 @@ import numpy as np
 from jaxtyping import Float
 
 import memjax as mj
+from memjax.core.fields import parameter_specs
+from memjax.core.params import known
 from memjax.errors import DataError, FitError
-from memjax.fields import parameter_specs
-from memjax.params import known
 
 from ..parameters import to_parameter_units
 from .devices import Devices

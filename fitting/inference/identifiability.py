@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.linalg import block_diag, qr
 
-from memjax.params import known
+from memjax.core.params import known
 
 from ..parameters import slopes, to_parameter_units
 

@@ -28,14 +28,14 @@ from jax import lax
 from jaxtyping import Float
 
 import memjax as mj
-from memjax.arguments import as_seed
-from memjax.compile_cache import jit_with_options
-from memjax.cores import usable_cores
+from memjax.core.fields import parameter_specs
+from memjax.core.params import known
+from memjax.core.transforms import from_spec
 from memjax.errors import DataError
-from memjax.fields import parameter_specs
-from memjax.params import known
-from memjax.policy import require_x64
-from memjax.transforms import from_spec
+from memjax.runtime.arguments import as_seed
+from memjax.runtime.compile_cache import jit_with_options
+from memjax.runtime.cores import usable_cores
+from memjax.simulate.policy import require_x64
 
 from ..problem import TOGETHER
 from ..result import AbstractFit

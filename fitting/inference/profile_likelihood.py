@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from memjax.flags import check_flags
-from memjax.params import known
+from memjax.core.params import known
+from memjax.runtime.flags import check_flags
 
 from ..optimize.levenberg_marquardt import PROXIMAL, Evaluate, Progress, levenberg_marquardt
 from ..parameters import to_parameter_units

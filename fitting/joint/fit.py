@@ -11,10 +11,10 @@ from jaxtyping import Float
 from scipy.stats import chi2
 
 import memjax as mj
-from memjax.arguments import as_seed
+from memjax.core.fields import model_class, parameter_specs
+from memjax.core.params import get
 from memjax.errors import DataError, FitError
-from memjax.fields import model_class, parameter_specs
-from memjax.params import get
+from memjax.runtime.arguments import as_seed
 
 from ..optimize.levenberg_marquardt import Progress, levenberg_marquardt
 from ..parameters import standard_deviations

@@ -1,6 +1,6 @@
 """Files of several kinds at once."""
 
-from memjax.lazy import deferred, deferred_functions
+from memjax.runtime.lazy import deferred, deferred_functions
 
 from ..kinds import Kind
 from .options import configure, fit, run, used

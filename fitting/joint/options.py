@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from memjax.cli.command import UsageError, say
-from memjax.documents import load_toml
 from memjax.errors import DataError
+from memjax.runtime.documents import load_toml
 
 from .. import command
 from ..command import stages_of
@@ -105,8 +105,8 @@ def _ordered(options: argparse.Namespace, labels: Sequence[str]) -> list[list[in
 
 def _alone(parts: Sequence[Part], device: Any, labels: Sequence[str]) -> list[Any]:
     """Fits of the parts; bounds and starts of what is not free in one of them count in the others."""
-    from memjax.fields import parameter_specs
-    from memjax.params import with_bounds
+    from memjax.core.fields import parameter_specs
+    from memjax.core.params import with_bounds
 
     from ..problem import NotFreeError
 

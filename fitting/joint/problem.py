@@ -10,8 +10,8 @@ from jaxtyping import Array, Bool, Float
 from scipy.optimize import brentq
 
 import memjax as mj
-from memjax.fields import parameter_specs, stored
-from memjax.params import get, replace, unconstrain
+from memjax.core.fields import parameter_specs, stored
+from memjax.core.params import get, replace, unconstrain
 
 from ..problem import PRIOR_SIGMA, TOGETHER, AbstractDifferentiable, AbstractProblem
 from ..result import AbstractFit

@@ -11,12 +11,12 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 import memjax as mj
-from memjax.arguments import as_seed
+from memjax.core.params import get, known, replace as with_values, unconstrain
 from memjax.data import PulseProtocol, PulseRecord
 from memjax.errors import DataError
-from memjax.flags import check_flags
-from memjax.params import get, known, replace as with_values, unconstrain
-from memjax.policy import require_x64
+from memjax.runtime.arguments import as_seed
+from memjax.runtime.flags import check_flags
+from memjax.simulate.policy import require_x64
 from memjax.synapse import Pulsed, PulseNoise, simulate_pulses
 
 from ..optimize.levenberg_marquardt import Progress

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from memjax.core.params import get
 from memjax.data import PulseProtocol
 from memjax.device import AbstractDevice
 from memjax.errors import DataError
-from memjax.params import get
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Potentiation and depression as a kind of data."""
 
-from memjax.lazy import deferred, deferred_functions
+from memjax.runtime.lazy import deferred, deferred_functions
 
 from ..kinds import Kind
 from ..records import run_records

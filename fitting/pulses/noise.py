@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, Int
 from scipy.linalg import helmert
 from scipy.optimize import minimize
 
-from memjax.params import get, replace
+from memjax.core.params import get, replace
 from memjax.synapse import Pulsed, PulseNoise
 from memjax.synapse.pulsed import MEMORIES
 

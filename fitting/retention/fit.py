@@ -14,11 +14,11 @@ from jax import lax
 from jaxtyping import Array, Float
 
 import memjax as mj
+from memjax.core.params import get, replace as with_values, unconstrain
+from memjax.core.scaling import Scaled
 from memjax.data import DecayRecord
 from memjax.errors import DataError
-from memjax.params import get, replace as with_values, unconstrain
-from memjax.policy import require_x64
-from memjax.scaling import Scaled
+from memjax.simulate.policy import require_x64
 from memjax.solver import rodas3_step
 
 from ..optimize.levenberg_marquardt import Progress

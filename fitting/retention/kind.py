@@ -1,6 +1,6 @@
 """Decays of a resistance as a kind of data."""
 
-from memjax.lazy import deferred_functions
+from memjax.runtime.lazy import deferred_functions
 
 from ..kinds import Kind
 from ..records import run_records

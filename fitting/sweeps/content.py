@@ -6,10 +6,10 @@ from typing import cast
 
 import numpy as np
 
-from memjax.fields import parameter_specs
-from memjax.files import write_json
+from memjax.core.fields import parameter_specs
+from memjax.core.result import Trace
 from memjax.observables import Thresholds, switching
-from memjax.result import Trace
+from memjax.runtime.files import write_json
 
 from ..fit_json import common_content, correlations_of, digest, randomness_of, write_draws
 from ..report import build, fit_page

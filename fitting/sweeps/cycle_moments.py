@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from memjax.params import get
+from memjax.core.params import get
 
 from ..inference.identifiability import LIMIT
 from ..problem import initial_states

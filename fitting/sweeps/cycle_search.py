@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from memjax.core.fields import parameter_specs
+from memjax.core.params import get, replace as with_values
 from memjax.errors import FitError
-from memjax.fields import parameter_specs
 from memjax.noise import cycle_factors
-from memjax.params import get, replace as with_values
 
 from ..optimize.levenberg_marquardt import Progress
 from ..stochastic.moments import (

@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Float
 
 import memjax as mj
-from memjax.fields import parameter_specs
-from memjax.params import get, replace as with_values
+from memjax.core.fields import parameter_specs
+from memjax.core.params import get, replace as with_values
 from memjax.solver import SemiImplicitEuler
 
 from ..stochastic.two_sample import Target

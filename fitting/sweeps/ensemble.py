@@ -12,11 +12,11 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 import memjax as mj
-from memjax.cores import usable_cores
-from memjax.fields import ParameterSpec, parameter_specs
+from memjax.core.fields import ParameterSpec, parameter_specs
+from memjax.core.transforms import from_spec, within
 from memjax.noise import cycle_factors
 from memjax.observables import NEVER, Thresholds
-from memjax.transforms import from_spec, within
+from memjax.runtime.cores import usable_cores
 
 from ..stochastic.two_sample import Sample, first
 from .limits import by_wave, limits_of

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from memjax.compile_cache import cached_jit
+from memjax.core.result import Result
 from memjax.errors import FitError
-from memjax.result import Result
+from memjax.runtime.compile_cache import cached_jit
 from memjax.simulate import solve_stiff
 
 from .problem import scaled_under
@@ -38,7 +38,7 @@ _CAUSES = {
 
 @cached_jit
 def _ends(problem: Any, z: Float[Array, "starts free"]) -> Int[Array, "starts waves"]:
-    """How the solve of each waveform ended, see `memjax.result.Result`."""
+    """How the solve of each waveform ended, see `memjax.core.result.Result`."""
     group = problem.group
 
     def start(x):

@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 import memjax as mj
-from memjax.arguments import as_seed
-from memjax.policy import require_x64
+from memjax.runtime.arguments import as_seed
+from memjax.simulate.policy import require_x64
 
 from ..inference.curvature import curved
 from ..inference.profile_likelihood import profiles

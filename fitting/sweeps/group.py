@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 import memjax as mj
+from memjax.core.fields import with_values
 from memjax.errors import DataError
-from memjax.fields import with_values
 
 from ..constants import MODEL_SIGMA, SMALL, VOLTAGE_SIGMA
 from ..residuals import MAD, MEDIAN

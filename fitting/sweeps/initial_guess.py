@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import Float
 
 import memjax as mj
+from memjax.core.fields import ParameterSpec, parameter_specs
+from memjax.core.transforms import Logit, LogLogit, from_spec, within
 from memjax.errors import DataError
-from memjax.fields import ParameterSpec, parameter_specs
-from memjax.transforms import Logit, LogLogit, from_spec, within
 
 from ..problem import PRIOR_SIGMA, initial_states
 from .loops import (

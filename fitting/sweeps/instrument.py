@@ -8,6 +8,7 @@ import equinox as eqx
 import numpy as np
 
 import memjax as mj
+from memjax.core.fields import AbstractComposite
 from memjax.data.zero_reading import (
     ChargingReading,
     ZeroReading,
@@ -15,7 +16,6 @@ from memjax.data.zero_reading import (
     zero_reading,
 )
 from memjax.errors import DataError
-from memjax.fields import AbstractComposite
 
 from ..constants import FREE_BENCH
 from .summary import Waveform

@@ -1,7 +1,7 @@
 """Sweeps as a kind of data."""
 
 from memjax.cli.command import number
-from memjax.lazy import deferred
+from memjax.runtime.lazy import deferred
 
 from ..kinds import Kind
 from .options import configure, fit, held_out, takes, used, write

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from scipy.optimize import least_squares
 
 import memjax as mj
-from memjax.fields import ParameterSpec, parameter_specs, stored
+from memjax.core.fields import ParameterSpec, parameter_specs, stored
 
 from ..residuals import MEDIAN, scatter_about_neighbours
 from .summary import Waveform

@@ -172,7 +172,7 @@ def _noise(device: Any, options: argparse.Namespace) -> tuple[str, ...]:
     """
     if not options.stochastic or not getattr(device, "volatile", True):
         return ()
-    from memjax.fields import parameter_specs
+    from memjax.core.fields import parameter_specs
     from memjax.simulate import is_noisy
 
     from .cycles import noise_of

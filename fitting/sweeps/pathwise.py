@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from memjax.compile_cache import jit_with_options
-from memjax.fields import parameter_specs
-from memjax.params import get, replace as with_values
+from memjax.core.fields import parameter_specs
+from memjax.core.params import get, replace as with_values
+from memjax.runtime.compile_cache import jit_with_options
 
 from ..optimize.adam import descend
 from ..optimize.levenberg_marquardt import Progress

@@ -12,11 +12,11 @@ from jaxtyping import Float
 
 import memjax as mj
 from memjax.circuit import limited_bench
+from memjax.core.fields import parameter_specs, stored
+from memjax.core.params import coordinates, get, known
 from memjax.data.zero_reading import zero_remarks
 from memjax.errors import DataError
-from memjax.fields import parameter_specs, stored
 from memjax.observables import Thresholds, find_thresholds
-from memjax.params import coordinates, get, known
 
 from ..constants import FREE_BENCH
 from ..problem import begun

@@ -14,11 +14,11 @@ from jaxtyping import Array, Bool, Float
 
 import memjax as mj
 from memjax.circuit import build_system
-from memjax.compile_cache import cached_jit, signature
 from memjax.compiled.library import backend_of
+from memjax.core.params import coordinates, known, quiet
+from memjax.core.scaling import Scaled
 from memjax.errors import DataError
-from memjax.params import coordinates, known, quiet
-from memjax.scaling import Scaled
+from memjax.runtime.compile_cache import cached_jit, signature
 from memjax.simulate import solve_stiff
 from memjax.simulate.stiff_kernel import (
     StiffKernel,

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 import memjax as mj
-from memjax.params import replace as with_values
+from memjax.core.params import replace as with_values
 
 from ..inference.identifiability import LIMIT
 from ..stochastic.exploration import explore

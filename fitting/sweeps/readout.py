@@ -9,7 +9,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 import memjax as mj
-from memjax.scaling import Scaled
+from memjax.core.scaling import Scaled
 from memjax.simulate import Solution, outputs_and_states
 
 from .summary import RESPONSE

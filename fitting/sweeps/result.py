@@ -10,11 +10,11 @@ import pandas
 from jaxtyping import Float
 
 import memjax as mj
+from memjax.core.fields import with_values
+from memjax.core.params import scale
 from memjax.errors import SolveError
-from memjax.fields import with_values
 from memjax.noise.draws import cycle_factors
 from memjax.observables import Thresholds
-from memjax.params import scale
 from memjax.simulate import simulate, simulate_like
 
 from ..inference.identifiability import Identifiability, combine, in_logarithms, of_information

@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 import memjax as mj
+from memjax.core.params import scale
 from memjax.observables import excursions, loop_closing
-from memjax.params import scale
 
 from .limits import by_wave, limits_of
 from .problem import Problem

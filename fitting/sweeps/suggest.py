@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Float
 
 import memjax as mj
-from memjax.fields import parameter_specs, with_values
-from memjax.params import coordinates
+from memjax.core.fields import parameter_specs, with_values
+from memjax.core.params import coordinates
 
 from ..constants import FREE_BENCH
 from ..optimize.levenberg_marquardt import PROXIMAL, Progress, levenberg_marquardt

@@ -10,12 +10,12 @@ import pandas
 from jaxtyping import Float
 
 import memjax as mj
-from memjax.arguments import as_seed
+from memjax.core.fields import parameter_specs, stored
+from memjax.core.params import constrain, get, known, replace as with_values, unconstrain
 from memjax.errors import DataError
-from memjax.fields import parameter_specs, stored
-from memjax.params import constrain, get, known, replace as with_values, unconstrain
-from memjax.policy import require_x64
+from memjax.runtime.arguments import as_seed
 from memjax.simulate import is_noisy
+from memjax.simulate.policy import require_x64
 
 from ..fit_json import finite
 from ..optimize.levenberg_marquardt import Progress

@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 import memjax as mj
-from memjax.fields import parameter_specs
-from memjax.transforms import from_spec
+from memjax.core.fields import parameter_specs
+from memjax.core.transforms import from_spec
 
 from ..problem import AbstractProblem, secant_points
 from .protocol import Protocol

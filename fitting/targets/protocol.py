@@ -9,8 +9,8 @@ from jaxtyping import Float
 
 import memjax as mj
 from memjax import observables
+from memjax.core.watch import Integral
 from memjax.errors import DataError
-from memjax.watch import Integral
 
 from .target import OF_PULSE, OF_SWEEP, Target
 

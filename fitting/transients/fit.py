@@ -12,12 +12,12 @@ import pandas
 from jaxtyping import Array, Float
 
 import memjax as mj
-from memjax.arguments import as_seed
+from memjax.core.fields import parameter_specs
+from memjax.core.params import get, replace as with_values, unconstrain
 from memjax.errors import DataError, FitError
-from memjax.fields import parameter_specs
 from memjax.observables import ON_CURRENT, summarise_pulses
-from memjax.params import get, replace as with_values, unconstrain
-from memjax.policy import require_x64
+from memjax.runtime.arguments import as_seed
+from memjax.simulate.policy import require_x64
 
 from ..fit_json import finite
 from ..optimize.levenberg_marquardt import Progress

@@ -1,6 +1,6 @@
 """Responses to single pulses as a kind of data."""
 
-from memjax.lazy import deferred_functions
+from memjax.runtime.lazy import deferred_functions
 
 from ..kinds import Kind
 from .options import claims, configure, fit, takes, used

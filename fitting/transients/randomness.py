@@ -11,9 +11,9 @@ from jaxtyping import Float
 from scipy.stats import wasserstein_distance
 
 import memjax as mj
+from memjax.core.params import replace as with_values, unconstrain
 from memjax.errors import DataError
 from memjax.observables import delays, pulse_responses, relaxations
-from memjax.params import replace as with_values, unconstrain
 
 from ..parameters import slopes
 from ..stochastic.result import Stochastic

@@ -7,9 +7,9 @@ import numpy as np
 from jaxtyping import Float
 
 import memjax as mj
-from memjax.fields import parameter_specs
+from memjax.core.fields import parameter_specs
+from memjax.core.params import get
 from memjax.noise import cycle_factors
-from memjax.params import get
 
 from ..stochastic.two_sample import split_half_distance
 from .features import Features, times_of

@@ -10,14 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..arguments import check_known, number
-from ..copies import copied
+from ..core.fields import StateSpec, state
+from ..core.system import AbstractNoiseStructure, AbstractSystem, Environment, State
 from ..device import AbstractDevice, AbstractOhmicDevice
 from ..device.laws import grow_bracket, increasing_root
 from ..errors import BoundsError
-from ..fields import StateSpec, state
-from ..flags import as_flag, check_flags
-from ..system import AbstractNoiseStructure, AbstractSystem, Environment, State
+from ..runtime.arguments import check_known, number
+from ..runtime.copies import copied
+from ..runtime.flags import as_flag, check_flags
 from .limiter import soft_limit
 
 SOURCE_RESISTANCE = 1.0

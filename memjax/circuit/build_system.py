@@ -7,11 +7,11 @@ import equinox as eqx
 import jax.core
 import numpy as np
 
-from .. import params
+from ..core import params
+from ..core.fields import check_bounds, with_values
+from ..core.system import AbstractSystem
 from ..device import AbstractDevice, AbstractTwoTerminal
 from ..errors import BoundsError, StimulusError
-from ..fields import check_bounds, with_values
-from ..system import AbstractSystem
 from .bench import LIMITS, Bench, BenchedDevice
 from .circuit import Circuit, drive_branch
 

@@ -10,15 +10,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..arguments import NumberSpec
-from ..device import AbstractDevice, AbstractTwoTerminal
-from ..errors import CircuitError
-from ..fields import AbstractComposite, StateSpec, state
-from ..flags import check_flags
-from ..html import card, html_table, or_text, parameters_html, states_html
-from ..reprs import netlist_text, of_tree
-from ..solver.linear import solve_small
-from ..system import (
+from ..core.fields import AbstractComposite, StateSpec, state
+from ..core.html import card, html_table, or_text, parameters_html, states_html
+from ..core.reprs import netlist_text, of_tree
+from ..core.system import (
     AbstractNoiseStructure,
     AbstractSystem,
     Commutative,
@@ -30,6 +25,11 @@ from ..system import (
     Partitioned,
     State,
 )
+from ..device import AbstractDevice, AbstractTwoTerminal
+from ..errors import CircuitError
+from ..runtime.arguments import NumberSpec
+from ..runtime.flags import check_flags
+from ..solver.linear import solve_small
 from .elements import AbstractElement, AbstractSource, Capacitor, CurrentSource, VoltageSource
 from .netlist import Topology, branch_lines, kind_of, lines, topology
 

@@ -7,11 +7,11 @@ import equinox as eqx
 import jax
 from jaxtyping import Array, Float
 
-from ..constants import BOLTZMANN_EV
+from ..core.constants import BOLTZMANN_EV
+from ..core.fields import check_bounds, param, setting
+from ..core.reprs import element_text
+from ..core.system import Environment
 from ..device import AbstractTwoTerminal
-from ..fields import check_bounds, param, setting
-from ..reprs import element_text
-from ..system import Environment
 from .limiter import soft_limit
 
 if TYPE_CHECKING:

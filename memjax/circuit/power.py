@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ..core.result import Trace
+from ..core.system import Environment, State
 from ..errors import StimulusError
-from ..result import Trace
 from ..stimulus import AbstractStimulus
-from ..system import Environment, State
 from .bench import BenchedDevice
 from .circuit import Circuit, Volts
 from .elements import AbstractElement, AbstractSource, Capacitor, CurrentSource, Mosfet

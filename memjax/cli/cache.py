@@ -47,7 +47,7 @@ def prepare_jax() -> None:
     """
     import jax
 
-    from ..compile_cache import fuse_small_loops, seal_compiled_programs
+    from ..runtime.compile_cache import fuse_small_loops, seal_compiled_programs
 
     fuse_small_loops()
     jax.config.update("jax_enable_x64", True)

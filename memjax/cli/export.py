@@ -14,10 +14,10 @@ from .options import BENCH_ELEMENTS, add_bench_options, add_write_options, bench
 
 if TYPE_CHECKING:
     from ..circuit import Bench, Circuit
+    from ..core.system import Environment
     from ..device import AbstractDevice
     from ..export import Testbench
     from ..stimulus import Sampled
-    from ..system import Environment
 
 _INTERVALS = 2000
 """Samples of white noise in the time of the testbench."""
@@ -85,8 +85,9 @@ class _Choice:
 
 def _choice(options: argparse.Namespace) -> _Choice:
     """Model, bench and deviations as the options say."""
-    from .. import params, presets
-    from ..fields import setting_specs
+    from .. import presets
+    from ..core import params
+    from ..core.fields import setting_specs
     from ..io.fit import load_fit
     from ..models import model as model_named
 
@@ -178,9 +179,9 @@ _OF_MODELS = (
 
 def _run_nir(options: argparse.Namespace) -> int:
     """Write the network of a TOML file as NIR."""
-    from ..files import prepare_output
     from ..network.nir import write_nir
     from ..network.toml import load_network
+    from ..runtime.files import prepare_output
     from .cache import prepare_jax
 
     given = [f"--{n.replace('_', '-')}" for n in _OF_MODELS if getattr(options, n, None)]
@@ -211,8 +212,8 @@ def _run(options: argparse.Namespace) -> int:
     require_models([options.model])
     from .. import __version__
     from ..export import TARGETS, Provenance, assemble, ports_of
-    from ..files import prepare_output, writing
     from ..models import about
+    from ..runtime.files import prepare_output, writing
     from .cache import prepare_jax
 
     if options.to not in TARGETS:

@@ -48,8 +48,8 @@ def simulate_like_pulses(
     import numpy as np
     import pandas as pd
 
-    from ..files import writing
     from ..io.pulse_fit import load_pulse_fit
+    from ..runtime.files import writing
     from ..synapse import PulseNoise
     from ..synapse.pulsed import simulate_pulses
 
@@ -116,9 +116,9 @@ def _runs(record: "PulseRecord") -> list[int]:
 
 def _record(records: "list[PulseRecord]", options: argparse.Namespace, model: str) -> "PulseRecord":
     """The record of the device that was fitted, or the only one of the file."""
-    from ..documents import load_json
     from ..errors import ModelError
     from ..io.fit import fit_file
+    from ..runtime.documents import load_json
 
     if model != options.model:
         raise ModelError(

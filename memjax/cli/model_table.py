@@ -37,8 +37,8 @@ def describe_model(name: str) -> dict[str, Any]:
     import jax
 
     from ..circuit import Circuit
+    from ..core.fields import describe
     from ..data.suitability import Traits
-    from ..fields import describe
     from ..models import about, model
 
     with jax.enable_x64(True):  # 0.1 and not 0.10000000149
@@ -141,8 +141,8 @@ def require_models(names: Sequence[str]) -> None:
 def kept_content() -> str:
     """What the file has to hold."""
     from ..device.registry import BUILT_IN
-    from ..files import strict_json
     from ..models import CIRCUITS
+    from ..runtime.files import strict_json
     from .command import jsonable
 
     models = {n: describe_model(n) for n in (*(c.name for c in BUILT_IN), *CIRCUITS)}

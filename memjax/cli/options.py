@@ -12,9 +12,9 @@ from .command import UsageError, number, say, signed_number
 
 if TYPE_CHECKING:
     from ..circuit import Bench
+    from ..core.system import Environment
     from ..data import Measurement
     from ..data.base import Source
-    from ..system import Environment
 
 BENCH_ELEMENTS = (
     "series_resistance", "parallel_resistance", "parallel_capacitance", "compliance", "compliance_negative",
@@ -114,7 +114,7 @@ def bench_from(
         Time for which each point was held [s].
     """
     from ..circuit import Bench
-    from ..system import Environment
+    from ..core.system import Environment
 
     def pick(name: str) -> float | None:
         value = getattr(options, name)
@@ -141,8 +141,8 @@ def _columns(text: str) -> dict[str, str]:
 
 def _area(text: str) -> float:
     """``100um^2``, or a number in m^2, as an area [m^2]."""
+    from ..core.units import parse_factor
     from ..errors import UnitError
-    from ..units import parse_factor
 
     parts = re.fullmatch(r"\s*([-+.\deE]*\d\.?)\s*(\S.*)?", text)
     try:

@@ -12,8 +12,9 @@ from collections.abc import Iterator, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from ..documents import printable
 from ..errors import FitError, MemjaxError, MemjaxWarning, SolveError
+from ..runtime.documents import printable
+from ..runtime.process import prepare_environment
 from . import convert, datasets, export, models, observe, read, reservoir, run, simulate
 from .cache import kernel_folder
 from .command import Parser, UsageError, join_negative_numbers, say
@@ -204,6 +205,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     if argv is None:
+        prepare_environment()
         # Rows of files and traces of programs are objects by the million, with hardly any cycles to collect.
         gc.set_threshold(1_000_000, 50, 100)
     try:

@@ -130,7 +130,8 @@ def _sigma(text: str) -> tuple[str, float]:
 
 def _setup(options: argparse.Namespace) -> Setup:
     """The device on its bench, its model out of the fit or preset where none is named."""
-    from .. import params, presets
+    from .. import presets
+    from ..core import params
     from ..device import AbstractDevice
     from ..io.fit import load_fit
     from ..population import Population
@@ -173,8 +174,8 @@ def _start(options: argparse.Namespace, setup: Setup) -> "tuple[Design, tuple[st
     """The design that is known so far, and what of it is to be tuned."""
     from dataclasses import replace
 
-    from ..documents import load_json
     from ..learning import Design
+    from ..runtime.documents import load_json
 
     values = {n: getattr(options, n) for n in _SETTINGS if getattr(options, n) is not None}
     free = tuple(n for n in _SETTINGS if n not in values)
@@ -316,8 +317,8 @@ def _run(options: argparse.Namespace) -> int:
     from dataclasses import asdict
 
     from .. import __version__
-    from ..files import prepare_output, write_json, writing_folder
     from ..learning import study, study_images
+    from ..runtime.files import prepare_output, write_json, writing_folder
     from .cache import prepare_jax
     from .command import jsonable
 

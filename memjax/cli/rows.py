@@ -8,14 +8,14 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from ..circuit import Bench, Circuit, build_system
-from ..compile_cache import jit_with_options
+from ..core.params import quiet
+from ..core.scaling import Scaled
+from ..core.system import Environment
 from ..device import AbstractDevice
-from ..params import quiet
-from ..policy import Stiff
-from ..scaling import Scaled
+from ..runtime.compile_cache import jit_with_options
 from ..simulate import simulate, solve_stiff
+from ..simulate.policy import Stiff
 from ..stimulus import AbstractStimulus
-from ..system import Environment
 
 TOLERANCE = 1e-3
 """Error of linear interpolation between rows, as a share of each column's range."""

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
     from ..circuit import Bench, Circuit
+    from ..core.system import Environment
     from ..data import ReadNoise
     from ..device import AbstractDevice
     from ..population import Population
-    from ..system import Environment
 
 
 @dataclass(kw_only=True)
@@ -60,9 +60,10 @@ def setup_device(options: argparse.Namespace) -> Setup:
     ModelError
         If parameters are unknown or of another model.
     """
-    from .. import params, presets
+    from .. import presets
+    from ..core import params
+    from ..core.fields import setting_specs
     from ..data import ReadNoise
-    from ..fields import setting_specs
     from ..io.fit import load_fit
     from ..models import model as model_named
     from ..population import Population

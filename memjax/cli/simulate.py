@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     import numpy as np
     from jaxtyping import Bool, Float
 
+    from ..core.result import Trace
     from ..population import Population
-    from ..result import Trace
 
 _MOST_ROWS = 50_000_000
 
@@ -81,7 +81,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 def _spread(setup: Setup, options: argparse.Namespace, sweeps: int) -> dict[str, Any]:
     """Parameters that differ between members and sweeps [SI], kept within their bounds."""
-    from .. import params
+    from ..core import params
     from ..noise import cycle_factors
 
     if setup.population is not None:
@@ -185,8 +185,8 @@ def _rows(setup: Setup, options: argparse.Namespace, stimulus, noisy: bool, valu
     """Times to write [s]."""
     import numpy as np
 
-    from .. import params
     from ..circuit import build_system
+    from ..core import params
     from .rows import adaptive_rows, even_rows
 
     build_system(

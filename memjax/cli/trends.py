@@ -121,7 +121,7 @@ def write_series(series: "Sequence[Series]", path: Path) -> None:
     """
     import pandas as pd
 
-    from ..files import writing
+    from ..runtime.files import writing
 
     columns = {
         (s.device, s.polarity, f"{s.quantity}_{s.unit}"): pd.Series(s.values, index=s.cycle) for s in series
@@ -149,8 +149,8 @@ def draw_series(series: "Sequence[Series]", path: Path) -> None:
     OutputError
         If the file cannot be written.
     """
-    from ..files import writing
     from ..plot import style, trends
+    from ..runtime.files import writing
 
     with style(), writing(path) as place:
         trends(series).savefig(place, format=path.suffix[1:].lower(), bbox_inches="tight")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..errors import escape
-from ..files import read_sealed, write_sealed
+from ..runtime.files import read_sealed, write_sealed
 
 COMPILER = "MEMJAX_CC"
 """Environment variable: the compiler of C, `cc` by default; where it says that none is wanted, no kernel is built."""

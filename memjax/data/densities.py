@@ -3,8 +3,8 @@
 import re
 from collections.abc import Mapping
 
+from memjax.core.units import parse_unit
 from memjax.errors import ReaderError
-from memjax.units import parse_unit
 
 from .base import Table
 from .derived import lacks_current, with_column

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float
 
-from ..copies import copy_arrays
 from ..errors import ReaderError
+from ..runtime.copies import copy_arrays
 
 UNITS = {"r": "ohm", "g": "S", "i": "A"}
 """What the states may be read as, and in which unit."""

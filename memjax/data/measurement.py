@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ..copies import copy_arrays
-from ..errors import ReaderError
-from ..html import (
+from ..core.html import (
     bullet_list,
     extent_table,
     fold,
@@ -19,7 +17,9 @@ from ..html import (
     span,
     text_card,
 )  # fmt: skip
-from ..reprs import of_tree
+from ..core.reprs import of_tree
+from ..errors import ReaderError
+from ..runtime.copies import copy_arrays
 from . import labelled
 from .compliance import levels_of, limits_of_sweeps
 from .programmed import programmed

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..copies import copy_arrays
 from ..errors import ReaderError
+from ..runtime.copies import copy_arrays
 
 _MOST = 1e9
 """No voltage in volt and no time in seconds of a pulse is as large."""

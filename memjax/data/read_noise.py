@@ -10,14 +10,14 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
-from .. import params
-from ..arguments import as_seed
-from ..constants import BOLTZMANN
+from ..core import params
+from ..core.constants import BOLTZMANN
+from ..core.fields import check_bounds, param
+from ..core.result import Trace
+from ..core.system import Environment
 from ..errors import BoundsError, ModelError
-from ..fields import check_bounds, param
 from ..noise.readings import Readings, flicker, occupation, readings, starts, telegraph, white
-from ..result import Trace
-from ..system import Environment
+from ..runtime.arguments import as_seed
 
 _JOHNSON, _FLOOR = 0, 1
 """Places of the numbers of either white noise."""

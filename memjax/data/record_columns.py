@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from memjax.core.units import parse_unit, spelled
 from memjax.errors import ReaderError, UnitError
-from memjax.units import parse_unit, spelled
 
 from .base import Source, Table
 from .numbers import to_numbers

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from memjax.core.units import parse_unit, spelled
 from memjax.errors import ReaderError, UnitError
-from memjax.units import parse_unit, spelled
 
 from .base import Table
 from .numbers import to_numbers

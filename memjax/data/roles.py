@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from memjax.core.units import Unit, parse_unit, spelled
 from memjax.errors import ReaderError, UnitError
-from memjax.units import Unit, parse_unit, spelled
 
 from .base import Table
 from .headerless import first_rows, suggestion

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import ReaderError
-from ..flags import check_flags
+from ..runtime.flags import check_flags
 from .measurement import Measurement
 
 _LISTED = 8

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float
 
-from ..copies import copy_arrays
+from ..runtime.copies import copy_arrays
 
 
 @dataclass(frozen=True, kw_only=True)

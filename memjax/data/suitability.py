@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ..flags import check_flags
+from ..runtime.flags import check_flags
 from .features import ONE_WAY, RECTIFYING, Features
 
 _SIDES = {(1,): "positive", (-1,): "negative", (1, -1): "either"}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from memjax.files import writing
+from memjax.runtime.files import writing
 
 from .measurement import Measurement
 from .zero_reading import zero_remarks

@@ -10,10 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from memjax.documents import printable
+from memjax.core.units import parse_unit, spelled
 from memjax.errors import ReaderError, UnitError
-from memjax.memory import check_size
-from memjax.units import parse_unit, spelled
+from memjax.runtime.documents import printable
+from memjax.runtime.memory import check_size
 
 from .base import Source, Table
 from .binary import is_binary, unpacked

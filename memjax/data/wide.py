@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from memjax.units import spelled
+from memjax.core.units import spelled
 
 from .base import Table
 from .numbers import to_numbers

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..errors import ReaderError
-from ..flags import check_flags
+from ..runtime.flags import check_flags
 from .catalogue import PREFIX, DataFile, DataSet, describe
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from equinox import AbstractVar
 from jaxtyping import Array, Float
 
-from ..system import Environment, State
+from ..core.system import Environment, State
 from .base import AbstractDevice
 from .laws import bound, nearest, past_rounding, stop_at_bounds
 

@@ -6,8 +6,8 @@ import jax.numpy as jnp
 from equinox import AbstractVar
 from jaxtyping import Array, Float
 
-from ..constants import ROOM_TEMPERATURE
-from ..system import State
+from ..core.constants import ROOM_TEMPERATURE
+from ..core.system import State
 from .base import AbstractOhmicDevice
 from .laws import joule_rate, safe_sqrt
 

@@ -6,8 +6,8 @@ from typing import ClassVar, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..fields import param, state
-from ..system import NoNoise
+from ..core.fields import param, state
+from ..core.system import NoNoise
 from .base import AbstractDevice
 from .laws import arrhenius, bound, nearest, past_rounding, stop_at_bounds
 

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..fields import param, state
-from ..system import SINGLE_PRECISION, NoNoise
+from ..core.fields import param, state
+from ..core.system import SINGLE_PRECISION, NoNoise
 from .base import AbstractDevice
 from .laws import bound
 

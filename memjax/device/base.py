@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, ClassVar
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..fields import StateSpec, check_bounds
-from ..html import device_html
-from ..reprs import device_text
-from ..system import AbstractNoiseStructure, Environment, Jump, State
+from ..core.fields import StateSpec, check_bounds
+from ..core.html import device_html
+from ..core.reprs import device_text
+from ..core.system import AbstractNoiseStructure, Environment, Jump, State
 from .algebra import AbstractTwoTerminal
 from .laws import nearest
 
@@ -79,7 +79,7 @@ class AbstractDevice(AbstractTwoTerminal):
         return {}
 
     def jumps(self, t, state: State, v: Float[Array, ""], env: Environment) -> dict[str, Jump]:
-        """Sudden changes of state by name, see `memjax.system.Jump`; none unless the device says so."""
+        """Sudden changes of state by name, see `memjax.core.system.Jump`; none unless the device says so."""
         del t, state, v, env
         return {}
 

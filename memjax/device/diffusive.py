@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..fields import param, state
-from ..params import is_none
-from ..system import Diagonal, General
+from ..core.fields import param, state
+from ..core.params import is_none
+from ..core.system import Diagonal, General
 from .base import AbstractOhmicDevice
 from .laws import bound, gap_ratio, nearest, safe_exp
 

@@ -6,9 +6,9 @@ from typing import ClassVar
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..fields import param, setting, state
-from ..params import is_none
-from ..system import SINGLE_PRECISION, Diagonal, General
+from ..core.fields import param, setting, state
+from ..core.params import is_none
+from ..core.system import SINGLE_PRECISION, Diagonal, General
 from .base import AbstractOhmicDevice
 from .laws import bound, ensemble_sqrt, gap_ratio
 

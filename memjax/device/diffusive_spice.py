@@ -6,8 +6,8 @@ from typing import ClassVar
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..fields import param, setting, state
-from ..system import SINGLE_PRECISION, Jump, NoNoise
+from ..core.fields import param, setting, state
+from ..core.system import SINGLE_PRECISION, Jump, NoNoise
 from .base import AbstractDevice
 from .laws import bound, gap_ratio, nearest, stop_at_bounds
 

@@ -6,9 +6,9 @@ from typing import ClassVar
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..constants import BOLTZMANN_EV, FARADAY
-from ..fields import param, state
-from ..system import SINGLE_PRECISION, NoNoise
+from ..core.constants import BOLTZMANN_EV, FARADAY
+from ..core.fields import param, state
+from ..core.system import SINGLE_PRECISION, NoNoise
 from .abstract_gap import AbstractGapDevice
 from .laws import asinh_of_sinh, root_between, simmons
 

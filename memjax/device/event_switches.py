@@ -6,9 +6,9 @@ from typing import ClassVar
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..constants import BOLTZMANN_EV
-from ..fields import param, setting, state
-from ..system import SINGLE_PRECISION, Diagonal, Jump, NoNoise
+from ..core.constants import BOLTZMANN_EV
+from ..core.fields import param, setting, state
+from ..core.system import SINGLE_PRECISION, Diagonal, Jump, NoNoise
 from .base import AbstractOhmicDevice
 from .laws import bound, joule_rate, safe_sqrt
 

@@ -8,9 +8,9 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-from ..constants import BOLTZMANN_EV, ELEMENTARY_CHARGE
-from ..fields import param, state
-from ..system import SINGLE_PRECISION, NoNoise
+from ..core.constants import BOLTZMANN_EV, ELEMENTARY_CHARGE
+from ..core.fields import param, state
+from ..core.system import SINGLE_PRECISION, NoNoise
 from .base import AbstractDevice
 from .laws import bound, nearest, root_between, schottky
 

@@ -6,8 +6,8 @@ from typing import ClassVar
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..fields import param, state
-from ..system import SINGLE_PRECISION, Partitioned
+from ..core.fields import param, state
+from ..core.system import SINGLE_PRECISION, Partitioned
 from .abstract_langevin import AbstractLangevin
 
 _LEFT, _RIGHT = -0.985, 0.72

@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..constants import BOLTZMANN_EV
-from ..fields import param, state
-from ..system import SINGLE_PRECISION, Diagonal
+from ..core.constants import BOLTZMANN_EV
+from ..core.fields import param, state
+from ..core.system import SINGLE_PRECISION, Diagonal
 from .base import AbstractOhmicDevice
 from .laws import bound, safe_sqrt
 

@@ -6,8 +6,8 @@ from typing import ClassVar
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..fields import param, state
-from ..system import SINGLE_PRECISION, Diagonal
+from ..core.fields import param, state
+from ..core.system import SINGLE_PRECISION, Diagonal
 from .base import AbstractOhmicDevice
 from .laws import bound, gap_ratio, safe_sqrt, stop_at_bounds
 

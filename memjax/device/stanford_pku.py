@@ -6,8 +6,8 @@ from typing import ClassVar
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..fields import param, setting, state
-from ..system import SINGLE_PRECISION, NoNoise
+from ..core.fields import param, setting, state
+from ..core.system import SINGLE_PRECISION, NoNoise
 from .abstract_gap import AbstractGapDevice
 from .laws import activated_hopping, joule_temperature, sinh_conduction
 

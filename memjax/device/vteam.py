@@ -5,8 +5,8 @@ from typing import ClassVar
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..fields import param, setting, state
-from ..system import SINGLE_PRECISION, NoNoise
+from ..core.fields import param, setting, state
+from ..core.system import SINGLE_PRECISION, NoNoise
 from .base import AbstractOhmicDevice
 from .laws import bound, safe_power, stop_at_bounds
 

@@ -11,11 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..circuit.elements import AbstractElement
-from ..constants import ROOM_TEMPERATURE
+from ..core.constants import ROOM_TEMPERATURE
+from ..core.fields import describe, parameter_specs, setting_specs, stored
+from ..core.system import Environment
 from ..device import AbstractDevice
-from ..fields import describe, parameter_specs, setting_specs, stored
-from ..flags import check_flags
-from ..system import Environment
+from ..runtime.flags import check_flags
 from .expression import Graph, Node, evaluate, ordered
 from .jaxpr import translate
 

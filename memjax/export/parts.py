@@ -5,8 +5,8 @@ from typing import Any
 
 from ..circuit import Circuit
 from ..circuit.elements import Capacitor, CurrentSource, Resistor, VoltageSource
+from ..core.system import Environment
 from ..device import AbstractDevice
-from ..system import Environment
 from .equations import Equations, device_equations, element_equations
 
 _PLAIN = (Resistor, Capacitor, VoltageSource, CurrentSource)

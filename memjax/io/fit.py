@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from ..documents import is_finite_number, load_json
 from ..errors import ModelError
+from ..runtime.documents import is_finite_number, load_json
 
 SCHEMA_VERSION = 1
 """Layout of ``fit.json`` that this version reads."""

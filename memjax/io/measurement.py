@@ -5,7 +5,7 @@ from pathlib import Path
 from ..data import Measurement
 from ..data.summary import write_tidy
 from ..errors import OutputError
-from ..files import writing
+from ..runtime.files import writing
 
 MEASUREMENT_SUFFIXES = (".csv", ".nc", ".h5")
 """Suffixes that `write_measurement` knows."""

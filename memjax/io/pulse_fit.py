@@ -7,14 +7,14 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from .. import params
+from ..core import params
+from ..core.system import Environment
 from ..data import PulseProtocol
 from ..device import AbstractDevice
-from ..documents import load_json
 from ..errors import ModelError
 from ..models import model
+from ..runtime.documents import load_json
 from ..synapse import Pulsed, PulseNoise
-from ..system import Environment
 from .fit import fit_file, load_fit
 
 _LAYOUT = "the fit.json of a 'memjax fit' of conductances per pulse"

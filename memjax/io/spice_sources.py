@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..documents import last_bare_value, printable, read_text
 from ..errors import MemjaxWarning, StimulusError
+from ..runtime.documents import last_bare_value, printable, read_text
 from ..stimulus import Sampled
 
 SUFFIXES = (".cir", ".sp", ".net", ".spice", ".ckt")

@@ -11,8 +11,8 @@ import numpy as np
 
 from ..data.row_checks import is_cut, is_number
 from ..data.text import is_ended
-from ..documents import in_known_case, printable, read_text
 from ..errors import MemjaxWarning, StimulusError
+from ..runtime.documents import in_known_case, printable, read_text
 from ..stimulus import AbstractStimulus, Drives, Sampled
 from .spice_sources import SUFFIXES, load_sources
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from ..circuit.bench import NODE
+from ..core.result import Trace
 from ..errors import OutputError
-from ..files import writing
-from ..result import Trace
+from ..runtime.files import writing
 
 SUFFIXES = (".csv", ".nc")
 """Suffixes that `write_trace` knows."""

@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..circuit import Bench
+from ..core.system import Environment
 from ..device import AbstractDevice
 from ..errors import BoundsError
-from ..system import Environment
 from .evaluation import heldout_error, training_part
 from .images import Images, image_states
 from .readout import fit_ridge

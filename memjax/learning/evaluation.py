@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from .. import params
+from ..core import params
 from ..errors import BoundsError
 from ..population import Population
 from .readout import fit_ridge

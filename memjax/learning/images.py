@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..copies import copy_arrays
 from ..errors import BoundsError, MemjaxError
-from ..flags import check_flags
+from ..runtime.copies import copy_arrays
+from ..runtime.flags import check_flags
 from .evaluation import describe, summary
 from .reservoir import Reservoir, draw_cycles, read_trains
 from .scores import random_functions

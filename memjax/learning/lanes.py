@@ -10,23 +10,23 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .. import params
-from ..arguments import as_integer, as_seed, check_known, is_traced, number
 from ..circuit import Bench, build_system, replace_values
-from ..compile_cache import jit_with_options
+from ..core import params
+from ..core.result import Result
+from ..core.scaling import Scaled
+from ..core.system import Environment
 from ..device import AbstractDevice
 from ..errors import SolveError
-from ..flags import check_flags
 from ..noise import device_key, words
-from ..policy import Fixed, check
-from ..result import Result
-from ..scaling import Scaled
+from ..runtime.arguments import as_integer, as_seed, check_known, is_traced, number
+from ..runtime.compile_cache import jit_with_options
+from ..runtime.flags import check_flags
 from ..simulate import is_noisy, outputs_and_states, solve_fixed
 from ..simulate.batch import wide_loop_options
 from ..simulate.fixed import with_values
+from ..simulate.policy import Fixed, check
 from ..solver import SemiImplicitEuler
 from ..stimulus import Sampled
-from ..system import Environment
 
 _BLOCK = 512
 """Lanes that advance together: their states stay in the cache of a processor."""

@@ -10,15 +10,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .. import params
 from ..circuit import Circuit
+from ..core import params
 from ..device import Diffusive1M1T1R
 from ..errors import CircuitError, FitError
-from ..flags import check_flags
 from ..network.neuron_program import member_keys
 from ..observables import detect
-from ..policy import Fixed
+from ..runtime.flags import check_flags
 from ..simulate import simulate
+from ..simulate.policy import Fixed
 from ..solver import SemiImplicitEuler
 from ..stimulus import Sampled
 from .reduced_neuron import ReducedNeuron, draws

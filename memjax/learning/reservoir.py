@@ -9,16 +9,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .. import params
 from ..circuit import Bench
-from ..copies import copied
+from ..core import params
+from ..core.fields import parameter_specs
+from ..core.system import Environment
 from ..device import AbstractDevice
 from ..errors import BoundsError
-from ..fields import parameter_specs
-from ..flags import as_flag, check_flags
 from ..noise import cycle_factors, instrument_noise
 from ..population import Population
-from ..system import Environment
+from ..runtime.copies import copied
+from ..runtime.flags import as_flag, check_flags
 from .lanes import Protocol, read_lanes
 
 READINGS = ("current", "conductance", "log-current")

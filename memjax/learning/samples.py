@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..copies import copy_arrays
 from ..errors import NetworkError
 from ..network.groups import bright_pixels
+from ..runtime.copies import copy_arrays
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from ..copies import copy_arrays
 from ..errors import BoundsError
+from ..runtime.copies import copy_arrays
 
 
 @dataclass(frozen=True, kw_only=True)

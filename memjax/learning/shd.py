@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..copies import copy_arrays
 from ..errors import BoundsError, ReaderError
+from ..runtime.copies import copy_arrays
 from .samples import Samples
 
 LAYOUT = "spikes/times, spikes/units (an array a sample), labels, extra/speaker, extra/keys"

@@ -12,9 +12,9 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ..errors import NetworkError
-from ..flags import check_flags
 from ..network import Network, Neurons, SpikeList
 from ..network.neuron_program import member_keys
+from ..runtime.flags import check_flags
 from .reduced_neuron import ReducedNeuron, ReducedState, draws
 from .reduction import reduce
 from .samples import Samples, check_decision, winners

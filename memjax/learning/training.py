@@ -14,12 +14,12 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float
 
-from ..cores import usable_cores
 from ..errors import FitError, NetworkError
-from ..files import lock_file, remove_temporaries, writing
-from ..flags import check_flags
 from ..network import Network
 from ..network.digest import Digest
+from ..runtime.cores import usable_cores
+from ..runtime.files import lock_file, remove_temporaries, writing
+from ..runtime.flags import check_flags
 from .samples import Samples
 from .spiking import Outputs, Parameters, SpikingNetwork
 

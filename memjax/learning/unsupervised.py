@@ -6,8 +6,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ..errors import BoundsError
-from ..flags import check_flags
 from ..network import Recording
+from ..runtime.flags import check_flags
 
 SILENT = -1
 """Label of a neuron that never fired, and of an image at which no neuron with a label did."""

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..arguments import as_integer
-from ..copies import copy_arrays
 from ..errors import NetworkError
-from ..flags import check_flags
-from ..memory import check_size
+from ..runtime.arguments import as_integer
+from ..runtime.copies import copy_arrays
+from ..runtime.flags import check_flags
+from ..runtime.memory import check_size
 from .checks import are_finite, require
 
 _EDGE = 32

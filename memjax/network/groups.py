@@ -9,13 +9,13 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ..circuit import Circuit
-from ..copies import copied, copy_arrays
+from ..core.fields import check_bounds
+from ..core.params import replace
+from ..core.system import Environment
 from ..errors import NetworkError
-from ..fields import check_bounds
-from ..memory import check_size
-from ..params import replace
 from ..population import Population
-from ..system import Environment
+from ..runtime.copies import copied, copy_arrays
+from ..runtime.memory import check_size
 from .checks import are_finite, is_number, require, require_kind, require_numbers, require_texts
 
 _MEMBER = 100

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import NetworkError
-from ..memory import free_memory
+from ..runtime.memory import free_memory
 from .groups import Neurons
 from .plan import edge_delays, layout
 from .weights import DriftWeights

@@ -7,8 +7,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from ..arguments import as_seed
 from ..errors import NetworkError
+from ..runtime.arguments import as_seed
 from .checks import is_number, is_whole, require
 from .digest import Digest
 from .engine import Engine

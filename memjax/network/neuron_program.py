@@ -12,11 +12,11 @@ from jax import lax
 from jaxtyping import Array, Int, UInt32
 
 from ..circuit import replace_values
+from ..core.fields import stored
+from ..core.params import quiet
+from ..core.scaling import Scaled
 from ..errors import NetworkError
-from ..fields import stored
 from ..noise import device_key, increments, words
-from ..params import quiet
-from ..scaling import Scaled
 from ..solver import semi_implicit_euler_step
 from ..solver.semi_implicit import rates_along
 from .delivery import no_spikes, push_spike, unpack_spikes

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ..copies import copy_arrays
 from ..errors import NetworkError
+from ..runtime.copies import copy_arrays
 from .checks import are_finite, is_number, require, require_kind, require_numbers, require_texts
 from .edges import Edges
 from .weights import ConductanceOf, DriftWeights

@@ -28,8 +28,8 @@ from jaxtyping import Float
 
 from ..circuit.power import kinds_of_elements
 from ..errors import NetworkError, OutputError
-from ..files import lock_folder, prepare_output, remove_temporaries, strict_json, writing
-from ..flags import check_flags
+from ..runtime.files import lock_folder, prepare_output, remove_temporaries, strict_json, writing
+from ..runtime.flags import check_flags
 from .energy import EnergyLedger, energy_report, poisson_stimuli
 from .energy_program import PHASES
 from .groups import Group, Neurons

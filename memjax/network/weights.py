@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ..copies import copy_arrays
 from ..errors import NetworkError
+from ..runtime.copies import copy_arrays
 from ..synapse import Pulsed, PulseNoise
 from .checks import is_number, require, require_texts
 

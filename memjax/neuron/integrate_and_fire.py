@@ -1,8 +1,8 @@
 """Leaky integrate-and-fire node of one diffusive memristor."""
 
 from ..circuit import Circuit, Template
+from ..core.params import replace
 from ..device import AbstractDevice, DiffusiveMemristor
-from ..params import replace
 from .node import node
 
 

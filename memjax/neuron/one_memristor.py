@@ -2,7 +2,7 @@
 
 from ..circuit import Capacitor, Circuit, Footprint, Mosfet, Resistor, Template, VoltageSource
 from ..device import AbstractDevice, Diffusive1M1T1R
-from ..flags import check_flags
+from ..runtime.flags import check_flags
 
 
 def one_memristor(

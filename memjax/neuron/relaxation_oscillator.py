@@ -1,8 +1,8 @@
 """Relaxation oscillator of one diffusive memristor under a constant voltage."""
 
 from ..circuit import Circuit, Template
+from ..core.params import replace
 from ..device import AbstractDevice, DiffusiveMemristor
-from ..params import replace
 from .node import node
 
 

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Integer, Key
 
-from ..arguments import MEMBERS, as_integer, is_traced
 from ..errors import ModelError
+from ..runtime.arguments import MEMBERS, as_integer, is_traced
 from .path import device_key
 
 

@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Integer, Key, UInt32
 
-from ..arguments import MEMBERS, as_integer, as_seed, is_traced
 from ..errors import PolicyError
+from ..runtime.arguments import MEMBERS, as_integer, as_seed, is_traced
 from .counter import bits, normal, open_uniform, sign, three_point, two_point, words
 
 _PURPOSES = ("path", "spread", "read")

@@ -15,10 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ..core.result import Trace
+from ..core.watch import Crossing, Event
 from ..errors import BoundsError, StimulusError
-from ..result import Trace
 from ..stimulus import AbstractStimulus
-from ..watch import Crossing, Event
 from .pulse_response import ON_CURRENT, find_pulses, pulse_responses
 from .spikes import detect
 from .switching import HOLD_THRESHOLD, ON_THRESHOLD, excursions, switching

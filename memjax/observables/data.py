@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from ..core.result import Trace
 from ..errors import BoundsError, DataError
-from ..result import Trace
 
 
 def check_positive(value: Any, *, what: str) -> None:

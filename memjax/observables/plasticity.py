@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..errors import BoundsError
-from ..flags import check_flags
+from ..runtime.flags import check_flags
 from .spikes import checked_rows
 
 Values = float | Float[np.ndarray | Array, "..."]

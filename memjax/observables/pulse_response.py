@@ -8,8 +8,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
+from ..core.result import Trace
 from ..errors import BoundsError
-from ..result import Trace
 from .data import check_positive, one_member
 from .spikes import checked_rows
 from .switching import Sweeps

@@ -6,8 +6,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, Int
 
+from ..core.result import Trace
 from ..errors import DataError
-from ..result import Trace
 from .data import check_positive, one_member
 from .excursion import (
     Switching,

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..errors import BoundsError
-from ..flags import check_flags
+from ..runtime.flags import check_flags
 from .arguments import check_arrays
 from .axes import axes_or_new, prefix, show_in
 from .style import SECOND

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from ..core.result import Member, Trace
 from ..data.measurement import Measurement
 from ..errors import BoundsError
-from ..flags import check_flags
-from ..result import Member, Trace
+from ..runtime.flags import check_flags
 from .style import MUTED
 
 _ARROWS = 60

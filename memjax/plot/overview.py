@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from ..core.result import Trace
 from ..errors import BoundsError
-from ..result import Trace
 from .axes import prefix, show_in
 from .iv import iv
 from .style import MEASURED, MUTED, SIMULATED, style

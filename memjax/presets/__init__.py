@@ -95,9 +95,9 @@ def _read(name: str) -> tuple[str, dict[str, Any], Info]:
 
 def _values(entries: dict, model: str, name: str) -> dict[str, Any]:
     """Values of a table of parameters, whose units must be those of the model."""
-    from ..fields import parameter_specs, setting_specs
+    from ..core.fields import parameter_specs, setting_specs
+    from ..core.params import flat
     from ..models import model as model_named
-    from ..params import flat
 
     device = model_named(model)
     units = {n: s.unit for n, s in parameter_specs(device).items()} | dict.fromkeys(

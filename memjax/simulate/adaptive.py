@@ -12,14 +12,14 @@ import optimistix as optx
 from jax import lax
 from jaxtyping import Array, Bool, Float
 
+from ..core.result import Result
+from ..core.scaling import Scaled
+from ..core.watch import Watch
 from ..noise import Clock, DyadicPath, Words
-from ..policy import Stiff
-from ..result import Result
-from ..scaling import Scaled
 from ..solver import DyadicController, Resolution, Rodas3
 from ..stimulus import AbstractStimulus
-from ..watch import Watch
 from .jumps import jump, pattern
+from .policy import Stiff
 from .solution import Solution, add_watch_results
 from .trusted import solve_trusted
 from .watched_solver import (

@@ -12,21 +12,21 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..compile_cache import cached_jit, jit_with_options
 from ..compiled.library import backend_of
+from ..core.scaling import Scaled
+from ..core.watch import Watch
 from ..errors import PolicyError
-from ..memory import check_size
 from ..noise import capacity, clock
-from ..policy import Fixed, Stiff
-from ..scaling import Scaled
+from ..runtime.compile_cache import cached_jit, jit_with_options
+from ..runtime.memory import check_size
 from ..solver import AbstractKernel
 from ..stimulus import AbstractStimulus
-from ..watch import Watch
 from .adaptive import solve_adaptive, solve_stiff
 from .diffrax import solve_by_diffrax
 from .ensemble_kernel import solve_by_kernel, takes_kernel
 from .events import locate_events
 from .fixed import chunk_sizes, solve_fixed, with_values
+from .policy import Fixed, Stiff
 from .resolution import steps_in
 from .solution import Solution, add_watch_results
 

@@ -12,9 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool
 
-from ..arguments import as_members, check_modules, is_traced as is_traced
-from ..autodiff import forward_only, reverse_only
 from ..circuit import LIMITS, Bench
+from ..core.autodiff import forward_only, reverse_only
+from ..core.fields import parameter_specs, setting_specs, stored
+from ..core.result import HOPELESS_IN_PASSING, Result, Trace, failure_remedy
+from ..core.system import AbstractSystem, Environment
 from ..data.measurement import Measurement
 from ..device import AbstractDevice, AbstractTwoTerminal
 from ..errors import (
@@ -27,13 +29,11 @@ from ..errors import (
     StepWarning,
     StimulusError,
 )
-from ..fields import parameter_specs, setting_specs, stored
-from ..flags import check_flags, is_text
-from ..memory import check_size
-from ..policy import Fixed, Stiff
-from ..result import HOPELESS_IN_PASSING, Result, Trace, failure_remedy
+from ..runtime.arguments import as_members, check_modules, is_traced as is_traced
+from ..runtime.flags import check_flags, is_text
+from ..runtime.memory import check_size
 from ..stimulus import AbstractStimulus
-from ..system import AbstractSystem, Environment
+from .policy import Fixed, Stiff
 
 T = TypeVar("T")
 
@@ -132,7 +132,7 @@ def check_arguments(
 
 
 def checked_members(members: Any) -> int | np.ndarray:
-    """Members of `simulate` as `memjax.arguments.as_members` has them, if memory holds so many."""
+    """Members of `simulate` as `memjax.runtime.arguments.as_members` has them, if memory holds so many."""
     members = as_members(members, where="simulate")
     if isinstance(members, int):
         check_size(members, _MEMBER, what="members", where="members of simulate", error=BoundsError)

@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..core.system import AbstractSystem
+from ..core.watch import Crossing, Event, Integral, TimeAbove, Watch, above_names, make_watch
 from ..errors import StimulusError
-from ..system import AbstractSystem
-from ..watch import Crossing, Event, Integral, TimeAbove, Watch, above_names, make_watch
 from .signals import check_signals
 
 _DEFAULT_INTEGRALS = {"charge": Integral("i"), "energy": Integral("power")}

@@ -4,10 +4,10 @@ import diffrax as dfx
 import jax.numpy as jnp
 import numpy as np
 
+from ..core.result import Result
 from ..noise import GridPath
-from ..policy import Fixed
-from ..result import Result
 from .adaptive import times_and_states
+from .policy import Fixed
 from .solution import Solution
 
 

@@ -16,14 +16,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from ..arguments import is_traced
 from ..compiled.library import build, register
 from ..compiled.program import Constants, Program, join, names_of, real_of, scalar, threaded, trace
 from ..compiled.translation import LANE, STEP, Name, UntranslatableError, kind_of, text_of
-from ..cores import usable_cores
-from ..policy import Fixed
-from ..result import HOPELESS, HOPELESS_IN_PASSING, RUNAWAY, Result
-from ..scaling import Scaled
+from ..core.result import HOPELESS, HOPELESS_IN_PASSING, RUNAWAY, Result
+from ..core.scaling import Scaled
+from ..runtime.arguments import is_traced
+from ..runtime.cores import usable_cores
 from ..solver import SemiImplicitEuler
 from .fixed import Place, chunk_sizes, place_of, semi_implicit_step, with_values
 from .guards import (
@@ -32,6 +31,7 @@ from .guards import (
     is_too_long,
     step_result,
 )
+from .policy import Fixed
 from .solution import Solution
 
 _FOLDER = Path(__file__).parent

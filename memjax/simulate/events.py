@@ -21,9 +21,9 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float
 
-from ..scaling import Scaled
+from ..core.scaling import Scaled
+from ..core.watch import EventGroup, Watch
 from ..stimulus import AbstractStimulus
-from ..watch import EventGroup, Watch
 from .signals import signal_values
 from .smooth_step import Driven, smooth_slope, smooth_step
 from .watching import Piece
@@ -72,7 +72,7 @@ def locate_events(
     -------
     dict of str to dict
         By event: ``t``, ``count``, ``tangential``, ``jump``, ``v``, ``i``, ``state``, ``roughness``; see
-        `memjax.watch.Crossing`.
+        `memjax.core.watch.Crossing`.
     """
     events = {}
     for group, group_memory in zip(watch.groups(), memory, strict=True):
@@ -177,7 +177,7 @@ class _Signal(eqx.Module):
 def _roughness(
     scaled: Scaled, stimulus, signal, piece: Piece, instant: "_Instant"
 ) -> Float[Array, ""]:
-    """What noise adds to the slope of a signal over a step, over that slope, see `memjax.watch.Crossing`."""
+    """What noise adds to the slope of a signal over a step, over that slope, see `memjax.core.watch.Crossing`."""
     t, y = lax.stop_gradient((instant.t, instant.y))
     signal, scaled, stimulus = lax.stop_gradient((signal, scaled, stimulus))
     columns = scaled.diffusion(t, y, stimulus(t))

@@ -9,14 +9,14 @@ from jax import lax
 from jaxtyping import Array, Float, Int
 
 from ..circuit import replace_values
+from ..core.result import Result
+from ..core.scaling import Scaled
+from ..core.watch import Watch
 from ..noise import Words, areas, increments, uniform
-from ..policy import Fixed
-from ..result import Result
-from ..scaling import Scaled
 from ..solver import Equation, Increment, SemiImplicitEuler, semi_implicit_euler_step
 from ..stimulus import AbstractStimulus
-from ..watch import Watch
 from .guards import explicit_rates, is_driven, larger_stiffness, state_result, step_result
+from .policy import Fixed
 from .solution import Solution, add_watch_results
 from .watching import begin_memory, integral_over, integrand, straight_piece, watch_step
 

@@ -9,11 +9,11 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-from ..policy import Fixed
-from ..result import HOPELESS, HOPELESS_IN_PASSING, RUNAWAY, Result
-from ..scaling import Scaled
+from ..core.result import HOPELESS, HOPELESS_IN_PASSING, RUNAWAY, Result
+from ..core.scaling import Scaled
 from ..solver import SemiImplicitEuler
 from ..solver.semi_implicit import rates_along
+from .policy import Fixed
 
 if TYPE_CHECKING:
     from .fixed import Place

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
+from ..core.scaling import Scaled
 from ..noise.clock import Clock
-from ..scaling import Scaled
 
 Vector = Float[Array, " n"]
 

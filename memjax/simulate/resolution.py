@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from ..arguments import is_traced
 from ..errors import PolicyError
-from ..policy import Fixed, Stiff
+from ..runtime.arguments import is_traced
 from ..stimulus import AbstractStimulus, Drives
+from .policy import Fixed, Stiff
 
 _SMALLEST = 0.01
 """Height of a pulse, as a share of the range of its drive and 0, below which it is none: noise of a measurement."""

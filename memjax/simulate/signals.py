@@ -9,9 +9,9 @@ from jaxtyping import Array, Float
 
 from ..circuit import BenchedDevice, Circuit
 from ..circuit.power import bench_powers, element_powers
+from ..core.scaling import Scaled
+from ..core.system import AbstractSystem, Environment
 from ..errors import ModelError
-from ..scaling import Scaled
-from ..system import AbstractSystem, Environment
 from .solution import value_before
 
 TERMINALS = ("v", "i", "v_device", "i_device", "power")

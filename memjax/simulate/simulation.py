@@ -11,24 +11,22 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from .. import params
-from ..arguments import as_seed
 from ..circuit import Bench, Circuit, build_system, limited_bench, replace_values
-from ..compile_cache import cached_jit
+from ..core import params
+from ..core.fields import parameter_specs, stored
+from ..core.result import FinalState, Result, Trace
+from ..core.scaling import Scaled
+from ..core.system import AbstractSystem, Environment, NoNoise
+from ..core.watch import Event, Integral, TimeAbove
 from ..data.measurement import Measurement
 from ..device import AbstractDevice, AbstractTwoTerminal
 from ..errors import StimulusError
-from ..fields import parameter_specs, stored
-from ..flags import check_flags
-from ..memory import check_size
 from ..noise import words_of_devices
-from ..policy import AbstractPolicy, Auto, check, resolve
-from ..precision import check_precision
-from ..result import FinalState, Result, Trace
-from ..scaling import Scaled
+from ..runtime.arguments import as_seed
+from ..runtime.compile_cache import cached_jit
+from ..runtime.flags import check_flags
+from ..runtime.memory import check_size
 from ..stimulus import AbstractStimulus, Drives, Sampled, staircase
-from ..system import AbstractSystem, Environment, NoNoise
-from ..watch import Event, Integral, TimeAbove
 from .batch import Grid, grid_events, map_lanes, solve_grid
 from .checks import (
     as_rows,
@@ -49,6 +47,8 @@ from .checks import (
 )
 from .crossings import named_integrals, public_crossings, sweep_watches
 from .fixed import with_values
+from .policy import AbstractPolicy, Auto, check, resolve
+from .precision import check_precision
 from .resolution import check_pulses_seen
 from .signals import outputs_and_states, terminal_values
 from .solution import Solution, value_before

@@ -32,11 +32,11 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-from ..scaling import Scaled
+from ..core.scaling import Scaled
+from ..core.watch import Watch
 from ..solver.linear import factor
 from ..solver.newton import value_and_jacobian
 from ..solver.rosenbrock import derivative_error, no_excess, refusal, rodas3_interval
-from ..watch import Watch
 from .watching import Piece, integral_over, integrand
 
 _LINEAR = 1e-3

@@ -11,11 +11,11 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..circuit import Circuit
-from ..copies import copied
+from ..core.result import FinalState
+from ..core.scaling import Scaled
 from ..errors import BoundsError, ModelError
-from ..flags import is_text
-from ..result import FinalState
-from ..scaling import Scaled
+from ..runtime.copies import copied
+from ..runtime.flags import is_text
 
 
 class Start(eqx.Module):

@@ -19,7 +19,6 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Int
 
-from ..compile_cache import cached_text, is_array
 from ..compiled.library import build, register
 from ..compiled.program import Constants, join, scalar, threaded, trace
 from ..compiled.side_by_side import SideBySide
@@ -34,13 +33,14 @@ from ..compiled.translation import (
     line_of,
     text_of,
 )
-from ..cores import usable_cores
-from ..policy import Stiff
-from ..scaling import Scaled
+from ..core.scaling import Scaled
+from ..runtime.compile_cache import cached_text, is_array
+from ..runtime.cores import usable_cores
 from ..solver.linear import dependent_results
 from ..solver.rosenbrock import DERIVATIVE_ERROR, rodas3_interval
 from ..stimulus import Sampled
 from .adaptive import DIGITS, FIRST, SHORTEST
+from .policy import Stiff
 
 _FOLDER = Path(__file__).parent
 

@@ -11,10 +11,10 @@ import jax.numpy as jnp
 import optimistix as optx
 from jaxtyping import Array, Float
 
-from ..scaling import Scaled
+from ..core.scaling import Scaled
+from ..core.watch import Watch
 from ..solver import Resolution
 from ..solver.kernel import length
-from ..watch import Watch
 from .smooth_step import Driven, smooth_step
 from .watching import (
     Piece,

@@ -10,8 +10,8 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
-from ..scaling import Scaled
-from ..watch import EventGroup, Watch
+from ..core.scaling import Scaled
+from ..core.watch import EventGroup, Watch
 from .signals import signal_values
 
 _NODES = np.array([0.0, 0.5 - (3 / 28) ** 0.5, 0.5, 0.5 + (3 / 28) ** 0.5, 1.0])

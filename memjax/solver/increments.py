@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..system import Diagonal
+from ..core.system import Diagonal
 from .kernel import Equation, Increment, Vector
 from .linear import apply
 

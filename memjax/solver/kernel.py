@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 else:
     from equinox import AbstractClassVar, AbstractVar
 
-from ..system import AbstractNoiseStructure, General
+from ..core.system import AbstractNoiseStructure, General
 
 Vector = Float[Array, " n"]
 

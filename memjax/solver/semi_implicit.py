@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..flags import as_flag, check_flags
+from ..runtime.flags import as_flag, check_flags
 from .kernel import AbstractKernel, Equation, Increment, Step, Vector, identity
 from .linear import apply, solve_small
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from ..system import AbstractNoiseStructure, Partitioned
+from ..core.system import AbstractNoiseStructure, Partitioned
 from .increments import noise_increment
 from .kernel import AbstractKernel, Equation, Increment, Step, Vector, identity
 from .linear import apply, factor

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..arguments import check_known, is_real, is_traced, number
 from ..errors import StimulusError
+from ..runtime.arguments import check_known, is_real, is_traced, number
 
 Number = float | int | Float[Array, ""]
 """A number, or one that is traced."""

@@ -6,8 +6,8 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
-from ..arguments import as_integer, check_known, holds, number
 from ..errors import StimulusError
+from ..runtime.arguments import as_integer, check_known, holds, number
 from .base import AbstractStimulus, Number, ascending, quantity_field
 
 _number = functools.partial(number, where="PulseTrain", error=StimulusError)

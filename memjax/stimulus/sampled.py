@@ -10,10 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..arguments import NumberSpec, holds, is_real, is_traced
-from ..copies import copied
 from ..errors import StimulusError
-from ..flags import is_text
+from ..runtime.arguments import NumberSpec, holds, is_real, is_traced
+from ..runtime.copies import copied
+from ..runtime.flags import is_text
 from .base import AbstractStimulus, Number, quantity_field
 
 

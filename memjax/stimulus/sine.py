@@ -6,8 +6,8 @@ import math
 import jax.numpy as jnp
 import numpy as np
 
-from ..arguments import check_known, number
 from ..errors import StimulusError
+from ..runtime.arguments import check_known, number
 from .base import AbstractStimulus, Number, is_traced, quantity_field
 
 _number = functools.partial(number, where="Sine", error=StimulusError)

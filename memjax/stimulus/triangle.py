@@ -5,8 +5,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from ..arguments import NumberSpec, as_integer, holds, is_traced
 from ..errors import StimulusError
+from ..runtime.arguments import NumberSpec, as_integer, holds, is_traced
 from .base import Number
 from .sampled import Sampled
 

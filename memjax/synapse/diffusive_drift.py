@@ -1,7 +1,7 @@
 """Synapse of one diffusive and one drift memristor in series between two neurons."""
 
-from .. import params
 from ..circuit import Capacitor, Circuit, Template, VoltageSource
+from ..core import params
 from ..device import AbstractDevice, DiffusiveMemristor, Vteam
 
 DIFFUSIVE = {

@@ -9,12 +9,12 @@ import numpy as np
 from jaxtyping import Array, Float, Num
 
 from ..circuit import Circuit
+from ..core.system import Environment
 from ..errors import BoundsError, CircuitError
 from ..observables import responses, weight_change
-from ..policy import AbstractPolicy
 from ..simulate import simulate
+from ..simulate.policy import AbstractPolicy
 from ..stimulus import Drives, Sampled
-from ..system import Environment
 
 _LEAD = 1e-3
 """Rest before the first spike [s]."""

@@ -9,17 +9,17 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Int
 
-from .. import params
-from ..arguments import as_integer
 from ..circuit import Bench, BenchedDevice
+from ..core import params
+from ..core.fields import parameter_specs
+from ..core.scaling import Scaled
+from ..core.system import Environment
 from ..data import PulseProtocol
 from ..device import AbstractDevice
 from ..errors import ModelError
-from ..fields import parameter_specs
 from ..noise import Words, cycle_factors, device_key, increments, words
-from ..scaling import Scaled
+from ..runtime.arguments import as_integer
 from ..solver import rodas3_step
-from ..system import Environment
 
 _RESTS = 32
 """Steps in which a volatile device rests until the next pulse, each longer than the one before."""

@@ -8,7 +8,7 @@ import pytest
 from benchmarks.cases.network import ours, problem as pb
 from benchmarks.cases.throughput import case as throughput
 from memjax import network as nw
-from memjax.compile_cache import is_array, supported_options
+from memjax.runtime.compile_cache import is_array, supported_options
 from memjax.simulate import batch
 from memjax.solver import DriftImplicitEuler, SemiImplicitEuler
 from tests.programs import donated, double_precision, host_transfers, lowered

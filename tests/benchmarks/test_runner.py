@@ -11,8 +11,8 @@ import pytest
 
 from benchmarks import __main__ as command, records, registry, runner
 from benchmarks.timing import Times, measure
-from memjax import cluster
-from memjax.cluster import Cluster
+from memjax.runtime import cluster
+from memjax.runtime.cluster import Cluster
 from tests.clusters import unused_address, workers
 
 ROOT = Path(__file__).parents[2]

@@ -11,8 +11,8 @@ from scipy.linalg import expm
 import memjax as mj
 from memjax.circuit import drive_branch, energies, energy_per_spike, powers
 from memjax.circuit.circuit import common_structure
+from memjax.core.system import Additive, Commutative, Diagonal, General, NoNoise, Partitioned
 from memjax.errors import BoundsError, CircuitError, ModelError, StimulusError
-from memjax.system import Additive, Commutative, Diagonal, General, NoNoise, Partitioned
 
 R, C, V = mj.Resistor, mj.Capacitor, mj.VoltageSource
 STEP = mj.Sampled(np.array([0.0, 5e-3]), np.array([1.0, 1.0]))

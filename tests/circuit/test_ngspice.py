@@ -5,7 +5,7 @@ import pytest
 
 import memjax as mj
 from memjax import neuron
-from memjax.constants import BOLTZMANN_EV
+from memjax.core.constants import BOLTZMANN_EV
 from tests.helpers import crossings
 from tests.spice import Node, needs_ngspice, pwl, transient
 

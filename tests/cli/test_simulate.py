@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 import memjax as mj
+from memjax.core.result import Trace
 from memjax.errors import ModelError
 from memjax.io.fit import load_fit
-from memjax.result import Trace
 
 LIKE = ("--point-time", "0.01", "--compliance", "1e-6")
 

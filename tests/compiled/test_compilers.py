@@ -20,7 +20,7 @@ import pytest
 import memjax as mj
 from memjax.compiled import compiler as compilers, library
 from memjax.errors import KernelWarning
-from memjax.files import read_sealed, write_sealed
+from memjax.runtime.files import read_sealed, write_sealed
 
 pytestmark = [
     pytest.mark.skipif(

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from memjax.data import read, read_records, read_spike_trains
-from memjax.documents import in_known_case
 from memjax.io.stimulus import load_stimulus
 from memjax.network.toml.columns import load_columns
+from memjax.runtime.documents import in_known_case
 
 T = np.arange(12) / 10
 V = np.array([0.0, 0.5, 1.0, 0.5, 0.0, -0.5, -1.0, -0.5, 0.0, 0.5, 1.0, 0.5])

@@ -2,8 +2,8 @@
 
 import pytest
 
+from memjax.core.units import parse_factor, parse_unit, spelled
 from memjax.errors import UnitError
-from memjax.units import parse_factor, parse_unit, spelled
 
 
 @pytest.mark.parametrize(

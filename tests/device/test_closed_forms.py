@@ -10,9 +10,9 @@ from scipy.integrate import quad, solve_ivp
 from scipy.optimize import minimize_scalar
 
 import memjax as mj
+from memjax.core.fields import parameter_specs
+from memjax.core.system import NoNoise
 from memjax.device.registry import BUILT_IN
-from memjax.fields import parameter_specs
-from memjax.system import NoNoise
 from tests.helpers import z_score
 from tests.systems.exact import AbstractFree, free
 

@@ -9,10 +9,10 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
 import memjax as mj
+from memjax.core.fields import parameter_specs
+from memjax.core.scaling import Scaled
 from memjax.device.diffusive import _rectified_moments
-from memjax.fields import parameter_specs
 from memjax.observables import summarise, switching
-from memjax.scaling import Scaled
 from memjax.simulate import solve_fixed
 from memjax.solver import DriftImplicitEuler, DriftImplicitMilstein
 from tests.helpers import z_score

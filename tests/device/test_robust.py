@@ -35,9 +35,9 @@ from benchmarks.cases.robustness.solves import (
     solve_few,
 )
 from benchmarks.cases.robustness.table import table
+from memjax.core.fields import parameter_specs
+from memjax.core.params import unconstrain
 from memjax.device import laws
-from memjax.fields import parameter_specs
-from memjax.params import unconstrain
 
 NAMES = mj.device_names()
 SETS = 100

@@ -7,10 +7,10 @@ import pytest
 
 import memjax as mj
 from benchmarks.cases.robustness.sampling import draw_sets
-from memjax import params
+from memjax.core import params
+from memjax.core.fields import parameter_specs
+from memjax.core.transforms import Logit, from_spec
 from memjax.device.laws import gap_ratio, safe_sqrt
-from memjax.fields import parameter_specs
-from memjax.transforms import Logit, from_spec
 
 
 @pytest.mark.slow

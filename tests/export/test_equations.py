@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from memjax import params
+from memjax.core import params
+from memjax.core.system import Environment
 from memjax.device import device_class, device_names
 from memjax.errors import ModelError
 from memjax.export.equations import FAST, device_equations, element_equations
 from memjax.export.expression import Graph, evaluate
 from memjax.export.jaxpr import translate
-from memjax.system import Environment
 
 ENV = Environment(310.0)
 FORMS = [(n, {}) for n in device_names()] + [

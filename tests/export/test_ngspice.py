@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import memjax as mj
+from memjax.core.system import Environment
 from memjax.device.registry import BUILT_IN
 from memjax.export import LTSPICE, NGSPICE, assemble, netlist
 from memjax.export.spice import identifier
 from memjax.models import model
-from memjax.system import Environment
 from tests.helpers import crossings
 from tests.spice import needs_ngspice, pwl
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from memjax import params
+from memjax.core import params
+from memjax.core.system import Environment
 from memjax.export import NGSPICE, assemble, netlist
-from memjax.system import Environment
 from tests.export.test_ngspice import run_deck
 from tests.spice import needs_ngspice, pwl
 

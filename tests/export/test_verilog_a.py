@@ -6,9 +6,9 @@ import pytest
 from scipy.integrate import solve_ivp
 
 import memjax as mj
+from memjax.core.system import Environment
 from memjax.export import assemble, module
 from memjax.models import model, model_names
-from memjax.system import Environment
 
 FAST = 1e-3
 ENV = Environment()

@@ -12,9 +12,9 @@ from fitting.retention.fit import fit_retention
 from fitting.sweeps.fit import prepare
 from fitting.targets.fit import fit_targets
 from memjax.cli.program import main
+from memjax.core.params import get, with_bounds
 from memjax.data import DecayRecord
 from memjax.errors import BoundsError
-from memjax.params import get, with_bounds
 
 MMS = mj.MetastableSwitches()
 T = np.linspace(0.0, 1.5, 40)

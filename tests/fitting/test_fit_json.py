@@ -10,7 +10,7 @@ from fitting.fit_json import finite, methods_in_words, pulls_in_words, uncertain
 from fitting.inference.profile_likelihood import Profile
 from fitting.inference.sample import judge
 from fitting.problem import WEAK_SIGMA
-from memjax.fields import parameter_specs as specs_of
+from memjax.core.fields import parameter_specs as specs_of
 
 pytestmark = pytest.mark.slow
 

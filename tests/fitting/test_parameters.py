@@ -11,8 +11,8 @@ from fitting.parameters import (
     standard_deviations,
     to_parameter_units,
 )
-from memjax.fields import parameter_specs
-from memjax.params import get, replace, unconstrain
+from memjax.core.fields import parameter_specs
+from memjax.core.params import get, replace, unconstrain
 
 NAMES = ("r_on", "v_on", "x0")
 DEVICE = replace(mj.MetastableSwitches(), {"x0": 0.5, "v_on": 0.3})

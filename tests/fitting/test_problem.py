@@ -15,7 +15,7 @@ from fitting.problem import (
     evaluate,
     shift_by_prior,
 )
-from memjax.params import get
+from memjax.core.params import get
 
 NAMES = ("r_on", "v_on")
 

@@ -10,8 +10,8 @@ import pytest
 import memjax as mj
 from fitting.optimize.levenberg_marquardt import Progress
 from fitting.reached import NOTHING, Reached
+from memjax.core.params import unconstrain
 from memjax.io.fit import load_fit
-from memjax.params import unconstrain
 
 
 class _Problem:

@@ -11,7 +11,7 @@ import memjax as mj
 from fitting.parameters import to_parameter_units
 from fitting.result import AbstractFit
 from fitting.verdict import Verdict
-from memjax.params import replace, unconstrain
+from memjax.core.params import replace, unconstrain
 
 NAMES = ("r_on", "v_on", "x0")
 

@@ -9,7 +9,6 @@ import pytest
 
 import memjax as mj
 from memjax.errors import NetworkError, OutputError
-from memjax.files import lock_file
 from memjax.learning import (
     Conductances,
     Samples,
@@ -23,6 +22,7 @@ from memjax.learning import (
 from memjax.learning.samples import winners
 from memjax.learning.training import SCORES, _part_size, _shortened_mean
 from memjax.network import Network, Neurons, Projection, Receptor, SpikeList, Threshold, dense, run
+from memjax.runtime.files import lock_file
 
 INPUTS, HIDDEN, CLASSES = 8, 5, 3
 DT = 1e-4

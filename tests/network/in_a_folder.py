@@ -5,7 +5,7 @@ from pathlib import Path
 
 import jax
 
-from memjax.compile_cache import fuse_small_loops
+from memjax.runtime.compile_cache import fuse_small_loops
 
 fuse_small_loops()
 jax.config.update("jax_enable_x64", True)

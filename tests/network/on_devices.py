@@ -7,7 +7,7 @@ import sys
 import jax
 import numpy as np
 
-from memjax.compile_cache import fuse_small_loops
+from memjax.runtime.compile_cache import fuse_small_loops
 
 fuse_small_loops()
 jax.config.update("jax_num_cpu_devices", int(sys.argv[1]))

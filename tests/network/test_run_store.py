@@ -16,8 +16,8 @@ import pytest
 
 from memjax import network as nw
 from memjax.errors import NetworkError, OutputError
-from memjax.files import lock_folder
 from memjax.network.run_store import load_recording, read_about, run_network
+from memjax.runtime.files import lock_folder
 from tests.network.conftest import same, spiking
 
 WATCH = {"cells": [0, 39]}

@@ -11,7 +11,7 @@ from scipy.integrate import solve_ivp
 
 import memjax as mj
 from memjax import neuron, presets
-from memjax.fields import parameter_specs
+from memjax.core.fields import parameter_specs
 from memjax.models import about, model
 from memjax.observables import detect
 from tests.conftest import ROOT

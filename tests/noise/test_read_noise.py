@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import memjax as mj
+from memjax.core.result import Trace
 from memjax.errors import BoundsError, ModelError
 from memjax.noise import relaxations
-from memjax.result import Trace
 from tests.helpers import z_score
 
 MEMBERS, ROWS = 16, 4096

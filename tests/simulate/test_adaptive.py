@@ -9,11 +9,11 @@ from scipy.optimize import brentq
 import memjax as mj
 from memjax.circuit import build_system
 from memjax.compiled import library
+from memjax.core.fields import param, state
+from memjax.core.scaling import Scaled
+from memjax.core.system import NoNoise
 from memjax.device.base import AbstractOhmicDevice
-from memjax.fields import param, state
-from memjax.scaling import Scaled
 from memjax.simulate.stiff_kernel import moving_numbers, numbers_of, stiff_kernel_of
-from memjax.system import NoNoise
 
 HEIGHT = 0.3
 """Drive at the end [V]; it rises evenly over a second."""

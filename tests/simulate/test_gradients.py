@@ -9,12 +9,12 @@ import pytest
 
 import memjax as mj
 from benchmarks.cases.stiff_sde.systems import Oscillator
+from memjax.core.system import Partitioned
 from memjax.solver import (
     DriftImplicitEuler,
     DriftImplicitMilstein,
     SemiImplicitEuler,
 )
-from memjax.system import Partitioned
 from tests.helpers import z_score
 from tests.systems.exact import Entangled, OrnsteinUhlenbeck, PoissonDecay
 

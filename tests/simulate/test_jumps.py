@@ -11,9 +11,9 @@ import pytest
 from jaxtyping import Array, Float
 
 import memjax as mj
+from memjax.core.result import Result
+from memjax.core.system import Diagonal, Jump
 from memjax.errors import PolicyError, SolveError, StimulusError
-from memjax.result import Result
-from memjax.system import Diagonal, Jump
 from tests.helpers import z_score
 from tests.systems.exact import (
     AbstractFree,

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 import memjax as mj
+from memjax.core.reprs import WIDTH
+from memjax.core.result import Result
 from memjax.errors import (
     BoundsError,
     ModelError,
@@ -18,8 +20,6 @@ from memjax.errors import (
     SolveWarning,
     StimulusError,
 )
-from memjax.reprs import WIDTH
-from memjax.result import Result
 from memjax.solver import SraEsdirk
 from tests.helpers import z_score
 from tests.systems.exact import Geometric, LinearDrift, OrnsteinUhlenbeck, Resistor

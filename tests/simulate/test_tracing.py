@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import memjax as mj
+from memjax.core.result import Result
 from memjax.errors import BoundsError, PolicyError, SolveError, StimulusError
-from memjax.result import Result
 from memjax.simulate import is_noisy
 from tests.systems.exact import OrnsteinUhlenbeck
 

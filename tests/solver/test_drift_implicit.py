@@ -9,14 +9,14 @@ from scipy.integrate import quad
 from scipy.optimize import brentq
 
 from memjax.circuit import BenchedDevice
+from memjax.core.scaling import Scaled
+from memjax.core.system import Environment
 from memjax.noise import GridPath, device_key, increments, words
-from memjax.policy import Fixed
-from memjax.scaling import Scaled
 from memjax.simulate import solve_fixed
+from memjax.simulate.policy import Fixed
 from memjax.solver import DriftImplicitEuler, drift_implicit_euler_step
 from memjax.solver.linear import factor, orientation
 from memjax.stimulus import Sampled
-from memjax.system import Environment
 from tests.helpers import fitted_order, z_score
 from tests.systems.exact import Geometric, OrnsteinUhlenbeck
 

@@ -10,6 +10,7 @@ import pytest
 from scipy.integrate import solve_ivp
 from scipy.linalg import expm
 
+from memjax.core.system import Additive, Commutative, Diagonal, General, Partitioned
 from memjax.solver import (
     DriftImplicitEuler,
     DriftImplicitMilstein,
@@ -19,7 +20,6 @@ from memjax.solver import (
     SraEsdirk,
     semi_implicit_euler_step,
 )
-from memjax.system import Additive, Commutative, Diagonal, General, Partitioned
 from tests.helpers import fitted_order
 from tests.systems.exact import LogVerhulst
 

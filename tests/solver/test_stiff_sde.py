@@ -11,8 +11,9 @@ from jaxtyping import Array, Float
 
 import memjax as mj
 from benchmarks.cases.stiff_sde.systems import Oscillator
+from memjax.core.scaling import Scaled
+from memjax.core.system import Diagonal, Jump
 from memjax.noise import DyadicPath, device_key, words
-from memjax.scaling import Scaled
 from memjax.simulate import solve_adaptive
 from memjax.solver import (
     DriftImplicitEuler,
@@ -21,7 +22,6 @@ from memjax.solver import (
     SemiImplicitEuler,
     SraEsdirk,
 )
-from memjax.system import Diagonal, Jump
 from tests.helpers import z_score
 from tests.systems.exact import AbstractFree, Breathing, Entangled, KramersWell, free, number
 

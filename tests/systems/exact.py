@@ -11,8 +11,8 @@ from scipy.integrate import dblquad
 from scipy.linalg import eigh_tridiagonal, expm
 
 import memjax as mj
+from memjax.core.system import AbstractSystem, Additive, Diagonal, General, Jump, NoNoise
 from memjax.device import AbstractDevice, AbstractOhmicDevice
-from memjax.system import AbstractSystem, Additive, Diagonal, General, Jump, NoNoise
 
 
 class OrnsteinUhlenbeck(AbstractOhmicDevice):

@@ -11,11 +11,11 @@ import memjax as mj
 from fitting.amortised.protocol import SweepProtocol
 from fitting.inference.posterior import AbstractTarget
 from memjax.circuit import build_system
-from memjax.fields import parameter_specs
-from memjax.params import constrain
-from memjax.scaling import Scaled
+from memjax.core.fields import parameter_specs
+from memjax.core.params import constrain
+from memjax.core.scaling import Scaled
+from memjax.core.transforms import from_spec
 from memjax.simulate import outputs_and_states, solve_stiff
-from memjax.transforms import from_spec
 
 RELATIVE, FLOOR = 0.05, 1e-9
 """Errors of a reading of the first setting: of its logarithm, and added [A]."""

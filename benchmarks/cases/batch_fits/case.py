@@ -13,7 +13,7 @@ from benchmarks.cases.batch_fits import problem, switching
 from benchmarks.records import Recorder
 from benchmarks.registry import Case
 from benchmarks.timing import Times
-from memjax.compile_cache import fuse_small_loops
+from memjax.runtime.compile_cache import fuse_small_loops
 
 SIZES = {"smoke": (32, 2), "full": (1000, 20)}
 """Devices, and how many of them scipy is given."""

@@ -10,8 +10,8 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import least_squares
 
 import memjax as mj
-from memjax.fields import param, state
-from memjax.system import NoNoise
+from memjax.core.fields import param, state
+from memjax.core.system import NoNoise
 
 NAMES = ("a", "b", "lam", "r_ext", "tau")
 MIDDLE = np.log([2.0, 1.5, 0.12, 5.0, 0.2])

@@ -7,7 +7,7 @@ import numpy as np
 
 import memjax as mj
 from fitting.sweeps.prepare import Prepared, prepare
-from memjax.params import unconstrain
+from memjax.core.params import unconstrain
 
 TIMES = np.linspace(0, 1.0, 101)
 DRIVE = mj.Sampled(TIMES, 0.6 * np.sin(2 * np.pi * TIMES))

@@ -10,8 +10,8 @@ import fitting as ft
 import memjax as mj
 from benchmarks.cases.calibration import data
 from fitting.retention.fit import relaxation
+from memjax.core.params import replace
 from memjax.data import DecayRecord, PulseProtocol, PulseRecord
-from memjax.params import replace
 from memjax.synapse import Pulsed, PulseNoise, simulate_pulses
 
 START = replace(mj.MetastableSwitches(), {"noisy": 0.0, "x0": 0.2})

@@ -13,8 +13,8 @@ from jaxtyping import Float
 import fitting as ft
 from benchmarks.cases.calibration.suggestions import NONE, measured
 from benchmarks.cases.device_fits.verdicts import truth_of
-from memjax.fields import parameter_specs
-from memjax.transforms import from_spec
+from memjax.core.fields import parameter_specs
+from memjax.core.transforms import from_spec
 
 MODELS = ("mms", "vteam", "linear-drift")
 """Models of which one device is simulated, four sweeps with 3 % of noise."""

@@ -20,8 +20,8 @@ from fitting.parameters import sits_at_bound
 from fitting.problem import TOGETHER, inside
 from fitting.sweeps.covariance import uncertainty
 from fitting.sweeps.prepare import prepare
+from memjax.core.params import get, unconstrain
 from memjax.errors import MemjaxError
-from memjax.params import get, unconstrain
 
 POINTS, CYCLES = 160, 4
 """Points of a sweep, sweeps of a device."""

@@ -7,8 +7,8 @@ import numpy as np
 import fitting as ft
 import memjax as mj
 from fitting.sweeps.randomness import calibrate
+from memjax.core.params import get, replace
 from memjax.noise import cycle_factors
-from memjax.params import get, replace
 from memjax.solver import SemiImplicitEuler
 
 CYCLES, DRAWS, READ = 60, 128, 0.02

@@ -17,8 +17,8 @@ import memjax as mj
 from benchmarks.cases.calibration.presets import CYCLES, FINE, FLOOR, NOISE, POINTS, SCATTER
 from benchmarks.cases.device_fits.verdicts import LOOPS, truth_of
 from fitting.constants import FREE_BENCH
+from memjax.core.params import get
 from memjax.errors import MemjaxError
-from memjax.params import get
 
 MODELS = ("mms", "vteam", "diffusive", "linear-drift", "yakopcic")
 """Models whose devices are simulated."""

@@ -12,9 +12,9 @@ from jaxtyping import Array, Float
 import memjax as mj
 from benchmarks.records import Recorder
 from benchmarks.timing import Times
-from memjax.fields import parameter_specs
+from memjax.core.fields import parameter_specs
+from memjax.core.params import get
 from memjax.observables import spike_events, spike_intervals, spike_times
-from memjax.params import get
 
 DRIVE, END, SPIKES = 0.7, 0.067, 3
 """Constant input [V] under which the published neuron fires three times in so long a time [s], and then latches."""

@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 import memjax as mj
-from memjax.compile_cache import fast_compile_options, supported_options
-from memjax.fields import parameter_specs, stored
+from memjax.core.fields import parameter_specs, stored
+from memjax.core.params import get
 from memjax.observables import (
     hold_voltage,
     pulse_events,
@@ -20,7 +20,7 @@ from memjax.observables import (
     switching_events,
     switching_voltage,
 )
-from memjax.params import get
+from memjax.runtime.compile_cache import fast_compile_options, supported_options
 
 TIGHT = mj.Stiff(rtol=1e-9, atol=1e-11)
 """Policy of the secants without noise: its error over their step is far below what is compared."""

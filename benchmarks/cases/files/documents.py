@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 import memjax as mj
-from memjax.fields import setting_specs
+from memjax.core.fields import setting_specs
 from memjax.io.fit import load_fit
 from memjax.io.pulse_fit import load_pulse_fit
 from memjax.io.stimulus import load_stimulus

@@ -13,7 +13,7 @@ from benchmarks.cases.fit import problem
 from benchmarks.records import Recorder
 from benchmarks.timing import Times, measure
 from fitting.optimize.levenberg_marquardt import levenberg_marquardt
-from memjax.scaling import Scaled
+from memjax.core.scaling import Scaled
 from memjax.simulate import solve_stiff, value_before
 
 _POLICY = mj.Stiff(rtol=1e-5, atol=1e-7, max_steps=4000)

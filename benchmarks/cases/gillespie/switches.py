@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 import memjax as mj
-from memjax.constants import BOLTZMANN_EV, ROOM_TEMPERATURE
+from memjax.core.constants import BOLTZMANN_EV, ROOM_TEMPERATURE
 
 SLOW, FAST = 1 / 9, 1.0
 """Rates of a switch against and along the voltage [1/s]: a share of 0.1 is on at rest, of 0.9 under the step."""

@@ -14,8 +14,8 @@ from benchmarks.cases.stiff_sde.systems import Oscillator
 from benchmarks.records import Recorder
 from benchmarks.registry import Case
 from benchmarks.timing import measure
+from memjax.core.scaling import Scaled
 from memjax.noise import device_key, words
-from memjax.scaling import Scaled
 from memjax.simulate import solve_adaptive, solve_fixed
 from memjax.solver import SemiImplicitEuler
 

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 import memjax as mj
-from memjax.system import AbstractSystem, Jump, NoNoise
+from memjax.core.system import AbstractSystem, Jump, NoNoise
 
 
 class Decay(AbstractSystem):

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 import memjax as mj
 from benchmarks.cases.langevin import model
 from memjax.circuit.bench import NODE
-from memjax.constants import ROOM_TEMPERATURE
+from memjax.core.constants import ROOM_TEMPERATURE
 
 _POINTS = 40_001
 _HIGH, _LOW = (-0.95, -0.75), (-0.75, -0.05)

@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 import memjax as mj
 from benchmarks.cases.langevin.spikes import Intervals, intervals, jackknife, spike_times
-from memjax.constants import ROOM_TEMPERATURE
+from memjax.core.constants import ROOM_TEMPERATURE
 
 SAVE = 0.02
 """Interval of rows: x stays above UP and below DOWN for longer than that."""

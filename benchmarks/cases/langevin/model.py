@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 import memjax as mj
-from memjax.constants import ROOM_TEMPERATURE
+from memjax.core.constants import ROOM_TEMPERATURE
 from memjax.solver import SemiImplicitEuler
 
 DT = 1e-4

@@ -12,9 +12,9 @@ from benchmarks.cases.network import problem as pb
 from benchmarks.records import peak_rss_bytes
 from memjax import network as nw
 from memjax.circuit import Circuit
-from memjax.compile_cache import fuse_small_loops
 from memjax.device import Diffusive1M1T1R
 from memjax.neuron import one_memristor
+from memjax.runtime.compile_cache import fuse_small_loops
 
 STATES = {"f": "memristor.f", "r": "memristor.r", "v": "gate.v"}
 """What the states of a problem are called here."""

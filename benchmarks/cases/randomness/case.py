@@ -18,9 +18,9 @@ from benchmarks.timing import Times, lap
 from fitting.stochastic.two_sample import split_half_distance
 from fitting.sweeps.ensemble import NAMES, leg_events
 from fitting.sweeps.randomness import calibrate
+from memjax.core.result import Member
 from memjax.noise import cycle_factors, instrument_noise
 from memjax.observables.thresholds import Thresholds
-from memjax.result import Member
 from memjax.solver import SemiImplicitEuler
 
 DATA = Path(os.environ.get("MEMJAX_DATA", ROOT.parent / "shared" / "data")) / "clean"

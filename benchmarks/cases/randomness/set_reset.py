@@ -10,9 +10,9 @@ import numpy as np
 import fitting as ft
 import memjax as mj
 from fitting.sweeps.randomness import calibrate
+from memjax.core.params import scale
 from memjax.data import Measurement
 from memjax.noise import cycle_factors
-from memjax.params import scale
 
 _VALUES = {"k_off": 200.0, "k_on": 200.0, "v_off": 0.6, "v_on": -0.6, "r_on": 1e3, "r_off": 1e5}
 DEVICE = mj.params.replace(mj.Vteam(), _VALUES)

@@ -23,9 +23,9 @@ from benchmarks.cases.robustness.solves import (
     solve_sets,
     solve_states,
 )
+from memjax.core.fields import parameter_specs
+from memjax.core.result import Result
 from memjax.device import AbstractDevice
-from memjax.fields import parameter_specs
-from memjax.result import Result
 
 NOT_PINCHED: frozenset[str] = frozenset()
 """Models that are published with a current at 0 V: none."""

@@ -9,8 +9,8 @@ from jaxtyping import Array, Bool
 
 import memjax as mj
 from memjax.circuit import BenchedDevice
+from memjax.core.scaling import Scaled
 from memjax.device import AbstractDevice
-from memjax.scaling import Scaled
 
 
 class Point(NamedTuple):

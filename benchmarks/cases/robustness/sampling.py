@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt32
 
+from memjax.core.fields import ParameterSpec, StateSpec, parameter_specs
+from memjax.core.transforms import from_spec
 from memjax.device import AbstractDevice
-from memjax.fields import ParameterSpec, StateSpec, parameter_specs
 from memjax.noise import device_key, words
-from memjax.transforms import from_spec
 
 VOLTAGE = 3.0
 """Largest modulus of a drive [V]."""

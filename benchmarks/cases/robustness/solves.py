@@ -11,12 +11,12 @@ from jaxtyping import Array, Bool, Float, Int
 import memjax as mj
 from benchmarks.cases.robustness.sampling import VOLTAGE, Sets, Task
 from memjax.circuit import BenchedDevice
-from memjax.compile_cache import jit_with_options
+from memjax.core.scaling import Scaled
+from memjax.core.system import NoNoise
 from memjax.device import AbstractDevice
 from memjax.noise import clock
-from memjax.scaling import Scaled
+from memjax.runtime.compile_cache import jit_with_options
 from memjax.simulate import solve_adaptive, solve_fixed, solve_stiff, value_before
-from memjax.system import NoNoise
 
 SHORTEST, LONGEST = 1e-28, 1e4
 """Range of the length of a drive [s]: what the fastest noise inside the bounds needs, a sweep of hours."""

@@ -10,7 +10,7 @@ from benchmarks.cases.stiff_sde import paths
 from benchmarks.cases.stiff_sde.programs import Program, Solved, record_solved
 from benchmarks.cases.stiff_sde.references import References, keys
 from benchmarks.records import Recorder
-from memjax.system import Partitioned
+from memjax.core.system import Partitioned
 
 LIMIT = 8
 """An adaptive solve may take so many times the steps of the reference before it counts as failed."""

@@ -8,9 +8,9 @@ from jaxtyping import Array, Float
 import memjax as mj
 from benchmarks.cases.stiff_sde.systems import Neuron, Oscillator
 from memjax import presets
-from memjax.scaling import Scaled
+from memjax.core.scaling import Scaled
+from memjax.core.system import AbstractNoiseStructure
 from memjax.stimulus import AbstractStimulus
-from memjax.system import AbstractNoiseStructure
 
 CLOSED = 1e-3
 """Gap over which the growth of `memjax.DiffusiveMemristor` is limited: sets its fastest rate."""

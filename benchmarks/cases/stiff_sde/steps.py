@@ -5,7 +5,7 @@ from jaxtyping import Array, Float
 
 from benchmarks.cases.stiff_sde.paths import Kick
 from benchmarks.cases.stiff_sde.problems import Problem
-from memjax.system import Partitioned
+from memjax.core.system import Partitioned
 
 Vector = Float[Array, " n"]
 

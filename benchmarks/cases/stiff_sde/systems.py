@@ -4,8 +4,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from memjax.fields import StateSpec, state
-from memjax.system import (
+from memjax.core.fields import StateSpec, state
+from memjax.core.system import (
     AbstractNoiseStructure,
     AbstractSystem,
     Diagonal,

@@ -19,12 +19,12 @@ from benchmarks.cases.tasks_onchip.problem import (
 from benchmarks.records import Recorder
 from benchmarks.registry import Case
 from benchmarks.timing import Times
-from memjax import compile_cache
 from memjax.errors import MemjaxError
 from memjax.learning import Assignment, assign_labels, digits, responses
 from memjax.network import Recording
 from memjax.network.run_store import load_recording, run_network
 from memjax.network.toml import load_network
+from memjax.runtime import compile_cache
 
 WANTED = 0.80
 """Share of the held-out digits that has to be right."""

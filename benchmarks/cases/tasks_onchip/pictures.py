@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from memjax.files import writing
 from memjax.learning import receptive_fields
 from memjax.network import Recording
 from memjax.plot import (
@@ -14,6 +13,7 @@ from memjax.plot import (
     receptive_fields as draw_fields,
     style,
 )
+from memjax.runtime.files import writing
 
 PROJECTION = "input-neurons"
 

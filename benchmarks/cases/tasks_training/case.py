@@ -21,11 +21,12 @@ from benchmarks.cases.tasks_training.problem import (
 from benchmarks.records import Recorder
 from benchmarks.registry import Case
 from benchmarks.timing import Times
-from memjax import compile_cache, params
+from memjax.core import params
 from memjax.errors import MemjaxError
 from memjax.learning import SpikingNetwork, TrainedNetwork, classify_in_full, train
 from memjax.network import Network, Neurons
 from memjax.noise import cycle_factors
+from memjax.runtime import compile_cache
 
 WANTED, LOSS_IN_FULL = 0.96, 0.02
 """Share of held-out digits that has to be right, and how much less it may be with the full physics."""

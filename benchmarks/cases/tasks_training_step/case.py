@@ -14,8 +14,8 @@ from benchmarks.environments import asked
 from benchmarks.records import Recorder
 from benchmarks.registry import Case
 from benchmarks.timing import Times
-from memjax import compile_cache
 from memjax.learning.training import _Loop
+from memjax.runtime import compile_cache
 
 HERE = Path(__file__).parent
 SNNTORCH, SPYX = "snntorch", "spyx"

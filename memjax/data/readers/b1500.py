@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import final
 
+from memjax.core.units import parse_factor
 from memjax.data.base import AbstractReader, Options, Source, Table, Verdict, verdict
 from memjax.data.row_checks import Row, check_rows, lines_of
 from memjax.data.text import is_ended, split_line
 from memjax.errors import ReaderError
-from memjax.units import parse_factor
 
 
 @final

@@ -6,6 +6,7 @@ from typing import final
 
 import numpy as np
 
+from memjax.core.units import parse_unit, spelled
 from memjax.data.base import NAMED_COLUMNS, AbstractRecordReader, Source, Verdict, verdict
 from memjax.data.binary import WORKBOOK_MAGIC
 from memjax.data.numbers import overflow_remarks, to_numbers
@@ -15,7 +16,6 @@ from memjax.data.row_checks import Row, check_rows
 from memjax.data.text import is_ended, is_number, separator_of, split_line, split_rows
 from memjax.data.workbook import text_of
 from memjax.errors import ReaderError, UnitError
-from memjax.units import parse_unit, spelled
 
 _DEEPEST = 6
 """Rows that a header may have."""

@@ -9,8 +9,8 @@ import numpy as np
 
 from memjax.data.base import AbstractReader, Options, Source, Table, Verdict, verdict
 from memjax.data.tree import Array, tree_tables
-from memjax.documents import parse_json
 from memjax.errors import ReaderError
+from memjax.runtime.documents import parse_json
 
 _BEGIN = re.compile(r'\s*(\{\s*("|\})|\[\s*[\[{"\d-])')
 

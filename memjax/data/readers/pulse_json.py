@@ -6,8 +6,8 @@ import numpy as np
 
 from memjax.data.base import NAMED_COLUMNS, AbstractRecordReader, Source, Verdict, verdict
 from memjax.data.pulse_record import RESET, SET, PulseProtocol, PulseRecord
-from memjax.documents import parse_json
 from memjax.errors import ReaderError
+from memjax.runtime.documents import parse_json
 
 _MOST_VOLTAGE = 100.0
 """Of a pulse that programs a device, at most [V]."""

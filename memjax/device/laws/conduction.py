@@ -5,7 +5,7 @@ import math
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ...constants import BOLTZMANN_EV
+from ...core.constants import BOLTZMANN_EV
 from .safe import bound, safe_exp, safe_sinh, single_exp2
 
 _TUNNEL = 10.24624

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ...constants import BOLTZMANN_EV
+from ...core.constants import BOLTZMANN_EV
 from .safe import safe_exp, safe_sinh
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import NetworkError
-from ...saved import from_bytes
+from ...runtime.saved import from_bytes
 from ..network import Network
 from ..projection import Projection
 from .graph import edge_weights, nir_library, weight_matrix

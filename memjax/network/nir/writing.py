@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ...errors import NetworkError
-from ...files import writing
-from ...saved import to_bytes
+from ...runtime.files import writing
+from ...runtime.saved import to_bytes
 from ..groups import Neurons
 from ..network import Network
 from .graph import neuron_node, nir_library, projection_nodes

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 
 from ...errors import NetworkError
-from ...flags import check_flags
+from ...runtime.flags import check_flags
 from ..network import Network
 from .hard import SurrogateSpikes
 from .program import RateProgram, Rates, Values, Weights

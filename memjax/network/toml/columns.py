@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from ...documents import in_known_case
 from ...errors import NetworkError
+from ...runtime.documents import in_known_case
 
 _LARGEST = 2.0**53
 """Beyond it a column of numbers does not tell whole numbers apart."""

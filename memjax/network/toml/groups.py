@@ -12,17 +12,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ... import params, presets
+from ... import presets
 from ...circuit import Circuit
+from ...core import params
+from ...core.fields import parameter_specs, setting_specs
+from ...core.system import Environment
+from ...core.transforms import from_spec
 from ...device import device_names
 from ...errors import MemjaxError, ModelError, NetworkError
-from ...fields import parameter_specs, setting_specs
 from ...io.fit import load_fit
-from ...memory import check_size
 from ...models import CIRCUITS, model as model_named
 from ...population import POPULATION, Population
-from ...system import Environment
-from ...transforms import from_spec
+from ...runtime.memory import check_size
 from ..groups import (
     Group,
     Neurons,

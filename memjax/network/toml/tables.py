@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ...documents import is_finite_number, load_toml
+from ...core.params import flat
 from ...errors import MemjaxError
-from ...files import is_inside
-from ...params import flat
+from ...runtime.documents import is_finite_number, load_toml
+from ...runtime.files import is_inside
 
 
 def _as_it_is(x: Any) -> Any:

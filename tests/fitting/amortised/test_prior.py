@@ -5,9 +5,9 @@ import pytest
 
 import memjax as mj
 from fitting.amortised.prior import Prior, spec_of, spread_of
+from memjax.core.fields import parameter_specs
+from memjax.core.transforms import from_spec
 from memjax.errors import BoundsError, DataError, ModelError
-from memjax.fields import parameter_specs
-from memjax.transforms import from_spec
 
 DEVICE = mj.MetastableSwitches()
 

@@ -7,10 +7,10 @@ import pytest
 
 import memjax as mj
 from fitting.amortised.prior import Prior
+from memjax.core.fields import parameter_specs
+from memjax.core.transforms import from_spec
 from memjax.errors import DataError, FitError
-from memjax.fields import parameter_specs
 from memjax.noise import cycle_factors
-from memjax.transforms import from_spec
 
 from .conftest import MODEL
 

@@ -7,9 +7,9 @@ import memjax as mj
 from fitting.automatic import shortlist as module
 from fitting.automatic.shortlist import first_sweeps, shortlist
 from fitting.explore.drives import SWEEPS
+from memjax.core.fields import parameter_specs
 from memjax.data import Measurement, Traits, features, objections
 from memjax.errors import DataError, FitError
-from memjax.fields import parameter_specs
 from tests.fits import measured_loops, threshold_loop
 
 SWITCH = [measured_loops(threshold_loop(0.6, 0.3), threshold_loop(0.6, 0.3, sign=-1.0))]

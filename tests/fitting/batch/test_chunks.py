@@ -10,7 +10,7 @@ from fitting.batch import fit as batch_fit
 from fitting.batch.chunks import Request, fit_here, fit_on_cluster, work
 from fitting.batch.search import Search
 from memjax.errors import ReaderError
-from memjax.saved import from_bytes
+from memjax.runtime.saved import from_bytes
 from tests.fits import WAFER_MODEL
 
 OPTIONS = dict.fromkeys(("bench", "env", "point_time", "model_sigma", "free", "start", "points"))

@@ -13,7 +13,7 @@ from fitting.batch.grid_solver import GridSolver
 from fitting.batch.lane_kernel import LaneKernel, lane_kernel
 from fitting.problem import stacked
 from memjax.compiled.library import COMPILER, find_compiler
-from memjax.fields import with_values
+from memjax.core.fields import with_values
 from tests.fitting.batch.test_preparation import ABOUT, devices, prepare_each
 
 pytestmark = pytest.mark.parity

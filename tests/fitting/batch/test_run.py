@@ -21,10 +21,10 @@ from fitting.batch import run as batch_run
 from fitting.batch.fit import Row
 from fitting.batch.population import batch_population
 from fitting.batch.shrinkage import SHRUNKEN
-from memjax import cluster
 from memjax.cli import main
-from memjax.files import lock_folder
 from memjax.network.toml import load_network
+from memjax.runtime import cluster
+from memjax.runtime.files import lock_folder
 from tests.clusters import process_number, unused_address, workers
 
 pytestmark = pytest.mark.slow

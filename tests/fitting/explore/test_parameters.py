@@ -12,8 +12,8 @@ from fitting.explore.parameters import (
     slider_range,
     with_all_values,
 )
+from memjax.core.fields import parameter_specs, stored
 from memjax.errors import BoundsError, ModelError, StimulusError
-from memjax.fields import parameter_specs, stored
 from memjax.models import model_names
 
 

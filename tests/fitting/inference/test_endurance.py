@@ -5,10 +5,10 @@ import pytest
 
 import memjax as mj
 from fitting.inference.endurance import fit_endurance
+from memjax.core.fields import parameter_specs
+from memjax.core.transforms import from_spec
 from memjax.data import EnduranceRecord
 from memjax.errors import DataError, ModelError
-from memjax.fields import parameter_specs
-from memjax.transforms import from_spec
 
 DEVICES = np.array([[0.04, 0.03], [0.03, 0.25]])
 CYCLES = np.array([[0.01, -0.01], [-0.01, 0.36]])

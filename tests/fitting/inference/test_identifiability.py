@@ -6,7 +6,7 @@ import pytest
 
 import memjax as mj
 from fitting.inference.identifiability import combine, in_logarithms, of_information
-from memjax.params import unconstrain
+from memjax.core.params import unconstrain
 
 NAMES = ("mu", "gamma1", "r_on", "tau", "w")
 

@@ -4,7 +4,7 @@ import numpy as np
 
 import memjax as mj
 from fitting.inference.sample import judge
-from memjax.fields import parameter_specs
+from memjax.core.fields import parameter_specs
 
 DEVICE = mj.DiffusiveMemristor()
 

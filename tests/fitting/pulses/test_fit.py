@@ -13,12 +13,12 @@ from fitting.pulses.fit import choose_memory, cycle_weights, fit_pulses, median_
 from fitting.pulses.noise import values_of
 from fitting.result import AbstractFit
 from memjax.cli import main
+from memjax.core.params import constrain, get, unconstrain
 from memjax.data import PulseProtocol, PulseRecord, read_records
 from memjax.errors import DataError
 from memjax.io.pulse_fit import load_pulse_fit
 from memjax.network.run_store import load_recording
 from memjax.network.toml import load_network
-from memjax.params import constrain, get, unconstrain
 from memjax.synapse import Pulsed, PulseNoise, simulate_pulses
 
 KINDS = np.repeat([0, 1], 80)

@@ -5,9 +5,9 @@ import pytest
 
 import memjax as mj
 from fitting.pulses.initial_guess import RECIPES, look_at, recipe_of
+from memjax.core.fields import parameter_specs
 from memjax.data import PulseProtocol
 from memjax.errors import DataError
-from memjax.fields import parameter_specs
 
 PROTOCOL = PulseProtocol(voltages=(1.5, -1.5), widths=(1e-6, 2e-6))
 KINDS = np.repeat([0, 1], 50)

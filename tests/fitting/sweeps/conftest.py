@@ -7,8 +7,8 @@ import pytest
 
 import memjax as mj
 from fitting.sweeps.summary import noise_floor, summarise_sweeps
+from memjax.core.params import get, replace as with_values
 from memjax.noise import cycle_factors
-from memjax.params import get, replace as with_values
 from tests.fits import NOISE_SPREAD, NOISE_TRUTH
 
 NOISE_CYCLES = 60

@@ -6,8 +6,8 @@ import pytest
 import memjax as mj
 from fitting.stochastic.moments import Choice, Moments
 from fitting.sweeps.cycle_search import CycleSearch, Point, moved, run
+from memjax.core.params import get
 from memjax.errors import FitError
-from memjax.params import get
 
 pytestmark = pytest.mark.wrong_types  # what stands for a simulation is none
 

@@ -5,8 +5,8 @@ import pytest
 
 import memjax as mj
 from fitting.sweeps.ensemble import Coordinate, Ensemble, of_sweeps
-from memjax.fields import parameter_specs
-from memjax.params import replace as with_values
+from memjax.core.fields import parameter_specs
+from memjax.core.params import replace as with_values
 from memjax.solver import SemiImplicitEuler
 from tests.fits import NOISE_TRUTH
 

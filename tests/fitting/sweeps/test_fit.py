@@ -13,9 +13,9 @@ import memjax as mj
 from fitting.cli import _configure_fit
 from fitting.sweeps.fit import BATCH
 from memjax.cli import main
+from memjax.core.params import get
 from memjax.errors import DataError, ModelError
 from memjax.observables import summarise, switching
-from memjax.params import get
 
 pytestmark = pytest.mark.slow
 

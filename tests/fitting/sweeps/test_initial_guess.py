@@ -7,8 +7,8 @@ import memjax as mj
 from fitting.problem import PRIOR_SIGMA
 from fitting.sweeps.initial_guess import Guess, _features, guess, near, starts
 from fitting.sweeps.summary import noise_floor, summarise_sweeps
+from memjax.core.params import unconstrain
 from memjax.errors import DataError
-from memjax.params import unconstrain
 from tests.fits import measured_loops, threshold_loop
 
 

@@ -16,9 +16,9 @@ from fitting.sweeps.instrument import (
     start_of_bench,
 )
 from fitting.sweeps.summary import summarise_sweeps
+from memjax.core.fields import parameter_specs
+from memjax.core.params import constrain, coordinates, get
 from memjax.errors import DataError
-from memjax.fields import parameter_specs
-from memjax.params import constrain, coordinates, get
 
 OFFSET, RESISTANCE = -4.7e-6, 1e3
 

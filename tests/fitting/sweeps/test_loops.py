@@ -17,7 +17,7 @@ from fitting.sweeps.loops import (
     slopes,
 )
 from fitting.sweeps.summary import summarise_sweeps
-from memjax.fields import parameter_specs
+from memjax.core.fields import parameter_specs
 from memjax.simulate import simulate
 
 TRUE = {"k_off": 20.0, "k_on": 40.0, "v_off": 0.2, "v_on": -0.3, "r_on": 5e3, "r_off": 4e5}

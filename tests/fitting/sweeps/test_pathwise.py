@@ -2,7 +2,7 @@
 
 import pytest
 
-from memjax.params import known
+from memjax.core.params import known
 
 pytestmark = pytest.mark.slow
 

@@ -4,7 +4,7 @@ import pytest
 
 import memjax as mj
 from fitting.transients.fit import fit_transients
-from memjax.params import get
+from memjax.core.params import get
 
 
 @pytest.mark.study

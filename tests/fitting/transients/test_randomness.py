@@ -12,8 +12,8 @@ from fitting.transients import randomness
 from fitting.transients.features import features_of, times_of
 from fitting.transients.fit import Medians, TransientFit, fit_transients
 from fitting.transients.randomness import _prior, _started, of_pulses, randomised
+from memjax.core.params import get, replace as with_values
 from memjax.errors import DataError
-from memjax.params import get, replace as with_values
 from tests.helpers import pulsed_curves
 
 

@@ -1,0 +1,1 @@
+"""What all physics is written in: systems, parameters with units and bounds, coordinates, traces, and their text."""

@@ -103,12 +103,12 @@ def pytest_collection_modifyitems(config, items):
     config.hook.pytest_deselected(items=left_out)
 
 
-_QUICK_PROGRAMS = ("gcc", "cc", "clang", "x86_64", "aarch64", "git")
+_QUICK_PROGRAMS = ("gcc", "cc", "clang", "x86_64", "aarch64", "git", "fc-list", "uname")
 
 
 @pytest.fixture(autouse=True)
 def _no_process(request, monkeypatch):
-    """A unit test starts no process but the compiler of C, and git for the commit of a record."""
+    """A unit test starts no process but the compiler of C, git for a record, and what libraries ask of the system."""
     if request.node.stash[TIER] != "unit":
         return
     start = subprocess.Popen.__init__

@@ -3,7 +3,7 @@
 import base64
 import html
 from collections.abc import Callable, Mapping, Sequence
-from importlib import import_module
+from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,8 +22,9 @@ _DPI = 64
 
 
 def pictures() -> Any:
-    """`memjax.plot`, which lies above all that is drawn and is loaded when it is used."""
-    return import_module("memjax.plot")
+    """The module that draws: `memjax.plot`, by the entry point with which a room that lies above is offered."""
+    (point,) = entry_points(group="memjax.pictures", name="plot")
+    return point.load()
 
 
 def html_table(rows: Sequence[Sequence[Any]], head: Sequence[str]) -> str:

@@ -51,8 +51,11 @@ def attach(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]
         if home is None and (name.startswith("_") or find_spec(f"{package}.{name}") is None):
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         value = import_module(f"{package}.{home or name}")
-        if home:  # a name of a module, or a module of a room
-            value = vars(value).get(name) or import_module(f"{package}.{home}.{name}")
+        if home:
+            try:
+                value = getattr(value, name)
+            except AttributeError:  # a module of that room
+                value = import_module(f"{package}.{home}.{name}")
         module.__dict__[name] = value
         return value
 

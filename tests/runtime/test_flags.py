@@ -23,7 +23,7 @@ PACKAGES = (
     "learning",
     "network",
     "observables",
-    "params",
+    "core.params",
     "plot",
     "testing",
 )

@@ -11,7 +11,7 @@ from memjax.core.fields import parameter_specs
 from memjax.errors import PolicyError, SolveWarning
 from memjax.solver import DriftImplicitEuler, SemiImplicitEuler
 
-PAGE = Path(__file__).parents[1] / "docs" / "models.md"
+PAGE = Path(__file__).parents[2] / "docs" / "models.md"
 ROWS, STEPS = 512, 8192
 """Powers of two, so that times are the same numbers in both precisions."""
 

@@ -11,8 +11,15 @@ _GROUPS = ("memjax.devices", "memjax.readers", "memjax.fits", "memjax.commands")
 _LIBRARIES = {"diffrax", "equinox", "lineax", "optimistix"}
 """Of these a fit holds solvers, controllers and adjoints; memjax has imported them already."""
 
-_MOVED: dict[str, str] = {}
-"""Names in files of earlier versions, and where these things are now."""
+_MOVED = {
+    f"memjax.{name}": f"memjax.{room}.{name}"
+    for room, names in {
+        "core": ("fields", "params", "result", "scaling", "system", "transforms", "units", "watch"),
+        "simulate": ("curve_loss", "policy"),
+    }.items()
+    for name in names
+}
+"""Modules that files of earlier versions name, and where these modules are now."""
 
 
 def name_of(thing: Any) -> str | None:
@@ -74,8 +81,8 @@ def find_by_name(name: Any, classes: tuple[Any, ...], where: str) -> Any:
     for own_class in classes:
         if f"{own_class.__module__}:{own_class.__qualname__}" == name:
             return own_class
-    name = _MOVED.get(name, name) if isinstance(name, str) else ""
-    module, _, qualname = name.partition(":")
+    module, _, qualname = name.partition(":") if isinstance(name, str) else ("", "", "")
+    module = _MOVED.get(module, module)
     if module.split(".")[0] not in _packages():
         raise ModelError(
             f"a class {name!r} of a package that memjax does not know",

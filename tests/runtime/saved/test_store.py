@@ -172,6 +172,15 @@ def test_a_later_layout_and_a_hostile_name_are_refused(tmp_path):
             mj.load(edited(path, lambda h, n=name: h["content"].update({"class": n})))
 
 
+def test_a_file_of_before_a_module_moved_is_loaded(tmp_path):
+    path = tmp_path / "it.memjax"
+    mj.save(path, {"form": mj.system.NoNoise})
+    old = {"name": "memjax.system:NoNoise"}
+    assert mj.load(edited(path, lambda h: h["content"]["dict"][0].__setitem__(1, old)))["form"] is (
+        mj.system.NoNoise
+    )
+
+
 def test_what_a_module_has_imported_is_no_name_of_its_own(tmp_path):
     path = tmp_path / "it.memjax"
     mj.save(path, {"call": mj.model})

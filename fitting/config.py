@@ -168,7 +168,7 @@ class ElementsConfig:
 READING = tuple(f.name for f in fields(ReadingConfig))
 """Options that say how sweeps and curves are read."""
 
-ELEMENTS = tuple(f.name for f in fields(ElementsConfig))
+ELEMENTS = tuple(f.name for f in fields(ElementsConfig) if f.name != "compliance_negative")
 """Options that say what stands around a device."""
 
 _DRAWS = (

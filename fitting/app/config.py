@@ -171,7 +171,8 @@ def request_of(options: argparse.Namespace, command: str) -> Request:
 
     path = values.pop("config", None)
     del values["parser"]
-    explicit = {n for n, x in values.items() if plain[n] != x}
+    # Of two limits of the current one option speaks.
+    explicit = {n for n, x in values.items() if plain[n] != x} - {"compliance_negative"}
     if path is not None:
         asked = _load(Path(path))
         files = [str(f) for f in asked.pop("files", ())]
@@ -181,12 +182,15 @@ def request_of(options: argparse.Namespace, command: str) -> Request:
         except UsageError as error:
             raise DataError(str(error), where=path, allowed="options of memjax fit") from error
         values |= added
-        explicit |= set(added)
+        explicit |= set(added) - {"compliance_negative"}
     if not values["model"]:
         what = "the following arguments are required: --model"
         raise UsageError(what, fix=f"see '{parser.prog} --help'")
-    asked = {n: _plain_data(values[n]) for n in ("model", "files", *sorted(explicit))}
-    values |= {"command": command, "asked": {n: x for n, x in asked.items() if n not in _PLACES}}
+    names = [n for n in ("model", "files", *sorted(explicit)) if n not in _PLACES]
+    asked = {n: _plain_data(values[n]) for n in names}
+    if values["compliance_negative"] is not None:
+        asked["compliance"] = [values["compliance"], values["compliance_negative"]]
+    values |= {"command": command, "asked": asked}
     return Request(values, explicit, interpret=interpret)
 
 

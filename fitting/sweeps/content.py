@@ -1,8 +1,9 @@
 """What a fit directory holds: fit.json, the measured and the simulated currents."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 

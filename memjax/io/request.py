@@ -62,7 +62,7 @@ def bench_from(
     from ..core.system import Environment
 
     def pick(name: str) -> float | None:
-        value = getattr(options, name)
+        value = getattr(options, name, None)
         if name == "compliance_negative" and options.compliance is not None:
             return value  # one limit that is given holds for both polarities
         value = (given or {}).get(name) if value is None else value

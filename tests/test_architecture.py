@@ -114,6 +114,18 @@ def test_every_public_name_is_documented(package):
     assert bare == []
 
 
+def test_below_its_app_fitting_knows_no_command_line():
+    knows = []
+    for path, tree in _trees():
+        if not path.startswith("fitting/") or path.startswith("fitting/app/"):
+            continue
+        for node in ast.walk(tree):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            knows += [path for n in names if n == "argparse" or n.startswith("memjax.cli")]
+    assert knows == []
+
+
 @pytest.mark.slow
 def test_source_asserts_nothing():
     found = [

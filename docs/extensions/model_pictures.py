@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 import memjax as mj
-from fitting.explore.drives import DRIVES, SWEEPS, WINDOWS, Drive, Pairs, Sweep
+from fitting.app.explore.drives import DRIVES, SWEEPS, WINDOWS, Drive, Pairs, Sweep
 from memjax import plot
 from memjax.models import CIRCUITS
 

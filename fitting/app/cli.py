@@ -9,12 +9,12 @@ import tempfile
 import webbrowser
 from pathlib import Path
 
-from memjax.cli.cache import prepare_jax
 from memjax.cli.command import Command
 from memjax.cli.model_table import require_models
 from memjax.errors import UsageError
 from memjax.io.request import files_of
 from memjax.runtime.console import say
+from memjax.runtime.jax_setup import prepare_jax
 from memjax.runtime.memory import check_size
 from memjax.runtime.packages import require_packages
 

@@ -11,11 +11,11 @@ from typing import Any, cast
 import numpy as np
 
 import memjax as mj
-from memjax.cli.cache import prepare_jax
 from memjax.core.fields import with_values
 from memjax.core.params import constrain
 from memjax.errors import MemjaxError
 from memjax.runtime.cluster import Cluster
+from memjax.runtime.jax_setup import prepare_jax
 from memjax.runtime.saved import from_bytes, to_bytes
 
 from ..problem import shape_of

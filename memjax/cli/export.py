@@ -183,7 +183,7 @@ def _run_nir(options: argparse.Namespace) -> int:
     from ..network.nir import write_nir
     from ..network.toml import load_network
     from ..runtime.files import prepare_output
-    from .cache import prepare_jax
+    from ..runtime.jax_setup import prepare_jax
 
     given = [f"--{n.replace('_', '-')}" for n in _OF_MODELS if getattr(options, n, None)]
     if given:
@@ -215,7 +215,7 @@ def _run(options: argparse.Namespace) -> int:
     from ..export import TARGETS, Provenance, assemble, ports_of
     from ..models import about
     from ..runtime.files import prepare_output, writing
-    from .cache import prepare_jax
+    from ..runtime.jax_setup import prepare_jax
 
     if options.to not in TARGETS:
         allowed = ", ".join([*TARGETS, "nir"])

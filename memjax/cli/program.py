@@ -14,9 +14,9 @@ from typing import Any
 
 from ..errors import FitError, MemjaxError, MemjaxWarning, SolveError
 from ..runtime.documents import printable
+from ..runtime.jax_setup import kernel_folder
 from ..runtime.process import prepare_environment
 from . import convert, datasets, export, models, observe, read, reservoir, run, simulate
-from .cache import kernel_folder
 from .command import Parser, UsageError, join_negative_numbers, say
 
 _BUILT_IN = {

@@ -314,7 +314,7 @@ def _run(options: argparse.Namespace) -> int:
     from .. import __version__
     from ..learning import study, study_images
     from ..runtime.files import prepare_output, write_json, writing_folder
-    from .cache import prepare_jax
+    from ..runtime.jax_setup import prepare_jax
     from .command import jsonable
 
     began = time.perf_counter()

@@ -193,7 +193,7 @@ def _simulate(options: argparse.Namespace) -> int:
     from ..network import estimate
     from ..network.run_store import load_recording, read_about, run_network
     from ..network.toml import load_network
-    from .cache import prepare_jax
+    from ..runtime.jax_setup import prepare_jax
 
     prepare_jax()
     devices, draws = _devices(options.devices), pictures_wanted(options)

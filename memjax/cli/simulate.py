@@ -279,7 +279,7 @@ def _run(options: argparse.Namespace) -> int:
     from .. import __version__
     from ..io import prepare_output
     from ..io.trace import check_suffix, write_trace
-    from .cache import prepare_jax
+    from ..runtime.jax_setup import prepare_jax
 
     check_suffix(options.out)
     out = prepare_output(Path(options.out), force=options.force)

@@ -281,7 +281,7 @@ def test_programs_of_simulate_are_kept(tmp_path):
     """Solves without and with an event, outputs of both, and the events: nothing is traced in the next process."""
     program = """
 import numpy as np
-from memjax.cli.cache import prepare_jax
+from memjax.runtime.jax_setup import prepare_jax
 prepare_jax()
 import memjax as mj
 device, stimulus, rows = mj.Vteam(), mj.triangle_sweep(1.0, 4e-3), np.linspace(0, 4e-3, 37)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import memjax as mj
-from fitting.explore.drives import SWEEPS
+from fitting.app.explore.drives import SWEEPS
 from memjax.circuit import Capacitor, Circuit, Resistor, VoltageSource
 from memjax.device import AbstractOhmicDevice
 from memjax.solver import SemiImplicitEuler

@@ -106,7 +106,7 @@ def main(arguments: Sequence[str]) -> int:
 if __name__ == "__main__":
     import jax
 
-    from memjax.cli.cache import prepare_jax
+    from memjax.runtime.jax_setup import prepare_jax
 
     prepare_jax()
     jax.config.update("jax_enable_x64", True)

@@ -288,7 +288,7 @@ def _words(row: dict[str, Any]) -> list[str]:
 if __name__ == "__main__":
     import jax
 
-    from memjax.cli.cache import prepare_jax
+    from memjax.runtime.jax_setup import prepare_jax
 
     prepare_jax()
     jax.config.update("jax_enable_x64", True)

@@ -230,7 +230,7 @@ def main(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    from memjax.cli.cache import prepare_jax
+    from memjax.runtime.jax_setup import prepare_jax
 
     prepare_jax()
     sys.exit(main(sys.argv[1:]))

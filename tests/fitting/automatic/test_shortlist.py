@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import memjax as mj
+from fitting.app.explore.drives import SWEEPS
 from fitting.automatic import shortlist as module
 from fitting.automatic.shortlist import first_sweeps, shortlist
-from fitting.explore.drives import SWEEPS
 from memjax.core.fields import parameter_specs
 from memjax.data import Measurement, Traits, features, objections
 from memjax.errors import DataError, FitError

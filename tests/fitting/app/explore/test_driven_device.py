@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from fitting.explore.driven_device import DrivenDevice
+from fitting.app.explore.driven_device import DrivenDevice
 from memjax.cli.program import main
 from memjax.errors import StimulusError
 from memjax.io.stimulus import load_stimulus

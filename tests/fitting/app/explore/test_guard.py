@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fitting.explore.guard import HEADERS, HOST, POLICY, Guard, user_of
+from fitting.app.explore.guard import HEADERS, HOST, POLICY, Guard, user_of
 
 PORT, TOKEN = 8123, "secret"
 HERE = "127.0.0.1:8123"
@@ -131,15 +131,15 @@ def test_the_code_leads_to_the_token_once():
 
 def test_a_code_that_nobody_used_ends(monkeypatch):
     guard = _guard()
-    monkeypatch.setattr("fitting.explore.guard.time.monotonic", lambda: guard.code_ends + 1)
+    monkeypatch.setattr("fitting.app.explore.guard.time.monotonic", lambda: guard.code_ends + 1)
     assert _browser(guard, "/once/")[0] == 403
 
 
 def test_the_code_is_of_no_use_to_another_user(monkeypatch):
     guard = _guard()
-    monkeypatch.setattr("fitting.explore.guard.user_of", lambda *ports: os.getuid() + 1)
+    monkeypatch.setattr("fitting.app.explore.guard.user_of", lambda *ports: os.getuid() + 1)
     assert _browser(guard, "/once/")[0] == 403
-    monkeypatch.setattr("fitting.explore.guard.user_of", lambda *ports: os.getuid())
+    monkeypatch.setattr("fitting.app.explore.guard.user_of", lambda *ports: os.getuid())
     assert _browser(guard, "/once/")[0] == 303
 
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from fitting.explore import command
-from fitting.explore.command import COMMAND, subject_of
-from fitting.explore.driven_circuit import DrivenCircuit
-from fitting.explore.driven_device import DrivenDevice
+from fitting.app.explore import command
+from fitting.app.explore.command import COMMAND, subject_of
+from fitting.app.explore.driven_circuit import DrivenCircuit
+from fitting.app.explore.driven_device import DrivenDevice
 from memjax.cli.command import Parser
 from memjax.errors import MemjaxError
 

@@ -5,7 +5,7 @@ import base64
 import numpy as np
 import pytest
 
-from fitting.explore import curves
+from fitting.app.explore import curves
 from memjax.observables import Thresholds
 
 

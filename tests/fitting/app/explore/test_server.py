@@ -15,7 +15,7 @@ pytest.importorskip("starlette", reason="the extra 'explore' is not installed")
 pytest.importorskip("uvicorn", reason="the extra 'explore' is not installed")
 pytest.importorskip("plotly", reason="the extra 'explore' is not installed")
 
-from fitting.explore.server import bind, build_app, plotly_file, server_of
+from fitting.app.explore.server import bind, build_app, plotly_file, server_of
 
 TOKEN = "token"
 

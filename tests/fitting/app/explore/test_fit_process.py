@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from fitting.explore import fit_process
-from fitting.explore.fit_process import FitProcess
+from fitting.app.explore import fit_process
+from fitting.app.explore.fit_process import FitProcess
 from memjax.errors import FitError, MemjaxError, OutputError
 
 STUB = """

@@ -7,9 +7,9 @@ import time
 import numpy as np
 import pytest
 
-from fitting.explore import measured
-from fitting.explore.fit_words import parse_fit
-from fitting.explore.measured import of_file, of_fit
+from fitting.app.explore import measured
+from fitting.app.explore.fit_words import parse_fit
+from fitting.app.explore.measured import of_file, of_fit
 from fitting.fit_json import digest
 from memjax.errors import DataError, MemjaxError, ModelError
 from memjax.io.request import file_of

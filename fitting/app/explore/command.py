@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import memjax as mj
-from memjax.cli.cache import prepare_jax
 from memjax.cli.command import Command, count, number, require_packages
 from memjax.cli.model_table import model_names
 from memjax.cli.options import add_bench_options, add_read_options
@@ -17,9 +16,10 @@ from memjax.datasets import PREFIX as DATASET
 from memjax.errors import DataError, ModelError, UsageError
 from memjax.io.request import bench_from
 from memjax.runtime.console import say
+from memjax.runtime.jax_setup import prepare_jax
 
-from ..config import ELEMENTS
-from ..kinds import flag
+from ...config import ELEMENTS
+from ...kinds import flag
 
 LIBRARIES = ("starlette", "uvicorn", "plotly")
 """What the extra `explore` installs."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from fitting.explore.driven import Driven, stimulus_csv
+from fitting.app.explore.driven import Driven, stimulus_csv
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from typing import Any
 from memjax.core.fields import parameter_specs, setting_specs, stored
 from memjax.errors import MemjaxError, ModelError
 
-from ..app.config import parse_fit, words_of
-from ..config import Request
+from ...config import Request
+from ..config import parse_fit, words_of
 from .parameters import device_at, number
 
 _OF_PAGE = ("point_time", "series_resistance", "parallel_resistance", "parallel_capacitance", "temperature", "shunt",

@@ -5,7 +5,7 @@ import os
 import platform
 from pathlib import Path
 
-from .command import say
+from .console import say
 
 _OFF = ("off", "0", "")
 
@@ -47,7 +47,7 @@ def prepare_jax() -> None:
     """
     import jax
 
-    from ..runtime.compile_cache import fuse_small_loops, seal_compiled_programs
+    from .compile_cache import fuse_small_loops, seal_compiled_programs
 
     fuse_small_loops()
     jax.config.update("jax_enable_x64", True)

@@ -3,7 +3,7 @@
 import pytest
 
 import memjax as mj
-from fitting.explore.drives import DRIVES, SWEEPS, WINDOWS
+from fitting.app.explore.drives import DRIVES, SWEEPS, WINDOWS
 from memjax.models import model_names
 
 

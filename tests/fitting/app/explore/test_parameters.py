@@ -3,7 +3,7 @@
 import pytest
 
 import memjax as mj
-from fitting.explore.parameters import (
+from fitting.app.explore.parameters import (
     device_at,
     drive_row,
     drive_values,

@@ -17,8 +17,8 @@ from typing import Any
 from memjax.errors import FitError, MemjaxError, OutputError
 from memjax.runtime.files import prepare_output, writing_folder
 
-from ..constants import MARKER
-from ..progress import EACH
+from ...constants import MARKER
+from ...progress import EACH
 from .measured import fit_about
 
 _ITERATION = re.compile(r"(\w+): iteration (\d+), loss (\S+?),? (\d+) s")

@@ -20,15 +20,15 @@ from memjax.noise import cycle_factors
 from memjax.observables import switching
 from memjax.simulate import is_noisy, simulate
 
-from ..command import start_of
-from ..config import Request
-from ..fit_json import digest, load
-from ..kinds import kind_of, of_data
-from ..sweeps.limits import by_wave
-from ..sweeps.options import arguments
-from ..sweeps.prepare import Prepared, prepare
-from ..sweeps.summary import Waveform, middle
-from ..sweeps.thinning import thin
+from ...command import start_of
+from ...config import Request
+from ...fit_json import digest, load
+from ...kinds import kind_of, of_data
+from ...sweeps.limits import by_wave
+from ...sweeps.options import arguments
+from ...sweeps.prepare import Prepared, prepare
+from ...sweeps.summary import Waveform, middle
+from ...sweeps.thinning import thin
 from .curves import curve, event_voltages, events, numbers, solve
 from .fit_words import choice_words, command_options, option_words
 from .parameters import device_at, parameter_rows, presets_of

@@ -3,7 +3,7 @@
 import pytest
 
 import memjax as mj
-from fitting.explore.fit_words import choice_words, command_options, option_words, parse_fit
+from fitting.app.explore.fit_words import choice_words, command_options, option_words, parse_fit
 from memjax.errors import ModelError
 
 GIVEN = [

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from fitting.explore.driven_circuit import ROWS, STRETCHES, DrivenCircuit, pieces
+from fitting.app.explore.driven_circuit import ROWS, STRETCHES, DrivenCircuit, pieces
 from memjax.errors import ModelError, StimulusError
 from memjax.observables import detect
 

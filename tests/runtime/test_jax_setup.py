@@ -6,7 +6,7 @@ from pathlib import Path
 import jax
 import pytest
 
-from memjax.cli import cache
+from memjax.runtime import jax_setup
 
 
 @pytest.fixture
@@ -21,13 +21,13 @@ def settings(monkeypatch):
 @pytest.mark.parametrize("word", ["off", "OFF", "0", ""])
 def test_switched_off(monkeypatch, settings, word):
     monkeypatch.setenv("MEMJAX_CACHE", word)
-    cache.prepare_jax()
+    jax_setup.prepare_jax()
     assert settings == {"jax_enable_x64": True}
 
 
 def test_moved_and_made(monkeypatch, settings, tmp_path):
     monkeypatch.setenv("MEMJAX_CACHE", str(tmp_path / "a" / "b"))
-    cache.prepare_jax()
+    jax_setup.prepare_jax()
     folder = Path(settings["jax_compilation_cache_dir"])
     assert folder.parent == tmp_path / "a" / "b"
     assert folder.is_dir()
@@ -40,18 +40,18 @@ def test_moved_and_made(monkeypatch, settings, tmp_path):
 def test_in_the_users_cache_unless_jax_has_one_already(monkeypatch, settings, tmp_path):
     monkeypatch.delenv("MEMJAX_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    cache.prepare_jax()
+    jax_setup.prepare_jax()
     assert Path(settings["jax_compilation_cache_dir"]).parent == tmp_path / "memjax" / "xla"
     settings.clear()
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path))
-    cache.prepare_jax()
+    jax_setup.prepare_jax()
     assert settings == {"jax_enable_x64": True}
 
 
 def test_folder_that_cannot_be_made_is_a_warning(monkeypatch, settings, tmp_path, capsys):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("MEMJAX_CACHE", str(tmp_path / "file" / "x"))
-    cache.prepare_jax()
+    jax_setup.prepare_jax()
     assert settings == {"jax_enable_x64": True}
     assert capsys.readouterr().err.startswith("memjax: warning: nothing is kept: ")
 
@@ -60,15 +60,15 @@ def test_folder_of_another_user_is_a_warning(monkeypatch, settings, tmp_path, ca
     monkeypatch.setenv("MEMJAX_CACHE", str(tmp_path))
     user = os.getuid() + 1
     monkeypatch.setattr(os, "getuid", lambda: user)
-    cache.prepare_jax()
+    jax_setup.prepare_jax()
     assert settings == {"jax_enable_x64": True}
     assert capsys.readouterr().err.strip().endswith("belongs to another user")
 
 
 def test_folder_that_others_can_write_to_is_closed(monkeypatch, settings, tmp_path):
     monkeypatch.setenv("MEMJAX_CACHE", str(tmp_path))
-    cache.prepare_jax()
+    jax_setup.prepare_jax()
     folder = Path(settings["jax_compilation_cache_dir"])
     folder.chmod(0o777)
-    cache.prepare_jax()
+    jax_setup.prepare_jax()
     assert folder.stat().st_mode & 0o777 == 0o700

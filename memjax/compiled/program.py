@@ -58,8 +58,8 @@ class Constants:
     def names(self, shape: tuple[int, ...]) -> np.ndarray:
         """An array of them."""
         array = np.empty(shape, object)
-        for place in np.ndindex(shape):
-            array[place] = self.name()
+        for index in np.ndindex(shape):
+            array[index] = self.name()
         return array
 
     def atoms(self, value: Any) -> np.ndarray:
@@ -68,10 +68,10 @@ class Constants:
         Other parameters need no other kernel.
         """
         array = literal(value)
-        for place in np.ndindex(array.shape):
-            x: Any = array[place]
+        for index in np.ndindex(array.shape):
+            x: Any = array[index]
             if x.kind == self.real and x.value not in (0.0, 1.0):
-                array[place] = self.name()
+                array[index] = self.name()
                 self.values.append(x.value)
         return array
 
@@ -126,7 +126,7 @@ class Program:
     inputs: dict[Name, str]
     results: Sequence[Atom]
 
-    each = ""
+    index = ""
     """Which of the numbers of all steps belongs to step `t`."""
 
     lanes = "int j = 0; j < LANES; j++"
@@ -253,7 +253,7 @@ static void load_block(const Real *constant, XLA_FFI_Buffer **own, XLA_FFI_Buffe
         ]
         names += [f"const {c_type(x.kind)} {x.text} = c->{x.text}[j];" for x in self.states]
         names += [f"const {c_type(x.kind)} {x.text} = {read};" for x, read in self.inputs.items()]
-        shared = [f"const {c_type(x.kind)} {x.text} = u->{x.text}{self.each};" for x in self.same]
+        shared = [f"const {c_type(x.kind)} {x.text} = u->{x.text}{self.index};" for x in self.same]
         shared += [f"const {c_type(x.kind)} {x.text} = u->{x.text}[t];" for x in self.uniform]
         stores = [
             f"c->{x.text}[j] = {text_of(end)};"

@@ -291,9 +291,9 @@ def setting_specs(device: Any) -> dict[str, SettingSpec]:
 
 def _specs(device: Any, key: str, kind: Callable[..., Any]) -> dict[str, Any]:
     """What the fields of a device, or of the parts of a composite, say under a key of their metadata."""
-    own = device if isinstance(device, type) else type(device)
-    if _is_plain(own):
-        return dict(_own_specs(own, key, kind))
+    device_class = device if isinstance(device, type) else type(device)
+    if _is_plain(device_class):
+        return dict(_own_specs(device_class, key, kind))
     if not dataclasses.is_dataclass(device):
         name = device.__name__ if isinstance(device, type) else f"{device!r:.60}"
         raise ModelError(

@@ -87,8 +87,8 @@ def card(title: str, text: str, *parts: str) -> str:
 
 def text_card(text: str, *parts: str) -> str:
     """A card of an object's text, ``Kind(what is to be known)``: its kind is the heading."""
-    kind, _, rest = text.partition("(")
-    return card(kind, rest.removesuffix(")"), *parts)
+    kind, _, description = text.partition("(")
+    return card(kind, description.removesuffix(")"), *parts)
 
 
 def or_text(build: Callable[[], str]) -> str | None:

@@ -389,8 +389,8 @@ class Trace(eqx.Module):
                 where="Trace.from_xarray",
                 allowed="a dataset of Trace.to_xarray",
             )
-        own = ("t", "sweep", "v", "i", "v_device", "i_device", "result")
-        states = [str(n) for n in dataset.data_vars if n not in own]
+        standard_names = ("t", "sweep", "v", "i", "v_device", "i_device", "result")
+        states = [str(n) for n in dataset.data_vars if n not in standard_names]
         device = {f"{n}_device": held.get(f"{n}_device", held[n]) for n in ("v", "i")}
         rows = {n: held[n] for n in ("t", "v", "i", "result")} | device
         fields: dict[str, Any] = {n: _as_jax(x) for n, x in rows.items()}

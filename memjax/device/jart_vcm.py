@@ -267,8 +267,8 @@ class JartVcm(AbstractDevice):
             barrier_current = self._barrier_current(e.barrier, e.temperature, n, forward)
             # Roots of the currents, which are equal where these are: derivatives divide by the square of the sum, and
             # the square of a current of 1e-30 A is no float32, nor are those of 100 A times a steep slope.
-            barrier, rest = jnp.sqrt(barrier_current + _LEAST), jnp.sqrt(e.current + _LEAST)
-            return (barrier - rest) / (barrier + rest)
+            barrier_root, series = jnp.sqrt(barrier_current + _LEAST), jnp.sqrt(e.current + _LEAST)
+            return (barrier_root - series) / (barrier_root + series)
 
         edge = jnp.full_like(size, 40.0)
         current = electrons_at(root_between(excess, -edge, edge))

@@ -120,9 +120,9 @@ def areas(
     return _per_channel(lambda k: normal(_word(key, step, 2 * k + 1), dtype), channels, dtype)
 
 
-def _word(key: Words, step, place: int):
+def _word(key: Words, step, stream: int):
     """Word of a step."""
-    return bits(*key, jnp.asarray(step).astype(jnp.uint32), jnp.uint32(place))
+    return bits(*key, jnp.asarray(step).astype(jnp.uint32), jnp.uint32(stream))
 
 
 def _per_channel(draw: Callable, channels: int, dtype) -> Float[Array, " channels"]:

@@ -80,14 +80,14 @@ def readings(
     return Readings(key, jnp.cumsum(begins) - 1, n - first, gap)
 
 
-def _word(rows: Readings, place) -> UInt32[Array, " rows"]:
+def _word(rows: Readings, stream) -> UInt32[Array, " rows"]:
     """Word of each reading."""
-    return bits(*rows.key, rows.sweep, rows.row, jnp.asarray(place, jnp.uint32))
+    return bits(*rows.key, rows.sweep, rows.row, jnp.asarray(stream, jnp.uint32))
 
 
-def white(rows: Readings, place: int) -> Float[Array, " rows"]:
-    """Independent standard normal numbers; each `place` gives an independent sequence."""
-    return normal(_word(rows, place), rows.gap.dtype)
+def white(rows: Readings, stream: int) -> Float[Array, " rows"]:
+    """Independent standard normal numbers; each `stream` gives an independent sequence."""
+    return normal(_word(rows, stream), rows.gap.dtype)
 
 
 def telegraph(
@@ -173,11 +173,11 @@ def flicker(
     .. [1] M. B. Weissman, Rev. Mod. Phys. 60, 537 (1988), doi:10.1103/RevModPhys.60.537
     """
     rates, variances = relaxations(f_min, f_max)
-    sizes, place = jnp.sqrt(variances), _FLICKER + jnp.arange(len(rates), dtype=jnp.uint32)
+    sizes, streams = jnp.sqrt(variances), _FLICKER + jnp.arange(len(rates), dtype=jnp.uint32)
 
     def step(x, inputs):
         sweep, row, gap, first = inputs
-        number = normal(bits(*rows.key, sweep, row, place), gap.dtype)
+        number = normal(bits(*rows.key, sweep, row, streams), gap.dtype)
         # 1 - a^2 without cancellation; never 0, where the square root has no derivative.
         innovation = jnp.maximum(-jnp.expm1(-2 * rates * gap), jnp.finfo(gap.dtype).tiny)
         decay = jnp.exp(-rates * gap) * x + jnp.sqrt(innovation) * number

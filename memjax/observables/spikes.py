@@ -44,9 +44,9 @@ def checked_rows(
         )
     for name, values in (("t", t), ("signal", x)):
         if not np.isfinite(values).all():
-            place = np.argwhere(~np.isfinite(values))[0]
+            position = np.argwhere(~np.isfinite(values))[0]
             raise BoundsError(
-                f"{name} = {values[tuple(place)]} at row {place[-1]}",
+                f"{name} = {values[tuple(position)]} at row {position[-1]}",
                 where="trace",
                 allowed="finite numbers",
                 fix="drop failed members, or the rows without a reading",

@@ -118,10 +118,10 @@ def trend(series: Series) -> Trend:
         known &= np.where(known, series.values, 0) > 0
     cycle, values = series.cycle[known], series.values[known]
     tenth = max(len(values) // 10, 1)
-    about: dict = {n: getattr(series, n) for n in ("quantity", "unit", "polarity", "device")}
-    about |= {"n": len(values), "first": None, "last": None, "differs": None}
+    fields: dict = {n: getattr(series, n) for n in ("quantity", "unit", "polarity", "device")}
+    fields |= {"n": len(values), "first": None, "last": None, "differs": None}
     if len(values):
-        about |= {
+        fields |= {
             "first": float(np.median(values[:tenth])),
             "last": float(np.median(values[-tenth:])),
         }
@@ -130,11 +130,11 @@ def trend(series: Series) -> Trend:
     for name, x in (("per_decade", np.log10(cycle)), ("per_cycle", cycle)):
         slope, error = slope_of(x, y) if enough else (None, None)
         z = slope / error if slope is not None and error else None
-        about |= {name: slope, f"{name}_error": error, f"z_{name}": z}
-    scores = [abs(about[n]) for n in ("z_per_decade", "z_per_cycle") if about[n] is not None]
+        fields |= {name: slope, f"{name}_error": error, f"z_{name}": z}
+    scores = [abs(fields[n]) for n in ("z_per_decade", "z_per_cycle") if fields[n] is not None]
     if enough:
-        about["differs"] = bool(scores) and max(scores) > Z_LIMIT
-    return Trend(**about)
+        fields["differs"] = bool(scores) and max(scores) > Z_LIMIT
+    return Trend(**fields)
 
 
 def slope_of(x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"]) -> tuple[float, float]:

@@ -259,8 +259,8 @@ async def _probe(address: str, timeout: float) -> None:
 
     if address.startswith("inproc:"):  # of this process: it is there
         return
-    told = Security().get_connection_args("client")
-    async with rpc(address, timeout=timeout, connection_args=told) as peer:
+    connection_args = Security().get_connection_args("client")
+    async with rpc(address, timeout=timeout, connection_args=connection_args) as peer:
         identity: Any = await asyncio.wait_for(peer.identity(), timeout)
     if identity["type"] != "Scheduler":
         raise ValueError(f"it is that of a {identity['type'].lower()}")

@@ -266,12 +266,12 @@ def cached_jit(f: T) -> T:
     def bind(first):
         fixed, keys = jax.tree.leaves(eqx.filter(first, is_array)), {}
 
-        def call(*rest):
-            more = jax.tree.leaves(rest)
+        def call(*others):
+            more = jax.tree.leaves(others)
             shapes = tuple((x.shape, x.dtype) for x in more)
             if shapes not in keys:
-                keys[shapes] = key_of((first, *rest), [*fixed, *more])
-            key, args = keys[shapes], (first, *rest)
+                keys[shapes] = key_of((first, *others), [*fixed, *more])
+            key, args = keys[shapes], (first, *others)
             if key is None:
                 return plain(*args)
             if (program := ready.get(key)) is not None:

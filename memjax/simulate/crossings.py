@@ -106,7 +106,7 @@ def named_integrals(
     """
     specs, series = by_name(integrals), {}
     # The solve carries them in the order of a pytree, in which JAX sorts the keys of a dictionary.
-    place = {
+    position = {
         n: k for k, n in enumerate(sorted(n for n, x in specs.items() if isinstance(x, Integral)))
     }
     for name, x in specs.items():
@@ -114,7 +114,7 @@ def named_integrals(
             rise, fall = (crossings[n] for n in above_names(name))
             series[name] = _time_above(rise, fall, x.size, t, sweep)
         elif values is not None:
-            series[name] = values[..., place[name]]
+            series[name] = values[..., position[name]]
     return series
 
 

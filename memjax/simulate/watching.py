@@ -131,11 +131,11 @@ def _event_step(
     armed = (armed & ~fires) | (in_window & (end < rearm))
     count = memory["count"]
     # Beyond the room that there is, what is written is dropped.
-    place = jnp.where(fires, count.astype(jnp.int32), event.size)
+    slot = jnp.where(fires, count.astype(jnp.int32), event.size)
 
     def write(old, new):
-        new = jnp.where(fires, new, old[jnp.minimum(place, event.size - 1)])
-        return old.at[place].set(new, mode="drop")
+        new = jnp.where(fires, new, old[jnp.minimum(slot, event.size - 1)])
+        return old.at[slot].set(new, mode="drop")
 
     steps = jax.tree.map(write, memory["steps"], piece)
     kind = count.dtype

@@ -68,7 +68,7 @@ def derivative(f: Callable[[Any], list], x: Any, dx: Any) -> list:
     # Dependence is read off the program: a structural zero of the Jacobian then costs no operation.
     depends = dependent_results(jaxpr)
     _, tangent = jax.jvp(f, (x,), (dx,))
-    return [d if own else 0.0 for own, d in zip(depends, tangent, strict=True)]
+    return [d if is_dependent else 0.0 for is_dependent, d in zip(depends, tangent, strict=True)]
 
 
 def dependent_results(jaxpr: Jaxpr) -> list[bool]:

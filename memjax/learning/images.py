@@ -249,11 +249,11 @@ def classify(
     mean, deviation = states[train].mean(axis=0), states[train].std(axis=0)
     x = (states - mean) / np.where(deviation > 0, deviation, np.inf)
     cut = 3 * len(train) // 4
-    begin, rest = train[:cut], train[cut:]
+    begin, validation = train[:cut], train[cut:]
 
     def score(strength: float) -> float:
         fit = model(C=strength, max_iter=300).fit(x[begin], labels[begin])
-        return float(np.mean(fit.predict(x[rest]) == labels[rest]))
+        return float(np.mean(fit.predict(x[validation]) == labels[validation]))
 
     best = max(strengths, key=score)
     return np.asarray(model(C=best, max_iter=300).fit(x[train], labels[train]).predict(x[test]))

@@ -223,7 +223,7 @@ class SpikingNetwork:
                 )
             loops = [p for p in inner if p.pre in stage]
             begin = {
-                "neurons": {n: neurons[n].rest(sizes[n]) for n in stage},
+                "neurons": {n: neurons[n].resting_state(sizes[n]) for n in stage},
                 "out": {n: self._silence(sizes[n], steps, dtype) for n in stage},
                 **self._memory(loops, batch, dtype),
             }
@@ -242,12 +242,14 @@ class SpikingNetwork:
         Between stages a projection is one product over all steps and samples.
         """
         stages: list[tuple[str, ...]] = []
-        left = list(self.groups)
-        while left:
-            needs = {(p.pre, p.post) for p in self.network.projections if p.pre in left}
-            ready = [(n,) for n in left if all(post != n for _, post in needs)] or [tuple(left)]
+        remaining = list(self.groups)
+        while remaining:
+            needs = {(p.pre, p.post) for p in self.network.projections if p.pre in remaining}
+            ready = [(n,) for n in remaining if all(post != n for _, post in needs)] or [
+                tuple(remaining)
+            ]
             stages += ready
-            left = [n for n in left if all(n not in stage for stage in ready)]
+            remaining = [n for n in remaining if all(n not in stage for stage in ready)]
         return stages
 
     def _memory(self, loops: list[Any], batch: int, dtype: Any) -> dict[str, Any]:
@@ -271,10 +273,10 @@ class SpikingNetwork:
         def step(state, at):
             number, u = at
             dtype = jnp.dtype(self.network.dtype)
-            left = {}
+            inputs_after = {}
             for p in loops:
                 arrived = [tuple(x[k - 1] for x in state["sent"][p.pre]) for k in self._steps(p)]
-                mean, left[p.name] = self._arrival(p, arrived, state["input"][p.name])
+                mean, inputs_after[p.name] = self._arrival(p, arrived, state["input"][p.name])
                 u = u | {p.post: u[p.post] + mean @ weights[p.name]}
             sends, after, out = {}, {}, {}
             for n in stage:
@@ -288,7 +290,7 @@ class SpikingNetwork:
                 n: tuple(jnp.concatenate([new[None], old[:-1]]) for new, old in zip(sends[n], x))
                 for n, x in state["sent"].items()
             }
-            state = {"neurons": after, "input": left, "sent": sent, "out": out}
+            state = {"neurons": after, "input": inputs_after, "sent": sent, "out": out}
             return state, {n: x for n, x in sends.items() if n in passed_on}
 
         return step
@@ -342,11 +344,11 @@ class SpikingNetwork:
         dt, tau = self.dt, p.receptor.tau
         first, time = arrived[0]
         if tau is not None:
-            left = jnp.exp(-(dt - time) / tau)
+            share_at_end = jnp.exp(-(dt - time) / tau)
             # Over the step: what was there decays from its beginning on, what a spike adds from its own time on.
             decay, whole = float(np.exp(-dt / tau)), float((1 - np.exp(-dt / tau)) * tau / dt)
-            mean = before * whole + first * (1 - left) * tau / dt
-            return mean, before * decay + first * left
+            mean = before * whole + first * (1 - share_at_end) * tau / dt
+            return mean, before * decay + first * share_at_end
         last, end = arrived[1]
         mean = before + first * (1 - time / dt) - last * (1 - end / dt)
         return mean, before + first - last

@@ -39,7 +39,7 @@ class EnergyLedger:
         for a source that gives.
     times : Float[np.ndarray, "exchanges phases"]
         Time of all neurons in each phase [s]; per interval they add up to its length times the neurons.
-    rest : mapping of str to float
+    rest_power : mapping of str to float
         Power of the group's elements at rest [W].
     neurons, spikes : int
         Of the group, in the run.
@@ -69,7 +69,7 @@ class EnergyLedger:
     kinds: Mapping[str, str]
     energies: Float[np.ndarray, "exchanges phases elements"]
     times: Float[np.ndarray, "exchanges phases"]
-    rest: Mapping[str, float]
+    rest_power: Mapping[str, float]
     neurons: int
     spikes: int
     ends: Float[np.ndarray, " exchanges"]
@@ -92,7 +92,7 @@ class EnergyLedger:
     def table(self) -> dict[str, dict[str, float]]:
         """What each element has taken up by cause [J]."""
         energy, time = self.energies.sum(axis=0), self.times.sum(axis=0)
-        power = np.asarray([self.rest[k] for k in self.kinds]) / self.neurons
+        power = np.asarray([self.rest_power[k] for k in self.kinds]) / self.neurons
         columns = np.concatenate([[power * time.sum()], energy - power * time[:, None]])
         return {
             k: dict(zip(CAUSES, columns[:, j].tolist(), strict=True))
@@ -198,7 +198,7 @@ class EnergyLedger:
             "by_kind_J": self.by_kind,
             "by_cause_J": self.by_cause,
             "table_J": self.table,
-            "rest_W": dict(self.rest),
+            "rest_W": dict(self.rest_power),
             "per_spike_J": per_spike,
             "per_inference": {
                 name: _interval_summary(self.per_interval(interval, count), interval)

@@ -318,10 +318,10 @@ class ExchangeProgram:
             tree = (constants, before[name]["parts"], before[name]["input"])
             (constants, parts, inputs), lane, is_local = self._watched_lanes(name, tree)
             # Arrivals lie block by block, and within a block step by step.
-            place = lane // block * (steps * block) + lane % block
+            position = lane // block * (steps * block) + lane % block
             step = jnp.minimum(begin + jnp.arange(steps, dtype=lane.dtype), steps - 1)
-            place = place[None, :] + block * step[:, None]
-            lane_arrivals = [x[place] for x in arrivals[name].values()]
+            position = position[None, :] + block * step[:, None]
+            lane_arrivals = [x[position] for x in arrivals[name].values()]
             start = first + begin
             visible = self.neurons[name].path(constants, parts, inputs, lane_arrivals, start)
             # Steps after which `every` divides the number of steps so far.
@@ -433,13 +433,18 @@ class ExchangeProgram:
         """Neurons after a chunk, their spikes, the largest rates and energies, see `NeuronProgram.chunk_end`."""
         program, kernel, (arrivals, due) = self.neurons[name], self.kernels[name], arriving
         if isinstance(kernel, Kernel):
-            own = {k: constants[k] for k in ("values", "bias", "key")}
+            lane_constants = {k: constants[k] for k in ("values", "bias", "key")}
             words = len(no_spikes(state["count"], per_member, program.steps))
             numbers = ("first", "target", "weight", "delay")
             tables = [(*(t[n] for n in numbers), *spikes) for t, spikes in due]
             steps = jnp.stack([first, *map(jnp.int32, span or (0, program.steps))])
             carry, spikes = kernel(
-                own, program.chunk_begin(state), steps, list(arrivals.values()), tables, words
+                lane_constants,
+                program.chunk_begin(state),
+                steps,
+                list(arrivals.values()),
+                tables,
+                words,
             )
             end = jax.vmap(lambda c, s, x, w: program.chunk_end(c, s, x, w, first, per_member))
             state, count, slots, rates, sums = end(constants, state, carry, spikes)

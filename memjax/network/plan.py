@@ -367,7 +367,7 @@ def _kind(r: Receptor) -> Receptor:
     return r if r.width is None else Receptor(width=1.0, port=r.port, reversal=r.reversal)
 
 
-def place(receptor: Receptor, target: Layout) -> int:
+def receptor_number(receptor: Receptor, target: Layout) -> int:
     """Number of a projection's receptor among those of its target."""
     return target.receptors.index(_kind(receptor))
 
@@ -473,13 +473,13 @@ def _longest_part(table: _Table, steps: int) -> int:
 def _delivery_tables(tables: list[_Table], target: Layout, timing: Clock) -> dict[str, Any]:
     """What delivery needs of each shard."""
 
-    def place(b):
+    def slot(b):
         return b // target.block * timing.steps * target.block + b % target.block
 
     weights, delays = [t.weight for t in tables], [t.delay.astype(np.int32) for t in tables]
     return {
         "first": np.stack([t.first for t in tables]).astype(np.int32),
-        "target": _stack([place(t.post).astype(np.int32) for t in tables]),
+        "target": _stack([slot(t.post).astype(np.int32) for t in tables]),
         "weight": _stack(weights) if weights[0].ndim else weights[0],
         "delay": _stack(delays) if delays[0].ndim else delays[0],
         "longest": max(_longest_part(t, timing.steps) for t in tables),
@@ -616,6 +616,6 @@ def plan(
     for p in projections:
         target = layouts[p.post]
         tables = rows(p, by_name[p.pre].n, target, timing, shards=shards, dtype=dtype)
-        connections += [(p.pre, p.post, place(p.receptor, target), r) for r in tables]
+        connections += [(p.pre, p.post, receptor_number(p.receptor, target), r) for r in tables]
         names += [p.name] * len(tables)
     return Plan(timing, by_name, layouts, connections, names, shards)

@@ -346,7 +346,7 @@ class Simulation:
         for name, program in self.program.neurons.items():
             if program.energy is not None:
                 constants, n = self.engine.fixed["groups"][name], self.plan.groups[name].n
-                lanes = program.energy.rest({k: constants[k] for k in ("values", "bias")})
+                lanes = program.energy.rest_powers({k: constants[k] for k in ("values", "bias")})
                 powers[name] = {
                     k: float(_global_array(lanes[k]).ravel()[:n].astype(np.float64).sum())
                     for k in program.energy.kinds

@@ -133,7 +133,7 @@ def _coefficients(key: Words, tree, p, size, channels: int, dtype) -> Float[Arra
     coarser = (level < 0) | ((jnp.ones_like(p) << shift) > size)
     low, high = node.astype(jnp.uint32), (node >> 16 >> 16).astype(jnp.uint32)
     coefficient = jnp.arange(2 * channels, dtype=jnp.uint32).reshape(channels, 1, 2)
-    # Distinct coefficients need distinct counters: the lowest byte is the coefficient, the next the level, then the node.
+    # Distinct coefficients need distinct counters: the lowest byte is the coefficient, the next the level.
     level_word = ((level + 1).astype(jnp.uint32) | (high << 8))[None, :, None] << 8
     shape = (channels, deepest + 1, 2)
     counters = (tree.astype(jnp.uint32), low[None, :, None], level_word | coefficient)

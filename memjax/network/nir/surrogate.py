@@ -99,11 +99,11 @@ def fit_lif(
     current, step = _input(bench, recording, duration)
     if not rates.any():
         peak = float(np.max(np.abs(current)))
-        about = dict(
+        curves = dict(
             factors=tuple(factors), rates=(0.0,) * len(factors), lif_rates=(0.0,) * len(factors)
         )
         # A threshold that the input cannot reach says what was observed: no spike.
-        return LifSurrogate(tau=duration, threshold=2 * peak, error=float("nan"), **about)
+        return LifSurrogate(tau=duration, threshold=2 * peak, error=float("nan"), **curves)
     return _search(current, step, rates, tuple(map(float, factors)), duration)
 
 

@@ -182,7 +182,7 @@ def soft_rates(
     *,
     width: float,
     warmup: float = 0.0,
-    each: int = 4,
+    most_spikes: int = 4,
     limit: float = LIMIT,
 ) -> SoftRates:
     r"""Mean rates of soft spikes, with derivatives along the path: for short, stable stretches.
@@ -197,8 +197,8 @@ def soft_rates(
         Width of a soft spike [unit of the groups' signals].
     warmup : float
         Time at the beginning whose spikes are not counted [s].
-    each : int
-        Spikes of a Poisson source in an exchange interval that there is room for; rates are NaN where it
+    most_spikes : int
+        Largest number of spikes of a Poisson source in an exchange interval; rates are NaN where it
         is too small.
     limit : float
         Growth of perturbations of neurons' states above which a derivative is refused.
@@ -232,6 +232,8 @@ def soft_rates(
     for name, x in (("width", width), ("limit", limit)):
         if not x > 0:
             raise NetworkError(f"{name} = {x:g}", where="soft_rates", allowed="> 0")
-    options: dict[str, Any] = dict(duration=duration, warmup=warmup, each=each, where="soft_rates")
+    options: dict[str, Any] = dict(
+        duration=duration, warmup=warmup, most_spikes=most_spikes, where="soft_rates"
+    )
     program = RateProgram(network, SoftSpikes(width=width), **options)
     return SoftRates(program, seed=network.seed, limit=limit)

@@ -270,8 +270,8 @@ class Table:
             # "group 'exc'" says no more than "groups.exc"; a file does.
             inner = error.where if not key_name or "/" in error.where or "." in error.where else ""
             self._wrong = True
-            place = " of ".join(w for w in (inner, key_name) if w)
-            self.source.note(error.what, place, allowed=error.allowed, fix=error.fix)
+            location = " of ".join(w for w in (inner, key_name) if w)
+            self.source.note(error.what, location, allowed=error.allowed, fix=error.fix)
 
     def give_up(self) -> NoReturn:
         """Leave the table, in which something that all the rest depends on is wrong.

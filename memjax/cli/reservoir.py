@@ -77,8 +77,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     add("--read-relative", type=number("", zero=True), metavar="R", help="of a reading (the fit's)")
     add("--read-floor", type=number("A", zero=True), metavar="A", help="of a reading (the fit's)")
     for name, text in (("--spread", "device to device"), ("--cycle-spread", "cycle to cycle")):
-        about = f"standard deviation of a parameter's logarithm from {text}; may be repeated"
-        add(name, type=_sigma, action="append", default=None, metavar="NAME=SIGMA", help=about)
+        help_text = f"standard deviation of a parameter's logarithm from {text}; may be repeated"
+        add(name, type=_sigma, action="append", default=None, metavar="NAME=SIGMA", help=help_text)
     add("--session", type=count(1), metavar="N", help="steps of a cycle (100)")
     add("--no-pictures", action="store_true", help="write no pictures")
     add_bench_options(parser)

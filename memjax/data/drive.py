@@ -49,7 +49,7 @@ def find_drive(
     v: Float[np.ndarray, " points"],
     i: Float[np.ndarray, " points"],
     table: Table,
-    about: Mapping[str, str],
+    columns: Mapping[str, str],
 ) -> Drive:
     """What the source imposed: as the format says, as the names of the columns say, or by the steps.
 
@@ -59,12 +59,12 @@ def find_drive(
         Voltage [V] and current [A].
     table : Table
         Record, with what its format and its settings say.
-    about : Mapping
+    columns : Mapping
         Role to column name.
     """
     if table.driven == "current":
         return Drive(quantity="current", reason=table.driven_reason or "the file says so")
-    names = {role: about.get(role, "") for role in ("v", "i")}
+    names = {role: columns.get(role, "") for role in ("v", "i")}
     if _SOURCE.search(names["i"].replace("_", " ")) and not _SOURCE.search(
         names["v"].replace("_", " ")
     ):

@@ -155,8 +155,8 @@ class Measurement:
     def limits(self) -> Float[np.ndarray, "sweeps 2"]:
         """Current limit of each sweep at positive and at negative voltage [A], infinite where none is known."""
         level = np.inf if self.compliance is None else self.compliance
-        each = np.full(len(self.v), level) if self.limit is None else self.limit
-        return limits_of_sweeps(self.v, each, self.sweep)
+        point_limits = np.full(len(self.v), level) if self.limit is None else self.limit
+        return limits_of_sweeps(self.v, point_limits, self.sweep)
 
     @property
     def applied(self) -> Float[np.ndarray, " points"]:

@@ -91,8 +91,8 @@ def _jumps(v, i, sweep, side: int, *, above: bool) -> Bool[np.ndarray, " inner"]
     if above:
         return still & (here > _JUMP * highest)
     one_sign = np.abs(np.sign(amps[:, around]).sum(axis=1)) == 2 * side
-    away = np.abs(volts).min(axis=1) > _NEAR_ZERO * np.abs(v).max()
-    alike = one_sign & (highest < _ALIKE * lowest) & away
+    off_zero = np.abs(volts).min(axis=1) > _NEAR_ZERO * np.abs(v).max()
+    alike = one_sign & (highest < _ALIKE * lowest) & off_zero
     return still & alike & (_JUMP * here < lowest)
 
 

@@ -174,9 +174,9 @@ class ReadNoise(eqx.Module):
         most = None if limit is None else number(_LIMIT * limit)
         seed = as_seed(seed, where="ReadNoise.apply")
         small = isinstance(seed, int) and abs(seed) < 2**31
-        own = jnp.asarray(seed) if small else seed
-        seen = _seen(self, (trace.t, trace.sweep, trace.v, trace.i), own, kelvin, most)
-        return eqx.tree_at(lambda tr: tr.i, trace, seen)
+        traced_seed = jnp.asarray(seed) if small else seed
+        current = _seen(self, (trace.t, trace.sweep, trace.v, trace.i), traced_seed, kelvin, most)
+        return eqx.tree_at(lambda tr: tr.i, trace, current)
 
 
 @eqx.filter_jit
@@ -188,8 +188,8 @@ def _seen(noise: ReadNoise, rows, seed, kelvin, most) -> Float[Array, "members r
 
     def one(member, v, i):
         at = readings(seed, member, t, sweep)
-        seen = _shown(noise, at, _true(noise, at, i, v, begins=begins, kelvin=kelvin))
-        return seen if most is None else jnp.where(jnp.abs(i) < most, seen, i)
+        reading = _shown(noise, at, _true(noise, at, i, v, begins=begins, kelvin=kelvin))
+        return reading if most is None else jnp.where(jnp.abs(i) < most, reading, i)
 
     return jax.vmap(one)(jnp.arange(len(i)), v, i)
 
@@ -243,8 +243,8 @@ def _conductance(
     sweep, tells = jnp.cumsum(begins), jnp.abs(v) >= _LEAST_V
     before = lax.cummax(jnp.where(tells, n, -1))
     behind = lax.cummin(jnp.where(tells, n, rows), reverse=True)
-    own = lambda k: (k >= 0) & (k < rows) & (sweep[jnp.clip(k, 0, rows - 1)] == sweep)  # noqa: E731
-    k = jnp.clip(jnp.where(own(before), before, behind), 0, rows - 1)
-    inside = own(before) | own(behind)
+    in_same_sweep = lambda k: (k >= 0) & (k < rows) & (sweep[jnp.clip(k, 0, rows - 1)] == sweep)  # noqa: E731
+    k = jnp.clip(jnp.where(in_same_sweep(before), before, behind), 0, rows - 1)
+    inside = in_same_sweep(before) | in_same_sweep(behind)
     g = i / jnp.where(tells, v, 1.0)
     return jnp.where(inside, jnp.maximum(g[k], 0.0), 0.0)

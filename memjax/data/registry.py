@@ -72,8 +72,8 @@ class Choice(Generic[T]):
         if self.second is None:
             return known | {"second": None}
         reader, verdict = self.second
-        about = {"certainty": verdict.certainty, "reason": verdict.reason}
-        return known | {"second": {"reader": reader.name} | about}
+        details = {"certainty": verdict.certainty, "reason": verdict.reason}
+        return known | {"second": {"reader": reader.name} | details}
 
 
 def recognise(source: Source, kind: type[T]) -> Choice[T] | None:
@@ -107,8 +107,8 @@ def _doubt(candidate: tuple[AbstractFormat, Verdict]) -> float:
 
 def named(name: str) -> AbstractFormat | None:
     """The reader of a name; plug-ins are loaded only where no built-in one bears it."""
-    for each in (_built_in, _plugged_in):
-        for reader in each():
+    for list_readers in (_built_in, _plugged_in):
+        for reader in list_readers():
             if reader.name == name:
                 return reader
     return None

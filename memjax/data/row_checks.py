@@ -226,23 +226,23 @@ def is_cut(cell: str, above: Sequence[str]) -> bool | None:
     forms = [_form(a) for a in above if a and is_number(a)]
     if not forms:
         return None
-    own = _form(cell)
+    form = _form(cell)
     if re.search(r"[eE]-0+$", cell):  # nobody prints a negative exponent of nothing
         return True
-    if own.exponent == 1 == max(f.exponent for f in forms) and cell.endswith("-1"):
+    if form.exponent == 1 == max(f.exponent for f in forms) and cell.endswith("-1"):
         return None
     for k, name in enumerate(_Form._fields):
         most, least = (pick(getattr(f, name) for f in forms) for pick in (max, min))
-        if own[k] < least:
+        if form[k] < least:
             return True
-        if own[k] < most:
+        if form[k] < most:
             return None
-        if most >= 0 or own[k] >= 0:
+        if most >= 0 or form[k] >= 0:
             digits = max(f.whole + max(f.decimals, 0) for f in forms)
             if k > 0 and len(forms) < _FEWEST:
                 return None
             fixed = k == 0 or most == least
-            return False if fixed or own.whole + max(own.decimals, 0) >= digits else None
+            return False if fixed or form.whole + max(form.decimals, 0) >= digits else None
     return False
 
 
@@ -255,11 +255,11 @@ def other_rows(rows: list[Row], columns: int) -> list[str]:
     for k in range(columns):
         forms = {_form(r[k])[:2] for r in above if k < len(r) and is_number(r[k])}
         if len(forms) == 1 and max(max(f[0] + 1, f[1]) for f in forms) > 0:
-            own = forms.pop()
+            common_form = forms.pop()
             odd |= {
                 n
                 for n, r in rows[-_FOOTER:]
-                if k < len(r) and is_number(r[k]) and _form(r[k])[:2] != own
+                if k < len(r) and is_number(r[k]) and _form(r[k])[:2] != common_form
             }
     if not odd:
         return []

@@ -86,7 +86,9 @@ class Suitability(NamedTuple):
         """As ``memjax read --json`` prints it."""
         names = {"models": list(self.models), "nearest": list(self.nearest)}
         reasons = {"reservations": self.reservations, "objections": self.objections}
-        return names | {k: {n: list(x) for n, x in own.items()} for k, own in reasons.items()}
+        return names | {
+            k: {n: list(x) for n, x in by_model.items()} for k, by_model in reasons.items()
+        }
 
 
 def objections(features: Features, traits: Traits, *, reversed: bool = False) -> tuple[str, ...]:

@@ -44,7 +44,7 @@ class PulseJsonReader(AbstractRecordReader):
         try:
             content: dict[str, Any] = parse_json(source.text)
             up, down = (_cycles(content, name, where) for name in ("Gset", "Greset"))
-            protocol, about = _protocol(content, where)
+            protocol, protocol_remarks = _protocol(content, where)
         except (ValueError, KeyError, TypeError, IndexError) as error:
             raise ReaderError(
                 f"no record of pulses: {type(error).__name__}: {error}",
@@ -52,7 +52,7 @@ class PulseJsonReader(AbstractRecordReader):
                 allowed=f"numbers under {', '.join(_NEEDED)}, and V, W, read_V",
             ) from error
         down, remarks = _forwards(up, down)
-        remarks += about + _count_remarks(content, up, down)
+        remarks += protocol_remarks + _count_remarks(content, up, down)
         return (
             PulseRecord(
                 device=source.path.stem,

@@ -103,7 +103,7 @@ class NeuronProgram:
         return self._rest(values)
 
     def _compute_rest(self, values: dict) -> State:
-        """See `rest`."""
+        """See `resting_state`."""
 
         def rest_of(v):
             return self.equations(v).system.initial(self.scaled.env)

@@ -211,7 +211,7 @@ def _ledger(**options) -> EnergyLedger:
     about |= {"energies": np.tile(np.stack([-given, given, 0 * given], axis=1), (10, 1, 1))}
     about |= {"times": np.tile([0.1, 0.3, 0.6], (10, 1)), "neurons": 2, "spikes": 5}
     about |= {
-        "rest": {"in": -0.5, "r": 0.5, "numerical dissipation": 0.0},
+        "rest_power": {"in": -0.5, "r": 0.5, "numerical dissipation": 0.0},
         "ends": 0.5 * np.arange(1, 11),
     }
     return EnergyLedger(**about | options)

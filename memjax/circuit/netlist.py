@@ -122,7 +122,7 @@ def branch_lines(prefix: str, part, p: str, n: str) -> Iterator[Line]:
 
 
 def kind_of(part: AbstractElement | AbstractDevice) -> str:
-    """What a part is to the topology."""
+    """Return the kind of a part in the topology."""
     if isinstance(part, VoltageSource):
         return "voltage"
     if isinstance(part, AbstractSource):

@@ -145,7 +145,7 @@ class Program:
 
     @cached_property
     def needed(self) -> set[Name]:
-        """What a lane needs in each step of numbers that were computed before: once a call, a step, a lane."""
+        """Numbers that a lane needs in each step and that were computed before: once a call, a step or a lane."""
         operands = {
             x for o in self.by_level[STEP | LANE] for x in o.operands if isinstance(x, Name)
         }
@@ -168,7 +168,7 @@ class Program:
         return [o.name for o in self.by_level[LANE] if o.name in self.needed]
 
     def prelude(self) -> str:
-        """What every kernel begins with."""
+        """Return the text with which every kernel begins."""
         numbers = "float.c" if self.real == "f" else "double.c"
         files = ("prelude.c", numbers, "functions.c")
         return "\n".join((_FOLDER / x).read_text() for x in files)
@@ -195,7 +195,7 @@ typedef struct {{ /* of all lanes, some of each step */
         return fields + [f"    {c_type(x.kind)} {x.text}[STEPS];" for x in self.uniform]
 
     def parameter_lines(self) -> str:
-        """What depends on parameters only."""
+        """Return the lines that depend on parameters only."""
         used = {x for level in self.by_level.values() for o in level for x in o.operands}
         used |= set(self.results)
         given = [x for x in used if isinstance(x, Name) and x.level == 0 and x.text[0] == "k"]

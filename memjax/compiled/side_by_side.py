@@ -27,7 +27,7 @@ class SideBySide(Program):
 
     @cached_property
     def same(self) -> list[Name]:
-        """What depends on the parameters of a system only: it is computed once."""
+        """Numbers that depend on the parameters of a system only: they are computed once."""
         needed = self.needed | {x for o in self.by_level[STEP] for x in _names(o)}
         return sorted((x for x in needed if x.level == 0), key=lambda x: x.text)
 

@@ -68,7 +68,7 @@ _REMEDIES = {
 
 
 def failure_remedy(codes: np.ndarray) -> str:
-    """What to do about failed solves: one clause for each way in which they ended."""
+    """Return advice on failed solves: one clause for each way in which they ended."""
     ways = [Result(c) for c in np.unique(codes[codes != 0])]
     return "; ".join(f"{way.name}: {_REMEDIES[way]}" for way in ways)
 
@@ -116,7 +116,7 @@ class Member(eqx.Module):
 
 
 class FinalState(eqx.Module):
-    """Where a simulation ended, for the next one to go on from; a mapping of the states.
+    """State at the end of a simulation, from which the next one goes on; a mapping of the states.
 
     Parameters
     ----------

@@ -53,7 +53,7 @@ def most_unpacked(size: int) -> int:
 
 
 def inflate(data: bytes) -> bytes:
-    """What a content packed by zlib holds.
+    """Return a content that zlib had packed.
 
     Raises
     ------

@@ -167,7 +167,7 @@ def _as_stated(v, i, stated: Stated, plateaus: Sequence[Plateau]) -> Limit:
 
 
 def _contradicted(above: list[tuple[float, Plateau, float]]) -> tuple[str, ...]:
-    """What to say of plateaus that lie above stated limits [A], by how many times."""
+    """Describe plateaus that lie above stated limits [A], and by how many times."""
     if not above:
         return ()
     _, p, limit = max(above, key=lambda x: x[0])
@@ -255,7 +255,7 @@ def _level(group: Sequence[Plateau]) -> float:
 
 
 def _said(group: Sequence[Plateau]) -> str:
-    """What was inferred, for which sweeps and polarity, with the spread."""
+    """Describe what was inferred, for which sweeps and polarity, with the spread."""
     signs = {p.polarity for p in group}
     side = {1: "positive voltage", -1: "negative voltage"}
     where = "both polarities" if len(signs) > 1 else side[signs.pop()]

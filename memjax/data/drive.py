@@ -26,7 +26,7 @@ _EVEN, _UNEVEN = 1e-3, 0.1
 
 @dataclass(frozen=True, kw_only=True)
 class Drive:
-    """What was imposed, and why it is taken for that.
+    """Quantity that was imposed, and the reason why it is taken for that.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class Drive:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What is said of it."""
+        """Remarks on the drive."""
         return (f"taken as driven by the current: {self.reason}",) if self.reason else ()
 
 
@@ -51,7 +51,7 @@ def find_drive(
     table: Table,
     columns: Mapping[str, str],
 ) -> Drive:
-    """What the source imposed: as the format says, as the names of the columns say, or by the steps.
+    """Find what the source imposed: as the format says, as the names of the columns say, or by the steps.
 
     Parameters
     ----------

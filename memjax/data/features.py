@@ -61,7 +61,7 @@ _MOST = 200
 
 @dataclass(frozen=True, kw_only=True)
 class Features:
-    """What sweeps show of a device.
+    """Features of a device in its sweeps.
 
     Parameters
     ----------
@@ -173,7 +173,7 @@ class _Excursion(NamedTuple):
 
 
 def features(*data: "Sweeps") -> Features | None:
-    r"""What sweeps of one device show, whatever its model.
+    r"""Return the features in sweeps of one device, whatever its model.
 
     Parameters
     ----------

@@ -129,7 +129,7 @@ def are_free(plateaus: Sequence[Plateau]) -> bool:
 
 
 def _plateau(u: np.ndarray, y: np.ndarray) -> dict[str, Any]:
-    """What a `Plateau` on top of one excursion has; empty where there is none."""
+    """Return the fields of a `Plateau` on top of one excursion; empty if there is none."""
     if len(y) < 5 or np.count_nonzero(y) < 5:
         return {}
     log, log_u = np.log(np.maximum(y, _TINY)), np.log(np.maximum(u, _TINY))
@@ -154,7 +154,9 @@ def _densest(x: np.ndarray, window: float) -> float:
 def _measured(
     y: np.ndarray, u: np.ndarray, log: np.ndarray, level: float, window: float
 ) -> dict[str, Any]:
-    """What a plateau has, its window as wide as its scatter, of currents and logarithms of voltage and current."""
+    """Return the fields of a plateau, its window as wide as its scatter, from currents and logarithms of voltage
+    and current.
+    """
     for _ in range(3):
         on = np.abs(log - level) <= window
         level = float(np.median(log[on]))

@@ -181,7 +181,7 @@ class ReadNoise(eqx.Module):
 
 @eqx.filter_jit
 def _seen(noise: ReadNoise, rows, seed, kelvin, most) -> Float[Array, "members rows"]:
-    """What the instrument shows of every member [A], out of time, sweep, voltage and current."""
+    """Return the current that the instrument shows of every member [A], from time, sweep, voltage and current."""
     t, sweep, v, i = rows
     noise, t, v = jax.tree.map(lambda x: x.astype(i.dtype), (noise, t, v))
     begins = starts(t, sweep)
@@ -209,7 +209,7 @@ def _true(noise: ReadNoise, at: Readings, i, v, *, begins, kelvin) -> Float[Arra
 
 
 def _shown(noise: ReadNoise, at: Readings, i) -> Float[Array, " rows"]:
-    """What the instrument shows of a current [A]."""
+    """Return what the instrument shows of a current [A]."""
     if noise.floor is not None:
         i = i + noise.floor * white(at, _FLOOR)
     if noise.lsb is None and noise.full_scale is None:
@@ -219,7 +219,7 @@ def _shown(noise: ReadNoise, at: Readings, i) -> Float[Array, " rows"]:
 
 
 def _root(x: Float[Array, "..."]) -> Float[Array, "..."]:
-    """Square root, with no gradient where there is none: at 0."""
+    """Return the square root, with the derivative 0 at 0, where there is none."""
     above = x > 0
     return jnp.where(above, jnp.sqrt(jnp.where(above, x, 1.0)), 0.0)
 

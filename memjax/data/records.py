@@ -87,7 +87,7 @@ def _odd_readings(record: object) -> list[str]:
 
 
 def records_summary(records: Records) -> dict:
-    """What ``memjax read --json`` prints of such a file.
+    """Return what ``memjax read --json`` prints of such a file.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ _SIDES = {(1,): "positive", (-1,): "negative", (1, -1): "either"}
 
 @dataclass(frozen=True, kw_only=True)
 class Traits:
-    """What a model says of itself, see `memjax.AbstractDevice`.
+    """Traits that a model declares, see `memjax.AbstractDevice`.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ class Suitability(NamedTuple):
 
 
 def objections(features: Features, traits: Traits, *, reversed: bool = False) -> tuple[str, ...]:
-    """Why a model cannot describe a device; empty where nothing speaks against it.
+    """Return the reasons why a model cannot describe a device; empty if nothing speaks against it.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ def _keeping(traits: Traits, sets_at: tuple, resets_at: tuple, rests_at: tuple) 
 
 
 def reservations(features: Features, traits: Traits) -> tuple[str, ...]:
-    """Why a model that can describe a device is the second choice; empty where it is the first.
+    """Return the reasons why a model that can describe a device is the second choice; empty if it is the first.
 
     Parameters
     ----------

@@ -62,7 +62,7 @@ class ZeroReading:
 
 
 def zero_reading(measurement: Measurement) -> ZeroReading | None:
-    """What the instrument reads where the voltage passes zero.
+    """Return the reading of the instrument where the voltage passes zero.
 
     Parameters
     ----------
@@ -186,7 +186,7 @@ def charging_reading(*measurements: Measurement) -> ChargingReading | None:
 
 
 def zero_remarks(*measurements: Measurement) -> list[str]:
-    """What the currents at 0 V say of the instrument, in words.
+    """Describe what the currents at 0 V say of the instrument.
 
     Parameters
     ----------

@@ -330,7 +330,7 @@ class _Traced:
         return unknowns
 
     def notes(self, noise: bool) -> list[str]:
-        """What of the device is no part of the equations."""
+        """Parts of the device that the equations leave out."""
         one = jnp.asarray(0.5)
         jumps = self.device.jumps(one, self.device.initial(Environment()), one, Environment())
         notes = []

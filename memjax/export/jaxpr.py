@@ -115,7 +115,7 @@ class Translation:
         return [_each(operation, *args)]
 
     def _operation(self, name: str, params: dict) -> Callable[..., Node] | None:
-        """What an elementwise primitive makes of nodes; None for another one."""
+        """Return the result of an elementwise primitive on nodes; None for another primitive."""
         g = self.graph
         number = g.const
         if name in _SAME:

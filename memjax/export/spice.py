@@ -32,7 +32,7 @@ _WIDTH = 100
 
 @dataclass(frozen=True)
 class Dialect:
-    """What differs between the simulators.
+    """Differences between the simulators.
 
     Parameters
     ----------

@@ -30,7 +30,7 @@ _POOL = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Design:
-    """What the devices of a reservoir are drawn from, by a seed.
+    """Distributions from which the devices of a reservoir are drawn, by a seed.
 
     Parameters
     ----------

@@ -155,7 +155,7 @@ def image_states(
     seed: int = 0,
     deterministic: bool = False,
 ) -> Float[np.ndarray, "images states"]:
-    """What is read at the end of the pulse trains of each image.
+    """Return the readings at the end of the pulse trains of each image.
 
     Parameters
     ----------
@@ -270,7 +270,7 @@ def split_images(task: Images, seed: int, share: float = 0.8) -> tuple[np.ndarra
 
 @dataclass(frozen=True, kw_only=True)
 class ImageStudy:
-    """What a reservoir made of images.
+    """Results of a reservoir on images.
 
     Parameters
     ----------

@@ -78,7 +78,7 @@ class Protocol(eqx.Module):
 
 
 class Readings(NamedTuple):
-    """What an instrument without noise reads.
+    """Readings of an instrument without noise.
 
     Parameters
     ----------

@@ -58,7 +58,7 @@ class Draws(NamedTuple):
 
 
 class ReducedStep(NamedTuple):
-    """What a step gives beside the state.
+    """Results of a step beside the state.
 
     Parameters
     ----------

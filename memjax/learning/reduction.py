@@ -247,7 +247,7 @@ def reduction_error(
 
 
 def _distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Of each spike of a train from the nearest of another one [s]; infinite where there is none."""
+    """Return the distance of each spike of a train from the nearest of another one [s]; infinite if there is none."""
     return np.abs(a[:, None] - b[None]).min(1, initial=np.inf)
 
 

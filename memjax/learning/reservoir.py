@@ -222,7 +222,7 @@ class Reservoir(eqx.Module):
         members: int = 1,
         deterministic: bool = False,
     ) -> Float[Array, "members steps states"]:
-        """What is read in each step: all nodes of the first device, then those of the next.
+        """Return the readings of each step: all nodes of the first device, then those of the next.
 
         Parameters
         ----------
@@ -311,7 +311,7 @@ def read_trains(
     members: int = 1,
     seed: int = 0,
 ) -> Float[Array, "members lanes levels"]:
-    """What an instrument reads, with its noise, of the devices of a reservoir under trains of voltages [V]."""
+    """Return the readings, with noise, of the devices of a reservoir under trains of voltages [V]."""
     v, i = read_lanes(
         reservoir.device, trains, reservoir.protocol, values=values, bench=reservoir.bench, env=reservoir.env,
         members=members, seed=seed, deterministic=not reservoir.diffusion, single=reservoir.single,

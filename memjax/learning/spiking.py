@@ -27,7 +27,7 @@ _FIELDS = {"c_gate.c": "c", "r_c.r": "r_c"}
 
 
 class Outputs(eqx.Module):
-    """What a group of neurons did in each sample.
+    """Activity of a group of neurons in each sample.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ class SpikingNetwork:
         return jax.tree.map(lambda x: jnp.asarray(x, self.network.dtype), neuron)
 
     def _dense(self, p: Any, x: np.ndarray) -> np.ndarray:
-        """Numbers of the edges as a matrix, 0 where there is none."""
+        """Return numbers of the edges as a matrix, with 0 where there is no edge."""
         sizes = {g.name: g.n for g in self.network.groups}
         matrix = np.zeros((sizes[p.pre], sizes[p.post]), self.network.dtype)
         matrix[p.edges.pre, p.edges.post] = x
@@ -253,7 +253,7 @@ class SpikingNetwork:
         return stages
 
     def _memory(self, loops: list[Any], batch: int, dtype: Any) -> dict[str, Any]:
-        """What a stage that feeds back on itself remembers of its spikes, and what is left of their input."""
+        """Return the memory of a stage that feeds back on itself: its spikes, and what remains of their input."""
         lengths: dict[str, int] = {}
         for p in loops:
             lengths[p.pre] = max(lengths.get(p.pre, 0), *self._steps(p))
@@ -296,7 +296,9 @@ class SpikingNetwork:
         return step
 
     def _filter_spikes(self, p: Any, sent: tuple[Array, Array]) -> Float[Array, "steps batch pre"]:
-        """What a projection makes of all spikes of its sources before they are weighted, as a mean over each step."""
+        """Return the effect of all spikes of a projection's sources before they are weighted, as a mean over each
+        step.
+        """
         steps = sent[0].shape[0]
 
         def late(x, k):
@@ -327,7 +329,7 @@ class SpikingNetwork:
     def _arrival(
         self, p: Any, arrived: Sequence[tuple[Array, Array]], before: Array
     ) -> tuple[Array, Array]:
-        """What spikes that arrive in a step add to a projection's input, and what is left of it at the end.
+        """Return the mean input of a projection over a step, and its input at the end, given the spikes that arrive.
 
         Both are by source, before the weights. A spike acts from its own time on, so that derivatives with respect to
         this time are exact.
@@ -415,7 +417,7 @@ def scale_values(neuron: ReducedNeuron, factors: Mapping[str, Any]) -> ReducedNe
 
 
 def field_of(name: str) -> str:
-    """What the reduced neuron calls a parameter of its circuit.
+    """Return the reduced neuron's name of a parameter of its circuit.
 
     Raises
     ------

@@ -141,7 +141,7 @@ class Conductances:
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """What a training is done with.
+    """Settings of a training.
 
     Parameters
     ----------
@@ -197,7 +197,7 @@ class Training:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TrainedNetwork:
-    """What a training came to.
+    """Result of a training.
 
     Parameters
     ----------
@@ -471,7 +471,7 @@ class _Loop:
         return loss + t.activity * spikes, (jnp.argmax(scores) == label).astype(loss.dtype)
 
     def _factors(self, key) -> dict[str, dict[str, Array]]:
-        """By what parameters differ from neuron to neuron."""
+        """Return the factors by which parameters differ from neuron to neuron."""
         factors: dict[str, dict[str, Array]] = {}
         for group, sigmas in self.training.spread.items():
             for name, sigma in sigmas.items():
@@ -494,7 +494,7 @@ class _Loop:
 
     @cached_property
     def digest(self) -> str:
-        """What a checkpoint has to be of."""
+        """Digest of the training that a checkpoint has to belong to."""
         m, s = self.model, self.samples
         content = {
             "network": m.network.digest(), "training": repr(self.training), "dt": m.dt, "noise": m.noise,

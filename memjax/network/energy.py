@@ -77,7 +77,7 @@ class EnergyLedger:
 
     @property
     def by_element(self) -> dict[str, float]:
-        """What each element has taken up in all [J]; negative for a source that gave."""
+        """Energy that each element has taken up in all [J]; negative for a source that gave."""
         return dict(zip(self.kinds, self.energies.sum(axis=(0, 1)).tolist(), strict=True))
 
     @property
@@ -90,7 +90,7 @@ class EnergyLedger:
 
     @property
     def table(self) -> dict[str, dict[str, float]]:
-        """What each element has taken up by cause [J]."""
+        """Energy that each element has taken up, by cause [J]."""
         energy, time = self.energies.sum(axis=0), self.times.sum(axis=0)
         power = np.asarray([self.rest_power[k] for k in self.kinds]) / self.neurons
         columns = np.concatenate([[power * time.sum()], energy - power * time[:, None]])
@@ -100,7 +100,7 @@ class EnergyLedger:
         }
 
     def _given(self, energies: np.ndarray) -> np.ndarray:
-        """What sources give, of energies by element [J]."""
+        """Return the energy that sources give, out of energies by element [J]."""
         columns = [j for j, kind in enumerate(self.kinds.values()) if kind in SOURCES]
         return -energies[..., columns].sum(axis=-1)
 
@@ -118,7 +118,7 @@ class EnergyLedger:
 
     @property
     def residual(self) -> float:
-        """What the sum over all elements leaves of the energy that sources give, as a share of it."""
+        """Difference of the energies that sources give and that elements take up, as a share of the first."""
         return float(self.energies.sum() / self.given) if self.given else 0.0
 
     @property
@@ -145,6 +145,11 @@ class EnergyLedger:
             Length [s]; intervals begin at t = 0.
         count : int, optional
             How many there are at most: of stimuli.
+
+        Returns
+        -------
+        Float[np.ndarray, "intervals"]
+            Energy of each complete interval [J].
 
         Raises
         ------

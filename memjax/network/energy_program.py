@@ -55,7 +55,7 @@ class EnergyProgram:
         self.rest_powers = jax.jit(jax.vmap(jax.vmap(self._rest_powers)))
 
     def begin(self, layout: Layout) -> State:
-        """What the ledger remembers of each neuron at the beginning."""
+        """Return the ledger's memory of each neuron at the beginning."""
         zero = layout.lanes(0.0, self.program.dtype)
         return {
             "window": layout.lanes(False, bool),
@@ -64,7 +64,7 @@ class EnergyProgram:
         }
 
     def chunk_begin(self, memory: State) -> tuple:
-        """What a scan over the steps of a chunk carries: memory of the ledger, and sums by phase."""
+        """Return the carry of a scan over the steps of a chunk: memory of the ledger, and sums by phase."""
         zero = jnp.zeros_like(memory["given"][0])
         return (
             memory["window"],

@@ -139,7 +139,9 @@ class ExchangeProgram:
         }
 
     def _dense(self, name: str) -> list[bool]:
-        """Of each receptor of a group, whether what arrives is an array over all steps; else a kernel adds it."""
+        """Return for each receptor of a group whether its arrivals are an array over all steps; else a kernel adds
+        them.
+        """
         receptors = self.plan.layouts[name].receptors
         kernel = self.kernels.get(name)  # not yet decided while its own is built
         if isinstance(kernel, str) or (name in self.watched and self._is_between):
@@ -166,7 +168,7 @@ class ExchangeProgram:
         )
 
     def _kernel(self, name: str) -> Kernel | str:
-        """The kernel of a group; why there is none, where there is none, see `memjax.network.compiled`."""
+        """Return the kernel of a group, see `memjax.network.compiled`, or the reason as text if there is none."""
         if self.dtype != np.float32:
             return f"{self.dtype}, not float32"
         steps, layout = self.plan.clock.steps, self.plan.layouts[name]
@@ -407,8 +409,8 @@ class ExchangeProgram:
         return list(dict.fromkeys(self.plan.rows[k][1] for k in self.programming))
 
     def _begun(self, fixed: State, state: State, span: Any) -> State:
-        """What counts for all of a chunk and was so at its beginning: conductances of devices in circuits that are
-        weights [S]; of each neuron that programmed devices lead to, the step of its last spike.
+        """Return the values at the beginning of a chunk that hold for all of it: conductances of devices in
+        circuits that are weights [S]; the step of the last spike of each neuron that programmed devices lead to.
         """
         groups = state["groups"]
         now = {

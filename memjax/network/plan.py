@@ -154,7 +154,7 @@ def clock(dt: float, projections: Sequence[Projection], steps: int | None) -> Cl
 
 
 def _shortest_delay(p: Projection, timing: Clock) -> int:
-    """In steps.
+    """Return the shortest delay of a projection in steps.
 
     Raises
     ------
@@ -186,7 +186,7 @@ def edge_delays(p: Projection, timing: Clock) -> Int[np.ndarray, "..."]:
 
 
 def rounded_delays(p: Projection, timing: Clock) -> str | None:
-    """What to say of delays of edges that are no multiples of the step; None where all are."""
+    """Describe the delays of edges that are no multiples of the step; None if all are."""
     if p.edges.delay is None or not len(p.edges):
         return None
     error = np.abs(np.asarray(p.edges.delay, float) - edge_delays(p, timing) * timing.dt)
@@ -262,7 +262,7 @@ class Rows:
 
     @property
     def visits(self) -> range:
-        """Of how many exchange intervals ago spikes may arrive, from the most on.
+        """Ages of the exchange intervals from which spikes may arrive, in intervals, the oldest first.
 
         Arrivals in a step add up in the order of their delays, from the longest, whatever the exchange interval.
         """
@@ -363,7 +363,7 @@ def layout(group: Neurons, projections: Sequence[Projection], shards: int) -> La
 
 
 def _kind(r: Receptor) -> Receptor:
-    """What projections have to have in common to share their sum: rectangular pulses of all widths add up."""
+    """Return what projections need in common to share their sum: rectangular pulses of all widths add up."""
     return r if r.width is None else Receptor(width=1.0, port=r.port, reversal=r.reversal)
 
 
@@ -456,7 +456,7 @@ def _stack(parts: Sequence[Array | np.ndarray]) -> np.ndarray:
 
 
 def _longest(firsts: Sequence[Array | np.ndarray]) -> int:
-    """Of all rows."""
+    """Return the number of edges in the longest of all rows."""
     return max(int(np.max(np.diff(x), initial=0)) for x in firsts)
 
 
@@ -471,7 +471,7 @@ def _longest_part(table: _Table, steps: int) -> int:
 
 
 def _delivery_tables(tables: list[_Table], target: Layout, timing: Clock) -> dict[str, Any]:
-    """What delivery needs of each shard."""
+    """Return the tables that delivery needs of each shard."""
 
     def slot(b):
         return b // target.block * timing.steps * target.block + b % target.block
@@ -487,7 +487,7 @@ def _delivery_tables(tables: list[_Table], target: Layout, timing: Clock) -> dic
 
 
 def _device_tables(devices: Any, tables: list[_Table]) -> dict[str, Any]:
-    """What weights that are devices need beyond that."""
+    """Return the further tables of weights that are devices."""
     arrays = {
         "devices": devices,
         "edge": _stack([t.order.astype(np.int32) for t in tables]),

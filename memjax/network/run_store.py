@@ -137,7 +137,7 @@ def _as_h5(stretches: Sequence[Stretch]) -> bytes:
 
 @dataclass
 class _Folder:
-    """Where a run is written.
+    """Folder into which a run is written.
 
     Parameters
     ----------
@@ -188,7 +188,7 @@ class _Folder:
         self.pending, self.last = [], time.monotonic()
 
     def checkpoint(self, done: int | None = None) -> Snapshot | None:
-        """The checkpoint; None where there is none, or it is not of that many steps."""
+        """Return the checkpoint; None if there is none, or if it is not of that many steps."""
         path = self.path / CHECKPOINT
         if not path.exists():
             return None
@@ -445,7 +445,7 @@ def run_network(
 def _complete_description(
     content: dict[str, Any], simulation: Simulation, folder: Path | None
 ) -> None:
-    """What advances the neurons, and powers at rest, without which a ledger cannot be read, before the first part."""
+    """Add the backend and, for a ledger, the powers at rest to the description, before the first part is written."""
     content["backend"] = simulation.backend
     for name, powers in simulation.rest_powers().items():
         content["groups"][name]["rest_W"] = powers
@@ -672,7 +672,7 @@ def _span(files: Sequence[Path], most: int | None) -> tuple[int, int]:
 
 
 def _datasets(file: h5py.File, key: str) -> list[Any]:
-    """Of all groups' spikes."""
+    """Return the datasets of a key of all groups' spikes."""
     groups: Any = file.get("spikes", {})
     return [g[key] for g in groups.values() if key in g]
 

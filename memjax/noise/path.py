@@ -70,7 +70,13 @@ def _of_device(key, member, sweep):
 
 
 def words_of_devices(seed: int, members: Int[Array, " members"], sweeps: Int[Array, " sweeps"]):
-    """Words of the keys of some devices in some sweeps: two arrays with axes of members and sweeps."""
+    """Words of the keys of some devices in some sweeps: two arrays with axes of members and sweeps.
+
+    Returns
+    -------
+    tuple of two UInt32[Array, "members sweeps"]
+        Words that `increments` and `areas` take as a key.
+    """
     return _words_of_devices(_of_run(seed, "path"), members, sweeps)
 
 

@@ -43,7 +43,7 @@ class Readings(NamedTuple):
 
 
 def starts(t: Float[Array, " rows"], sweep: Int[Array | np.ndarray, " rows"]):
-    """Where sweeps begin: at another label, or where time goes back.
+    """Return the rows at which sweeps begin: the label changes, or the time decreases.
 
     Returns
     -------
@@ -102,6 +102,11 @@ def telegraph(
     capture, emission : Float[Array, ""]
         Mean time for which it is empty, and full [s].
 
+    Returns
+    -------
+    Float[Array, "rows"]
+        0 or 1 at each reading.
+
     Notes
     -----
     :math:`P(x_{k+1} = 1) = p + (x_k - p)e^{-(1/\tau_c + 1/\tau_e)\Delta t}` with :math:`p =
@@ -134,6 +139,11 @@ def relaxations(
 ) -> tuple[Float[Array, " modes"], Float[Array, " modes"]]:
     r"""Rates [1/s] and variances of the relaxations whose sum has the one-sided spectrum 1/f.
 
+    Returns
+    -------
+    tuple of two Float[Array, "modes"]
+        Rates [1/s], ascending, and variances [1].
+
     Notes
     -----
     A relaxation of rate :math:`\lambda` and variance :math:`s` has the spectrum :math:`4 s \lambda /
@@ -161,6 +171,11 @@ def flicker(
     rows: Readings, *, f_min: Float[Array, ""], f_max: Float[Array, ""]
 ) -> Float[Array, " rows"]:
     r"""Gaussian noise with the one-sided spectrum 1/f between two frequencies [Hz].
+
+    Returns
+    -------
+    Float[Array, "rows"]
+        Noise at each reading [1]; times the square root of A it has the spectrum A / f.
 
     Notes
     -----

@@ -30,6 +30,11 @@ def checked_rows(
     x : Float[np.ndarray, "... rows"]
         Signal.
 
+    Returns
+    -------
+    tuple of Float[np.ndarray, "rows"] and Float[np.ndarray, "... rows"]
+        Times [s], and the signal in its own unit.
+
     Raises
     ------
     BoundsError

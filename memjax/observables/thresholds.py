@@ -50,7 +50,7 @@ class Thresholds:
 
     @property
     def options(self) -> dict[str, float]:
-        """As arguments of `switching`."""
+        """Return the thresholds as arguments of `switching`."""
         return {"on_threshold": self.on, "hold_threshold": self.hold}
 
     def __str__(self) -> str:

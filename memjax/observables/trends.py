@@ -103,6 +103,11 @@ def trend(series: Series) -> Trend:
     series : Series
         Values by cycle.
 
+    Returns
+    -------
+    Trend
+        Medians in the unit of the series, slopes of the values or, `in_decades`, of their logarithms; None for too few.
+
     Notes
     -----
     Standard errors allow for values that depend on those of the cycles before: Newey and West [1]_, with the number of
@@ -144,6 +149,11 @@ def slope_of(x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"]) -> tuple[fl
     ----------
     x, y : Float[np.ndarray, "n"]
         Abscissae, ascending, and values.
+
+    Returns
+    -------
+    tuple of two float
+        Slope and its standard error, in the unit of `y` over that of `x`.
     """
     if np.ptp(y) == 0:  # rounding is no trend
         return 0.0, 0.0

@@ -46,7 +46,7 @@ def sweep_watches(
     integrals: Integrals,
     sweeps: int,
 ) -> Watch | None:
-    """What is watched in each sweep, stacked; None where nothing is.
+    """Return what is watched in each sweep, stacked; None if nothing is.
 
     Raises
     ------
@@ -103,6 +103,11 @@ def named_integrals(
         Events of every member and sweep.
     t, sweep : Float[Array, "rows"], Int[np.ndarray, "rows"]
         Times within the sweep [s], and the number of the sweep of each row.
+
+    Returns
+    -------
+    dict of Float[Array, "members rows"]
+        Integrals by name, in the unit of the integrand times seconds; times above a level [s].
     """
     specs, series = by_name(integrals), {}
     # The solve carries them in the order of a pytree, in which JAX sorts the keys of a dictionary.

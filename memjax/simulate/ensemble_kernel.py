@@ -105,7 +105,7 @@ def takes_kernel(scaled: Scaled, grid: Any, y0: Any, policy: Fixed) -> bool:
 def kernel_of(
     scaled: Scaled, values: Any, key: Any, policy: Fixed, dtype: Any, drive: tuple[int, ...]
 ):
-    """The kernel of a lane's step; why there is none, where there is none.
+    """Return the kernel of a lane's step, or the reason as text if there is none.
 
     Parameters
     ----------
@@ -119,6 +119,11 @@ def kernel_of(
         Of states.
     drive : tuple of int
         Shape of the drive: (sources,) where there are several.
+
+    Returns
+    -------
+    Kernel or str
+        The kernel, or why there is none.
     """
     return build(
         lambda: _text(scaled, values, key, policy, dtype, drive),
@@ -237,7 +242,13 @@ INLINE Real largest_state(Carry *restrict c, int64_t j) {{ return {largest}; }}
 def solve_by_kernel(
     scaled: Scaled, grid: Any, y0, first, substeps: int, policy: Fixed
 ) -> Solution | str:
-    """What `solve_fixed` gives for all lanes; why there is no kernel, where there is none."""
+    """Solve all lanes as `solve_fixed` does, or return the reason as text if there is no kernel.
+
+    Returns
+    -------
+    Solution or str
+        Scaled states with the axes (members, sweeps, rows, states), or why there is no kernel.
+    """
     one = lambda x: jax.ShapeDtypeStruct((), x.dtype)  # noqa: E731
     values, key = jax.tree.map(one, grid.values), jax.tree.map(one, grid.keys)
     values_at = jax.vmap(lambda x: x(grid.rows[0, 0]), axis_size=len(grid.rows))

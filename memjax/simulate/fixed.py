@@ -28,7 +28,13 @@ _CHUNK = 50
 
 
 def chunk_sizes(substeps: int) -> tuple[int, int]:
-    """Chunks, and steps in each, that make at least so many steps."""
+    """Chunks, and steps in each, that make at least so many steps.
+
+    Returns
+    -------
+    tuple of two int
+        Number of chunks, and steps in each; their product is at least `substeps`.
+    """
     chunks = -(-substeps // _CHUNK)
     return chunks, -(-substeps // chunks)
 
@@ -72,7 +78,7 @@ def grid_step(stimulus: AbstractStimulus, step, t0, h) -> GridStep:
 
 
 def _grid_steps_from(stimulus: AbstractStimulus, first: tuple, size: int) -> GridStep:
-    """So many steps, of the first of which number, start [s] and length [s] are given."""
+    """Return `size` consecutive steps; the first is given by its number, start [s] and length [s]."""
     step, t0, h = first
     return jax.vmap(lambda j: grid_step(stimulus, step + j, t0 + j.astype(h.dtype) * h, h))(
         jnp.arange(size)
@@ -130,6 +136,11 @@ def solve_fixed(
         Method and increments; events and integrals.
     record : tuple, optional
         Integrals and memory of events at `start`, of the solve that is continued.
+
+    Returns
+    -------
+    Solution
+        Scaled states at the rows, integrals and the memory of events, with the log-probability of the jumps.
 
     Notes
     -----
@@ -229,7 +240,13 @@ def _by_vector(scaled: Scaled, stimulus, key, policy: Fixed) -> Callable:
 
 
 def semi_implicit_step(scaled: Scaled, key, policy: Fixed) -> Callable:
-    """A step of `SemiImplicitEuler`, state by state, as a function of scaled states: their ends, not yet projected."""
+    """A step of `SemiImplicitEuler`, state by state, as a function of scaled states: their ends, not yet projected.
+
+    Returns
+    -------
+    callable
+        A function of scaled states by name and a `GridStep`, which gives the states at its end, not yet projected.
+    """
     channels = len(scaled.channels()) if key is not None else 0
     damped = getattr(policy.method, "damped", False)
 

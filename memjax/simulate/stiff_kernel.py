@@ -189,7 +189,7 @@ def moving_numbers(system_at: Callable[[Any], Scaled], z: Float[Array, "..."]) -
 
 
 def stiff_kernel_of(scaled: Scaled, moving: Sequence[int], directions: int) -> StiffKernel | str:
-    """The kernel of systems like this one, whose numbers do not matter; why there is none, where there is none.
+    """Return the kernel of systems like this one, whose numbers do not matter, or the reason as text if there is none.
 
     Parameters
     ----------
@@ -283,7 +283,9 @@ def _text(scaled: Scaled, moving: tuple[int, ...], wide: int) -> str:
 
 
 def _parts(program: SideBySide, plain: SideBySide, n: int) -> list[str]:
-    """What is generated of a text; of the results the derivatives come first: of state, its remainder, and slopes."""
+    """Return the generated parts of a text; in the results the derivatives come first: of state, its remainder, and
+    slopes.
+    """
     remainder, slopes = (
         [f"{name}[{k}][j] = {text_of(x)};" for k, x in enumerate(program.results[a:b])]
         for name, a, b in (("remainder", n, 2 * n), ("slopes", 2 * n, 4 * n))

@@ -230,5 +230,7 @@ def system_state(y: Any) -> Any:
 
 
 def watched_norm(error: Any) -> Float[Array, ""]:
-    """Of the error of a watched state over its tolerance: that of the system, and that of the integrals."""
+    """Return the norm of the error of a watched state over its tolerance: the larger of the system's and the
+    integrals'.
+    """
     return jnp.maximum(optx.rms_norm(error["z"]), jnp.max(error["excess"]))

@@ -145,7 +145,7 @@ def _event_step(
 def integrand(
     watch: Watch, scaled: Scaled, stimulus: Callable, piece: Piece
 ) -> Float[Array, "integrals 5"]:
-    """What is integrated, at the nodes of a step; no row where nothing is."""
+    """Return the integrands at the nodes of a step; no row if nothing is integrated."""
     if not watch.integrals:
         return jnp.zeros((0, len(_NODES)), piece.y0.dtype)
     names = tuple(x.signal for x in watch.integrals.values())

@@ -62,6 +62,12 @@ def derivative(f: Callable[[Any], list], x: Any, dx: Any) -> list:
         Gives a list of scalars.
     x, dx : pytree
         Point, and direction of the derivative.
+
+    Returns
+    -------
+    list
+        One derivative per scalar, in the unit of the scalar if `dx` has that of `x`; the number 0.0 where it does not
+        depend on `x`.
     """
     leaves, tree = jax.tree.flatten(x)
     jaxpr = jax.make_jaxpr(lambda *args: f(jax.tree.unflatten(tree, args)))(*leaves).jaxpr

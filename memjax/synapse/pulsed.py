@@ -147,7 +147,7 @@ class Pulsed(eqx.Module):
 
 
 class PulseNoise(eqx.Module):
-    r"""What is random from pulse to pulse and from cycle to cycle.
+    r"""Random variation from pulse to pulse and from cycle to cycle.
 
     Parameters
     ----------
@@ -207,7 +207,7 @@ class PulseNoise(eqx.Module):
 
 
 class Memory(eqx.Module):
-    """What a pulsed device carries from one pulse to the next.
+    """State that a pulsed device carries from one pulse to the next.
 
     Parameters
     ----------

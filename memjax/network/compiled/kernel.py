@@ -62,7 +62,13 @@ class Kernel:
 
 
 def kernel_of(lane: Callable, lane_constants: Any, carry: Any, shape: Shape) -> Kernel | str:
-    """The kernel of a lane's equations, see `kernel_source`; why there is none, where there is none."""
+    """Return the kernel of a lane's equations, see `kernel_source`, or the reason as text if there is none.
+
+    Returns
+    -------
+    Kernel or str
+        The kernel, or why there is none.
+    """
 
     def kernel(source: Source, compiler: str) -> Kernel:
         return Kernel(register(source.text, compiler, "f"), source, shape)

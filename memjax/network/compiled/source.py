@@ -61,7 +61,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Shape:
-    """What a kernel is made for, beside the equations.
+    """Dimensions that a kernel is made for, beside the equations.
 
     Parameters
     ----------

@@ -179,7 +179,7 @@ def _input(
 
 
 def _effect(impulses: np.ndarray, receptor: Receptor, step: float) -> np.ndarray:
-    """What spikes add up to behind a receptor."""
+    """Return the sum of the effects of spikes behind a receptor."""
     scale = 1.0 if receptor.reversal is None else receptor.reversal
     if receptor.tau is not None:
         return scale * np.asarray(

@@ -75,7 +75,7 @@ class RateDerivatives:
 
 
 class ExpectedRates:
-    """What `expected_rates` returns: mean rates over many runs as a function of parameters, weights and the seed.
+    """Result of `expected_rates`: mean rates over many runs as a function of parameters, weights and the seed.
 
     Parameters
     ----------

@@ -58,7 +58,7 @@ class SoftSpikes(AbstractEmission):
 
 
 class SoftRates:
-    """What `soft_rates` returns: rates as a function of parameters, weights and the seed.
+    """Result of `soft_rates`: rates as a function of parameters, weights and the seed.
 
     Parameters
     ----------
@@ -113,6 +113,11 @@ class SoftRates:
         ----------
         values, weights, seed
             As for the rates themselves.
+
+        Returns
+        -------
+        PathwiseGrowth
+            Logarithm of the largest growth in each exchange interval, by group, and the limit.
         """
         growth = self._growth(*self._arguments(values, weights, seed))
         log_growth = {n: np.asarray(g) for n, g in growth.items()}

@@ -410,7 +410,7 @@ def _arrival_steps(sent: Array, pre: np.ndarray, delay: np.ndarray, steps: int) 
 
 
 def _arriving(sent: Array, pre: np.ndarray, delay: np.ndarray, steps: int) -> Array:
-    """What arrives through edges in each step of a chunk: edges by steps."""
+    """Return the arrivals through edges in each step of a chunk: edges by steps."""
     if not np.any(delay % steps):
         return sent[delay // steps - 1, :, pre]
     past = sent[::-1].reshape(-1, sent.shape[-1])  # steps from the earliest on

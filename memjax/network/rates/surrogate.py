@@ -12,7 +12,7 @@ from .program import RateProgram, Rates, Values, Weights
 
 
 class SurrogateRates:
-    """What `surrogate_rates` returns: rates as a function of parameters, weights and the seed.
+    """Result of `surrogate_rates`: rates as a function of parameters, weights and the seed.
 
     Parameters
     ----------

@@ -40,7 +40,7 @@ Wiring = Callable[[Ends], tuple[Edges, Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """What a rule of connection may know beside its table.
+    """Settings that a rule of connection may use beside its table.
 
     Parameters
     ----------
@@ -247,7 +247,7 @@ def _one_to_one(t: Table, context: Context) -> Wiring:
 
 
 def _fixed_fan_in(t: Table, context: Context) -> Wiring:
-    """As many inputs to each."""
+    """Return a wiring with equally many inputs to each target."""
     fan_in = t.take("fan_in", COUNT)
     return lambda e: (fixed_fan_in(e.n_pre, e.n_post, fan_in, seed=context.seed), None)
 

@@ -223,7 +223,9 @@ class Table:
         return {n: kind.convert(x) if kind.fits(x) else x for n, x in values.items()}
 
     def file(self, key: str, default: Any = _NO_DEFAULT, *, inside: str = "") -> Any:
-        """Path of a file that a key names, of one called `inside` where it is a folder; None where there is none."""
+        """Return the path of a file that a key names, of one called `inside` if it is a folder; None if there is
+        none.
+        """
         filename = self.take(key, TEXT, default)
         if filename is None:
             return None

@@ -245,4 +245,5 @@ def _turning(g, piece: Piece, share) -> Float[Array, ""]:
     scale = jnp.maximum(jnp.abs(first), jnp.abs(last))
     flat = jnp.where(scale > 0, bend / jnp.where(scale > 0, scale, 1.0), 0.0)
     steep = jnp.where(scale > 0, slope / jnp.where(scale > 0, scale, 1.0), 0.0)
+    # A parabola of slope s and curvature b turns s^2 / (2 b) above or below the point where it has this slope.
     return jnp.where(flat > 0, steep**2 / (2 * jnp.where(flat > 0, flat, 1.0)), jnp.inf)

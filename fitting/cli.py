@@ -10,23 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from memjax.cli.cache import prepare_jax
-from memjax.cli.command import (
-    Command,
-    UsageError,
-    count,
-    number,
-    plain_float,
-    require_packages,
-    say,
-)
+from memjax.cli.command import Command, count, number, plain_float, require_packages
 from memjax.cli.model_table import require_models
 from memjax.cli.options import (
     add_bench_options,
     add_interleave_option,
     add_read_options,
     add_write_options,
-    files_of,
 )
+from memjax.errors import UsageError
+from memjax.io.request import files_of
+from memjax.runtime.console import say
 from memjax.runtime.memory import check_size
 
 from .amortised import options as amortised_options

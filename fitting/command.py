@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import memjax as mj
-from memjax.cli.command import UsageError, say
-from memjax.errors import DataError, FitError, ModelError
+from memjax.errors import DataError, FitError, ModelError, UsageError
+from memjax.runtime.console import say
 from memjax.runtime.files import prepare_output, writing_folder
 
 from .html import MOVED

@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 
-from memjax.cli.command import say
+from memjax.runtime.console import say
 
 LATEST = 3.0
 """Time after an interrupt at which the program ends [s]; what it saves then takes less than another one."""

@@ -10,9 +10,8 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from memjax.cli.command import UsageError
-from memjax.cli.options import file_of
-from memjax.errors import DataError
+from memjax.errors import DataError, UsageError
+from memjax.io.request import file_of
 
 GROUP = "memjax.fits"
 """Entry points that name a `Kind` each."""

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from memjax.cli.command import say
+from memjax.runtime.console import say
 
 EACH = "MEMJAX_PROGRESS"
 """Variable of the environment: where it is ``iterations``, each iteration is a line for a program that reads them."""

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from copy import copy
 from typing import Any
 
-from memjax.cli.command import UsageError, say
-from memjax.cli.options import file_of, measurement_from
 from memjax.data import (
     DecayRecord,
     EnduranceRecord,
@@ -17,7 +15,9 @@ from memjax.data import (
     is_pulsed,
     read_records,
 )
-from memjax.errors import DataError, MemjaxError
+from memjax.errors import DataError, MemjaxError, UsageError
+from memjax.io.request import file_of, measurement_from
+from memjax.runtime.console import say
 from memjax.runtime.files import prepare_output
 
 from .command import MARKER, run, start_of, write_fit

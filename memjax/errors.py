@@ -90,6 +90,10 @@ class CircuitError(MemjaxError):
     """Elements and nodes make no circuit: a floating or unknown node, a name twice, no ground."""
 
 
+class UsageError(MemjaxError):
+    """What was asked for is wrong: an unknown option, a missing or impossible value."""
+
+
 class StimulusError(MemjaxError):
     """A stimulus is not a function of time that can be applied."""
 

@@ -8,9 +8,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from memjax.cli.command import UsageError, count, number, require_packages, say
-from memjax.cli.options import bench_from, file_of, measurement_from
-from memjax.errors import FitError, MemjaxError
+from memjax.cli.command import count, number, require_packages
+from memjax.errors import FitError, MemjaxError, UsageError
+from memjax.io.request import bench_from, file_of, measurement_from
+from memjax.runtime.console import say
 from memjax.runtime.files import prepare_output, write_json, writing, writing_folder
 
 from ..command import stages_of

@@ -7,9 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from memjax.cli.command import UsageError, say
-from memjax.cli.options import measurements_from
-from memjax.errors import FitError, MemjaxError, OutputError
+from memjax.errors import FitError, MemjaxError, OutputError, UsageError
+from memjax.io.request import measurements_from
+from memjax.runtime.console import say
 
 from ..batch import options as batch_options
 from ..choice import options as choice_options

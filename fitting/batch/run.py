@@ -13,12 +13,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from memjax.cli.command import say
-from memjax.cli.options import file_of, files_of, measurement_from
 from memjax.core.fields import parameter_specs
 from memjax.errors import DataError, FitError, OutputError
+from memjax.io.request import file_of, files_of, measurement_from
 from memjax.population import POPULATION
 from memjax.runtime.cluster import Cluster
+from memjax.runtime.console import say
 from memjax.runtime.files import (
     LOCK,
     holds_no_result,

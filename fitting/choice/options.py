@@ -9,8 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import memjax as mj
-from memjax.cli.command import UsageError, say, table
-from memjax.errors import DataError, FitError, MemjaxError, OutputError, ReaderError, SolveError
+from memjax.errors import (
+    DataError,
+    FitError,
+    MemjaxError,
+    OutputError,
+    ReaderError,
+    SolveError,
+    UsageError,
+)
+from memjax.runtime.console import say, table
 
 from ..command import new_folder, start_of, write_fit
 from ..constants import COMPARISON

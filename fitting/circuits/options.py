@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from memjax.cli.command import number, plain_float
-from memjax.cli.options import bench_from, file_of
 from memjax.errors import DataError
+from memjax.io.request import bench_from, file_of
 
 from ..command import require_circuit, stages_of
 

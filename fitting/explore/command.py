@@ -9,11 +9,14 @@ from typing import Any
 
 import memjax as mj
 from memjax.cli.cache import prepare_jax
-from memjax.cli.command import Command, UsageError, count, number, require_packages, say
+from memjax.cli.command import Command, count, number, require_packages
 from memjax.cli.model_table import model_names
-from memjax.cli.options import EXAMPLE, add_bench_options, add_read_options, bench_from
+from memjax.cli.options import add_bench_options, add_read_options
+from memjax.data.bundled import EXAMPLE
 from memjax.datasets import PREFIX as DATASET
-from memjax.errors import DataError, ModelError
+from memjax.errors import DataError, ModelError, UsageError
+from memjax.io.request import bench_from
+from memjax.runtime.console import say
 
 from ..kinds import ELEMENTS, flag
 

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 import memjax as mj
-from memjax.cli.options import bench_names
+from memjax.io.request import bench_names
 
 from .curves import curve, events, solve
 from .driven import Driven, stimulus_csv

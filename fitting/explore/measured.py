@@ -12,11 +12,11 @@ import jax
 import numpy as np
 
 import memjax as mj
-from memjax.cli.options import bench_names, file_of, measurements_from
 from memjax.core.fields import parameter_specs, stored
 from memjax.core.params import replace as with_values
 from memjax.errors import DataError
 from memjax.io.fit import load_fit
+from memjax.io.request import bench_names, file_of, measurements_from
 from memjax.noise import cycle_factors
 from memjax.observables import switching
 from memjax.simulate import is_noisy, simulate

@@ -11,9 +11,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from memjax.cli.command import jsonable, say
+from memjax.cli.command import jsonable
 from memjax.core.params import dump
 from memjax.errors import MemjaxError
+from memjax.runtime.console import say
 from memjax.runtime.documents import parse_json
 
 from .guard import HOST, Guard

@@ -6,8 +6,8 @@ from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from memjax.cli.command import UsageError, say
-from memjax.errors import DataError
+from memjax.errors import DataError, UsageError
+from memjax.runtime.console import say
 from memjax.runtime.documents import load_toml
 
 from .. import command

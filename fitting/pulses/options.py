@@ -3,10 +3,11 @@
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from memjax.cli.command import count, number, say
-from memjax.cli.options import bench_from
+from memjax.cli.command import count, number
 from memjax.data import DecayRecord, PulseProtocol, PulseRecord
 from memjax.errors import DataError
+from memjax.io.request import bench_from
+from memjax.runtime.console import say
 
 from ..command import parameters, stages_of
 from ..kinds import flag

@@ -4,8 +4,8 @@ import argparse
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from memjax.cli.options import bench_from
 from memjax.data import DecayRecord
+from memjax.io.request import bench_from
 
 from ..command import parameters, stages_of
 from ..records import one_record, records_in

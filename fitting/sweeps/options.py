@@ -8,9 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from memjax.cli.command import count, number, say
-from memjax.cli.options import EXAMPLE, bench_from, file_of, measurements_from
+from memjax.cli.command import count, number
+from memjax.data.bundled import EXAMPLE
 from memjax.errors import DataError
+from memjax.io.request import bench_from, file_of, measurements_from
+from memjax.runtime.console import say
 
 from ..command import add_stage, stages_of
 from ..constants import FREE_BENCH, MODEL_SIGMA, SMALL, VOLTAGE_SIGMA

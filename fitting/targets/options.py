@@ -4,9 +4,9 @@ import argparse
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from memjax.cli.command import UsageError, number, plain_float
-from memjax.cli.options import bench_from
-from memjax.errors import DataError
+from memjax.cli.command import number, plain_float
+from memjax.errors import DataError, UsageError
+from memjax.io.request import bench_from
 
 from ..command import parameters, require_circuit, stages_of
 from ..kinds import ELEMENTS

@@ -4,8 +4,9 @@ import argparse
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from memjax.cli.command import UsageError, number
-from memjax.cli.options import measurement_from
+from memjax.cli.command import number
+from memjax.errors import UsageError
+from memjax.io.request import measurement_from
 
 from ..command import add_stage, parameters, stages_of
 from ..kinds import READING

@@ -4,17 +4,13 @@ import argparse
 import json
 import math
 import re
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, NoReturn
 
-from ..errors import MemjaxError
-
-
-class UsageError(MemjaxError):
-    """The command line itself is wrong: an unknown option, a missing or impossible value."""
+from ..errors import UsageError
+from ..runtime.console import say as say, table as table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,15 +161,3 @@ def jsonable(value: Any) -> Any:
 def print_json(value: dict) -> None:
     """Print one JSON object on standard output."""
     print(json.dumps(jsonable(value), indent=1, ensure_ascii=False, allow_nan=False))
-
-
-def say(kind: str, text: str) -> None:
-    """Print ``memjax: KIND: TEXT`` as one line on standard error (kind: note, warning, error)."""
-    print(f"memjax: {kind}: {' '.join(text.split())}", file=sys.stderr, flush=True)
-
-
-def table(rows: list[list[str]], *, head: list[str]) -> str:
-    """Columns of text, each as wide as its widest cell."""
-    widths = [max(len(r[k]) for r in [head, *rows]) for k in range(len(head))]
-    lines = ["  ".join(c.ljust(w) for c, w in zip(r, widths)).rstrip() for r in [head, *rows]]
-    return "\n".join(lines)

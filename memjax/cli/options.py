@@ -1,26 +1,17 @@
-"""Groups of options that commands share, and their conversion to a bench, limits and measurements."""
+"""Groups of options that commands share."""
 
 import argparse
 import re
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from ..data.bundled import EXAMPLE, example_path
-from ..datasets.catalogue import PREFIX as DATASET
-from .command import UsageError, number, say, signed_number
-
-if TYPE_CHECKING:
-    from ..circuit import Bench
-    from ..core.system import Environment
-    from ..data import Measurement
-    from ..data.base import Source
-
-BENCH_ELEMENTS = (
-    "series_resistance", "parallel_resistance", "parallel_capacitance", "compliance", "compliance_negative",
-    "offset_current", "offset_voltage",
-)  # fmt: skip
-"""Attributes of a namespace, keys of a fit's bench, and names of `Bench`'s fields."""
+from ..io.request import (
+    BENCH_ELEMENTS as BENCH_ELEMENTS,
+    bench_from as bench_from,
+    file_of as file_of,
+    files_of as files_of,
+    measurement_from as measurement_from,
+    refuse_choice as refuse_choice,
+)
+from .command import number, say, signed_number
 
 
 def add_bench_options(parser: argparse.ArgumentParser) -> None:
@@ -82,51 +73,6 @@ class _Compliance(argparse.Action):
             raise argparse.ArgumentError(self, f"{values!r}; allowed: {allowed}")
         namespace.compliance = limits[0]
         namespace.compliance_negative = limits[1] if len(limits) > 1 else None
-
-
-def limits_from(options: argparse.Namespace) -> float | tuple[float, float] | None:
-    """Limits of ``--compliance`` [A]: none, one limit, or one for each polarity."""
-    limit = getattr(options, "compliance", None)
-    negative = getattr(options, "compliance_negative", None)
-    return limit if negative is None or limit is None else (limit, negative)
-
-
-def bench_from(
-    options: argparse.Namespace, given: Mapping[str, float | bool | None] | None = None
-) -> "tuple[Bench, Environment, float | None]":
-    """Bench, environment and point time of the bench options.
-
-    Parameters
-    ----------
-    options : argparse.Namespace
-        Parsed options of `add_bench_options`.
-    given : mapping, optional
-        Values [SI] that hold where an option is not used (the bench of a fit), by the names of
-        `BENCH_ELEMENTS`, ``reversed``, ``temperature`` and ``point_time``.
-
-    Returns
-    -------
-    bench : Bench
-        Elements around the device.
-    env : Environment
-        Temperature.
-    point_time : float or None
-        Time for which each point was held [s].
-    """
-    from ..circuit import Bench
-    from ..core.system import Environment
-
-    def pick(name: str) -> float | None:
-        value = getattr(options, name)
-        if name == "compliance_negative" and options.compliance is not None:
-            return value  # one limit that is given holds for both polarities
-        value = (given or {}).get(name) if value is None else value
-        return None if value is None else float(value)
-
-    kelvin = pick("temperature")
-    reverse = options.reversed or bool((given or {}).get("reversed"))
-    bench = Bench(**{name: pick(name) for name in BENCH_ELEMENTS}, reversed=reverse)
-    return bench, Environment() if kelvin is None else Environment(kelvin), pick("point_time")
 
 
 def _columns(text: str) -> dict[str, str]:
@@ -191,79 +137,6 @@ def add_read_options(parser: argparse.ArgumentParser) -> None:
     add("--exclude", metavar="FILE", help="sweeps that do not count: lines LABEL,REASON")
 
 
-def file_of(name: str) -> Path:
-    """Path of a file, of a bundled example where the name is ``example:NAME``, or of a public set: ``dataset:NAME``.
-
-    Raises
-    ------
-    ReaderError
-        If there is no such example or set; it lists those that exist. If the set cannot be had.
-    """
-    if name.startswith(DATASET):
-        from ..datasets import path_of
-
-        stem, _, file = name.removeprefix(DATASET).partition("/")
-        return path_of(stem, file or None)
-    return example_path(name) if name.startswith(EXAMPLE) else Path(name)
-
-
-def files_of(names: Sequence[str], *, suffixes: Sequence[str] | None = None) -> list[str]:
-    """The files that files, folders, patterns, ``example:NAME`` and ``dataset:NAME`` stand for, in their order.
-
-    Of a folder those with the suffixes are taken, by default all that readers know.
-    """
-    from ..data import data_files
-
-    choice = {} if suffixes is None else {"suffixes": suffixes}
-    by_name = (EXAMPLE, DATASET)
-    return [f for n in names for f in ([n] if n.startswith(by_name) else data_files(n, **choice))]
-
-
-def refuse_choice(options: argparse.Namespace, *, where: str) -> None:
-    """Raise for options that choose sweeps, of a file that has none.
-
-    Raises
-    ------
-    UsageError
-        It names the option.
-    """
-    for name in ("sweeps", "skip_forming", "exclude"):
-        if getattr(options, name, None):
-            raise UsageError(
-                f"--{name.replace('_', '-')} of a file without sweeps", where=where, fix="leave it out"
-            )  # fmt: skip
-
-
-def measurement_from(path: "str | Source", options: argparse.Namespace) -> "Measurement":
-    """Read a file, or a bundled example, as the options of `add_read_options` say.
-
-    Parameters
-    ----------
-    path : str or Source
-        File, or ``example:NAME``; or a file that was loaded.
-    options : argparse.Namespace
-        Parsed options; those that the command has not added stand at their defaults.
-    """
-    from ..data import choose, read, read_exclusions
-
-    measurement = read(
-        file_of(path) if isinstance(path, str) else path,
-        reader=getattr(options, "reader", None),
-        columns=getattr(options, "columns", None),
-        shunt=getattr(options, "shunt", None),
-        area=getattr(options, "area", None),
-        sign=getattr(options, "sign", 1),
-        compliance=limits_from(options),
-    )
-    exclude = getattr(options, "exclude", None)
-    return choose(
-        measurement,
-        sweeps=getattr(options, "sweeps", None),
-        skip_forming=getattr(options, "skip_forming", False),
-        exclude=None if exclude is None else read_exclusions(exclude),
-    )
-
-
 def add_interleave_option(parser: argparse.ArgumentParser) -> None:
     """Add ``--interleave``."""
     parser.add_argument(
@@ -272,38 +145,6 @@ def add_interleave_option(parser: argparse.ArgumentParser) -> None:
         help="two files are set and reset sweeps of one device: their sweeps take turns, cycle by cycle (by default "
         "where both number the same cycles and have opposite polarities)",
     )
-
-
-def measurements_from(names: Sequence[str], options: argparse.Namespace) -> "list[Measurement]":
-    """Read files as `measurement_from` does, and join those that are two halves of the same cycles.
-
-    Parameters
-    ----------
-    names : sequence of str
-        Files, or ``example:NAME``.
-    options : argparse.Namespace
-        Parsed options; with `interleave` the two files are joined whatever they say of themselves.
-
-    Returns
-    -------
-    list of Measurement
-        In the order of the files.
-
-    Raises
-    ------
-    UsageError
-        For ``--interleave`` of one file or of three.
-    """
-    from ..data import interleave, interleave_matching
-
-    if not getattr(options, "interleave", False):
-        return interleave_matching([measurement_from(n, options) for n in names])
-    if len(names) != 2:
-        raise UsageError(
-            f"{len(names)} files", where="--interleave", allowed="two files of one device",
-            fix="name the files of set and reset sweeps",
-        )  # fmt: skip
-    return [interleave(*(measurement_from(n, options) for n in names))]
 
 
 def add_write_options(parser: argparse.ArgumentParser) -> None:
@@ -328,8 +169,3 @@ def pictures_wanted(options: argparse.Namespace) -> bool:
         say("note", "no pictures without matplotlib: pip install 'memjax[plot]'")
         return False
     return not options.no_pictures
-
-
-def bench_names(bench: "Bench") -> dict[str, str]:
-    """Elements of a bench as words for a file."""
-    return {n: str(getattr(bench, n)) for n in BENCH_ELEMENTS}

@@ -11,7 +11,7 @@ import pytest
 
 import fitting as ft
 import memjax as mj
-from memjax.cli.options import file_of
+from memjax.io.request import file_of
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,7 @@ import pytest
 
 from fitting.kinds import Kind, kind_of, kinds, refuse_unused
 from memjax.cli import main
-from memjax.cli.command import UsageError
-from memjax.errors import DataError
+from memjax.errors import DataError, UsageError
 
 
 def test_the_kinds_of_this_package_are_found_by_what_fit_json_calls_them():

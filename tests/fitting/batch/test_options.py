@@ -6,7 +6,7 @@ import pytest
 
 from fitting.batch.fit import CHUNK
 from fitting.batch.options import configure
-from memjax.cli.command import UsageError
+from memjax.errors import UsageError
 
 
 def test_a_batch_is_asked_for_and_its_chunk_is_a_number_of_devices():

@@ -11,8 +11,8 @@ from fitting.explore import measured
 from fitting.explore.fit_words import parse_fit
 from fitting.explore.measured import of_file, of_fit
 from fitting.fit_json import digest
-from memjax.cli.options import file_of
 from memjax.errors import DataError, MemjaxError, ModelError
+from memjax.io.request import file_of
 from memjax.simulate import simulate_like
 
 NAME = "example:diffusive-sweeps"

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_a_fit_folder_is_complete_and_its_json_strict(result, tmp_path):
-    from memjax.cli.options import file_of
+    from memjax.io.request import file_of
 
     file = file_of("example:diffusive-sweeps")
     names = write(result, tmp_path, files=[file], truth={"mu": 80.0}, command="memjax fit ...")

@@ -1,0 +1,15 @@
+"""Lines on standard error, and tables of text."""
+
+import sys
+
+
+def say(kind: str, text: str) -> None:
+    """Print ``memjax: KIND: TEXT`` as one line on standard error (kind: note, warning, error)."""
+    print(f"memjax: {kind}: {' '.join(text.split())}", file=sys.stderr, flush=True)
+
+
+def table(rows: list[list[str]], *, head: list[str]) -> str:
+    """Columns of text, each as wide as its widest cell."""
+    widths = [max(len(r[k]) for r in [head, *rows]) for k in range(len(head))]
+    lines = ["  ".join(c.ljust(w) for c, w in zip(r, widths)).rstrip() for r in [head, *rows]]
+    return "\n".join(lines)

@@ -72,7 +72,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(kw_only=True)
 class _Choice:
-    """What is exported, and where its numbers come from."""
+    """Model to export, and the origin of its numbers."""
 
     model: "AbstractDevice | Circuit"
     bench: "Bench"

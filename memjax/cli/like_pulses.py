@@ -41,7 +41,7 @@ def pulses_like(options: argparse.Namespace) -> "list[PulseRecord]":
 def simulate_like_pulses(
     records: "list[PulseRecord]", options: argparse.Namespace, out: Path
 ) -> None:
-    """As many fresh cycles of the same pulses as were measured, member by member.
+    """Simulate as many fresh cycles of the same pulses as were measured, member by member.
 
     Each cycle begins where the one before ended; the table reads as conductances per pulse again.
     """

@@ -27,7 +27,8 @@ def summary(doc: str) -> str:
 
 
 def describe_model(name: str) -> dict[str, Any]:
-    """What ``memjax models NAME --json`` prints, of the model itself: states, parameters, references, presets.
+    """Return what ``memjax models NAME --json`` prints, from the model itself: states, parameters, references,
+    presets.
 
     Raises
     ------
@@ -115,7 +116,7 @@ def model_names() -> list[str]:
 
 
 def traits() -> "dict[str, Traits]":
-    """What the devices of this library can describe, by name, without loading any."""
+    """Return what the devices of this library can describe, by name, without loading any."""
     from ..data.suitability import Traits
 
     kept = {n: facts["traits"] for n, facts in _kept().items() if facts["traits"] is not None}
@@ -139,7 +140,7 @@ def require_models(names: Sequence[str]) -> None:
 
 
 def kept_content() -> str:
-    """What the file has to hold."""
+    """Return the content that the file has to hold."""
     from ..device.registry import BUILT_IN
     from ..models import CIRCUITS
     from ..runtime.files import strict_json

@@ -293,7 +293,7 @@ def _number(x: float | None) -> str:
 
 
 def _say_assumptions(setup: Setup, settings: dict) -> None:
-    """What a score rests on and no file says."""
+    """Print the assumptions of a score that no file states."""
     if not (setup.relative or setup.floor):
         say(
             "warning",

@@ -46,7 +46,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _devices(n: int | None) -> list | None:
-    """So many devices of JAX; None for all that there are."""
+    """Return that many devices of JAX; None stands for all."""
     import jax
 
     if n is None:

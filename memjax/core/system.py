@@ -18,7 +18,7 @@ SINGLE_PRECISION = ("DriftImplicitEuler", "SemiImplicitEuler")
 
 
 class Environment(eqx.Module):
-    """What surrounds a device.
+    """Surroundings of a device.
 
     Parameters
     ----------

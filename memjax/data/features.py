@@ -127,7 +127,7 @@ class Features:
         return ", ".join([*parts, f"driven by {self.driven}"])
 
     def _polarity(self) -> str:
-        """Where it sets and resets, in words."""
+        """Describe at which polarity the device sets and resets."""
         words = {(1,): "positive", (-1,): "negative", (1, -1): "either"}
         actions = {"sets": self.sets_at, "resets": self.resets_at, "rests": self.rests_at}
         parts = [
@@ -234,7 +234,7 @@ def features(*data: "Sweeps") -> Features | None:
 
 
 def _driven(data: "Sweeps") -> str:
-    """What the source imposed."""
+    """Return the quantity that the source imposed."""
     return getattr(data, "driven", "voltage")
 
 

@@ -160,14 +160,18 @@ class Measurement:
 
     @property
     def applied(self) -> Float[np.ndarray, " points"]:
-        """What the source imposed: the voltage [V], see `programmed`, or the current [A] where that is driven."""
+        """Values that the source imposed: the voltage [V], see `programmed`, or the current [A] where that is
+        driven.
+        """
         if self.driven == "current":
             return self.i
         return programmed(self.v, self.at_compliance, self.sweep, self.t)
 
     @property
     def response(self) -> Float[np.ndarray, " points"]:
-        """What was measured: the current [A] under an imposed voltage, the voltage [V] under an imposed current."""
+        """Values that were measured: the current [A] under an imposed voltage, the voltage [V] under an imposed
+        current.
+        """
         return self.i if self.driven == "voltage" else self.v
 
     def sweeps(self) -> Iterator[tuple[int, "Measurement"]]:

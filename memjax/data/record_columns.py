@@ -169,7 +169,7 @@ _TELLING = (
 
 
 def label_remarks(table: Table, places: list[int], what: str) -> tuple[str, ...]:
-    """What to say of columns of other names that tell devices or runs apart: a name may be damaged."""
+    """Describe columns of other names that tell devices or runs apart: a name may be damaged."""
     names = [table.names[k] for k in places]
     strange = [n for n in names if re.split(r"[^a-z]+", n.strip().lower())[0] not in _TELLING]
     return (f"columns that are taken to tell {what} apart: {', '.join(strange)}",) * bool(strange)

@@ -75,7 +75,7 @@ def read_records(path: str | Path | Source, *, reader: str | None = None) -> Rec
 
 
 def _odd_readings(record: object) -> list[str]:
-    """What to say of readings of a record that do not go with those around, or are no device's."""
+    """Describe readings of a record that do not go with those around, or are no device's."""
     if isinstance(record, PulseRecord):
         return [*odd_conductances(record.g), *resistance_remarks(1 / record.g.ravel())]
     if isinstance(record, DecayRecord):

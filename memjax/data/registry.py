@@ -39,7 +39,7 @@ def reader_names() -> tuple[str, ...]:
 
 
 def for_records(source: Source) -> Source:
-    """What readers of records are given: a workbook whose sheets are alike as text, any other file as it is."""
+    """Return what readers of records are given: a workbook whose sheets are alike as text, any other file as it is."""
     from .readers.spreadsheet import one_text
 
     text = one_text(source) if source.data.startswith(WORKBOOK_MAGIC) else None
@@ -152,7 +152,7 @@ def find_reader(name: str | None, source: Source, kind: type[T]) -> Choice[T]:
 
 
 def holds_instead(source: Source) -> str:
-    """What records a file seems to hold, in words for a message; empty where it is none."""
+    """Describe the records that a file seems to hold, in words for a message; empty if it holds none."""
     choice = recognise(source, AbstractRecordReader)
     if choice is None:
         return ""

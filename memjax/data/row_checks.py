@@ -247,7 +247,7 @@ def is_cut(cell: str, above: Sequence[str]) -> bool | None:
 
 
 def other_rows(rows: list[Row], columns: int) -> list[str]:
-    """What to say of last rows whose numbers are written otherwise than those above them, as those of a footer."""
+    """Describe last rows whose numbers are written otherwise than those above them, as those of a footer."""
     above = [r for _, r in rows[-_SAMPLE - _FOOTER : -_FOOTER]]
     if len(above) < _NEIGHBOURS:
         return []
@@ -269,7 +269,7 @@ def other_rows(rows: list[Row], columns: int) -> list[str]:
 
 
 def nameless_cells(rows: list[Row], names: Sequence[str]) -> list[str]:
-    """What to say of rows that go on where the header has no name, and others do not: their cells may have moved."""
+    """Describe rows that go on where the header has no name, and others do not: their cells may have moved."""
     places = [k for k, n in enumerate(names) if re.fullmatch(f"{NAMELESS}\\d+", n)]
     filled = {line for line, cells in rows for k in places if k < len(cells) and cells[k]}
     if not 0 < len(filled) < len(rows):
@@ -291,7 +291,7 @@ def _form(cell: str) -> _Form:
 def repeated_rows(
     codes: Int[np.ndarray, " rows"], lines: Sequence[int] | Int[np.ndarray, " rows"]
 ) -> list[str]:
-    """What to say of rows that stand in a table twice, one block of them behind the other.
+    """Describe rows that stand in a table twice, one block of them behind the other.
 
     Parameters
     ----------

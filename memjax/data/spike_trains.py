@@ -84,7 +84,7 @@ def trains_of(table: Table, where: str) -> dict[str, Float[np.ndarray, " spikes"
 
 
 def order_remarks(table: Table, where: str) -> list[str]:
-    """What to say of spikes that stand before earlier ones of their train, and of labels unlike the others."""
+    """Describe spikes that stand before earlier ones of their train, and labels unlike the others."""
     t, label, lines = _times(table, where), _labels(table), np.asarray(table.lines)
     names, counts = np.unique(label, return_counts=True)
     decreases: list[int] = []
@@ -171,7 +171,7 @@ def spike_table(source: Source) -> Table:
 
 
 def _separator(lines: list[str], first: int, names: list[str], where: str) -> str:
-    """What parts the rows below the header in line `first`: what parts the header, or what the rows themselves show.
+    """Return what separates the cells below the header in line `first`: that of the header, or that of the rows.
 
     Raises
     ------

@@ -139,7 +139,7 @@ def _relaxes(traits: Traits) -> bool:
 
 
 def _forgetting(traits: Traits, sets_at: tuple, resets_at: tuple, rests_at: tuple) -> list[str]:
-    """Why a volatile model cannot set where the data do."""
+    """Return the reasons why a volatile model cannot set where the data do."""
     del resets_at
     able = traits.sets_at or ()
     if not set(sets_at) <= set(able):
@@ -150,7 +150,7 @@ def _forgetting(traits: Traits, sets_at: tuple, resets_at: tuple, rests_at: tupl
 
 
 def _keeping(traits: Traits, sets_at: tuple, resets_at: tuple, rests_at: tuple) -> list[str]:
-    """Why a model that keeps its state cannot set and reset where the data do."""
+    """Return the reasons why a model that keeps its state cannot set and reset where the data do."""
     del rests_at
     # It may stand reversed: which of both polarities sets says nothing.
     alike = set(sets_at) & set(resets_at)

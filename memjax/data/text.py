@@ -158,7 +158,9 @@ def _refuse_other_digits(text: str, where: str) -> None:
 
 
 def separator_of(line: str) -> str:
-    """What separates the cells of a line: the first of ``;``, tab, ``|`` and comma that is there, else blanks."""
+    """Return what separates the cells of a line: the first of ``;``, tab, ``|`` and comma that is there, else
+    blanks.
+    """
     cells = line.split()
     if len(cells) > 1 and "," in line and all(map(_DECIMAL.fullmatch, cells)):
         return " "  # commas are decimal points
@@ -233,7 +235,7 @@ def tables(source: Source, *, comment: str = "") -> list[Table]:
 
 
 class _Head(NamedTuple):
-    """What the lines above the rows of a table say, and where its rows begin."""
+    """Content of the lines above the rows of a table, and the line at which its rows begin."""
 
     separator: str
     first: int
@@ -341,7 +343,7 @@ def _numbered(records: list[list[Row]]) -> tuple[str, ...]:
 
 
 def comma_remarks(records: list[list[Row]], *, quoted: bool) -> list[str]:
-    """What is said of decimal commas, and of the rows that have none, or alone have some.
+    """Describe decimal commas, and the rows that have none, or alone have some.
 
     Parameters
     ----------
@@ -393,7 +395,7 @@ def _header(lines: list[str], width: int, comment: str, separator: str) -> tuple
 
 
 def _unlike(lines: list[str], width: int) -> tuple[str, ...]:
-    """What is said of a line of words above rows of another count of cells."""
+    """Describe a line of words above rows of another count of cells."""
     above = next((line.strip() for line in reversed(lines) if line.strip()), "")
     if not re.search(r"[A-Za-z]", above):
         return ()

@@ -109,7 +109,7 @@ def read_waveforms(
 
 
 def waveforms_summary(waveforms: tuple[Waveform, ...]) -> dict:
-    """What ``memjax read --json`` prints of such a file.
+    """Return what ``memjax read --json`` prints of such a file.
 
     Parameters
     ----------

@@ -130,7 +130,7 @@ class Graph:
         return node
 
     def _shape(self, node: Node, trial: Node) -> str:
-        """What tells one function of the trial from another."""
+        """Return what tells one function of the trial from another."""
         known: dict[Node, str] = {}
         for n in ordered([node]):
             inner = ",".join(known[a] for a in n.args)

@@ -166,7 +166,7 @@ def _sign_changes(x: np.ndarray, y: np.ndarray, *, log: bool) -> tuple[np.ndarra
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PprCurve:
-    """Where the paired-pulse ratio, a function of the interval, passes 1.
+    """Intervals at which the paired-pulse ratio, a function of the interval, passes 1.
 
     Parameters
     ----------

@@ -79,7 +79,7 @@ class DecayTableReader(AbstractRecordReader):
 
 
 def _temperature(table: Table, column: Column, where: str) -> tuple[str, ...]:
-    """What is said of a column of temperatures."""
+    """Describe a column of temperatures."""
     values = numbers(table, column, where=where)
     low, high = np.nanmin(values), np.nanmax(values)
     span = f"{low:g}" if low == high else f"{low:g} to {high:g}"

@@ -97,7 +97,7 @@ class PulseColumnsReader(AbstractRecordReader):
 
 
 def _places(names: list[str]) -> _Places | None:
-    """What the columns are; None where these are no such columns."""
+    """Return which columns are which; None if the table is of another kind."""
     known = roles(names)
     if {"v", "i", "t", "branch"} & known.keys():
         return None

@@ -128,7 +128,7 @@ def _pair(content: dict[str, Any], name: str, where: str) -> tuple[float, float]
 
 
 def _count_remarks(content: dict[str, Any], up: np.ndarray, down: np.ndarray) -> tuple[str, ...]:
-    """What to say where the counts of pulses that the file states are not those of its conductances."""
+    """Describe counts of pulses in the file that are not those of its conductances."""
     counts = [up.shape[1] - 1, down.shape[1] - 1]
     stated = content.get("n", counts)
     if stated == counts:

@@ -117,7 +117,7 @@ def _beside(text: str, where: str) -> Table:
 
 
 def _length_remarks(stated: str, count: int) -> list[str]:
-    """What to say where the length that the file states is another one."""
+    """Describe a length in the file that is not that of its rows."""
     if not is_number(stated) or float(stated) == count:
         return []
     return [f"{count} rows where Record Length says {stated}"]

@@ -270,7 +270,10 @@ class JartVcm(AbstractDevice):
             barrier_current = self._barrier_current(e.barrier, e.temperature, n, forward)
             # Roots of the currents, which are equal where these are: derivatives divide by the square of the sum, and
             # the square of a current of 1e-30 A is no float32, nor are those of 100 A times a steep slope.
-            barrier_root, series_root = jnp.sqrt(barrier_current + _LEAST), jnp.sqrt(e.current + _LEAST)
+            barrier_root, series_root = (
+                jnp.sqrt(barrier_current + _LEAST),
+                jnp.sqrt(e.current + _LEAST),
+            )
             return (barrier_root - series_root) / (barrier_root + series_root)
 
         edge = jnp.full_like(size, 40.0)

@@ -137,6 +137,7 @@ class EnergyProgram:
         def drive(p):
             return program.drive(system, p, inputs, constants["bias"])
 
+        # Newton's next step: too small to be added to the voltages, but the balance of energies needs it.
         moved = {k: stage[k] - before[k] for k in scaled.linear}
         newton_change = linear_change(
             lambda p: scaled.rates(t, p, drive(p)), stage, scaled.linear, h, moved

@@ -1,10 +1,8 @@
 """What the commands of all kinds of data do alike: begin at a model, show progress, fit, write, say what came out."""
 
-import argparse
 import os
 import traceback
 from collections.abc import Callable
-from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -12,62 +10,56 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import memjax as mj
 from memjax.errors import DataError, FitError, ModelError, UsageError
 from memjax.runtime.console import say
-from memjax.runtime.files import prepare_output, writing_folder
+from memjax.runtime.files import prepare_output
 
+from .config import Request
+from .constants import MARKER
+from .folder import write_folder
 from .html import MOVED
-from .kinds import Kind
-from .progress import Stages
+from .kinds import Kind, origin_of
+from .progress import Session
 
 if TYPE_CHECKING:
     from .result import AbstractFit
 
 F = TypeVar("F", bound="AbstractFit")
 
-MARKER = "fit.json"
-"""What is in every fit directory."""
 
-
-def new_folder(options: argparse.Namespace, marker: str = MARKER) -> Path:
+def new_folder(request: Request, marker: str = MARKER) -> Path:
     """The folder of a fit that is to be made, see `memjax.runtime.files.prepare_output`."""
-    return prepare_output(options.out, force=options.force, folder=True, marker=marker)
+    return prepare_output(request.out, force=request.force, folder=True, marker=marker)
 
 
-def stages_of(options: argparse.Namespace, *about: Any, **more: Any) -> Stages:
-    """`Stages` of a command, whose searches are heard of by what saves them after an interrupt."""
-    reached = getattr(options, "reached", None)
-    return Stages(*about, **more, hear=None if reached is None else reached.hear)
-
-
-def start_of(options: argparse.Namespace) -> Any:
+def start_of(config: Any) -> Any:
     """The device or circuit that ``--model`` and ``--preset`` name, with the starts and bounds of the search."""
-    start = mj.model(options.model)
-    if options.preset is not None:
-        model, values, _ = mj.presets.load(options.preset)
-        if model != options.model:
+    start = mj.model(config.model)
+    if config.preset is not None:
+        model, values, _ = mj.presets.load(config.preset)
+        if model != config.model:
             raise DataError(
-                f"preset {options.preset!r} is of model {model!r}", where="--preset", allowed=options.model
+                f"preset {config.preset!r} is of model {model!r}", where="--preset", allowed=config.model
             )  # fmt: skip
-        start = mj.params.replace(start, values, where=options.preset)
-    start = mj.params.replace(start, dict(options.start), where="--start")
-    return mj.params.with_bounds(start, dict(options.bounds), where="--bounds")
+        start = mj.params.replace(start, values, where=config.preset)
+    start = mj.params.replace(start, dict(config.start), where="--start")
+    return mj.params.with_bounds(start, dict(config.bounds), where="--bounds")
 
 
-def parameters(options: argparse.Namespace) -> dict[str, Any]:
-    """What options say of parameters, as the fits of all kinds take it."""
-    return {"free": options.free, "fix": dict(options.fix), "start": dict(options.start)}
+def parameters(config: Any) -> dict[str, Any]:
+    """What is asked of parameters, as the fits of all kinds take it."""
+    return {"free": config.free, "fix": dict(config.fix), "start": dict(config.start)}
 
 
-def require_circuit(options: argparse.Namespace, device: Any, *, where: str, **needed: str) -> None:
+def require_circuit(config: Any, device: Any, *, where: str, **needed: str) -> None:
     """Refuse what a circuit under a stimulus cannot be fitted without.
 
     `where` says what asks for a circuit, `needed` the options that must be given, and what stands behind them.
     """
     if not isinstance(device, mj.Circuit):
         raise ModelError(
-            f"the device model {options.model!r}", where=where, allowed="a circuit, see 'memjax models'"
+            f"the device model {config.model!r}", where=where, allowed="a circuit, see 'memjax models'"
         )  # fmt: skip
     for name, value in needed.items():
-        if getattr(options, name) is None:
+        if getattr(config, name) is None:
             raise UsageError(f"no --{name}", where=where, fix=f"say --{name} {value}")
 
 
@@ -89,10 +81,10 @@ def add_stage(fit: F, stage: Callable[[], F], *, what: str) -> F:
         return cast(F, replace(cast(Any, fit), failure=failure, notes=(*fit.notes, failure)))
 
 
-def run(kind: Kind, options: argparse.Namespace) -> int:
-    """Fit what options say, write the folder, and say what was found; the exit status."""
-    device, out = start_of(options), new_folder(options)
-    fit = cast(Callable[..., Any], kind.fit)(options, device)
+def run(kind: Kind, request: Request, session: Session) -> int:
+    """Fit what was asked for, write the folder, and say what was found; the exit status."""
+    device, out = start_of(request), new_folder(request)
+    fit = cast(Callable[..., Any], kind.fit)(kind.config(request), device, session)
     for note in fit.notes:
         if note != fit.failure:
             say("note", note)
@@ -100,7 +92,7 @@ def run(kind: Kind, options: argparse.Namespace) -> int:
         say("warning", warning)
     for line in fit.summary:
         print(line)
-    write_fit(kind, fit, options, out)
+    write_fit(fit, request, out, session)
     if fit.interrupted:
         raise KeyboardInterrupt(_in_words(fit, out))
     if fit.failure:
@@ -108,7 +100,7 @@ def run(kind: Kind, options: argparse.Namespace) -> int:
     return 0
 
 
-def write_fit(kind: Kind, fit: Any, options: argparse.Namespace, out: Path) -> dict:
+def write_fit(fit: Any, request: Request, out: Path, session: Session) -> dict:
     """Write a fit's folder, with intervals as they were asked for, and say what was found; content of its fit.json.
 
     It is written before its pictures are drawn, and to first order before a refinement begins, which take longer: an
@@ -117,16 +109,16 @@ def write_fit(kind: Kind, fit: Any, options: argparse.Namespace, out: Path) -> d
     from .inference.refine import in_turn
 
     content: dict = {}
-    reached = getattr(options, "reached", None)
+    reached, origin = session.reached, origin_of(request)
 
     def put(own: Any, *, drawn: bool) -> None:
         nonlocal content
-        content = _write(kind, own, options, out, drawn=drawn)
+        content = write_folder(own, out, origin, drawn=drawn)
         if reached is not None:
             reached.saved = _in_words(fit, out, drawn=drawn)
 
     try:
-        for own in in_turn(fit, options.uncertainty, seed=options.seed, say=say):
+        for own in in_turn(fit, request.uncertainty, seed=request.seed, say=say):
             for drawn in (False, True):
                 put(own, drawn=drawn)
     except KeyboardInterrupt:
@@ -141,21 +133,6 @@ def _in_words(fit: Any, out: Path, *, drawn: bool = True) -> str:
     """What a folder holds."""
     word = "best result so far" if fit.interrupted else "fit to first order"
     return f"the {word} is in {out}" + ", without pictures and simulated data" * (not drawn)
-
-
-def _write(
-    kind: Kind, fit: Any, options: argparse.Namespace, out: Path, *, drawn: bool
-) -> dict[str, Any]:
-    """Write a fit's folder, with its pictures or without; content of its fit.json."""
-    from .fit_json import load
-    from .report import write
-
-    own = copy(options)
-    own.drawn = drawn
-    with Stages(["report"], lines=False) as stages, writing_folder(out) as place:
-        stages.describe("report")
-        write(kind, fit, place, own)
-        return load(place)
 
 
 def announce(content: dict, out: Path) -> None:

@@ -26,3 +26,6 @@ COMPARISON = "comparison.json"
 
 AUTOMATIC = "an automatic choice of the model"
 """Where an error of ``--model auto`` happens, in words."""
+
+MARKER = "fit.json"
+"""What is in every fit directory."""

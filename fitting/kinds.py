@@ -1,31 +1,26 @@
 """Kinds of data that fits are made of, found as entry points: a package of one's own can add one."""
 
-import argparse
 import functools
-import shlex
-import sys
-from collections.abc import Callable, Collection, Mapping
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+from memjax.core.constants import ROOM_TEMPERATURE
+from memjax.data.bundled import FOLDER as EXAMPLES
 from memjax.errors import DataError, UsageError
 from memjax.io.request import file_of
+
+from .config import CommonConfig, Option, Request, options_of
+from .progress import Session
 
 GROUP = "memjax.fits"
 """Entry points that name a `Kind` each."""
 
-COMMON = ("files", "model", "preset", "free", "fix", "bounds", "start", "uncertainty", "seed", "temperature",
-          "out", "force", "open")  # fmt: skip
-"""Options of ``memjax fit`` that mean the same for every kind."""
-
-READING = ("reader", "columns", "shunt", "area", "sign", "sweeps", "skip_forming", "exclude")
-"""Options of ``memjax fit`` that say how sweeps and curves are read."""
-
-ELEMENTS = ("compliance", "series_resistance", "parallel_resistance", "parallel_capacitance", "offset_current",
-            "offset_voltage", "reversed")  # fmt: skip
-"""Options of ``memjax fit`` that say what stands around a device."""
+FILES = ("files", "model", "out", "force", "open")
+"""What each request has beside the options of its configuration."""
 
 
 def _never(*_: Any) -> bool:
@@ -41,23 +36,27 @@ class Kind:
     ----------
     label : str
         What ``fit.json`` calls it.
+    configs : tuple of type
+        Its configurations, frozen dataclasses, see `fitting.config`: their fields are the options that mean something
+        to it. Of several `choose` says which.
     takes : callable
-        ``takes(options, file) -> bool``: whether a file is of this kind, where no option says what files are.
+        ``takes(request, file) -> bool``: whether a file is of this kind, where no option says what files are.
     claims : callable
-        ``claims(options) -> bool``: whether an option says that all files are of this kind.
-    configure : callable, optional
-        ``configure(parser)`` adds the options of this kind alone to ``memjax fit``.
-    used : tuple of str, or callable
-        Names of the options that mean something to it, beside `COMMON`; ``used(options)`` where that depends on others.
+        ``claims(request) -> bool``: whether an option says that all files are of this kind.
+    choose : callable, optional
+        ``choose(request) -> type``: which of the configurations is meant.
+    used : callable, optional
+        ``used(request) -> names`` of the options that mean something, where these are those of other kinds as well.
     refused : mapping of str to str
         Why it refuses an option, by name, in place of that it would be ignored; ``"uncertainty nuts"`` is one value.
     fit : callable, optional
-        ``fit(options, device) -> AbstractFit`` of the files of ``options.files``, which are one device's.
+        ``fit(config, device, session) -> AbstractFit`` of the files of ``config.files``, which are one device's; of a
+        kind with `used` the request stands in the place of a configuration. See `fitting.progress.Session`.
     content : callable, optional
-        ``content(fit, options) -> dict``: what its ``fit.json`` holds beside what every `AbstractFit` says, or in its
+        ``content(fit) -> dict``: what its ``fit.json`` holds beside what every `AbstractFit` says, or in its
         place; of what is no `AbstractFit`, all of it.
     tables : callable, optional
-        ``tables(fit, options) -> dict`` of data frames: ``measured``, ``simulated`` and others, by name of the file.
+        ``tables(fit) -> dict`` of data frames: ``measured``, ``simulated`` and others, by name of the file.
     pictures : callable, optional
         ``pictures(content, measured, simulated, folder) -> names`` draws both tables into the folder.
     sections : callable, optional
@@ -65,10 +64,10 @@ class Kind:
     advice : callable, optional
         ``advice(content) -> sentences``: what further measurements would show of what is not determined.
     write, build : callable, optional
-        ``write(fit, folder, options)`` and ``build(content, folder, **options) -> names`` fill a folder and make its
-        page in place of the four before `advice`.
+        ``write(fit, folder, origin, drawn=True)`` and ``build(content, folder, **options) -> names`` fill a folder and
+        make its page in place of the four before `advice`.
     run : callable, optional
-        ``run(kind, options) -> int`` does all that ``memjax fit`` does in place of `fitting.command.run`.
+        ``run(kind, request, session) -> int`` does all that ``memjax fit`` does in place of `fitting.command.run`.
     row : callable, optional
         ``row(content) -> dict``: columns of a row of a batch, beside values and loss.
     joined : bool
@@ -82,7 +81,7 @@ class Kind:
     batched : bool
         Whether `run` also fits the devices of a ``--batch``; else those of `fitting.batch` do.
     held_out : callable, optional
-        ``held_out(options) -> data``: what `fit` leaves out where ``options.half`` is true, as `AbstractFit.residuals`
+        ``held_out(config) -> data``: what `fit` leaves out where ``session.half`` is true, as `AbstractFit.residuals`
         takes it; a `DataError` where nothing can be held out. A kind that has it scores models by what they predict.
     held : str
         What that is, in words.
@@ -93,41 +92,52 @@ class Kind:
         ``drawn(content) -> table`` of these columns, out of a ``fit.json``, where ``simulated.csv`` is one of noise.
     file : str
         Name of the file that holds the content of its folders.
-    report_options : mapping of str to dict
-        Options of ``memjax report`` that its `build` takes, and arguments of ``add_argument`` for each.
+    report_options : mapping of str to Option
+        Options of ``memjax report`` that its `build` takes.
     """
 
     label: str
-    takes: Callable[[argparse.Namespace, str], bool] = _never
-    claims: Callable[[argparse.Namespace], bool] = _never
-    configure: Callable[[argparse.ArgumentParser], None] | None = None
-    used: tuple[str, ...] | Callable[[argparse.Namespace], Collection[str]] = ()
+    configs: tuple[type, ...] = (CommonConfig,)
+    takes: Callable[[Request, str], bool] = _never
+    claims: Callable[[Request], bool] = _never
+    choose: Callable[[Request], type] | None = None
+    used: Callable[[Request], Collection[str]] | None = None
     refused: Mapping[str, str] = field(default_factory=dict)
-    fit: Callable[[argparse.Namespace, Any], Any] | None = None
-    content: Callable[[Any, argparse.Namespace], dict] | None = None
-    tables: Callable[[Any, argparse.Namespace], Mapping[str, Any]] | None = None
+    fit: Callable[[Any, Any, Session], Any] | None = None
+    content: Callable[[Any], dict] | None = None
+    tables: Callable[[Any], Mapping[str, Any]] | None = None
     pictures: Callable[..., list[str]] | None = None
     sections: Callable[[dict], list[tuple[str, str]]] | None = None
     advice: Callable[[dict], list[str]] | None = None
-    write: Callable[[Any, Path, argparse.Namespace], Any] | None = None
+    write: Callable[..., Any] | None = None
     build: Callable[..., list[str]] | None = None
-    run: "Callable[[Kind, argparse.Namespace], int] | None" = None
+    run: "Callable[[Kind, Request, Session], int] | None" = None
     row: Callable[[dict], dict[str, Any]] | None = None
     joined: bool = True
     joins: bool = False
     above: bool = False
     rest: bool = False
     batched: bool = True
-    held_out: Callable[[argparse.Namespace], Any] | None = None
+    held_out: Callable[[Any], Any] | None = None
     held: str = ""
     axes: tuple[str, str] | None = None
     drawn: Callable[[dict], Any] | None = None
     file: str = "fit.json"
-    report_options: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    report_options: Mapping[str, Option] = field(default_factory=dict)
 
-    def uses(self, options: argparse.Namespace) -> set[str]:
+    def config(self, request: Request) -> Any:
+        """Return what `fit` takes: of a request what means something to this kind."""
+        return request if self.used else request.config(self._chosen(request))
+
+    def uses(self, request: Request) -> set[str]:
         """Names of all options that mean something to it."""
-        return {*COMMON, *(self.used(options) if callable(self.used) else self.used)}
+        if self.used:
+            return {*options_of(CommonConfig), *FILES, *self.used(request)}
+        known = options_of(self._chosen(request))
+        return {*FILES, *(n for n, o in known.items() if not o.needs or getattr(request, o.needs))}
+
+    def _chosen(self, request: Request) -> type:
+        return self.configs[0] if self.choose is None else self.choose(request)
 
 
 @functools.cache
@@ -151,7 +161,7 @@ def kind_of(content: dict, *, where: Path) -> Kind:
     return kinds()[label]
 
 
-def kind_for(options: argparse.Namespace) -> Kind:
+def kind_for(request: Request) -> Kind:
     """The kind of fit that ``memjax fit`` makes: one above those of data that claims the files, else that of the data.
 
     Raises
@@ -159,11 +169,11 @@ def kind_for(options: argparse.Namespace) -> Kind:
     UsageError
         Where options ask for two kinds at once.
     """
-    above = (kind for kind in kinds().values() if kind.above and kind.claims(options))
-    return next(above, None) or of_data(options)
+    above = (kind for kind in kinds().values() if kind.above and kind.claims(request))
+    return next(above, None) or of_data(request)
 
 
-def of_data(options: argparse.Namespace) -> Kind:
+def of_data(request: Request) -> Kind:
     """The kind of the files of ``memjax fit``: what options say, or what the first file holds.
 
     In a batch the other files are devices of their own, each with its own reading.
@@ -173,22 +183,22 @@ def of_data(options: argparse.Namespace) -> Kind:
     UsageError
         Where options ask for two kinds at once.
     """
-    named = [kind for kind in kinds().values() if not kind.above and kind.claims(options)]
+    named = [kind for kind in kinds().values() if not kind.above and kind.claims(request)]
     if len(named) > 1:
         both = " and ".join(kind.label for kind in named)
         raise UsageError(f"options of {both} at once", where="memjax fit", fix="choose one")
     if named:
         return named[0]
-    if not options.files:
+    if not request.files:
         raise UsageError("no FILE", where="memjax fit", fix="name a measured file, or say --target")
-    files = options.files[: 1 if options.batch else None]
-    labels = {of_file(options, name).label for name in files}
-    if len(labels) > 1 or options.bench is not None:
+    files = request.files[: 1 if request.batch else None]
+    labels = {of_file(request, name).label for name in files}
+    if len(labels) > 1 or request.bench is not None:
         return next(k for k in kinds().values() if k.joins)
     return kinds()[labels.pop()]
 
 
-def of_file(options: argparse.Namespace, name: str) -> Kind:
+def of_file(request: Request, name: str) -> Kind:
     """The kind of a file, by what it holds.
 
     Raises
@@ -199,7 +209,7 @@ def of_file(options: argparse.Namespace, name: str) -> Kind:
     takers: list[Kind] = []
     for rest in (False, True):
         every = [kind for kind in kinds().values() if kind.rest is rest]
-        takers = takers or [kind for kind in every if kind.takes(options, name)]
+        takers = takers or [kind for kind in every if kind.takes(request, name)]
     if len(takers) != 1:
         labels = [kind.label for kind in takers or kinds().values()]
         what = f"a file of {' and '.join(labels)} at once" if takers else "a file of no known kind"
@@ -207,46 +217,80 @@ def of_file(options: argparse.Namespace, name: str) -> Kind:
     return takers[0]
 
 
-def provenance(options: argparse.Namespace) -> dict[str, Any]:
-    """What a fit directory says of where it comes from: files, temperature [K], command."""
-    return {
-        "files": [file_of(n) for n in options.files],
-        "temperature": 300.0 if options.temperature is None else options.temperature,
-        "command": "memjax " + shlex.join(sys.argv[1:]),
-    }
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where a fit comes from, as its folder says it.
+
+    Parameters
+    ----------
+    files : tuple of Path
+        The measured files.
+    command : str
+        The command line, or what stands for it.
+    temperature : float
+        Of the device [K].
+    truth : mapping of str to float, optional
+        True parameters [SI] of synthetic data.
+    config : mapping of str to Any
+        What was asked for, as ``--config`` takes it.
+    """
+
+    files: tuple[Path, ...] = ()
+    command: str = ""
+    temperature: float = ROOM_TEMPERATURE
+    truth: Mapping[str, float] | None = None
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+
+def origin_of(request: Request) -> Origin:
+    """Return where a fit that was asked for comes from."""
+    kelvin, files = request.temperature, tuple(file_of(n) for n in request.files)
+    return Origin(
+        files=files,
+        command=request.command,
+        temperature=ROOM_TEMPERATURE if kelvin is None else kelvin,
+        truth=true_parameters(files),
+        config=request.asked,
+    )
+
+
+def true_parameters(files: Sequence[Path]) -> dict[str, float] | None:
+    """Return the true parameters of a bundled example [SI]; None of any other files."""
+    if len(files) != 1 or files[0].parent != EXAMPLES:
+        return None
+    path = files[0].with_suffix(".truth.json")
+    return json.loads(path.read_text(encoding="utf-8"))["parameters"] if path.exists() else None
 
 
 def flag(name: str) -> str:
-    """The option of the command line that has this name in the parsed options."""
+    """The option of the command line that has this name in the parsed request."""
     return "--" + name.replace("_", "-")
 
 
-def refuse_unused(
-    options: argparse.Namespace, kind: Kind, names: Collection[str] | None = None
-) -> None:
+def refuse_unused(request: Request, kind: Kind, names: Collection[str] | None = None) -> None:
     """Refuse options that were given and would be ignored, or that the kind refuses with a reason.
 
     Parameters
     ----------
-    options : Namespace
-        Parsed options; `explicit` names those whose values are not the defaults.
+    request : Request
+        `explicit` names what was asked for.
     kind : Kind
         What is fitted.
     names : collection of str, optional
-        Names of options in place of all explicit ones.
+        Names of options in the place of all that were asked for.
 
     Raises
     ------
     UsageError
         It names them.
     """
-    chosen: Collection[str] = options.explicit if names is None else names
+    chosen: Collection[str] = request.explicit if names is None else names
     where = f"a {'' if kind.joins or kind.above else 'fit of '}{kind.label}"
-    uncertainty = f"uncertainty {options.uncertainty}"
+    uncertainty = f"uncertainty {request.uncertainty}"
     for name in (*chosen, uncertainty):
         if name in kind.refused:
             raise UsageError(f"{flag(name)}: {kind.refused[name]}", where=where, fix="leave it out")
-    used = kind.uses(options)
+    used = kind.uses(request)
     if left := [n for n in chosen if n not in used]:
         idle = "draws" in left and "stochastic" in used  # nothing is simulated repeatedly
         fix = "add --stochastic, or leave it out" if idle else "leave it out"

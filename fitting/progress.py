@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from memjax.runtime.console import say
@@ -243,6 +244,27 @@ class Stages:
         elif self.piped and self.each and text:
             say("progress", f"{stage}: {text}, {spent}")
         self.stage = stage
+
+
+@dataclass(frozen=True)
+class Session:
+    """What a fit has of the process in which it runs.
+
+    Parameters
+    ----------
+    reached : Reached, optional
+        What hears of its searches, and saves them after an interrupt.
+    half : bool
+        Whether a part of the data is left out, see `fitting.kinds.Kind`.
+    """
+
+    reached: Any = None
+    half: bool = False
+
+    def stages(self, *stages: Any, **properties: Any) -> Stages:
+        """Return `Stages` whose searches are heard of."""
+        hear = None if self.reached is None else self.reached.hear
+        return Stages(*stages, **properties, hear=hear)
 
 
 class ProgressBar:

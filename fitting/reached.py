@@ -1,6 +1,5 @@
 """The best point of a search so far as a fit directory: what is left of a fit that did not come to its end."""
 
-import argparse
 import html
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +9,9 @@ import numpy as np
 
 from memjax.runtime.files import write_json, writing_folder
 
+from .config import Request
 from .html import page, parameters_table, provenance_table, remarks
-from .kinds import provenance
+from .kinds import origin_of
 
 if TYPE_CHECKING:
     from .optimize.levenberg_marquardt import Progress
@@ -28,8 +28,8 @@ class Reached:
 
     Parameters
     ----------
-    options : Namespace
-        Of ``memjax fit``.
+    request : Request
+        What ``memjax fit`` was asked for.
 
     Attributes
     ----------
@@ -39,8 +39,8 @@ class Reached:
         Saves what there is, and says in words what that is; commands of their own have one of their own.
     """
 
-    def __init__(self, options: argparse.Namespace) -> None:
-        self.options, self.kind, self.progress = options, "", None
+    def __init__(self, request: Request) -> None:
+        self.request, self.kind, self.progress = request, "", None
         self.saved = ""
         self.save: Callable[[], str] = self._save_best
 
@@ -57,33 +57,33 @@ class Reached:
 
     def _save_best(self) -> str:
         """The best point as a fit directory, where there is one and the fit itself is not written."""
-        out = Path(self.options.out)
+        out = Path(self.request.out)
         if self.saved:
             return self.saved
         if self.progress is None or not self.is_some:
             return NOTHING
-        write_point(self.progress, self.kind, self.options)
+        write_point(self.progress, self.kind, self.request)
         return f"the best values so far are in {out}, without their errors"
 
 
-def write_point(search: "Progress", kind: str, options: argparse.Namespace) -> None:
+def write_point(search: "Progress", kind: str, request: Request) -> None:
     """Write the best point of a search: ``fit.json`` and a page, all that takes no simulation."""
-    content = _content(search, kind, options)
+    content = _content(search, kind, request)
     body = f"<h1>Fit of <code>{html.escape(content['model'])}</code>: {kind}, interrupted</h1>"
     body += f"<h2>Parameters</h2>{parameters_table(content)}{remarks(content)}"
     body += f"<details><summary><b>Provenance</b></summary>{provenance_table(content)}</details>"
-    with writing_folder(options.out) as folder:
+    with writing_folder(request.out) as folder:
         write_json(folder / "fit.json", content)
         text = page(f"memjax fit: {content['model']}", body)
         (folder / "report.html").write_text(text, encoding="utf-8")
 
 
-def _content(search: "Progress", kind: str, options: argparse.Namespace) -> dict[str, Any]:
+def _content(search: "Progress", kind: str, request: Request) -> dict[str, Any]:
     """Content of ``fit.json``."""
     from .fit_json import BENCH, content_of, digest, search_of
     from .parameters import parameter_rows, sits_at_bound
 
-    problem, origin = search.problem, provenance(options)
+    problem, origin = search.problem, origin_of(request)
     device = problem.at(search.z[search.best][: len(problem.free)])
     bound = [n for n in problem.free if sits_at_bound(device, n)]
     unknown = dict.fromkeys(problem.free)
@@ -95,17 +95,17 @@ def _content(search: "Progress", kind: str, options: argparse.Namespace) -> dict
         [r for r in rows if not r["name"].startswith("bench.")],
         np.eye(len(problem.free)),
         kind=kind,
-        model=options.model,
+        model=request.model,
         loss=float(np.min(search.cost)),
         search=search_of(search),
         interrupted=True,
-        bench=dict(around) | {"temperature": origin["temperature"]},
+        bench=dict(around) | {"temperature": origin.temperature},
         notes=[_NO_MORE],
         reader=[],
         bench_parameters={r["name"]: r for r in rows if r["name"].startswith("bench.")},
         covariance_from="none",
-        seed=options.seed,
-        command=origin["command"],
-        data=[{"file": str(f), "sha256": digest(f)} for f in origin["files"]],
+        seed=request.seed,
+        command=origin.command,
+        data=[{"file": str(f), "sha256": digest(f)} for f in origin.files],
         uncertainty={"method": "none", "level": 0.9, "notes": [], "intervals": {}},
     )

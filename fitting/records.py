@@ -1,9 +1,9 @@
 """Files of records, a record per device or run: which one is fitted, or all of them into a folder each."""
 
-import argparse
+import functools
 import re
 from collections.abc import Sequence
-from copy import copy
+from pathlib import Path
 from typing import Any
 
 from memjax.data import (
@@ -20,8 +20,11 @@ from memjax.io.request import file_of, measurement_from
 from memjax.runtime.console import say
 from memjax.runtime.files import prepare_output
 
-from .command import MARKER, run, start_of, write_fit
-from .kinds import READING, Kind
+from .command import run, start_of, write_fit
+from .config import READING, Request
+from .constants import MARKER
+from .kinds import Kind
+from .progress import Session
 
 Record = PulseRecord | DecayRecord
 
@@ -38,18 +41,21 @@ def _named(records: Sequence[Record]) -> str:
     return ", ".join(map(label_of, records[:_SHOWN])) + ", ..." * (len(records) > _SHOWN)
 
 
-def records_in(options: argparse.Namespace, name: str) -> Sequence[Any] | None:
-    """Records of a file, None where it holds none; kept in the options, since each kind asks."""
-    known = vars(options).setdefault("records_read", {})
-    key = (name, options.reader)
-    if key not in known:
-        path = file_of(name)
-        held = has_records(path, reader=options.reader)
-        known[key] = read_records(path, reader=options.reader) if held else None
-    return known[key]
+def records_in(request: Any, name: str) -> Sequence[Any] | None:
+    """Return the records of a file; None where it holds none."""
+    path = file_of(name)
+    stamp = path.stat().st_mtime_ns if path.exists() else 0
+    return _read(path, request.reader, stamp)
 
 
-def records_of(options: argparse.Namespace) -> list[Record]:
+@functools.lru_cache(maxsize=16)
+def _read(path: Path, reader: str | None, stamp: int) -> Sequence[Any] | None:
+    """See `records_in`; kept while the file does not change, since all kinds ask."""
+    del stamp
+    return read_records(path, reader=reader) if has_records(path, reader=reader) else None
+
+
+def records_of(request: Any) -> list[Record]:
     """Records of all files, or the one that ``--device`` names.
 
     Raises
@@ -58,11 +64,11 @@ def records_of(options: argparse.Namespace) -> list[Record]:
         For records that are not fitted, and a device that is not there.
     """
     every: list[Any] = []
-    for name in options.files:
-        records = records_in(options, name)
+    for name in request.files:
+        records = records_in(request, name)
         # Of a file that holds none the reader says what it is.
-        every += read_records(file_of(name), reader=options.reader) if records is None else records
-    where = ", ".join(options.files)
+        every += read_records(file_of(name), reader=request.reader) if records is None else records
+    where = ", ".join(request.files)
     if any(isinstance(r, EnduranceRecord) for r in every):
         what = "high and low states cycle by cycle (endurance), which no model is fitted to"
         fix = "fit the sweeps or pulses that cycled the device; 'memjax read' shows medians and ranges"
@@ -74,17 +80,17 @@ def records_of(options: argparse.Namespace) -> list[Record]:
     if len({type(r) for r in every}) > 1:
         what = "conductances per pulse and decays in one file"
         raise DataError(what, where=where, allowed="one kind in a file")
-    if options.device is None:
+    if request.device is None:
         return every
-    chosen = [r for r in every if label_of(r) == options.device]
+    chosen = [r for r in every if label_of(r) == request.device]
     if not chosen:
-        raise DataError(f"no device {options.device!r}", where="--device", allowed=_named(every))
+        raise DataError(f"no device {request.device!r}", where="--device", allowed=_named(every))
     return chosen[:1]
 
 
-def one_record(options: argparse.Namespace) -> Record:
+def one_record(request: Any) -> Record:
     """The record that is fitted: the only one, or that of ``--device``."""
-    records = records_of(options)
+    records = records_of(request)
     if len(records) > 1:
         what, fix = (
             f"{len(records)} devices or runs in one file",
@@ -94,38 +100,38 @@ def one_record(options: argparse.Namespace) -> Record:
     return records[0]
 
 
-def of_pulsed_curves(options: argparse.Namespace, name: str) -> bool:
+def of_pulsed_curves(request: Any, name: str) -> bool:
     """Whether ``--delays`` is said and a file holds curves whose voltage jumps between levels."""
-    if not options.delays or records_in(options, name) is not None:
+    if not request.delays or records_in(request, name) is not None:
         return False
-    known = vars(options).setdefault("pulsed", {})
-    key = (name, *(str(getattr(options, n, None)) for n in READING))
+    known = request.known
+    key = ("pulsed", name, *(str(getattr(request, n, None)) for n in READING))
     if key not in known:
-        known[key] = is_pulsed(measurement_from(name, options).v)
+        known[key] = is_pulsed(measurement_from(name, request).v)
     return known[key]
 
 
-def run_records(kind: Kind, options: argparse.Namespace) -> int:
+def run_records(kind: Kind, request: Request, session: Session) -> int:
     """Fit the record that is meant, or with ``--batch`` each; the exit status.
 
     Of a batch each record has a folder, and ``table.csv`` a row, which holds the reason where the fit failed.
     """
-    if not options.batch:
-        return run(kind, options)
+    if not request.batch:
+        return run(kind, request, session)
     import pandas
 
     fit: Any = kind.fit
-    device, labels = start_of(options), [label_of(r) for r in records_of(options)]
-    out = prepare_output(options.out, force=options.force, folder=True, marker=None)
+    device, labels = start_of(request), [label_of(r) for r in records_of(request)]
+    out = prepare_output(request.out, force=request.force, folder=True, marker=None)
     out.mkdir(exist_ok=True)
     rows: list[dict[str, Any]] = []
     for label in labels:
-        own = copy(options)
-        own.device = label
+        labelled = request.replace(device=label)
         place = out / re.sub(r"[^\w.+-]+", "_", label)
-        folder = prepare_output(place, force=options.force, folder=True, marker=MARKER)
+        folder = prepare_output(place, force=request.force, folder=True, marker=MARKER)
         try:
-            content = write_fit(kind, fit(own, device), own, folder)
+            fitted = fit(kind.config(labelled), device, session)
+            content = write_fit(fitted, labelled, folder, session)
             rows.append({"device": label} | row_of(content, kind))
         except MemjaxError as error:
             say("warning", f"{label}: {error}")

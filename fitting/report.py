@@ -1,6 +1,5 @@
 """A fit directory, whatever the kind of its data: what fills it, its pictures and its page."""
 
-import argparse
 import html
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from .html import (
     summary,
     verdict_heading,
 )
-from .kinds import Kind, kind_of, kinds, provenance
+from .kinds import Kind, Origin, kind_of, kinds
 from .result import AbstractFit
 
 TABLES = ("measured", "simulated")
@@ -92,28 +91,29 @@ def build_page(content: dict, folder: Path) -> list[str]:
     return [*names, *drawings(folder, names), "report.html"]
 
 
-def write(kind: Kind, fit: Any, folder: Path, options: argparse.Namespace) -> None:
+def write(fit: Any, folder: Path, origin: Origin, *, drawn: bool = True) -> None:
     """Fill a fit directory: fit.json, tables, draws if there are any, pictures and the page.
 
-    Without ``options.drawn`` there are no tables and no pictures, which take simulations.
+    Where nothing is `drawn` there are no tables and no pictures, which take simulations.
     """
+    kind = kinds()[fit.kind]
     if kind.write is not None:
-        kind.write(fit, folder, options)
+        kind.write(fit, folder, origin, drawn=drawn)
         return
     of_kind: Any = kind
-    content = of_kind.content(fit, options)
+    content = of_kind.content(fit)
     if isinstance(fit, AbstractFit):
-        content = common_content(fit, kind=kind.label, seed=options.seed, **content)
-    tables = of_kind.tables(fit, options) if options.drawn else {}
+        content = common_content(fit, kind=kind.label, seed=fit.seed, **content)
+    tables = of_kind.tables(fit) if drawn else {}
     for name, table in tables.items():
         table.to_csv(folder / f"{name}.csv", index=False)
-    fill(content, folder, options, sample=fit.sample)
+    fill(content, folder, origin, drawn=drawn, sample=fit.sample)
 
 
-def fill(content: dict, folder: Path, options: argparse.Namespace, *, sample: Any = None) -> None:
+def fill(
+    content: dict, folder: Path, origin: Origin, *, drawn: bool = True, sample: Any = None
+) -> None:
     """Write ``fit.json`` with its provenance, and draws if there are any; make pictures and page of what lies there.
-
-    Without ``options.drawn`` there are no pictures.
 
     Parameters
     ----------
@@ -121,18 +121,20 @@ def fill(content: dict, folder: Path, options: argparse.Namespace, *, sample: An
         Of fit.json, but for its provenance.
     folder : Path
         A fit directory with its tables.
-    options : Namespace
-        Of ``memjax fit``, see `fitting.kinds.provenance`.
+    origin : Origin
+        Where the fit comes from.
+    drawn : bool
+        Whether there are pictures.
     sample : Sample, optional
         Draws from the posterior.
     """
-    origin = provenance(options)
-    content["bench"]["temperature"] = origin["temperature"]
-    content["data"] = [{"file": str(f), "sha256": digest(f)} for f in origin["files"]]
-    content["command"] = origin["command"]
+    content["bench"]["temperature"] = origin.temperature
+    content["data"] = [{"file": str(f), "sha256": digest(f)} for f in origin.files]
+    content["command"] = origin.command
+    content["config"] = dict(origin.config)
     write_json(folder / "fit.json", content)
     write_draws(sample, folder)
-    if options.drawn:
+    if drawn:
         build(folder)
     else:
         fit_page(content, "", folder)

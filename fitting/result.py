@@ -1,7 +1,9 @@
 """What a calibration found, whatever the kind of its data: values, errors, what is not determined and why."""
 
 from collections.abc import Mapping
-from typing import Any
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float
@@ -80,12 +82,16 @@ class AbstractFit:
         Whether the search was stopped before its end.
     failure : str
         Why a stage behind the fit gave nothing, in words: it is as it was before that stage.
+    seed : int
+        Seed of starts, of resampling and of what is simulated.
     notes, warnings : tuple of str
         Decisions that were taken, and what speaks against the result, in words.
     summary : tuple of str
         Lines that a terminal shows.
     verdict : AbstractVerdict or None
         What the fit is worth, and why; None of a kind that does not say.
+    kind : str
+        Label of the kind of data, see `fitting.kinds.Kind`.
     """
 
     device: mj.AbstractDevice | mj.Circuit
@@ -102,10 +108,41 @@ class AbstractFit:
     sample: Any = None
     interrupted: bool = False
     failure: str = ""
+    seed: int = 0
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     summary: tuple[str, ...] = ()
     verdict: AbstractVerdict | None = None
+    kind: ClassVar[str]
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The measured files, where they are known."""
+        return ()
+
+    def save(self, folder: str | Path, *, force: bool = False) -> Path:
+        """Write the folder that ``memjax fit`` writes: fit.json, tables, pictures and report.html.
+
+        Parameters
+        ----------
+        folder : str or Path
+            The folder to make.
+        force : bool
+            Whether a folder of an earlier fit is replaced.
+
+        Returns
+        -------
+        Path
+            The folder.
+
+        Raises
+        ------
+        OutputError
+            Where something else is there, or it cannot be written.
+        """
+        check_flags({"force": force}, where="save")
+        (point,) = entry_points(group="memjax.folders", name="fit")  # it lies above all fits
+        return point.load()(self, folder, force=force)
 
     def __repr__(self) -> str:
         """The model, the verdict's word, the loss, and a line for each parameter that was calibrated."""

@@ -1,21 +1,32 @@
 """The part of ``memjax fit`` that trains a density on simulations, and takes posteriors of devices from one."""
 
-import argparse
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from memjax.cli.command import count, number, require_packages
 from memjax.errors import FitError, MemjaxError, UsageError
 from memjax.io.request import bench_from, file_of, measurement_from
 from memjax.runtime.console import say
 from memjax.runtime.files import prepare_output, write_json, writing, writing_folder
+from memjax.runtime.packages import require_packages
 
-from ..command import stages_of
-from ..kinds import ELEMENTS, READING, Kind, refuse_unused
+from ..config import (
+    CommonConfig,
+    ElementsConfig,
+    ReadingConfig,
+    Request,
+    draws,
+    flag_option,
+    hold_threshold,
+    on_threshold,
+    option,
+    shared,
+)
+from ..kinds import Kind, refuse_unused
+from ..progress import Session
 
 if TYPE_CHECKING:
     from .posterior import AmortisedPosterior
@@ -28,12 +39,6 @@ PICTURE = "calibration.png"
 """Picture in the folder of a density."""
 
 _FEWEST = 20  # draws from the posterior of a device
-_TRAINING = Kind(
-    label="simulations",
-    used=("amortise", "prior", "simulations", "read_noise", "on_threshold", "hold_threshold",
-          "point_time", *ELEMENTS, *READING),
-)  # fmt: skip
-_USE = Kind(label="posteriors", used=("amortised", "uncalibrated", "draws", *READING))
 _NOT_HERE = {
     "start": "nothing is searched for",
     "open": "there is no report",
@@ -43,55 +48,96 @@ _NOT_HERE = {
 _OF_DENSITY = ("free", "fix", "bounds", "preset", "temperature")
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the options of trained densities to those of ``memjax fit``."""
-    add = parser.add_argument_group("posteriors of many devices by simulation").add_argument
-    text = "train a density on simulated devices of --bounds (or --prior) under the sweeps of FILE; --out is its folder"
-    add("--amortise", action="store_true", help=text)
-    text = "draw devices from the population of this batch of fits in place of --bounds"
-    add("--prior", metavar="DIR", help=text)
-    text = "devices that are simulated for training (default 40000)"
-    add("--simulations", type=count(500), metavar="N", help=text)
-    text = "standard deviation of ln of a current that is read (default: what four sweeps or more of FILE show)"
-    add("--read-noise", type=number("", zero=True), metavar="SIGMA", help=text)
-    text = "posteriors of the devices of all files, each a device, from the density that --amortise trained"
-    add("--amortised", metavar="DIR", help=text)
-    text = "take the posteriors of a density although its calibration did not pass"
-    add("--uncalibrated", action="store_true", help=text)
+_GROUP = "posteriors of many devices by simulation"
 
 
-def claims(options: argparse.Namespace) -> bool:
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig(CommonConfig, ElementsConfig, ReadingConfig):
+    """What the training of a density is asked for."""
+
+    amortise: bool = flag_option(
+        "train a density on simulated devices of --bounds (or --prior) under the sweeps of FILE; --out is its folder",
+        group=_GROUP,
+    )
+    prior: str | None = option(
+        "draw devices from the population of this batch of fits in place of --bounds",
+        metavar="DIR",
+        group=_GROUP,
+    )
+    simulations: int | None = option(
+        "devices that are simulated for training (default 40000)",
+        form="count",
+        lowest=500,
+        metavar="N",
+        group=_GROUP,
+    )
+    read_noise: float | None = option(
+        "standard deviation of ln of a current that is read (default: what four sweeps or more of FILE show)",
+        form="number",
+        zero=True,
+        metavar="SIGMA",
+        group=_GROUP,
+    )
+    on_threshold: float | None = on_threshold()
+    hold_threshold: float | None = hold_threshold()
+    point_time: float | None = shared()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PosteriorConfig(CommonConfig, ReadingConfig):
+    """What posteriors of a trained density are asked for."""
+
+    amortised: str | None = option(
+        "posteriors of the devices of all files, each a device, from the density that --amortise trained",
+        metavar="DIR",
+        group=_GROUP,
+    )
+    uncalibrated: bool = flag_option(
+        "take the posteriors of a density although its calibration did not pass", group=_GROUP
+    )
+    draws: int | None = draws()
+
+
+_TRAINING = Kind(label="simulations", configs=(TrainingConfig,))
+_USE = Kind(label="posteriors", configs=(PosteriorConfig,))
+
+
+def claims(request: Request) -> bool:
     """Whether options ask for either."""
-    return options.amortise or options.amortised is not None
+    return request.amortise or request.amortised is not None
 
 
-def run(options: argparse.Namespace, devices: Mapping[str, str]) -> int:
+def run(request: Request, session: Session, devices: Mapping[str, str]) -> int:
     """Train a density, or take posteriors from one; the exit status.
 
     Parameters
     ----------
-    options : Namespace
-        Of ``memjax fit``.
+    request : Request
+        What ``memjax fit`` was asked for.
+    session : Session
+        Of its process.
     devices : mapping of str to str
         Files by the names of their devices.
     """
-    if options.amortise and options.amortised is not None:
+    if request.amortise and request.amortised is not None:
         raise UsageError("--amortise and --amortised at once", where="memjax fit", fix="choose one")
-    kind = _TRAINING if options.amortise else _USE
+    kind = _TRAINING if request.amortise else _USE
     refused = dict(_NOT_HERE)
-    if not options.amortise:
+    if not request.amortise:
         refused |= dict.fromkeys(_OF_DENSITY, "the density has it")
-    elif options.prior is not None:
+    elif request.prior is not None:
         refused |= dict.fromkeys(("fix", "preset"), "the population has all values")
-    refuse_unused(options, replace(kind, refused=refused))
-    what = f"--{'amortise' if options.amortise else 'amortised'} needs the package"
+    refuse_unused(request, replace(kind, refused=refused))
+    what = f"--{'amortise' if request.amortise else 'amortised'} needs the package"
     require_packages(["flowjax"], what=what, where="memjax fit", extra="amortised")
     if not devices:
         raise UsageError("no FILE", where="memjax fit", fix="name a measured file")
-    return _train(options, devices) if options.amortise else _use(options, devices)
+    if not request.amortise:
+        return _use(request, devices)
+    return _train(request, session, devices)
 
 
-def _train(options: argparse.Namespace, devices: Mapping[str, str]) -> int:
+def _train(request: Request, session: Session, devices: Mapping[str, str]) -> int:
     """Train a density under the sweeps of one file, and write its folder."""
     import memjax as mj
 
@@ -101,25 +147,25 @@ def _train(options: argparse.Namespace, devices: Mapping[str, str]) -> int:
     if len(devices) > 1:
         what = f"{len(devices)} files for --amortise"
         raise UsageError(what, where="memjax fit", allowed="one, whose sweeps all devices share")
-    out = prepare_output(options.out, force=options.force, folder=True, marker=CONTENT)
-    device, bounds = mj.model(options.model), dict(options.bounds)
-    if options.preset is not None:
-        device = mj.params.replace(device, mj.presets.load(options.preset)[1], where="--preset")
-    device = mj.params.replace(device, dict(options.fix), where="--fix")
-    if lost := [n for n in options.free or () if n not in bounds]:
+    out = prepare_output(request.out, force=request.force, folder=True, marker=CONTENT)
+    device, bounds = mj.model(request.model), dict(request.bounds)
+    if request.preset is not None:
+        device = mj.params.replace(device, mj.presets.load(request.preset)[1], where="--preset")
+    device = mj.params.replace(device, dict(request.fix), where="--fix")
+    if lost := [n for n in request.free or () if n not in bounds]:
         what = f"no --bounds of {', '.join(lost)}"
         raise UsageError(what, where="--free", allowed="a range of each free parameter")
-    population = None if options.prior is None else mj.Population.load(options.prior)
-    protocol = _protocol(options, next(iter(devices.values())))
+    population = None if request.prior is None else mj.Population.load(request.prior)
+    protocol = _protocol(request, next(iter(devices.values())))
     begin = time.monotonic()
-    with stages_of(options, ["simulate", "train"]) as bar:
+    with session.stages(["simulate", "train"]) as bar:
         posterior = amortise(
             device,
             protocol,
             bounds=bounds or None,
             population=population,
-            simulations=options.simulations or SIMULATIONS,
-            seed=options.seed,
+            simulations=request.simulations or SIMULATIONS,
+            seed=request.seed,
             tick=bar.describe,
         )
     with writing_folder(out) as place:
@@ -134,24 +180,24 @@ def _train(options: argparse.Namespace, devices: Mapping[str, str]) -> int:
     return 0
 
 
-def _protocol(options: argparse.Namespace, name: str) -> Any:
+def _protocol(request: Request, name: str) -> Any:
     """The sweeps of a file, as options say that they are read."""
     from memjax.observables import find_thresholds
 
     from .protocol import SweepProtocol
 
-    bench, env, point_time = bench_from(options)
-    measurement = measurement_from(name, options)
+    bench, env, point_time = bench_from(request)
+    measurement = measurement_from(name, request)
     for warning in measurement.warnings:
         say("note", warning)
-    levels = {"on": options.on_threshold, "hold": options.hold_threshold}
+    levels = {"on": request.on_threshold, "hold": request.hold_threshold}
     levels = {n: x for n, x in levels.items() if x is not None}
     thresholds = find_thresholds(measurement)
     if levels:
         thresholds = replace(thresholds, **levels, why="given")
     return SweepProtocol.of(
         measurement,
-        relative=options.read_noise,
+        relative=request.read_noise,
         bench=bench,
         env=env,
         point_time=point_time,
@@ -178,46 +224,46 @@ def _announce(posterior: "AmortisedPosterior", out: Path, seconds: float) -> Non
     print(f"{out}: {verdict}, {posterior.simulations} devices, {seconds:.0f} s")
 
 
-def _use(options: argparse.Namespace, devices: Mapping[str, str]) -> int:
+def _use(request: Request, devices: Mapping[str, str]) -> int:
     """Write the posteriors of all devices."""
     from .posterior import DRAWS
     from .store import load_amortised
 
-    posterior = load_amortised(options.amortised)
+    posterior = load_amortised(request.amortised)
     name = getattr(posterior.device, "name", "")
-    if name != options.model:
-        what = f"a density of {name} for --model {options.model}"
-        raise UsageError(what, where=options.amortised, fix=f"say --model {name}")
-    draws = options.draws or DRAWS
+    if name != request.model:
+        what = f"a density of {name} for --model {request.model}"
+        raise UsageError(what, where=request.amortised, fix=f"say --model {name}")
+    draws = request.draws or DRAWS
     if draws < _FEWEST:
         raise UsageError(f"--draws {draws}", where="--amortised", allowed=f"{_FEWEST} or more")
-    posterior.check(uncalibrated=options.uncalibrated)
-    out = prepare_output(options.out, force=options.force, folder=True, marker=ABOUT)
+    posterior.check(uncalibrated=request.uncalibrated)
+    out = prepare_output(request.out, force=request.force, folder=True, marker=ABOUT)
     aligned, refused = {}, {}
     for label, file in devices.items():
         try:
-            aligned[label] = posterior.protocol.align(measurement_from(file, options))
+            aligned[label] = posterior.protocol.align(measurement_from(file, request))
         except MemjaxError as error:
             refused[label] = str(error)
             say("warning", f"{label}: {error}")
     if not aligned:
-        raise FitError(f"none of {len(devices)} files is of the protocol", where=options.amortised)
+        raise FitError(f"none of {len(devices)} files is of the protocol", where=request.amortised)
     result = posterior.posterior(
         list(aligned.values()),
         draws=draws,
-        seed=options.seed,
+        seed=request.seed,
         labels=list(aligned),
-        uncalibrated=options.uncalibrated,
+        uncalibrated=request.uncalibrated,
         warn=False,
     )
-    _write(posterior, result, options, devices, refused, out)
+    _write(posterior, result, request, devices, refused, out)
     return 0
 
 
 def _write(
     posterior: "AmortisedPosterior",
     result: "DevicePosteriors",
-    options: argparse.Namespace,
+    request: Request,
     devices: Mapping[str, str],
     refused: Mapping[str, str],
     out: Path,
@@ -233,14 +279,14 @@ def _write(
     about = {
         "schema_version": 1,
         "density": {
-            "folder": str(options.amortised),
-            "sha256": digest(Path(options.amortised) / CONTENT),
+            "folder": str(request.amortised),
+            "sha256": digest(Path(request.amortised) / CONTENT),
         },
-        "model": options.model,
+        "model": request.model,
         "calibrated": posterior.calibration.passed,
         "units": result.units,
         "draws": next(iter(result.draws.values())).shape[1],
-        "seed": options.seed,
+        "seed": request.seed,
         "data": [{"device": n, "file": f, "sha256": digest(Path(f))} for n, f in files.items()],
         "outside": outside,
         "refused": dict(refused),

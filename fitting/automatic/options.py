@@ -1,8 +1,6 @@
 """``memjax fit --model auto``: the devices that can describe the sweeps, and the best of them."""
 
-import argparse
 import json
-from copy import copy
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,8 +13,10 @@ from ..batch import options as batch_options
 from ..choice import options as choice_options
 from ..choice.kind import KIND as CHOICE
 from ..command import new_folder
+from ..config import Request
 from ..constants import AUTOMATIC, COMPARISON
 from ..kinds import Kind, refuse_unused
+from ..progress import Session
 from ..sweeps.kind import KIND as SWEEPS
 from ..sweeps.options import arguments
 
@@ -34,43 +34,44 @@ _BATCH = ("batch", "chunk", "wafer_map", "shrink", "scheduler")
 """Options of a batch, which its choice does not know."""
 
 
-def claims(options: argparse.Namespace) -> bool:
+def claims(request: Request) -> bool:
     """Whether the model is to be chosen."""
-    return options.model == AUTO
+    return request.model == AUTO
 
 
-def run(kind: Kind, options: argparse.Namespace) -> int:
+def run(kind: Kind, request: Request, session: Session) -> int:
     """Choose among the models that can describe the sweeps, and fit them; the exit status."""
     if kind is not SWEEPS:
         raise UsageError(
             f"{kind.label}", where="--model auto", allowed="files of sweeps", fix="name the models: --model A,B"
         )  # fmt: skip
-    names = [n for n in options.explicit if not (options.batch and n in _BATCH)]
-    refuse_unused(options, CHOICE, names)
-    return _run_batch(kind, options) if options.batch else _choose(options)
+    names = [n for n in request.explicit if not (request.batch and n in _BATCH)]
+    refuse_unused(request, CHOICE, names)
+    if request.batch:
+        return _run_batch(kind, request, session)
+    return _choose(request, session)
 
 
-def _choose(options: argparse.Namespace) -> int:
+def _choose(request: Request, session: Session) -> int:
     """Choose the model of one device, into the folder of a choice; the exit status."""
-    new_folder(options, marker=COMPARISON)
-    listed = _shortlist(options)
-    options = copy(options)
-    options.model = ",".join(listed.models)
-    return choice_options.run(CHOICE, options, partial(_content, listed))
+    new_folder(request, marker=COMPARISON)
+    listed = _shortlist(request)
+    request = request.replace(model=",".join(listed.models))
+    return choice_options.run(CHOICE, request, session, partial(_content, listed))
 
 
-def _shortlist(options: argparse.Namespace) -> "Shortlist":
+def _shortlist(request: Request) -> "Shortlist":
     """The models that are fitted, and what is to be said of them."""
     from .shortlist import shortlist
 
-    named = [x if isinstance(x, str) else x[0] for n in _NAMING for x in getattr(options, n) or ()]
-    measurements = measurements_from(options.files, options)
+    named = [x if isinstance(x, str) else x[0] for n in _NAMING for x in getattr(request, n) or ()]
+    measurements = measurements_from(request.files, request)
     listed = shortlist(
         measurements,
         needed=tuple(dict.fromkeys(named)),
         tick=lambda n: say("progress", f"which models can begin: starts of {n}"),
-        free=options.free,
-        **arguments(options),
+        free=request.free,
+        **arguments(request),
     )
     say("note", f"{listed.features}")
     for note in listed.notes:
@@ -87,19 +88,18 @@ def _content(listed: "Shortlist", comparison: "Comparison") -> dict[str, Any]:
     return chosen | {"automatic": listed.to_json()}
 
 
-def _run_batch(kind: Kind, options: argparse.Namespace) -> int:
+def _run_batch(kind: Kind, request: Request, session: Session) -> int:
     """Choose the model on the first device that can be read and switches, and fit the batch with it; the exit status.
 
     The table of a batch has a column for each parameter of one model: a choice by device would have none in common.
     """
-    folder = Path(f"{Path(options.out)}-choice")
-    name = None if options.force else _chosen(folder)
+    folder = Path(f"{Path(request.out)}-choice")
+    name = None if request.force else _chosen(folder)
     if name is None:
-        name = _choose_first(options, folder)
+        name = _choose_first(request, session, folder)
     else:
         say("note", f"{name} was chosen in {folder}")
-    options.model = name
-    return batch_options.run(kind, options)
+    return batch_options.run(kind, request.replace(model=name), session)
 
 
 def _chosen(folder: Path) -> str | None:
@@ -114,16 +114,15 @@ def _chosen(folder: Path) -> str | None:
     return None if content.get("interrupted", True) else content.get("chosen")
 
 
-def _choose_first(options: argparse.Namespace, folder: Path) -> str:
+def _choose_first(request: Request, session: Session, folder: Path) -> str:
     """Choose on the first file of a batch that allows it."""
     reasons = []
-    for file in options.files:
-        alone = copy(options)
-        alone.files, alone.batch, alone.out = [file], False, str(folder)
+    for file in request.files:
         # What is there is a choice that was interrupted, or is to be replaced.
-        alone.force = options.force or (folder / COMPARISON).exists()
+        force = request.force or (folder / COMPARISON).exists()
+        alone = request.replace(files=[file], batch=False, out=str(folder), force=force)
         try:
-            _choose(alone)
+            _choose(alone, session)
         except (OutputError, UsageError):
             raise
         except MemjaxError as error:
@@ -135,6 +134,6 @@ def _choose_first(options: argparse.Namespace, folder: Path) -> str:
             return name
         raise OutputError("no model was chosen", where=str(folder), fix="name it: --model A")
     raise FitError(
-        f"no file of {len(options.files)} allows a choice, the first: {reasons[0]}", where=AUTOMATIC,
+        f"no file of {len(request.files)} allows a choice, the first: {reasons[0]}", where=AUTOMATIC,
         fix="name the model: --model A",
     )  # fmt: skip

@@ -1,10 +1,7 @@
 """``memjax fit --batch``: files to devices, progress, and the folder of a batch."""
 
-import argparse
 import os
-import shlex
 import shutil
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -28,7 +25,8 @@ from memjax.runtime.files import (
     write_json,
 )
 
-from ..progress import duration
+from ..config import Request
+from ..progress import Session, duration
 from ..sweeps.content import to_json
 from ..sweeps.options import arguments
 from ..sweeps.result import FitResult
@@ -105,25 +103,25 @@ class Progress:
         say("progress", f"{done} of {total} devices{speed}{left}")
 
 
-def run_batch(options: argparse.Namespace, device: Any) -> int:
+def run_batch(request: Request, device: Any, session: Session) -> int:
     """Run ``memjax fit --batch`` of the device or circuit to start from; the exit status."""
-    named = devices_of(options.files)
-    if options.wafer_map is not None:
-        places, why = wafer.from_table(options.wafer_map, list(named))
+    named = devices_of(request.files)
+    if request.wafer_map is not None:
+        places, why = wafer.from_table(request.wafer_map, list(named))
     else:
         places, why = wafer.from_names(list(named))
-    check_request(device, options.free, dict(options.fix), dict(options.start))
+    check_request(device, request.free, dict(request.fix), dict(request.start))
     progress = Progress()
     done = lambda: f"{progress.done} of {len(named)} devices are done; the same command goes on"  # noqa: E731
-    if (reached := getattr(options, "reached", None)) is not None:
-        reached.save = done
+    if session.reached is not None:
+        session.reached.save = done
     try:
-        with _cluster_of(options) as cluster:
-            folder = _folder(options)
+        with _cluster_of(request) as cluster:
+            folder = _folder(request)
             with lock_folder(folder):
-                _prepare(folder, options.force)
+                _prepare(folder, request.force)
                 about = (named, (places, why), progress, cluster)
-                return _fit_all(options, device, folder, *about)
+                return _fit_all(request, device, folder, *about)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(done()) from None
     except OutputError as error:
@@ -133,15 +131,15 @@ def run_batch(options: argparse.Namespace, device: Any) -> int:
         raise OutputError(error.what, where=error.where, fix=fix) from error
 
 
-def _cluster_of(options: argparse.Namespace) -> AbstractContextManager[Cluster | None]:
+def _cluster_of(request: Request) -> AbstractContextManager[Cluster | None]:
     """The cluster that ``--scheduler`` names, where it does."""
-    if options.scheduler is None:
+    if request.scheduler is None:
         return nullcontext()
-    return Cluster(options.scheduler, note=partial(say, "note"))
+    return Cluster(request.scheduler, note=partial(say, "note"))
 
 
 def _fit_all(
-    options: argparse.Namespace,
+    request: Request,
     device: Any,
     folder: Path,
     named: dict[str, str],
@@ -151,35 +149,35 @@ def _fit_all(
 ) -> int:
     """Fit the devices into a locked folder, and write what they have in common; the exit status."""
     places, why = wafer_map
-    fits, command = folder / _FITS, "memjax " + shlex.join(sys.argv[1:])
+    fits, command = folder / _FITS, request.command
 
     def keep(name: str, result: FitResult) -> None:
-        result = replace(result, model=options.model)
+        result = replace(result, model=request.model)
         content = to_json(result, [file_of(named[name])], truth=None, command=command)
         write_json(fits / f"{name}.json", content)
 
     def read(file: str):
-        return [measurement_from(file, options)]
+        return [measurement_from(file, request)]
 
-    how = str([getattr(options, n, None) for n in ("reader", "columns", "shunt", "sign")])
+    how = str([getattr(request, n, None) for n in ("reader", "columns", "shunt", "sign")])
     sources = {n: File(file_of(f), partial(read, f), how) for n, f in named.items()}
-    about: dict[str, Any] = {"chunk": options.chunk, "each": keep, "tick": progress}
-    about |= {"cluster": cluster, "shrink": options.shrink}
-    about |= arguments(options) | {"free": options.free, "points": options.points}
+    about: dict[str, Any] = {"chunk": request.chunk, "each": keep, "tick": progress}
+    about |= {"cluster": cluster, "shrink": request.shrink}
+    about |= arguments(request) | {"free": request.free, "points": request.points}
     rows = fit_batch(sources, device, out=folder / _CHUNKS, **about)
     drawn = batch_population(rows, fits, device)
     if drawn.population is None:
         (folder / POPULATION).unlink(missing_ok=True)
     else:
-        drawn.population.save(folder / POPULATION, name=options.model)
+        drawn.population.save(folder / POPULATION, name=request.model)
     specs, remarks = parameter_specs(device), [x for x in (why, drawn.note) if x]
     units = {n: specs[n].unit for r in rows for n in r.values}
     more: dict[str, Any] = {}
     (folder / SHRUNKEN).unlink(missing_ok=True)
-    if options.shrink:
+    if request.shrink:
         write_shrunken(rows, units, folder / SHRUNKEN)
         more, remarks = {"shrinkage": shrinkage(rows)}, [*remarks, *remarks_on(rows)]
-    stated = {n: getattr(options, n) for n in ("preset", "fix", "model_sigma", "chunk")}
+    stated = {n: getattr(request, n) for n in ("preset", "fix", "model_sigma", "chunk")}
     content = write_report(
         rows,
         units=units,
@@ -187,10 +185,10 @@ def _fit_all(
         positions=places,
         notes=remarks,
         about={
-            "model": options.model,
+            "model": request.model,
             "command": command,
-            "seed": options.seed,
-            "options": stated | {"fix": dict(options.fix)},
+            "seed": request.seed,
+            "options": stated | {"fix": dict(request.fix)},
             "hierarchy": drawn.as_json(),
             **more,
         },
@@ -199,12 +197,12 @@ def _fit_all(
     return _ended(rows, content["counts"], remarks, folder)
 
 
-def _folder(options: argparse.Namespace) -> Path:
+def _folder(request: Request) -> Path:
     """The folder of the batch: a new one, that of a batch that goes on, or with ``--force`` one to be emptied."""
-    out = Path(os.path.abspath(options.out))
+    out = Path(os.path.abspath(request.out))
     if (out / _CHUNKS / RUN).exists():
         return out
-    folder = prepare_output(out, force=options.force, folder=True, marker=_MARKER)
+    folder = prepare_output(out, force=request.force, folder=True, marker=_MARKER)
     if folder.exists() and not holds_no_result(folder):
         raise OutputError("it exists already", where=str(out), fix="choose another --out")
     folder.mkdir(exist_ok=True)

@@ -1,10 +1,9 @@
 """``memjax fit --model A,B``: the same files under several models."""
 
-import argparse
 import shutil
 import time
 from collections.abc import Callable
-from copy import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +20,10 @@ from memjax.errors import (
 from memjax.runtime.console import say, table
 
 from ..command import new_folder, start_of, write_fit
+from ..config import Request
 from ..constants import COMPARISON
-from ..kinds import Kind, flag, of_data, provenance
-from ..progress import duration
+from ..kinds import Kind, flag, of_data, origin_of
+from ..progress import Session, duration
 from ..reached import NOTHING
 
 if TYPE_CHECKING:
@@ -36,33 +36,35 @@ _NAMING = ("free", "fix", "bounds", "start")
 _WHERE = "a choice among models"
 
 
-def used(options: argparse.Namespace) -> set[str]:
+def used(request: Request) -> set[str]:
     """Options that mean something here: those of the data but cycles that are held out, and draws."""
-    return of_data(options).uses(options) - {"draws", "hold_out"}
+    return of_data(request).uses(request) - {"draws", "hold_out"}
 
 
 def run(
     kind: Kind,
-    options: argparse.Namespace,
+    request: Request,
+    session: Session,
     explain: "Callable[[Comparison], dict[str, Any]] | None" = None,
 ) -> int:
     """Fit each of the models that ``--model`` lists, and compare them; the exit status.
 
     `explain` makes more content of ``comparison.json``, with a sentence `explanation` for the page.
     """
-    names, data = [n.strip() for n in options.model.split(",")], of_data(options)
+    names, data = [n.strip() for n in request.model.split(",")], of_data(request)
     if "" in names or len(set(names)) < len(names):
         allowed = "names of models, each once: A,B"
-        raise UsageError(f"{options.model!r}", where="--model", allowed=allowed)
+        raise UsageError(f"{request.model!r}", where="--model", allowed=allowed)
     if not (data.fit and data.joined):
         raise UsageError(
             f"{data.label}", where=_WHERE, allowed="files of one kind that is fitted to its rows",
             fix="fit each model into a folder of its own",
         )  # fmt: skip
-    starts = _starts(options, names)
-    choice = _Choice(options, data, starts, new_folder(options, marker=kind.file), explain)
-    if (reached := getattr(options, "reached", None)) is not None:
-        reached.save = choice.in_words
+    starts = _starts(request, names)
+    out = new_folder(request, marker=kind.file)
+    choice = _Choice(request, session, data, starts, out, explain)
+    if session.reached is not None:
+        session.reached.save = choice.in_words
     try:
         choice.fit_all()
         choice.hold_out()
@@ -77,30 +79,23 @@ def run(
     return 0
 
 
-def _starts(options: argparse.Namespace, names: list[str]) -> dict[str, Any]:
+def _starts(request: Request, names: list[str]) -> dict[str, Any]:
     """Where each model begins; refuses parameters that one of them does not have before anything is fitted."""
     from memjax.core.fields import parameter_specs
 
     models = {n: mj.model(n) for n in names}
     for option in _NAMING:
-        named = [x if isinstance(x, str) else x[0] for x in getattr(options, option) or ()]
+        named = [x if isinstance(x, str) else x[0] for x in getattr(request, option) or ()]
         for model, device in models.items():
             if left := [n for n in named if n not in parameter_specs(device)]:
                 raise UsageError(
                     f"{model} has no {', '.join(left)}", where=f"{flag(option)}, {_WHERE}",
                     allowed="parameters that all of them have",
                 )  # fmt: skip
-    starts = {n: start_of(_of_model(options, n)) for n in names}
+    starts = {n: start_of(request.replace(model=n)) for n in names}
     for device in starts.values():
-        mj.params.replace(device, dict(options.fix), where="--fix")
+        mj.params.replace(device, dict(request.fix), where="--fix")
     return starts
-
-
-def _of_model(options: argparse.Namespace, name: str, *, half: bool = False) -> argparse.Namespace:
-    """The options of a fit of one model."""
-    own = copy(options)
-    own.model, own.half = name, half
-    return own
 
 
 class _Choice:
@@ -108,13 +103,15 @@ class _Choice:
 
     def __init__(
         self,
-        options: argparse.Namespace,
+        request: Request,
+        session: Session,
         kind: Kind,
         starts: dict[str, Any],
         out: Path,
         explain: "Callable[[Comparison], dict[str, Any]] | None",
     ):
-        self.options, self.kind, self.starts, self.out = options, kind, starts, out
+        self.request, self.session = request, session
+        self.kind, self.starts, self.out = kind, starts, out
         self.explain = explain
         self.fits: "dict[str, AbstractFit | str]" = dict.fromkeys(starts, "interrupted before")
         self.halves: "dict[str, AbstractFit | str]" = {}
@@ -151,7 +148,7 @@ class _Choice:
                 self.out.mkdir()
             place = self.out / name
             try:
-                write_fit(self.kind, fit, _of_model(self.options, name), place)
+                write_fit(fit, self.request.replace(model=name), place, self.session)
             except (FitError, SolveError) as error:  # of intervals, when the fit is written
                 say("warning", f"{name}: {error}")
             finally:
@@ -166,7 +163,7 @@ class _Choice:
             return
         self.halves = dict.fromkeys(self.models, "interrupted before")
         try:
-            self.rest = self.kind.held_out(self.options)
+            self.rest = self.kind.held_out(self.kind.config(self.request))
         except DataError as error:
             self.halves = dict.fromkeys(self.models, str(error))
             return
@@ -183,7 +180,8 @@ class _Choice:
 
         fit: Any = self.kind.fit
         try:
-            return fit(_of_model(self.options, name, half=half), self.starts[name])
+            config = self.kind.config(self.request.replace(model=name))
+            return fit(config, self.starts[name], replace(self.session, half=half))
         except (ReaderError, OutputError, UsageError):
             raise
         except (MemjaxError, LinAlgError) as error:
@@ -197,10 +195,12 @@ class _Choice:
         from .report import HEAD, LONG, build, table_of, write
 
         comparison = compare_models(self.fits, self.halves, self.rest)
-        about = {"kind": self.kind.label, "held": self.kind.held, "seed": self.options.seed}
-        about |= provenance(self.options) | {"interrupted": interrupted}
+        about = {"kind": self.kind.label, "held": self.kind.held, "seed": self.request.seed}
+        origin = origin_of(self.request)
+        about |= {"temperature": origin.temperature, "command": origin.command}
+        about["interrupted"] = interrupted
         about |= self.explain(comparison) if self.explain else {}
-        write(comparison, self.out, files=about.pop("files"), about=about)
+        write(comparison, self.out, files=list(origin.files), about=about)
         build(load(self.out, COMPARISON), self.out)
         columns = [HEAD.index(h) for h in HEAD if h not in LONG]
         rows = [[row[k] for k in columns] for row in table_of(comparison.rows)]

@@ -1,6 +1,5 @@
 """What a fit directory holds of a circuit's spike trains, or of the trace of a node: content and tables."""
 
-import argparse
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from .spikes import METHOD, SpikeCalibration, Trains
 from .voltage_fit import VoltageFit
 
 
-def spike_content(calibration: SpikeCalibration, options: argparse.Namespace) -> dict:
+def spike_content(calibration: SpikeCalibration) -> dict:
     """Content of ``fit.json`` of spike trains."""
     fit, estimate = calibration.fit, calibration.fit.estimate
     return content_of(
@@ -19,7 +18,7 @@ def spike_content(calibration: SpikeCalibration, options: argparse.Namespace) ->
         estimate.table(),
         estimate.correlation,
         kind="spike times",
-        model=options.model,
+        model=calibration.model,
         loss=fit.chi2 / 2,
         search={"iterations": fit.iterations, "evaluations": fit.simulations, "failed": 0},
         n_points=int(sum(map(len, calibration.trains))),
@@ -32,18 +31,18 @@ def spike_content(calibration: SpikeCalibration, options: argparse.Namespace) ->
         reader=["spike times"],
         moved_inside=list(calibration.moved),
         backend=fit.backend,
-        spikes=_spikes(calibration, options),
+        spikes=_spikes(calibration),
     )
 
 
-def _spikes(calibration: SpikeCalibration, options: argparse.Namespace) -> dict[str, Any]:
+def _spikes(calibration: SpikeCalibration) -> dict[str, Any]:
     """What is of this kind alone: signal, estimator, summaries, how fresh trains compare."""
     fit = calibration.fit
     each = zip(fit.summaries, fit.measured, fit.simulated, fit.sigma, strict=True)
     return {
-        "signal": options.spikes,
-        "level": options.level,
-        "rearm": options.rearm,
+        "signal": calibration.signal,
+        "level": calibration.level,
+        "rearm": calibration.rearm,
         "window_s": list(calibration.window),
         "estimator": METHOD,
         "members": calibration.members,
@@ -68,16 +67,15 @@ def _table(trains: Trains) -> pandas.DataFrame:
 
 
 def spike_tables(
-    calibration: SpikeCalibration, options: argparse.Namespace
+    calibration: SpikeCalibration,
 ) -> dict[str, pandas.DataFrame]:
     """Measured and simulated trains."""
-    del options
     return {"measured": _table(calibration.trains), "simulated": _table(calibration.simulated)}
 
 
-def trace_content(fit: VoltageFit, options: argparse.Namespace) -> dict:
+def trace_content(fit: VoltageFit) -> dict:
     """What ``fit.json`` holds of the trace of a node; errors stand for the scatter where no sigma was given."""
-    stated, node = options.sigma is not None, fit.problem.node
+    stated, node = fit.stated, fit.problem.node
     return {
         "n_points": len(fit.trace),
         "n_sweeps": 1,
@@ -95,9 +93,8 @@ def trace_content(fit: VoltageFit, options: argparse.Namespace) -> dict:
     }
 
 
-def trace_tables(fit: VoltageFit, options: argparse.Namespace) -> dict[str, pandas.DataFrame]:
+def trace_tables(fit: VoltageFit) -> dict[str, pandas.DataFrame]:
     """Measured and simulated trace."""
-    del options
     problem, column = fit.problem, "i_A" if fit.problem.node == "i" else "v_V"
     sides = {"measured": problem.data, "simulated": fit.trace}
     rows = np.asarray(problem.rows)

@@ -2,8 +2,9 @@
 
 from memjax.runtime.lazy import deferred_functions
 
-from ..kinds import ELEMENTS, Kind
-from .options import configure, fit_trace, fit_trains
+from ..config import ELEMENTS
+from ..kinds import Kind
+from .options import SpikeConfig, TraceConfig, fit_trace, fit_trains
 
 _REFUSED = {
     "batch": "these fits are of one circuit",
@@ -13,9 +14,8 @@ _NO_LIKELIHOOD = "simulated moments have no likelihood, errors are laplace's"
 
 SPIKES = Kind(
     label="spike times",
-    claims=lambda options: options.spikes is not None,
-    configure=configure,
-    used=("spikes", "stimulus", "level", "rearm", "dt", "draws", "stochastic"),
+    claims=lambda request: request.spikes is not None,
+    configs=(SpikeConfig,),
     refused=_REFUSED | {f"uncertainty {x}": _NO_LIKELIHOOD for x in ("profile", "nuts")},
     fit=fit_trains,
     joined=False,
@@ -28,8 +28,8 @@ SPIKES = Kind(
 
 TRACE = Kind(
     label="trace of a node",
-    claims=lambda options: options.voltage is not None,
-    used=("voltage", "stimulus", "sigma"),
+    claims=lambda request: request.voltage is not None,
+    configs=(TraceConfig,),
     refused=_REFUSED | {"stochastic": "--spikes calibrates noise, a trace is fitted without"},
     fit=fit_trace,
     joined=False,

@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float
@@ -67,8 +67,14 @@ class SpikeCalibration:
         What should be known before the fit is used, in words.
     window : tuple of float
         Time that counts [s].
+    signal : str or None
+        State of the circuit that spikes.
+    level, rearm : float or None
+        What a spike rises above, and below which it was before [unit of the signal].
     moved : tuple of str
         Free parameters whose start was moved inside narrower bounds.
+    model : str
+        The name by which `memjax.model` makes the circuit; "circuit" for one of one's own.
     notes, summary, interrupted, sample
         See `fitting.result.AbstractFit`.
     """
@@ -84,11 +90,16 @@ class SpikeCalibration:
     comparison: dict
     warnings: tuple[str, ...]
     window: tuple[float, float]
+    signal: str | None
+    level: float | None
+    rearm: float | None
     moved: tuple[str, ...] = ()
+    model: str = "circuit"
     notes: tuple[str, ...] = ()
     summary: tuple[str, ...] = ()
     interrupted: bool = False
     sample: None = None
+    kind: ClassVar[str] = "spike times"
 
     @functools.cached_property
     def verdict(self) -> Verdict:
@@ -203,6 +214,9 @@ def calibrate_spikes(
         comparison=compare_trains(own, fresh, window=window, seed=seed),
         warnings=(),
         window=window,
+        signal=signal,
+        level=level,
+        rearm=rearm,
         moved=moved,
     )
     lost = sum(map(len, trains)) - sum(map(len, own))

@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -56,8 +56,11 @@ class VoltageFit(AbstractFit):
     trace: Float[np.ndarray, " rows"]
     converged: bool
     search: Progress
+    stated: bool = True
+    seed: int = 0
     profiles: tuple[Any, ...] = ()
     sample: Any = None
+    kind: ClassVar[str] = "trace of a node"
 
     @property
     def sigma(self) -> float:

@@ -18,7 +18,8 @@ from memjax.errors import DataError, ModelError, UsageError
 from memjax.io.request import bench_from
 from memjax.runtime.console import say
 
-from ..kinds import ELEMENTS, flag
+from ..config import ELEMENTS
+from ..kinds import flag
 
 LIBRARIES = ("starlette", "uvicorn", "plotly")
 """What the extra `explore` installs."""

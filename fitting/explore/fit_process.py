@@ -17,7 +17,7 @@ from typing import Any
 from memjax.errors import FitError, MemjaxError, OutputError
 from memjax.runtime.files import prepare_output, writing_folder
 
-from ..command import MARKER
+from ..constants import MARKER
 from ..progress import EACH
 from .measured import fit_about
 

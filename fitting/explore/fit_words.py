@@ -1,61 +1,29 @@
 """The command line ``memjax fit`` that does what a page shows: the words of options, and of choices on the page."""
 
-import argparse
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from memjax.cli.command import Parser, join_negative_numbers
 from memjax.core.fields import parameter_specs, setting_specs, stored
 from memjax.errors import MemjaxError, ModelError
 
-from ..cli import fit_command
-from ..kinds import flag
+from ..app.config import parse_fit, words_of
+from ..config import Request
 from .parameters import device_at, number
 
-NUMBERS = ("point_time", "series_resistance", "parallel_resistance", "parallel_capacitance", "temperature", "shunt",
-           "area", "points", "model_sigma", "on_threshold", "hold_threshold")  # fmt: skip
-"""Options of one number that a page hands on to ``memjax fit``."""
-
-WORDS = ("preset", "reader", "exclude")
-FLAGS = ("reversed", "skip_forming")
+_OF_PAGE = ("point_time", "series_resistance", "parallel_resistance", "parallel_capacitance", "temperature", "shunt",
+            "area", "points", "model_sigma", "on_threshold", "hold_threshold", "preset", "reader", "exclude",
+            "reversed", "skip_forming", "compliance", "compliance_negative", "columns", "sweeps")  # fmt: skip
+"""Options of reading, bench and thresholds that a page hands on to ``memjax fit``."""
 
 
-def option_words(options: argparse.Namespace) -> list[str]:
+def option_words(options: Any) -> list[str]:
     """Words of the options of reading, bench and thresholds that were given, as ``memjax fit`` takes them."""
-    about = vars(options)
-    words = []
-    for name in (*NUMBERS, *WORDS):
-        if about.get(name) is not None:
-            x = about[name]
-            words += [flag(name), repr(x) if isinstance(x, float) else str(x)]
-    words += [flag(name) for name in FLAGS if about.get(name)]
-    if about.get("compliance") is not None:
-        limits = [options.compliance, about.get("compliance_negative")]
-        words += ["--compliance", ",".join(repr(x) for x in limits if x is not None)]
-    if about.get("columns"):
-        words += ["--columns", ",".join(f"{k}={x}" for k, x in options.columns.items())]
-    if about.get("sweeps"):
-        words += ["--sweeps", ",".join(map(str, options.sweeps))]
-    return words + ["--sign", "-1"] * (about.get("sign") == -1)
+    words = words_of({n: getattr(options, n, None) for n in _OF_PAGE})
+    return words + ["--sign", "-1"] * (getattr(options, "sign", 1) == -1)
 
 
-def parse_fit(words: Sequence[str]) -> argparse.Namespace:
-    """Options of ``memjax fit`` out of its words, without ``memjax fit`` in front.
-
-    Raises
-    ------
-    UsageError
-        As the command itself has it.
-    """
-    parser = Parser(prog="memjax fit", allow_abbrev=False)
-    fit_command.configure(parser)
-    options = parser.parse_args(join_negative_numbers(list(words)))
-    options.explicit = []
-    return options
-
-
-def command_options(command: str) -> argparse.Namespace:
+def command_options(command: str) -> Request:
     """Options of the command that made a fit, as its ``fit.json`` holds it.
 
     Raises

@@ -1,6 +1,5 @@
 """Sweeps of a file or of a fit, beside what a model does under the same waveforms."""
 
-import argparse
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -22,6 +21,7 @@ from memjax.observables import switching
 from memjax.simulate import is_noisy, simulate
 
 from ..command import start_of
+from ..config import Request
 from ..fit_json import digest, load
 from ..kinds import kind_of, of_data
 from ..sweeps.limits import by_wave
@@ -52,7 +52,7 @@ class Measured:
 
     Parameters
     ----------
-    options : Namespace
+    options : Request
         Of a ``memjax fit`` that reads the files.
     title : str
         Name of what is explored.
@@ -72,7 +72,7 @@ class Measured:
         Of a fit: standard deviations, spread from cycle to cycle, verdict.
     """
 
-    options: argparse.Namespace
+    options: Request
     title: str
     device: Any
     guess: Any
@@ -275,12 +275,12 @@ def problem_of(
     return prepare(measurements, device, **about)
 
 
-def of_file(options: argparse.Namespace) -> Measured:
+def of_file(options: Request) -> Measured:
     """What a page needs of a file: sliders begin at what the sweeps show.
 
     Parameters
     ----------
-    options : Namespace
+    options : Request
         Of ``memjax fit``.
 
     Raises
@@ -331,7 +331,7 @@ def of_fit(path: Path) -> Measured:
             f"a fit of {kind.label}", where=str(path), allowed="a fit of sweeps", fix="see its report.html"
         )  # fmt: skip
     options = command_options(str(content.get("command", "")))
-    options.files = [_data_file(name, folder) for name in options.files]
+    options = options.replace(files=[_data_file(name, folder) for name in options.files])
     subject = of_file(options)
     for entry, name in zip(content["data"], options.files, strict=False):
         if digest(file_of(name)) != entry["sha256"]:

@@ -1,15 +1,14 @@
 """What the folder of a joint fit holds: fit.json, and a fit directory for each file."""
 
-import argparse
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from ..fit_json import common_content
+from ..kinds import Origin
 from ..report import fill, write as write_part
 from .fit import JointFit, Part
-from .options import parts_of
 
 
 def folder_of(label: str, place: int) -> str:
@@ -37,14 +36,15 @@ def _of_part(part: Part, folder: str, kind: str) -> dict[str, Any]:
     }
 
 
-def write(fit: JointFit, folder: Path, options: argparse.Namespace) -> None:
+def write(fit: JointFit, folder: Path, origin: Origin, *, drawn: bool = True) -> None:
     """Fill the folder of a joint fit, with a folder for each part in it."""
     files = []
-    for k, (part, (kind, own)) in enumerate(zip(fit.parts, parts_of(options), strict=True)):
+    paths = fit.files_of_parts or tuple(part.fit.files for part in fit.parts)
+    for k, (part, own) in enumerate(zip(fit.parts, paths, strict=True)):
         name = folder_of(part.label, k)
         (folder / name).mkdir()
-        write_part(kind, part.fit, folder / name, own)
-        files.append(_of_part(part, name, kind.label))
+        write_part(part.fit, folder / name, replace(origin, files=own, config={}), drawn=drawn)
+        files.append(_of_part(part, name, part.fit.kind))
     content = common_content(
         fit,
         kind="joint fit",
@@ -56,4 +56,4 @@ def write(fit: JointFit, folder: Path, options: argparse.Namespace) -> None:
         stages=[asdict(s) for s in fit.stages],
         files=files,
     )
-    fill(content, folder, options, sample=fit.sample)
+    fill(content, folder, origin, drawn=drawn, sample=fit.sample)

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -108,6 +109,8 @@ class JointFit(AbstractFit):
         Coordinates and covariance with those that belong to one file.
     notes : tuple of str
         Decisions that were taken, and contradictions, in words.
+    files_of_parts : tuple of tuple of Path
+        Measured files of each part, where they are known.
     """
 
     device: mj.AbstractDevice | mj.Circuit
@@ -124,6 +127,8 @@ class JointFit(AbstractFit):
     profiles: tuple[Any, ...] = ()
     sample: Any = None
     whole: tuple[np.ndarray, np.ndarray] | None = None
+    files_of_parts: tuple[tuple[Path, ...], ...] = ()
+    kind: ClassVar[str] = "joint fit"
 
     @property
     def complete(self) -> "JointFit":

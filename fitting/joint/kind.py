@@ -3,11 +3,11 @@
 from memjax.runtime.lazy import deferred, deferred_functions
 
 from ..kinds import Kind
-from .options import configure, fit, run, used
+from .options import JointConfig, fit, run, used
 
 KIND = Kind(
     label="joint fit",
-    configure=configure,
+    configs=(JointConfig,),
     used=used,
     fit=fit,
     run=run,

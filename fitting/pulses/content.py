@@ -1,6 +1,5 @@
 """What a fit directory holds of conductances per pulse: fit.json and two tables."""
 
-import argparse
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,6 @@ from memjax.data import PulseRecord
 
 from ..fit_json import BENCH, finite
 from .fit import CYCLES, PulseFit, median_error
-from .options import cycles
 
 _LAGS = (1, 2, 5, 10, 20, 50, 100)
 
@@ -49,10 +47,9 @@ def step_spread(record: PulseRecord) -> dict[str, dict]:
     return out
 
 
-def content(fit: PulseFit, options: argparse.Namespace) -> dict:
+def content(fit: PulseFit) -> dict:
     """What ``fit.json`` holds of conductances per pulse."""
-    record, pulsed, noise = fit.record, fit.pulsed, fit.noise
-    _, held = cycles(options)
+    record, pulsed, noise, held = fit.record, fit.pulsed, fit.noise, fit.held
     mean = float(np.mean(fit.curve()))
     spread: dict[str, dict] = {}
     for name, sigma in noise.cycle.items():
@@ -120,9 +117,8 @@ def _frame(record: PulseRecord) -> pandas.DataFrame:
     )
 
 
-def tables(fit: PulseFit, options: argparse.Namespace) -> dict[str, pandas.DataFrame]:
+def tables(fit: PulseFit) -> dict[str, pandas.DataFrame]:
     """Readings of the measured cycles, and of simulated ones."""
-    del options
     return {"measured": _frame(fit.record), "simulated": _frame(fit.simulate(CYCLES))}
 
 

@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -100,6 +100,8 @@ class PulseFit(AbstractFit):
         Standard deviation of the logarithm of the mean curve at one pulse, from the cycles.
     randomness : NoiseFit or None
         Randomness per pulse and per cycle; None where there are too few cycles.
+    held : PulseRecord or None
+        Later cycles of the same record that were not fitted, where some are kept for a comparison.
     seed : int
         Seed of what is simulated where no other is named.
     notes : tuple of str
@@ -119,9 +121,11 @@ class PulseFit(AbstractFit):
     randomness: NoiseFit | None
     search: Progress
     seed: int = 0
+    held: PulseRecord | None = None
     notes: tuple[str, ...] = ()
     profiles: tuple[Any, ...] = ()
     sample: Any = None
+    kind: ClassVar[str] = "conductance per pulse"
 
     @property
     def device(self) -> mj.AbstractDevice:

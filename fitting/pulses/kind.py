@@ -4,14 +4,12 @@ from memjax.runtime.lazy import deferred, deferred_functions
 
 from ..kinds import Kind
 from ..records import run_records
-from .options import configure, fit, held_out, takes
+from .options import PulseConfig, fit, held_out, takes
 
 KIND = Kind(
     label="conductance per pulse",
     takes=takes,
-    configure=configure,
-    used=("device", "pulse_voltages", "pulse_widths", "pulse_period", "read_voltage", "hold_out", "reversed",
-          "reader", "batch"),
+    configs=(PulseConfig,),
     refused={"stochastic": "the randomness of such files is fitted anyway"},
     fit=fit,
     run=run_records,

@@ -1,16 +1,25 @@
 """The part of ``memjax fit`` that takes conductances per pulse."""
 
-import argparse
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from memjax.cli.command import count, number
 from memjax.data import DecayRecord, PulseProtocol, PulseRecord
 from memjax.errors import DataError
-from memjax.io.request import bench_from
+from memjax.io.request import environment
 from memjax.runtime.console import say
 
-from ..command import parameters, stages_of
+from ..command import parameters
+from ..config import (
+    CommonConfig,
+    Request,
+    batch,
+    device_label,
+    option,
+    read_voltage,
+    shared,
+)
 from ..kinds import flag
+from ..progress import Session
 from ..records import one_record, records_in
 
 if TYPE_CHECKING:
@@ -24,43 +33,61 @@ _ASSUMED = {
 }
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the options of such files to those of ``memjax fit``."""
-    add = parser.add_argument_group("conductances per pulse").add_argument
-    pair = {"nargs": 2, "type": float, "metavar": ("SET", "RESET")}
-    add("--pulse-voltages", **pair, help="of the pulses [V], with their signs")
-    add("--pulse-widths", **pair, help="of the pulses [s]")
-    add("--pulse-period", type=number("s"), metavar="S", help="from one pulse to the next [s]")
-    add("--hold-out", type=count(1), metavar="N", help="last cycles, compared and not fitted")
+_GROUP = "conductances per pulse"
 
 
-def takes(options: argparse.Namespace, name: str) -> bool:
+def _pair(help: str) -> Any:
+    """Return a field of two numbers, of set and of reset pulses."""
+    return option(help, form="numbers", metavar=("SET", "RESET"), group=_GROUP)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PulseConfig(CommonConfig):
+    """What a fit of conductances per pulse is asked for."""
+
+    device: str | None = device_label()
+    pulse_voltages: Any = _pair("of the pulses [V], with their signs")
+    pulse_widths: Any = _pair("of the pulses [s]")
+    pulse_period: float | None = option(
+        "from one pulse to the next [s]", form="number", unit="s", metavar="S", group=_GROUP
+    )
+    read_voltage: float | None = read_voltage()
+    hold_out: int | None = option(
+        "last cycles, compared and not fitted", form="count", lowest=1, metavar="N", group=_GROUP
+    )
+    reversed: bool = shared(False)
+    reader: str | None = shared()
+    batch: bool = batch()
+
+
+def takes(request: Request, name: str) -> bool:
     """Whether a file holds records that are no decays; what of these is not fitted is said later."""
-    records = records_in(options, name)
+    records = records_in(request, name)
     return records is not None and not all(isinstance(r, DecayRecord) for r in records)
 
 
-def fit(options: argparse.Namespace, device: Any) -> "PulseFit":
+def fit(config: PulseConfig, device: Any, session: Session) -> "PulseFit":
     """The fit of one record of the files, without the cycles that are held out."""
     from .fit import fit_pulses
 
-    record, _ = _halves(one_record(options)) if options.half else cycles(options)
-    with stages_of(options, ["curve"], checked=False, notes=record.warnings) as stages:
-        return fit_pulses(
+    record, held = (_halves(one_record(config))[0], None) if session.half else cycles(config)
+    with session.stages(["curve"], checked=False, notes=record.warnings) as stages:
+        fit = fit_pulses(
             record,
             device,
-            protocol=_protocol(record, options),
-            **parameters(options),
-            env=bench_from(options)[1],
-            reversed=options.reversed or None,
-            seed=options.seed,
+            protocol=_protocol(record, config),
+            **parameters(config),
+            env=environment(config),
+            reversed=config.reversed or None,
+            seed=config.seed,
             tick=stages,
         )
+    return replace(fit, held=held)
 
 
-def held_out(options: argparse.Namespace) -> PulseRecord:
+def held_out(config: PulseConfig) -> PulseRecord:
     """Cycles that a fit of half of them leaves out."""
-    return _halves(one_record(options))[1]
+    return _halves(one_record(config))[1]
 
 
 def _halves(record: Any) -> tuple[PulseRecord, PulseRecord]:
@@ -70,28 +97,28 @@ def _halves(record: Any) -> tuple[PulseRecord, PulseRecord]:
     return record.select(slice(0, None, 2)), record.select(slice(1, None, 2))
 
 
-def cycles(options: argparse.Namespace) -> tuple[PulseRecord, PulseRecord | None]:
+def cycles(config: PulseConfig) -> tuple[PulseRecord, PulseRecord | None]:
     """The cycles that are fitted, and the last ones where ``--hold-out`` holds them out."""
-    record: Any = one_record(options)
-    if not options.hold_out:
+    record: Any = one_record(config)
+    if not config.hold_out:
         return record, None
     most = len(record.g) - 1
-    if options.hold_out > most:
+    if config.hold_out > most:
         raise DataError(
-            f"{options.hold_out} of {most + 1} cycles", where="--hold-out", allowed=f"1 to {most}"
+            f"{config.hold_out} of {most + 1} cycles", where="--hold-out", allowed=f"1 to {most}"
         )  # fmt: skip
-    cut = most + 1 - options.hold_out
+    cut = most + 1 - config.hold_out
     return record.select(slice(0, cut)), record.select(slice(cut, None))
 
 
-def _protocol(record: PulseRecord, options: argparse.Namespace) -> PulseProtocol:
-    """Pulses as options say, else the file, else as is assumed."""
+def _protocol(record: PulseRecord, config: PulseConfig) -> PulseProtocol:
+    """Pulses as was asked for, else the file, else as is assumed."""
     own = record.protocol
-    values: dict[str, Any] = {"period": options.pulse_period or (own and own.period)}
-    for name, (option, assumed) in _ASSUMED.items():
-        value, stated = getattr(options, option), own and getattr(own, name)
+    values: dict[str, Any] = {"period": config.pulse_period or (own and own.period)}
+    for name, (asked, assumed) in _ASSUMED.items():
+        value, stated = getattr(config, asked), own and getattr(own, name)
         if value is None and stated is None:
             text = f"{name.replace('_', ' ')} not stated, taken as {assumed}"
-            say("note", f"{text}: fitted rates belong to this ({flag(option)})")
+            say("note", f"{text}: fitted rates belong to this ({flag(asked)})")
         values[name] = (tuple(value) if isinstance(value, list) else value) or stated or assumed
     return PulseProtocol(**values)

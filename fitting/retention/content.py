@@ -1,6 +1,5 @@
 """What a fit directory holds of resistance against time: the laws and the device in fit.json, two tables."""
 
-import argparse
 from typing import Any
 
 import pandas
@@ -9,9 +8,8 @@ from .fit import RetentionFit
 from .laws import LawFit
 
 
-def content(fit: RetentionFit, options: argparse.Namespace) -> dict:
+def content(fit: RetentionFit) -> dict:
     """What ``fit.json`` holds of a decay."""
-    del options
     record = fit.record
     return {
         "n_points": len(record.t),
@@ -42,9 +40,8 @@ def _law(law: LawFit) -> dict[str, Any]:
     }
 
 
-def tables(fit: RetentionFit, options: argparse.Namespace) -> dict[str, pandas.DataFrame]:
+def tables(fit: RetentionFit) -> dict[str, pandas.DataFrame]:
     """Readings, and the resistance of the device and of each law."""
-    del options
     return fit.tables()
 
 

@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -150,8 +150,10 @@ class RetentionFit(AbstractFit):
     loss: float
     voltage: float
     search: Progress
+    seed: int = 0
     profiles: tuple[Any, ...] = ()
     sample: Any = None
+    kind: ClassVar[str] = "resistance against time"
 
     def moved(self, problem: RetentionProblem, z, covariance) -> "RetentionFit":
         """See `AbstractFit`."""

@@ -4,12 +4,12 @@ from memjax.runtime.lazy import deferred_functions
 
 from ..kinds import Kind
 from ..records import run_records
-from .options import fit, held_out, takes
+from .options import RetentionConfig, fit, held_out, takes
 
 KIND = Kind(
     label="resistance against time",
     takes=takes,
-    used=("device", "read_voltage", "reader", "batch"),
+    configs=(RetentionConfig,),
     refused={"stochastic": "one run has no distribution"},
     fit=fit,
     run=run_records,

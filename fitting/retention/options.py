@@ -1,42 +1,53 @@
 """The part of ``memjax fit`` that takes resistance against time."""
 
-import argparse
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from memjax.data import DecayRecord
-from memjax.io.request import bench_from
+from memjax.io.request import environment
 
-from ..command import parameters, stages_of
+from ..command import parameters
+from ..config import CommonConfig, Request, batch, device_label, read_voltage, shared
+from ..progress import Session
 from ..records import one_record, records_in
 
 if TYPE_CHECKING:
     from .fit import RetentionFit
 
 
-def takes(options: argparse.Namespace, name: str) -> bool:
+@dataclass(frozen=True, kw_only=True)
+class RetentionConfig(CommonConfig):
+    """What a fit of resistance against time is asked for."""
+
+    device: str | None = device_label()
+    read_voltage: float | None = read_voltage()
+    reader: str | None = shared()
+    batch: bool = batch()
+
+
+def takes(request: Request, name: str) -> bool:
     """Whether a file holds decays."""
-    records = records_in(options, name)
+    records = records_in(request, name)
     return records is not None and all(isinstance(r, DecayRecord) for r in records)
 
 
-def fit(options: argparse.Namespace, device: Any) -> "RetentionFit":
+def fit(config: RetentionConfig, device: Any, session: Session) -> "RetentionFit":
     """The fit of one run of the files."""
     from .fit import fit_retention, halves
 
-    record: Any = one_record(options)
-    if options.half:
+    record: Any = one_record(config)
+    if session.half:
         record, _ = halves(record)
-    if options.read_voltage is not None:
-        record = replace(record, read_voltage=options.read_voltage)
-    env = bench_from(options)[1]
-    with stages_of(options, ["relaxation"], checked=False, notes=record.warnings) as stages:
-        return fit_retention(record, device, **parameters(options), env=env, tick=stages)
+    if config.read_voltage is not None:
+        record = replace(record, read_voltage=config.read_voltage)
+    env = environment(config)
+    with session.stages(["relaxation"], checked=False, notes=record.warnings) as stages:
+        return fit_retention(record, device, **parameters(config), env=env, tick=stages)
 
 
-def held_out(options: argparse.Namespace) -> DecayRecord:
+def held_out(config: RetentionConfig) -> DecayRecord:
     """Readings that a fit of half of them leaves out."""
     from .fit import halves
 
-    record: Any = one_record(options)
+    record: Any = one_record(config)
     return halves(record)[1]

@@ -1,8 +1,9 @@
 """What a fit directory holds: fit.json, the measured and the simulated currents."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -42,6 +43,7 @@ def to_json(
     *,
     truth: dict | None,
     command: str,
+    config: Mapping[str, Any] | None = None,
     trace: Trace | None = None,
 ) -> dict:
     """The content of ``fit.json``; `truth` are true parameters [SI] of synthetic data, `trace` is that of `cycles`."""
@@ -93,6 +95,7 @@ def to_json(
         distribution=distribution(trace, result.thresholds),
         stochastic=None if result.stochastic is None else randomness_of(result.stochastic),
         command=command,
+        config=dict(config or {}),
         synthetic_truth=bool(truth),
     )
     content["uncertainty"]["noise"] = u.noise
@@ -121,21 +124,22 @@ def write(
     files: list[Path],
     truth: dict | None = None,
     command: str = "",
+    config: Mapping[str, Any] | None = None,
     drawn: bool = True,
 ) -> list[str]:
     """Fill a fit directory: fit.json, measured.csv, simulated.csv, pictures, report.html; posterior.nc with draws.
 
-    `truth` are the true parameters [SI] of synthetic data, `command` the command line. Where nothing is `drawn` there
-    are fit.json and a page alone, which take no simulation. Returns the names of the files.
+    `truth` are the true parameters [SI] of synthetic data, `command` the command line, `config` what was asked for.
+    Where nothing is `drawn` there are fit.json and a page alone, without a simulation. Returns names of the files.
     """
     if not drawn:
-        content = to_json(result, files, truth=truth, command=command)
+        content = to_json(result, files, truth=truth, command=command, config=config)
         write_json(folder / "fit.json", content)
         fit_page(content, "", folder)
         return ["fit.json", "report.html", *write_draws(result.sample, folder)]
     unsolved = write_tables(result, folder)
     trace = result.cycles()
-    content = to_json(result, files, truth=truth, command=command, trace=trace)
+    content = to_json(result, files, truth=truth, command=command, config=config, trace=trace)
     if unsolved:
         content["warnings"].append(f"{unsolved} points of the simulation could not be solved")
     write_json(folder / "fit.json", content)

@@ -1,17 +1,16 @@
 """Sweeps as a kind of data."""
 
-from memjax.cli.command import number
 from memjax.runtime.lazy import deferred
 
+from ..config import Option
 from ..kinds import Kind
-from .options import configure, fit, held_out, takes, used, write
+from .options import SweepConfig, fit, held_out, takes, write
 
 KIND = Kind(
     label="sweeps",
     takes=takes,
     rest=True,
-    configure=configure,
-    used=used,
+    configs=(SweepConfig,),
     fit=fit,
     write=write,
     build=deferred("fitting.sweeps.report:build"),
@@ -20,7 +19,7 @@ KIND = Kind(
     held="every second sweep",
     axes=("v_V", "i_A"),
     report_options={
-        f"{name}_threshold": {"type": number("A"), "metavar": "A", "help": f"current {what}"}
+        f"{name}_threshold": Option(f"current {what}", "number", metavar="A", unit="A")
         for name, what in (
             ("on", "above which the device is on"),
             ("hold", "below which it is off"),

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -96,6 +96,7 @@ class FitResult(AbstractFit):
     stochastic: Stochastic | None = None
     profiles: tuple[Any, ...] = ()
     sample: Any = None
+    kind: ClassVar[str] = "sweeps"
 
     def moved(self, problem: Problem, z, covariance) -> "FitResult":
         """See `AbstractFit`; the spread from cycle to cycle stays."""

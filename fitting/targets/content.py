@@ -1,16 +1,13 @@
 """What a fit directory holds of targets: fit.json, the targets as a table, and simulated members."""
 
-import argparse
-
 import numpy as np
 import pandas
 
 from .fit import TargetFit
 
 
-def content(fit: TargetFit, options: argparse.Namespace) -> dict:
+def content(fit: TargetFit) -> dict:
     """What ``fit.json`` holds of targets."""
-    del options
     return {
         "n_points": len(fit.checks),
         "n_sweeps": len(fit.problem.protocols),
@@ -34,7 +31,7 @@ def content(fit: TargetFit, options: argparse.Namespace) -> dict:
     }
 
 
-def tables(fit: TargetFit, options: argparse.Namespace) -> dict[str, pandas.DataFrame]:
+def tables(fit: TargetFit) -> dict[str, pandas.DataFrame]:
     """The targets in the place of what was measured, and members with noise under each protocol."""
     wanted = pandas.DataFrame([c.row() for c in fit.checks])
-    return {"measured": wanted, "simulated": fit.members(seed=options.seed)}
+    return {"measured": wanted, "simulated": fit.members(seed=fit.seed)}

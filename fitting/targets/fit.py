@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -78,8 +78,10 @@ class TargetFit(AbstractFit):
     checks: tuple[Check, ...]
     nearest: dict[str, float]
     start: dict[str, float]
+    seed: int = 0
     profiles: tuple[Any, ...] = ()
     sample: Any = None
+    kind: ClassVar[str] = "targets"
     interrupted: bool = False
     failure: str = ""
 

@@ -3,13 +3,13 @@
 from memjax.runtime.lazy import deferred_functions
 
 from ..kinds import Kind
-from .options import configure, fit, used
+from .options import TargetConfig, TrainTargetConfig, config_for, fit
 
 KIND = Kind(
     label="targets",
-    claims=lambda options: bool(options.target),
-    configure=configure,
-    used=used,
+    claims=lambda request: bool(request.target),
+    configs=(TargetConfig, TrainTargetConfig),
+    choose=config_for,
     refused={f"uncertainty {x}": "tolerances are no measurement" for x in ("profile", "nuts")},
     fit=fit,
     **deferred_functions("fitting.targets.content", "content", "tables"),

@@ -1,15 +1,27 @@
 """The part of ``memjax fit`` that takes wanted numbers in place of a file."""
 
-import argparse
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from memjax.cli.command import number, plain_float
-from memjax.errors import DataError, UsageError
-from memjax.io.request import bench_from
+from memjax.errors import UsageError
+from memjax.io.request import bench_from, environment
 
-from ..command import parameters, require_circuit, stages_of
-from ..kinds import ELEMENTS
+from ..command import parameters, require_circuit
+from ..config import (
+    CommonConfig,
+    ElementsConfig,
+    Request,
+    draws,
+    hold_threshold,
+    level,
+    on_threshold,
+    option,
+    read_voltage,
+    rearm,
+    step,
+    stimulus,
+)
+from ..progress import Session
 from .target import OF_TRAIN, UNITS, Target
 
 if TYPE_CHECKING:
@@ -27,64 +39,80 @@ _STAGES = ("grid", "search", "fewest parameters")
 _OF_TRAINS = {n: n for n in ("stimulus", "signal", "level", "rearm")}
 
 
-def _trains(options: argparse.Namespace) -> list[Target]:
+_GROUP = "targets"
+
+
+def _trains(request: Any) -> list[Target]:
     """Targets that are read off spike trains."""
-    return [t for t in options.target if t.name in OF_TRAIN]
+    return [t for t in request.target if t.name in OF_TRAIN]
 
 
-def used(options: argparse.Namespace) -> tuple[str, ...]:
-    """Options that mean something here."""
-    if _trains(options):
-        return ("target", "draws", "dt", *_OF_TRAINS.values())
-    return ("target", "draws", *_OF_DEVICES.values(), *ELEMENTS)
+def config_for(request: Request) -> type:
+    """Return the configuration of wanted numbers: of devices, or of spike trains."""
+    return TrainTargetConfig if _trains(request) else TargetConfig
 
 
-def _target(text: str) -> Target:
-    """Type of ``--target``."""
-    try:
-        return Target.parse(text)
-    except DataError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Add ``--target`` and what chooses the sweep and the pulses to the options of ``memjax fit``.
-
-    Spike trains share ``--stimulus``, ``--level``, ``--rearm`` and ``--dt`` with circuits, sweeps and pulses their
-    thresholds with the other kinds; ``--draws`` is the largest number of members of the check.
-    """
-    group = parser.add_argument_group("targets", "wanted numbers in place of a file")
-    add = group.add_argument
-    add(
-        "--target",
-        action="append",
-        type=_target,
-        metavar="NAME=VALUE[:TOLERANCE]",
-        help="a wanted number [SI], with its tolerance in the same unit, of on_off as a share (default 2%%): "
+def _target() -> Any:
+    """Return the field of ``--target``."""
+    return option(
+        "a wanted number [SI], with its tolerance in the same unit, of on_off as a share (default 2%): "
         f"{', '.join(UNITS)}; delay@V and relaxation@V under a pulse of that voltage. Repeat it for several",
+        form="parsed",
+        parse=Target.parse,
+        repeated=True,
+        metavar="NAME=VALUE[:TOLERANCE]",
+        group=_GROUP,
     )
-    add(
-        "--sweep-to",
-        type=plain_float,
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetConfig(CommonConfig, ElementsConfig):
+    """What a search for wanted numbers of a device is asked for, under a sweep and pulses."""
+
+    target: Any = _target()
+    sweep_to: float | None = option(
+        "peak of the triangle sweep, with its sign (default: twice the largest wanted voltage, else 1)",
+        form="number",
+        lowest=-float("inf"),
+        unit="V",
         metavar="V",
-        help="peak of the triangle sweep, with its sign (default: twice the largest wanted voltage, else 1)",
+        group=_GROUP,
     )
-    add("--sweep-time", type=number("s"), metavar="S", help="time of the whole sweep (default 4)")
-    add(
-        "--target-width",
-        type=number("s"),
+    sweep_time: float | None = option(
+        "time of the whole sweep (default 4)", form="number", unit="s", metavar="S", group=_GROUP
+    )
+    target_width: float | None = option(
+        "width of the pulse (default: ten times the wanted delay, else the wanted relaxation)",
+        form="number",
+        unit="s",
         metavar="S",
-        help="width of the pulse (default: ten times the wanted delay, else the wanted relaxation)",
+        group=_GROUP,
     )
-    add(
-        "--signal",
+    read_voltage: float | None = read_voltage()
+    on_threshold: float | None = on_threshold()
+    hold_threshold: float | None = hold_threshold()
+    draws: int | None = draws()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainTargetConfig(CommonConfig):
+    """What a search for wanted numbers of spike trains of a circuit is asked for."""
+
+    target: Any = _target()
+    signal: str = option(
+        "state of a circuit that spikes where it rises above --level, under --stimulus (default gate.v)",
         default="gate.v",
         metavar="SIGNAL",
-        help="state of a circuit that spikes where it rises above --level, under --stimulus (default gate.v)",
+        group=_GROUP,
     )
+    stimulus: str | None = stimulus()
+    level: float | None = level()
+    rearm: float | None = rearm()
+    dt: float | None = step()
+    draws: int | None = draws()
 
 
-def fit(options: argparse.Namespace, device: Any) -> "TargetFit":
+def fit(config: Any, device: Any, session: Session) -> "TargetFit":
     """Values that meet the targets.
 
     Raises
@@ -92,33 +120,32 @@ def fit(options: argparse.Namespace, device: Any) -> "TargetFit":
     UsageError, DataError, FitError
         For options that mean nothing here, targets that make no problem, and observables that nothing shows.
     """
-    trains, where = _trains(options), "--target"
-    if options.files:
-        many = f"{len(options.files)} files beside targets"
+    trains, where = _trains(config), "--target"
+    if config.files:
+        many = f"{len(config.files)} files beside targets"
         raise UsageError(many, where=where, fix="leave out the files, or --target")
-    if trains and len(trains) < len(options.target):
+    if trains and len(trains) < len(config.target):
         raise UsageError(
             "spike trains beside sweeps or pulses", where=where, allowed="one or the other",
             fix="leave one of them out",
         )  # fmt: skip
     if trains:
         where = f"target {trains[0].label}"
-        require_circuit(options, device, where=where, stimulus="S.csv", level="V")
-    bench, env, _ = bench_from(options)
-    with stages_of(options, _STAGES, checked=False) as stages:
+        require_circuit(config, device, where=where, stimulus="S.csv", level="V")
+    with session.stages(_STAGES, checked=False) as stages:
         design = _design(
-            options.target,
+            config.target,
             device,
-            **parameters(options),
-            settings=_settings(options, device),
-            bench=None if trains else bench,
-            env=env,
-            dt=options.dt,
-            seed=options.seed,
+            **parameters(config),
+            settings=_settings(config, device),
+            bench=None if trains else bench_from(config)[0],
+            env=environment(config),
+            dt=config.dt if trains else None,
+            seed=config.seed,
             tick=stages,
-            **({} if options.draws is None else {"members": options.draws}),
+            **({} if config.draws is None else {"members": config.draws}),
         )
-    return replace(design, model=options.model)
+    return replace(design, model=config.model, seed=config.seed)
 
 
 def _design(*about: Any, **more: Any) -> "TargetFit":
@@ -134,15 +161,15 @@ def _design(*about: Any, **more: Any) -> "TargetFit":
         return error.fit
 
 
-def _settings(options: argparse.Namespace, device: Any) -> "TargetSettings":
-    """Sweep, pulses or drive as the options say."""
+def _settings(config: Any, device: Any) -> "TargetSettings":
+    """Sweep, pulses or drive as they are asked for."""
     from memjax.io.stimulus import load_stimulus
 
     from .protocol import TargetSettings
 
-    names = _OF_TRAINS if _trains(options) else _OF_DEVICES
-    about = {n: getattr(options, option) for n, option in names.items()}
+    names = _OF_TRAINS if _trains(config) else _OF_DEVICES
+    about = {n: getattr(config, asked) for n, asked in names.items()}
     if "stimulus" in about:
         ports = device.ports if len(device.ports) > 1 else ()
-        about["stimulus"] = load_stimulus(options.stimulus, ports)
+        about["stimulus"] = load_stimulus(config.stimulus, ports)
     return TargetSettings(**{n: x for n, x in about.items() if x is not None})

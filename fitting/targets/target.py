@@ -94,6 +94,11 @@ class Target:
             raise DataError(f"{text!r}", where="target", allowed=_FORM) from None
         return cls(parts[1], float(value or 0.0), tolerance, voltage)
 
+    def __str__(self) -> str:
+        """The words that `parse` takes."""
+        tolerance = "" if self.tolerance is None else f":{self.tolerance!r}"
+        return f"{self.label}={self.value!r}{tolerance}"
+
     @property
     def label(self) -> str:
         """Name, with the pulse's voltage where there is one."""

@@ -1,6 +1,5 @@
 """What a fit directory holds of delays and relaxations: fit.json, two tables, and some of the curves."""
 
-import argparse
 from typing import Any
 
 import pandas
@@ -9,9 +8,8 @@ from ..fit_json import randomness_of
 from .fit import TransientFit
 
 
-def content(fit: TransientFit, options: argparse.Namespace) -> dict:
+def content(fit: TransientFit) -> dict:
     """What ``fit.json`` holds of delays and relaxations."""
-    del options
     about: dict[str, Any] = {
         "n_points": len(fit.features.responses),
         "n_sweeps": len(fit.features.responses),
@@ -31,7 +29,6 @@ def content(fit: TransientFit, options: argparse.Namespace) -> dict:
     return about
 
 
-def tables(fit: TransientFit, options: argparse.Namespace) -> dict[str, pandas.DataFrame]:
+def tables(fit: TransientFit) -> dict[str, pandas.DataFrame]:
     """Times of measured and simulated curves, and some of the measured curves where there are any."""
-    del options
     return fit.tables() | ({"curves": pandas.DataFrame(fit.curves)} if fit.curves else {})

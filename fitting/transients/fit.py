@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -115,6 +115,7 @@ class TransientFit(AbstractFit):
     failure: str = ""
     profiles: tuple[Any, ...] = ()
     sample: Any = None
+    kind: ClassVar[str] = "delay and relaxation"
     comparison: dict[str, Any] | None = None
     unresolved: tuple[str, ...] = ()
     curves: dict[str, Float[np.ndarray, " rows"]] = field(default_factory=dict)

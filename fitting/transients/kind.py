@@ -3,14 +3,13 @@
 from memjax.runtime.lazy import deferred_functions
 
 from ..kinds import Kind
-from .options import claims, configure, fit, takes, used
+from .options import TransientConfig, claims, fit, takes
 
 KIND = Kind(
     label="delay and relaxation",
     takes=takes,
     claims=claims,
-    configure=configure,
-    used=used,
+    configs=(TransientConfig,),
     refused={
         "batch": "one file of one device",
         "uncertainty nuts": "laplace or profile, since derivatives of delays are secants",

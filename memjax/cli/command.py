@@ -4,13 +4,13 @@ import argparse
 import json
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any, NoReturn
 
 from ..errors import UsageError
 from ..runtime.console import say as say, table as table
+from ..runtime.packages import require_packages as require_packages
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,29 +41,6 @@ class Command:
     help: str
     configure: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], int]
-
-
-def require_packages(names: Sequence[str], *, what: str, where: str, extra: str) -> None:
-    """Refuse what packages that are not installed would end, perhaps after minutes and with nothing written.
-
-    Parameters
-    ----------
-    names : sequence of str
-        The packages.
-    what, where : str
-        What needs them, up to their names; the command or option.
-    extra : str
-        Of memjax, which installs them.
-
-    Raises
-    ------
-    UsageError
-        Where one is missing.
-    """
-    missing = [n for n in names if find_spec(n) is None]
-    if missing:
-        fix = f"pip install 'memjax[{extra}]'"
-        raise UsageError(f"{what} {', '.join(missing)}", where=where, fix=fix)
 
 
 class Parser(argparse.ArgumentParser):
@@ -121,6 +98,7 @@ def number(unit: str, *, zero: bool = False) -> Callable[[str], float]:
 
 def signed_number(unit: str) -> Callable[[str], float]:
     """Type of an option: a finite number of either sign, in the unit."""
+    allowed = f"a finite number [{unit}]" if unit else "a finite number"
 
     def convert(text: str) -> float:
         try:
@@ -128,7 +106,7 @@ def signed_number(unit: str) -> Callable[[str], float]:
         except ValueError:
             value = math.nan
         if not math.isfinite(value):
-            raise argparse.ArgumentTypeError(f"{text!r}; allowed: a finite number [{unit}]")
+            raise argparse.ArgumentTypeError(f"{text!r}; allowed: {allowed}")
         return value
 
     return convert

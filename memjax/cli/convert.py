@@ -2,8 +2,9 @@
 
 import argparse
 
+from ..io.request import measurement_from
 from .command import Command, say
-from .options import add_read_options, add_write_options, measurement_from
+from .options import add_read_options, add_write_options
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:

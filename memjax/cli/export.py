@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ModelError, OutputError, StimulusError
+from ..io.request import BENCH_ELEMENTS, bench_from
 from .command import Command, UsageError, number, say
 from .model_table import require_models
-from .options import BENCH_ELEMENTS, add_bench_options, add_write_options, bench_from
+from .options import add_bench_options, add_write_options
 
 if TYPE_CHECKING:
     from ..circuit import Bench, Circuit

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import DataError
+from ..io.request import file_of
 from .command import UsageError
-from .options import file_of
 
 if TYPE_CHECKING:
     from ..data import PulseRecord

@@ -5,16 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ReaderError
+from ..io.request import file_of, files_of, measurement_from, refuse_choice
 from .command import Command, number, print_json, say, table
-from .options import (
-    add_json_option,
-    add_read_options,
-    add_write_options,
-    file_of,
-    files_of,
-    measurement_from,
-    refuse_choice,
-)
+from .options import add_json_option, add_read_options, add_write_options
 from .trends import (
     add_trend_options,
     draw_series,

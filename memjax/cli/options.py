@@ -3,14 +3,6 @@
 import argparse
 import re
 
-from ..io.request import (
-    BENCH_ELEMENTS as BENCH_ELEMENTS,
-    bench_from as bench_from,
-    file_of as file_of,
-    files_of as files_of,
-    measurement_from as measurement_from,
-    refuse_choice as refuse_choice,
-)
 from .command import number, say, signed_number
 
 

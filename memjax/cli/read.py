@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import MemjaxError, OutputError, ReaderError
+from ..io.request import file_of, files_of, measurement_from, measurements_from, refuse_choice
 from .command import Command, print_json, say
 from .options import (
     add_compliance_option,
@@ -12,11 +13,6 @@ from .options import (
     add_json_option,
     add_read_options,
     add_write_options,
-    file_of,
-    files_of,
-    measurement_from,
-    measurements_from,
-    refuse_choice,
 )
 
 if TYPE_CHECKING:

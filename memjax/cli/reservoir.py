@@ -6,14 +6,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..io.request import bench_names
 from .command import Command, UsageError, count, number, plain_float, print_json, say, table
-from .options import (
-    add_bench_options,
-    add_json_option,
-    add_write_options,
-    bench_names,
-    pictures_wanted,
-)
+from .options import add_bench_options, add_json_option, add_write_options, pictures_wanted
 from .setup import Setup, setup_device
 
 if TYPE_CHECKING:

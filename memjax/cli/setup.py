@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ModelError
+from ..io.request import BENCH_ELEMENTS, bench_from
 from .command import say
-from .options import BENCH_ELEMENTS, bench_from
 
 if TYPE_CHECKING:
     import numpy as np

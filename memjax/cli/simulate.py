@@ -7,17 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SolveError, StimulusError
+from ..io.request import bench_names, file_of, measurement_from
 from .command import Command, UsageError, count, number, say
 from .like_pulses import pulses_like, simulate_like_pulses
 from .model_table import require_models
-from .options import (
-    add_bench_options,
-    add_read_options,
-    add_write_options,
-    bench_names,
-    file_of,
-    measurement_from,
-)
+from .options import add_bench_options, add_read_options, add_write_options
 from .setup import Setup, setup_device
 
 if TYPE_CHECKING:

@@ -28,6 +28,14 @@ def limits_from(options: Any) -> float | tuple[float, float] | None:
     return limit if negative is None or limit is None else (limit, negative)
 
 
+def environment(options: Any) -> "Environment":
+    """Return the environment that is asked for: of `temperature` [K], 300 K where it is None."""
+    from ..core.system import Environment
+
+    kelvin = options.temperature
+    return Environment() if kelvin is None else Environment(float(kelvin))
+
+
 def bench_from(
     options: Any, given: Mapping[str, float | bool | None] | None = None
 ) -> "tuple[Bench, Environment, float | None]":
@@ -54,7 +62,7 @@ def bench_from(
     from ..core.system import Environment
 
     def pick(name: str) -> float | None:
-        value = getattr(options, name)
+        value = getattr(options, name, None)
         if name == "compliance_negative" and options.compliance is not None:
             return value  # one limit that is given holds for both polarities
         value = (given or {}).get(name) if value is None else value

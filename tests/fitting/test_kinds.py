@@ -1,11 +1,13 @@
 """The registry of kinds of data, and options that would be ignored."""
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from fitting.config import CommonConfig, Request, flag_option, option, options_of, shared
 from fitting.kinds import Kind, kind_of, kinds, refuse_unused
 from memjax.cli import main
 from memjax.errors import DataError, UsageError
@@ -22,14 +24,15 @@ def test_the_kinds_of_this_package_are_found_by_what_fit_json_calls_them():
 
 
 def test_what_a_kind_says_it_uses_is_an_option_and_what_joins_can_fit_and_write():
-    from fitting.cli import fit_command
+    from fitting.app.cli import fit_command
 
     parser = argparse.ArgumentParser()
     fit_command.configure(parser)
     known = {a.dest for a in parser._actions}
     for kind in kinds().values():
-        used = () if callable(kind.used) else kind.used
-        assert {*used, *(n.split()[0] for n in kind.refused)} <= known, kind.label
+        used = {n for config in kind.configs for n in options_of(config)}
+        named = {*used, *(n.split()[0] for n in kind.refused)} - {"compliance_negative"}
+        assert named <= known, kind.label
         assert kind.fit is None or kind.write or (kind.content and kind.tables), kind.label
         assert kind.build or kind.pictures, kind.label
     assert sum(k.above for k in kinds().values()) == 1
@@ -37,19 +40,37 @@ def test_what_a_kind_says_it_uses_is_an_option_and_what_joins_can_fit_and_write(
     assert sum(k.joins for k in kinds().values()) == 1
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Signed(CommonConfig):
+    sign: int = shared(1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Several(_Signed):
+    hold_out: int | None = option("cycles")
+    level: float | None = option("level")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Random(CommonConfig):
+    stochastic: bool = flag_option("random")
+    draws: int | None = option("draws", needs="stochastic")
+
+
 def test_options_that_were_given_and_mean_nothing_are_named():
     words = ["model", "hold_out", "sign", "level"]
-    options = argparse.Namespace(explicit=words, uncertainty="nuts")
-    refuse_unused(options, Kind(label="anything", used=("hold_out", "sign", "level")))
+    options = Request({"uncertainty": "nuts"}, words)
+    refuse_unused(options, Kind(label="anything", configs=(_Several,)))
     message = r"--hold-out, --level would be ignored; in a fit of sweeps; leave it out"
     with pytest.raises(UsageError, match=message):
-        refuse_unused(options, Kind(label="sweeps", used=lambda _: ("sign",)))
+        refuse_unused(options, Kind(label="sweeps", configs=(_Signed,)))
     refused = Kind(label="sweeps", refused={"uncertainty nuts": "it has no likelihood"})
     with pytest.raises(UsageError, match="--uncertainty nuts: it has no likelihood; in a fit of"):
         refuse_unused(options, refused)
-    options = argparse.Namespace(explicit=["draws"], uncertainty="laplace")
+    options = Request({"uncertainty": "laplace", "stochastic": False}, ["draws"])
     with pytest.raises(UsageError, match=r"--draws would be ignored.*; add --stochastic"):
-        refuse_unused(options, Kind(label="sweeps", used=("stochastic",)))
+        refuse_unused(options, Kind(label="sweeps", configs=(_Random,)))
+    refuse_unused(options.replace(stochastic=True), Kind(label="sweeps", configs=(_Random,)))
 
 
 def _decay(path: Path) -> str:

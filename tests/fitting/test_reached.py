@@ -1,13 +1,13 @@
 """What is saved of a fit that did not come to its end."""
 
 import json
-from argparse import Namespace
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import memjax as mj
+from fitting.config import Request
 from fitting.optimize.levenberg_marquardt import Progress
 from fitting.reached import NOTHING, Reached
 from memjax.core.params import unconstrain
@@ -29,7 +29,10 @@ class _Problem:
 def reached(tmp_path):
     """A command that has begun."""
     return Reached(
-        Namespace(out=str(tmp_path / "fit"), model="mms", files=[], temperature=None, seed=3)
+        Request(
+            dict(out=str(tmp_path / "fit"), model="mms", files=[], temperature=None, seed=3)
+            | {"command": "memjax fit", "asked": {}}
+        )
     )
 
 

@@ -1,10 +1,10 @@
 """Files of records: labels, which one is fitted, and what a row of a batch says."""
 
-import argparse
-
 import numpy as np
 import pytest
 
+from fitting import records as module
+from fitting.config import Request
 from fitting.kinds import Kind
 from fitting.records import label_of, one_record, records_of, row_of
 from memjax.data import DecayRecord, PulseRecord
@@ -15,28 +15,33 @@ PULSES = PulseRecord(
 )
 
 
-def _options(**more) -> argparse.Namespace:
-    records = {("a.csv", None): more.pop("records", [PULSES])}
-    plain = dict(files=["a.csv"], reader=None, device=None, records_read=records)
-    return argparse.Namespace(**plain | more)
+@pytest.fixture
+def asked(monkeypatch):
+    """Requests of a file that holds records."""
+
+    def request(records=(PULSES,), **more):
+        monkeypatch.setattr(module, "_read", lambda *_: list(records))
+        return Request(dict(files=["a.csv"], reader=None, device=None) | more)
+
+    return request
 
 
-def test_a_record_is_chosen_by_its_label():
+def test_a_record_is_chosen_by_its_label(asked):
     other = PulseRecord(device="R2", g=PULSES.g, kinds=PULSES.kinds, cycles=PULSES.cycles)
     assert label_of(PULSES) == "R1"
-    assert one_record(_options()) is PULSES
-    assert one_record(_options(records=[PULSES, other], device="R2")) is other
+    assert one_record(asked()) is PULSES
+    assert one_record(asked(records=[PULSES, other], device="R2")) is other
     with pytest.raises(DataError, match=r"2 devices or runs.*R1, R2"):
-        one_record(_options(records=[PULSES, other]))
+        one_record(asked(records=[PULSES, other]))
     with pytest.raises(DataError, match="no device 'R3'"):
-        records_of(_options(device="R3"))
+        records_of(asked(device="R3"))
 
 
-def test_records_of_two_kinds_are_refused():
+def test_records_of_two_kinds_are_refused(asked):
     t = np.arange(10.0)
     decay = DecayRecord(label="run", t=t, r=1e4 + t)
     with pytest.raises(DataError, match="conductances per pulse and decays"):
-        records_of(_options(records=[PULSES, decay]))
+        records_of(asked(records=[PULSES, decay]))
 
 
 def test_a_row_holds_the_free_parameters_and_the_loss():

@@ -90,7 +90,7 @@ def test_an_option_is_refused_beside_a_fit(tmp_path):
 
 
 def test_without_the_extra_one_line_says_how_to_install_it(monkeypatch):
-    monkeypatch.setattr("memjax.cli.command.find_spec", lambda name: None)
+    monkeypatch.setattr("memjax.runtime.packages.find_spec", lambda name: None)
     with pytest.raises(MemjaxError, match=r"pip install 'memjax\[explore\]'"):
         COMMAND.run(_options("diffusive"))
 

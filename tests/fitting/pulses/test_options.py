@@ -1,11 +1,10 @@
 """Options of conductances per pulse: cycles that are held out, and pulses that nobody stated."""
 
-import argparse
-
 import numpy as np
 import pytest
 
-from fitting.pulses.options import _protocol, cycles
+from fitting import records
+from fitting.pulses.options import PulseConfig, _protocol, cycles
 from memjax.data import PulseProtocol, PulseRecord
 from memjax.errors import DataError
 
@@ -14,24 +13,27 @@ RECORD = PulseRecord(
 )
 
 
-def _options(**more) -> argparse.Namespace:
-    plain = dict(pulse_voltages=None, pulse_widths=None, pulse_period=None, read_voltage=None)
-    records = {("a.csv", None): [RECORD]}
-    plain |= dict(files=["a.csv"], reader=None, device=None, records_read=records)
-    return argparse.Namespace(**plain | more)
+@pytest.fixture(autouse=True)
+def _one_record(monkeypatch):
+    """Each file holds the record."""
+    monkeypatch.setattr(records, "_read", lambda *_: [RECORD])
+
+
+def _config(**more) -> PulseConfig:
+    return PulseConfig(files=["a.csv"], **more)
 
 
 def test_the_last_cycles_are_held_out():
-    fitted, held = cycles(_options(hold_out=1))
+    fitted, held = cycles(_config(hold_out=1))
     assert held is not None
     assert (len(fitted.g), held.cycles.tolist()) == (3, [3])
-    assert cycles(_options(hold_out=None)) == (RECORD, None)
+    assert cycles(_config(hold_out=None)) == (RECORD, None)
     with pytest.raises(DataError, match="4 of 4 cycles"):
-        cycles(_options(hold_out=4))
+        cycles(_config(hold_out=4))
 
 
 def test_what_is_not_stated_is_assumed_and_said(capsys):
-    found = _protocol(RECORD, _options(pulse_voltages=[2.0, -1.0]))
+    found = _protocol(RECORD, _config(pulse_voltages=[2.0, -1.0]))
     assert found == PulseProtocol(voltages=(2.0, -1.0), widths=(1e-6, 1e-6), read_voltage=0.1)
     said = capsys.readouterr().err
     assert "widths not stated, taken as (1e-06, 1e-06)" in said

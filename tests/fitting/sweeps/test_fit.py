@@ -1,6 +1,5 @@
 """The whole calibration, on the bundled example."""
 
-import argparse
 import json
 from importlib import import_module
 
@@ -10,7 +9,7 @@ import pytest
 
 import fitting as ft
 import memjax as mj
-from fitting.cli import _configure_fit
+from fitting.app.config import parse_fit
 from fitting.sweeps.fit import BATCH
 from memjax.cli import main
 from memjax.core.params import get
@@ -117,10 +116,8 @@ def test_float32_is_refused(example):
 
 
 def test_options_for_names_may_be_given_again():
-    parser = argparse.ArgumentParser()
-    _configure_fit(parser)
     asked = "x.csv --model mms --out o --fix tau=1e-4 x0=0 --fix v_on=0.2 --free r_on --free r_off"
-    options = parser.parse_args(asked.split())
+    options = parse_fit(asked.split())
     assert dict(options.fix) == {"tau": 1e-4, "x0": 0.0, "v_on": 0.2}
     assert options.free == ["r_on", "r_off"]
 

@@ -1,21 +1,19 @@
 """Which files are curves under one pulse each."""
 
-import argparse
-
-from fitting.transients.options import claims, configure
+from fitting.app.config import parse_fit
+from fitting.transients.options import claims
 from memjax.cli import main
 
 
 def test_delays_are_asked_for_one_file_or_a_batch():
-    parser = argparse.ArgumentParser()
-    configure(parser)
-    options = parser.parse_args(["--delays", "--off-threshold", "1e-7"])
-    assert options.off_threshold == 1e-7
-    options.batch, options.files = False, ["a.csv"]
-    assert claims(options)
-    options.files = ["a.csv", "b.csv"]  # of several, those under pulses are
-    assert not claims(options)
-    assert not claims(argparse.Namespace(delays=False, batch=False, files=["a.csv"]))
+    plain = ["--model", "diffusive", "--out", "out"]
+    request = parse_fit(["a.csv", *plain, "--delays", "--off-threshold", "1e-7"])
+    assert request.off_threshold == 1e-7
+    assert claims(request)
+    assert not claims(
+        request.replace(files=["a.csv", "b.csv"])
+    )  # of several, those under pulses are
+    assert not claims(parse_fit(["a.csv", *plain]))
 
 
 def test_randomness_has_intervals_of_its_own(tmp_path, capsys):

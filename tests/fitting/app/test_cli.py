@@ -1,6 +1,5 @@
 """What `memjax fit` says and refuses before anything is fitted."""
 
-import argparse
 import sys
 import webbrowser
 from dataclasses import replace
@@ -9,7 +8,8 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from fitting.cli import show_page
+from fitting.app.cli import show_page
+from fitting.config import Request
 from fitting.kinds import kinds
 from fitting.sweeps import options as sweep_options
 from memjax.cli.program import main
@@ -19,7 +19,9 @@ def test_a_pattern_of_files_is_a_batch_of_any_kind(tmp_path, monkeypatch):
     """Of files of conductance per pulse too: what they are is told by the first file that the pattern names."""
     seen = []
     label = "conductance per pulse"
-    noted = replace(kinds()[label], run=lambda kind, options: seen.append(options.files) or 0)
+    noted = replace(
+        kinds()[label], run=lambda kind, request, session: seen.append(request.files) or 0
+    )
     monkeypatch.setitem(kinds(), label, noted)
     files = [tmp_path / f"{n}.csv" for n in "ab"]
     for file in files:
@@ -54,7 +56,7 @@ def _halves(folder, numbers=((1, 2, 3), (1, 2, 3))):
 
 
 def test_set_and_reset_files_are_fitted_as_one_recording(tmp_path):
-    options = argparse.Namespace(files=_halves(tmp_path), points=None)
+    options = Request(dict(files=_halves(tmp_path), points=None))
     (measurement,) = sweep_options._read(options, None)
     assert measurement.labels.tolist() == [1, 2, 3]
     assert "joined as one device" in measurement.warnings[-1]
@@ -64,7 +66,7 @@ def test_files_of_other_cycles_are_fitted_side_by_side_unless_they_are_to_be_joi
     tmp_path, capsys
 ):
     files = _halves(tmp_path, ((1, 2, 3), (2, 3, 4)))
-    options = argparse.Namespace(files=files, points=None)
+    options = Request(dict(files=files, points=None))
     assert [len(m.labels) for m in sweep_options._read(options, None)] == [3, 3]
     words = ["--model", "vteam", "--out", str(tmp_path / "out"), "--interleave"]
     assert main(["fit", *files, *words]) == 2
@@ -116,7 +118,7 @@ def test_a_fit_is_shown_once_it_is_written(tmp_path, monkeypatch):
     """By the command itself, whatever the kind; `--open` is one of the options that all kinds take."""
     label, out, addresses = "conductance per pulse", tmp_path / "out", []
 
-    def write(kind, options):
+    def write(kind, request, session):
         out.mkdir()
         (out / "report.html").write_text("page")
         return 0

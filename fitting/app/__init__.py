@@ -1,0 +1,1 @@
+"""Everything of fitting that knows a command line."""

@@ -1,0 +1,172 @@
+"""The commands ``memjax fit`` and ``memjax report``."""
+
+import argparse
+import os
+import shlex
+import shutil
+import sys
+import tempfile
+import webbrowser
+from pathlib import Path
+
+from memjax.cli.cache import prepare_jax
+from memjax.cli.command import Command
+from memjax.cli.model_table import require_models
+from memjax.errors import UsageError
+from memjax.io.request import files_of
+from memjax.runtime.console import say
+from memjax.runtime.memory import check_size
+from memjax.runtime.packages import require_packages
+
+from ..amortised import options as amortised_options
+from ..automatic import options as automatic_options
+from ..batch import options as batch_options
+from ..command import run
+from ..config import Option, Request
+from ..deadline import deadline
+from ..kinds import flag, kind_for, kinds, refuse_unused
+from ..progress import Session
+from ..reached import Reached
+from .config import argument_of, configure, request_of
+
+_DRAW = 1000
+"""Bytes of a draw at least: its curve, its noise and its features."""
+
+
+def _check_extras(where: str, uncertainty: str = "laplace") -> None:
+    """Refuse what a package that is not installed would end, after minutes and with nothing written."""
+    pictures = "the pictures of a report need the package"
+    require_packages(["matplotlib"], what=pictures, where=where, extra="plot")
+    for package in ("blackjax", "arviz") if uncertainty == "nuts" else ():
+        what = "--uncertainty nuts needs the package"
+        require_packages([package], what=what, where=where, extra="bayes")
+
+
+def _check_draws(draws: int | None) -> None:
+    """Refuse more draws than memory holds: each has a row of numbers for each point."""
+    if draws is not None:
+        check_size(draws, _DRAW, what="draws", where="--draws", error=UsageError)
+
+
+def _run_fit(options: argparse.Namespace) -> int:
+    """Run ``memjax fit``; an interrupt ends it within seconds, and leaves what it has reached."""
+    request = request_of(options, "memjax " + shlex.join(sys.argv[1:]))
+    session = Session(reached=Reached(request))
+    with deadline(lambda: session.reached.save()):
+        try:
+            return _fit(request, session)
+        except KeyboardInterrupt as stop:
+            if str(stop):  # it is saved, and says where
+                raise
+            raise KeyboardInterrupt(session.reached.save()) from None
+
+
+def _fit(request: Request, session: Session) -> int:
+    """Fit what was asked for by the kind of the data; the exit status."""
+    if amortised_options.claims(request):
+        from ..batch.run import devices_of
+
+        _check_draws(request.draws)
+        require_models([request.model])
+        prepare_jax()
+        return amortised_options.run(request, session, devices_of(request.files))
+    _check_extras("memjax fit", request.uncertainty)
+    if request.scheduler is not None:
+        require_packages(
+            ["distributed"],
+            what="--scheduler needs the package",
+            where="memjax fit",
+            extra="cluster",
+        )
+    _check_draws(request.draws)
+    if request.batch:
+        from ..batch.run import expanded
+
+        request = request.replace(files=expanded(request.files))
+    else:
+        request = request.replace(files=files_of(request.files))
+    kind = kind_for(request)
+    session.reached.kind = kind.label
+    if automatic_options.claims(request):
+        prepare_jax()
+        return _open_report(request, automatic_options.run(kind, request, session))
+    require_models([n for word in request.model.split(",") if (n := word.strip())])
+    prepare_jax()
+    if request.batch and not kind.batched:
+        return _open_report(request, batch_options.run(kind, request, session))
+    refuse_unused(request, kind)
+    return _open_report(request, (kind.run or run)(kind, request, session))
+
+
+def _open_report(request: Request, status: int) -> int:
+    """Show the page where that is wanted and there is one; the exit status is passed on."""
+    path = Path(request.out) / "report.html"
+    if request.open and path.exists():
+        show_page(path)
+    elif request.open:
+        say("note", f"--open: no report in {request.out}")
+    return status
+
+
+def show_page(path: Path) -> None:
+    """Open a page in the user's browser; where there is none, a line on standard error says so."""
+    address = path.resolve().as_uri()
+    try:
+        is_open = webbrowser.open(address)
+    except (webbrowser.Error, OSError):
+        is_open = False
+    if not is_open:
+        say("note", f"--open: no browser could be started; the page is {address}")
+
+
+def _report_options() -> dict[str, Option]:
+    """Options of ``memjax report`` by name: what reports of all kinds take."""
+    return {n: option for kind in kinds().values() for n, option in kind.report_options.items()}
+
+
+def _configure_report(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``memjax report``."""
+    add = parser.add_argument
+    add("folder", metavar="DIR", help="folder that 'memjax fit' made")
+    for name, option in _report_options().items():
+        add(flag(name), **argument_of(option))
+    add("--open", action="store_true", help="show report.html in the browser afterwards")
+    add("--force", action="store_true", help="no effect: a report is always made anew")
+
+
+def _run_report(options: argparse.Namespace) -> int:
+    """Run ``memjax report``: pictures and page are made beside and moved in place one by one."""
+    _check_extras("memjax report")
+    from ..report import build, opened
+
+    folder = Path(options.folder)
+    kind, _ = opened(folder)
+    values = {n: getattr(options, n) for n in _report_options()}
+    values = {n: x for n, x in values.items() if x is not None}
+    for name in values:
+        if name not in kind.report_options:
+            owners = ", ".join(k.label for k in kinds().values() if name in k.report_options)
+            raise UsageError(f"no fit of {owners}", where=flag(name), fix="leave it out")
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".report-") as place:
+        drawn = shutil.ignore_patterns(".report-*", "*.png", "*.svg", "*.html")
+        shutil.copytree(folder, place, dirs_exist_ok=True, ignore=drawn)
+        for name in build(Path(place), **values):
+            os.replace(Path(place) / name, folder / name)
+    print(folder / "report.html")
+    if options.open:
+        show_page(folder / "report.html")
+    return 0
+
+
+fit_command = Command(
+    name="fit",
+    help="calibrate a device or circuit to measured files",
+    configure=configure,
+    run=_run_fit,
+)
+report_command = Command(
+    name="report",
+    help="rebuild the report of a fit",
+    configure=_configure_report,
+    run=_run_report,
+)

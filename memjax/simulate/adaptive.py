@@ -171,11 +171,6 @@ def solve_stiff(
         Whether to return every accepted step too.
     watch : Watch, optional
         Events and integrals. Steps then resolve what is integrated.
-
-    Returns
-    -------
-    Solution
-        Scaled states at the rows, integrals, memory of events, and how the solve ended.
     """
     rtol, atol = policy.tolerances(noisy=False)
     drive = _UpTo(stimulus, eqxi.prevbefore(lax.stop_gradient(end)))

@@ -137,11 +137,6 @@ def solve_fixed(
     record : tuple, optional
         Integrals and memory of events at `start`, of the solve that is continued.
 
-    Returns
-    -------
-    Solution
-        Scaled states at the rows, integrals and the memory of events, with the log-probability of the jumps.
-
     Notes
     -----
     A jump happens in a step of length h with probability 1 - exp(-h sum of intensities), at its start:

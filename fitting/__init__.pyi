@@ -23,6 +23,18 @@ from .inference.posterior import SyntheticLikelihood as SyntheticLikelihood
 from .inference.profile_likelihood import Profile as Profile, profiles as profiles
 from .inference.sample import Sample as Sample
 from .joint.fit import JointFit as JointFit, fit_jointly as fit_jointly
+from .problems import (
+    AbstractFitProblem as AbstractFitProblem,
+    PulseProblem as PulseProblem,
+    RetentionProblem as RetentionProblem,
+    SweepProblem as SweepProblem,
+    TargetProblem as TargetProblem,
+    TransientProblem as TransientProblem,
+    laplace as laplace,
+    nuts as nuts,
+    profile as profile,
+    solve as solve,
+)
 from .progress import ProgressBar as ProgressBar
 from .pulses.fit import PulseFit as PulseFit, fit_pulses as fit_pulses
 from .residuals import Residuals as Residuals

@@ -272,7 +272,7 @@ class Request:
         interpret: Callable[[Mapping[str, Any]], dict[str, Any]] = dict,
     ):
         self.values = MappingProxyType(dict(values))
-        self.explicit = frozenset(explicit)
+        self.explicit = tuple(dict.fromkeys(explicit))
         self.known = {} if known is None else known
         self.interpret = interpret
 

@@ -172,7 +172,7 @@ def request_of(options: argparse.Namespace, command: str) -> Request:
     path = values.pop("config", None)
     del values["parser"]
     # Of two limits of the current one option speaks.
-    explicit = {n for n, x in values.items() if plain[n] != x} - {"compliance_negative"}
+    explicit = [n for n, x in values.items() if plain[n] != x and n != "compliance_negative"]
     if path is not None:
         asked = _load(Path(path))
         files = [str(f) for f in asked.pop("files", ())]
@@ -182,7 +182,7 @@ def request_of(options: argparse.Namespace, command: str) -> Request:
         except UsageError as error:
             raise DataError(str(error), where=path, allowed="options of memjax fit") from error
         values |= added
-        explicit |= set(added) - {"compliance_negative"}
+        explicit += [n for n in added if n != "compliance_negative"]
     if not values["model"]:
         what = "the following arguments are required: --model"
         raise UsageError(what, fix=f"see '{parser.prog} --help'")

@@ -32,7 +32,6 @@ class BatchConfig(CommonConfig, ElementsConfig, ReadingConfig):
     points: Any = shared()
     model_sigma: Any = shared()
     point_time: float | None = shared()
-    interleave: bool = shared(False)
     batch: bool = batch()
     chunk: int = option(
         f"devices of a batch that advance together, all that an interrupt loses (default {CHUNK})",

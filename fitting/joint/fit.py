@@ -21,7 +21,7 @@ from ..optimize.levenberg_marquardt import Progress, levenberg_marquardt
 from ..parameters import standard_deviations
 from ..result import AbstractFit
 from ..verdict import WORDS, Verdict
-from .problem import PRECISION, JointProblem, data_of, joined
+from .problem import PRECISION, JointResiduals, data_of, joined
 
 CONTRADICTS = 0.01
 """Probability below which a file is said to contradict the others."""
@@ -115,7 +115,7 @@ class JointFit(AbstractFit):
 
     device: mj.AbstractDevice | mj.Circuit
     model: str
-    problem: JointProblem
+    problem: JointResiduals
     z: Float[np.ndarray, " free"]
     covariance: Float[np.ndarray, "free free"]
     loss: float
@@ -261,7 +261,9 @@ def _check(fits: Sequence[AbstractFit], device: mj.AbstractDevice | mj.Circuit) 
         raise DataError(what, where=where, allowed=allowed)
 
 
-def _in_order(problem: JointProblem, starts, groups: list[list[int]], labels: Sequence[str], tick):
+def _in_order(
+    problem: JointResiduals, starts, groups: list[list[int]], labels: Sequence[str], tick
+):
     """The last problem, its search, what each part says of all coordinates, and what was known after each group."""
     n, known, stages = len(problem.free), [np.zeros(())] * len(labels), []
     center, precision = np.asarray(problem.center), PRECISION * np.eye(len(problem.center))
@@ -290,14 +292,14 @@ def _in_order(problem: JointProblem, starts, groups: list[list[int]], labels: Se
     return last, search, known, tuple(stages)
 
 
-def _information(problem: JointProblem, k: int, jacobian: np.ndarray, size: int) -> np.ndarray:
+def _information(problem: JointResiduals, k: int, jacobian: np.ndarray, size: int) -> np.ndarray:
     """What a part says of all coordinates, of which there are so many: J'J, weighed."""
     at, matrix = problem.place(k), np.zeros((size, size))
     matrix[np.ix_(at, at)] = float(problem.weights[k]) ** 2 * jacobian.T @ jacobian
     return matrix
 
 
-def _part(problem: JointProblem, k: int, z, covariance, information, alone, label: str) -> Part:
+def _part(problem: JointResiduals, k: int, z, covariance, information, alone, label: str) -> Part:
     """What one file says."""
     at, weight = problem.place(k), float(problem.weights[k])
     pair = (alone.problem, alone.z), (problem.parts[k], z[at])
@@ -323,7 +325,7 @@ def _part(problem: JointProblem, k: int, z, covariance, information, alone, labe
     )
 
 
-def _notes(problem: JointProblem, parts: Sequence[Part]) -> tuple[str, ...]:
+def _notes(problem: JointResiduals, parts: Sequence[Part]) -> tuple[str, ...]:
     """Which parameters belong to one file alone."""
     return tuple(
         f"{name} of {part.label} is its own: {float(part.fit.values[name]):.4g}"

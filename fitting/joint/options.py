@@ -79,7 +79,7 @@ def fit(request: Request, device: Any, session: Session) -> "JointFit":
         )  # fmt: skip
     for kind, own in parts:
         # What one file says is of its kind; what stands around the device does so in all files.
-        around = set(ELEMENTS) & request.explicit
+        around = set(ELEMENTS) & set(request.explicit)
         refuse_unused(own, kind, sorted(_keys(request, own) | around))
     order = _ordered(request, [kind.label for kind, _ in parts])
     labels = [", ".join(Path(n).name for n in own.files) for _, own in parts]

@@ -24,7 +24,7 @@ _WIDER, _LEAST = 3.0, 1e-8
 _FARTHEST = 80.0  # logarithms of a weight among which it is sought
 
 
-class JointProblem(AbstractProblem):
+class JointResiduals(AbstractProblem):
     """Residuals of several files, each weighed by the errors that its own fit states.
 
     Parameters
@@ -96,7 +96,7 @@ class JointProblem(AbstractProblem):
 
     def after(
         self, which: Sequence[int], center: Float[np.ndarray, " all"], precision: np.ndarray
-    ) -> "JointProblem":
+    ) -> "JointResiduals":
         """The problem of some parts, whose prior is a normal distribution of all coordinates."""
         weights = np.where(np.isin(np.arange(len(self.parts)), which), self.weights, 0.0)
         root = jnp.asarray(np.linalg.cholesky(precision).T)
@@ -105,7 +105,7 @@ class JointProblem(AbstractProblem):
 
 
 class DifferentiableJoint(AbstractDifferentiable):
-    """Residuals of a `JointProblem` and of its prior as one program; `places` are those of the parts' coordinates."""
+    """Residuals of a `JointResiduals` and of its prior as one program; `places` are those of the parts' coordinates."""
 
     device: mj.AbstractDevice | mj.Circuit
     free: tuple[str, ...] = eqx.field(static=True)
@@ -164,7 +164,7 @@ def weight_of(fit: AbstractFit) -> float:
 
 def joined(
     device: mj.AbstractDevice | mj.Circuit, fits: Sequence[AbstractFit]
-) -> tuple[JointProblem, Float[np.ndarray, "starts all"]]:
+) -> tuple[JointResiduals, Float[np.ndarray, "starts all"]]:
     """The problem that fits of single files make together, and starts: what each of them found first, then all.
 
     `device` is that from which each fit began.
@@ -190,7 +190,7 @@ def joined(
         about["noise"] = jnp.ones((), float)
         parts.append(dataclasses.replace(fit.problem, **about))
     starts = _starts(base, fits, shared, own)
-    problem = JointProblem(
+    problem = JointResiduals(
         device=base,
         free=shared,
         center=jnp.asarray(starts[len(fits)]),

@@ -42,7 +42,7 @@ _MOST_SUBSTEPS = 64
 _ITERATIONS = 100  # of the search from each start
 
 
-class PulseProblem(AbstractDifferentiable):
+class PulseResiduals(AbstractDifferentiable):
     """The noise-free cycle of a device under pulses, against a mean one.
 
     Parameters
@@ -111,7 +111,7 @@ class PulseFit(AbstractFit):
     record: PulseRecord
     pulsed: Pulsed
     model: str
-    problem: PulseProblem
+    problem: PulseResiduals
     z: Float[np.ndarray, " free"]
     covariance: Float[np.ndarray, "free free"]
     loss: float
@@ -132,7 +132,7 @@ class PulseFit(AbstractFit):
         """The calibrated device."""
         return self.pulsed.device
 
-    def moved(self, problem: PulseProblem, z, covariance) -> "PulseFit":
+    def moved(self, problem: PulseResiduals, z, covariance) -> "PulseFit":
         """See `AbstractFit`; the randomness stays."""
         pulsed = problem.under_pulses(jnp.asarray(z))
         about = dict(problem=problem, z=z, covariance=covariance, loss=problem.loss(z))
@@ -306,7 +306,7 @@ def fit_pulses(
     return _result(problem, search, record, weights, **about)
 
 
-def _result(problem: PulseProblem, search: Progress, record, weights, **about: Any) -> PulseFit:
+def _result(problem: PulseResiduals, search: Progress, record, weights, **about: Any) -> PulseFit:
     """The fit at the end of a search, with the randomness about it where there are cycles enough."""
     z = search.z[search.best]
     pulsed, randomness = problem.under_pulses(jnp.asarray(z)), None
@@ -342,13 +342,13 @@ def _starts(record, weights, device, recipe: Recipe, named, fix, start) -> Begin
     return names, [begun(with_values(device, inside(device, x)), names, start) for x in values]
 
 
-def _problem(record, weights, begins: Begins, ties, fix, env, reversed: bool) -> PulseProblem:
+def _problem(record, weights, begins: Begins, ties, fix, env, reversed: bool) -> PulseResiduals:
     """What is searched: the mean curve, within the scatter of the cycles about it."""
     names, devices = begins
     spread = np.std(np.log(record.g), axis=0, ddof=1) if len(record.g) > 1 else np.array([0.01])
     # A mean with weights w has the variance of one cycle times the sum of w^2.
     sigma = float(np.median(spread) * np.sqrt(np.sum(weights**2))) or 1e-3
-    return PulseProblem(
+    return PulseResiduals(
         device=devices[0],
         free=names,
         center=unconstrain(devices[0], names),
@@ -361,8 +361,8 @@ def _problem(record, weights, begins: Begins, ties, fix, env, reversed: bool) ->
 
 
 def _searched(
-    problem: PulseProblem, starts: Sequence[np.ndarray], tick
-) -> tuple[PulseProblem, Progress]:
+    problem: PulseResiduals, starts: Sequence[np.ndarray], tick
+) -> tuple[PulseResiduals, Progress]:
     """The search, again with more steps per pulse until they no longer matter."""
     about: dict[str, Any] = {"stage": "curve", "iterations": _ITERATIONS, "tick": tick}
     search = one_by_one(problem, starts, **about)
@@ -377,7 +377,7 @@ def _searched(
         problem, search = twice, one_by_one(twice, [z], **about)
 
 
-def _covariance(problem: PulseProblem, z, g, weights) -> Float[np.ndarray, "free free"]:
+def _covariance(problem: PulseResiduals, z, g, weights) -> Float[np.ndarray, "free free"]:
     """Covariance of the coordinates: the scatter of the cycles about their mean, to first order.
 
     Notes

@@ -57,7 +57,7 @@ def relaxation(device, t, v, env, reads):
     return reads / jax.vmap(current)(path)
 
 
-class RetentionProblem(AbstractDifferentiable):
+class RetentionResiduals(AbstractDifferentiable):
     """A device's own relaxation against a resistance that was read.
 
     Parameters
@@ -142,7 +142,7 @@ class RetentionFit(AbstractFit):
     laws: tuple[LawFit, ...]
     device: mj.AbstractDevice
     model: str
-    problem: RetentionProblem
+    problem: RetentionResiduals
     z: Float[np.ndarray, " free"]
     covariance: Float[np.ndarray, "free free"]
     curve: Float[np.ndarray, " rows"]
@@ -155,7 +155,7 @@ class RetentionFit(AbstractFit):
     sample: Any = None
     kind: ClassVar[str] = "resistance against time"
 
-    def moved(self, problem: RetentionProblem, z, covariance) -> "RetentionFit":
+    def moved(self, problem: RetentionResiduals, z, covariance) -> "RetentionFit":
         """See `AbstractFit`."""
         at = jnp.asarray(z)
         curve = np.asarray(problem.relaxed(at))
@@ -248,7 +248,7 @@ def fit_retention(
     laws = compare(record)
     device, env = with_values(device, fix or {}, where="--fix"), env or mj.Environment()
     names, points = _begin(record, device, free, fix or {}, start or {})
-    problem = RetentionProblem(
+    problem = RetentionResiduals(
         device=device,
         free=names,
         center=jnp.asarray(points[0]),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
@@ -97,6 +98,12 @@ class FitResult(AbstractFit):
     profiles: tuple[Any, ...] = ()
     sample: Any = None
     kind: ClassVar[str] = "sweeps"
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The measured files, where they are known."""
+        names = dict.fromkeys(m.source.get("file") for m in self.measurements)
+        return tuple(Path(n) for n in names if n and Path(n).exists())
 
     def moved(self, problem: Problem, z, covariance) -> "FitResult":
         """See `AbstractFit`; the spread from cycle to cycle stays."""

@@ -23,7 +23,7 @@ from ..problem import PRIOR_SIGMA, begun
 from ..result import AbstractFit
 from ..stochastic.failures import FAILURES, in_words
 from .check import Check, checks_of
-from .problem import TargetProblem
+from .problem import TargetResiduals
 from .protocol import Protocol, TargetSettings, protocols_for
 from .report import figure_of, tolerances
 from .search import (
@@ -68,7 +68,7 @@ class TargetFit(AbstractFit):
 
     device: mj.AbstractDevice | mj.Circuit
     model: str
-    problem: TargetProblem
+    problem: TargetResiduals
     z: Float[np.ndarray, " free"]
     loss: float
     search: Progress
@@ -300,14 +300,14 @@ def reached(trials: Trials, reason: BaseException) -> TargetFit | None:
 
 def _problem(
     device, free, targets, protocols, places, dt: float | None, seed: int
-) -> TargetProblem:
+) -> TargetResiduals:
     """What is minimised; spike trains of a circuit with noise are searched with it, in fixed steps."""
     noisy = any(t.of_train for t in targets) and is_noisy(device)
     if noisy:
         steps = mj.Fixed(dt or _step(targets, protocols), method=mj.solver.SemiImplicitEuler())
         policies = [steps if p.kind == "train" else None for p in protocols]
         protocols = tuple(replace(p, policy=x) for p, x in zip(protocols, policies, strict=True))
-    return TargetProblem(
+    return TargetResiduals(
         device=device,
         free=free,
         center=jnp.asarray(unconstrain(device, free)),

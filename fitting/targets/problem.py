@@ -19,7 +19,7 @@ STEP, NOISY_STEP = 0.02, 0.2
 """Differences of coordinates for derivatives: without noise, and of averages over members with noise."""
 
 
-class TargetProblem(AbstractProblem):
+class TargetResiduals(AbstractProblem):
     """Residuals of targets under their protocols, then those of the prior about the start; derivatives are secants.
 
     Parameters

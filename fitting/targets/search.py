@@ -33,7 +33,7 @@ from memjax.simulate import is_noisy
 from ..optimize.levenberg_marquardt import Progress, half_squares, levenberg_marquardt
 from ..problem import PRIOR_SIGMA
 from .check import Check, checks_of
-from .problem import TargetProblem
+from .problem import TargetResiduals
 
 STARTS = 8
 """Searches that advance together, without noise; with noise there is one."""
@@ -79,7 +79,7 @@ class Trials:
     `tick` hears of `stage` after each iteration.
     """
 
-    problem: TargetProblem
+    problem: TargetResiduals
     tick: Tick | None = None
     shown: list[np.ndarray] = field(default_factory=list)
     stage: str = ""
@@ -130,7 +130,7 @@ class Trials:
         self.least = -np.inf if final else cost
 
     def observe(self, z: np.ndarray) -> np.ndarray:
-        """See `TargetProblem.observe`; remembered."""
+        """See `TargetResiduals.observe`; remembered."""
         values = self.problem.observe(z)
         self.shown.append(values)
         return values
@@ -358,7 +358,9 @@ def _sparse(slopes: np.ndarray, away: np.ndarray) -> np.ndarray | None:
     return None
 
 
-def checked(problem: TargetProblem, z: np.ndarray, members: int, *, seed: int) -> tuple[Check, ...]:
+def checked(
+    problem: TargetResiduals, z: np.ndarray, members: int, *, seed: int
+) -> tuple[Check, ...]:
     """The targets against members with the device's noise in adaptive steps, at a point.
 
     At most `members` are simulated, in chunks, until every value is known to a fifth of its tolerance. Of a model

@@ -18,11 +18,11 @@ def test_a_configuration_is_taken_out_of_a_request():
     request = Request(values | {"level": 0.2, "other": 1}, ["level"])
     config = request.config(_Config)
     assert (config.level, config.seed) == (0.2, None)
-    assert (request.level, request.explicit) == (0.2, {"level"})
+    assert (request.level, request.explicit) == (0.2, ("level",))
     with pytest.raises(AttributeError, match="no_such"):
         _ = request.no_such
     later = request.replace(level=0.3)
-    assert (request.level, later.level, later.explicit) == (0.2, 0.3, {"level"})
+    assert (request.level, later.level, later.explicit) == (0.2, 0.3, ("level",))
 
 
 def test_what_a_file_says_takes_the_place_of_what_was_asked_for():

@@ -13,10 +13,10 @@ def _write(path: Path, *, r_on: float = 1e3, seed: int = 0) -> str:
     """Four sweeps of a metastable-switch device, with 2 % of scatter."""
     device = mj.params.replace(mj.model("mms"), {"tau": 0.02, "r_on": r_on, "r_off": 1e5, "n": 1e6})
     stimulus = mj.triangle_sweep(0.6, 2.4, negative=0.6, cycles=4)
-    rows = np.linspace(0.0, 4.0, 401)[1:]
+    rows = np.linspace(0.0, 4.0, 241)[1:]
     trace = mj.simulate(device, stimulus, save=rows, deterministic=True).check()
-    noise = np.exp(0.02 * np.random.default_rng(seed).normal(size=400))
-    numbers = np.stack([np.arange(400) // 100, rows, trace.v[0], trace.i[0] * noise], axis=1)
+    noise = np.exp(0.02 * np.random.default_rng(seed).normal(size=240))
+    numbers = np.stack([np.arange(240) // 60, rows, trace.v[0], trace.i[0] * noise], axis=1)
     lines = [",".join([f"{int(k)}", *(f"{x:.9g}" for x in row)]) for k, *row in numbers]
     path.write_text("\n".join(["sweep,t_s,v_V,i_A", *lines]) + "\n")
     return str(path)

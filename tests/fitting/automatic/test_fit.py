@@ -10,7 +10,7 @@ from memjax.errors import DataError, FitError
 MODELS = ["mms", "linear-drift", "vteam", "threshold-switch"]
 
 
-@pytest.mark.slow
+@pytest.mark.study  # the command line is the same, with the page
 def test_from_python_the_same_model_is_chosen(file):
     chosen = ft.fit_auto(mj.read(file), models=MODELS, count=2)
     assert chosen.model == "mms"

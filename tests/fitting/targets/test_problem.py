@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from fitting.targets.problem import TargetProblem, center_of
+from fitting.targets.problem import TargetResiduals, center_of
 from fitting.targets.target import Target
 
 _TARGETS = (Target("v_th", 0.5, 0.01), Target("on_off", 1e4, 0.1))
 
 
 @pytest.fixture
-def problem() -> TargetProblem:
+def problem() -> TargetResiduals:
     """Two targets, shifted by what noise changes."""
-    return TargetProblem(
+    return TargetResiduals(
         device=mj.model("diffusive"), free=("mu",), center=np.zeros(1), targets=_TARGETS, protocols=(), places=(),
         members=1, seed=0, points=2, offset=(0.1, -0.2),
     )  # fmt: skip

@@ -34,7 +34,7 @@ def model(name: str) -> AbstractDevice | Circuit:
     return device_class(name)()
 
 
-def about(name: str) -> tuple[str, tuple[str, ...]]:
+def documentation(name: str) -> tuple[str, tuple[str, ...]]:
     """Description and references of a model."""
     if name in CIRCUITS:
         template = CIRCUITS[name]

@@ -133,13 +133,13 @@ class Population(eqx.Module):
         """See `__repr__`."""
         specs = parameter_specs(self.base)
         middle, (low, high) = self.median(), self.interval()
-        each = "; ".join(
+        summaries = "; ".join(
             f"{n} {float(middle[n]):.4g} ({float(low[n]):.3g} to {float(high[n]):.3g})"
             + ("" if specs[n].unit == "1" else f" {specs[n].unit}")
             for n in self.names
         )
         cycles = "alike" if self.cycle_root is None else "drawn"
-        return f"Population({self._base_name}: {each}; cycles {cycles})"
+        return f"Population({self._base_name}: {summaries}; cycles {cycles})"
 
     @property
     def _base_name(self) -> str:
@@ -198,8 +198,8 @@ class Population(eqx.Module):
                 f"level = {level!r}", where="Population.interval", allowed="above 0 and below 1"
             )
         reach = NormalDist().inv_cdf((1 + level) / 2)
-        away = reach * jnp.sqrt(jnp.diag(self.cycle_covariance if cycles else self.covariance))
-        low, high = (self._values((self.center + s * away)[None]) for s in (-1, 1))
+        deviation = reach * jnp.sqrt(jnp.diag(self.cycle_covariance if cycles else self.covariance))
+        low, high = (self._values((self.center + s * deviation)[None]) for s in (-1, 1))
         return {n: x[0] for n, x in low.items()}, {n: x[0] for n, x in high.items()}
 
     @property
@@ -291,9 +291,9 @@ class Population(eqx.Module):
         def draw(m, s):
             return jax.random.normal(fold(fold(cycle, m), s), (size,), self.root.dtype)
 
-        each = jax.vmap(jax.vmap(draw, (None, 0)), (0, None))
+        draw_all = jax.vmap(jax.vmap(draw, (None, 0)), (0, None))
         numbers = member_numbers(first, members, where="Population.sample")
-        normal = each(numbers, jnp.arange(sweeps))
+        normal = draw_all(numbers, jnp.arange(sweeps))
         return self._values(z + jnp.sum(normal[:, :, None] * self.cycle_root[None, None], axis=-1))
 
     def scale_spread(self, *, devices: float = 1.0, cycles: float = 1.0) -> "Population":

@@ -277,6 +277,38 @@ def test_citation_file_has_what_a_reader_needs():
     assert f'license = "{citation["license"]}"' in project
 
 
+# Pronouns, prepositions and participles say nothing of the thing that they stand for.
+NO_NAMES = {"about", "own", "rest", "each", "away", "told", "seen", "found"}
+# The pause between pulses or samples, which documented constructors and saved designs call so.
+RESTS = {f"memjax/{m}.py" for m in ("learning/design", "learning/lanes", "learning/reservoir")}
+RESTS |= {"memjax/cli/reservoir.py", "memjax/synapse/pulsed.py"}
+
+
+def _bound_names(tree: ast.Module) -> list[tuple[str, int]]:
+    """Variables, arguments, keywords, attributes, functions and classes of a module, with their lines."""
+    names = []
+    for node in ast.walk(tree):
+        for field in ("id", "arg", "attr", "name", "asname"):
+            name = getattr(node, field, None)
+            if isinstance(name, str):
+                names.append((name, getattr(node, "lineno", 0)))
+    return names
+
+
+def test_names_of_memjax_are_nouns_for_things_and_verbs_for_actions():
+    sources = [p for p in SOURCES if p.is_relative_to(ROOT / "memjax")]
+    wrong = []
+    for path in sources:
+        where = path.relative_to(ROOT).as_posix()
+        forbidden = NO_NAMES - {"rest"} if where in RESTS else NO_NAMES
+        names = _bound_names(ast.parse(path.read_text("utf8")))
+        wrong += [f"{where}:{line}: {name}" for name, line in names if name in forbidden]
+    assert wrong == []
+    # The walk sees names of every kind.
+    seen = _bound_names(ast.parse("from a import b as about\ndef own(rest): each.away(told=seen)"))
+    assert {name for name, _ in seen} >= {"about", "own", "rest", "each", "away", "told", "seen"}
+
+
 def _named_in(page: str) -> tuple[set[str], set[str]]:
     """Paths and dotted names between backticks."""
     words = {

@@ -43,7 +43,7 @@ _offset = functools.partial(_number, sign="", convert=_none_for_zero)
 
 
 class Bench(eqx.Module):
-    """What stands between the instrument's terminals and the device.
+    """Circuit between the instrument's terminals and the device.
 
     Parameters
     ----------
@@ -116,6 +116,11 @@ class Bench(eqx.Module):
             Voltage of the device, as the source counts it [V].
         i : Float[Array, "..."]
             Current that the instrument reads [A].
+
+        Returns
+        -------
+        Float[Array or np.ndarray, "..."]
+            Voltage between the instrument's terminals [V], of the shape of the arguments.
         """
         if self.series_resistance is not None:
             v_device = v_device + self.series_resistance * self.source_current(i)
@@ -271,7 +276,7 @@ class BenchedDevice(AbstractSystem):
         return SOURCE_RESISTANCE if series is None else series
 
     def _applied(self, u):
-        """What the source imposes [V or A] where the instrument says `u`."""
+        """Return the voltage [V] or current [A] that the source imposes where the instrument displays `u`."""
         bench = self.bench
         return bench.source_voltage(u) if self.driven == "voltage" else bench.source_current(u)
 

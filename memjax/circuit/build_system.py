@@ -32,6 +32,11 @@ def build_system(
     quantity : str
         What the stimulus imposes, by port where a circuit has several: "voltage, current".
 
+    Returns
+    -------
+    AbstractSystem
+        The device on its bench, the branch under its source, or the circuit itself.
+
     Raises
     ------
     StimulusError
@@ -54,7 +59,7 @@ def build_system(
 
 
 def model_of(system: AbstractSystem) -> Any:
-    """What has the parameters: the device of a bench, or the system itself."""
+    """Return the object that holds the parameters: the device of a bench, or the system itself."""
     return system.device if isinstance(system, BenchedDevice) else system
 
 

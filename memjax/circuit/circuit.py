@@ -144,7 +144,7 @@ class Circuit(AbstractSystem, AbstractComposite):
 
     @property
     def topology(self) -> Topology:
-        """What is connected to what."""
+        """Topology of the netlist."""
         return topology(self.names, tuple(map(kind_of, self.elements)), self.nets)
 
     @property
@@ -161,7 +161,7 @@ class Circuit(AbstractSystem, AbstractComposite):
 
     @property
     def quantities(self) -> tuple[str, ...]:
-        """What each port's source imposes: "voltage" or "current"."""
+        """Quantity that each port's source imposes: "voltage" or "current"."""
         elements = dict(zip(self.names, self.elements))
         return tuple(elements[n].quantity for n in self.ports)  # pyright: ignore[reportAttributeAccessIssue]
 
@@ -274,7 +274,7 @@ class Circuit(AbstractSystem, AbstractComposite):
         ]
 
     def _shift(self, u) -> Volts:
-        """What a solver sees in place of each free voltage, above that voltage [V]."""
+        """Return by how much a solver's variable, charge over capacitance, exceeds each free voltage [V]."""
         if not self._has_shift:
             return [0.0 * jnp.asarray(self.parasitic) for _ in self.topology.free]
         offsets = self._node_offsets(u)
@@ -394,6 +394,11 @@ class Circuit(AbstractSystem, AbstractComposite):
             As for `drift`.
         slope : Float[Array, ""] or Float[Array, "ports"], optional
             Rate of change of the stimulus [V/s or A/s]; 0 by default.
+
+        Returns
+        -------
+        dict of Float[Array, ""]
+            Current of each source by name [A].
         """
         currents = self.element_currents(t, state, u, env)
         return self.balance_sources(currents, self.node_slopes(t, state, u, env, slope), u)

@@ -62,7 +62,9 @@ def lines(netlist: Mapping | Sequence) -> list[Line]:
             f"a {type(netlist).__name__} in place of a netlist",
             allowed='lines [("in", mj.VoltageSource(), "a", "0"), ...]',
         )
-    items = [(n, *rest) for n, rest in netlist.items()] if isinstance(netlist, Mapping) else netlist
+    items = (
+        [(n, *entry) for n, entry in netlist.items()] if isinstance(netlist, Mapping) else netlist
+    )
     entries: list[Line] = []
     for line in items:
         _check_line(line)
@@ -120,7 +122,7 @@ def branch_lines(prefix: str, part, p: str, n: str) -> Iterator[Line]:
 
 
 def kind_of(part: AbstractElement | AbstractDevice) -> str:
-    """What a part is to the topology."""
+    """Return the kind of a part in the topology."""
     if isinstance(part, VoltageSource):
         return "voltage"
     if isinstance(part, AbstractSource):

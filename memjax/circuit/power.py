@@ -125,8 +125,8 @@ PARASITIC_CAPACITANCE, NUMERICAL_DISSIPATION = "parasitic capacitance", "numeric
 
 
 def kinds_of_elements(circuit: Circuit) -> dict[str, str]:
-    """What each row of `step_powers` is: "input" for a source that the stimulus drives, "supply" for one of constant
-    value, "device", "resistor", "transistor", ..., "capacitor", "numerical".
+    """Return the kind of each row of `step_powers`: "input" for a source that the stimulus drives, "supply" for one
+    of constant value, "device", "resistor", "transistor", ..., "capacitor", "numerical".
     """
     kinds = {}
     for name, e in zip(circuit.names, circuit.elements, strict=True):
@@ -308,6 +308,11 @@ def energy_per_spike(
         See `energies` [J].
     spikes : int
         Spikes of all members in the window.
+
+    Returns
+    -------
+    dict of float
+        Energy per spike by element, and ``total`` [J].
 
     Raises
     ------

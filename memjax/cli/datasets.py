@@ -26,7 +26,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _availability(data_set: DataSet) -> str:
-    """Where the set can be had from."""
+    """Say where the set can be had from."""
     local = [f for f in (data_set.tidy, *data_set.files) if f is not None and is_local(f)]
     if local:
         return f"{LOCAL}"

@@ -73,7 +73,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(kw_only=True)
 class _Choice:
-    """What is exported, and where its numbers come from."""
+    """Model to export, and the origin of its numbers."""
 
     model: "AbstractDevice | Circuit"
     bench: "Bench"
@@ -213,7 +213,7 @@ def _run(options: argparse.Namespace) -> int:
     require_models([options.model])
     from .. import __version__
     from ..export import TARGETS, Provenance, assemble, ports_of
-    from ..models import about
+    from ..models import documentation
     from ..runtime.files import prepare_output, writing
     from ..runtime.jax_setup import prepare_jax
 
@@ -241,7 +241,7 @@ def _run(options: argparse.Namespace) -> int:
         choice.model, name=options.model, noise=not options.deterministic, env=choice.env,
         fast=_FAST * bench.duration, interval=None if target.has_white_noise else bench.duration / _INTERVALS,
     )  # fmt: skip
-    doc, references = about(options.model)
+    doc, references = documentation(options.model)
     provenance = Provenance(
         summary=doc.split("\n")[0].replace("`", ""), origin=choice.origin, references=references, std=choice.std,
         spread=choice.spread, version=__version__,

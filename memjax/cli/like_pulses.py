@@ -41,7 +41,7 @@ def pulses_like(options: argparse.Namespace) -> "list[PulseRecord]":
 def simulate_like_pulses(
     records: "list[PulseRecord]", options: argparse.Namespace, out: Path
 ) -> None:
-    """As many fresh cycles of the same pulses as were measured, member by member.
+    """Simulate as many fresh cycles of the same pulses as were measured, member by member.
 
     Each cycle begins where the one before ended; the table reads as conductances per pulse again.
     """
@@ -90,8 +90,8 @@ def simulate_like_pulses(
                 }
             )
         )
-    with writing(out) as place:
-        pd.concat(tables).to_csv(place, index=False)
+    with writing(out) as target:
+        pd.concat(tables).to_csv(target, index=False)
 
 
 def _runs(record: "PulseRecord") -> list[int]:
@@ -124,8 +124,8 @@ def _record(records: "list[PulseRecord]", options: argparse.Namespace, model: st
         raise ModelError(
             f"parameters of the model {model!r}", where=options.fit, allowed=f"those of {options.model!r}"
         )  # fmt: skip
-    about = dict(what="no fit of pulses", allowed="the fit.json of a 'memjax fit'")
-    device = load_json(fit_file(options.fit), ModelError, **about)["pulses"]["device"]
+    refusal = dict(what="no fit of pulses", allowed="the fit.json of a 'memjax fit'")
+    device = load_json(fit_file(options.fit), ModelError, **refusal)["pulses"]["device"]
     matches = [r for r in records if r.device == device] or (records if len(records) == 1 else [])
     if not matches:
         raise DataError(

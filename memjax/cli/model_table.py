@@ -27,7 +27,8 @@ def summary(doc: str) -> str:
 
 
 def describe_model(name: str) -> dict[str, Any]:
-    """What ``memjax models NAME --json`` prints, of the model itself: states, parameters, references, presets.
+    """Return what ``memjax models NAME --json`` prints, from the model itself: states, parameters, references,
+    presets.
 
     Raises
     ------
@@ -39,10 +40,10 @@ def describe_model(name: str) -> dict[str, Any]:
     from ..circuit import Circuit
     from ..core.fields import describe
     from ..data.suitability import Traits
-    from ..models import about, model
+    from ..models import documentation, model
 
     with jax.enable_x64(True):  # 0.1 and not 0.10000000149
-        instance, (doc, references) = model(name), about(name)
+        instance, (doc, references) = model(name), documentation(name)
         parameters = describe(instance)
     circuit = isinstance(instance, Circuit)
     states = instance.specs if isinstance(instance, Circuit) else instance.states
@@ -115,10 +116,10 @@ def model_names() -> list[str]:
 
 
 def traits() -> "dict[str, Traits]":
-    """What the devices of this library can describe, by name, without loading any."""
+    """Return what the devices of this library can describe, by name, without loading any."""
     from ..data.suitability import Traits
 
-    kept = {n: about["traits"] for n, about in _kept().items() if about["traits"] is not None}
+    kept = {n: facts["traits"] for n, facts in _kept().items() if facts["traits"] is not None}
     return {n: Traits.from_json(content) for n, content in kept.items()}
 
 
@@ -139,7 +140,7 @@ def require_models(names: Sequence[str]) -> None:
 
 
 def kept_content() -> str:
-    """What the file has to hold."""
+    """Return the content that the file has to hold."""
     from ..device.registry import BUILT_IN
     from ..models import CIRCUITS
     from ..runtime.files import strict_json

@@ -66,9 +66,9 @@ def _run(options: argparse.Namespace) -> int:
         print_json(description) if options.json else _print_model(description)
         return 0
     rows: list[dict] = [
-        {n: about[n] for n in ("name", "summary", "volatile")}
-        | {"states": [s["name"] for s in about["states"]]}
-        for about in map(description_of, model_names())
+        {n: facts[n] for n in ("name", "summary", "volatile")}
+        | {"states": [s["name"] for s in facts["states"]]}
+        for facts in map(description_of, model_names())
     ]
     if options.json:
         print_json({"models": rows})

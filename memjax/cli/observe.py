@@ -128,7 +128,7 @@ def _run_endurance(
             "sweeps and endurance at once", where=f"{tested} and {other}", allowed="files of one kind"
         )  # fmt: skip
     refuse_choice(options, where=tested)
-    records = [r for each in tests.values() for r in each]
+    records = [r for group in tests.values() for r in group]
     for text in dict.fromkeys(w for r in records for w in r.warnings):
         say("warning", text)
     _finish(series_of_endurance(records), {"sweeps": [], "summary": {}}, options, out, plot)

@@ -71,8 +71,8 @@ def _parser(name: str | None) -> Parser:
         epilog="'memjax COMMAND --help' tells about one command.",
         allow_abbrev=False,
     )
-    about = "show version and backend, what solves in fixed steps and fits, and exit"
-    parser.add_argument("--version", action="store_true", help=about)
+    help_text = "show version and backend, what solves in fixed steps and fits, and exit"
+    parser.add_argument("--version", action="store_true", help=help_text)
     plugins = _plugged_in()
     sub = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
     if name is None:
@@ -125,12 +125,12 @@ def _status(error: MemjaxError) -> int:
     return getattr(error, "exit_status", default)
 
 
-def _show_warning(message: Warning | str, category: type[Warning], *place: Any) -> None:
+def _show_warning(message: Warning | str, category: type[Warning], *location: Any) -> None:
     """Print a warning of memjax as the program prints its own, and any other one as Python does."""
     if issubclass(category, MemjaxWarning):
         say("warning", str(message))
     else:
-        print(warnings.formatwarning(message, category, *place[:2]), file=sys.stderr, end="")
+        print(warnings.formatwarning(message, category, *location[:2]), file=sys.stderr, end="")
 
 
 def _on_bug(error: Exception) -> int:

@@ -39,7 +39,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _print_recognised(report: dict) -> None:
-    """Why the reader was chosen, how sure it is, and a close second."""
+    """Print why the reader was chosen, how sure it is, and a close second."""
     known = report["recognised"]
     if known is None:
         return
@@ -99,7 +99,9 @@ def _models_text(report: dict) -> str:
 
 
 def _summary(measurement: "Measurement") -> dict:
-    """What a measurement holds, what its sweeps show, and which models of this library can describe that."""
+    """Return the content of a measurement, the features of its sweeps, and the models of this library that can
+    describe them.
+    """
     from ..data.features import features
     from ..data.suitability import suitable
     from ..data.summary import summary

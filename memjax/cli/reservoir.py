@@ -72,8 +72,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     add("--read-relative", type=number("", zero=True), metavar="R", help="of a reading (the fit's)")
     add("--read-floor", type=number("A", zero=True), metavar="A", help="of a reading (the fit's)")
     for name, text in (("--spread", "device to device"), ("--cycle-spread", "cycle to cycle")):
-        about = f"standard deviation of a parameter's logarithm from {text}; may be repeated"
-        add(name, type=_sigma, action="append", default=None, metavar="NAME=SIGMA", help=about)
+        help_text = f"standard deviation of a parameter's logarithm from {text}; may be repeated"
+        add(name, type=_sigma, action="append", default=None, metavar="NAME=SIGMA", help=help_text)
     add("--session", type=count(1), metavar="N", help="steps of a cycle (100)")
     add("--no-pictures", action="store_true", help="write no pictures")
     add_bench_options(parser)
@@ -288,7 +288,7 @@ def _number(x: float | None) -> str:
 
 
 def _say_assumptions(setup: Setup, settings: dict) -> None:
-    """What a score rests on and no file says."""
+    """Print the assumptions of a score that no file states."""
     if not (setup.relative or setup.floor):
         say(
             "warning",

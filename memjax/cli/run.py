@@ -46,7 +46,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _devices(n: int | None) -> list | None:
-    """So many devices of JAX; None for all that there are."""
+    """Return that many devices of JAX; None stands for all."""
     import jax
 
     if n is None:
@@ -191,7 +191,7 @@ def _simulate(options: argparse.Namespace) -> int:
     """Run, draw, and say what happened; the exit status."""
     from .. import __version__
     from ..network import estimate
-    from ..network.run_store import load_recording, read_about, run_network
+    from ..network.run_store import load_recording, read_description, run_network
     from ..network.toml import load_network
     from ..runtime.jax_setup import prepare_jax
 
@@ -216,7 +216,7 @@ def _simulate(options: argparse.Namespace) -> int:
         progress=sys.stderr.isatty(),
         energy=file.energy,
         stimuli=file.stimuli,
-        about=({"area": _areas(file.models)} if file.energy else {})
+        extra=({"area": _areas(file.models)} if file.energy else {})
         | {
             "file": options.file,
             "read": file.source,
@@ -224,15 +224,15 @@ def _simulate(options: argparse.Namespace) -> int:
             "memory_estimate_bytes": size,
         },
     )
-    about = read_about(out)
+    description = read_description(out)
     recording = load_recording(out, most=_RASTER_SPIKES)
-    report = _summary(recording, file.network, about["wall_s"], not options.resume)
+    report = _summary(recording, file.network, description["wall_s"], not options.resume)
     files = ["recording.h5", "run.json", *(_pictures(recording, out) if draws else [])]
-    notes = about["notes"]
+    notes = description["notes"]
     for note in notes:
         say("warning", note)
     report = {"out": str(out), "files": files, "warnings": notes} | report
-    report |= {"energy": about["energy"]} if file.energy else {}
+    report |= {"energy": description["energy"]} if file.energy else {}
     if options.json:
         print_json(report)
     else:

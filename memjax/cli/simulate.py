@@ -82,8 +82,8 @@ def _spread(setup: Setup, options: argparse.Namespace, sweeps: int) -> dict[str,
         return _sample_parameters(setup.population, options, sweeps)
     if options.deterministic or not setup.spread:
         return {}
-    about: dict[str, Any] = dict(members=options.members, sweeps=sweeps)
-    factors = cycle_factors(options.seed, setup.spread, correlation=setup.correlation, **about)
+    shape: dict[str, Any] = dict(members=options.members, sweeps=sweeps)
+    factors = cycle_factors(options.seed, setup.spread, correlation=setup.correlation, **shape)
     return params.scale(setup.device, factors)
 
 
@@ -214,9 +214,11 @@ def _limit(trace: "Trace", setup: Setup) -> "float | Float[np.ndarray, ' rows'] 
     v, sweep = np.asarray(trace.v)[0], np.asarray(trace.sweep)
     limits = np.array([[bench.compliance, bench.compliance_negative]], float)
     limits = limits if setup.limits is None else setup.limits
-    place = {label: k for k, label in enumerate(dict.fromkeys(sweep.tolist()))}
+    index_of = {label: k for k, label in enumerate(dict.fromkeys(sweep.tolist()))}
     row = (
-        [place[label] for label in sweep.tolist()] if len(limits) > 1 else np.zeros(len(sweep), int)
+        [index_of[label] for label in sweep.tolist()]
+        if len(limits) > 1
+        else np.zeros(len(sweep), int)
     )
     return limits[row, np.where(v < 0, 1, 0)]
 

@@ -90,10 +90,12 @@ def print_trends(trends: "Sequence[Trend]") -> None:
     if len(rows) > _MOST:
         print(f"... and {len(rows) - _MOST} more: --out and --json have all")
     for quantity in dict.fromkeys(t.quantity for t in shown):
-        own = [t for t in shown if t.quantity == quantity and t.differs is not None]
-        if len(own) > 2:
-            count = sum(bool(t.differs) for t in own)
-            print(f"{_NAMES[quantity]}: {count} of {len(own)} differ from no trend (z > 3.3)")
+        comparable = [t for t in shown if t.quantity == quantity and t.differs is not None]
+        if len(comparable) > 2:
+            count = sum(bool(t.differs) for t in comparable)
+            print(
+                f"{_NAMES[quantity]}: {count} of {len(comparable)} differ from no trend (z > 3.3)"
+            )
     decades = "decades of the quantity" if any(t.unit != "V" for t in shown) else ""
     both = " and ".join(filter(None, ("V" if any(t.unit == "V" for t in shown) else "", decades)))
     print(f"slopes in {both}, per decade of cycles and per cycle; z above 3.3 differs from none")
@@ -137,8 +139,8 @@ def write_series(series: "Sequence[Series]", path: Path) -> None:
     whole = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"cycle": []})
     blanks = {"device": "", "polarity": 0}
     useless = [n for n, blank in blanks.items() if n in whole and (whole[n] == blank).all()]
-    with writing(path) as place:
-        whole.drop(columns=useless).to_csv(place, index=False)
+    with writing(path) as target:
+        whole.drop(columns=useless).to_csv(target, index=False)
 
 
 def draw_series(series: "Sequence[Series]", path: Path) -> None:
@@ -152,5 +154,5 @@ def draw_series(series: "Sequence[Series]", path: Path) -> None:
     from ..plot import style, trends
     from ..runtime.files import writing
 
-    with style(), writing(path) as place:
-        trends(series).savefig(place, format=path.suffix[1:].lower(), bbox_inches="tight")
+    with style(), writing(path) as target:
+        trends(series).savefig(target, format=path.suffix[1:].lower(), bbox_inches="tight")

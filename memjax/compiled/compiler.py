@@ -25,7 +25,7 @@ _LONGEST = 200
 
 
 class CompilerError(Exception):
-    """What a compiler did in place of a library that can be loaded, in a clause."""
+    """The compiler gave no library that can be loaded; the message says what it did, in a clause."""
 
 
 def compiler_name() -> str | None:
@@ -35,13 +35,13 @@ def compiler_name() -> str | None:
 
 
 def find_compiler() -> str | None:
-    """Path of the compiler of C; None where there is none, or none is wanted."""
+    """Return the path of the C compiler; None if there is none, or if none is wanted."""
     name = compiler_name()
     return shutil.which(name) if name else None
 
 
 def call_compiler(command: Sequence[str], text: str, seconds: float) -> str:
-    """What a compiler that reads a text writes to its standard output; no byte of it need be text.
+    """Run a compiler on a text and return what it writes to its standard output, whose bytes need not be text.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def _reason(errors: bytes) -> str:
 
 @functools.cache
 def identity_of(compiler: str, seconds: float) -> str:
-    """Where a compiler lies, whatever link leads there, and what it says of itself."""
+    """Return the path of a compiler with all links resolved, and its version text."""
     return f"{os.path.realpath(compiler)}\n{call_compiler([compiler, '--version'], '', seconds)}"
 
 

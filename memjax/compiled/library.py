@@ -50,7 +50,7 @@ _lock = threading.Lock()
 
 
 def build(source: Callable[[], T], register: Callable[[T, str], Any]) -> Any:
-    """What `register` makes of a source and the compiler of C; why there is none, where there is none.
+    """Return what `register` makes of a source and the C compiler, or the reason as text if there is no kernel.
 
     Where that is the compiler's fault, the user is warned.
     """
@@ -73,7 +73,7 @@ def build(source: Callable[[], T], register: Callable[[T, str], Any]) -> Any:
 
 
 def backend(folder: Path | None = None) -> str:
-    """What kernels are built by: "cc" and the compiler, or "xla" and why there are none; nothing loads JAX.
+    """Return what kernels are built by: "cc" and the compiler, or "xla" and the reason; this does not load JAX.
 
     Parameters
     ----------
@@ -87,7 +87,9 @@ def backend(folder: Path | None = None) -> str:
 
 
 def backend_of(kernel: Any) -> str:
-    """What computes, for provenance: "cc" and the compiler of a kernel, or "xla" and why `build` gave none."""
+    """Return what computes, for provenance: "cc" and the compiler of a kernel, or "xla" and the reason that `build`
+    gave.
+    """
     return f"xla ({kernel})" if isinstance(kernel, str) else backend(_folder())
 
 
@@ -187,7 +189,7 @@ def _headers() -> str:
 
 
 def _folder() -> Path | None:
-    """Where kernels are kept: beside the programs in JAX's compilation cache, where there is one."""
+    """Return the folder of kernels: beside the programs in JAX's compilation cache, if there is one."""
     import jax
 
     root = jax.config.values.get("jax_compilation_cache_dir")
@@ -200,7 +202,7 @@ def _compile(text: str, command: Sequence[str], seconds: float = _SECONDS) -> No
 
 @functools.cache
 def _processor() -> str:
-    """What this processor can: its own instructions are used."""
+    """Describe this processor: kernels use its own instructions."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

@@ -58,8 +58,8 @@ class Constants:
     def names(self, shape: tuple[int, ...]) -> np.ndarray:
         """An array of them."""
         array = np.empty(shape, object)
-        for place in np.ndindex(shape):
-            array[place] = self.name()
+        for index in np.ndindex(shape):
+            array[index] = self.name()
         return array
 
     def atoms(self, value: Any) -> np.ndarray:
@@ -68,10 +68,10 @@ class Constants:
         Other parameters need no other kernel.
         """
         array = literal(value)
-        for place in np.ndindex(array.shape):
-            x: Any = array[place]
+        for index in np.ndindex(array.shape):
+            x: Any = array[index]
             if x.kind == self.real and x.value not in (0.0, 1.0):
-                array[place] = self.name()
+                array[index] = self.name()
                 self.values.append(x.value)
         return array
 
@@ -126,7 +126,7 @@ class Program:
     inputs: dict[Name, str]
     results: Sequence[Atom]
 
-    each = ""
+    index = ""
     """Which of the numbers of all steps belongs to step `t`."""
 
     lanes = "int j = 0; j < LANES; j++"
@@ -145,7 +145,7 @@ class Program:
 
     @cached_property
     def needed(self) -> set[Name]:
-        """What a lane needs in each step of numbers that were computed before: once a call, a step, a lane."""
+        """Numbers that a lane needs in each step and that were computed before: once a call, a step or a lane."""
         operands = {
             x for o in self.by_level[STEP | LANE] for x in o.operands if isinstance(x, Name)
         }
@@ -168,7 +168,7 @@ class Program:
         return [o.name for o in self.by_level[LANE] if o.name in self.needed]
 
     def prelude(self) -> str:
-        """What every kernel begins with."""
+        """Return the text with which every kernel begins."""
         numbers = "float.c" if self.real == "f" else "double.c"
         files = ("prelude.c", numbers, "functions.c")
         return "\n".join((_FOLDER / x).read_text() for x in files)
@@ -195,7 +195,7 @@ typedef struct {{ /* of all lanes, some of each step */
         return fields + [f"    {c_type(x.kind)} {x.text}[STEPS];" for x in self.uniform]
 
     def parameter_lines(self) -> str:
-        """What depends on parameters only."""
+        """Return the lines that depend on parameters only."""
         used = {x for level in self.by_level.values() for o in level for x in o.operands}
         used |= set(self.results)
         given = [x for x in used if isinstance(x, Name) and x.level == 0 and x.text[0] == "k"]
@@ -253,7 +253,7 @@ static void load_block(const Real *constant, XLA_FFI_Buffer **own, XLA_FFI_Buffe
         ]
         names += [f"const {c_type(x.kind)} {x.text} = c->{x.text}[j];" for x in self.states]
         names += [f"const {c_type(x.kind)} {x.text} = {read};" for x, read in self.inputs.items()]
-        shared = [f"const {c_type(x.kind)} {x.text} = u->{x.text}{self.each};" for x in self.same]
+        shared = [f"const {c_type(x.kind)} {x.text} = u->{x.text}{self.index};" for x in self.same]
         shared += [f"const {c_type(x.kind)} {x.text} = u->{x.text}[t];" for x in self.uniform]
         stores = [
             f"c->{x.text}[j] = {text_of(end)};"

@@ -20,14 +20,14 @@ class SideBySide(Program):
     between them, by one function each. What a system has in each step are `inputs`: they read as columns of ``u->at``.
     """
 
-    each = "[t]"
+    index = "[t]"
 
     lanes = "int j = first; j < first + WIDTH; j++"
     """One vector: compilers put what many have in common aside, widened, and then wait for memory."""
 
     @cached_property
     def same(self) -> list[Name]:
-        """What depends on the parameters of a system only: it is computed once."""
+        """Numbers that depend on the parameters of a system only: they are computed once."""
         needed = self.needed | {x for o in self.by_level[STEP] for x in _names(o)}
         return sorted((x for x in needed if x.level == 0), key=lambda x: x.text)
 
@@ -48,13 +48,13 @@ class SideBySide(Program):
     @cached_property
     def _stored(self) -> list[Name]:
         """Numbers of a step that are needed elsewhere than in their own piece."""
-        place = {o.name: k for k, piece in enumerate(self._pieces) for o in piece}
+        piece_of = {o.name: k for k, piece in enumerate(self._pieces) for o in piece}
         stored = dict.fromkeys(self.uniform)
         for k, piece in enumerate(self._pieces):
             if _function(piece[0]):
                 stored |= dict.fromkeys([*_names(piece[0]), piece[0].name])
-            stored |= dict.fromkeys(x for o in piece for x in _names(o) if place.get(x, k) != k)
-        return [x for x in stored if x in place]
+            stored |= dict.fromkeys(x for o in piece for x in _names(o) if piece_of.get(x, k) != k)
+        return [x for x in stored if x in piece_of]
 
     def uniform_fields(self) -> list[str]:
         """Lines of the type Uniform."""
@@ -93,11 +93,11 @@ static void prepare_uniform({arguments}) {{
 
     def _piece(self, k: int, piece: Sequence[Operation], arguments: str) -> str:
         """The function of a piece."""
-        own, stored = [o.name for o in piece], set(self._stored)
-        given = dict.fromkeys(x for o in piece for x in _names(o) if x not in own)
+        results, stored = [o.name for o in piece], set(self._stored)
+        given = dict.fromkeys(x for o in piece for x in _names(o) if x not in results)
         lines = [f"const {c_type(x.kind)} {x.text} = {self._read(x)};" for x in given]
         lines += map(line_of, piece)
-        lines += [f"u->{x.text}[t] = {x.text};" for x in own if x in stored]
+        lines += [f"u->{x.text}[t] = {x.text};" for x in results if x in stored]
         return f"""
 static NOINLINE void prepare_{k}({arguments}) {{
     for (int32_t t = 0; t < STEPS; t++) {{
@@ -113,8 +113,8 @@ def _names(operation: Operation) -> list[Name]:
 
 def _function(operation: Operation) -> str | None:
     """The function, dearer than a call of it, that an operation is; None of others."""
-    found = _CALL.match(operation.template)
-    return found[1] if found and len(_names(operation)) == len(operation.operands) else None
+    call = _CALL.match(operation.template)
+    return call[1] if call and len(_names(operation)) == len(operation.operands) else None
 
 
 def _each_text(function: str) -> str:

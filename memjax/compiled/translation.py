@@ -119,8 +119,8 @@ def literal(value: Any) -> np.ndarray:
     array = np.asarray(value)
     kind = kind_of(array.dtype)
     atoms = np.empty(array.shape, object)
-    for place in np.ndindex(array.shape):
-        atoms[place] = Constant(kind, array[place].item())
+    for index in np.ndindex(array.shape):
+        atoms[index] = Constant(kind, array[index].item())
     return atoms
 
 
@@ -427,11 +427,11 @@ def _reduce(t: Translation, combine: Callable, x: np.ndarray, axes: tuple) -> np
     kept = [k for k in range(x.ndim) if k not in axes]
     rows = np.transpose(x, [*kept, *axes]).reshape([x.shape[k] for k in kept] + [-1])
     result = np.empty(rows.shape[:-1], object)
-    for place in np.ndindex(result.shape):
-        atom, *others = rows[place]
+    for index in np.ndindex(result.shape):
+        atom, *others = rows[index]
         for other in others:
             atom = combine(t, atom, other)
-        result[place] = atom
+        result[index] = atom
     return result
 
 
@@ -447,8 +447,8 @@ _REDUCTIONS = {
 def _map(f: Callable, *arrays: np.ndarray) -> np.ndarray:
     arrays = tuple(np.broadcast_arrays(*arrays))
     result = np.empty(arrays[0].shape, object)
-    for place in np.ndindex(result.shape):
-        result[place] = f(*(x[place] for x in arrays))
+    for index in np.ndindex(result.shape):
+        result[index] = f(*(x[index] for x in arrays))
     return result
 
 

@@ -116,7 +116,7 @@ class StateSpec:
 
 
 class AbstractComposite(eqx.Module):
-    """What is made of named parts that have parameters: each is known as ``part.parameter``.
+    """A model made of named parts that have parameters: each parameter is known as ``part.parameter``.
 
     Those of the part whose name is empty are known by their own names.
     """
@@ -136,7 +136,7 @@ def owner(device: Any, name: str) -> tuple[Any, str]:
 
 
 def stored(device: Any, name: str) -> Any:
-    """What the field of a parameter or setting holds: None where it follows another one."""
+    """Return the value in the field of a parameter or setting: None if it follows another one."""
     return getattr(*owner(device, name))
 
 
@@ -290,10 +290,10 @@ def setting_specs(device: Any) -> dict[str, SettingSpec]:
 
 
 def _specs(device: Any, key: str, kind: Callable[..., Any]) -> dict[str, Any]:
-    """What the fields of a device, or of the parts of a composite, say under a key of their metadata."""
-    own = device if isinstance(device, type) else type(device)
-    if _is_plain(own):
-        return dict(_own_specs(own, key, kind))
+    """Return the specifications under a key of the metadata of a device's fields, or of the parts of a composite."""
+    device_class = device if isinstance(device, type) else type(device)
+    if _is_plain(device_class):
+        return dict(_own_specs(device_class, key, kind))
     if not dataclasses.is_dataclass(device):
         name = device.__name__ if isinstance(device, type) else f"{device!r:.60}"
         raise ModelError(
@@ -320,7 +320,7 @@ def _is_plain(kind: type) -> bool:
 
 @functools.cache
 def _own_specs(device: type, key: str, kind: Callable[..., Any]) -> dict[str, Any]:
-    """What the fields of a device class say under a key of their metadata."""
+    """Return the specifications under a key of the metadata of a device class's fields."""
     fields = [f for f in dataclasses.fields(device) if key in f.metadata]
     specs = {f.name: kind(name=f.name, **f.metadata[key]) for f in fields}
     narrower = {n: b for n, b in getattr(device, "narrower", ()) if n in specs}

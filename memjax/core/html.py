@@ -72,7 +72,7 @@ def image(png: bytes, alt: str = "", *, link: str | None = None) -> str:
 
 
 def inline_picture(draw: Callable[[], Any]) -> str:
-    """What `draw` gives, a figure, as an image in the page; nothing where matplotlib is missing."""
+    """Return the figure that `draw` gives as an image in the page; an empty text if matplotlib is missing."""
     try:
         import matplotlib  # noqa: F401
     except ImportError:
@@ -87,12 +87,12 @@ def card(title: str, text: str, *parts: str) -> str:
 
 def text_card(text: str, *parts: str) -> str:
     """A card of an object's text, ``Kind(what is to be known)``: its kind is the heading."""
-    kind, _, rest = text.partition("(")
-    return card(kind, rest.removesuffix(")"), *parts)
+    kind, _, description = text.partition("(")
+    return card(kind, description.removesuffix(")"), *parts)
 
 
 def or_text(build: Callable[[], str]) -> str | None:
-    """What `build` gives; None, and with it the text, of what is no model but a tree in the form of one.
+    """Return what `build` gives; None, and with it the text, for a tree in the form of a model that is none.
 
     Transformations make such trees of axes, masks and shapes, and a notebook asks each object how to show it.
     """

@@ -262,7 +262,7 @@ def unconstrain(device: Any, names: Iterable[str]) -> Float[Array, " free"]:
 
 
 def coordinates(device: Any, names: Iterable[str]) -> Float[Array | np.ndarray, " free"]:
-    """As `unconstrain`, an array of numpy where nothing is traced."""
+    """Return the coordinates of `unconstrain`, as an array of numpy if nothing is traced."""
     specs = parameter_specs(device)
     values = {n: get(device, n) for n in known(device, names)}
     if not any(isinstance(x, jax.core.Tracer) for x in values.values()):

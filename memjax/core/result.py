@@ -68,7 +68,7 @@ _REMEDIES = {
 
 
 def failure_remedy(codes: np.ndarray) -> str:
-    """What to do about failed solves: one clause for each way in which they ended."""
+    """Return advice on failed solves: one clause for each way in which they ended."""
     ways = [Result(c) for c in np.unique(codes[codes != 0])]
     return "; ".join(f"{way.name}: {_REMEDIES[way]}" for way in ways)
 
@@ -116,7 +116,7 @@ class Member(eqx.Module):
 
 
 class FinalState(eqx.Module):
-    """Where a simulation ended, for the next one to go on from; a mapping of the states.
+    """State at the end of a simulation, from which the next one goes on; a mapping of the states.
 
     Parameters
     ----------
@@ -389,8 +389,8 @@ class Trace(eqx.Module):
                 where="Trace.from_xarray",
                 allowed="a dataset of Trace.to_xarray",
             )
-        own = ("t", "sweep", "v", "i", "v_device", "i_device", "result")
-        states = [str(n) for n in dataset.data_vars if n not in own]
+        standard_names = ("t", "sweep", "v", "i", "v_device", "i_device", "result")
+        states = [str(n) for n in dataset.data_vars if n not in standard_names]
         device = {f"{n}_device": held.get(f"{n}_device", held[n]) for n in ("v", "i")}
         rows = {n: held[n] for n in ("t", "v", "i", "result")} | device
         fields: dict[str, Any] = {n: _as_jax(x) for n, x in rows.items()}

@@ -95,7 +95,7 @@ class Scaled(eqx.Module):
         return self._times_scale(rates, -1)
 
     def noise_increment(self, t, parts: State, u, w: Float[Array, " channels"]) -> State:
-        """What Brownian increments [sqrt(s)] add to scaled states, each by its name."""
+        """Return the change of each scaled state by Brownian increments [sqrt(s)]."""
         total = {k: jnp.zeros_like(x) for k, x in parts.items()}
         channels = self.system.noise(t, self._times_scale(parts, 1), u, self.env).values()
         for channel, dw in zip(channels, w, strict=True):

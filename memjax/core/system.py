@@ -18,7 +18,7 @@ SINGLE_PRECISION = ("DriftImplicitEuler", "SemiImplicitEuler")
 
 
 class Environment(eqx.Module):
-    """What surrounds a device.
+    """Surroundings of a device.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ class AbstractSystem(eqx.Module):
     """
 
     def single_precision_flaw(self) -> str | None:
-        """What float32 does not resolve at these parameters, in words; None where nothing of that kind is known.
+        """Return what float32 does not resolve at these parameters, in words; None if nothing of that kind is known.
 
         Parameters may be arrays, of members: one that is not resolved suffices.
         """

@@ -316,7 +316,7 @@ class Watch(eqx.Module):
 
 
 def make_watch(events: Mapping[str, Event], integrals: Mapping[str, Integral | TimeAbove]) -> Watch:
-    """What a sweep watches; times above a level become the crossings that they are made of.
+    """Return what a sweep watches; times above a level become the crossings that they are made of.
 
     Raises
     ------

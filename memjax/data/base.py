@@ -63,7 +63,7 @@ class Source:
 
     @property
     def head(self) -> str:
-        """What readers recognise a file by: its first 64 kB of text, or its first bytes."""
+        """Beginning of the file, by which readers recognise it: its first 64 kB of text, or its first bytes."""
         return self.text[:65536] or self.data[:512].decode("latin-1").replace("\r", " ")
 
     @cached_property
@@ -132,7 +132,7 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What the user says about a file.
+    """Settings of the user for a file.
 
     Parameters
     ----------

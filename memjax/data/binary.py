@@ -28,7 +28,7 @@ _HDF5_OFFSETS = (0, 512, 1024, 2048, 4096)
 
 
 def _within(file: gzip.GzipFile, size: int, where: str) -> bytes:
-    """What a packed file of a size holds, refused while it unpacks where that is too much."""
+    """Return the content of a packed file, refused while it unpacks if it becomes too large."""
     most = most_unpacked(size)
     parts, total = [], 0
     while part := file.read(_PART):
@@ -53,7 +53,7 @@ def most_unpacked(size: int) -> int:
 
 
 def inflate(data: bytes) -> bytes:
-    """What a content packed by zlib holds.
+    """Return a content that zlib had packed.
 
     Raises
     ------

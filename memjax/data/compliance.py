@@ -28,7 +28,7 @@ class Limit:
 
     Parameters
     ----------
-    each : Float[np.ndarray, "points"] or None
+    values : Float[np.ndarray, "points"] or None
         Limit at each point [A], infinite where none is known; None where none is stated and none is seen.
     acts : Bool[np.ndarray, "points"]
         Points at the limit.
@@ -36,20 +36,20 @@ class Limit:
         What was inferred, in words.
     """
 
-    each: Float[np.ndarray, " points"] | None
+    values: Float[np.ndarray, " points"] | None
     acts: Bool[np.ndarray, " points"]
     warnings: tuple[str, ...] = ()
 
     @property
     def level(self) -> float | None:
         """The only limit, or the largest [A]; None where there is none."""
-        levels = levels_of(self.each)
+        levels = levels_of(self.values)
         return levels[-1] if levels else None
 
 
-def levels_of(each: Float[np.ndarray, " points"] | None) -> list[float]:
+def levels_of(limits: Float[np.ndarray, " points"] | None) -> list[float]:
     """Limits that differ [A], ascending; none where there is no limit."""
-    return [] if each is None else [float(x) for x in np.unique(each[np.isfinite(each)])]
+    return [] if limits is None else [float(x) for x in np.unique(limits[np.isfinite(limits)])]
 
 
 def find_limit(
@@ -89,30 +89,30 @@ def find_limit(
     plateaus = find_plateaus(v, i, sweep)
     if stated is not None:
         return _as_stated(v, i, stated, plateaus)
-    acts, each = np.zeros(len(i), dtype=bool), np.full(len(i), np.inf)
+    acts, limits = np.zeros(len(i), dtype=bool), np.full(len(i), np.inf)
     tops = {(s, p): _top(np.abs(i[rows])) for s, p, rows in excursions_of(v, sweep)}
     groups = [g for g in _grouped(plateaus) if _is_sure(g, plateaus, tops)]
     if not groups:
-        return Limit(each=None, acts=acts)
+        return Limit(values=None, acts=acts)
     of = {(p.sweep, p.polarity): (group, p) for group in groups for p in group}
-    place = {label: k for k, label in enumerate(dict.fromkeys(sweep.tolist()))}
-    known = np.array([(place[label], polarity) for label, polarity in of])
+    index_of = {label: k for k, label in enumerate(dict.fromkeys(sweep.tolist()))}
+    known = np.array([(index_of[label], polarity) for label, polarity in of])
     every = [group for group, _ in of.values()]
     for label, polarity, rows in excursions_of(v, sweep):
         key = label, polarity
         group, plateau = of.get(key, (None, None))
         if group is None:
-            nearest = every[_nearest(known, place[label], polarity)]
+            nearest = every[_nearest(known, index_of[label], polarity)]
             group = None if tops[key] > _ceiling(nearest) else nearest
         if group is not None:
-            each[rows] = _level(group)
+            limits[rows] = _level(group)
             acts[rows] = np.abs(i[rows]) >= _edge(group, plateau)
-    return Limit(each=each, acts=acts, warnings=tuple(map(_said, groups)))
+    return Limit(values=limits, acts=acts, warnings=tuple(map(_said, groups)))
 
 
 def limits_of_sweeps(
     v: Float[np.ndarray, " points"],
-    each: Float[np.ndarray, " points"],
+    point_limits: Float[np.ndarray, " points"],
     sweep: Int[np.ndarray, " points"],
 ) -> Float[np.ndarray, "sweeps 2"]:
     """Limit of each sweep at positive and at negative voltage [A], infinite where none is known.
@@ -129,10 +129,10 @@ def limits_of_sweeps(
     Float[np.ndarray, "sweeps 2"]
         In the order in which the sweeps occur. A polarity that a sweep does not have has the limit of the other one.
     """
-    place = {label: k for k, label in enumerate(dict.fromkeys(sweep.tolist()))}
-    limits = np.full((len(place), 2), np.nan)
+    index_of = {label: k for k, label in enumerate(dict.fromkeys(sweep.tolist()))}
+    limits = np.full((len(index_of), 2), np.nan)
     for label, polarity, rows in excursions_of(v, sweep):
-        limits[place[label], 0 if polarity > 0 else 1] = np.median(each[rows])
+        limits[index_of[label], 0 if polarity > 0 else 1] = np.median(point_limits[rows])
     limits = np.where(np.isnan(limits), limits[:, ::-1], limits)
     return np.where(np.isnan(limits), np.inf, limits)
 
@@ -152,22 +152,22 @@ def has_opposite_sign(v: Float[np.ndarray, " points"], i: Float[np.ndarray, " po
 def _as_stated(v, i, stated: Stated, plateaus: Sequence[Plateau]) -> Limit:
     """A stated limit, and where it acts: below it by no more than the scatter of the instrument at it."""
     size, acts = np.abs(i), np.zeros(len(i), dtype=bool)
-    each = np.where(v < 0, stated[1], stated[0]) if isinstance(stated, tuple) else stated
-    each = np.broadcast_to(np.asarray(each, float), i.shape).copy()
-    acts |= size >= 0.995 * each
+    limits = np.where(v < 0, stated[1], stated[0]) if isinstance(stated, tuple) else stated
+    limits = np.broadcast_to(np.asarray(limits, float), i.shape).copy()
+    acts |= size >= 0.995 * limits
     above = []
     for p in plateaus:
-        limit = float(np.median(each[p.rows]))
+        limit = float(np.median(limits[p.rows]))
         if abs(limit / p.level - 1) <= _NEAR:
-            reached = np.minimum(each[p.rows], p.level) * (1 - reach(p.scatter))
+            reached = np.minimum(limits[p.rows], p.level) * (1 - reach(p.scatter))
             acts[p.rows] = size[p.rows] >= reached
         elif p.level > limit:
             above.append((p.level / limit, p, limit))
-    return Limit(each=each, acts=acts, warnings=_contradicted(above))
+    return Limit(values=limits, acts=acts, warnings=_contradicted(above))
 
 
 def _contradicted(above: list[tuple[float, Plateau, float]]) -> tuple[str, ...]:
-    """What to say of plateaus that lie above stated limits [A], by how many times."""
+    """Describe plateaus that lie above stated limits [A], and by how many times."""
     if not above:
         return ()
     _, p, limit = max(above, key=lambda x: x[0])
@@ -211,10 +211,10 @@ def _is_sure(
     return (len(group) > 1 or group[0].count >= _LONG) and len(group) >= without
 
 
-def _nearest(known: Int[np.ndarray, "plateaus 2"], place: int, polarity: int) -> int:
+def _nearest(known: Int[np.ndarray, "plateaus 2"], sweep_index: int, polarity: int) -> int:
     """Which plateau, of sweeps at places and polarities, is nearest to a sweep: at the same polarity first."""
     other = known[:, 1] != polarity
-    return int(np.lexsort((np.abs(known[:, 0] - place), other))[0])
+    return int(np.lexsort((np.abs(known[:, 0] - sweep_index), other))[0])
 
 
 def _ceiling(group: Sequence[Plateau]) -> float:
@@ -238,11 +238,13 @@ def _drift(group: Sequence[Plateau]) -> float:
     return float(1.4826 * np.median(np.abs(levels - 1)))
 
 
-def _edge(group: Sequence[Plateau], own: Plateau | None = None) -> float:
+def _edge(group: Sequence[Plateau], plateau: Plateau | None = None) -> float:
     """Current from which a point is at a limit [A]; of a sweep with a plateau of its own, from below that."""
-    if own is None:
+    if plateau is None:
         return _median(group) * (1 - reach(_scatter(group)))
-    return own.level * (1 - reach(max(own.scatter, float(np.median([p.scatter for p in group])))))
+    return plateau.level * (
+        1 - reach(max(plateau.scatter, float(np.median([p.scatter for p in group]))))
+    )
 
 
 def _level(group: Sequence[Plateau]) -> float:
@@ -253,7 +255,7 @@ def _level(group: Sequence[Plateau]) -> float:
 
 
 def _said(group: Sequence[Plateau]) -> str:
-    """What was inferred, for which sweeps and polarity, with the spread."""
+    """Describe what was inferred, for which sweeps and polarity, with the spread."""
     signs = {p.polarity for p in group}
     side = {1: "positive voltage", -1: "negative voltage"}
     where = "both polarities" if len(signs) > 1 else side[signs.pop()]

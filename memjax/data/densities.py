@@ -70,9 +70,9 @@ def _density(name: str, unit: str | None) -> tuple[str, str | None] | None:
     heading = take_apart(name, unit)
     base, stated = heading.base, heading.unit
     if stated is None and "/" in name:
-        left, _, right = name.partition("/")
-        if unit_of(right):
-            base, stated = left.strip(), right.strip()
+        numerator, _, denominator = name.partition("/")
+        if unit_of(denominator):
+            base, stated = numerator.strip(), denominator.strip()
     named = re.search(r"(?i)(?<![a-z])(current)[\s_-]*dens(ity)?(?![a-z])", base)
     density_unit = unit_of(stated) if stated else None
     if density_unit is None or density_unit.dimension != _DENSITY:

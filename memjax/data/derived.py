@@ -10,14 +10,14 @@ from .base import Table
 from .roles import left_aside
 
 
-def lacks_current(table: Table, columns: Mapping[str, str], own: list[str]) -> bool:
-    """Whether the current has to be computed: the user names one of the columns `own`, or no other says a current."""
-    if table.roles or not own:
+def lacks_current(table: Table, columns: Mapping[str, str], sources: list[str]) -> bool:
+    """Whether the current is computed from one of `sources`: the user names one, or no other column is a current."""
+    if table.roles or not sources:
         return False
     if "i" in columns:
-        return columns["i"] in own
+        return columns["i"] in sources
     currents = left_aside(replace(table, aliases={}), {}, roles=("i",))
-    return not [name for name in currents if name not in own]
+    return not [name for name in currents if name not in sources]
 
 
 def with_column(

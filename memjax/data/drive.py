@@ -26,7 +26,7 @@ _EVEN, _UNEVEN = 1e-3, 0.1
 
 @dataclass(frozen=True, kw_only=True)
 class Drive:
-    """What was imposed, and why it is taken for that.
+    """Quantity that was imposed, and the reason why it is taken for that.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class Drive:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What is said of it."""
+        """Remarks on the drive."""
         return (f"taken as driven by the current: {self.reason}",) if self.reason else ()
 
 
@@ -49,9 +49,9 @@ def find_drive(
     v: Float[np.ndarray, " points"],
     i: Float[np.ndarray, " points"],
     table: Table,
-    about: Mapping[str, str],
+    columns: Mapping[str, str],
 ) -> Drive:
-    """What the source imposed: as the format says, as the names of the columns say, or by the steps.
+    """Find what the source imposed: as the format says, as the names of the columns say, or by the steps.
 
     Parameters
     ----------
@@ -59,12 +59,12 @@ def find_drive(
         Voltage [V] and current [A].
     table : Table
         Record, with what its format and its settings say.
-    about : Mapping
+    columns : Mapping
         Role to column name.
     """
     if table.driven == "current":
         return Drive(quantity="current", reason=table.driven_reason or "the file says so")
-    names = {role: about.get(role, "") for role in ("v", "i")}
+    names = {role: columns.get(role, "") for role in ("v", "i")}
     if _SOURCE.search(names["i"].replace("_", " ")) and not _SOURCE.search(
         names["v"].replace("_", " ")
     ):

@@ -61,7 +61,7 @@ _MOST = 200
 
 @dataclass(frozen=True, kw_only=True)
 class Features:
-    """What sweeps show of a device.
+    """Features of a device in its sweeps.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ class Features:
         return ", ".join([*parts, f"driven by {self.driven}"])
 
     def _polarity(self) -> str:
-        """Where it sets and resets, in words."""
+        """Describe at which polarity the device sets and resets."""
         words = {(1,): "positive", (-1,): "negative", (1, -1): "either"}
         actions = {"sets": self.sets_at, "resets": self.resets_at, "rests": self.rests_at}
         parts = [
@@ -155,7 +155,7 @@ class _Excursion(NamedTuple):
     step: float
     # log10 of the conductance on both ways [decades of S].
     out: Float[np.ndarray, " levels"]
-    back: Float[np.ndarray, " levels"]
+    returning: Float[np.ndarray, " levels"]
     # The same at the end of the way back, less that of the way out at the same voltage; scatter of a point [decades].
     end: float
     noise: float
@@ -173,7 +173,7 @@ class _Excursion(NamedTuple):
 
 
 def features(*data: "Sweeps") -> Features | None:
-    r"""What sweeps of one device show, whatever its model.
+    r"""Return the features in sweeps of one device, whatever its model.
 
     Parameters
     ----------
@@ -234,7 +234,7 @@ def features(*data: "Sweeps") -> Features | None:
 
 
 def _driven(data: "Sweeps") -> str:
-    """What the source imposed."""
+    """Return the quantity that the source imposed."""
     return getattr(data, "driven", "voltage")
 
 
@@ -268,22 +268,22 @@ def _excursion(sweep: int, x: np.ndarray, log_g: np.ndarray) -> Iterator[_Excurs
         return
     size = np.abs(x)
     peak = int(np.argmax(size))
-    out, back = np.arange(peak + 1), np.arange(peak, len(x))[::-1]
+    out, returning = np.arange(peak + 1), np.arange(peak, len(x))[::-1]
     # Interpolation wants ascending values: the running maximum removes their noise.
-    reached, returned = np.maximum.accumulate(size[out]), np.maximum.accumulate(size[back])
+    reached, returned = np.maximum.accumulate(size[out]), np.maximum.accumulate(size[returning])
     steps = np.diff(size[out]) / size[peak]
-    if min(len(out), len(back)) <= _LAST or -np.sum(steps[steps < -_FALL]) > 1:
+    if min(len(out), len(returning)) <= _LAST or -np.sum(steps[steps < -_FALL]) > 1:
         return
     level = size[peak] * _LEVELS
-    ways = np.interp(level, reached, log_g[out]), np.interp(level, returned, log_g[back])
-    last = back[size[back] >= _NEAR_ZERO * size[peak]][:_LAST]
+    ways = np.interp(level, reached, log_g[out]), np.interp(level, returned, log_g[returning])
+    last = returning[size[returning] >= _NEAR_ZERO * size[peak]][:_LAST]
     gap = _smooth(ways[1] - ways[0])
     yield _Excursion(
         sweep=sweep,
         sign=int(np.sign(x[peak])),
         peak=float(size[peak]),
         out=ways[0],
-        back=ways[1],
+        returning=ways[1],
         end=float(np.median(log_g[last] - np.interp(size[last], reached, log_g[out]))),
         # x - 2 y + z of independent points has 1 + 4 + 1 times their variance.
         noise=float(1.4826 * np.median(np.abs(np.diff(log_g, 2))) / np.sqrt(6)),
@@ -347,8 +347,8 @@ def _rests_at(
 
 def _share(x: _Excursion) -> float:
     """Share of the opening that is left at low voltage, or at the very end of the way back if that is less."""
-    left = min(float(np.median((x.back - x.out)[_IS_LOW])), x.end)
-    return float(np.clip(left / x.opening, 0.0, 1.0))
+    final_gap = min(float(np.median((x.returning - x.out)[_IS_LOW])), x.end)
+    return float(np.clip(final_gap / x.opening, 0.0, 1.0))
 
 
 def _volatility(
@@ -421,6 +421,6 @@ def _rectification(legs: Sequence[_Excursion], *, kept: bool) -> float | None:
 def _difference(a: _Excursion, b: _Excursion, *, kept: bool) -> float:
     """Decades by which an excursion conducts better than the next one, at equal low voltages."""
     level = min(a.peak, b.peak) * np.linspace(0.1, 0.4, 16)
-    first, second = a.back if kept else a.out, b.out
+    first, second = a.returning if kept else a.out, b.out
     ways = (np.interp(level, x.peak * _LEVELS, y) for x, y in ((a, first), (b, second)))
     return float(np.median(np.subtract(*ways)))

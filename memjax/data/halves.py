@@ -36,22 +36,22 @@ def join_halves(
     if not pairs or not all(_halves(x, t, *pair) for pair in pairs):
         return sweeps
     number = sweeps.number.copy()
-    for label, (_, back) in zip(labels[::2], pairs, strict=False):
-        number[back] = label
+    for label, (_, returning) in zip(labels[::2], pairs, strict=False):
+        number[returning] = label
     text = f"{len(labels)} sweeps are halves, out and back: joined to {len(labels) - len(pairs)}, named by their first"
     return replace(sweeps, number=number, warnings=(*sweeps.warnings, text))
 
 
-def _halves(x: np.ndarray, t: np.ndarray | None, out: np.ndarray, back: np.ndarray) -> bool:
+def _halves(x: np.ndarray, t: np.ndarray | None, out: np.ndarray, returning: np.ndarray) -> bool:
     """Whether the points of two sweeps go from rest to a peak, and from there to rest."""
-    if min(len(out), len(back)) < 3 or out[-1] + 1 != back[0]:
+    if min(len(out), len(returning)) < 3 or out[-1] + 1 != returning[0]:
         return False
-    up, down = x[out], x[back]
+    up, down = x[out], x[returning]
     near = _NEAR * max(float(np.median(np.abs(np.diff(up)))), 1e-300)
     side = np.sign(up[-1])
     rises = bool(np.all(side * np.diff(up) >= 0) and np.all(side * np.diff(down) <= 0))
     closed = max(abs(up[0]), abs(down[-1]), abs(down[0] - up[-1])) <= near < abs(up[-1])
-    return rises and bool(closed) and (t is None or bool(t[out[-1]] <= t[back[0]]))
+    return rises and bool(closed) and (t is None or bool(t[out[-1]] <= t[returning[0]]))
 
 
 __all__ = ["join_halves"]

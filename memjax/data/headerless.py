@@ -52,10 +52,10 @@ def suggestion(table: Table) -> str:
     except ValueError:
         return ""
     time = [k for k, x in enumerate(values) if len(x) > 2 and np.all(np.diff(x) > 0)]
-    rest = [k for k in range(len(values)) if k not in time[:1]]
-    if len(rest) != 2:
+    candidates = [k for k in range(len(values)) if k not in time[:1]]
+    if len(candidates) != 2:
         return ""
-    v, i = sorted(rest, key=lambda k: -float(np.nanmax(np.abs(values[k]))))
+    v, i = sorted(candidates, key=lambda k: -float(np.nanmax(np.abs(values[k]))))
     named = f"t={time[0] + 1}," if time else ""
     why = f" (column {time[0] + 1} increases throughout: the time)" if time else ""
     return f"{named}v={v + 1},i={i + 1}, if column {v + 1} is the voltage{why}"

@@ -102,10 +102,10 @@ def from_pandas(frame: "pandas.DataFrame") -> dict[str, Any]:
         "at_compliance": "at_compliance",
     }
     values = {names[str(c)]: frame[c].to_numpy() for c in frame.columns if str(c) in names}
-    left = [str(c) for c in frame.columns if str(c) not in names]
+    other_columns = [str(c) for c in frame.columns if str(c) not in names]
     facts = dict(frame.attrs.get("measurement", {}))
-    if left:
-        remarks = f"columns {', '.join(left)} are left out"
+    if other_columns:
+        remarks = f"columns {', '.join(other_columns)} are left out"
         facts["warnings"] = (*facts.get("warnings", ()), remarks)
     return _complete(values | facts, "pandas")
 

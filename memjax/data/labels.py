@@ -107,9 +107,9 @@ def _word(label: object) -> str:
 def _refuse_backwards(t: np.ndarray, number: np.ndarray, lines: np.ndarray, where: str) -> None:
     """Raise where the time of a sweep runs backwards."""
     order = np.argsort(number, kind="stable")
-    back = np.flatnonzero((np.diff(t[order]) < 0) & (np.diff(number[order]) == 0))
-    if back.size:
-        row = order[back[0] + 1]
+    decreases = np.flatnonzero((np.diff(t[order]) < 0) & (np.diff(number[order]) == 0))
+    if decreases.size:
+        row = order[decreases[0] + 1]
         raise ReaderError(
             f"time runs backwards within sweep {number[row]}", where=f"{where}, line {lines[row]}",
             allowed="times that do not decrease",
@@ -164,16 +164,18 @@ def by_shape(
     warnings = []
     breaks = np.diff(record) != 0
     if t is not None:
-        back = (np.diff(t) < 0) & ~breaks
-        if back.sum() > 0.02 * len(t) + 1:
+        decreases = (np.diff(t) < 0) & ~breaks
+        if decreases.sum() > 0.02 * len(t) + 1:
             raise ReaderError(
-                f"time runs backwards {back.sum()} times", where=where,
+                f"time runs backwards {decreases.sum()} times", where=where,
                 allowed="times that do not decrease", fix="name another column: --columns t=NAME",
             )  # fmt: skip
-        if back.any():
-            at = lines_of(lines[1:][back].tolist())
-            warnings.append(f"time starts again {back.sum()} times, in {at}: a new sweep each time")
-            breaks |= back
+        if decreases.any():
+            at = lines_of(lines[1:][decreases].tolist())
+            warnings.append(
+                f"time starts again {decreases.sum()} times, in {at}: a new sweep each time"
+            )
+            breaks |= decreases
     number, start = np.empty(len(x), dtype=int), 0
     for part in np.split(np.arange(len(x)), np.flatnonzero(breaks) + 1):
         cuts, why = cut(x[part])

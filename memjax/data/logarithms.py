@@ -58,8 +58,8 @@ def _current_in(name: str) -> tuple[str, str | None] | None:
     """Name of the modulus and unit in the name of a logarithm of a current; None where it is none."""
     if not is_logarithm(name):
         return None
-    rest = re.sub(r"(?i)(?<![A-Za-z])(log|lg|ln)(_?10)?", " ", name)
-    tokens = re.findall(r"[A-Za-zµμ]+|\d+", rest)
+    argument = re.sub(r"(?i)(?<![A-Za-z])(log|lg|ln)(_?10)?", " ", name)
+    tokens = re.findall(r"[A-Za-zµμ]+|\d+", argument)
     if not any(plain_role(w) == "i" for w in tokens):
         return None
     unit = tokens[-1] if plain_role(tokens[-1]) is None and unit_of(tokens[-1]) else None

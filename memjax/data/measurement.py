@@ -155,19 +155,23 @@ class Measurement:
     def limits(self) -> Float[np.ndarray, "sweeps 2"]:
         """Current limit of each sweep at positive and at negative voltage [A], infinite where none is known."""
         level = np.inf if self.compliance is None else self.compliance
-        each = np.full(len(self.v), level) if self.limit is None else self.limit
-        return limits_of_sweeps(self.v, each, self.sweep)
+        point_limits = np.full(len(self.v), level) if self.limit is None else self.limit
+        return limits_of_sweeps(self.v, point_limits, self.sweep)
 
     @property
     def applied(self) -> Float[np.ndarray, " points"]:
-        """What the source imposed: the voltage [V], see `programmed`, or the current [A] where that is driven."""
+        """Values that the source imposed: the voltage [V], see `programmed`, or the current [A] where that is
+        driven.
+        """
         if self.driven == "current":
             return self.i
         return programmed(self.v, self.at_compliance, self.sweep, self.t)
 
     @property
     def response(self) -> Float[np.ndarray, " points"]:
-        """What was measured: the current [A] under an imposed voltage, the voltage [V] under an imposed current."""
+        """Values that were measured: the current [A] under an imposed voltage, the voltage [V] under an imposed
+        current.
+        """
         return self.i if self.driven == "voltage" else self.v
 
     def sweeps(self) -> Iterator[tuple[int, "Measurement"]]:

@@ -59,7 +59,7 @@ def overflow_remarks(
     name: str,
     nan: bool = False,
 ) -> list[str]:
-    """What to say of cells that hold an instrument's word for a reading that it has not.
+    """Describe cells that hold an instrument's word for a reading that it has not.
 
     Parameters
     ----------

@@ -53,8 +53,8 @@ class Plateau:
         Standard deviation of the current on it, over the level, robust.
     count : int
         Points on it.
-    square, product, rest : float
-        Sums of squares of ln v about its mean, of products with ln i, and of squares of what the slope leaves.
+    square, product, residual : float
+        Sums over ln v and ln i about their means: squares of ln v, products, and squared residuals of the regression.
     """
 
     sweep: int
@@ -65,7 +65,7 @@ class Plateau:
     count: int
     square: float
     product: float
-    rest: float
+    residual: float
 
 
 def reach(scatter: float) -> float:
@@ -120,16 +120,16 @@ def find_plateaus(
 
 def are_free(plateaus: Sequence[Plateau]) -> bool:
     """Whether the current on plateaus of one level surely does not follow the voltage."""
-    square, product, rest = (
-        sum(getattr(p, n) for p in plateaus) for n in ("square", "product", "rest")
+    square, product, residual = (
+        sum(getattr(p, n) for p in plateaus) for n in ("square", "product", "residual")
     )
     freedom = max(sum(p.count - 2 for p in plateaus), 1)
-    slope = product / max(square, _TINY) + 3 * np.sqrt(rest / freedom / max(square, _TINY))
+    slope = product / max(square, _TINY) + 3 * np.sqrt(residual / freedom / max(square, _TINY))
     return bool(square > 0 and slope < _FOLLOWS)
 
 
 def _plateau(u: np.ndarray, y: np.ndarray) -> dict[str, Any]:
-    """What a `Plateau` on top of one excursion has; empty where there is none."""
+    """Return the fields of a `Plateau` on top of one excursion; empty if there is none."""
     if len(y) < 5 or np.count_nonzero(y) < 5:
         return {}
     log, log_u = np.log(np.maximum(y, _TINY)), np.log(np.maximum(u, _TINY))
@@ -154,7 +154,9 @@ def _densest(x: np.ndarray, window: float) -> float:
 def _measured(
     y: np.ndarray, u: np.ndarray, log: np.ndarray, level: float, window: float
 ) -> dict[str, Any]:
-    """What a plateau has, its window as wide as its scatter, of currents and logarithms of voltage and current."""
+    """Return the fields of a plateau, its window as wide as its scatter, from currents and logarithms of voltage
+    and current.
+    """
     for _ in range(3):
         on = np.abs(log - level) <= window
         level = float(np.median(log[on]))
@@ -166,9 +168,9 @@ def _measured(
     core = core[(core >= upper[0]) & (core <= upper[-1])]
     x, z = u[core] - np.mean(u[core]), log[core] - np.mean(log[core])
     square, product = float(x @ x), float(x @ z)
-    rest = float(z @ z) - product**2 / max(square, _TINY)
-    about = {"level": float(np.median(y[on])), "scatter": scatter, "count": int(np.sum(on))}
-    return about | {"square": square, "product": product, "rest": max(rest, 0.0)}
+    residual = float(z @ z) - product**2 / max(square, _TINY)
+    summary = {"level": float(np.median(y[on])), "scatter": scatter, "count": int(np.sum(on))}
+    return summary | {"square": square, "product": product, "residual": max(residual, 0.0)}
 
 
 def _is_plateau(u: np.ndarray, log: np.ndarray, level: float, window: float) -> bool:

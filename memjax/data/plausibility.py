@@ -91,8 +91,8 @@ def _jumps(v, i, sweep, side: int, *, above: bool) -> Bool[np.ndarray, " inner"]
     if above:
         return still & (here > _JUMP * highest)
     one_sign = np.abs(np.sign(amps[:, around]).sum(axis=1)) == 2 * side
-    away = np.abs(volts).min(axis=1) > _NEAR_ZERO * np.abs(v).max()
-    alike = one_sign & (highest < _ALIKE * lowest) & away
+    off_zero = np.abs(volts).min(axis=1) > _NEAR_ZERO * np.abs(v).max()
+    alike = one_sign & (highest < _ALIKE * lowest) & off_zero
     return still & alike & (_JUMP * here < lowest)
 
 
@@ -100,7 +100,7 @@ def _jumps(v, i, sweep, side: int, *, above: bool) -> Bool[np.ndarray, " inner"]
 def size_remarks(
     v: Float[np.ndarray, " points"], i: Float[np.ndarray, " points"], *, driven: str = "voltage"
 ) -> list[str]:
-    """What to say of voltages and currents that are no device's: swapped columns, a wrong unit.
+    """Describe voltages and currents that are no device's: swapped columns, a wrong unit.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def _least_voltage(v: Float[np.ndarray, " points"]) -> float:
 
 
 def _out_of_range(name: str, x: np.ndarray, least: float, most: float, unit: str) -> list[str]:
-    """What to say of a column whose largest modulus no bench would have; of zeros alone nothing."""
+    """Describe a column whose largest modulus no bench would have; nothing is said of zeros alone."""
     largest = float(np.max(np.abs(x), initial=0.0))
     if 0 < largest < least:
         return [f"no {name} is above {largest:.3g} {unit}: is its unit right?"]
@@ -143,7 +143,7 @@ def _out_of_range(name: str, x: np.ndarray, least: float, most: float, unit: str
 
 @np.errstate(all="ignore")
 def resistance_remarks(r: Float[np.ndarray, " readings"]) -> list[str]:
-    """What to say of resistances [ohm] that are no device's; those that are no numbers are left out."""
+    """Describe resistances [ohm] that are no device's; those that are no numbers are left out."""
     known = r[np.isfinite(r)]
     middle = float(np.median(known)) if known.size else 1.0
     if _LEAST_RESISTANCE <= middle <= _MOST_RESISTANCE:
@@ -154,7 +154,7 @@ def resistance_remarks(r: Float[np.ndarray, " readings"]) -> list[str]:
 
 @np.errstate(all="ignore")
 def time_remarks(t: Float[np.ndarray, " rows"] | None) -> list[str]:
-    """What to say of times [s] that no clock of a bench shows."""
+    """Describe times [s] that no clock of a bench shows."""
     if t is None or len(t) < 2:
         return []
     steps = np.abs(np.diff(t))
@@ -177,7 +177,7 @@ def jump_remarks(
     sweep: Int[np.ndarray, " points"],
     lines: Sequence[int] | Int[np.ndarray, " points"],
 ) -> list[str]:
-    """What to say of `single_jumps`; `lines` are those of the file."""
+    """Describe `single_jumps`; `lines` are those of the file."""
     at = np.asarray(lines)[single_jumps(v, i, sweep)].tolist()
     if not at:
         return []
@@ -189,7 +189,7 @@ def jump_remarks(
 
 @np.errstate(all="ignore")
 def odd_conductances(g: Float[np.ndarray, "cycles points"]) -> list[str]:
-    """What to say of single conductances after a pulse that lie far from the ones before and behind.
+    """Describe single conductances after a pulse that lie far from the ones before and behind.
 
     Parameters
     ----------
@@ -226,7 +226,7 @@ def _strays(row: Float[np.ndarray, " points"]) -> list[int]:
 def end_remarks(
     v: Float[np.ndarray, " points"], lines: Sequence[int] | Int[np.ndarray, " points"]
 ) -> list[str]:
-    """What to say where the voltage leaves its staircase in the last points: they may be no part of the table.
+    """Describe last points at which the voltage leaves its staircase: they may be no part of the table.
 
     Parameters
     ----------

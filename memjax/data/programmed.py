@@ -67,9 +67,9 @@ def _slope(v: Float[np.ndarray, " four"], x: Float[np.ndarray, " four"]) -> floa
     """Slope of an even ramp of four points; None of any others."""
     if len(v) < 4 or np.any(np.diff(x) <= 0):
         return None
-    each = np.diff(v) / np.diff(x)
-    middle = float(np.mean(each))
-    return middle if np.ptp(each) <= _EVEN * abs(middle) else None
+    slopes = np.diff(v) / np.diff(x)
+    middle = float(np.mean(slopes))
+    return middle if np.ptp(slopes) <= _EVEN * abs(middle) else None
 
 
 def _ramp(v: np.ndarray, x: np.ndarray, a: int, b: int) -> Float[np.ndarray, " run"] | None:

@@ -174,22 +174,22 @@ class ReadNoise(eqx.Module):
         most = None if limit is None else number(_LIMIT * limit)
         seed = as_seed(seed, where="ReadNoise.apply")
         small = isinstance(seed, int) and abs(seed) < 2**31
-        own = jnp.asarray(seed) if small else seed
-        seen = _seen(self, (trace.t, trace.sweep, trace.v, trace.i), own, kelvin, most)
-        return eqx.tree_at(lambda tr: tr.i, trace, seen)
+        traced_seed = jnp.asarray(seed) if small else seed
+        current = _seen(self, (trace.t, trace.sweep, trace.v, trace.i), traced_seed, kelvin, most)
+        return eqx.tree_at(lambda tr: tr.i, trace, current)
 
 
 @eqx.filter_jit
 def _seen(noise: ReadNoise, rows, seed, kelvin, most) -> Float[Array, "members rows"]:
-    """What the instrument shows of every member [A], out of time, sweep, voltage and current."""
+    """Return the current that the instrument shows of every member [A], from time, sweep, voltage and current."""
     t, sweep, v, i = rows
     noise, t, v = jax.tree.map(lambda x: x.astype(i.dtype), (noise, t, v))
     begins = starts(t, sweep)
 
     def one(member, v, i):
         at = readings(seed, member, t, sweep)
-        seen = _shown(noise, at, _true(noise, at, i, v, begins=begins, kelvin=kelvin))
-        return seen if most is None else jnp.where(jnp.abs(i) < most, seen, i)
+        reading = _shown(noise, at, _true(noise, at, i, v, begins=begins, kelvin=kelvin))
+        return reading if most is None else jnp.where(jnp.abs(i) < most, reading, i)
 
     return jax.vmap(one)(jnp.arange(len(i)), v, i)
 
@@ -209,7 +209,7 @@ def _true(noise: ReadNoise, at: Readings, i, v, *, begins, kelvin) -> Float[Arra
 
 
 def _shown(noise: ReadNoise, at: Readings, i) -> Float[Array, " rows"]:
-    """What the instrument shows of a current [A]."""
+    """Return what the instrument shows of a current [A]."""
     if noise.floor is not None:
         i = i + noise.floor * white(at, _FLOOR)
     if noise.lsb is None and noise.full_scale is None:
@@ -219,7 +219,7 @@ def _shown(noise: ReadNoise, at: Readings, i) -> Float[Array, " rows"]:
 
 
 def _root(x: Float[Array, "..."]) -> Float[Array, "..."]:
-    """Square root, with no gradient where there is none: at 0."""
+    """Return the square root, with the derivative 0 at 0, where there is none."""
     above = x > 0
     return jnp.where(above, jnp.sqrt(jnp.where(above, x, 1.0)), 0.0)
 
@@ -243,8 +243,8 @@ def _conductance(
     sweep, tells = jnp.cumsum(begins), jnp.abs(v) >= _LEAST_V
     before = lax.cummax(jnp.where(tells, n, -1))
     behind = lax.cummin(jnp.where(tells, n, rows), reverse=True)
-    own = lambda k: (k >= 0) & (k < rows) & (sweep[jnp.clip(k, 0, rows - 1)] == sweep)  # noqa: E731
-    k = jnp.clip(jnp.where(own(before), before, behind), 0, rows - 1)
-    inside = own(before) | own(behind)
+    in_same_sweep = lambda k: (k >= 0) & (k < rows) & (sweep[jnp.clip(k, 0, rows - 1)] == sweep)  # noqa: E731
+    k = jnp.clip(jnp.where(in_same_sweep(before), before, behind), 0, rows - 1)
+    inside = in_same_sweep(before) | in_same_sweep(behind)
     g = i / jnp.where(tells, v, 1.0)
     return jnp.where(inside, jnp.maximum(g[k], 0.0), 0.0)

@@ -125,7 +125,7 @@ def read(
     scope = any(CHANNELS in table.settings for table in tables)
     taken = ("v", "i", "r") if scope else ("r",)
     named = {role: name for role, name in options.columns.items() if role not in taken}
-    rows, used, about = _points(tables, named, source)
+    rows, used, column_names = _points(tables, named, source)
     if shunt is not None and not scope:
         rows.warnings.append("the shunt is not used: the file holds a current")
     if area is not None and not uses_area(tables):
@@ -135,7 +135,7 @@ def read(
     rows.select(keep)
     rows.t = rows.t if use_time else None
     rows.warnings += remarks
-    measurement = _measurement(rows, used, about, source, best.name, point_time, compliance)
+    measurement = _measurement(rows, used, column_names, source, best.name, point_time, compliance)
     return replace(measurement, source=measurement.source | {"recognised": choice.to_json()})
 
 
@@ -182,7 +182,7 @@ def _points(
     where = str(source.path)
     parts: list[_Rows] = []
     used: list[Table] = []
-    about: dict = {}
+    column_names: dict = {}
     skipped: list[tuple[str, ReaderError]] = []
     for table in tables:
         try:
@@ -197,12 +197,12 @@ def _points(
         if (aside := left_aside(table, chosen)) and _guessed(table, columns):
             parts[-1].warnings.append(f"columns left aside: {', '.join(aside[:8])}")
         used.append(table)
-        about = about or {role: table.names[k] for role, k in chosen.items()}
+        column_names = column_names or {role: table.names[k] for role, k in chosen.items()}
     if not parts:
         raise _of_another_kind(source, skipped[0][1])
     rows = _join(parts)
     rows.warnings += [f"record {n} left out: {e.what}".replace("  ", " ") for n, e in skipped]
-    return rows, used, about
+    return rows, used, column_names
 
 
 def _of_another_kind(source: Source, error: ReaderError) -> ReaderError:
@@ -315,21 +315,25 @@ def _merged(warnings: list[str]) -> list[str]:
     names = list(assumed)[:6]
     more = f" and {len(assumed) - len(names)} more" if len(assumed) > len(names) else ""
     first = next((k for k, w in enumerate(warnings) if w.startswith(_ASSUMED)), len(warnings))
-    rest = [w for w in warnings if not w.startswith(_ASSUMED)]
-    return [*rest[:first], *([_ASSUMED + ", ".join(names) + more] if names else []), *rest[first:]]
+    others = [w for w in warnings if not w.startswith(_ASSUMED)]
+    return [
+        *others[:first],
+        *([_ASSUMED + ", ".join(names) + more] if names else []),
+        *others[first:],
+    ]
 
 
 def _measurement(
-    rows: _Rows, used: list[Table], about: dict, source: Source, name: str, point_time: float | None,
+    rows: _Rows, used: list[Table], column_names: dict, source: Source, name: str, point_time: float | None,
     compliance: float | tuple[float, float] | None,
 ) -> Measurement:  # fmt: skip
     where = str(source.path)
-    drive = find_drive(rows.v, rows.i, used[0], about)
+    drive = find_drive(rows.v, rows.i, used[0], column_names)
     driven, about_drive = drive.quantity, drive.warnings
     t, remarks = check_time(rows.t)
     sweeps = _sweeps(rows, t, driven, [table.number for table in used], where)
     t, more = count_time(t, sweeps.number, point_time)
-    modulus, signs = _modulus(rows, about)
+    modulus, signs = _modulus(rows, column_names)
     signs += [
         *size_remarks(rows.v, rows.i, driven=driven),
         *time_remarks(t if point_time is None else None),
@@ -338,10 +342,10 @@ def _measurement(
         signs += jump_remarks(rows.v, rows.i, sweeps.number, rows.line)
         signs += end_remarks(rows.v, rows.line)
     limit = _limit(rows, sweeps.number, driven, rows.limit if compliance is None else compliance)
-    provenance = {"file": where, "sha256": source.sha256, "columns": about}
+    provenance = {"file": where, "sha256": source.sha256, "columns": column_names}
     provenance |= {"settings": used[0].settings} if used[0].settings else {}
     provenance |= {"sweep_names": sweeps.names} if sweeps.names else {}
-    provenance |= {"numbered": True} if sweeps.is_numbered and _counts_cycles(about) else {}
+    provenance |= {"numbered": True} if sweeps.is_numbered and _counts_cycles(column_names) else {}
     provenance |= {"driven_reason": drive.reason} if drive.reason else {}
     provenance |= {"point_time_s": point_time} if point_time and rows.t is None else {}
     warnings = [
@@ -356,7 +360,7 @@ def _measurement(
     ]
     return Measurement(
         v=rows.v, i=rows.i, t=t, sweep=sweeps.number, driven=driven, modulus=modulus,
-        compliance=limit.level, limit=limit.each, at_compliance=limit.acts, reader=name, source=provenance,
+        compliance=limit.level, limit=limit.values, at_compliance=limit.acts, reader=name, source=provenance,
         warnings=tuple(dict.fromkeys(warnings)),
     )  # fmt: skip
 
@@ -375,9 +379,9 @@ def _sweeps(rows: _Rows, t, driven: str, numbers: Sequence[int | None], where: s
     return with_numbers(shape, rows.record, numbers)
 
 
-def _modulus(rows: _Rows, about: Mapping[str, str]) -> tuple[bool, list[str]]:
-    if is_modulus(about["i"]):
-        return True, [f"the current {about['i']!r} is a modulus by its name"]
+def _modulus(rows: _Rows, column_names: Mapping[str, str]) -> tuple[bool, list[str]]:
+    if is_modulus(column_names["i"]):
+        return True, [f"the current {column_names['i']!r} is a modulus by its name"]
     if has_lost_sign(rows.v, rows.i):
         return True, [
             "the current is never negative though the voltage has both signs: taken as a modulus"
@@ -389,5 +393,5 @@ def _modulus(rows: _Rows, about: Mapping[str, str]) -> tuple[bool, list[str]]:
 
 def _limit(rows: _Rows, sweep: np.ndarray, driven: str, stated: Stated | None) -> Limit:
     if driven == "current":  # its limit is a voltage
-        return Limit(each=None, acts=np.zeros(len(rows.i), dtype=bool))
+        return Limit(values=None, acts=np.zeros(len(rows.i), dtype=bool))
     return find_limit(rows.v, rows.i, sweep=sweep, stated=stated)

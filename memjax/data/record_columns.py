@@ -38,8 +38,8 @@ class Column:
 
     Parameters
     ----------
-    place : int
-        Which one.
+    index : int
+        Its number in the table, from 0.
     factor : float
         Its unit in SI.
     stated : bool
@@ -48,7 +48,7 @@ class Column:
         The unit, where it stands there in other capitals.
     """
 
-    place: int
+    index: int
     factor: float = 1.0
     stated: bool = True
     respelled: str = ""
@@ -57,33 +57,33 @@ class Column:
 def roles(names: tuple[str, ...] | list[str]) -> dict[str, Column]:
     """Role of each column whose name says one: `g`, `r`, `t`, `pulse`, `branch`, `cycle`, `temperature`, `v`, `i`."""
     columns: dict[str, Column] = {}
-    for place, name in enumerate(names):
+    for index, name in enumerate(names):
         parts = _PARTS.match(name.strip().strip("\"'"))
         if not parts:
             continue
-        rest = parts[2].strip().lower()
+        unit_text = parts[2].strip().lower()
         # T is a temperature, unless its unit is one of time.
-        if parts[1] == "T" and rest in _TEMPERATURES:
-            columns.setdefault("temperature", Column(place=place, stated=bool(rest)))
+        if parts[1] == "T" and unit_text in _TEMPERATURES:
+            columns.setdefault("temperature", Column(index=index, stated=bool(unit_text)))
             continue
         for role, (words, unit) in _WORDS.items():
             if role in columns or parts[1].lower() not in words:
                 continue
-            if role == "temperature" and rest not in _TEMPERATURES:
+            if role == "temperature" and unit_text not in _TEMPERATURES:
                 continue
-            if unit is None and rest in (_TEMPERATURES if role == "temperature" else _COUNTS):
-                columns[role] = Column(place=place)
+            if unit is None and unit_text in (_TEMPERATURES if role == "temperature" else _COUNTS):
+                columns[role] = Column(index=index)
             elif unit is not None and (scale := _scale(parts[2], unit)) is not None:
                 other = respelled(name, spelled(parts[2], unit))
                 columns[role] = Column(
-                    place=place, factor=scale, stated=bool(parts[2]), respelled=other
+                    index=index, factor=scale, stated=bool(parts[2]), respelled=other
                 )
     if (places := first_terminal(names)) is not None:
-        for role, place in zip(("v", "i"), places, strict=True):
-            columns.setdefault(role, Column(place=place, stated=False))
+        for role, index in zip(("v", "i"), places, strict=True):
+            columns.setdefault(role, Column(index=index, stated=False))
     spare = columns.get("temperature")
-    if spare and names[spare.place].strip("\"' ") == "T" and not {"t", "r", "g"} & columns.keys():
-        columns["t"] = Column(place=spare.place, stated=False)
+    if spare and names[spare.index].strip("\"' ") == "T" and not {"t", "r", "g"} & columns.keys():
+        columns["t"] = Column(index=spare.index, stated=False)
     return columns
 
 
@@ -146,7 +146,7 @@ def require(columns: dict[str, Column], table: Table, *groups: str, where: str) 
 
 def numbers(table: Table, column: Column, *, where: str) -> Float[np.ndarray, " rows"]:
     """A column in SI."""
-    k = column.place
+    k = column.index
     cells = to_numbers(table.columns[k], table.lines, where=where, name=table.names[k])
     return column.factor * cells
 
@@ -169,15 +169,15 @@ _TELLING = (
 
 
 def label_remarks(table: Table, places: list[int], what: str) -> tuple[str, ...]:
-    """What to say of columns of other names that tell devices or runs apart: a name may be damaged."""
+    """Describe columns of other names that tell devices or runs apart: a name may be damaged."""
     names = [table.names[k] for k in places]
     strange = [n for n in names if re.split(r"[^a-z]+", n.strip().lower())[0] not in _TELLING]
     return (f"columns that are taken to tell {what} apart: {', '.join(strange)}",) * bool(strange)
 
 
-def _texts(table: Table, place: int) -> np.ndarray:
+def _texts(table: Table, index: int) -> np.ndarray:
     """Cells of a column as the file has them; numbers of large files are no texts any more."""
-    column = np.asarray(table.columns[place])
+    column = np.asarray(table.columns[index])
     return np.char.mod("%.15g", column) if column.dtype.kind == "f" else column.astype(str)
 
 
@@ -190,7 +190,7 @@ def in_order(values: np.ndarray) -> list:
 def assumed_units(table: Table, columns: list[Column]) -> tuple[str, ...]:
     """The guess of SI units, in words, where none are stated, and units in other capitals than theirs."""
     names = table.names
-    silent = [names[c.place] for c in columns if not c.stated]
+    silent = [names[c.index] for c in columns if not c.stated]
     remarks = [f"no units stated, taken as SI: {', '.join(silent)}"] if silent else []
     other = [c for c in columns if c.respelled]
-    return (*remarks, *(f"the unit of {names[c.place]!r} is taken as {c.respelled}" for c in other))
+    return (*remarks, *(f"the unit of {names[c.index]!r} is taken as {c.respelled}" for c in other))

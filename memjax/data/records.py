@@ -75,7 +75,7 @@ def read_records(path: str | Path | Source, *, reader: str | None = None) -> Rec
 
 
 def _odd_readings(record: object) -> list[str]:
-    """What to say of readings of a record that do not go with those around, or are no device's."""
+    """Describe readings of a record that do not go with those around, or are no device's."""
     if isinstance(record, PulseRecord):
         return [*odd_conductances(record.g), *resistance_remarks(1 / record.g.ravel())]
     if isinstance(record, DecayRecord):
@@ -87,7 +87,7 @@ def _odd_readings(record: object) -> list[str]:
 
 
 def records_summary(records: Records) -> dict:
-    """What ``memjax read --json`` prints of such a file.
+    """Return what ``memjax read --json`` prints of such a file.
 
     Parameters
     ----------
@@ -100,15 +100,15 @@ def records_summary(records: Records) -> dict:
         Reader, kind, counts, ranges in the units of `units`, pulses, warnings; JSON as it is.
     """
     warnings = list(dict.fromkeys(w for r in records for w in r.warnings))
-    about: dict = {"reader": records[0].reader, "warnings": warnings}
-    about["recognised"] = records[0].source.get("recognised")
+    summary: dict = {"reader": records[0].reader, "warnings": warnings}
+    summary["recognised"] = records[0].source.get("recognised")
     if isinstance(records[0], PulseRecord):
-        return about | _about_pulses([r for r in records if isinstance(r, PulseRecord)])
+        return summary | _about_pulses([r for r in records if isinstance(r, PulseRecord)])
     if isinstance(records[0], SpikeRecord):
-        return about | _about_spikes([r for r in records if isinstance(r, SpikeRecord)])
+        return summary | _about_spikes([r for r in records if isinstance(r, SpikeRecord)])
     if isinstance(records[0], EnduranceRecord):
-        return about | _about_endurance([r for r in records if isinstance(r, EnduranceRecord)])
-    return about | _about_decays([r for r in records if isinstance(r, DecayRecord)])
+        return summary | _about_endurance([r for r in records if isinstance(r, EnduranceRecord)])
+    return summary | _about_decays([r for r in records if isinstance(r, DecayRecord)])
 
 
 def _about_pulses(records: Sequence[PulseRecord]) -> dict:
@@ -157,7 +157,7 @@ def _about_endurance(records: Sequence[EnduranceRecord]) -> dict:
     states = {n: np.concatenate([getattr(r, n) for r in records]) for n in ("hrs", "lrs")}
     window = np.concatenate([r.window for r in records])
     quantity = records[0].quantity
-    about = {
+    summary = {
         "kind": "endurance",
         "points": int(sum(len(r.cycles) for r in records)),
         "devices": [r.device for r in records],
@@ -170,8 +170,8 @@ def _about_endurance(records: Sequence[EnduranceRecord]) -> dict:
     }
     for name, x in states.items():
         for word, of in (("min", np.nanmin), ("median", np.nanmedian), ("max", np.nanmax)):
-            about[f"{name}_{word}"] = float(of(x))
-    return about
+            summary[f"{name}_{word}"] = float(of(x))
+    return summary
 
 
 def _about_spikes(records: Sequence[SpikeRecord]) -> dict:

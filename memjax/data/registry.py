@@ -39,7 +39,7 @@ def reader_names() -> tuple[str, ...]:
 
 
 def for_records(source: Source) -> Source:
-    """What readers of records are given: a workbook whose sheets are alike as text, any other file as it is."""
+    """Return what readers of records are given: a workbook whose sheets are alike as text, any other file as it is."""
     from .readers.spreadsheet import one_text
 
     text = one_text(source) if source.data.startswith(WORKBOOK_MAGIC) else None
@@ -72,8 +72,8 @@ class Choice(Generic[T]):
         if self.second is None:
             return known | {"second": None}
         reader, verdict = self.second
-        about = {"certainty": verdict.certainty, "reason": verdict.reason}
-        return known | {"second": {"reader": reader.name} | about}
+        details = {"certainty": verdict.certainty, "reason": verdict.reason}
+        return known | {"second": {"reader": reader.name} | details}
 
 
 def recognise(source: Source, kind: type[T]) -> Choice[T] | None:
@@ -107,8 +107,8 @@ def _doubt(candidate: tuple[AbstractFormat, Verdict]) -> float:
 
 def named(name: str) -> AbstractFormat | None:
     """The reader of a name; plug-ins are loaded only where no built-in one bears it."""
-    for each in (_built_in, _plugged_in):
-        for reader in each():
+    for list_readers in (_built_in, _plugged_in):
+        for reader in list_readers():
             if reader.name == name:
                 return reader
     return None
@@ -152,7 +152,7 @@ def find_reader(name: str | None, source: Source, kind: type[T]) -> Choice[T]:
 
 
 def holds_instead(source: Source) -> str:
-    """What records a file seems to hold, in words for a message; empty where it is none."""
+    """Describe the records that a file seems to hold, in words for a message; empty if it holds none."""
     choice = recognise(source, AbstractRecordReader)
     if choice is None:
         return ""

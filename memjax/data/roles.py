@@ -304,7 +304,7 @@ def _is_plain(table: Table, k: int) -> bool:
 def heading_remarks(
     table: Table, chosen: Mapping[str, int], columns: Mapping[str, str]
 ) -> list[str]:
-    """What is said of columns whose name alone does not tell what they are, or in which unit.
+    """Describe columns whose name alone does not tell what they are, or in which unit.
 
     Parameters
     ----------
@@ -329,7 +329,7 @@ def heading_remarks(
 
 
 def _unused_times(table: Table, chosen: Mapping[str, int]) -> list[str]:
-    """What is said of columns that may be the time, in a table that has no other one."""
+    """Describe columns that may be the time, in a table that has no other one."""
     remarks = []
     for k, name in enumerate(table.names):
         heading = _heading(table, k)

@@ -226,28 +226,28 @@ def is_cut(cell: str, above: Sequence[str]) -> bool | None:
     forms = [_form(a) for a in above if a and is_number(a)]
     if not forms:
         return None
-    own = _form(cell)
+    form = _form(cell)
     if re.search(r"[eE]-0+$", cell):  # nobody prints a negative exponent of nothing
         return True
-    if own.exponent == 1 == max(f.exponent for f in forms) and cell.endswith("-1"):
+    if form.exponent == 1 == max(f.exponent for f in forms) and cell.endswith("-1"):
         return None
     for k, name in enumerate(_Form._fields):
         most, least = (pick(getattr(f, name) for f in forms) for pick in (max, min))
-        if own[k] < least:
+        if form[k] < least:
             return True
-        if own[k] < most:
+        if form[k] < most:
             return None
-        if most >= 0 or own[k] >= 0:
+        if most >= 0 or form[k] >= 0:
             digits = max(f.whole + max(f.decimals, 0) for f in forms)
             if k > 0 and len(forms) < _FEWEST:
                 return None
             fixed = k == 0 or most == least
-            return False if fixed or own.whole + max(own.decimals, 0) >= digits else None
+            return False if fixed or form.whole + max(form.decimals, 0) >= digits else None
     return False
 
 
 def other_rows(rows: list[Row], columns: int) -> list[str]:
-    """What to say of last rows whose numbers are written otherwise than those above them, as those of a footer."""
+    """Describe last rows whose numbers are written otherwise than those above them, as those of a footer."""
     above = [r for _, r in rows[-_SAMPLE - _FOOTER : -_FOOTER]]
     if len(above) < _NEIGHBOURS:
         return []
@@ -255,11 +255,11 @@ def other_rows(rows: list[Row], columns: int) -> list[str]:
     for k in range(columns):
         forms = {_form(r[k])[:2] for r in above if k < len(r) and is_number(r[k])}
         if len(forms) == 1 and max(max(f[0] + 1, f[1]) for f in forms) > 0:
-            own = forms.pop()
+            common_form = forms.pop()
             odd |= {
                 n
                 for n, r in rows[-_FOOTER:]
-                if k < len(r) and is_number(r[k]) and _form(r[k])[:2] != own
+                if k < len(r) and is_number(r[k]) and _form(r[k])[:2] != common_form
             }
     if not odd:
         return []
@@ -269,7 +269,7 @@ def other_rows(rows: list[Row], columns: int) -> list[str]:
 
 
 def nameless_cells(rows: list[Row], names: Sequence[str]) -> list[str]:
-    """What to say of rows that go on where the header has no name, and others do not: their cells may have moved."""
+    """Describe rows that go on where the header has no name, and others do not: their cells may have moved."""
     places = [k for k, n in enumerate(names) if re.fullmatch(f"{NAMELESS}\\d+", n)]
     filled = {line for line, cells in rows for k in places if k < len(cells) and cells[k]}
     if not 0 < len(filled) < len(rows):
@@ -291,7 +291,7 @@ def _form(cell: str) -> _Form:
 def repeated_rows(
     codes: Int[np.ndarray, " rows"], lines: Sequence[int] | Int[np.ndarray, " rows"]
 ) -> list[str]:
-    """What to say of rows that stand in a table twice, one block of them behind the other.
+    """Describe rows that stand in a table twice, one block of them behind the other.
 
     Parameters
     ----------

@@ -49,10 +49,12 @@ def in_counted_order(
             continue
         sweep = _ranks(table, groups)
         rows = rows_of_labels(sweep)
-        back = sorted(n for own in rows for n in _steps_back(count[own], own))
-        if not back:
+        decreases = sorted(
+            n for sweep_rows in rows for n in _steps_back(count[sweep_rows], sweep_rows)
+        )
+        if not decreases:
             return table
-        at = lines_of(np.asarray(table.lines)[back].tolist())
+        at = lines_of(np.asarray(table.lines)[decreases].tolist())
         advances = _advances(table, chosen, rows, where)
         if _is_count(count, rows) and not advances:
             text = f"rows are put in the order of {name!r}, which steps back in {at}"
@@ -79,16 +81,16 @@ def _whole_numbers(table: Table, k: int, where: str) -> Float[np.ndarray, " rows
 
 def _steps_back(count: np.ndarray, rows: np.ndarray) -> list[int]:
     """Rows whose count is below that of the row before, unless the points are counted anew from there."""
-    back = np.flatnonzero(np.diff(count) < 0) + 1
-    anew = count[back] == count[0]
+    decreases = np.flatnonzero(np.diff(count) < 0) + 1
+    anew = count[decreases] == count[0]
     # From the first count on, one by one: the next curve.
-    follows = np.append(count[1:], np.inf)[back] > count[back]
-    return [] if count[0] == count.min() and np.all(anew & follows) else rows[back].tolist()
+    follows = np.append(count[1:], np.inf)[decreases] > count[decreases]
+    return [] if count[0] == count.min() and np.all(anew & follows) else rows[decreases].tolist()
 
 
 def _is_count(count: np.ndarray, rows: list[np.ndarray]) -> bool:
     """Whether no count stands in a sweep twice."""
-    return all(len(np.unique(count[own])) == len(own) for own in rows)
+    return all(len(np.unique(count[sweep_rows])) == len(sweep_rows) for sweep_rows in rows)
 
 
 def _advances(table: Table, chosen: Mapping[str, int], rows: list[np.ndarray], where: str) -> bool:
@@ -97,7 +99,7 @@ def _advances(table: Table, chosen: Mapping[str, int], rows: list[np.ndarray], w
         return False
     k = chosen["t"]
     t = to_numbers(table.columns[k], table.lines, where=where, name=table.names[k])
-    return all(bool(np.all(np.diff(t[own]) > 0)) for own in rows)
+    return all(bool(np.all(np.diff(t[sweep_rows]) > 0)) for sweep_rows in rows)
 
 
 def _ranks(table: Table, groups: Sequence[int]) -> Int[np.ndarray, " rows"]:

@@ -55,16 +55,16 @@ def scope_table(table: Table, options: Options, *, where: str) -> Table:
             "voltages only: the current needs the resistance that a channel lies across",
             where=where, fix="give it in ohm: --shunt OHM",
         )  # fmt: skip
-    rest = [c for c in channels if c not in (across, chosen["v"])]
+    others = [c for c in channels if c not in (across, chosen["v"])]
     if (len(channels) > 2 and not (chosen["v"] and across)) and not (
-        across in amps and len(rest) == 1
+        across in amps and len(others) == 1
     ):
         raise ReaderError(
             f"{len(channels)} channels: {', '.join(channels)}", where=where, allowed="two, or both named",
             fix="name the voltage and the channel of the current: "
             f"--columns v={channels[1]},i={channels[0]}",
         )  # fmt: skip
-    across = across or rest[0]
+    across = across or others[0]
     return _currents(table, options, across, chosen["v"] or next(c for c in channels if c != across),
                      named=bool(chosen["v"]) or across in amps, where=where)  # fmt: skip
 

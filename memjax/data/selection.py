@@ -136,9 +136,9 @@ def choose(
         f"sweeps left out, {why}: {_listed([n for n in reasons if reasons[n] == why])}"
         for why in dict.fromkeys(reasons.values())
     ]
-    left = measurement.select(keep)
-    source = {**left.source, "chosen": True}
-    return replace(left, source=source, warnings=(*left.warnings, *texts))
+    selection = measurement.select(keep)
+    source = {**selection.source, "chosen": True}
+    return replace(selection, source=source, warnings=(*selection.warnings, *texts))
 
 
 def _listed(labels: Iterable[int]) -> str:

@@ -61,19 +61,19 @@ def read_spike_trains(
         If the file is no such table, or traces come without a level.
     """
     table, where = spike_table(load(path)), str(path)
-    place = _signal(table, signal)
-    if place is None:
+    column = _signal(table, signal)
+    if column is None:
         return trains_of(table, where)
     if level is None:
         raise ReaderError(
-            f"a trace of {table.names[place]}", where=where, allowed="spike times",
+            f"a trace of {table.names[column]}", where=where, allowed="spike times",
             fix="say at which level it spikes",
         )  # fmt: skip
     from memjax.observables import detect
 
     return {
         n: detect(t, x, level=level, rearm=rearm, sign=sign)
-        for n, (t, x) in _traces(table, place, signal, where).items()
+        for n, (t, x) in _traces(table, column, signal, where).items()
     }
 
 
@@ -84,21 +84,21 @@ def trains_of(table: Table, where: str) -> dict[str, Float[np.ndarray, " spikes"
 
 
 def order_remarks(table: Table, where: str) -> list[str]:
-    """What to say of spikes that stand before earlier ones of their train, and of labels unlike the others."""
+    """Describe spikes that stand before earlier ones of their train, and labels unlike the others."""
     t, label, lines = _times(table, where), _labels(table), np.asarray(table.lines)
     names, counts = np.unique(label, return_counts=True)
-    back: list[int] = []
+    decreases: list[int] = []
     for name in names:
         rows = np.flatnonzero(label == name)
-        back += lines[rows[1:][np.diff(t[rows]) < 0]].tolist()
+        decreases += lines[rows[1:][np.diff(t[rows]) < 0]].tolist()
     plain = np.array([_NUMBER_LABEL.fullmatch(str(n)) is not None for n in names])
     # A label of one row, or a word among numbers, is more likely a damaged label than a train.
     odd = (counts == 1) & (np.max(counts) > 1)
     odd |= ~plain if np.sum(counts[plain]) > 0.5 * len(label) else False
     remarks = []
-    if back:
+    if decreases:
         remarks.append(
-            f"times step back within a train, and are put in order: {lines_of(sorted(back))}"
+            f"times step back within a train, and are put in order: {lines_of(sorted(decreases))}"
         )
     if np.any(odd):
         at = lines[np.isin(label, names[odd])].tolist()
@@ -117,21 +117,23 @@ def read_traces(
         If the file is no such table, or has no such column.
     """
     table, where = spike_table(load(path)), str(path)
-    place = _signal(table, signal)
-    if place is None:
+    column = _signal(table, signal)
+    if column is None:
         raise ReaderError(
             f"no column {signal!r}", where=where, allowed=", ".join(table.names),
             fix="name the column after the signal, or v_V",
         )  # fmt: skip
-    return _traces(table, place, signal, where)
+    return _traces(table, column, signal, where)
 
 
-def _traces(table: Table, place: int, signal: str, where: str) -> dict:
+def _traces(table: Table, column: int, signal: str, where: str) -> dict:
     """Times [s] and values [SI] of the column at a place, by label."""
     t, label = _times(table, where), _labels(table)
     role = roles(table.names).get("i" if signal == "i" else "v")
-    scale = role.factor if role is not None and role.place == place else 1.0
-    x = scale * to_numbers(table.columns[place], table.lines, where=where, name=table.names[place])
+    scale = role.factor if role is not None and role.index == column else 1.0
+    x = scale * to_numbers(
+        table.columns[column], table.lines, where=where, name=table.names[column]
+    )
     traces = {str(n): (t[label == n], x[label == n]) for n in in_order(label)}
     for name, (times, values) in traces.items():
         if not (np.isfinite(values).all() and (np.diff(times) > 0).all()):
@@ -169,25 +171,25 @@ def spike_table(source: Source) -> Table:
 
 
 def _separator(lines: list[str], first: int, names: list[str], where: str) -> str:
-    """What parts the rows below the header in line `first`: what parts the header, or what the rows themselves show.
+    """Return what separates the cells below the header in line `first`: that of the header, or that of the rows.
 
     Raises
     ------
     ReaderError
         If rows such as ``0;1,500`` go with a header of commas in two ways: train 0 at 1.5, train 0;1 at 500.
     """
-    place, header = roles(names)["t"].place, separator_of(lines[first])
+    column, header = roles(names)["t"].index, separator_of(lines[first])
     row = next((line for line in lines[first + 1 :] if line.strip()), "")
     split = {
         s: [split_line(line, s) for line in lines[first + 1 :] if line.strip()]
         for s in dict.fromkeys([header, separator_of(row)])
     }
-    fits = [s for s, rows in split.items() if _fits(rows, len(names), place)]
+    fits = [s for s, rows in split.items() if _fits(rows, len(names), column)]
     # A header without a comma leaves commas to the numbers; one with commas says nothing of the rows' semicolons.
     if len(fits) < 2 or header != ",":
         return fits[0] if fits else header
     # Decimals, and no whole number, have a zero in front.
-    if not any(_PADDED.match(cells[place]) for cells in split[","] if len(cells) == len(names)):
+    if not any(_PADDED.match(cells[column]) for cells in split[","] if len(cells) == len(names)):
         raise ReaderError(
             f"rows such as {row[:40]!r} may be parted at {fits[1]!r} or at ','", where=where,
             fix=f"write decimal points, or {fits[1]!r} in the header, too",
@@ -195,9 +197,9 @@ def _separator(lines: list[str], first: int, names: list[str], where: str) -> st
     return fits[1]
 
 
-def _fits(rows: list[list[str]], width: int, place: int) -> bool:
+def _fits(rows: list[list[str]], width: int, column: int) -> bool:
     """Whether most rows have so many cells, and a number where the time stands."""
-    good = sum(len(cells) == width and is_number(cells[place]) for cells in rows)
+    good = sum(len(cells) == width and is_number(cells[column]) for cells in rows)
     return good > 0.5 * len(rows)
 
 
@@ -219,12 +221,12 @@ def _signal(table: Table, signal: str) -> int | None:
         if wanted in names:
             return names.index(wanted)
     role = roles(table.names).get("i" if signal == "i" else "v")
-    return None if role is None else role.place
+    return None if role is None else role.index
 
 
 def _labels(table: Table) -> np.ndarray:
     """Label of each row."""
-    known, time = _signal(table, "v"), roles(table.names)["t"].place
+    known, time = _signal(table, "v"), roles(table.names)["t"].index
     labelling = [
         k
         for k, n in enumerate(table.names)

@@ -12,7 +12,7 @@ _SIDES = {(1,): "positive", (-1,): "negative", (1, -1): "either"}
 
 @dataclass(frozen=True, kw_only=True)
 class Traits:
-    """What a model says of itself, see `memjax.AbstractDevice`.
+    """Traits that a model declares, see `memjax.AbstractDevice`.
 
     Parameters
     ----------
@@ -86,11 +86,13 @@ class Suitability(NamedTuple):
         """As ``memjax read --json`` prints it."""
         names = {"models": list(self.models), "nearest": list(self.nearest)}
         reasons = {"reservations": self.reservations, "objections": self.objections}
-        return names | {k: {n: list(x) for n, x in own.items()} for k, own in reasons.items()}
+        return names | {
+            k: {n: list(x) for n, x in by_model.items()} for k, by_model in reasons.items()
+        }
 
 
 def objections(features: Features, traits: Traits, *, reversed: bool = False) -> tuple[str, ...]:
-    """Why a model cannot describe a device; empty where nothing speaks against it.
+    """Return the reasons why a model cannot describe a device; empty if nothing speaks against it.
 
     Parameters
     ----------
@@ -137,7 +139,7 @@ def _relaxes(traits: Traits) -> bool:
 
 
 def _forgetting(traits: Traits, sets_at: tuple, resets_at: tuple, rests_at: tuple) -> list[str]:
-    """Why a volatile model cannot set where the data do."""
+    """Return the reasons why a volatile model cannot set where the data do."""
     del resets_at
     able = traits.sets_at or ()
     if not set(sets_at) <= set(able):
@@ -148,7 +150,7 @@ def _forgetting(traits: Traits, sets_at: tuple, resets_at: tuple, rests_at: tupl
 
 
 def _keeping(traits: Traits, sets_at: tuple, resets_at: tuple, rests_at: tuple) -> list[str]:
-    """Why a model that keeps its state cannot set and reset where the data do."""
+    """Return the reasons why a model that keeps its state cannot set and reset where the data do."""
     del rests_at
     # It may stand reversed: which of both polarities sets says nothing.
     alike = set(sets_at) & set(resets_at)
@@ -159,7 +161,7 @@ def _keeping(traits: Traits, sets_at: tuple, resets_at: tuple, rests_at: tuple) 
 
 
 def reservations(features: Features, traits: Traits) -> tuple[str, ...]:
-    """Why a model that can describe a device is the second choice; empty where it is the first.
+    """Return the reasons why a model that can describe a device is the second choice; empty if it is the first.
 
     Parameters
     ----------

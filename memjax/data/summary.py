@@ -11,7 +11,7 @@ from .zero_reading import zero_remarks
 
 
 def summary(measurement: Measurement) -> dict:
-    """What ``memjax read --json`` prints.
+    """Return what ``memjax read --json`` prints.
 
     Parameters
     ----------

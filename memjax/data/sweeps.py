@@ -33,8 +33,11 @@ def cut(x: Float[np.ndarray, " points"]) -> tuple[Int[np.ndarray, " points"], st
     y = x - _rest(x, span)
     starts, ends, sides = _excursions(y, noise)
     paired = len(sides) > 1 and bool(np.all(sides[1:] != sides[:-1]))
-    each = 2 if paired else 1
-    cuts = [_border(y, int(ends[k - 1]), int(starts[k])) for k in range(each, len(starts), each)]
+    excursions = 2 if paired else 1
+    cuts = [
+        _border(y, int(ends[k - 1]), int(starts[k]))
+        for k in range(excursions, len(starts), excursions)
+    ]
     if not cuts:
         return whole, None
     whole[cuts] = 1
@@ -88,12 +91,12 @@ def _excursions(y: np.ndarray, noise: float) -> tuple[np.ndarray, np.ndarray, np
     reach = np.maximum(np.append(steps, 0), np.append(0, steps))
     # A coarse ramp need not hit the rest level: the point closer than a step's half has passed it.
     home = np.abs(y) <= np.maximum(0.5 * threshold, 0.6 * np.minimum(reach, 0.3 * peak))
-    away = np.flatnonzero((np.abs(y) > threshold) & ~home)
-    side = np.sign(y[away])
+    outer = np.flatnonzero((np.abs(y) > threshold) & ~home)
+    side = np.sign(y[outer])
     homes = np.cumsum(home)
-    new = (side[1:] != side[:-1]) | (homes[away[1:]] - homes[away[:-1]] > 0)
+    new = (side[1:] != side[:-1]) | (homes[outer[1:]] - homes[outer[:-1]] > 0)
     first = np.append(True, new)
-    return away[first], away[np.append(new, True)], side[first]
+    return outer[first], outer[np.append(new, True)], side[first]
 
 
 def _border(y: np.ndarray, end: int, start: int) -> int:

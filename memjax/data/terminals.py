@@ -20,7 +20,7 @@ _TIME = re.compile(r"Time(?: ?\((?P<step>\d+)\))?", re.IGNORECASE)
 class _Column:
     """A column of a terminal's voltage or current."""
 
-    place: int
+    index: int
     terminal: str
     quantity: str
     step: str
@@ -82,7 +82,7 @@ def first_terminal(names: Sequence[str]) -> tuple[int, int] | None:
     (int, int) or None
         Place of the voltage, place of the current; None where no terminal has both.
     """
-    places = {(c.terminal, c.step, c.quantity): c.place for c in reversed(_columns(names))}
+    places = {(c.terminal, c.step, c.quantity): c.index for c in reversed(_columns(names))}
     for terminal, step, quantity in reversed(places):
         if quantity == "v" and (terminal, step, "i") in places:
             return places[terminal, step, "v"], places[terminal, step, "i"]
@@ -94,12 +94,12 @@ def _columns(names: Sequence[str]) -> list[_Column]:
     return [c for k, name in enumerate(names) if (c := _column(k, take_apart(name).base))]
 
 
-def _column(place: int, name: str) -> _Column | None:
+def _column(index: int, name: str) -> _Column | None:
     match = _NAME.fullmatch(name.strip())
     if match is None:
         return None
     return _Column(
-        place=place,
+        index=index,
         terminal=match["terminal"],
         quantity=match["quantity"].lower(),
         step=match["step"] or "",
@@ -109,7 +109,7 @@ def _column(place: int, name: str) -> _Column | None:
 def _part(table: Table, members: list[_Column], step: str, where: str) -> Table | None:
     """The record of one step; None where no terminal has both, or two are swept alike."""
     pairs = {
-        c.terminal: (c.place, other.place)
+        c.terminal: (c.index, other.index)
         for c in members for other in members
         if c.terminal == other.terminal and (c.quantity, other.quantity) == ("v", "i")
     }  # fmt: skip
@@ -123,7 +123,7 @@ def _part(table: Table, members: list[_Column], step: str, where: str) -> Table 
         time = _TIME.fullmatch(take_apart(name).base.strip())
         if time is not None and (time["step"] or "") in (step, ""):
             names["t"] = table.names[k]
-    aside = [table.names[c.place] for c in members if c.terminal != ranked[0]]
+    aside = [table.names[c.index] for c in members if c.terminal != ranked[0]]
     remarks = (
         f"terminal {ranked[0]} is read, the one whose voltage is swept; left aside: {', '.join(aside)}",
     )

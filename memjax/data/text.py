@@ -90,16 +90,16 @@ def load(path: str | Path | Source) -> Source:
 def _content(path: Path, where: str) -> bytes:
     """Bytes of a file that is one, and that memory holds."""
     try:
-        about = path.stat()
-        if stat.S_ISDIR(about.st_mode):
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
             raise ReaderError(
                 "a directory is no measurement", where=where,
                 fix="name a file in it, or 'FOLDER/*.csv'",
             )  # fmt: skip
-        if not (stat.S_ISREG(about.st_mode) or stat.S_ISFIFO(about.st_mode)):
+        if not (stat.S_ISREG(status.st_mode) or stat.S_ISFIFO(status.st_mode)):
             raise ReaderError("no file, but a device of the system", where=where)
         check_size(
-            about.st_size, _TIMES_SIZE, what="bytes", where=where, error=ReaderError,
+            status.st_size, _TIMES_SIZE, what="bytes", where=where, error=ReaderError,
             fix="cut the file into parts",
         )  # fmt: skip
         return path.read_bytes()
@@ -120,10 +120,10 @@ def _decode(data: bytes, where: str, remarks: list[str]) -> str:
             text = data.decode("utf-8-sig")
         except UnicodeDecodeError:
             text = data.decode("latin-1")
-    if (place := text.find("\x00")) >= 0:
+    if (position := text.find("\x00")) >= 0:
         raise ReaderError(
             "NUL bytes: a binary file, a damaged one, or UTF-16 without its mark",
-            where=f"{where}, line {1 + text.count(chr(10), 0, place)}", allowed="text, .xls or .xlsx",
+            where=f"{where}, line {1 + text.count(chr(10), 0, position)}", allowed="text, .xls or .xlsx",
             fix="save it as text in UTF-8, or cut the damaged part off",
         )  # fmt: skip
     text = text.replace("\r\n", "\n")
@@ -158,7 +158,9 @@ def _refuse_other_digits(text: str, where: str) -> None:
 
 
 def separator_of(line: str) -> str:
-    """What separates the cells of a line: the first of ``;``, tab, ``|`` and comma that is there, else blanks."""
+    """Return what separates the cells of a line: the first of ``;``, tab, ``|`` and comma that is there, else
+    blanks.
+    """
     cells = line.split()
     if len(cells) > 1 and "," in line and all(map(_DECIMAL.fullmatch, cells)):
         return " "  # commas are decimal points
@@ -233,7 +235,7 @@ def tables(source: Source, *, comment: str = "") -> list[Table]:
 
 
 class _Head(NamedTuple):
-    """What the lines above the rows of a table say, and where its rows begin."""
+    """Content of the lines above the rows of a table, and the line at which its rows begin."""
 
     separator: str
     first: int
@@ -254,9 +256,9 @@ def _head(lines: list[str], comment: str, where: str) -> _Head:
     width = len(split_line(lines[first], separator))
     header, at = _header(lines[:first], width, comment, separator)
     spare = _trailing_separators(lines[first:], separator)
-    narrow_header, place = _header(lines[:first], width - spare, comment, separator)
-    if narrow_header and (place > at or not header):
-        header, at = narrow_header, place
+    narrow_header, header_line = _header(lines[:first], width - spare, comment, separator)
+    if narrow_header and (header_line > at or not header):
+        header, at = narrow_header, header_line
     else:
         spare = 0
     upper, _ = _header(lines[:at], width - spare, comment, separator)
@@ -341,7 +343,7 @@ def _numbered(records: list[list[Row]]) -> tuple[str, ...]:
 
 
 def comma_remarks(records: list[list[Row]], *, quoted: bool) -> list[str]:
-    """What is said of decimal commas, and of the rows that have none, or alone have some.
+    """Describe decimal commas, and the rows that have none, or alone have some.
 
     Parameters
     ----------
@@ -393,7 +395,7 @@ def _header(lines: list[str], width: int, comment: str, separator: str) -> tuple
 
 
 def _unlike(lines: list[str], width: int) -> tuple[str, ...]:
-    """What is said of a line of words above rows of another count of cells."""
+    """Describe a line of words above rows of another count of cells."""
     above = next((line.strip() for line in reversed(lines) if line.strip()), "")
     if not re.search(r"[A-Za-z]", above):
         return ()
@@ -440,20 +442,20 @@ def split_rows(
     ReaderError
         For a line with a quotation mark that none closes: it would take separators and digits in.
     """
-    rest = lines[first:]
-    for k, line in enumerate(rest, first + 1):
+    body = lines[first:]
+    for k, line in enumerate(body, first + 1):
         if line.count('"') % 2:
             raise ReaderError(
                 "a quotation mark that none closes", where=f"{where}, line {k}",
                 fix="mend or delete the line",
             )  # fmt: skip
     if separator == " ":
-        split = [line.split() for line in rest]
-    elif any('"' in line for line in rest):
-        split = [split_line(line, separator) if line.strip() else [] for line in rest]
+        split = [line.split() for line in body]
+    elif any('"' in line for line in body):
+        split = [split_line(line, separator) if line.strip() else [] for line in body]
     else:  # many times faster than a csv reader for each line
-        split = [line.split(separator) for line in rest]
-        bare = "".join(rest).replace(separator, "")
+        split = [line.split(separator) for line in body]
+        bare = "".join(body).replace(separator, "")
         if bare.split(None, 1) != [bare]:  # there are blanks
             split = [[cell.strip() for cell in cells] for cells in split]
     return [(k, cells) for k, cells in enumerate(split, first + 1) if any(cells)]

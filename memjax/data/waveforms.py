@@ -70,7 +70,7 @@ def read_waveforms(
     where = str(source.path if isinstance(path, Source) else path)
     choice = find_reader(reader, source, AbstractReader)
     tables = choice.reader.parse(source, Options(columns=named))
-    about = {"file": where, "sha256": source.sha256, "recognised": choice.to_json()}
+    provenance = {"file": where, "sha256": source.sha256, "recognised": choice.to_json()}
     parts = []
     for table in tables:
         for quantity in ("v", "i"):
@@ -91,16 +91,16 @@ def read_waveforms(
         keep = np.isfinite(values["t"]) & np.isfinite(values[quantity])
         remarks = [f"no units stated, taken as SI: {', '.join(assumed)}"] if assumed else []
         remarks += [f"{np.sum(~keep)} rows with NaN dropped"] if not keep.all() else []
-        back = np.flatnonzero(np.diff(values["t"]) < 0) + 1
+        decreases = np.flatnonzero(np.diff(values["t"]) < 0) + 1
         remarks += (
-            [f"times step back in {lines_of(np.asarray(table.lines)[back].tolist())}"]
-            if back.size
+            [f"times step back in {lines_of(np.asarray(table.lines)[decreases].tolist())}"]
+            if decreases.size
             else []
         )
         parts.append(
             Waveform(
                 label=table.label, t=values["t"][keep], x=values[quantity][keep], quantity=quantity,
-                reader=choice.reader.name, source=about, warnings=(*table.warnings, *remarks),
+                reader=choice.reader.name, source=provenance, warnings=(*table.warnings, *remarks),
             )
         )  # fmt: skip
     if not parts or any(len(w.t) < 2 for w in parts):
@@ -109,7 +109,7 @@ def read_waveforms(
 
 
 def waveforms_summary(waveforms: tuple[Waveform, ...]) -> dict:
-    """What ``memjax read --json`` prints of such a file.
+    """Return what ``memjax read --json`` prints of such a file.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ _TOKENS = re.compile(r"[A-Za-zµμ]+|\d+")
 class _Column:
     """A column of a voltage, a current or a time, in a table of many curves."""
 
-    place: int
+    index: int
     role: str
     modulus: bool
     unit: str | None
@@ -64,7 +64,7 @@ def split_wide(table: Table, columns: Mapping[str, str], *, where: str) -> list[
     if _terminals(table, [*volts, *amps]) or len(amps) < 2:
         return [table]
     if "v" in columns:
-        volts = [c for c in candidates if table.names[c.place] == columns["v"]]
+        volts = [c for c in candidates if table.names[c.index] == columns["v"]]
         amps = [c for c in amps if any(c.numbers == v.numbers for v in volts)] or amps
     if len(volts) == 1:
         pairs, order = [(volts[0], i) for i in amps], False
@@ -89,16 +89,16 @@ def _column(table: Table, k: int) -> _Column | None:
     if k < len(table.units) and table.units[k]:
         unit = table.units[k]
     tokens = _TOKENS.findall(base)
-    told = [(w, r) for w in tokens if (r := plain_role(w))]
-    if len(told) != 1:
+    named_roles = [(w, r) for w in tokens if (r := plain_role(w))]
+    if len(named_roles) != 1:
         return None
-    unit = unit and spelled(unit, SI_UNITS[told[0][1]])
-    if unit_of(unit or "") and not measures(unit, told[0][1]):
+    unit = unit and spelled(unit, SI_UNITS[named_roles[0][1]])
+    if unit_of(unit or "") and not measures(unit, named_roles[0][1]):
         return None
-    words = tuple(w.lower() for w in tokens if not w.isdigit() and w != told[0][0])
+    words = tuple(w.lower() for w in tokens if not w.isdigit() and w != named_roles[0][0])
     return _Column(
-        place=k, role=told[0][1], unit=unit, words=words,
-        modulus="abs" in words or told[0][0].lower().startswith("abs") or "|" in base,
+        index=k, role=named_roles[0][1], unit=unit, words=words,
+        modulus="abs" in words or named_roles[0][0].lower().startswith("abs") or "|" in base,
         numbers=tuple(w.lstrip("0") or "0" for w in tokens if w.isdigit()),
     )  # fmt: skip
 
@@ -114,7 +114,7 @@ def _family(columns: list[_Column], role: str) -> list[_Column]:
 
 def _terminals(table: Table, columns: list[_Column]) -> bool:
     """Whether columns are numbered by the channels of an instrument."""
-    names = [_TERMINAL.search(table.names[c.place]) for c in columns]
+    names = [_TERMINAL.search(table.names[c.index]) for c in columns]
     return len({m[2] for m in names if m}) > 1
 
 
@@ -125,9 +125,9 @@ def _pairs(volts: list[_Column], amps: list[_Column]) -> tuple[list[tuple[_Colum
         return [(v, numbered[v.numbers]) for v in volts], False
     if len(volts) != len(amps) or len(volts) < 2:
         return [], False
-    first, second = (volts, amps) if volts[0].place < amps[0].place else (amps, volts)
-    alternate = all(a.place < b.place for a, b in zip(first, second, strict=True)) and all(
-        b.place < a.place for a, b in zip(first[1:], second[:-1], strict=True)
+    first, second = (volts, amps) if volts[0].index < amps[0].index else (amps, volts)
+    alternate = all(a.index < b.index for a, b in zip(first, second, strict=True)) and all(
+        b.index < a.index for a, b in zip(first[1:], second[:-1], strict=True)
     )
     return (list(zip(volts, amps, strict=True)) if alternate else []), alternate
 
@@ -140,11 +140,11 @@ def _parts(
     where: str,
 ) -> list[Table]:
     """Records of the curves, those of a constant voltage beside others that vary left out."""
-    several = len({v.place for v, _ in pairs}) > 1 or len(pairs) == 1
-    still = [several and _constant(table, v.place, where) for v, _ in pairs]
+    several = len({v.index for v, _ in pairs}) > 1 or len(pairs) == 1
+    still = [several and _constant(table, v.index, where) for v, _ in pairs]
     varying = [p for p, s in zip(pairs, still, strict=True) if not s] or pairs
-    role_places = {c.place for c in candidates if c.role == "t" or c.modulus} | {
-        c.place for p in pairs for c in p
+    role_places = {c.index for c in candidates if c.role == "t" or c.modulus} | {
+        c.index for p in pairs for c in p
     }
     common = [
         k for k in range(len(table.names)) if k not in role_places and not _numbered(table.names[k])
@@ -152,13 +152,13 @@ def _parts(
     parts = [
         _trimmed(_part(table, common, _time(candidates, v, i, pairs), v, i)) for v, i in varying
     ]
-    names = [(table.names[v.place], table.names[i.place]) for v, i in varying]
+    names = [(table.names[v.index], table.names[i.index]) for v, i in varying]
     warnings = _describe_pairs(names, several, order)
-    dull = [table.names[v.place] for v, i in pairs if (v, i) not in varying]
+    dull = [table.names[v.index] for v, i in pairs if (v, i) not in varying]
     if dull:
         warnings += f"; left out, since the voltage is constant there: {', '.join(dull)}"
     lost = (
-        [table.names[c.place] for c in candidates if c.role == "t"]
+        [table.names[c.index] for c in candidates if c.role == "t"]
         if not parts[0].roles.get("t")
         else []
     )
@@ -177,9 +177,9 @@ def _describe_pairs(names: list[tuple[str, str]], several: bool, order: bool) ->
         return f"of several pairs of voltage and current {listed} is read"
     kind = f"pairs of voltage and current, {listed}" if several else f"currents, {listed}"
     under = "" if several else f" under the voltage {names[0][0]}"
-    told = ", paired by their order" if order else ""
+    order_note = ", paired by their order" if order else ""
     return (
-        f"{len(names)} {kind}{under}{told}: taken as curves of one device, a record each "
+        f"{len(names)} {kind}{under}{order_note}: taken as curves of one device, a record each "
         f"(one alone: --columns v={names[0][0]},i={names[0][1]})"
     )
 
@@ -187,14 +187,14 @@ def _describe_pairs(names: list[tuple[str, str]], several: bool, order: bool) ->
 def _part(table: Table, common: list[int], t: _Column | None, v: _Column, i: _Column) -> Table:
     """Record of one curve."""
     members = [c for c in (t, v, i) if c is not None]
-    keep = [*common, *(c.place for c in members)]
+    keep = [*common, *(c.index for c in members)]
     outer = [table.units[k] if k < len(table.units) else None for k in common]
     return replace(
         table,
         names=tuple(table.names[k] for k in keep),
         columns=tuple(table.columns[k] for k in keep),
         units=(*outer, *(c.unit for c in members)),
-        roles={c.role: table.names[c.place] for c in members},
+        roles={c.role: table.names[c.index] for c in members},
         warnings=(),
     )
 
@@ -233,13 +233,13 @@ def _labelled(parts: list[Table]) -> list[Table]:
 
 def _trimmed(table: Table) -> Table:
     """The record without rows at its end in which its own columns are empty: others may be longer."""
-    own = [
+    indices = [
         k
         for k in range(len(table.names))
         if not table.roles or table.names[k] in table.roles.values()
     ]
-    cells = [c for k in own if isinstance(c := table.columns[k], list)]
-    if len(cells) < len(own):
+    cells = [c for k in indices if isinstance(c := table.columns[k], list)]
+    if len(cells) < len(indices):
         return table
     n = len(table.lines)
     while n and not any(column[n - 1].strip() for column in cells):
@@ -261,7 +261,7 @@ def _repeated(table: Table) -> list[Table]:
     return [
         replace(
             table, names=table.names[:2], columns=table.columns[k : k + 2],
-            units=tuple(own or first for own, first in zip(units[k : k + 2], units[:2], strict=True)),
+            units=tuple(unit or first for unit, first in zip(units[k : k + 2], units[:2], strict=True)),
             warnings=(*table.warnings, remarks),
         )
         for k in range(0, len(plain), 2)

@@ -62,7 +62,7 @@ class ZeroReading:
 
 
 def zero_reading(measurement: Measurement) -> ZeroReading | None:
-    """What the instrument reads where the voltage passes zero.
+    """Return the reading of the instrument where the voltage passes zero.
 
     Parameters
     ----------
@@ -173,18 +173,20 @@ def charging_reading(*measurements: Measurement) -> ChargingReading | None:
         return None
     current, slope, rate = (np.concatenate(x) for x in zip(*parts, strict=True))
     signed = np.sign(slope) * rate
-    away = signed - np.mean(signed) if signed.size else signed
-    square = float(away @ away)
+    rate_deviation = signed - np.mean(signed) if signed.size else signed
+    square = float(rate_deviation @ rate_deviation)
     if signed.size < 2 or square <= 1e-6 * float(signed @ signed):
         return None
-    capacitance = float(away @ current) / square
-    left = current - np.mean(current) - capacitance * away
-    scatter = max(float(np.sqrt(left @ left / max(signed.size - 2, 1))), *map(_noise, timed))
+    capacitance = float(rate_deviation @ current) / square
+    residual = current - np.mean(current) - capacitance * rate_deviation
+    scatter = max(
+        float(np.sqrt(residual @ residual / max(signed.size - 2, 1))), *map(_noise, timed)
+    )
     return ChargingReading(capacitance=capacitance, sigma=scatter / np.sqrt(square))
 
 
 def zero_remarks(*measurements: Measurement) -> list[str]:
-    """What the currents at 0 V say of the instrument, in words.
+    """Describe what the currents at 0 V say of the instrument.
 
     Parameters
     ----------

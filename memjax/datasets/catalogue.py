@@ -49,7 +49,7 @@ class DataFile:
 
 @dataclass(frozen=True, kw_only=True)
 class DataSet:
-    """What is known of a public set of measurements.
+    """A public set of measurements.
 
     Parameters
     ----------
@@ -156,6 +156,6 @@ def _file(entry: dict, url: str | None) -> DataFile:
 
 
 def _download_address(repository: str, commit: str | None, path: str) -> str | None:
-    """Where GitHub serves a file of a repository at a commit; None without a commit."""
+    """Return the address of a file of a repository at a commit on GitHub; None without a commit."""
     owner = repository.removeprefix("https://github.com/")
     return commit and f"https://raw.githubusercontent.com/{owner}/{commit}/{quote(path)}"

@@ -120,7 +120,7 @@ def is_local(file: DataFile) -> bool:
 
 
 def _copy_path(file: DataFile) -> Path | None:
-    """Where a local copy would lie."""
+    """Return the path that a local copy would have."""
     folder = os.environ.get(LOCAL)
     return Path(folder) / file.copy if folder and file.copy else None
 

@@ -203,7 +203,7 @@ class AgFilament(AbstractDevice):
         return jnp.maximum(self.phi_m, 1.5 * self.phi_a)
 
     def _electrics(self, state: dict[str, Array], v: Float[Array, ""]) -> _Electrics:
-        """What conducts, at a voltage across the device."""
+        """Return the conduction at a voltage across the device."""
         phi, gap = state["phi"], jnp.maximum(state["gap"], 1e-3 * self._break)
         wide = jnp.maximum(phi, self.phi_a)
         bridge_share = _smooth_step((phi / self.phi_a - 1) / 0.1)

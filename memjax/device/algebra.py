@@ -6,7 +6,7 @@ from ..errors import CircuitError
 
 
 class AbstractTwoTerminal(eqx.Module):
-    """What has two terminals: ``a + b`` is a in series with b, ``a | b`` is a parallel to b.
+    """An element of two terminals: ``a + b`` is a in series with b, ``a | b`` is a parallel to b.
 
     Notes
     -----

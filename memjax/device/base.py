@@ -62,7 +62,9 @@ class AbstractDevice(AbstractTwoTerminal):
         return device_html(self)
 
     def single_precision_flaw(self) -> str | None:
-        """What float32 does not resolve at these parameters, see `AbstractSystem`; None unless a device says so."""
+        """Return what float32 does not resolve at these parameters, see `AbstractSystem`; None unless a device says
+        so.
+        """
         return None
 
     @abc.abstractmethod

@@ -95,7 +95,7 @@ class Ecm(AbstractGapDevice):
         hot = env.temperature
 
         def excess(y: Float[Array, ""]) -> Float[Array, ""]:
-            """What the overpotentials need beyond the voltage, over it, where asinh(J / 2 j_fil) is y.
+            """Return what the overpotentials need beyond the voltage, over it, where asinh(J / 2 j_fil) is y.
 
             In units of 2 kT/z: of tip, active electrode and gap, inverse to `butler_volmer` and
             `mott_gurney`; J itself is not formed, for which at some y there is no float32.

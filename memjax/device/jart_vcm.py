@@ -254,6 +254,7 @@ class JartVcm(AbstractDevice):
         def electrons_at(w: Float[Array, ""]) -> _Electrons:
             """At a share sigmoid(w) of the voltage over the barrier."""
             linear_current = size * jax.nn.sigmoid(-w) / fixed
+            # The real root of i + nonlinearity i^3 = linear_current, by sinh 3x = 3 sinh x + 4 sinh^3 x.
             k = jnp.sqrt(3 * nonlinearity)
             i = 2 / k * jnp.sinh(jnp.arcsinh(1.5 * k * linear_current) / 3)
             warm = 1 + self.r_line * self.alpha_line * self.r_th_line * i**2
@@ -262,13 +263,18 @@ class JartVcm(AbstractDevice):
             return _Electrons(i, size * jax.nn.sigmoid(w), jnp.minimum(hot, _HOTTEST))
 
         def excess(w: Float[Array, ""]) -> Float[Array, ""]:
-            """What the barrier carries beyond what the rest does: between -1 and 1."""
+            """Return the difference of the roots of the barrier's and the series current, over their sum: between
+            -1 and 1.
+            """
             e = electrons_at(w)
             barrier_current = self._barrier_current(e.barrier, e.temperature, n, forward)
             # Roots of the currents, which are equal where these are: derivatives divide by the square of the sum, and
             # the square of a current of 1e-30 A is no float32, nor are those of 100 A times a steep slope.
-            barrier, rest = jnp.sqrt(barrier_current + _LEAST), jnp.sqrt(e.current + _LEAST)
-            return (barrier - rest) / (barrier + rest)
+            barrier_root, series_root = (
+                jnp.sqrt(barrier_current + _LEAST),
+                jnp.sqrt(e.current + _LEAST),
+            )
+            return (barrier_root - series_root) / (barrier_root + series_root)
 
         edge = jnp.full_like(size, 40.0)
         current = electrons_at(root_between(excess, -edge, edge))

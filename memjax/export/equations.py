@@ -198,9 +198,9 @@ class _Traced:
         self.plain = {s.name: self._state(s) for s in self.specs}
         self.v = self.graph.leaf("voltage", "p")
         self.kelvin = self.graph.leaf("param", TEMPERATURE)
-        rest = device.initial(Environment())
+        resting_state = device.initial(Environment())
         one = jnp.asarray(1.0)
-        self.example = (self.dynamic, rest, one, one, one)
+        self.example = (self.dynamic, resting_state, one, one, one)
         self.inside = self._call(lambda d, s, t, v, env: d.project(s), self.plain)
 
     def _state(self, spec: Any) -> np.ndarray:
@@ -297,8 +297,8 @@ class _Traced:
                 inside, plain = self.inside[s.name][at], self.plain[s.name][at]
                 total = per(rate)
                 if inside is not plain:
-                    back = per(g("sub", cast(Node, inside), cast(Node, plain)))
-                    total = g("add", total, g("div", back, fast))
+                    restoring = per(g("sub", cast(Node, inside), cast(Node, plain)))
+                    total = g("add", total, g("div", restoring, fast))
                 begin = per(start[s.name][at])
                 unknowns.append(
                     Unknown(name=name, scale=s.scale, unit=s.unit, doc=s.doc, start=begin, rate=total)
@@ -311,18 +311,18 @@ class _Traced:
         g, fast = self.graph, self.graph.leaf("param", FAST)
         row = {("param", n): x for n, x in self.values.items()} | {("time", ""): 0.0}
         row |= {("param", TEMPERATURE): env.temperature, ("voltage", "p"): 0.0}
-        rest = self.start()
+        start = self.start()
         for s in self.specs:
-            numbers = evaluate(g, list(rest[s.name].reshape(-1)), row)
-            for k, node in enumerate(rest[s.name].reshape(-1)):
+            numbers = evaluate(g, list(start[s.name].reshape(-1)), row)
+            for k, node in enumerate(start[s.name].reshape(-1)):
                 name = s.name if s.size == 1 else f"{s.name}{k}"
                 row["state", name] = numbers[node] / s.scale
         unknowns = []
         for root, residual in g.residuals.items():
             begin = evaluate(g, [root], row)[root]
             # Made beside the graph, in which the residual is 0; beyond the bracket it is drawn back.
-            back = g("sub", root, g.leaf("state", root.name))
-            rate = Node("div", (Node("sub", (back, residual)), fast))
+            restoring = g("sub", root, g.leaf("state", root.name))
+            rate = Node("div", (Node("sub", (restoring, residual)), fast))
             doc = "Solves an implicit equation."
             unknowns.append(
                 Unknown(name=root.name, scale=1.0, unit="1", doc=doc, start=g.const(begin), rate=rate)
@@ -330,7 +330,7 @@ class _Traced:
         return unknowns
 
     def notes(self, noise: bool) -> list[str]:
-        """What of the device is no part of the equations."""
+        """Parts of the device that the equations leave out."""
         one = jnp.asarray(0.5)
         jumps = self.device.jumps(one, self.device.initial(Environment()), one, Environment())
         notes = []

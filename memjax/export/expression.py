@@ -130,7 +130,7 @@ class Graph:
         return node
 
     def _shape(self, node: Node, trial: Node) -> str:
-        """What tells one function of the trial from another."""
+        """Return what tells one function of the trial from another."""
         known: dict[Node, str] = {}
         for n in ordered([node]):
             inner = ",".join(known[a] for a in n.args)
@@ -195,7 +195,7 @@ class Graph:
         return self.const(0.0) if node in self.zeros else node
 
     def _simple(self, op: str, args: tuple[Node, ...]) -> Node | None:
-        """What an operation is where an argument makes it trivial."""
+        """Return the node to which an operation reduces if an argument makes it trivial; None otherwise."""
         is_ = lambda k, x: args[k].op == "const" and args[k].value == x  # noqa: E731
         if op == "if" and args[0].op == "const":
             return args[1] if args[0].value else args[2]
@@ -318,7 +318,7 @@ def _root(graph: Graph, node: Node, low: float, high: float, values: Mapping) ->
 
 
 def _between(of: Callable[[float], float], low: float, high: float) -> float:
-    """Where an increasing function is 0, by halving, to rounding."""
+    """Return the zero of an increasing function, by halving, to rounding."""
     while high - low > 1e-15 * max(abs(low), abs(high), 1e-300):
         middle = 0.5 * (low + high)
         if middle in (low, high):

@@ -115,7 +115,7 @@ class Translation:
         return [_each(operation, *args)]
 
     def _operation(self, name: str, params: dict) -> Callable[..., Node] | None:
-        """What an elementwise primitive makes of nodes; None for another one."""
+        """Return the result of an elementwise primitive on nodes; None for another primitive."""
         g = self.graph
         number = g.const
         if name in _SAME:
@@ -184,7 +184,7 @@ class Translation:
         return g("pow", g("abs", a), g.const(float(n)))
 
     def _moved(self, equation: Any, args: Arrays) -> np.ndarray:
-        """What moves components moves their numbers in a list of all."""
+        """Move the numbers of components in a list of all as an operation moves the components."""
         moved = 1 if equation.primitive.name in ("gather", "dynamic_slice") else len(args)
         pool: list[Node] = []
         places = []
@@ -234,7 +234,7 @@ class Translation:
         return [self.constant(0), both, both]
 
     def _compared(self, body: Any, args: Arrays) -> Node:
-        """What the body of a bisection compares with 0."""
+        """Return the node that the body of a bisection compares with 0."""
         jaxpr = body.jaxpr
         last = [e for e in jaxpr.eqns if e.primitive.name == "lt"][-1]
         known = self._known(jaxpr, body.consts, args, until=last)

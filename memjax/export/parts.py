@@ -34,13 +34,13 @@ class Part:
     equations: Equations | None
 
     def parameter(self, name: str) -> str:
-        """What one of its parameters is called in the whole."""
+        """Return the name of one of its parameters in the whole."""
         return f"{self.name}.{name}" if self.name else name
 
 
 @dataclass(frozen=True, kw_only=True)
 class Port:
-    """Where a source drives the model.
+    """Port at which a source drives the model.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class Port:
 
 @dataclass(frozen=True, kw_only=True)
 class Assembly:
-    """What is exported.
+    """Model that is exported, with its parts.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ class Assembly:
 
     @property
     def notes(self) -> list[str]:
-        """What is assumed or left out, by part."""
+        """Assumptions and omissions, by part."""
         named = [(p.name, p.equations) for p in self.parts if p.equations is not None]
         return [f"{n}: {x}" if n else x for n, e in named for x in e.notes]
 
@@ -155,7 +155,7 @@ def assemble(
 
 
 def ports_of(model: AbstractDevice | Circuit) -> tuple[Port, ...]:
-    """Where a model is driven: the terminals of a device, the sources without value of a circuit."""
+    """Return the ports of a model: the terminals of a device, the sources without value of a circuit."""
     if isinstance(model, AbstractDevice):
         return (Port(name="in", quantity="voltage", nodes=("p", "n")),)
     top = model.topology

@@ -9,7 +9,7 @@ from .parts import Assembly
 
 @dataclass(frozen=True, kw_only=True)
 class Provenance:
-    """Where an exported model comes from.
+    """Origin of an exported model.
 
     Parameters
     ----------

@@ -32,7 +32,7 @@ _WIDTH = 100
 
 @dataclass(frozen=True)
 class Dialect:
-    """What differs between the simulators.
+    """Differences between the simulators.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def _node(d: Definition) -> str:
     """A definition in an expression; its node is at 0 V at rest where it can be, at which Newton's method starts."""
     size = "" if d.values.size == 1.0 else f"{number_text(d.values.size)}*"
     if d.values.narrow:
-        return f"({number_text(d.values.rest)} + {size}V({d.name}))"
+        return f"({number_text(d.values.rest_value)} + {size}V({d.name}))"
     positive = d.values.least > 0
     return f"({size}max(V({d.name}), 1e-30))" if positive else f"({size}V({d.name}))"
 
@@ -145,7 +145,7 @@ def _parameter(d: Definition) -> list[str]:
 
 def _source(d: Definition) -> list[str]:
     """The node of a definition, of order one."""
-    text = f"({d.text} - {number_text(d.values.rest)})" if d.values.narrow else d.text
+    text = f"({d.text} - {number_text(d.values.rest_value)})" if d.values.narrow else d.text
     over = "" if d.values.size == 1.0 else f"/{number_text(d.values.size)}"
     return _wrapped(f"B{d.name} {d.name} 0 V={text}{over}")
 
@@ -168,14 +168,14 @@ def _noise(channel: str, k: int, interval: str, dialect: Dialect) -> list[str]:
 
 def _wrapped(line: str) -> list[str]:
     """A line with continuation lines, broken at spaces outside braces."""
-    out, rest = [], ""
+    out, tail = [], ""
     for word in line.split(" "):
-        if rest and len(rest) + len(word) > _WIDTH:
-            out.append(rest)
-            rest = "+ " + word
+        if tail and len(tail) + len(word) > _WIDTH:
+            out.append(tail)
+            tail = "+ " + word
         else:
-            rest = f"{rest} {word}" if rest else word
-    return [*out, rest]
+            tail = f"{tail} {word}" if tail else word
+    return [*out, tail]
 
 
 def netlist(assembly: Assembly, dialect: Dialect) -> str:
@@ -201,8 +201,10 @@ def netlist(assembly: Assembly, dialect: Dialect) -> str:
             continue
         text = subcircuit(part.equations, dialect, name="@")
         kind = inner.setdefault(text, f"{identifier(assembly.name)}_{identifier(part.name)}")
-        own = identifiers(list(part.equations.values))
-        values = " ".join(f"{own[n]}={{{names[part.parameter(n)]}}}" for n in part.equations.values)
+        inner_names = identifiers(list(part.equations.values))
+        values = " ".join(
+            f"{inner_names[n]}={{{names[part.parameter(n)]}}}" for n in part.equations.values
+        )
         at = " ".join(nodes[n] for n in part.nodes)
         lines += _wrapped(f"X{identifier(part.name)} {at} {kind} {values}")
     for node, c in assembly.stray.items():

@@ -22,7 +22,7 @@ _DROP = 1e-4
 
 @dataclass(frozen=True, kw_only=True)
 class Testbench:
-    """What stands around a model.
+    """Circuit around a model.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ class Testbench:
 
 
 def _outer(node: str) -> str:
-    """Where the source of a device stands: before its bench."""
+    """Return the node outside of the bench that belongs to a terminal of a device."""
     return {"p": "in", "n": "0"}.get(node, _end(node))
 
 

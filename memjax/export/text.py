@@ -114,13 +114,13 @@ class Range:
 
     Parameters
     ----------
-    rest : float
+    rest_value : float
         Its value at rest without voltage.
     least, most : float
         The least and the largest one.
     """
 
-    rest: float
+    rest_value: float
     least: float
     most: float
 
@@ -227,6 +227,8 @@ def _ranges(equations: Equations, nodes: list[Node]) -> dict[Node, Range]:
     ranges = {}
     for n in inner:
         values = [r[n] for r in rows if math.isfinite(r[n])]
-        rest = rows[0][n] if math.isfinite(rows[0][n]) else 0.0
-        ranges[n] = Range(rest=rest, least=min(values, default=0.0), most=max(values, default=0.0))
+        rest_value = rows[0][n] if math.isfinite(rows[0][n]) else 0.0
+        ranges[n] = Range(
+            rest_value=rest_value, least=min(values, default=0.0), most=max(values, default=0.0)
+        )
     return ranges

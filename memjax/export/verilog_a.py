@@ -111,8 +111,8 @@ def _part(
         return [], [], []
     prefix = f"{part.name}_" if part.name else ""
     at = [nodes.get(n, "0") for n in part.nodes]
-    own = {u.name: names("state", prefix + u.name) for u in equations.unknowns}
-    own |= {c: names("state", prefix + c) for c in equations.channels}
+    node_names = {u.name: names("state", prefix + u.name) for u in equations.unknowns}
+    node_names |= {c: names("state", prefix + c) for c in equations.channels}
     where = dict(zip(equations.terminals, at))
 
     def leaf(node: Node) -> str:
@@ -121,7 +121,7 @@ def _part(
         if node.op == "voltage":
             a, b = where[node.name], at[-1]
             return "0.0" if a == b else f"V({_across(a, b)})" if a != "0" else f"(-V({b}))"
-        return "$abstime" if node.op == "time" else f"V({own[node.name]})"
+        return "$abstime" if node.op == "time" else f"V({node_names[node.name]})"
 
     variables: list[str] = []
 
@@ -134,17 +134,17 @@ def _part(
     parts = listing(equations, Language(leaf=leaf, functions=_FUNCTIONS), refer=refer)
     lines = [f"{refer(d)} = {d.text};" for d in parts.definitions]
     for u in equations.unknowns:
-        lines += _state(u, own[u.name], names("parameter", part.parameter(FAST)), parts)
+        lines += _state(u, node_names[u.name], names("parameter", part.parameter(FAST)), parts)
     # The density of unit intensity, at positive frequencies; times the interval where equations divide by its root.
     held = INTERVAL in equations.values
     density = f"2.0*{names('parameter', part.parameter(INTERVAL))}" if held else "2.0"
     for c in equations.channels:
         lines += [
-            f"I({own[c]}) <+ V({own[c]});",
-            f'I({own[c]}) <+ white_noise({density}, "{own[c]}");',
+            f"I({node_names[c]}) <+ V({node_names[c]});",
+            f'I({node_names[c]}) <+ white_noise({density}, "{node_names[c]}");',
         ]
     lines += _currents(equations, parts, at)
-    return list(own.values()), lines, variables
+    return list(node_names.values()), lines, variables
 
 
 def _state(u: Unknown, node: str, fast: str, parts: Listing) -> list[str]:

@@ -23,7 +23,7 @@ _LAYOUT = "the fit.json of a 'memjax fit'"
 
 @dataclass(frozen=True, kw_only=True)
 class FitFile:
-    r"""What a fit found.
+    r"""Results of a fit in a file.
 
     Parameters
     ----------

@@ -97,9 +97,9 @@ def files_of(names: Sequence[str], *, suffixes: Sequence[str] | None = None) -> 
     """
     from ..data import data_files
 
-    about = {} if suffixes is None else {"suffixes": suffixes}
+    choice = {} if suffixes is None else {"suffixes": suffixes}
     by_name = (EXAMPLE, DATASET)
-    return [f for n in names for f in ([n] if n.startswith(by_name) else data_files(n, **about))]
+    return [f for n in names for f in ([n] if n.startswith(by_name) else data_files(n, **choice))]
 
 
 def refuse_choice(options: Any, *, where: str) -> None:

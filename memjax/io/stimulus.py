@@ -66,14 +66,14 @@ def load_stimulus(path: str | Path, ports: Sequence[str] = ()) -> AbstractStimul
     points = [_numbers(cells, len(names), f"{where}, line {k}") for k, cells in rows[1:]]
     _check_end(rows, ended=is_ended(text), where=where)
     t, *drives = (np.array(points)[:, names.index(n)] for n in ("t_s", *driven))
-    back = np.flatnonzero(np.diff(t, prepend=-math.inf) <= 0)
-    if back.size or t[0] < 0:
-        line = rows[1 + (back[0] if back.size else 0)][0]
-        value = t[back[0]] if back.size else t[0]
+    decreases = np.flatnonzero(np.diff(t, prepend=-math.inf) <= 0)
+    if decreases.size or t[0] < 0:
+        line = rows[1 + (decreases[0] if decreases.size else 0)][0]
+        value = t[decreases[0]] if decreases.size else t[0]
         allowed = "t_s >= 0 and strictly increasing"
         raise StimulusError(f"t_s = {value:g}", where=f"{where}, line {line}", allowed=allowed)
-    each = [Sampled(t, u, quantity=_QUANTITY[n[-1]]) for u, n in zip(drives, driven)]
-    return Drives(dict(zip(ports, each, strict=True))) if ports else each[0]
+    stimuli = [Sampled(t, u, quantity=_QUANTITY[n[-1]]) for u, n in zip(drives, driven)]
+    return Drives(dict(zip(ports, stimuli, strict=True))) if ports else stimuli[0]
 
 
 def _of_deck(path: str | Path, ports: Sequence[str]) -> AbstractStimulus:

@@ -30,7 +30,7 @@ _POOL = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Design:
-    """What the devices of a reservoir are drawn from, by a seed.
+    """Distributions from which the devices of a reservoir are drawn, by a seed.
 
     Parameters
     ----------
@@ -73,9 +73,9 @@ class Design:
         wrong |= {k: numbers[k] for k in ("hold", "voltage", "limit") if numbers.get(k) == 0}
         wrong |= {} if -1 <= self.mask <= 1 else {"mask": self.mask}
         if wrong:
-            about = ", ".join(f"{k} = {x:g}" for k, x in wrong.items())
+            description = ", ".join(f"{k} = {x:g}" for k, x in wrong.items())
             raise BoundsError(
-                about, where="Design", allowed="times and voltages >= 0, shares 0 to 1"
+                description, where="Design", allowed="times and voltages >= 0, shares 0 to 1"
             )
 
     def reservoir(
@@ -209,8 +209,10 @@ def image_score(
     def score(design: Design, trial: int) -> float:
         one = design.reservoir(device, devices=devices, nodes=nodes, seed=seed, **settings)
         states = image_states(one, task.pixels[some], spread=spread, seed=seed + trial)
-        rest = fit_ridge(states[:cut], wanted[:cut])(states[cut:]) - wanted[cut:]
-        return float(np.mean(rest**2) / np.mean((wanted[cut:] - wanted[:cut].mean(axis=0)) ** 2))
+        residual = fit_ridge(states[:cut], wanted[:cut])(states[cut:]) - wanted[cut:]
+        return float(
+            np.mean(residual**2) / np.mean((wanted[cut:] - wanted[:cut].mean(axis=0)) ** 2)
+        )
 
     return score
 

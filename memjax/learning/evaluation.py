@@ -22,7 +22,7 @@ WASHOUT = 50
 
 @dataclass(frozen=True, kw_only=True)
 class ReservoirStudy:
-    """What a reservoir made of a task.
+    """Results of a reservoir on a task.
 
     Parameters
     ----------

@@ -155,7 +155,7 @@ def image_states(
     seed: int = 0,
     deterministic: bool = False,
 ) -> Float[np.ndarray, "images states"]:
-    """What is read at the end of the pulse trains of each image.
+    """Return the readings at the end of the pulse trains of each image.
 
     Parameters
     ----------
@@ -249,11 +249,11 @@ def classify(
     mean, deviation = states[train].mean(axis=0), states[train].std(axis=0)
     x = (states - mean) / np.where(deviation > 0, deviation, np.inf)
     cut = 3 * len(train) // 4
-    begin, rest = train[:cut], train[cut:]
+    begin, validation = train[:cut], train[cut:]
 
     def score(strength: float) -> float:
         fit = model(C=strength, max_iter=300).fit(x[begin], labels[begin])
-        return float(np.mean(fit.predict(x[rest]) == labels[rest]))
+        return float(np.mean(fit.predict(x[validation]) == labels[validation]))
 
     best = max(strengths, key=score)
     return np.asarray(model(C=best, max_iter=300).fit(x[train], labels[train]).predict(x[test]))
@@ -270,7 +270,7 @@ def split_images(task: Images, seed: int, share: float = 0.8) -> tuple[np.ndarra
 
 @dataclass(frozen=True, kw_only=True)
 class ImageStudy:
-    """What a reservoir made of images.
+    """Results of a reservoir on images.
 
     Parameters
     ----------

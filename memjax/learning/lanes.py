@@ -78,7 +78,7 @@ class Protocol(eqx.Module):
 
 
 class Readings(NamedTuple):
-    """What an instrument without noise reads.
+    """Readings of an instrument without noise.
 
     Parameters
     ----------
@@ -204,16 +204,16 @@ def read_lanes(
     seed = as_seed(seed, where="read_lanes")
     check_flags({"deterministic": deterministic, "single": single}, where="read_lanes")
     count = len(levels)
-    each = {n: jnp.broadcast_to(x, (members, count)) for n, x in (values or {}).items()}
-    noisy = not deterministic and is_noisy(device, each)
+    lane_values = {n: jnp.broadcast_to(x, (members, count)) for n, x in (values or {}).items()}
+    noisy = not deterministic and is_noisy(device, lane_values)
     system = build_system(params.quiet(device), bench, "voltage")
     check(_POLICY, system.noise_structure, noisy=noisy)
-    if each:
-        replace_values(system, each, check=True)
+    if lane_values:
+        replace_values(system, lane_values, check=True)
     # Without noise and values of their own all members are alike: one is solved for all.
-    runs = members if noisy or each else 1
+    runs = members if noisy or lane_values else 1
     key = _keys(jnp.asarray(seed), runs, count) if noisy else None
-    flat = jax.tree.map(lambda x: x.reshape(runs * count, *x.shape[2:]), (each, key))
+    flat = jax.tree.map(lambda x: x.reshape(runs * count, *x.shape[2:]), (lane_values, key))
     lanes = _Lanes(jnp.tile(jnp.asarray(levels), (runs, 1)), *flat)
     problem = Scaled(system, env or Environment()), protocol, lanes
     v, i, code = _solve_lanes(*_with_precision(problem, jnp.float32 if single else float))

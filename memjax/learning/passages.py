@@ -27,6 +27,11 @@ def first_passage(
     normal, uniform : Float[Array, "..."]
         Independent random numbers.
 
+    Returns
+    -------
+    tuple of Bool[Array, "..."] and Float[Array, "..."]
+        Whether the path touches 0, and the share of its time before [1].
+
     Notes
     -----
     A path that ends on the side on which it began has touched 0 with the probability :math:`e^{-2|ab|/s^2}`. With
@@ -73,6 +78,11 @@ def time_below(
         Mean rate of the variance over that at the beginning; 1 for a Brownian motion.
     normal, uniform : Float[Array, "..."]
         Independent random numbers.
+
+    Returns
+    -------
+    Float[Array, "..."]
+        Share of the time [1], between 0 and 1.
 
     Notes
     -----

@@ -58,7 +58,7 @@ class Draws(NamedTuple):
 
 
 class ReducedStep(NamedTuple):
-    """What a step gives beside the state.
+    """Results of a step beside the state.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ class ReducedNeuron(eqx.Module):
     width: float = eqx.field(static=True, default=0.05)
     stretches: int = eqx.field(static=True, default=3)
 
-    def rest(self, shape: tuple[int, ...] = ()) -> ReducedState:
+    def resting_state(self, shape: tuple[int, ...] = ()) -> ReducedState:
         """Neurons at rest."""
         zero = jnp.zeros(shape, jnp.result_type(self.mu))
         return ReducedState(zero, zero, zero, zero + 1)
@@ -160,26 +160,26 @@ class ReducedNeuron(eqx.Module):
             Noise; none by default.
         """
         begin = 1 - state.f - state.r
-        left = jnp.broadcast_to(jnp.asarray(dt, begin.dtype), jnp.shape(state.f))
+        remaining_time = jnp.broadcast_to(jnp.asarray(dt, begin.dtype), jnp.shape(state.f))
 
         def stretch(carry, at):
-            state, left, spikes, time, lowest = carry
+            state, remaining_time, spikes, time, lowest = carry
             k, noise = at
-            remaining = (self.stretches - k).astype(left.dtype)
-            h = jnp.where(self._near(state, left), left / remaining, left)
+            count = (self.stretches - k).astype(remaining_time.dtype)
+            h = jnp.where(self._near(state, remaining_time), remaining_time / count, remaining_time)
             after, used, pulse = self._stretch(state, u, h, noise, k == self.stretches - 1)
             # The gate moves exponentially within a stretch, so that its crossing has a closed form.
             fired, when = self._crossing(state, after.v, pulse, used)
-            time = jnp.where(fired > 0, dt - left + when, time)
+            time = jnp.where(fired > 0, dt - remaining_time + when, time)
             armed = jnp.where(fired > 0, 0.0, state.armed)
             armed = jnp.where(after.v < self.rearm, 1.0, armed)
             lowest = jnp.minimum(lowest, 1 - after.f - after.r)
             after = after._replace(armed=armed)
-            return (after, left - used, spikes + fired, time, lowest), None
+            return (after, remaining_time - used, spikes + fired, time, lowest), None
 
         # A loop, since one stretch after the other would take as many times as long to compile. Reverse mode computes
         # a stretch again: its hundred numbers would have to be written and read back.
-        start = (state, left, jnp.zeros_like(left), left, begin)
+        start = (state, remaining_time, jnp.zeros_like(remaining_time), remaining_time, begin)
         (end, _, spikes, time, lowest), _ = jax.lax.scan(
             jax.checkpoint(stretch), start, (jnp.arange(self.stretches), draws)
         )
@@ -200,16 +200,16 @@ class ReducedNeuron(eqx.Module):
 
     def _crossing(self, state: ReducedState, after, pulse, used):
         """Whether the gate rose through its level in a stretch, and when."""
-        rest, rate = pulse
+        asymptote, rate = pulse
         fired = (state.armed > 0) & (state.v < self.level) & (after >= self.level)
-        ratio = (rest - state.v) / jnp.where(fired, rest - self.level, 1.0)
+        ratio = (asymptote - state.v) / jnp.where(fired, asymptote - self.level, 1.0)
         when = jnp.log(jnp.where(fired, ratio, 1.0)) / rate
         return fired.astype(after.dtype), jnp.minimum(when, used)
 
-    def _near(self, state: ReducedState, left):
+    def _near(self, state: ReducedState, remaining_time):
         """Whether loss or noise may bring the gap to 0 in the time that is left."""
         gap = 1 - state.f - state.r
-        loss = (self.gamma1 + self.beta) * state.f * left
+        loss = (self.gamma1 + self.beta) * state.f * remaining_time
         return jnp.abs(gap) < jnp.where(gap < 0, loss, 0.0) + _REACH * _root(self.sigma1 * loss)
 
     def _stretch(self, state: ReducedState, u, h, noise: Draws | None, last):
@@ -278,11 +278,11 @@ class ReducedNeuron(eqx.Module):
     def _gate(self, v, u, conductance, h):
         """Gate after a time h, integral of the memristor's voltage, and where the gate heads at what rate."""
         total = conductance + 1 / self.r_c
-        rest, rate = u * conductance / total, total / self.c
+        asymptote, rate = u * conductance / total, total / self.c
         # expm1: with little conductance the gate hardly moves in a step, and float32 would lose it.
         decay = -jnp.expm1(-rate * h)
-        field = jnp.maximum((u - rest) * h - (v - rest) * decay / rate, 0.0)
-        return v + (rest - v) * decay, field, (rest, rate)
+        field = jnp.maximum((u - asymptote) * h - (v - asymptote) * decay / rate, 0.0)
+        return v + (asymptote - v) * decay, field, (asymptote, rate)
 
     def _grow(self, g0, widening, field, h):
         """Gap after growth, with one half of the widening by loss and noise before it and one half after it."""

@@ -168,7 +168,7 @@ def _run(neuron: ReducedNeuron, inputs, dt, keys, deterministic: bool):
         return state, (out.spikes, out.time)
 
     state, (fired, time) = jax.lax.scan(
-        step, neuron.rest(keys[0].shape), (jnp.arange(len(inputs)), inputs)
+        step, neuron.resting_state(keys[0].shape), (jnp.arange(len(inputs)), inputs)
     )
     return fired, time, state.v
 
@@ -247,7 +247,7 @@ def reduction_error(
 
 
 def _distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Of each spike of a train from the nearest of another one [s]; infinite where there is none."""
+    """Return the distance of each spike of a train from the nearest of another one [s]; infinite if there is none."""
     return np.abs(a[:, None] - b[None]).min(1, initial=np.inf)
 
 
@@ -255,12 +255,12 @@ def _both(
     circuit: Circuit, neuron: ReducedNeuron, inputs: np.ndarray, steps: tuple[float, float], **options: Any
 ):  # fmt: skip
     """Spike trains of the circuit and of its reduction, by the steps of the two."""
-    own, step = steps
+    circuit_step, step = steps
     t = step * np.arange(len(inputs))
     rows = step / _ROWS * np.arange(1, _ROWS * len(inputs) + 1)
     drive = Sampled(t, inputs, "staircase")
     trace = simulate(
-        circuit, drive, policy=Fixed(own, method=SemiImplicitEuler()), save=rows, **options
+        circuit, drive, policy=Fixed(circuit_step, method=SemiImplicitEuler()), save=rows, **options
     )
     gates = np.asarray(trace.check().state["gate.v"])
     trains = [detect(np.asarray(trace.t), g, level=neuron.level, rearm=neuron.rearm) for g in gates]

@@ -138,8 +138,10 @@ class Reservoir(eqx.Module):
                 allowed = f"one number, or {len(self.mask)}: one of each device"
                 raise BoundsError(f"{name} of shape {shape}", where="Reservoir", allowed=allowed)
         if (self.session is not None and self.session < 1) or self.warmup < 0:
-            about = f"session = {self.session!r}, warmup = {self.warmup!r}"
-            raise BoundsError(about, where="Reservoir", allowed="at least 1, at least 0 steps")
+            description = f"session = {self.session!r}, warmup = {self.warmup!r}"
+            raise BoundsError(
+                description, where="Reservoir", allowed="at least 1, at least 0 steps"
+            )
         self.protocol  # noqa: B018  # it checks its own part
 
     @property
@@ -164,13 +166,13 @@ class Reservoir(eqx.Module):
         self, spread: Mapping[str, float], devices: int, seed: int, *, members: int = 1
     ) -> dict[str, Float[Array, "members devices"]]:
         """Parameters [SI] of devices of the population, or that differ by a log-normal spread (of the logarithm)."""
-        own: dict[str, Array] = {}
+        values: dict[str, Array] = {}
         if self.population is not None:
             drawn = self.population.sample(seed + _FABRICATION, members * devices)
-            own = {n: x.reshape(members, devices) for n, x in drawn.items()}
+            values = {n: x.reshape(members, devices) for n, x in drawn.items()}
         sigmas = {n: s for n, s in spread.items() if s > 0}
         factors = cycle_factors(seed + _FABRICATION, sigmas, members=members, sweeps=devices)
-        return own | params.scale(self.device, factors, own)
+        return values | params.scale(self.device, factors, values)
 
     def draw_devices(
         self, spread: Mapping[str, float], *, members: int, seed: int = 0
@@ -186,8 +188,8 @@ class Reservoir(eqx.Module):
         seed : int
             Of the draw.
         """
-        own = self.device_values(spread, len(self.mask), seed, members=members)
-        return replace(self, values=dict(self.values) | own)
+        values = self.device_values(spread, len(self.mask), seed, members=members)
+        return replace(self, values=dict(self.values) | values)
 
     def scale_noise(
         self, *, device: float = 1.0, read: float = 1.0, cycles: float = 1.0, devices: float = 1.0
@@ -220,7 +222,7 @@ class Reservoir(eqx.Module):
         members: int = 1,
         deterministic: bool = False,
     ) -> Float[Array, "members steps states"]:
-        """What is read in each step: all nodes of the first device, then those of the next.
+        """Return the readings of each step: all nodes of the first device, then those of the next.
 
         Parameters
         ----------
@@ -261,9 +263,11 @@ class Reservoir(eqx.Module):
     def _values(self, members: int, sessions: int, seed: int) -> dict[str, Array]:
         """Parameters of each run, session and device [SI], one session after the other."""
         shape = (members, len(self.mask))
-        each = {n: jnp.broadcast_to(jnp.asarray(x), shape) for n, x in self.values.items()}
-        each = {n: jnp.tile(x, (1, sessions)) for n, x in each.items()}
-        return draw_cycles(self, each, members=members, lanes=sessions * len(self.mask), seed=seed)
+        values = {n: jnp.broadcast_to(jnp.asarray(x), shape) for n, x in self.values.items()}
+        values = {n: jnp.tile(x, (1, sessions)) for n, x in values.items()}
+        return draw_cycles(
+            self, values, members=members, lanes=sessions * len(self.mask), seed=seed
+        )
 
 
 def draw_cycles(
@@ -285,9 +289,13 @@ def draw_cycles(
     population = reservoir.population
     if population is not None and population.cycle_root is not None:
         # The coordinates of all drawn parameters are needed, also of those that no device has of its own.
-        own = {n: params.get(reservoir.device, n) for n in population.names} | dict(values)
-        each = {n: jnp.broadcast_to(own[n], (members, lanes)) for n in population.names}
-        values = dict(values) | population.sample_cycles(seed, each)
+        device_values = {n: params.get(reservoir.device, n) for n in population.names} | dict(
+            values
+        )
+        lane_values = {
+            n: jnp.broadcast_to(device_values[n], (members, lanes)) for n in population.names
+        }
+        values = dict(values) | population.sample_cycles(seed, lane_values)
     sigmas = {n: s for n, s in reservoir.cycle_spread.items() if s > 0}
     if not sigmas:
         return dict(values)
@@ -303,7 +311,7 @@ def read_trains(
     members: int = 1,
     seed: int = 0,
 ) -> Float[Array, "members lanes levels"]:
-    """What an instrument reads, with its noise, of the devices of a reservoir under trains of voltages [V]."""
+    """Return the readings, with noise, of the devices of a reservoir under trains of voltages [V]."""
     v, i = read_lanes(
         reservoir.device, trains, reservoir.protocol, values=values, bench=reservoir.bench, env=reservoir.env,
         members=members, seed=seed, deterministic=not reservoir.diffusion, single=reservoir.single,

@@ -74,22 +74,22 @@ class Samples:
     ) -> tuple[Int[np.ndarray, " some"], Int[np.ndarray, " some"], Float[np.ndarray, " some"]]:
         """Spikes of some samples: place among these, source, and time [s]."""
         first, end = (np.searchsorted(self.sample, members, side) for side in ("left", "right"))
-        place = np.repeat(np.arange(len(members)), end - first)
+        position = np.repeat(np.arange(len(members)), end - first)
         ranges = [np.arange(a, b) for a, b in zip(first, end)]
         at = np.concatenate([np.zeros(0, int), *ranges])
-        return place, self.source[at], self.time[at]
+        return position, self.source[at], self.time[at]
 
     def spikes(
         self, members: Int[np.ndarray, " batch"], dt: float
     ) -> tuple[Float[np.ndarray, "steps batch sources"], Float[np.ndarray, "steps batch sources"]]:
         """Number of spikes in each step of some samples, and their mean time from the beginning of the step [s]."""
-        place, source, when = self.select(members)
+        position, source, when = self.select(members)
         steps = round(self.duration / dt)
         counts = np.zeros((steps, len(members), self.sources), np.float32)
         time = np.zeros_like(counts)
         step = np.minimum((when / dt).astype(int), steps - 1)
-        np.add.at(counts, (step, place, source), 1.0)
-        np.add.at(time, (step, place, source), when - step * dt)
+        np.add.at(counts, (step, position, source), 1.0)
+        np.add.at(time, (step, position, source), when - step * dt)
         return counts, time / np.maximum(counts, 1.0)
 
 

@@ -59,6 +59,11 @@ def memory_capacity(
     washout : int
         First steps, which do not count. Of the rest the second half is the test.
 
+    Returns
+    -------
+    Float[np.ndarray, "delays"]
+        Squared correlation [1] for each delay, from 1 step on.
+
     Notes
     -----
     H. Jaeger, GMD report 152 (2001): their sum is at most the number of independent states.

@@ -116,8 +116,10 @@ def load_shd(path: str | Path) -> SpikeSamples:
     times, units = content["spikes/times"], content["spikes/units"]
     sizes = {len(x) for x in (labels, times, units, extra.get("speaker", labels))}
     if len(sizes) != 1 or not np.issubdtype(labels.dtype, np.integer) or np.any(labels < 0):
-        about = f"{len(times)} samples of times, {len(units)} of units, {len(labels)} labels of {labels.dtype}"
-        raise ReaderError(about, where=where, allowed="equally many, labels whole numbers >= 0")
+        description = f"{len(times)} samples of times, {len(units)} of units, {len(labels)} labels of {labels.dtype}"
+        raise ReaderError(
+            description, where=where, allowed="equally many, labels whole numbers >= 0"
+        )
     samples = [_sample(t, u, f"{where}, sample {k}") for k, (t, u) in enumerate(zip(times, units))]
     speakers = np.asarray(extra["speaker"], int) if "speaker" in extra else None
     return SpikeSamples(
@@ -131,8 +133,8 @@ def _sample(times: Any, units: Any, where: str) -> tuple[np.ndarray, np.ndarray]
     t, u = np.asarray(times), np.asarray(units)
     real = np.issubdtype(t.dtype, np.floating) and np.issubdtype(u.dtype, np.integer)
     if not real or t.ndim != 1 or t.shape != u.shape:
-        about = f"times {t.dtype}{list(t.shape)}, units {u.dtype}{list(u.shape)}"
-        raise ReaderError(about, where=where, allowed="as many times as whole units")
+        description = f"times {t.dtype}{list(t.shape)}, units {u.dtype}{list(u.shape)}"
+        raise ReaderError(description, where=where, allowed="as many times as whole units")
     if not np.all(np.isfinite(t)) or np.any(t < 0) or np.any(u < 0):
         raise ReaderError(
             "a time that is negative or no number, or a negative channel",

@@ -27,7 +27,7 @@ _FIELDS = {"c_gate.c": "c", "r_c.r": "r_c"}
 
 
 class Outputs(eqx.Module):
-    """What a group of neurons did in each sample.
+    """Activity of a group of neurons in each sample.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ class SpikingNetwork:
         return jax.tree.map(lambda x: jnp.asarray(x, self.network.dtype), neuron)
 
     def _dense(self, p: Any, x: np.ndarray) -> np.ndarray:
-        """Numbers of the edges as a matrix, 0 where there is none."""
+        """Return numbers of the edges as a matrix, with 0 where there is no edge."""
         sizes = {g.name: g.n for g in self.network.groups}
         matrix = np.zeros((sizes[p.pre], sizes[p.post]), self.network.dtype)
         matrix[p.edges.pre, p.edges.post] = x
@@ -223,7 +223,7 @@ class SpikingNetwork:
                 )
             loops = [p for p in inner if p.pre in stage]
             begin = {
-                "neurons": {n: neurons[n].rest(sizes[n]) for n in stage},
+                "neurons": {n: neurons[n].resting_state(sizes[n]) for n in stage},
                 "out": {n: self._silence(sizes[n], steps, dtype) for n in stage},
                 **self._memory(loops, batch, dtype),
             }
@@ -242,16 +242,18 @@ class SpikingNetwork:
         Between stages a projection is one product over all steps and samples.
         """
         stages: list[tuple[str, ...]] = []
-        left = list(self.groups)
-        while left:
-            needs = {(p.pre, p.post) for p in self.network.projections if p.pre in left}
-            ready = [(n,) for n in left if all(post != n for _, post in needs)] or [tuple(left)]
+        remaining = list(self.groups)
+        while remaining:
+            needs = {(p.pre, p.post) for p in self.network.projections if p.pre in remaining}
+            ready = [(n,) for n in remaining if all(post != n for _, post in needs)] or [
+                tuple(remaining)
+            ]
             stages += ready
-            left = [n for n in left if all(n not in stage for stage in ready)]
+            remaining = [n for n in remaining if all(n not in stage for stage in ready)]
         return stages
 
     def _memory(self, loops: list[Any], batch: int, dtype: Any) -> dict[str, Any]:
-        """What a stage that feeds back on itself remembers of its spikes, and what is left of their input."""
+        """Return the memory of a stage that feeds back on itself: its spikes, and what remains of their input."""
         lengths: dict[str, int] = {}
         for p in loops:
             lengths[p.pre] = max(lengths.get(p.pre, 0), *self._steps(p))
@@ -271,10 +273,10 @@ class SpikingNetwork:
         def step(state, at):
             number, u = at
             dtype = jnp.dtype(self.network.dtype)
-            left = {}
+            inputs_after = {}
             for p in loops:
                 arrived = [tuple(x[k - 1] for x in state["sent"][p.pre]) for k in self._steps(p)]
-                mean, left[p.name] = self._arrival(p, arrived, state["input"][p.name])
+                mean, inputs_after[p.name] = self._arrival(p, arrived, state["input"][p.name])
                 u = u | {p.post: u[p.post] + mean @ weights[p.name]}
             sends, after, out = {}, {}, {}
             for n in stage:
@@ -288,13 +290,15 @@ class SpikingNetwork:
                 n: tuple(jnp.concatenate([new[None], old[:-1]]) for new, old in zip(sends[n], x))
                 for n, x in state["sent"].items()
             }
-            state = {"neurons": after, "input": left, "sent": sent, "out": out}
+            state = {"neurons": after, "input": inputs_after, "sent": sent, "out": out}
             return state, {n: x for n, x in sends.items() if n in passed_on}
 
         return step
 
     def _filter_spikes(self, p: Any, sent: tuple[Array, Array]) -> Float[Array, "steps batch pre"]:
-        """What a projection makes of all spikes of its sources before they are weighted, as a mean over each step."""
+        """Return the effect of all spikes of a projection's sources before they are weighted, as a mean over each
+        step.
+        """
         steps = sent[0].shape[0]
 
         def late(x, k):
@@ -325,7 +329,7 @@ class SpikingNetwork:
     def _arrival(
         self, p: Any, arrived: Sequence[tuple[Array, Array]], before: Array
     ) -> tuple[Array, Array]:
-        """What spikes that arrive in a step add to a projection's input, and what is left of it at the end.
+        """Return the mean input of a projection over a step, and its input at the end, given the spikes that arrive.
 
         Both are by source, before the weights. A spike acts from its own time on, so that derivatives with respect to
         this time are exact.
@@ -342,11 +346,11 @@ class SpikingNetwork:
         dt, tau = self.dt, p.receptor.tau
         first, time = arrived[0]
         if tau is not None:
-            left = jnp.exp(-(dt - time) / tau)
+            share_at_end = jnp.exp(-(dt - time) / tau)
             # Over the step: what was there decays from its beginning on, what a spike adds from its own time on.
             decay, whole = float(np.exp(-dt / tau)), float((1 - np.exp(-dt / tau)) * tau / dt)
-            mean = before * whole + first * (1 - left) * tau / dt
-            return mean, before * decay + first * left
+            mean = before * whole + first * (1 - share_at_end) * tau / dt
+            return mean, before * decay + first * share_at_end
         last, end = arrived[1]
         mean = before + first * (1 - time / dt) - last * (1 - end / dt)
         return mean, before + first - last
@@ -413,7 +417,7 @@ def scale_values(neuron: ReducedNeuron, factors: Mapping[str, Any]) -> ReducedNe
 
 
 def field_of(name: str) -> str:
-    """What the reduced neuron calls a parameter of its circuit.
+    """Return the reduced neuron's name of a parameter of its circuit.
 
     Raises
     ------

@@ -141,7 +141,7 @@ class Conductances:
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """What a training is done with.
+    """Settings of a training.
 
     Parameters
     ----------
@@ -197,7 +197,7 @@ class Training:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TrainedNetwork:
-    """What a training came to.
+    """Result of a training.
 
     Parameters
     ----------
@@ -411,12 +411,12 @@ class _Loop:
         first = [] if self.is_compiled else [part(numbers[0])]
         self.is_compiled = True
         with ThreadPoolExecutor(min(self.parts, usable_cores())) as pool:
-            each = first + list(pool.map(part, numbers[len(first) :]))
-        return self._step(parameters, optimizer, each)
+            results = first + list(pool.map(part, numbers[len(first) :]))
+        return self._step(parameters, optimizer, results)
 
-    def _update(self, parameters, optimizer, each):
+    def _update(self, parameters, optimizer, results):
         """The change by the optimizer, of the derivatives of the parts of a batch."""
-        loss, share, slopes = jax.tree.map(lambda *x: jnp.concatenate(x), *each)
+        loss, share, slopes = jax.tree.map(lambda *x: jnp.concatenate(x), *results)
         slope = _shortened_mean(slopes, loss)
         if not self.training.train_bias:
             slope["bias"] = jax.tree.map(jnp.zeros_like, slope["bias"])
@@ -449,16 +449,16 @@ class _Loop:
         # By the number of the step, so that a training that goes on draws what it would have drawn.
         key = jax.random.fold_in(jax.random.key(self.training.seed), at)
         one = jax.value_and_grad(self.loss, has_aux=True)
-        each = jax.vmap(one, in_axes=(None, 1, 0, None, 0))
-        (loss, share), slopes = each(parameters, inputs, labels, key, numbers)
+        per_sample = jax.vmap(one, in_axes=(None, 1, 0, None, 0))
+        (loss, share), slopes = per_sample(parameters, inputs, labels, key, numbers)
         return loss, share, slopes
 
     def loss(self, parameters: Parameters, inputs, label, key, number=0) -> tuple[Array, Array]:
         """Loss of one sample, and whether its class is right."""
         t = self.training
         # 31 bits, so that two samples hardly ever have one seed.
-        own = jax.random.fold_in(jax.random.fold_in(key, _NOISE), number)
-        seed = (jax.random.bits(own, (), jnp.uint32) >> 1).astype(jnp.int32)
+        noise_key = jax.random.fold_in(jax.random.fold_in(key, _NOISE), number)
+        seed = (jax.random.bits(noise_key, (), jnp.uint32) >> 1).astype(jnp.int32)
         used = self.program_weights(parameters, jax.random.fold_in(key, _PROGRAM))
         factors = self._factors(jax.random.fold_in(key, _SPREAD))
         outputs = self.model.outputs(used, tuple(x[:, None] for x in inputs), seed, factors)
@@ -471,12 +471,14 @@ class _Loop:
         return loss + t.activity * spikes, (jnp.argmax(scores) == label).astype(loss.dtype)
 
     def _factors(self, key) -> dict[str, dict[str, Array]]:
-        """By what parameters differ from neuron to neuron."""
+        """Return the factors by which parameters differ from neuron to neuron."""
         factors: dict[str, dict[str, Array]] = {}
         for group, sigmas in self.training.spread.items():
             for name, sigma in sigmas.items():
-                key, own = jax.random.split(key)
-                z = jax.random.normal(own, (self.model.groups[group].n,), self.model.network.dtype)
+                key, subkey = jax.random.split(key)
+                z = jax.random.normal(
+                    subkey, (self.model.groups[group].n,), self.model.network.dtype
+                )
                 factors.setdefault(group, {})[name] = jnp.exp(sigma * z)
         return factors
 
@@ -485,14 +487,14 @@ class _Loop:
         weights = dict(parameters["weights"])
         for k, (name, devices) in enumerate(self.training.conductances.items()):
             w = weights[name]
-            own = None if key is None else jax.random.fold_in(key, k)
-            normal = None if own is None else jax.random.normal(own, w.shape, w.dtype)
+            error_key = None if key is None else jax.random.fold_in(key, k)
+            normal = None if error_key is None else jax.random.normal(error_key, w.shape, w.dtype)
             weights[name] = devices.program(w, normal)
         return {**parameters, "weights": weights}
 
     @cached_property
     def digest(self) -> str:
-        """What a checkpoint has to be of."""
+        """Digest of the training that a checkpoint has to belong to."""
         m, s = self.model, self.samples
         content = {
             "network": m.network.digest(), "training": repr(self.training), "dt": m.dt, "noise": m.noise,
@@ -530,7 +532,7 @@ class _Loop:
         try:
             with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
                 arrays = dict(file)
-            own = str(arrays["digest"]) == self.digest
+            is_same_training = str(arrays["digest"]) == self.digest
             read = [arrays[f"leaf{k}"] for k in range(len(leaves))]
             history = [
                 dict(zip(map(str, arrays["names"]), map(float, row))) for row in arrays["history"]
@@ -540,7 +542,7 @@ class _Loop:
             raise NetworkError(
                 f"damaged, or no checkpoint ({error})", where=str(path), fix="remove it"
             ) from error
-        if not own:
+        if not is_same_training:
             raise NetworkError(
                 "a checkpoint of another training", where=str(path),
                 allowed="one of the same network, samples and options",

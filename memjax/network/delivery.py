@@ -76,11 +76,11 @@ def deliver_spikes(
         n = jnp.where(fine, number[jnp.minimum(index, number.size - 1)], 0)
         spike_step = step[jnp.minimum(index, step.size - 1)]
         edge, arrives, at = edges_of(table, rows, n, spike_step, ago=ago)
-        place = jnp.where(arrives & fine[:, None], table["target"][edge] + at * block, nowhere)
+        slot = jnp.where(arrives & fine[:, None], table["target"][edge] + at * block, nowhere)
         w = jnp.broadcast_to(rows.sign * weigh(edge), edge.shape).astype(arrivals.dtype)
         # Padding lies beyond the end and is dropped: no branch, and a row of any length is one
         # scatter.
-        return arrivals.at[place.ravel()].add(w.ravel(), mode="drop")
+        return arrivals.at[slot.ravel()].add(w.ravel(), mode="drop")
 
     if rows.longest == 0:
         return arrivals
@@ -131,6 +131,6 @@ def append_spikes(before: tuple, after: tuple) -> tuple:
     """One list of spikes after another, and their number, which may be more than there is room for."""
     (number, step, total), (more, more_step, more_total) = before, after
     index = jnp.arange(number.size, dtype=jnp.int32)
-    place, is_before = jnp.maximum(index - total, 0), index < total
-    numbers = jnp.where(is_before, number, more[place])
-    return numbers, jnp.where(is_before, step, more_step[place]), total + more_total
+    position, is_before = jnp.maximum(index - total, 0), index < total
+    numbers = jnp.where(is_before, number, more[position])
+    return numbers, jnp.where(is_before, step, more_step[position]), total + more_total

@@ -173,8 +173,8 @@ def by_distance(
     seed = as_integer("seed", seed, where="by_distance", error=NetworkError, lowest=0)
     rng = np.random.default_rng(seed)
     rows, ways = [], []
-    for place in np.asarray(post, float):
-        distance = np.linalg.norm(np.asarray(pre, float) - place[None], axis=1)
+    for point in np.asarray(post, float):
+        distance = np.linalg.norm(np.asarray(pre, float) - point[None], axis=1)
         edges = np.cumsum(np.exp(-(distance - distance.min()) / length))
         choice = np.searchsorted(edges, rng.random(fan_in) * edges[-1], side="right")
         rows.append(choice.astype(np.int32))

@@ -39,7 +39,7 @@ class EnergyLedger:
         for a source that gives.
     times : Float[np.ndarray, "exchanges phases"]
         Time of all neurons in each phase [s]; per interval they add up to its length times the neurons.
-    rest : mapping of str to float
+    rest_power : mapping of str to float
         Power of the group's elements at rest [W].
     neurons, spikes : int
         Of the group, in the run.
@@ -69,7 +69,7 @@ class EnergyLedger:
     kinds: Mapping[str, str]
     energies: Float[np.ndarray, "exchanges phases elements"]
     times: Float[np.ndarray, "exchanges phases"]
-    rest: Mapping[str, float]
+    rest_power: Mapping[str, float]
     neurons: int
     spikes: int
     ends: Float[np.ndarray, " exchanges"]
@@ -77,7 +77,7 @@ class EnergyLedger:
 
     @property
     def by_element(self) -> dict[str, float]:
-        """What each element has taken up in all [J]; negative for a source that gave."""
+        """Energy that each element has taken up in all [J]; negative for a source that gave."""
         return dict(zip(self.kinds, self.energies.sum(axis=(0, 1)).tolist(), strict=True))
 
     @property
@@ -90,9 +90,9 @@ class EnergyLedger:
 
     @property
     def table(self) -> dict[str, dict[str, float]]:
-        """What each element has taken up by cause [J]."""
+        """Energy that each element has taken up, by cause [J]."""
         energy, time = self.energies.sum(axis=0), self.times.sum(axis=0)
-        power = np.asarray([self.rest[k] for k in self.kinds]) / self.neurons
+        power = np.asarray([self.rest_power[k] for k in self.kinds]) / self.neurons
         columns = np.concatenate([[power * time.sum()], energy - power * time[:, None]])
         return {
             k: dict(zip(CAUSES, columns[:, j].tolist(), strict=True))
@@ -100,7 +100,7 @@ class EnergyLedger:
         }
 
     def _given(self, energies: np.ndarray) -> np.ndarray:
-        """What sources give, of energies by element [J]."""
+        """Return the energy that sources give, out of energies by element [J]."""
         columns = [j for j, kind in enumerate(self.kinds.values()) if kind in SOURCES]
         return -energies[..., columns].sum(axis=-1)
 
@@ -118,7 +118,7 @@ class EnergyLedger:
 
     @property
     def residual(self) -> float:
-        """What the sum over all elements leaves of the energy that sources give, as a share of it."""
+        """Difference of the energies that sources give and that elements take up, as a share of the first."""
         return float(self.energies.sum() / self.given) if self.given else 0.0
 
     @property
@@ -145,6 +145,11 @@ class EnergyLedger:
             Length [s]; intervals begin at t = 0.
         count : int, optional
             How many there are at most: of stimuli.
+
+        Returns
+        -------
+        Float[np.ndarray, "intervals"]
+            Energy of each complete interval [J].
 
         Raises
         ------
@@ -198,7 +203,7 @@ class EnergyLedger:
             "by_kind_J": self.by_kind,
             "by_cause_J": self.by_cause,
             "table_J": self.table,
-            "rest_W": dict(self.rest),
+            "rest_W": dict(self.rest_power),
             "per_spike_J": per_spike,
             "per_inference": {
                 name: _interval_summary(self.per_interval(interval, count), interval)

@@ -52,10 +52,10 @@ class EnergyProgram:
         # Only capacitors at nodes that a driven source holds are charged by its jumps.
         driven = [any(e in ports for _, e in terms) for terms in circuit.topology.offset]
         self._jumps = any(driven[a] or driven[b] for _, a, b in circuit.capacitors)
-        self.rest = jax.jit(jax.vmap(jax.vmap(self._rest_powers)))
+        self.rest_powers = jax.jit(jax.vmap(jax.vmap(self._rest_powers)))
 
     def begin(self, layout: Layout) -> State:
-        """What the ledger remembers of each neuron at the beginning."""
+        """Return the ledger's memory of each neuron at the beginning."""
         zero = layout.lanes(0.0, self.program.dtype)
         return {
             "window": layout.lanes(False, bool),
@@ -64,7 +64,7 @@ class EnergyProgram:
         }
 
     def chunk_begin(self, memory: State) -> tuple:
-        """What a scan over the steps of a chunk carries: memory of the ledger, and sums by phase."""
+        """Return the carry of a scan over the steps of a chunk: memory of the ledger, and sums by phase."""
         zero = jnp.zeros_like(memory["given"][0])
         return (
             memory["window"],
@@ -137,11 +137,14 @@ class EnergyProgram:
         def drive(p):
             return program.drive(system, p, inputs, constants["bias"])
 
+        # Newton's next step: too small to be added to the voltages, but the balance of energies needs it.
         moved = {k: stage[k] - before[k] for k in scaled.linear}
-        left = linear_change(lambda p: scaled.rates(t, p, drive(p)), stage, scaled.linear, h, moved)
-        left = {k: left.get(k, jnp.zeros_like(x)) for k, x in stage.items()}
+        newton_change = linear_change(
+            lambda p: scaled.rates(t, p, drive(p)), stage, scaled.linear, h, moved
+        )
+        newton_change = {k: newton_change.get(k, jnp.zeros_like(x)) for k, x in stage.items()}
         _, state_before = self._system(constants, before)
-        _, correction = self._system(constants, left)
+        _, correction = self._system(constants, newton_change)
         return step_powers(system, t, state, state_before, drive(stage), h, scaled.env, correction)
 
     def _jump_powers(self, constants: State, parts: State, inputs: list, later: list) -> State:
@@ -183,9 +186,9 @@ class EnergyProgram:
             return parts | {k: parts[k] + c for k, c in change(parts).items()}
 
         parts = lax.fori_loop(0, _NEWTON_STEPS, settle, parts)
-        left = {k: jnp.zeros_like(x) for k, x in parts.items()} | change(parts)
+        newton_change = {k: jnp.zeros_like(x) for k, x in parts.items()} | change(parts)
         state, correction = (
-            {s.name: p[s.name] * s.scale for s in system.specs} for p in (parts, left)
+            {s.name: p[s.name] * s.scale for s in system.specs} for p in (parts, newton_change)
         )
         return step_powers(system, zero, state, state, u, zero + 1.0, scaled.env, correction)
 

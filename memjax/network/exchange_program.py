@@ -139,7 +139,9 @@ class ExchangeProgram:
         }
 
     def _dense(self, name: str) -> list[bool]:
-        """Of each receptor of a group, whether what arrives is an array over all steps; else a kernel adds it."""
+        """Return for each receptor of a group whether its arrivals are an array over all steps; else a kernel adds
+        them.
+        """
         receptors = self.plan.layouts[name].receptors
         kernel = self.kernels.get(name)  # not yet decided while its own is built
         if isinstance(kernel, str) or (name in self.watched and self._is_between):
@@ -166,7 +168,7 @@ class ExchangeProgram:
         )
 
     def _kernel(self, name: str) -> Kernel | str:
-        """The kernel of a group; why there is none, where there is none, see `memjax.network.compiled`."""
+        """Return the kernel of a group, see `memjax.network.compiled`, or the reason as text if there is none."""
         if self.dtype != np.float32:
             return f"{self.dtype}, not float32"
         steps, layout = self.plan.clock.steps, self.plan.layouts[name]
@@ -318,10 +320,10 @@ class ExchangeProgram:
             tree = (constants, before[name]["parts"], before[name]["input"])
             (constants, parts, inputs), lane, is_local = self._watched_lanes(name, tree)
             # Arrivals lie block by block, and within a block step by step.
-            place = lane // block * (steps * block) + lane % block
+            position = lane // block * (steps * block) + lane % block
             step = jnp.minimum(begin + jnp.arange(steps, dtype=lane.dtype), steps - 1)
-            place = place[None, :] + block * step[:, None]
-            lane_arrivals = [x[place] for x in arrivals[name].values()]
+            position = position[None, :] + block * step[:, None]
+            lane_arrivals = [x[position] for x in arrivals[name].values()]
             start = first + begin
             visible = self.neurons[name].path(constants, parts, inputs, lane_arrivals, start)
             # Steps after which `every` divides the number of steps so far.
@@ -407,8 +409,8 @@ class ExchangeProgram:
         return list(dict.fromkeys(self.plan.rows[k][1] for k in self.programming))
 
     def _begun(self, fixed: State, state: State, span: Any) -> State:
-        """What counts for all of a chunk and was so at its beginning: conductances of devices in circuits that are
-        weights [S]; of each neuron that programmed devices lead to, the step of its last spike.
+        """Return the values at the beginning of a chunk that hold for all of it: conductances of devices in
+        circuits that are weights [S]; the step of the last spike of each neuron that programmed devices lead to.
         """
         groups = state["groups"]
         now = {
@@ -433,13 +435,18 @@ class ExchangeProgram:
         """Neurons after a chunk, their spikes, the largest rates and energies, see `NeuronProgram.chunk_end`."""
         program, kernel, (arrivals, due) = self.neurons[name], self.kernels[name], arriving
         if isinstance(kernel, Kernel):
-            own = {k: constants[k] for k in ("values", "bias", "key")}
+            lane_constants = {k: constants[k] for k in ("values", "bias", "key")}
             words = len(no_spikes(state["count"], per_member, program.steps))
             numbers = ("first", "target", "weight", "delay")
             tables = [(*(t[n] for n in numbers), *spikes) for t, spikes in due]
             steps = jnp.stack([first, *map(jnp.int32, span or (0, program.steps))])
             carry, spikes = kernel(
-                own, program.chunk_begin(state), steps, list(arrivals.values()), tables, words
+                lane_constants,
+                program.chunk_begin(state),
+                steps,
+                list(arrivals.values()),
+                tables,
+                words,
             )
             end = jax.vmap(lambda c, s, x, w: program.chunk_end(c, s, x, w, first, per_member))
             state, count, slots, rates, sums = end(constants, state, carry, spikes)

@@ -103,7 +103,7 @@ class NeuronProgram:
         return self._rest(values)
 
     def _compute_rest(self, values: dict) -> State:
-        """See `rest`."""
+        """See `resting_state`."""
 
         def rest_of(v):
             return self.equations(v).system.initial(self.scaled.env)
@@ -239,7 +239,7 @@ class NeuronProgram:
         return reduce(_larger, sizes) if sizes else jnp.zeros((), self.dtype)
 
     def _shift(self, constants: State, parts: State, inputs: list) -> State:
-        """What a solver adds to scaled states as a trace shows them."""
+        """Return the offset of scaled states between a trace and a solver."""
         system: Any = self.equations(constants["values"]).system
         state = {s.name: parts[s.name] * s.scale for s in system.specs}
         voltages = system.internal_state(
@@ -302,8 +302,8 @@ class NeuronProgram:
         return lax.scan(advance, (parts, inputs), (numbers, arrivals))[1]
 
     def chunk_begin(self, state: State) -> tuple:
-        """What is carried from step to step of a chunk, of one neuron, a block, or all: states and inputs, the level
-        above which it fires, the largest rates and moves so far, and sums of energies.
+        """Return the carry from step to step of a chunk, of one neuron, a block, or all: states and inputs, the
+        level above which it fires, the largest rates and moves so far, and sums of energies.
         """
         none = jnp.zeros_like(state["armed"], self.dtype)
         return (

@@ -154,7 +154,7 @@ def clock(dt: float, projections: Sequence[Projection], steps: int | None) -> Cl
 
 
 def _shortest_delay(p: Projection, timing: Clock) -> int:
-    """In steps.
+    """Return the shortest delay of a projection in steps.
 
     Raises
     ------
@@ -186,7 +186,7 @@ def edge_delays(p: Projection, timing: Clock) -> Int[np.ndarray, "..."]:
 
 
 def rounded_delays(p: Projection, timing: Clock) -> str | None:
-    """What to say of delays of edges that are no multiples of the step; None where all are."""
+    """Describe the delays of edges that are no multiples of the step; None if all are."""
     if p.edges.delay is None or not len(p.edges):
         return None
     error = np.abs(np.asarray(p.edges.delay, float) - edge_delays(p, timing) * timing.dt)
@@ -262,7 +262,7 @@ class Rows:
 
     @property
     def visits(self) -> range:
-        """Of how many exchange intervals ago spikes may arrive, from the most on.
+        """Ages of the exchange intervals from which spikes may arrive, in intervals, the oldest first.
 
         Arrivals in a step add up in the order of their delays, from the longest, whatever the exchange interval.
         """
@@ -363,11 +363,11 @@ def layout(group: Neurons, projections: Sequence[Projection], shards: int) -> La
 
 
 def _kind(r: Receptor) -> Receptor:
-    """What projections have to have in common to share their sum: rectangular pulses of all widths add up."""
+    """Return what projections need in common to share their sum: rectangular pulses of all widths add up."""
     return r if r.width is None else Receptor(width=1.0, port=r.port, reversal=r.reversal)
 
 
-def place(receptor: Receptor, target: Layout) -> int:
+def receptor_number(receptor: Receptor, target: Layout) -> int:
     """Number of a projection's receptor among those of its target."""
     return target.receptors.index(_kind(receptor))
 
@@ -456,7 +456,7 @@ def _stack(parts: Sequence[Array | np.ndarray]) -> np.ndarray:
 
 
 def _longest(firsts: Sequence[Array | np.ndarray]) -> int:
-    """Of all rows."""
+    """Return the number of edges in the longest of all rows."""
     return max(int(np.max(np.diff(x), initial=0)) for x in firsts)
 
 
@@ -471,15 +471,15 @@ def _longest_part(table: _Table, steps: int) -> int:
 
 
 def _delivery_tables(tables: list[_Table], target: Layout, timing: Clock) -> dict[str, Any]:
-    """What delivery needs of each shard."""
+    """Return the tables that delivery needs of each shard."""
 
-    def place(b):
+    def slot(b):
         return b // target.block * timing.steps * target.block + b % target.block
 
     weights, delays = [t.weight for t in tables], [t.delay.astype(np.int32) for t in tables]
     return {
         "first": np.stack([t.first for t in tables]).astype(np.int32),
-        "target": _stack([place(t.post).astype(np.int32) for t in tables]),
+        "target": _stack([slot(t.post).astype(np.int32) for t in tables]),
         "weight": _stack(weights) if weights[0].ndim else weights[0],
         "delay": _stack(delays) if delays[0].ndim else delays[0],
         "longest": max(_longest_part(t, timing.steps) for t in tables),
@@ -487,7 +487,7 @@ def _delivery_tables(tables: list[_Table], target: Layout, timing: Clock) -> dic
 
 
 def _device_tables(devices: Any, tables: list[_Table]) -> dict[str, Any]:
-    """What weights that are devices need beyond that."""
+    """Return the further tables of weights that are devices."""
     arrays = {
         "devices": devices,
         "edge": _stack([t.order.astype(np.int32) for t in tables]),
@@ -616,6 +616,6 @@ def plan(
     for p in projections:
         target = layouts[p.post]
         tables = rows(p, by_name[p.pre].n, target, timing, shards=shards, dtype=dtype)
-        connections += [(p.pre, p.post, place(p.receptor, target), r) for r in tables]
+        connections += [(p.pre, p.post, receptor_number(p.receptor, target), r) for r in tables]
         names += [p.name] * len(tables)
     return Plan(timing, by_name, layouts, connections, names, shards)

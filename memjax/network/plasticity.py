@@ -148,9 +148,9 @@ class Programming:
             n, step_now = number[k] - offset, first + step[k]
             is_local = (n >= 0) & (n < size)
             n = jnp.where(is_local, n, 0)
-            place = table["first_in"][n] + columns
-            in_row = is_local & (place < table["first_in"][n + 1])
-            edge = table["edge_in"][jnp.where(in_row, place, 0)]
+            entry = table["first_in"][n] + columns
+            in_row = is_local & (entry < table["first_in"][n + 1])
+            edge = table["edge_in"][jnp.where(in_row, entry, 0)]
             last_arrival, arrival_before = state["arrived"][edge], state["before"][edge]
             # An arrival later in this chunk is still to come: the one before it counts.
             last_arrival = jnp.where(last_arrival <= step_now, last_arrival, arrival_before)

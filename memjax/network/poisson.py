@@ -36,13 +36,13 @@ def poisson_begin(constants: State) -> State:
     return {"next": _gap(key, draw, chance) - 1, "draw": draw + 1, "count": draw.astype(jnp.int32)}
 
 
-def poisson_chunk(constants: State, state: State, first, steps, each: int, interval: int):
+def poisson_chunk(constants: State, state: State, first, steps, most_spikes: int, interval: int):
     """Spikes of sources within so many steps of a chunk: candidates at each one's highest rate, kept by the rate of the
     interval.
     """
     key, largest_rate, rates = constants["key"], constants["most"], constants["rates"]
     following, draw, slots = state["next"], state["draw"], []
-    for _ in range(each):
+    for _ in range(most_spikes):
         is_due = following < first + steps
         row = jnp.minimum(following // interval, rates.shape[0] - 1) if interval else 0
         chance = rates[row, jnp.arange(rates.shape[1])]
@@ -54,7 +54,7 @@ def poisson_chunk(constants: State, state: State, first, steps, each: int, inter
         following = jnp.where(is_due, _later(following, _gap(key, draw, largest_rate)), following)
         draw = draw + is_due.astype(draw.dtype)
     slots = jnp.stack(slots, axis=-1)
-    counts = jnp.sum(slots >= 0, axis=-1) + jnp.where(following < first + steps, each, 0)
+    counts = jnp.sum(slots >= 0, axis=-1) + jnp.where(following < first + steps, most_spikes, 0)
     count = state["count"] + jnp.sum(slots >= 0, axis=-1, dtype=jnp.int32)
     return {"next": following, "draw": draw, "count": count}, counts, slots
 

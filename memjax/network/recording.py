@@ -160,7 +160,7 @@ class Recording:
                     kinds=kinds_of_elements(g.circuit),
                     energies=energies,
                     times=times,
-                    rest=rest_powers[g.name],
+                    rest_power=rest_powers[g.name],
                     neurons=g.n,
                     spikes=len(spikes[g.name][0]),
                     ends=ends * clock.dt,

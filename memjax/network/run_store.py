@@ -137,7 +137,7 @@ def _as_h5(stretches: Sequence[Stretch]) -> bytes:
 
 @dataclass
 class _Folder:
-    """Where a run is written.
+    """Folder into which a run is written.
 
     Parameters
     ----------
@@ -188,7 +188,7 @@ class _Folder:
         self.pending, self.last = [], time.monotonic()
 
     def checkpoint(self, done: int | None = None) -> Snapshot | None:
-        """The checkpoint; None where there is none, or it is not of that many steps."""
+        """Return the checkpoint; None if there is none, or if it is not of that many steps."""
         path = self.path / CHECKPOINT
         if not path.exists():
             return None
@@ -232,7 +232,7 @@ def _end(path: Path) -> int:
         raise OutputError(f"cannot be read ({error})", where=str(path)) from error
 
 
-def _write_about(folder: Path, content: Mapping[str, Any]) -> None:
+def _write_description(folder: Path, content: Mapping[str, Any]) -> None:
     """Write `run.json`."""
     _write_durably(folder / MARKER, strict_json(content).encode())
 
@@ -241,7 +241,7 @@ def _description(
     network: Network,
     duration: float,
     watch: Mapping[str, Sequence[int]] | None,
-    about: Mapping[str, Any] | None,
+    extra: Mapping[str, Any] | None,
     *,
     every: float | None,
     conductances_every: float | None,
@@ -266,7 +266,7 @@ def _description(
         "groups": {g.name: _group(g, energy) for g in network.groups},
         "projections": {p.name: {"edges": len(p.edges)} for p in network.projections},
         "versions": {n: version(n) for n in ("memjax", "jax", "numpy")},
-        **(about or {}),
+        **(extra or {}),
     }
 
 
@@ -299,8 +299,8 @@ def _clear_folder(path: Path, *, resume: bool, force: bool) -> None:
     Its checkpoint first, without which nothing else is read, and last the mark that the folder is a run's: one that is
     killed in between is resumed from the beginning, or replaced.
     """
-    for place in (path, path / _PARTS):
-        remove_temporaries(place)
+    for folder in (path, path / _PARTS):
+        remove_temporaries(folder)
     if resume:
         return
     if not force:  # another one may have ended meanwhile
@@ -317,7 +317,7 @@ def _clear_folder(path: Path, *, resume: bool, force: bool) -> None:
 
 def _check_same(path: Path, content: Mapping[str, Any]) -> dict[str, Any]:
     """Read the description in a folder, and refuse any run but one of the same network."""
-    before = read_about(path)
+    before = read_description(path)
     if before.get("schema_version") != SCHEMA_VERSION:
         raise NetworkError(
             f"a run of memjax {before.get('memjax', 'of another version')}",
@@ -344,7 +344,7 @@ def _check_same(path: Path, content: Mapping[str, Any]) -> dict[str, Any]:
     return before
 
 
-def read_about(folder: str | Path) -> dict[str, Any]:
+def read_description(folder: str | Path) -> dict[str, Any]:
     """The content of a run's `run.json`.
 
     Raises
@@ -374,7 +374,7 @@ def run_network(
     every: float | None = None,
     conductances_every: float | None = None,
     save_interval: float = _SAVE_INTERVAL,
-    about: Mapping[str, Any] | None = None,
+    extra: Mapping[str, Any] | None = None,
     energy: bool = False,
     stimuli: Mapping[str, tuple[float, int]] | None = None,
 ) -> Path:
@@ -396,8 +396,8 @@ def run_network(
         Whether an earlier run may be replaced.
     save_interval : float
         Time of computing after which what was simulated is written [s].
-    about : mapping, optional
-        More for `run.json`.
+    extra : mapping, optional
+        Further entries of `run.json`.
     stimuli : mapping of str to tuple of (float, int), optional
         Length [s] and number of the stimuli of groups of sources, for the energy of each; those of `Poisson` groups.
 
@@ -417,13 +417,13 @@ def run_network(
     flags = {"resume": resume, "force": force, "progress": progress, "energy": energy}
     check_flags(flags, where="run_network")
     log: dict[str, Any] = dict(every=every, conductances_every=conductances_every, energy=energy)
-    content = _description(network, duration, watch, about, **log)
+    content = _description(network, duration, watch, extra, **log)
     writes = jax.process_index() == 0
     folder = _open_folder(Path(out), content, resume=resume, force=force) if writes else Path(out)
     with lock_folder(folder) if writes else contextlib.nullcontext():
         if writes:
             _clear_folder(folder, resume=resume, force=force)
-            _write_about(folder, content)
+            _write_description(folder, content)
         simulation = Simulation(network, watch=watch, devices=devices, **log)
         _complete_description(content, simulation, folder if writes else None)
         store, start = _Folder(folder, save_interval), simulation.conductances()
@@ -436,7 +436,7 @@ def run_network(
             content |= _outcome(simulation, folder, stimuli)
             content["wall_s"] += time.perf_counter() - began
             content["status"] = "done" if finished else "interrupted"
-            _write_about(folder, content)
+            _write_description(folder, content)
     if not finished:
         raise KeyboardInterrupt
     return folder
@@ -445,12 +445,12 @@ def run_network(
 def _complete_description(
     content: dict[str, Any], simulation: Simulation, folder: Path | None
 ) -> None:
-    """What advances the neurons, and powers at rest, without which a ledger cannot be read, before the first part."""
+    """Add the backend and, for a ledger, the powers at rest to the description, before the first part is written."""
     content["backend"] = simulation.backend
     for name, powers in simulation.rest_powers().items():
         content["groups"][name]["rest_W"] = powers
     if folder is not None:
-        _write_about(folder, content)
+        _write_description(folder, content)
 
 
 def _outcome(simulation: Simulation, folder: Path, stimuli: Mapping | None) -> dict[str, Any]:
@@ -565,7 +565,7 @@ def load_recording(folder: str | Path, *, most: int | None = None) -> Recording:
         If there is no recording.
     """
     folder = Path(folder)
-    description, store = read_about(folder), _Folder(folder)
+    description, store = read_description(folder), _Folder(folder)
     files = [*([folder / RECORDING] if (folder / RECORDING).exists() else []), *store.parts]
     dt, steps = description["dt_s"], description["exchange_steps"]
     unit = steps if description["schema_version"] == 1 else 1
@@ -612,7 +612,7 @@ def load_recording(folder: str | Path, *, most: int | None = None) -> Recording:
                 kinds=g["elements"],
                 energies=ledger[_ENERGY_KEYS[0]],
                 times=ledger[_ENERGY_KEYS[1]],
-                rest=g["rest_W"],
+                rest_power=g["rest_W"],
                 neurons=g["n"],
                 spikes=int(counts[n].sum()) if n in counts else len(spikes[n]["member"]),
                 ends=dt
@@ -672,7 +672,7 @@ def _span(files: Sequence[Path], most: int | None) -> tuple[int, int]:
 
 
 def _datasets(file: h5py.File, key: str) -> list[Any]:
-    """Of all groups' spikes."""
+    """Return the datasets of a key of all groups' spikes."""
     groups: Any = file.get("spikes", {})
     return [g[key] for g in groups.values() if key in g]
 

@@ -107,13 +107,15 @@ class Simulation:
 
     @property
     def kernels(self) -> dict[str, str]:
-        """What advances each group of neurons: "C", or "XLA" and why there is no kernel in C."""
+        """What advances each group of neurons: "C", or "XLA" and the reason why there is no kernel in C."""
         kernels = self.program.kernels
         return {n: f"XLA: {k}" if isinstance(k, str) else "C" for n, k in kernels.items()}
 
     @property
     def backend(self) -> str:
-        """What advances the neurons: "cc" and the compiler, "xla" and why there is no kernel in C, or both."""
+        """What advances the neurons: "cc" and the compiler, "xla" and the reason why there is no kernel in C, or
+        both.
+        """
         kernels = self.program.kernels.values()
         return " and ".join(dict.fromkeys(map(backend_of, kernels))) or "xla"
 
@@ -157,7 +159,7 @@ class Simulation:
             bar.close()
 
     def _stop(self, end: int, batch: int) -> int:
-        """Where a stretch on the way to a step ends: after so many exchange intervals, or within one."""
+        """Return the step at which a stretch ends: after so many exchange intervals, or within one."""
         steps, every = self.plan.clock.steps, self.conductance_exchanges
         first, late = divmod(self.done, steps)
         count = min(batch, end // steps - first)
@@ -222,9 +224,7 @@ class Simulation:
         )
 
     def notes(self) -> list[str]:
-        """What a user should know of the run so far; nothing where the step was checked and is fine, and all delays are
-        multiples of it.
-        """
+        """Remarks on the run so far; none if the step was checked and is fine, and all delays are multiples of it."""
         dt, neurons = self.plan.clock.dt, list(self.plan.layouts)
         unchecked = [n for n in neurons if not np.isfinite(self.stiffness.get(n, np.nan))]
         notes = [
@@ -346,7 +346,7 @@ class Simulation:
         for name, program in self.program.neurons.items():
             if program.energy is not None:
                 constants, n = self.engine.fixed["groups"][name], self.plan.groups[name].n
-                lanes = program.energy.rest({k: constants[k] for k in ("values", "bias")})
+                lanes = program.energy.rest_powers({k: constants[k] for k in ("values", "bias")})
                 powers[name] = {
                     k: float(_global_array(lanes[k]).ravel()[:n].astype(np.float64).sum())
                     for k in program.energy.kinds

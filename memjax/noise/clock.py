@@ -57,6 +57,11 @@ def clock(key: Words, *, rate: Float[Array, ""], size: int) -> Clock:
         Rate of candidates [1/s].
     size : int
         Number of candidates, see `capacity`.
+
+    Returns
+    -------
+    Clock
+        Ascending candidate times [s] and their marks, `size` of each.
     """
     k = jnp.arange(size, dtype=jnp.uint32)
 

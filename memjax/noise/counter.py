@@ -145,13 +145,14 @@ def _minus_log(tail):
     """-log(tail / 2^32) + _SHIFT."""
     if tail.dtype == jnp.float64:
         return 32 * np.log(2.0).item() + _SHIFT - jnp.log(tail)
+    # tail = 2^(exponent + 32) (1 + x) with x in [0, 1), read off its bits: 127 is the bias of a float32's exponent.
     word = lax.bitcast_convert_type(tail, jnp.int32)
     exponent = (word - np.int32((127 + 32) << 23)) >> np.int32(23)
     mantissa = (word & np.int32(0x007FFFFF)) | np.int32(0x3F800000)
     x = lax.bitcast_convert_type(mantissa, jnp.float32) - 1.0
     minus = tuple(-c for c in _LOG)
-    rest = _polynomial((minus[0] + _SHIFT, *minus[1:]), x)
-    return rest - exponent.astype(jnp.float32) * np.log(2.0).item()
+    minus_log_mantissa = _polynomial((minus[0] + _SHIFT, *minus[1:]), x)
+    return minus_log_mantissa - exponent.astype(jnp.float32) * np.log(2.0).item()
 
 
 def _with_sign(word, size):

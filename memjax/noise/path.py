@@ -70,7 +70,13 @@ def _of_device(key, member, sweep):
 
 
 def words_of_devices(seed: int, members: Int[Array, " members"], sweeps: Int[Array, " sweeps"]):
-    """Words of the keys of some devices in some sweeps: two arrays with axes of members and sweeps."""
+    """Words of the keys of some devices in some sweeps: two arrays with axes of members and sweeps.
+
+    Returns
+    -------
+    tuple of two UInt32[Array, "members sweeps"]
+        Words that `increments` and `areas` take as a key.
+    """
     return _words_of_devices(_of_run(seed, "path"), members, sweeps)
 
 
@@ -120,9 +126,9 @@ def areas(
     return _per_channel(lambda k: normal(_word(key, step, 2 * k + 1), dtype), channels, dtype)
 
 
-def _word(key: Words, step, place: int):
+def _word(key: Words, step, stream: int):
     """Word of a step."""
-    return bits(*key, jnp.asarray(step).astype(jnp.uint32), jnp.uint32(place))
+    return bits(*key, jnp.asarray(step).astype(jnp.uint32), jnp.uint32(stream))
 
 
 def _per_channel(draw: Callable, channels: int, dtype) -> Float[Array, " channels"]:

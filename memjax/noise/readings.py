@@ -43,7 +43,7 @@ class Readings(NamedTuple):
 
 
 def starts(t: Float[Array, " rows"], sweep: Int[Array | np.ndarray, " rows"]):
-    """Where sweeps begin: at another label, or where time goes back.
+    """Return the rows at which sweeps begin: the label changes, or the time decreases.
 
     Returns
     -------
@@ -80,14 +80,14 @@ def readings(
     return Readings(key, jnp.cumsum(begins) - 1, n - first, gap)
 
 
-def _word(rows: Readings, place) -> UInt32[Array, " rows"]:
+def _word(rows: Readings, stream) -> UInt32[Array, " rows"]:
     """Word of each reading."""
-    return bits(*rows.key, rows.sweep, rows.row, jnp.asarray(place, jnp.uint32))
+    return bits(*rows.key, rows.sweep, rows.row, jnp.asarray(stream, jnp.uint32))
 
 
-def white(rows: Readings, place: int) -> Float[Array, " rows"]:
-    """Independent standard normal numbers; each `place` gives an independent sequence."""
-    return normal(_word(rows, place), rows.gap.dtype)
+def white(rows: Readings, stream: int) -> Float[Array, " rows"]:
+    """Independent standard normal numbers; each `stream` gives an independent sequence."""
+    return normal(_word(rows, stream), rows.gap.dtype)
 
 
 def telegraph(
@@ -101,6 +101,11 @@ def telegraph(
         When the trap is read.
     capture, emission : Float[Array, ""]
         Mean time for which it is empty, and full [s].
+
+    Returns
+    -------
+    Float[Array, "rows"]
+        0 or 1 at each reading.
 
     Notes
     -----
@@ -134,6 +139,11 @@ def relaxations(
 ) -> tuple[Float[Array, " modes"], Float[Array, " modes"]]:
     r"""Rates [1/s] and variances of the relaxations whose sum has the one-sided spectrum 1/f.
 
+    Returns
+    -------
+    tuple of two Float[Array, "modes"]
+        Rates [1/s], ascending, and variances [1].
+
     Notes
     -----
     A relaxation of rate :math:`\lambda` and variance :math:`s` has the spectrum :math:`4 s \lambda /
@@ -162,6 +172,11 @@ def flicker(
 ) -> Float[Array, " rows"]:
     r"""Gaussian noise with the one-sided spectrum 1/f between two frequencies [Hz].
 
+    Returns
+    -------
+    Float[Array, "rows"]
+        Noise at each reading [1]; times the square root of A it has the spectrum A / f.
+
     Notes
     -----
     A sum of stationary Ornstein-Uhlenbeck processes (see `relaxations`), each exact at any times:
@@ -173,11 +188,11 @@ def flicker(
     .. [1] M. B. Weissman, Rev. Mod. Phys. 60, 537 (1988), doi:10.1103/RevModPhys.60.537
     """
     rates, variances = relaxations(f_min, f_max)
-    sizes, place = jnp.sqrt(variances), _FLICKER + jnp.arange(len(rates), dtype=jnp.uint32)
+    sizes, streams = jnp.sqrt(variances), _FLICKER + jnp.arange(len(rates), dtype=jnp.uint32)
 
     def step(x, inputs):
         sweep, row, gap, first = inputs
-        number = normal(bits(*rows.key, sweep, row, place), gap.dtype)
+        number = normal(bits(*rows.key, sweep, row, streams), gap.dtype)
         # 1 - a^2 without cancellation; never 0, where the square root has no derivative.
         innovation = jnp.maximum(-jnp.expm1(-2 * rates * gap), jnp.finfo(gap.dtype).tiny)
         decay = jnp.exp(-rates * gap) * x + jnp.sqrt(innovation) * number

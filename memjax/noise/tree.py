@@ -125,17 +125,17 @@ class DyadicPath(dfx.AbstractBrownianPath):
 def _coefficients(key: Words, tree, p, size, channels: int, dtype) -> Float[Array, "channels n 2"]:
     """Coefficients of the span and of the interval of each level above one that starts at `p`; 0 at and below it."""
     deepest = depth(dtype)
-    level = jnp.arange(
-        -1, deepest
-    )  # -1: the span as a whole, whose functions are a constant and a line
+    # -1: the span as a whole, whose functions are a constant and a line
+    level = jnp.arange(-1, deepest)
     shift = (deepest - jnp.maximum(level, 0)).astype(p.dtype)
     node = jnp.where(level < 0, 0, p >> shift)
     coarser = (level < 0) | ((jnp.ones_like(p) << shift) > size)
     low, high = node.astype(jnp.uint32), (node >> 16 >> 16).astype(jnp.uint32)
     coefficient = jnp.arange(2 * channels, dtype=jnp.uint32).reshape(channels, 1, 2)
-    place = ((level + 1).astype(jnp.uint32) | (high << 8))[None, :, None] << 8
+    # Distinct coefficients need distinct counters: the lowest byte is the coefficient, the next the level.
+    level_word = ((level + 1).astype(jnp.uint32) | (high << 8))[None, :, None] << 8
     shape = (channels, deepest + 1, 2)
-    counters = (tree.astype(jnp.uint32), low[None, :, None], place | coefficient)
+    counters = (tree.astype(jnp.uint32), low[None, :, None], level_word | coefficient)
     word = bits(*key, *(jnp.broadcast_to(c, shape) for c in counters))
     return jnp.where(coarser[None, :, None], normal(word, dtype), jnp.zeros((), dtype))
 
@@ -146,17 +146,18 @@ def _values_and_slopes(p, q, span) -> tuple[Float[Array, "1 n 2"], Float[Array, 
     level = jnp.arange(deepest)
     width = jnp.ones_like(p) << (deepest - level).astype(p.dtype)
     centre = (p & -width) * 2 + width
-    x = (p + q - centre).astype(dtype) / width.astype(
-        dtype
-    )  # -1 to 1 across the interval of a level
+    # -1 to 1 across the interval of a level
+    x = (p + q - centre).astype(dtype) / width.astype(dtype)
     side = jnp.where(x < 0, -1.0, 1.0).astype(dtype)
     length = span * 2.0 ** -level.astype(dtype)
     # Alpert's functions of order 2 on [-1, 1]: orthonormal, orthogonal to 1 and x, odd or even
     # about 0.
     even, odd = math.sqrt(1.5) * (2 * jnp.abs(x) - 1), math.sqrt(0.5) * (3 * x - 2 * side)
     rise = jnp.stack([2 * math.sqrt(1.5) * side, jnp.full_like(x, 3 * math.sqrt(0.5))], axis=1)
+    # dx/dt = 2 / length: orthonormal in time they are larger by its square root.
     size = jnp.sqrt(2 / length)[:, None]
     position = (p + q).astype(dtype) * 2.0**-deepest - 1
+    # Constant and line of the span: 1 and sqrt(3) x, over sqrt(span); there dx/dt = 2 / span.
     root, flat = 1 / jnp.sqrt(span), jnp.zeros_like(position)
     value = jnp.stack([root, math.sqrt(3.0) * root * position])
     slope = jnp.stack([flat, math.sqrt(12.0) * root / span])

@@ -162,7 +162,7 @@ def _crossing(trace: Trace, name: str, maker: str) -> Crossing:
 
 
 def _first(crossing: Crossing, values: Array) -> Float[Array, "members sweeps"]:
-    """The first of the values at a crossing; NaN where there is none."""
+    """Return the first of the values at a crossing; NaN if there is none."""
     crossed_once = crossing.count > 0
     # Twice `where`: an infinite number in the branch that is not taken would make derivatives NaN.
     return jnp.where(crossed_once, jnp.where(crossed_once, values[..., 0], 0.0), jnp.nan)

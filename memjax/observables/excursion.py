@@ -12,7 +12,7 @@ from .polarity import stretches
 
 @dataclass(frozen=True, kw_only=True)
 class Switching:
-    r"""What one excursion of the voltage to one polarity shows.
+    r"""Switching in one excursion of the voltage to one polarity.
 
     Parameters
     ----------
@@ -102,6 +102,11 @@ def turn(
         Voltage of one excursion [V].
     limited : Bool[np.ndarray, "points"], optional
         Points at the current limit.
+
+    Returns
+    -------
+    int
+        Number of a row.
 
     Notes
     -----

@@ -48,6 +48,11 @@ def paired_pulse_ratio(first: Values, second: Values) -> float | Float[np.ndarra
     first, second : float or Float[np.ndarray, "..."]
         Responses, such as mean currents [A] of one sign; see `responses`.
 
+    Returns
+    -------
+    float or Float[np.ndarray, "..."]
+        Second response over the first [1], of the shape of the arguments.
+
     Raises
     ------
     BoundsError
@@ -64,6 +69,11 @@ def weight_change(before: Values, after: Values) -> float | Float[np.ndarray, ".
     ----------
     before, after : float or Float[np.ndarray, "..."]
         Weights, such as conductances [S], or currents [A] at one reading voltage.
+
+    Returns
+    -------
+    float or Float[np.ndarray, "..."]
+        Relative change [1], of the shape of the arguments.
 
     Raises
     ------
@@ -139,7 +149,9 @@ def responses(
 
 
 def _sign_changes(x: np.ndarray, y: np.ndarray, *, log: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Where y changes its sign, linear between points (or middle of the points at zero), and to which sign."""
+    """Return the positions at which y changes its sign, linear between points (or the middle of the points at
+    zero), and the signs after them.
+    """
     if log and not (x > 0).all():
         raise BoundsError(f"{x.min():g} on a logarithmic scale", allowed="positive numbers")
     x = np.log(x) if log else x
@@ -154,7 +166,7 @@ def _sign_changes(x: np.ndarray, y: np.ndarray, *, log: bool) -> tuple[np.ndarra
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PprCurve:
-    """Where the paired-pulse ratio, a function of the interval, passes 1.
+    """Intervals at which the paired-pulse ratio, a function of the interval, passes 1.
 
     Parameters
     ----------
@@ -211,6 +223,11 @@ def srdp(
         Changes of the weight, in any unit.
     log : bool
         Whether to interpolate linearly in the logarithm of the rate.
+
+    Returns
+    -------
+    float
+        Threshold rate [1/s].
 
     Raises
     ------
@@ -384,7 +401,7 @@ def stdp_window(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Retention:
-    """What is left of a weight, without a law of decay.
+    """Share of a weight that is kept over time, without a law of decay.
 
     Parameters
     ----------

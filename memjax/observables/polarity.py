@@ -16,6 +16,11 @@ def stretches(v: Float[np.ndarray, " points"]) -> list[slice]:
     ----------
     v : Float[np.ndarray, "points"]
         Voltage [V], or what is driven.
+
+    Returns
+    -------
+    list of slice
+        Rows of each stretch in their order, together all rows; empty if the voltage is 0 throughout.
     """
     sign = np.where(np.abs(v) > AT_REST * np.max(np.abs(v), initial=0.0), np.sign(v), 0.0)
     busy = np.flatnonzero(sign)

@@ -26,7 +26,7 @@ _FLAT = 0.2
 
 @runtime_checkable
 class SweepsInTime(Sweeps, Protocol):
-    """What has time, voltage, current and sweep labels: a `Measurement`, or one member of a `Trace`."""
+    """Data with time, voltage, current and sweep labels: a `Measurement`, or one member of a `Trace`."""
 
     @property
     def t(self) -> Float[np.ndarray, " points"] | None:
@@ -56,7 +56,7 @@ class Pulse:
 
 @dataclass(frozen=True, kw_only=True)
 class PulseResponse:
-    r"""What the current does in one pulse and after it.
+    r"""Response of the current in one pulse and after it.
 
     Parameters
     ----------

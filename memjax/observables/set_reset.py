@@ -14,7 +14,7 @@ _OPEN = 0.05
 
 @dataclass(frozen=True, kw_only=True)
 class LoopClosing:
-    r"""Where a loop closes.
+    r"""Point at which a loop closes.
 
     Parameters
     ----------

@@ -30,6 +30,11 @@ def checked_rows(
     x : Float[np.ndarray, "... rows"]
         Signal.
 
+    Returns
+    -------
+    tuple of Float[np.ndarray, "rows"] and Float[np.ndarray, "... rows"]
+        Times [s], and the signal in its own unit.
+
     Raises
     ------
     BoundsError
@@ -44,9 +49,9 @@ def checked_rows(
         )
     for name, values in (("t", t), ("signal", x)):
         if not np.isfinite(values).all():
-            place = np.argwhere(~np.isfinite(values))[0]
+            position = np.argwhere(~np.isfinite(values))[0]
             raise BoundsError(
-                f"{name} = {values[tuple(place)]} at row {place[-1]}",
+                f"{name} = {values[tuple(position)]} at row {position[-1]}",
                 where="trace",
                 allowed="finite numbers",
                 fix="drop failed members, or the rows without a reading",

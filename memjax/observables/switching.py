@@ -32,7 +32,7 @@ NO_HOLD = 1e-60
 
 @runtime_checkable
 class Sweeps(Protocol):
-    """What has voltage, current and sweep labels: a `Measurement`, or one member of a `Trace`."""
+    """Data with voltage, current and sweep labels: a `Measurement`, or one member of a `Trace`."""
 
     @property
     def v(self) -> Float[np.ndarray, " points"]:

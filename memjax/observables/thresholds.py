@@ -50,7 +50,7 @@ class Thresholds:
 
     @property
     def options(self) -> dict[str, float]:
-        """As arguments of `switching`."""
+        """Return the thresholds as arguments of `switching`."""
         return {"on_threshold": self.on, "hold_threshold": self.hold}
 
     def __str__(self) -> str:
@@ -107,8 +107,8 @@ def find_thresholds_of_each(data: Sequence[Any]) -> list[Thresholds]:
     """
     first, currents = int(data[0].sweep[0]), np.abs([d.i for d in data])
     rows, alike = np.arange(len(data[0].v)), []
-    for (v, out), (v_back, back) in _ways(replace(data[0], i=rows), first):
-        alike.append(((v, currents[:, out]), (v_back, currents[:, back])))
+    for (v, out), (v_back, returning) in _ways(replace(data[0], i=rows), first):
+        alike.append(((v, currents[:, out]), (v_back, currents[:, returning])))
     leaks = np.stack([_leakage(*out) for out, _ in alike], axis=1)
     is_on = np.stack([np.max(i, axis=1) > ON_THRESHOLD for (_, i), _ in alike], axis=1)
     leaky = [_leaks(*x) for x in zip(leaks, is_on, strict=True)]
@@ -149,9 +149,9 @@ def _from_jumps(
     return Thresholds(on=levels[0], hold=levels[1], why=why)
 
 
-def _opening(out: _Way, back: _Way) -> float:
+def _opening(out: _Way, returning: _Way) -> float:
     """Largest ratio of the currents of two ways at one voltage; median of neighbouring levels, which noise spares."""
-    ways = [(np.maximum.accumulate(v[i > 0]), np.log10(i[i > 0])) for v, i in (out, back)]
+    ways = [(np.maximum.accumulate(v[i > 0]), np.log10(i[i > 0])) for v, i in (out, returning)]
     top = min((v[-1] if len(v) else 0.0) for v, _ in ways)
     if min(len(v) for v, _ in ways) < _FEWEST:
         return 1.0
@@ -211,10 +211,10 @@ def _jumps(
     next_rows = np.minimum(_rows_ahead(v[clear]), len(log_v) - 1)
     conductance = log_i - log_v
     rise = conductance[:, next_rows] - conductance
-    each = np.arange(len(i))
+    devices = np.arange(len(i))
     k = np.argmax(rise, axis=1)
-    levels = 10 ** (0.5 * (log_i[each, k] + log_i[each, next_rows[k]]))
-    return [x if r >= _JUMP else None for x, r in zip(levels.tolist(), rise[each, k])]
+    levels = 10 ** (0.5 * (log_i[devices, k] + log_i[devices, next_rows[k]]))
+    return [x if r >= _JUMP else None for x, r in zip(levels.tolist(), rise[devices, k])]
 
 
 def _rows_ahead(v: Float[np.ndarray, " out"]) -> Int[np.ndarray, " out"]:

@@ -103,6 +103,11 @@ def trend(series: Series) -> Trend:
     series : Series
         Values by cycle.
 
+    Returns
+    -------
+    Trend
+        Medians in the unit of the series, slopes of the values or, `in_decades`, of their logarithms; None for too few.
+
     Notes
     -----
     Standard errors allow for values that depend on those of the cycles before: Newey and West [1]_, with the number of
@@ -118,10 +123,10 @@ def trend(series: Series) -> Trend:
         known &= np.where(known, series.values, 0) > 0
     cycle, values = series.cycle[known], series.values[known]
     tenth = max(len(values) // 10, 1)
-    about: dict = {n: getattr(series, n) for n in ("quantity", "unit", "polarity", "device")}
-    about |= {"n": len(values), "first": None, "last": None, "differs": None}
+    fields: dict = {n: getattr(series, n) for n in ("quantity", "unit", "polarity", "device")}
+    fields |= {"n": len(values), "first": None, "last": None, "differs": None}
     if len(values):
-        about |= {
+        fields |= {
             "first": float(np.median(values[:tenth])),
             "last": float(np.median(values[-tenth:])),
         }
@@ -130,11 +135,11 @@ def trend(series: Series) -> Trend:
     for name, x in (("per_decade", np.log10(cycle)), ("per_cycle", cycle)):
         slope, error = slope_of(x, y) if enough else (None, None)
         z = slope / error if slope is not None and error else None
-        about |= {name: slope, f"{name}_error": error, f"z_{name}": z}
-    scores = [abs(about[n]) for n in ("z_per_decade", "z_per_cycle") if about[n] is not None]
+        fields |= {name: slope, f"{name}_error": error, f"z_{name}": z}
+    scores = [abs(fields[n]) for n in ("z_per_decade", "z_per_cycle") if fields[n] is not None]
     if enough:
-        about["differs"] = bool(scores) and max(scores) > Z_LIMIT
-    return Trend(**about)
+        fields["differs"] = bool(scores) and max(scores) > Z_LIMIT
+    return Trend(**fields)
 
 
 def slope_of(x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"]) -> tuple[float, float]:
@@ -144,6 +149,11 @@ def slope_of(x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"]) -> tuple[fl
     ----------
     x, y : Float[np.ndarray, "n"]
         Abscissae, ascending, and values.
+
+    Returns
+    -------
+    tuple of two float
+        Slope and its standard error, in the unit of `y` over that of `x`.
     """
     if np.ptp(y) == 0:  # rounding is no trend
         return 0.0, 0.0

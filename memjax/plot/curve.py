@@ -82,9 +82,9 @@ def _label_axis(axis: Any, name: str, values: Sequence[Any], unit: str) -> None:
     axis.set_label_text(f"{name} ({symbol})")
 
 
-def _column(own: Points, published: Published | None, k: int) -> list[Any]:
+def _column(points: Points, published: Published | None, k: int) -> list[Any]:
     """A column of our values, and the same column of the published ones."""
-    return [own] if published is None else [own, published[k]]
+    return [points] if published is None else [points, published[k]]
 
 
 def stdp(

@@ -68,8 +68,8 @@ def receptive_fields(
         mosaic[top : top + height, left : left + width] = x[member].reshape(shape) / factor
         if labels is not None:
             text = "–" if classes[member] < 0 else str(classes[member])
-            place = (left - 0.3, top - 0.3)
-            ax.text(*place, text, fontsize=7, va="top", color="black", bbox=_TAG)
+            corner = (left - 0.3, top - 0.3)
+            ax.text(*corner, text, fontsize=7, va="top", color="black", bbox=_TAG)
     two_sided = bool(np.nanmin(mosaic) < 0)
     size = float(np.nanmax(np.abs(mosaic)))
     limits = {"vmin": -size, "vmax": size} if two_sided else {}

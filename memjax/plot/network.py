@@ -30,8 +30,8 @@ def _with_gaps(y: np.ndarray, time: np.ndarray, duration: float) -> tuple[np.nda
     if len(time) <= _DASHES:
         return y, time
     _, row = np.unique(y, return_inverse=True)
-    place = row * (_COLUMNS + 1) + np.floor(time / duration * _COLUMNS).astype(int)
-    _, first = np.unique(place, return_index=True)
+    cell = row * (_COLUMNS + 1) + np.floor(time / duration * _COLUMNS).astype(int)
+    _, first = np.unique(cell, return_index=True)
     return y[first], time[first]
 
 
@@ -60,9 +60,9 @@ def network_raster(recording: Recording, *, ax: Any = None, most: int = 200) -> 
     for k, (name, members) in enumerate(picks.items()):
         height = max(len(members), minimum)
         number, time = recording.spikes[name]
-        place = np.full(recording.sizes[name], np.nan)
-        place[members] = base + (np.arange(len(members)) + 0.5) * height / len(members)
-        y, half = place[number], 0.4 * height / len(members)
+        positions = np.full(recording.sizes[name], np.nan)
+        positions[members] = base + (np.arange(len(members)) + 0.5) * height / len(members)
+        y, half = positions[number], 0.4 * height / len(members)
         y, time = _with_gaps(y[np.isfinite(y)], time[np.isfinite(y)], recording.duration)
         color = _COLORS[k % len(_COLORS)]
         ax.vlines(time, y - half, y + half, color=color, lw=0.8, label=name)

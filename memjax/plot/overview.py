@@ -125,9 +125,9 @@ def _continuous_time(trace: Any) -> Float[np.ndarray, " rows"]:
     cuts = np.flatnonzero(np.diff(sweep)) + 1
     end, parts = 0.0, []
     for part in np.split(t, cuts):
-        own = part if part[0] >= end else part + end
-        parts.append(own)
-        end = own[-1]
+        time = part if part[0] >= end else part + end
+        parts.append(time)
+        end = time[-1]
     return np.concatenate(parts)
 
 

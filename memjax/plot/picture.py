@@ -24,9 +24,9 @@ class Picture(Figure):
 
 def png(figure: Any, *, dpi: float | int | None = None) -> bytes:
     """The bytes of a figure as PNG, in the resolution of the style by default."""
-    place = BytesIO()
-    figure.savefig(place, format="png", dpi="figure" if dpi is None else dpi)
-    return place.getvalue()
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", dpi="figure" if dpi is None else dpi)
+    return buffer.getvalue()
 
 
 def stack(figures: Mapping[str, Any]) -> Picture:

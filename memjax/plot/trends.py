@@ -40,13 +40,13 @@ def trends(series: Sequence[Series], *, figure: Any = None) -> Any:
     figure = Picture(figsize=(7.2, 3.6 * len(units))) if figure is None else figure
     axes = np.atleast_1d(figure.subplots(len(units), 1, sharex=True))
     for ax, unit in zip(axes, units, strict=True):
-        own = [s for s in known if s.unit == unit]
-        for kind in dict.fromkeys((s.quantity, s.polarity) for s in own):
-            _draw(ax, [s for s in own if (s.quantity, s.polarity) == kind])
+        panel_series = [s for s in known if s.unit == unit]
+        for kind in dict.fromkeys((s.quantity, s.polarity) for s in panel_series):
+            _draw(ax, [s for s in panel_series if (s.quantity, s.polarity) == kind])
         ax.set_ylabel(_AXES[unit])
         if unit != "V":
             ax.set_yscale("log")
-        if own:
+        if panel_series:
             ax.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
     last = max((s.cycle[-1] for s in known), default=1)
     if np.log10(last) >= _DECADES:

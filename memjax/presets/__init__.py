@@ -67,8 +67,8 @@ def load(name: str) -> tuple[str, dict[str, Any], Info]:
     ModelError
         If there is no such set, or its file does not fit its model.
     """
-    model, entries, about = _read(name)
-    return model, _values(entries, model, name), about
+    model, entries, information = _read(name)
+    return model, _values(entries, model, name), information
 
 
 def info(name: str) -> Info:

@@ -63,7 +63,7 @@ def holds(condition: Callable[..., Any], *numbers: Any) -> bool:
 
 @dataclasses.dataclass(frozen=True)
 class NumberSpec:
-    """What a field of one number asks for.
+    """Requirements on a field of one number.
 
     Parameters
     ----------
@@ -222,7 +222,7 @@ def _numbers_of(kind: type) -> tuple[tuple[str, NumberSpec | None], ...]:
 
 
 def _of_parameter(field: dataclasses.Field) -> NumberSpec | None:
-    """What the field of a declared parameter asks for, see `memjax.core.fields.param`; None for other fields."""
+    """Return the requirements of a declared parameter, see `memjax.core.fields.param`; None for other fields."""
     spec = field.metadata.get("memjax")
     return None if spec is None else NumberSpec(spec["unit"], infinite=math.inf in spec["bounds"])
 

@@ -113,7 +113,9 @@ class Cluster:
             return dict(self._client.nthreads())
 
     def ask(self, question: Callable[[], Any]) -> dict[str, Any]:
-        """What each worker answers to a function of a module without arguments, or its error; by address."""
+        """Call a function of a module without arguments on each worker; return its answers, or its error, by
+        address.
+        """
         with _quietly(), self._watched():
             return self._client.run(_answer, _name_of(question), on_error="return")
 
@@ -259,8 +261,8 @@ async def _probe(address: str, timeout: float) -> None:
 
     if address.startswith("inproc:"):  # of this process: it is there
         return
-    told = Security().get_connection_args("client")
-    async with rpc(address, timeout=timeout, connection_args=told) as peer:
+    connection_args = Security().get_connection_args("client")
+    async with rpc(address, timeout=timeout, connection_args=connection_args) as peer:
         identity: Any = await asyncio.wait_for(peer.identity(), timeout)
     if identity["type"] != "Scheduler":
         raise ValueError(f"it is that of a {identity['type'].lower()}")
@@ -296,12 +298,12 @@ def _function(name: str) -> Callable[..., Any]:
 
 
 def _answer(question: str) -> Any:
-    """What runs in a worker that is asked."""
+    """Answer a question, in the worker that is asked."""
     return _function(question)()
 
 
 def _call(work: str, identity: str, here: dict[str, str], job: bytes) -> bytes:
-    """What runs in a worker: a job, once it is sure that the worker is like the machine that sent it."""
+    """Run a job in a worker, once it is sure that the worker is like the machine that sent it."""
     from distributed import Reschedule, get_worker
 
     worker = get_worker()

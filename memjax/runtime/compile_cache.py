@@ -25,7 +25,7 @@ _ADDRESS = " at 0x"
 
 
 def _folder() -> Path | None:
-    """Where programs are kept: in JAX's compilation cache, and only where run-time checks do not call Python back."""
+    """Return the folder of programs: JAX's compilation cache, and only if run-time checks do not call Python back."""
     root = jax.config.values.get("jax_compilation_cache_dir")
     return Path(root) / "traced" if root and os.environ.get("EQX_ON_ERROR") == "nan" else None
 
@@ -42,7 +42,7 @@ def source_digest() -> str:
 
 
 def signature(arguments: Any, *, static: bool = False) -> str:
-    """What arguments that one program takes have in common: shapes of arrays where they are, and all the rest exactly.
+    """Return what arguments of one program have in common: shapes of arrays, and all other values exactly.
 
     Parameters
     ----------
@@ -215,7 +215,7 @@ def jit_with_options(f: T, options: Callable[[], dict[str, Any]] = fast_compile_
 
 
 def is_array(x: Any) -> bool:
-    """What `equinox.filter_jit` traces."""
+    """Whether `equinox.filter_jit` traces a value."""
     return isinstance(x, jax.Array | np.ndarray)
 
 
@@ -266,12 +266,12 @@ def cached_jit(f: T) -> T:
     def bind(first):
         fixed, keys = jax.tree.leaves(eqx.filter(first, is_array)), {}
 
-        def call(*rest):
-            more = jax.tree.leaves(rest)
+        def call(*others):
+            more = jax.tree.leaves(others)
             shapes = tuple((x.shape, x.dtype) for x in more)
             if shapes not in keys:
-                keys[shapes] = key_of((first, *rest), [*fixed, *more])
-            key, args = keys[shapes], (first, *rest)
+                keys[shapes] = key_of((first, *others), [*fixed, *more])
+            key, args = keys[shapes], (first, *others)
             if key is None:
                 return plain(*args)
             if (program := ready.get(key)) is not None:
@@ -286,7 +286,7 @@ def cached_jit(f: T) -> T:
 
 
 def _prepare(f: Callable, path: Path, leaves: list, structure: Any, static: Any) -> Callable | None:
-    """A function of the leaves that runs the program; None where there is none."""
+    """Return a function of the leaves that runs the program; None if there is none."""
 
     def call(*arrays):
         return f(*eqx.combine(jax.tree.unflatten(structure, arrays), static))

@@ -257,7 +257,7 @@ def writing_folder(path: str | Path) -> Iterator[Path]:
 
 
 def _checksum(name: str, content: bytes) -> bytes:
-    """Of the name, too: no program stands in the place of another one."""
+    """Return the checksum of a name and a content: no program stands in the place of another one."""
     return hashlib.sha256(name.encode() + b"\0" + content).digest()
 
 

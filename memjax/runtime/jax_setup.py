@@ -65,7 +65,7 @@ def _folder_of_jax() -> str | None:
 
 
 def kernel_folder() -> Path | None:
-    """Where kernels are kept once `prepare_jax` was called, without loading JAX."""
+    """Return the folder of kernels once `prepare_jax` was called, without loading JAX."""
     named = _folder_of_jax()
     folder = cache_folder() if named is None else Path(named) if named else None
     return folder and folder / "kernels"

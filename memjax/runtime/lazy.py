@@ -66,15 +66,15 @@ def attach(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]
     return getter, lister
 
 
-def deferred(place: str) -> Callable[..., Any]:
+def deferred(target: str) -> Callable[..., Any]:
     """A function of a module that is imported at the first call.
 
     Parameters
     ----------
-    place : str
+    target : str
         As an entry point has it: ``package.module:function``.
     """
-    module, _, name = place.partition(":")
+    module, _, name = target.partition(":")
 
     def call(*arguments: Any, **options: Any) -> Any:
         return getattr(import_module(module), name)(*arguments, **options)

@@ -100,9 +100,9 @@ class _RoundedSteps(dfx.AbstractAdaptiveStepSizeController):
 
     def adapt_step_size(self, *args, **kwargs):
         """See `diffrax.PIDController`."""
-        keep, t0, t1, *rest = self.control.adapt_step_size(*args, **kwargs)
+        keep, t0, t1, *others = self.control.adapt_step_size(*args, **kwargs)
         h = _round_bits(jnp.asarray(lax.stop_gradient(t1 - t0)))
-        return keep, t0, t0 + jnp.maximum(h, self.shortest), *rest
+        return keep, t0, t0 + jnp.maximum(h, self.shortest), *others
 
 
 def times_and_states(sol: dfx.Solution) -> tuple[Any, Any]:

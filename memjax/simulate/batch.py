@@ -93,7 +93,7 @@ def map_lanes(run: Callable, grid: Grid, *extra: Any) -> Any:
 
 
 class Sweep(eqx.Module):
-    """What is done in one sweep: its drive, times of output [s], and what is watched."""
+    """One sweep: its drive, times of output [s], and what is watched."""
 
     stimulus: AbstractStimulus
     rows: Any
@@ -377,5 +377,10 @@ def grid_events(scaled: Scaled, grid: Grid, memory: Any, policy: Stiff | Fixed) 
         As for `solve_grid`.
     memory : PyTree
         Of its solution.
+
+    Returns
+    -------
+    dict
+        Events by name; arrays have the axes (members, sweeps) before those of `locate_events`.
     """
     return _events(scaled, grid, memory, isinstance(policy, Stiff) and grid.keys is None)

@@ -48,7 +48,7 @@ ON_FAILURE = ("warn", "raise", "ignore")
 
 
 def describe_kind(x: Any) -> str:
-    """What something is, for a message: the class of it, or itself where it is a class, a name or a number."""
+    """Return the kind of a value for a message: its class, or itself if it is a class, a name or a number."""
     if isinstance(x, type):
         return f"the class {x.__name__}"
     if isinstance(x, str):
@@ -393,7 +393,7 @@ def mark_derivatives(policy: Stiff | Fixed, solution: T) -> T:
 
 
 class StepReport(NamedTuple):
-    """What is said of fixed steps.
+    """Report on fixed steps.
 
     Parameters
     ----------
@@ -408,7 +408,7 @@ class StepReport(NamedTuple):
 
 
 def step_report(policy: Stiff | Fixed, stiffness: Any) -> StepReport:
-    """What is said of the steps of a policy that met this stiffness, see `memjax.simulate.solution.Solution`."""
+    """Report on the steps of a policy that met this stiffness, see `memjax.simulate.solution.Solution`."""
     if not isinstance(policy, Fixed) or is_traced(stiffness):
         return StepReport("", False)
     text = f"dt = {policy.dt:g} s"

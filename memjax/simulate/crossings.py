@@ -46,7 +46,7 @@ def sweep_watches(
     integrals: Integrals,
     sweeps: int,
 ) -> Watch | None:
-    """What is watched in each sweep, stacked; None where nothing is.
+    """Return what is watched in each sweep, stacked; None if nothing is.
 
     Raises
     ------
@@ -103,10 +103,15 @@ def named_integrals(
         Events of every member and sweep.
     t, sweep : Float[Array, "rows"], Int[np.ndarray, "rows"]
         Times within the sweep [s], and the number of the sweep of each row.
+
+    Returns
+    -------
+    dict of Float[Array, "members rows"]
+        Integrals by name, in the unit of the integrand times seconds; times above a level [s].
     """
     specs, series = by_name(integrals), {}
     # The solve carries them in the order of a pytree, in which JAX sorts the keys of a dictionary.
-    place = {
+    position = {
         n: k for k, n in enumerate(sorted(n for n, x in specs.items() if isinstance(x, Integral)))
     }
     for name, x in specs.items():
@@ -114,7 +119,7 @@ def named_integrals(
             rise, fall = (crossings[n] for n in above_names(name))
             series[name] = _time_above(rise, fall, x.size, t, sweep)
         elif values is not None:
-            series[name] = values[..., place[name]]
+            series[name] = values[..., position[name]]
     return series
 
 

@@ -193,7 +193,7 @@ class CurveLoss(eqx.Module):
         return self.compare(self.simulate(device, **options))
 
     def simulate(self, device: Any, **options: Any) -> Trace:
-        """What a device does under the measured sweeps, noise-free, with rows and events to be compared."""
+        """Simulate a device under the measured sweeps, noise-free, with rows and events to be compared."""
         arguments = {"bench": self.bench, "deterministic": True, "save": self.rows} | options
         return simulate(device, self.stimuli, events=self.events, **arguments)
 
@@ -209,6 +209,11 @@ class CurveLoss(eqx.Module):
         ----------
         trace : Trace
             What `simulate` gives.
+
+        Returns
+        -------
+        Float[Array, "residuals"]
+            Differences from the measured rows and events over their standard deviations [1]; large ones level off.
         """
         log_i = jnp.log10(jnp.abs(trace.i[0]) + self.scale.floor)
         log_limit = np.log10(_LIMIT_SHARE * self.scale.limit)

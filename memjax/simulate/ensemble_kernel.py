@@ -24,7 +24,7 @@ from ..core.scaling import Scaled
 from ..runtime.arguments import is_traced
 from ..runtime.cores import usable_cores
 from ..solver import SemiImplicitEuler
-from .fixed import Place, chunk_sizes, place_of, semi_implicit_step, with_values
+from .fixed import GridStep, chunk_sizes, grid_step, semi_implicit_step, with_values
 from .guards import (
     explicit_rates,
     is_driven,
@@ -55,16 +55,18 @@ class Kernel:
 
     target: str
 
-    def __call__(self, constants, place: Place, own: Any, y, rows: int, size: int) -> tuple:
+    def __call__(
+        self, constants, steps: GridStep, lane_constants: Any, y, rows: int, size: int
+    ) -> tuple:
         """Vectors at so many rows; how each lane stands, a `Result`; and the largest stiffness that its steps met.
 
         Parameters
         ----------
         constants : Float[Array, " constants"]
             Numbers of the system.
-        place : Place
+        steps : GridStep
             Of all steps.
-        own : PyTree
+        lane_constants : PyTree
             Constants of the lanes.
         y : Float[Array, "lanes n"]
             Vector of each lane at the start.
@@ -72,13 +74,13 @@ class Kernel:
             Rows, and steps from one look at states and rates to the next.
         """
         columns = list(y.T)
-        first = place.step.reshape(-1)[0].astype(jnp.int32)
+        first = steps.number.reshape(-1)[0].astype(jnp.int32)
         number = jnp.stack([first, jnp.int32(size), jnp.int32(usable_cores())])
         # Components of several drives one after the other: each number of a step is an array over the steps.
-        count = place.step.size
-        steps = [column for x in place[1:] for column in jnp.reshape(x, (count, -1)).T]
-        arguments = [constants, number, *steps]
-        arguments += [*jax.tree.leaves(own), *columns]
+        count = steps.number.size
+        step_columns = [column for x in steps[1:] for column in jnp.reshape(x, (count, -1)).T]
+        arguments = [constants, number, *step_columns]
+        arguments += [*jax.tree.leaves(lane_constants), *columns]
         lanes, dtype = y.shape[0], y.dtype
         shapes = [jax.ShapeDtypeStruct((rows, lanes), dtype)] * len(columns)
         shapes += [jax.ShapeDtypeStruct((lanes,), dtype)] * len(columns)
@@ -103,7 +105,7 @@ def takes_kernel(scaled: Scaled, grid: Any, y0: Any, policy: Fixed) -> bool:
 def kernel_of(
     scaled: Scaled, values: Any, key: Any, policy: Fixed, dtype: Any, drive: tuple[int, ...]
 ):
-    """The kernel of a lane's step; why there is none, where there is none.
+    """Return the kernel of a lane's step, or the reason as text if there is none.
 
     Parameters
     ----------
@@ -117,6 +119,11 @@ def kernel_of(
         Of states.
     drive : tuple of int
         Shape of the drive: (sources,) where there are several.
+
+    Returns
+    -------
+    Kernel or str
+        The kernel, or why there is none.
     """
     return build(
         lambda: _text(scaled, values, key, policy, dtype, drive),
@@ -126,12 +133,12 @@ def kernel_of(
 
 def _text(scaled: Scaled, values, key, policy: Fixed, dtype, drive: tuple[int, ...]) -> str:
     """All of the kernel."""
-    arrays, rest = eqx.partition(scaled, eqx.is_array)
+    arrays, static = eqx.partition(scaled, eqx.is_array)
     real = real_of(dtype)
     leaves = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in jax.tree.leaves(arrays)]
     if any(kind_of(x.dtype) != real for x in leaves):
         raise UntranslatableError("parameters that are whole numbers")
-    tree, own_tree = jax.tree.structure(arrays), jax.tree.structure((values, key))
+    tree, lane_tree = jax.tree.structure(arrays), jax.tree.structure((values, key))
     owned = [jax.ShapeDtypeStruct((), x.dtype) for x in jax.tree.leaves((values, key))]
     vector = jax.ShapeDtypeStruct((len(scaled.scale),), dtype)
     step = (
@@ -139,11 +146,11 @@ def _text(scaled: Scaled, values, key, policy: Fixed, dtype, drive: tuple[int, .
         jax.ShapeDtypeStruct((3 + 2 * math.prod(drive),), dtype),
     )
 
-    def lane(leaves, own, y, number, place):
-        system = eqx.combine(jax.tree.unflatten(tree, leaves), rest)
-        own_values, words = jax.tree.unflatten(own_tree, own)
-        system = with_values(system, own_values)
-        at = Place(number, *place[:3], *place[3:].reshape(2, *drive))
+    def lane(leaves, lane_leaves, y, number, step_values):
+        system = eqx.combine(jax.tree.unflatten(tree, leaves), static)
+        lane_values, words = jax.tree.unflatten(lane_tree, lane_leaves)
+        system = with_values(system, lane_values)
+        at = GridStep(number, *step_values[:3], *step_values[3:].reshape(2, *drive))
         parts = system.split(y)
         end = semi_implicit_step(system, words, policy)(parts, at)
         stiffness_at = explicit_rates(system, policy)
@@ -154,15 +161,15 @@ def _text(scaled: Scaled, values, key, policy: Fixed, dtype, drive: tuple[int, .
     given = [constants.names(x.shape) for x in leaves]
     states = [Name(real, f"in{k}", STEP | LANE) for k in range(vector.shape[0])]
     number = Name("i", "number", STEP)
-    place = [Name(real, f"place{k}", STEP) for k in range(*step[1].shape)]
+    step_values = [Name(real, f"place{k}", STEP) for k in range(*step[1].shape)]
     owns = names_of(owned, "own", LANE)
     inputs = [*given, *map(scalar, owns), np.array(states, object)]
-    inputs += [scalar(number), np.array(place, object)]
+    inputs += [scalar(number), np.array(step_values, object)]
     t, results = trace(lane, (leaves, owned, vector, *step), inputs, constants)
     if constants.values:
         raise UntranslatableError("arrays that are no parameters")
     count = sum(math.prod(x.shape) for x in leaves)
-    return _text_of_program(t, owns, states, [number, *place], results, count)
+    return _text_of_program(t, owns, states, [number, *step_values], results, count)
 
 
 def _text_of_program(t, owns, states, places: list, results: list, constants: int) -> str:
@@ -235,7 +242,13 @@ INLINE Real largest_state(Carry *restrict c, int64_t j) {{ return {largest}; }}
 def solve_by_kernel(
     scaled: Scaled, grid: Any, y0, first, substeps: int, policy: Fixed
 ) -> Solution | str:
-    """What `solve_fixed` gives for all lanes; why there is no kernel, where there is none."""
+    """Solve all lanes as `solve_fixed` does, or return the reason as text if there is no kernel.
+
+    Returns
+    -------
+    Solution or str
+        Scaled states with the axes (members, sweeps, rows, states), or why there is no kernel.
+    """
     one = lambda x: jax.ShapeDtypeStruct((), x.dtype)  # noqa: E731
     values, key = jax.tree.map(one, grid.values), jax.tree.map(one, grid.keys)
     values_at = jax.vmap(lambda x: x(grid.rows[0, 0]), axis_size=len(grid.rows))
@@ -246,30 +259,30 @@ def solve_by_kernel(
     arrays = [jnp.ravel(x) for x in jax.tree.leaves(eqx.filter(scaled, eqx.is_array))]
     constants = jnp.concatenate([*arrays, jnp.zeros(1, y0.dtype)])
     chunks, size = chunk_sizes(substeps)
-    each, count = chunks * size, grid.rows.shape[1] - 1
-    together = min(max(_PLACES // each, 1), count)
+    steps_per_row, count = chunks * size, grid.rows.shape[1] - 1
+    together = min(max(_PLACES // steps_per_row, 1), count)
     # Stretches of one length are one call; rows of no duration fill up the last one.
     padded = -(-count // together) * together
 
-    def places(stimulus, t0, t1, step):
-        h = (t1 - t0) / each
+    def row_steps(stimulus, t0, t1, step):
+        h = (t1 - t0) / steps_per_row
         begin = size * jnp.arange(chunks)
 
         def steps(k):
             t = t0 + k.astype(h.dtype) * h
-            one = lambda j: place_of(stimulus, step + k + j, t + j.astype(h.dtype) * h, h)  # noqa: E731
+            one = lambda j: grid_step(stimulus, step + k + j, t + j.astype(h.dtype) * h, h)  # noqa: E731
             return jax.vmap(one)(jnp.arange(size))
 
         return jax.vmap(steps)(begin)
 
-    def sweep(stimulus, rows, own, y):
+    def sweep(stimulus, rows, lane_constants, y):
         rows = jnp.concatenate([rows, jnp.repeat(rows[-1:], padded - count)])
-        begin = first + each * jnp.arange(padded)
+        begin = first + steps_per_row * jnp.arange(padded)
 
         def stretch(y, part):
-            place = jax.vmap(places, (None, 0, 0, 0))(stimulus, *part)
-            ys, *ends = kernel(constants, place, own, y, together, size)
-            return ys[-1], (ys, *ends, is_driven(place))
+            steps = jax.vmap(row_steps, (None, 0, 0, 0))(stimulus, *part)
+            ys, *ends = kernel(constants, steps, lane_constants, y, together, size)
+            return ys[-1], (ys, *ends, is_driven(steps))
 
         parts = [x.reshape(-1, together) for x in (rows[:-1], rows[1:], begin)]
         if len(parts[0]) == 1:
@@ -297,6 +310,6 @@ def solve_by_kernel(
     if explicit_rates(scaled, policy) is None:
         stiffness = None
     code = step_result(code.T, stiffness)
-    total = jnp.full_like(code, each * count)
+    total = jnp.full_like(code, steps_per_row * count)
     logs = jnp.zeros(code.shape, y.dtype)
     return Solution(y, code, total, jnp.zeros_like(total), logs, stiffness=stiffness)

@@ -160,7 +160,7 @@ def _locate(event: EventGroup, scaled: Scaled, stimulus, piece: Piece, *, smooth
 
 
 class _Signal(eqx.Module):
-    """What an event watches, less its level; it rises through 0 at the event."""
+    """Signal of an event less its level; it rises through 0 at the event."""
 
     event: EventGroup
     scaled: Scaled
@@ -177,7 +177,9 @@ class _Signal(eqx.Module):
 def _roughness(
     scaled: Scaled, stimulus, signal, piece: Piece, instant: "_Instant"
 ) -> Float[Array, ""]:
-    """What noise adds to the slope of a signal over a step, over that slope, see `memjax.core.watch.Crossing`."""
+    """Return the standard deviation of a signal's noise in a step over its change by the drift, see
+    `memjax.core.watch.Crossing`.
+    """
     t, y = lax.stop_gradient((instant.t, instant.y))
     signal, scaled, stimulus = lax.stop_gradient((signal, scaled, stimulus))
     columns = scaled.diffusion(t, y, stimulus(t))
@@ -243,4 +245,5 @@ def _turning(g, piece: Piece, share) -> Float[Array, ""]:
     scale = jnp.maximum(jnp.abs(first), jnp.abs(last))
     flat = jnp.where(scale > 0, bend / jnp.where(scale > 0, scale, 1.0), 0.0)
     steep = jnp.where(scale > 0, slope / jnp.where(scale > 0, scale, 1.0), 0.0)
+    # A parabola of slope s and curvature b turns s^2 / (2 b) above or below the point where it has this slope.
     return jnp.where(flat > 0, steep**2 / (2 * jnp.where(flat > 0, flat, 1.0)), jnp.inf)

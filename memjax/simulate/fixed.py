@@ -28,7 +28,13 @@ _CHUNK = 50
 
 
 def chunk_sizes(substeps: int) -> tuple[int, int]:
-    """Chunks, and steps in each, that make at least so many steps."""
+    """Chunks, and steps in each, that make at least so many steps.
+
+    Returns
+    -------
+    tuple of two int
+        Number of chunks, and steps in each; their product is at least `substeps`.
+    """
     chunks = -(-substeps // _CHUNK)
     return chunks, -(-substeps // chunks)
 
@@ -54,10 +60,10 @@ def with_values(scaled: Scaled, values: Mapping[str, Array]) -> Scaled:
     return Scaled(replace_values(scaled.system, values), scaled.env)
 
 
-class Place(NamedTuple):
+class GridStep(NamedTuple):
     """A step: its number, its ends, just inside it, and length [s], and the drive at its ends."""
 
-    step: Int[Array, ""]
+    number: Int[Array, ""]
     t_start: Float[Array, ""]
     t_end: Float[Array, ""]
     h: Float[Array, ""]
@@ -65,25 +71,25 @@ class Place(NamedTuple):
     u1: Float[Array, ""]
 
 
-def place_of(stimulus: AbstractStimulus, step, t0, h) -> Place:
+def grid_step(stimulus: AbstractStimulus, step, t0, h) -> GridStep:
     """The step with a given number, which starts at `t0`."""
     t_start, t_end = t0 + _NUDGE * h, t0 + (1 - _NUDGE) * h
-    return Place(step, t_start, t_end, h, stimulus(t_start), stimulus(t_end))
+    return GridStep(step, t_start, t_end, h, stimulus(t_start), stimulus(t_end))
 
 
-def _places_from(stimulus: AbstractStimulus, first: tuple, size: int) -> Place:
-    """So many steps, of the first of which number, start [s] and length [s] are given."""
+def _grid_steps_from(stimulus: AbstractStimulus, first: tuple, size: int) -> GridStep:
+    """Return `size` consecutive steps; the first is given by its number, start [s] and length [s]."""
     step, t0, h = first
-    return jax.vmap(lambda j: place_of(stimulus, step + j, t0 + j.astype(h.dtype) * h, h))(
+    return jax.vmap(lambda j: grid_step(stimulus, step + j, t0 + j.astype(h.dtype) * h, h))(
         jnp.arange(size)
     )
 
 
-def _jump(scaled: Scaled, key, y, place: Place):
+def _jump(scaled: Scaled, key, y, step: GridStep):
     """State after the jumps of a step, and the log-probability of what happened."""
-    intensity, _, states_after = scaled.jumps(place.t_start, y, place.u0)
-    total, h = jnp.sum(intensity), place.h
-    mark = uniform(key, place.step, dtype=h.dtype)
+    intensity, _, states_after = scaled.jumps(step.t_start, y, step.u0)
+    total, h = jnp.sum(intensity), step.h
+    mark = uniform(key, step.number, dtype=h.dtype)
     # Probability of at least one jump, without cancellation for short steps.
     chance = -jnp.expm1(-total * h)
     # One uniform number decides whether a jump happens and which: shares of the chance go as the
@@ -142,20 +148,20 @@ def solve_fixed(
     stiffness_at = explicit_rates(scaled, policy)
     has_jumps = key is not None and scaled.has_jumps
 
-    def advance_step(carry, place):
+    def advance_step(carry, step):
         parts, converged, logs, record = carry
         if has_jumps:
-            y, log = _jump(scaled, key, scaled.join(parts), place)
+            y, log = _jump(scaled, key, scaled.join(parts), step)
             parts, logs = scaled.split(y), logs + log
-        new_parts, step_converged = advance(parts, place)
+        new_parts, step_converged = advance(parts, step)
         if watch is not None:
-            record = _watch(watch, scaled, stimulus, record, (parts, new_parts), place)
+            record = _watch(watch, scaled, stimulus, record, (parts, new_parts), step)
         return (new_parts, converged & step_converged, logs, record), None
 
     @jax.checkpoint
-    def chunk(carry, place):
+    def chunk(carry, chunk_start):
         parts, code, logs, record, stiffness = carry
-        steps = _places_from(stimulus, place, size)
+        steps = _grid_steps_from(stimulus, chunk_start, size)
         if stiffness_at is not None:
             now = stiffness_at(parts, jax.tree.map(lambda x: x[0], steps))
             stiffness = larger_stiffness(stiffness, now, code)
@@ -169,8 +175,8 @@ def solve_fixed(
         state, t0, step = carry
         h = (row - t0) / (chunks * size)
         k = size * jnp.arange(chunks)
-        places = (step + k, t0 + k.astype(h.dtype) * h, jnp.full(chunks, h))
-        state, _ = lax.scan(chunk, state, places)
+        chunk_starts = (step + k, t0 + k.astype(h.dtype) * h, jnp.full(chunks, h))
+        state, _ = lax.scan(chunk, state, chunk_starts)
         integrals = None if state[3] is None else state[3][0]
         return (state, row, step + chunks * size), (scaled.join(state[0]), integrals)
 
@@ -198,14 +204,14 @@ def _solution(end: tuple, y, q, first) -> Solution:
 
 
 def _watch(
-    watch: Watch, scaled: Scaled, stimulus, record: tuple, ends: tuple, place: Place
+    watch: Watch, scaled: Scaled, stimulus, record: tuple, ends: tuple, step: GridStep
 ) -> tuple:
     """Integrals and memory of events after a step between two states."""
     integrals, memory = record
-    piece = straight_piece(place.t_start, place.t_end, *(scaled.join(parts) for parts in ends))
+    piece = straight_piece(step.t_start, step.t_end, *(scaled.join(parts) for parts in ends))
     memory = watch_step(watch, scaled, stimulus, memory, piece)
     samples = integrand(watch, scaled, stimulus, piece)
-    return integrals + integral_over(samples, place.h), memory
+    return integrals + integral_over(samples, step.h), memory
 
 
 def _by_vector(scaled: Scaled, stimulus, key, policy: Fixed) -> Callable:
@@ -213,44 +219,48 @@ def _by_vector(scaled: Scaled, stimulus, key, policy: Fixed) -> Callable:
     channels = len(scaled.channels()) if key is not None else 0
     none = jnp.zeros((len(scaled.scale), 0))
 
-    def advance(parts, place: Place):
+    def advance(parts, step: GridStep):
         eq = Equation(
             lambda t, z: scaled.drift(t, z, stimulus(t)),
             lambda t, z: scaled.diffusion(t, z, stimulus(t)) if channels else none.astype(z.dtype),
             scaled.project,
-            lambda z, b: scaled.confine(z, b, place.u1),
+            lambda z, b: scaled.confine(z, b, step.u1),
             structure=scaled.system.noise_structure,
         )
-        inc = _increment(policy, key if channels else None, place.step, channels, place.h)
-        end = policy.method.kernel(
-            eq, place.t_start, place.t_end, scaled.join(parts), inc, h=place.h
-        )
+        inc = _increment(policy, key if channels else None, step.number, channels, step.h)
+        end = policy.method.kernel(eq, step.t_start, step.t_end, scaled.join(parts), inc, h=step.h)
         return scaled.split(end.y), end.converged
 
     return advance
 
 
 def semi_implicit_step(scaled: Scaled, key, policy: Fixed) -> Callable:
-    """A step of `SemiImplicitEuler`, state by state, as a function of scaled states: their ends, not yet projected."""
+    """A step of `SemiImplicitEuler`, state by state, as a function of scaled states: their ends, not yet projected.
+
+    Returns
+    -------
+    callable
+        A function of scaled states by name and a `GridStep`, which gives the states at its end, not yet projected.
+    """
     channels = len(scaled.channels()) if key is not None else 0
     damped = getattr(policy.method, "damped", False)
 
-    def advance(parts, place: Place):
-        inc = _increment(policy, key if channels else None, place.step, channels, place.h)
+    def advance(parts, step: GridStep):
+        inc = _increment(policy, key if channels else None, step.number, channels, step.h)
         kick = {k: jnp.zeros_like(x) for k, x in parts.items()}
         if channels:
-            kick = scaled.noise_increment(place.t_start, parts, place.u0, inc.w)
+            kick = scaled.noise_increment(step.t_start, parts, step.u0, inc.w)
 
         def rates(p):
-            return scaled.rates(place.t_end, p, place.u1)
+            return scaled.rates(step.t_end, p, step.u1)
 
         options: dict[str, Any] = dict(linear=scaled.linear, damped=damped)
-        return semi_implicit_euler_step(rates, parts, kick, h=place.h, **options)
+        return semi_implicit_euler_step(rates, parts, kick, h=step.h, **options)
 
     return advance
 
 
 def _by_parts(scaled: Scaled, stimulus, key, policy: Fixed) -> Callable:
     """A semi-implicit step, state by state, inside the domain."""
-    step = semi_implicit_step(scaled, key, policy)
-    return lambda parts, place: (scaled.project_parts(step(parts, place)), jnp.asarray(True))
+    semi_implicit = semi_implicit_step(scaled, key, policy)
+    return lambda parts, step: (scaled.project_parts(semi_implicit(parts, step)), jnp.asarray(True))

@@ -16,7 +16,7 @@ from ..solver.semi_implicit import rates_along
 from .policy import Fixed
 
 if TYPE_CHECKING:
-    from .fixed import Place
+    from .fixed import GridStep
 
 
 def state_result(y: Float[Array, " n"], code):
@@ -41,7 +41,7 @@ def is_too_long(stiffness: Float[Array, "*lanes two"]):
 def explicit_rates(scaled: Scaled, policy: Fixed) -> Callable | None:
     """Products of a step and the rates at which states that it takes explicitly act on themselves, see `Solution`.
 
-    A function of scaled states and a `Place`; None of methods that take no state explicitly, or that limit its step.
+    A function of scaled states and a `GridStep`; None of methods that take no state explicitly, or that limit its step.
     Of a state of several numbers it is the rate at which they act on each other, all moved alike. A state at rest, as
     one on a bound where its rate fades to 0, counts for nothing: it fades steeply. One that a projection holds counts,
     since a step that is too long throws states onto their bounds.
@@ -53,19 +53,19 @@ def explicit_rates(scaled: Scaled, policy: Fixed) -> Callable | None:
     if not isinstance(method, SemiImplicitEuler) or method.damped or not explicit:
         return None
 
-    def stiffness(parts, place: "Place"):
-        parts, place = lax.stop_gradient((parts, place))
+    def stiffness(parts, step: "GridStep"):
+        parts, step = lax.stop_gradient((parts, step))
 
         def rates(p):
-            return scaled.rates(place.t_end, p, place.u1)
+            return scaled.rates(step.t_end, p, step.u1)
 
         along = {k: rates_along(rates, parts, k) for k in explicit}
 
         def slope_of(k):
             x, (rate, slope) = parts[k], (y[k] for y in along[k])
             roundings = 8 * jnp.finfo(x.dtype).eps * jnp.maximum(jnp.abs(x), 1.0)
-            at_rest = jnp.abs(place.h * rate) <= roundings
-            return place.h * jnp.ravel(jnp.where(at_rest, 0.0, slope))
+            at_rest = jnp.abs(step.h * rate) <= roundings
+            return step.h * jnp.ravel(jnp.where(at_rest, 0.0, slope))
 
         slope = jnp.concatenate([slope_of(k) for k in explicit])
         return jnp.stack([_largest(-slope), _largest(jnp.abs(slope))])
@@ -87,6 +87,6 @@ def larger_stiffness(stiffness: Float[Array, " two"], now: Float[Array, " two"],
     return jnp.where(counts, now, stiffness)
 
 
-def is_driven(place: "Place"):
+def is_driven(steps: "GridStep"):
     """Whether the drive of some steps is a number throughout."""
-    return jnp.all(jnp.isfinite(place.u0)) & jnp.all(jnp.isfinite(place.u1))
+    return jnp.all(jnp.isfinite(steps.u0)) & jnp.all(jnp.isfinite(steps.u1))

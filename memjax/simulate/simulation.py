@@ -176,7 +176,7 @@ def _strong(model, values: Mapping[str, Any]) -> Any:
 
 
 def _system(model, bench, stimuli) -> tuple[AbstractSystem, list]:
-    """What is integrated, without the noise that does not act, and its stimuli by port."""
+    """Return the system to integrate, without the noise that does not act, and its stimuli by port."""
     if isinstance(model, Circuit) and any(isinstance(s, Drives) for s in stimuli):
         stimuli = [s.in_order_of(model.ports) if isinstance(s, Drives) else s for s in stimuli]
     has_parameters = isinstance(model, AbstractDevice | Circuit)
@@ -327,7 +327,7 @@ def _trace(
     notes: dict,
     integrals: Mapping[str, Integral | TimeAbove] | Sequence[str],
 ) -> Trace:
-    """What the lanes of a batch gave, as a trace."""
+    """Return the lanes of a batch as a trace."""
     visible, state, watch_results, ends = lanes
     t, crossings = jnp.asarray(np.concatenate(rows)), watch_results["events"]
     numbers = np.repeat(range(len(rows)), batch.lengths)

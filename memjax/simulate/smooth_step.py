@@ -224,6 +224,6 @@ def _ratio(numerator, denominator):
 
 
 def _integrands(driven: Driven, t, y) -> Float[Array, " integrals"]:
-    """What is integrated at one instant."""
+    """Return the integrands at one instant."""
     piece = Piece(t, t, y, y, jnp.zeros_like(y), jnp.zeros_like(y), jnp.zeros_like(t))
     return integrand(driven.watch, driven.scaled, driven.stimulus, piece)[:, 0]

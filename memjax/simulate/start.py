@@ -58,7 +58,7 @@ def _vector(scaled: Scaled, states: Mapping[str, Any], drive) -> Float[Array, " 
 
 
 def model_text(model: Any) -> str:
-    """What states belong to, in words: the name of a model, or the devices of a circuit."""
+    """Name the model that states belong to, or the devices of a circuit."""
     if isinstance(model, Circuit):
         parts = [f"{n} ({model_text(d)})" for n, d in model.devices.items()]
         return f"a circuit of {', '.join(parts) or 'no device'}"

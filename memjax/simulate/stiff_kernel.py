@@ -189,7 +189,7 @@ def moving_numbers(system_at: Callable[[Any], Scaled], z: Float[Array, "..."]) -
 
 
 def stiff_kernel_of(scaled: Scaled, moving: Sequence[int], directions: int) -> StiffKernel | str:
-    """The kernel of systems like this one, whose numbers do not matter; why there is none, where there is none.
+    """Return the kernel of systems like this one, whose numbers do not matter, or the reason as text if there is none.
 
     Parameters
     ----------
@@ -224,7 +224,7 @@ def _cached_text(scaled: Scaled, moving: tuple[int, ...], wide: int) -> str:
 
 def _text(scaled: Scaled, moving: tuple[int, ...], wide: int) -> str:
     """All of the kernel."""
-    arrays, rest = eqx.partition(scaled, is_array)
+    arrays, static = eqx.partition(scaled, is_array)
     leaves, tree = jax.tree.flatten(arrays)
     n = len(scaled.scale)
     if wide > _MOST:
@@ -237,7 +237,7 @@ def _text(scaled: Scaled, moving: tuple[int, ...], wide: int) -> str:
     def step(numbers, y, at):
         cuts = zip(leaves, sizes, ends, strict=True)
         parts = [numbers[b - k : b].reshape(np.shape(x)) for x, k, b in cuts]
-        system = eqx.combine(jax.tree.unflatten(tree, parts), rest)
+        system = eqx.combine(jax.tree.unflatten(tree, parts), static)
         t0, t1, u, t_u, slope, last, corner, h = at
 
         # Steps land on the corners of the drive: within one it is a straight line, held from the last row on.
@@ -248,9 +248,9 @@ def _text(scaled: Scaled, moving: tuple[int, ...], wide: int) -> str:
         y1, error, slopes, remainder = rodas3_interval(field, system.project, t0, t1, y, h=h)
         return y1, *slopes, error, remainder
 
-    def lane(numbers, own, y, dy, at):
+    def lane(numbers, directions, y, dy, at):
         zero = jnp.zeros(())
-        moves = [own[moving.index(k)] if k in moving else zero for k in range(total)]
+        moves = [directions[moving.index(k)] if k in moving else zero for k in range(total)]
         point, along = (numbers, y), (jnp.stack(moves), dy)
         values, tangents = jax.jvp(lambda a, b: step(a, b, at), point, along)
         along = tangents[0], tangents[4], *tangents[1:3]
@@ -268,10 +268,10 @@ def _text(scaled: Scaled, moving: tuple[int, ...], wide: int) -> str:
     t, results = trace(lane, avals, inputs, constants)
     if constants.values:
         raise UntranslatableError("arrays that are no parameters")
-    about: dict[str, Any] = dict(translation=t, owns=owns, states=states, places={})
-    about["inputs"] = {x: f"u->at[{k}][t]" for k, x in enumerate(places)}
-    program = SideBySide(**about, results=results)
-    plain = SideBySide(**about, results=[*results[: 2 * n], *results[4 * n :]])
+    options: dict[str, Any] = dict(translation=t, owns=owns, states=states, places={})
+    options["inputs"] = {x: f"u->at[{k}][t]" for k, x in enumerate(places)}
+    program = SideBySide(**options, results=results)
+    plain = SideBySide(**options, results=[*results[: 2 * n], *results[4 * n :]])
     sizes = f"STATES = {n}, OWNS = {len(owns)}, NUMBERS = {total}, DIGITS = {DIGITS}"
     head = [
         f"#define BLOCK {wide}",
@@ -283,7 +283,9 @@ def _text(scaled: Scaled, moving: tuple[int, ...], wide: int) -> str:
 
 
 def _parts(program: SideBySide, plain: SideBySide, n: int) -> list[str]:
-    """What is generated of a text; of the results the derivatives come first: of state, its remainder, and slopes."""
+    """Return the generated parts of a text; in the results the derivatives come first: of state, its remainder, and
+    slopes.
+    """
     remainder, slopes = (
         [f"{name}[{k}][j] = {text_of(x)};" for k, x in enumerate(program.results[a:b])]
         for name, a, b in (("remainder", n, 2 * n), ("slopes", 2 * n, 4 * n))
@@ -299,14 +301,14 @@ def _parts(program: SideBySide, plain: SideBySide, n: int) -> list[str]:
     stores = [f"o->{x.text}[j] = {x.text};" for x in program.fixed]
     fixed = [*names, *map(line_of, program.by_level[LANE]), *stores]
     ends = [f"end[{k} * LANES + j] = c->{x.text}[j];" for k, x in enumerate(program.states)]
-    about = "const Uniform *u, int32_t t, const Own *o, Carry *restrict c, int32_t first"
-    about += ", Real (*restrict remainder)[LANES]"
-    wide = f"NOINLINE void advance_some_and_slopes({about}, Real (*restrict slopes)[LANES])"
+    arguments = "const Uniform *u, int32_t t, const Own *o, Carry *restrict c, int32_t first"
+    arguments += ", Real (*restrict remainder)[LANES]"
+    wide = f"NOINLINE void advance_some_and_slopes({arguments}, Real (*restrict slopes)[LANES])"
     return [
         program.types(),
         program.prepare_uniform(),
         program.advance_block(wide, remainder + slopes, "", ""),
-        plain.advance_block(f"NOINLINE void advance_some({about})", remainder, "", ""),
+        plain.advance_block(f"NOINLINE void advance_some({arguments})", remainder, "", ""),
         f"""
 static void results_of(const Uniform *u, int t, Real *out) {{
 {join(values, 4)}

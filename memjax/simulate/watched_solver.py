@@ -171,8 +171,8 @@ class WatchedSolver(dfx.AbstractAdaptiveSolver, dfx.AbstractItoSolver):
             # The controller allows the sum of its tolerances for a 1.
             whole = resolution.rtol + resolution.atol
             errors["excess"] = whole * ratio[None]
-            own = optx.rms_norm(error / resolution.allowed(piece.y0, piece.y1))
-            verdict = resolution.judge(tick, h, jnp.maximum(own, ratio))
+            error_norm = optx.rms_norm(error / resolution.allowed(piece.y0, piece.y1))
+            verdict = resolution.judge(tick, h, jnp.maximum(error_norm, ratio))
             y1 = verdict.keep(y0, y1)
             allowed = {"z": resolution.allowed(y0["z"], y1["z"]), "excess": jnp.full(1, whole)}
             errors = verdict.pass_on(errors, jax.tree.map(jnp.zeros_like, y0) | allowed)
@@ -230,5 +230,7 @@ def system_state(y: Any) -> Any:
 
 
 def watched_norm(error: Any) -> Float[Array, ""]:
-    """Of the error of a watched state over its tolerance: that of the system, and that of the integrals."""
+    """Return the norm of the error of a watched state over its tolerance: the larger of the system's and the
+    integrals'.
+    """
     return jnp.maximum(optx.rms_norm(error["z"]), jnp.max(error["excess"]))

@@ -131,11 +131,11 @@ def _event_step(
     armed = (armed & ~fires) | (in_window & (end < rearm))
     count = memory["count"]
     # Beyond the room that there is, what is written is dropped.
-    place = jnp.where(fires, count.astype(jnp.int32), event.size)
+    slot = jnp.where(fires, count.astype(jnp.int32), event.size)
 
     def write(old, new):
-        new = jnp.where(fires, new, old[jnp.minimum(place, event.size - 1)])
-        return old.at[place].set(new, mode="drop")
+        new = jnp.where(fires, new, old[jnp.minimum(slot, event.size - 1)])
+        return old.at[slot].set(new, mode="drop")
 
     steps = jax.tree.map(write, memory["steps"], piece)
     kind = count.dtype
@@ -145,7 +145,7 @@ def _event_step(
 def integrand(
     watch: Watch, scaled: Scaled, stimulus: Callable, piece: Piece
 ) -> Float[Array, "integrals 5"]:
-    """What is integrated, at the nodes of a step; no row where nothing is."""
+    """Return the integrands at the nodes of a step; no row if nothing is integrated."""
     if not watch.integrals:
         return jnp.zeros((0, len(_NODES)), piece.y0.dtype)
     names = tuple(x.signal for x in watch.integrals.values())

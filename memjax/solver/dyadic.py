@@ -23,8 +23,8 @@ def whole_state(y):
     return y
 
 
-class _Place(eqx.Module):
-    """The step under way: which tree, and where in it, in finest steps of the tree."""
+class _Interval(eqx.Module):
+    """The step under way: the number of its tree, its start and its length in finest steps of that tree."""
 
     tree: Int[Array, ""]
     start: Int[Array, ""]
@@ -76,8 +76,8 @@ class DyadicController(dfx.AbstractAdaptiveStepSizeController):
     def init(self, terms, t0, t1, y0, dt0, args, func, error_order):
         """First step: the largest interval at the start of the first tree that is not longer than `dt0`."""
         del terms, t1, y0, args, func, error_order
-        place = self._first(t0, jnp.inf if dt0 is None else dt0)
-        return self._times(place)[1], place
+        interval = self._first(t0, jnp.inf if dt0 is None else dt0)
+        return self._times(interval)[1], interval
 
     def _bound(self, k) -> Float[Array, ""]:
         """A bound by its number; a number beyond the last gives the last bound."""
@@ -86,16 +86,16 @@ class DyadicController(dfx.AbstractAdaptiveStepSizeController):
     def _span(self, tree) -> Float[Array, ""]:
         return self._bound(tree + 1) - self._bound(tree)
 
-    def _first(self, t, h) -> _Place:
+    def _first(self, t, h) -> _Interval:
         """First step of the tree that starts at the bound `t`, not longer than `h`."""
         tree = jnp.searchsorted(self.bounds, t, side="right") - 1
         tree = jnp.clip(tree, 0, len(self.bounds) - 2)
-        return _Place(tree, jnp.zeros((), index_type(self.bounds.dtype)), self._size(tree, h))
+        return _Interval(tree, jnp.zeros((), index_type(self.bounds.dtype)), self._size(tree, h))
 
-    def _length(self, place: _Place) -> Float[Array, ""]:
+    def _length(self, interval: _Interval) -> Float[Array, ""]:
         """Length of the step under way [s]."""
-        span = self._span(place.tree)
-        return span * (place.size.astype(span.dtype) * 2.0 ** -depth(span.dtype))
+        span = self._span(interval.tree)
+        return span * (interval.size.astype(span.dtype) * 2.0 ** -depth(span.dtype))
 
     def _size(self, tree, h) -> Int[Array, ""]:
         """Largest interval of a tree that is not longer than `h`, in finest steps."""
@@ -106,25 +106,29 @@ class DyadicController(dfx.AbstractAdaptiveStepSizeController):
         level = jnp.floor(jnp.log2(jnp.maximum(share, 2.0**-deepest)) + 1e-6)
         return jnp.ones((), kind) << jnp.clip(level + deepest, 0, deepest).astype(kind)
 
-    def _times(self, place: _Place) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    def _times(self, interval: _Interval) -> tuple[Float[Array, ""], Float[Array, ""]]:
         """Start and end of a step [s]; the end just before a bound where it is one."""
         start, span, deepest = (
-            self._bound(place.tree),
-            self._span(place.tree),
+            self._bound(interval.tree),
+            self._span(interval.tree),
             2.0 ** -depth(self.bounds.dtype),
         )
 
         def time_of(k):
             return start + span * (k.astype(span.dtype) * deepest)
 
-        last = self._ends(place)
-        return time_of(place.start), jnp.where(
-            last, eqxi.prevbefore(self._bound(place.tree + 1)), time_of(place.start + place.size)
+        last = self._ends(interval)
+        return time_of(interval.start), jnp.where(
+            last,
+            eqxi.prevbefore(self._bound(interval.tree + 1)),
+            time_of(interval.start + interval.size),
         )
 
-    def _ends(self, place: _Place):
+    def _ends(self, interval: _Interval):
         """Whether a step ends on a bound."""
-        return place.start + place.size == jnp.ones_like(place.size) << depth(self.bounds.dtype)
+        return interval.start + interval.size == jnp.ones_like(interval.size) << depth(
+            self.bounds.dtype
+        )
 
     def _excess(self, y0, y1, error) -> Float[Array, ""]:
         """Norm of the error over its tolerance; infinite where it is not a number."""
@@ -133,40 +137,44 @@ class DyadicController(dfx.AbstractAdaptiveStepSizeController):
         size = lax.stop_gradient(self.norm(e / tolerance))
         return jnp.where(jnp.isfinite(size) & jnp.all(jnp.isfinite(b)), size, jnp.inf)
 
-    def _next(self, place: _Place, h) -> _Place:
+    def _next(self, interval: _Interval, h) -> _Interval:
         """The step after an accepted one, not longer than `h`."""
-        end = place.start + place.size
+        end = interval.start + interval.size
         # end & -end is the lowest set bit: the largest interval of the tree that may start at
         # `end`.
-        inside = _Place(place.tree, end, jnp.minimum(self._size(place.tree, h), end & -end))
-        next_tree = self._first(self._bound(place.tree + 1), h)
-        return _either(self._ends(place), next_tree, inside)
+        inside = _Interval(
+            interval.tree, end, jnp.minimum(self._size(interval.tree, h), end & -end)
+        )
+        next_tree = self._first(self._bound(interval.tree + 1), h)
+        return _either(self._ends(interval), next_tree, inside)
 
     def adapt_step_size(
         self, t0, t1, y0, y1_candidate, args, y_error, error_order, controller_state
     ):
         """Keep a step whose error is within its tolerance, and choose the next."""
         del t1, args
-        place = controller_state
+        interval = controller_state
         excess = self._excess(y0, y1_candidate, y_error)
         keep = excess <= 1
         # Error goes as h^p: the step at which it would be the tolerance.
         factor = _SAFETY * jnp.maximum(excess, 1e-12) ** (-1 / error_order)
-        h = self._length(place)
+        h = self._length(interval)
         h_next = h * jnp.clip(factor, _SHRINK, _GROW)
-        smaller = jnp.minimum(self._size(place.tree, h_next), jnp.maximum(place.size >> 1, 1))
-        retry = _Place(place.tree, place.start, smaller)
-        new = _either(keep, self._next(place, h_next), retry)
+        smaller = jnp.minimum(self._size(interval.tree, h_next), jnp.maximum(interval.size >> 1, 1))
+        retry = _Interval(interval.tree, interval.start, smaller)
+        new = _either(keep, self._next(interval, h_next), retry)
         next0, next1 = self._times(new)
         # Behind the last bound there is no step; diffrax ends there.
-        at_end = keep & self._ends(place) & (self._bound(place.tree + 1) >= self.bounds[-1])
+        at_end = keep & self._ends(interval) & (self._bound(interval.tree + 1) >= self.bounds[-1])
         next0, next1 = (jnp.where(at_end, self.bounds[-1], t) for t in (next0, next1))
         # Below 256 roundings of t the length of a step is known to less than a per cent.
-        underflow = ~keep & ((place.size <= 1) | (h < 256 * jnp.finfo(h.dtype).eps * jnp.abs(t0)))
+        underflow = ~keep & (
+            (interval.size <= 1) | (h < 256 * jnp.finfo(h.dtype).eps * jnp.abs(t0))
+        )
         result = dfx.RESULTS.where(underflow, dfx.RESULTS.dt_min_reached, dfx.RESULTS.successful)
-        return keep, next0, next1, keep & self._ends(place), new, result
+        return keep, next0, next1, keep & self._ends(interval), new, result
 
 
-def _either(condition, if_true: _Place, if_false: _Place) -> _Place:
-    """One of two places, by a condition."""
+def _either(condition, if_true: _Interval, if_false: _Interval) -> _Interval:
+    """Return one of two intervals, by a condition."""
     return jax.tree.map(lambda a, b: jnp.where(condition, a, b), if_true, if_false)

@@ -62,13 +62,19 @@ def derivative(f: Callable[[Any], list], x: Any, dx: Any) -> list:
         Gives a list of scalars.
     x, dx : pytree
         Point, and direction of the derivative.
+
+    Returns
+    -------
+    list
+        One derivative per scalar, in the unit of the scalar if `dx` has that of `x`; the number 0.0 where it does not
+        depend on `x`.
     """
     leaves, tree = jax.tree.flatten(x)
     jaxpr = jax.make_jaxpr(lambda *args: f(jax.tree.unflatten(tree, args)))(*leaves).jaxpr
     # Dependence is read off the program: a structural zero of the Jacobian then costs no operation.
     depends = dependent_results(jaxpr)
     _, tangent = jax.jvp(f, (x,), (dx,))
-    return [d if own else 0.0 for own, d in zip(depends, tangent, strict=True)]
+    return [d if is_dependent else 0.0 for is_dependent, d in zip(depends, tangent, strict=True)]
 
 
 def dependent_results(jaxpr: Jaxpr) -> list[bool]:

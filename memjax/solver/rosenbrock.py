@@ -151,7 +151,7 @@ class Interval(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What becomes of a step: whether the clock decides on it instead of the step control, whether its error is fine,
+    """Verdict on a step: whether the clock decides on it instead of the step control, whether its error is fine,
     and the step to try next [s].
     """
 
@@ -206,9 +206,15 @@ class Resolution(eqx.Module):
             Tick, and the step taken in it [s].
         ratio : Float[Array, ""]
             Error of the step over what is allowed, as the step control takes it.
+
+        Returns
+        -------
+        Verdict
+            Whether the clock ticks on, whether the error is allowed, and the step to try next [s].
         """
         ratio = lax.stop_gradient(ratio)
         fine = ratio < 1  # no ratio that is not a number is
+        # The error goes as the cube of the step: the step at which the ratio would be 1, with some safety.
         factor = jnp.clip(0.9 * ratio ** (-1 / 3), 0.2, 5.0)
         factor = jnp.where(jnp.isfinite(ratio), factor, 0.2)
         # A tick in which the whole step fits is left to the step control, which leaves the limit of the clock behind.
@@ -326,6 +332,11 @@ def rodas3_interval(
         Times [s], and the state at the first one.
     h : Float[Array, ""], optional
         Step [s], what lies between the times by default; less where the clock is too coarse, see `Resolution`.
+
+    Returns
+    -------
+    Interval
+        State at the end, error, and step times slopes at both ends, in the unit of the state.
     """
     h = length(t0, t1) if h is None else h
     step = rodas3_step(f, t0, y0, h=h)
@@ -352,6 +363,11 @@ def derivative_error(
         That of the rates at its start [1/s].
     h : Float[Array, ""]
         Step [s].
+
+    Returns
+    -------
+    Float[Array, ""]
+        Largest relative error over `DERIVATIVE_ERROR` [1]: above 1 the step is refused. No gradient passes.
 
     Notes
     -----

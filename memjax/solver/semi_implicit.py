@@ -16,7 +16,13 @@ Parts = dict[Any, Float[Array, "..."]]
 
 
 def rates_along(rates: Callable[[Parts], Parts], parts: Parts, k: Any) -> tuple[Parts, Parts]:
-    """Rates of change of all parts [1/s], and their derivatives by part `k` [1/s]."""
+    """Rates of change of all parts [1/s], and their derivatives by part `k` [1/s].
+
+    Returns
+    -------
+    tuple of two dict of Float[Array, "..."]
+        Rate of each part [1/s], and its derivative by part `k` [1/s].
+    """
     return jax.jvp(lambda x: rates(parts | {k: x}), (parts[k],), (jnp.ones_like(parts[k]),))
 
 
@@ -31,6 +37,11 @@ def linear_change(
 
     Where they have `moved` already it is what is left to do, (I - h A) change = h rate - moved: Newton's next step, of
     rates that are not quite linear or that rounding has taken something off.
+
+    Returns
+    -------
+    dict of Float[Array, ""]
+        Change of each linear part over the step, in the unit of the part.
     """
     rate, rows = {}, []
     for k in linear:

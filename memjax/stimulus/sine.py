@@ -62,9 +62,9 @@ class Sine(AbstractStimulus):
         # sin(x) = -offset / amplitude has two solutions in each cycle, or none.
         ratio = -jnp.asarray(self.offset, jnp.result_type(float)) / self.amplitude
         angle = jnp.arcsin(jnp.clip(ratio, -1.0, 1.0))
-        each = jnp.sort(jnp.stack([angle % (2 * math.pi), (math.pi - angle) % (2 * math.pi)]))
+        angles = jnp.sort(jnp.stack([angle % (2 * math.pi), (math.pi - angle) % (2 * math.pi)]))
         turns = np.repeat(np.arange(_CYCLES, dtype=float), 2) + jnp.tile(
-            each / (2 * math.pi), _CYCLES
+            angles / (2 * math.pi), _CYCLES
         )
         return jnp.where(jnp.abs(ratio) < 1, turns / self.frequency, jnp.inf)
 

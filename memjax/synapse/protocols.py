@@ -30,7 +30,7 @@ Points = Sequence[float | int] | Num[np.ndarray | Array, " _"]
 
 @dataclass(frozen=True, kw_only=True)
 class Spike:
-    """What a neuron applies when it fires: a high pulse, then a low one. Values chosen here.
+    """Voltage that a neuron applies when it fires: a high pulse, then a low one. Values chosen here.
 
     Parameters
     ----------

@@ -147,7 +147,7 @@ class Pulsed(eqx.Module):
 
 
 class PulseNoise(eqx.Module):
-    r"""What is random from pulse to pulse and from cycle to cycle.
+    r"""Random variation from pulse to pulse and from cycle to cycle.
 
     Parameters
     ----------
@@ -196,8 +196,8 @@ class PulseNoise(eqx.Module):
 
     def size(self, g: Float[Array, "..."], kind: Int[Array, "..."]) -> Float[Array, "..."]:
         """Factor of the amplitudes at a conductance, after a pulse of a kind."""
-        place = jnp.clip((g - self.g_mid) / self.g_span, -0.5, 0.5)
-        return jnp.exp(self.slope[kind] * place + self.bend[kind] * place**2)
+        offset = jnp.clip((g - self.g_mid) / self.g_span, -0.5, 0.5)
+        return jnp.exp(self.slope[kind] * offset + self.bend[kind] * offset**2)
 
     @classmethod
     def none(cls) -> "PulseNoise":
@@ -207,7 +207,7 @@ class PulseNoise(eqx.Module):
 
 
 class Memory(eqx.Module):
-    """What a pulsed device carries from one pulse to the next.
+    """State that a pulsed device carries from one pulse to the next.
 
     Parameters
     ----------

@@ -56,7 +56,7 @@ def test_limits_are_recognised_under_noise_of_reading(levels, sigma):
     v, i, sweep, true = _sweeps(levels)
     seen = _noisy(i, sigma)
     limit = find_limit(v, seen, sweep=sweep)
-    np.testing.assert_allclose(limit.each[v != 0], true[v != 0], rtol=max(5e-3, 2 * sigma))
+    np.testing.assert_allclose(limit.values[v != 0], true[v != 0], rtol=max(5e-3, 2 * sigma))
     at = np.abs(i) >= true
     assert np.mean(limit.acts[at]) > 0.999
     assert np.all(np.abs(i[limit.acts]) >= true[limit.acts] * (1 - 10 * sigma - 0.005))
@@ -69,7 +69,7 @@ def test_a_few_sweeps_that_lie_a_little_higher_share_their_limit():
         i[sweep == k] *= 1 + more
     limit = find_limit(v, i, sweep=sweep)
     assert limit.level == 1e-4
-    assert np.all(limit.each[v != 0] == 1e-4)
+    assert np.all(limit.values[v != 0] == 1e-4)
     np.testing.assert_array_equal(limit.acts, np.abs(i) >= 0.9999e-4)
 
 
@@ -88,9 +88,9 @@ def test_a_sweep_that_never_reaches_the_limit_has_that_of_the_nearest_which_it_d
     i[sweep == 1] = 1e-11 * v[sweep == 1]
     i[sweep == 7] = 1e-3 * v[sweep == 7]  # an ohmic loop without a limit
     limit = find_limit(v, i, sweep=sweep)
-    assert np.all(limit.each[(sweep == 1) & (v != 0)] == 1e-6)
+    assert np.all(limit.values[(sweep == 1) & (v != 0)] == 1e-6)
     assert not limit.acts[sweep == 1].any()
-    assert np.all(np.isinf(limit.each[sweep == 7]))
+    assert np.all(np.isinf(limit.values[sweep == 7]))
     assert "sweeps 0, 2-4:" in limit.warnings[0]
 
 
@@ -158,7 +158,7 @@ def test_stated_limits_act_to_the_scatter_of_the_instrument_and_what_contradicts
     seen = 0.985 * _noisy(i, 0.01)  # the instrument holds a little less than what was set
     for stated in ((1e-6, 1e-4), true):
         limit = find_limit(v, seen, sweep=sweep, stated=stated)
-        np.testing.assert_array_equal(np.unique(limit.each[v != 0]), (1e-6, 1e-4))
+        np.testing.assert_array_equal(np.unique(limit.values[v != 0]), (1e-6, 1e-4))
         assert np.mean(limit.acts[np.abs(i) >= true]) > 0.999
         assert limit.warnings == ()
     (warning,) = find_limit(v, seen, sweep=sweep, stated=1e-6).warnings

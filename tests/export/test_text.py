@@ -18,7 +18,7 @@ def test_a_range_holds_its_value_at_rest():
     row |= {("state", u.name): starts[u.start] for u in equations.unknowns}
     row |= {(n.op, n.name): 0.0 for n in nodes if n.op in ("voltage", "noise")}
     values = evaluate(equations.graph, list(ranges), row)
-    assert any(r.least < r.rest < r.most for r in ranges.values())
+    assert any(r.least < r.rest_value < r.most for r in ranges.values())
     for node, found in ranges.items():
-        assert found.rest == pytest.approx(values[node], rel=1e-12, abs=0)
-        assert found.least <= found.rest <= found.most
+        assert found.rest_value == pytest.approx(values[node], rel=1e-12, abs=0)
+        assert found.least <= found.rest_value <= found.most

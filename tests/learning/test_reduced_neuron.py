@@ -38,7 +38,7 @@ def first_spike(neuron):
             state, out = changed.step(state, drive, dt)
             return state, (out.spikes, out.time)
 
-        _, (fired, within) = jax.lax.scan(step, changed.rest(), None, steps)
+        _, (fired, within) = jax.lax.scan(step, changed.resting_state(), None, steps)
         k = jnp.argmax(fired)
         return jnp.where(fired[k] > 0, k.astype(within.dtype) * dt + within[k], jnp.nan)
 

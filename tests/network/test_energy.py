@@ -12,7 +12,7 @@ from memjax.circuit import energies, powers
 from memjax.errors import ModelError, NetworkError
 from memjax.models import footprint
 from memjax.network.energy import CAUSES, EnergyLedger
-from memjax.network.run_store import load_recording, read_about, run_network
+from memjax.network.run_store import load_recording, read_description, run_network
 from memjax.neuron import one_memristor
 from tests.network.conftest import neurons, same, spiking
 
@@ -102,7 +102,7 @@ def test_energies_of_a_leaky_integrator_are_the_exact_ones():
     # The voltage moves by h I/C at first and exponentially less later: sum of C dV^2/2.
     total = 0.5 * c * (i / c) ** 2 * 2e-6 * r * c / 2 * (1 - np.exp(-2 * t / (r * c)))
     assert fine.by_kind["numerical"] == pytest.approx(total, rel=0.02)
-    assert fine.rest == dict.fromkeys(fine.kinds, 0.0)
+    assert fine.rest_power == dict.fromkeys(fine.kinds, 0.0)
 
 
 @pytest.mark.slow
@@ -185,14 +185,14 @@ def test_the_ledger_agrees_with_powers_of_a_fine_trace():
 def test_a_run_that_is_resumed_has_the_energies_of_one_in_one_go(tmp_path, ledger_run):
     about = {"watch": {"cells": [0, 39]}, "energy": True, "save_interval": 0.0}
     folder = run_network(spiking(), 0.01, tmp_path / "run", **about)
-    half = read_about(folder)["energy"]["groups"]["cells"]
+    half = read_description(folder)["energy"]["groups"]["cells"]
     run_network(spiking(), 0.02, folder, resume=True, **about)
     loaded, whole = load_recording(folder), ledger_run.energy["cells"]
     ledger = loaded.energy["cells"]
     np.testing.assert_array_equal(ledger.energies, whole.energies)
     np.testing.assert_array_equal(ledger.times, whole.times)
-    assert (ledger.kinds, ledger.rest) == (whole.kinds, whole.rest)
-    report = read_about(folder)["energy"]
+    assert (ledger.kinds, ledger.rest_power) == (whole.kinds, whole.rest_power)
+    report = read_description(folder)["energy"]
     assert report["given_J"] == pytest.approx(whole.given)
     assert 0 < half["given_J"] < report["given_J"]
     assert report["groups"]["cells"] == json.loads(json.dumps(whole.summary()))
@@ -201,7 +201,7 @@ def test_a_run_that_is_resumed_has_the_energies_of_one_in_one_go(tmp_path, ledge
     )
     with pytest.raises(NetworkError, match="a run with an energy ledger"):
         run_network(spiking(), 0.03, folder, resume=True, **about | {"energy": False})
-    assert read_about(folder)["status"] == "done"
+    assert read_description(folder)["status"] == "done"
 
 
 def _ledger(**options) -> EnergyLedger:
@@ -211,7 +211,7 @@ def _ledger(**options) -> EnergyLedger:
     about |= {"energies": np.tile(np.stack([-given, given, 0 * given], axis=1), (10, 1, 1))}
     about |= {"times": np.tile([0.1, 0.3, 0.6], (10, 1)), "neurons": 2, "spikes": 5}
     about |= {
-        "rest": {"in": -0.5, "r": 0.5, "numerical dissipation": 0.0},
+        "rest_power": {"in": -0.5, "r": 0.5, "numerical dissipation": 0.0},
         "ends": 0.5 * np.arange(1, 11),
     }
     return EnergyLedger(**about | options)

@@ -16,7 +16,7 @@ import pytest
 
 from memjax import network as nw
 from memjax.errors import NetworkError, OutputError
-from memjax.network.run_store import load_recording, read_about, run_network
+from memjax.network.run_store import load_recording, read_description, run_network
 from memjax.runtime.files import lock_folder
 from tests.network.conftest import same, spiking
 
@@ -41,7 +41,7 @@ def _equal(a: nw.Recording, b: nw.Recording) -> bool:
 def test_a_run_in_parts_is_the_run_in_memory(tmp_path, undisturbed):
     """Parts, checkpoint and recording; and a longer duration goes on where the run ended."""
     folder = run_network(spiking(), 0.02, tmp_path / "run", watch=WATCH, save_interval=0.0)
-    assert read_about(folder)["status"] == "done"
+    assert read_description(folder)["status"] == "done"
     assert load_recording(folder).duration == pytest.approx(0.02)
     run_network(spiking(), 0.05, folder, watch=WATCH, resume=True, save_interval=0.0)
     assert _equal(load_recording(folder), undisturbed)
@@ -85,7 +85,7 @@ def test_ctrl_c_leaves_what_was_simulated(tmp_path, monkeypatch, undisturbed):
     with pytest.raises(KeyboardInterrupt):
         run_network(spiking(), 2.0, folder, watch=WATCH, save_interval=0.0)
     monkeypatch.setattr(os, "fsync", sync)
-    about = read_about(folder)
+    about = read_description(folder)
     assert about["status"] == "interrupted"
     assert about["backend"] == nw.Simulation(spiking()).backend
     assert (folder / "recording.h5").exists()

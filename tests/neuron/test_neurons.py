@@ -12,7 +12,7 @@ from scipy.integrate import solve_ivp
 import memjax as mj
 from memjax import neuron, presets
 from memjax.core.fields import parameter_specs
-from memjax.models import about, model
+from memjax.models import documentation, model
 from memjax.observables import detect
 from tests.conftest import ROOT
 from tests.helpers import crossings
@@ -73,7 +73,7 @@ def test_a_neuron_has_a_name_a_description_and_a_preset(name):
     circuit = model(name)
     assert circuit.quantities == (quantity,)
     assert float(mj.params.get(circuit, parameter)) == pytest.approx(value)
-    text, references = about(name)
+    text, references = documentation(name)
     assert "Notes" in text
     assert "References" in text
     assert references

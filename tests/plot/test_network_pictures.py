@@ -95,7 +95,7 @@ def _with_ledger() -> Recording:
         kinds=kinds,
         energies=energies,
         times=np.full((10, 3), 1e-3 / 3),
-        rest=dict.fromkeys(kinds, 0.0),
+        rest_power=dict.fromkeys(kinds, 0.0),
         neurons=1,
         spikes=5,
         ends=1e-3 * np.arange(1, 11),

@@ -60,13 +60,13 @@ def _blocks(text: str, remarks: list[str]) -> list[_Block]:
     waiting: list[tuple[int, str, str]] = []
     strange: list[int] = []
     for number, line in enumerate(text.split("\n"), 1):
-        key, _, rest = line.partition(",")
+        key, _, content = line.partition(",")
         if key == "DataValue":
             strange += [n for n, _, _ in waiting]  # no record begins between rows without its names
             waiting = []
-            blocks[-1][2].append((number, [cell.strip() for cell in rest.split(",")]))
+            blocks[-1][2].append((number, [cell.strip() for cell in content.split(",")]))
         elif not blocks[-1][2]:
-            _set(blocks[-1], key, rest)
+            _set(blocks[-1], key, content)
         elif key in ("SetupTitle", "DataName"):
             if key == "DataName" and not waiting:
                 remarks.append(
@@ -78,25 +78,25 @@ def _blocks(text: str, remarks: list[str]) -> list[_Block]:
             for _, name, value in waiting:
                 _set(blocks[-1], name, value)
             waiting = []
-            _set(blocks[-1], key, rest)
+            _set(blocks[-1], key, content)
         elif line.strip(" ,\t"):
-            waiting.append((number, key, rest))
+            waiting.append((number, key, content))
     strange += [n for n, _, _ in waiting]
     if strange:
         remarks.append(f"lines among or below the rows are left out: {lines_of(strange)}")
     return blocks
 
 
-def _set(block: _Block, key: str, rest: str) -> None:
+def _set(block: _Block, key: str, content: str) -> None:
     """Take a line above the rows of a record to its settings, or to the names of its columns."""
     if key == "DataName":
-        block[1][:] = split_line(rest, ",")
+        block[1][:] = split_line(content, ",")
     elif key in ("TestParameter", "MetaData", "AnalysisSetup"):
-        name, _, value = rest.partition(",")
+        name, _, value = content.partition(",")
         if value.strip() or "[VAR1]" in name:
             block[0][name.strip()] = value.strip()
-    elif rest.strip():
-        block[0][key.strip()] = rest.strip()
+    elif content.strip():
+        block[0][key.strip()] = content.strip()
 
 
 def _tables(
@@ -192,17 +192,17 @@ def _terminal(
     k = channel["Func"].index("VAR1") if "VAR1" in channel["Func"] else -1
     if k < 0 or k >= min(map(len, channel.values())):
         return {}, "voltage", []
-    own = {r: channel[key][k] for r, key in (("v", "VName"), ("i", "IName"))}
-    roles = {role: name for role, name in own.items() if name in names}
+    terminal = {r: channel[key][k] for r, key in (("v", "VName"), ("i", "IName"))}
+    roles = {role: name for role, name in terminal.items() if name in names}
     time = settings.get("Channel.Time", "")
     if time and time in names:
         roles["t"] = time
     terminals = channel["IName"] + channel["VName"]
-    others = [n for n in terminals if n in names and n not in own.values()]
+    others = [n for n in terminals if n in names and n not in terminal.values()]
     warnings = []
     if others:
         warnings.append(
-            f"terminal {own['v']}, {own['i']} is read, the one driven by VAR1; left aside: "
+            f"terminal {terminal['v']}, {terminal['i']} is read, the one driven by VAR1; left aside: "
             + ", ".join(others)
         )
     return roles, "current" if channel["Mode"][k] == "I" else "voltage", warnings

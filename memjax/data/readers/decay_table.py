@@ -51,10 +51,10 @@ class DecayTableReader(AbstractRecordReader):
         column = columns.get("r") or columns["g"]
         t, r = (numbers(table, c, where=where) for c in (columns["t"], column))
         r = r if "r" in columns else 1 / np.where(r == 0, np.nan, r)
-        taken = {columns["t"].place, column.place}
+        taken = {columns["t"].index, column.index}
         warnings = (*table.warnings, *assumed_units(table, [columns["t"], column]))
         if "temperature" in columns:
-            taken.add(columns["temperature"].place)
+            taken.add(columns["temperature"].index)
             warnings += _temperature(table, columns["temperature"], where)
         labelling = [k for k in range(len(table.names)) if k not in taken]
         run = labels(table, labelling)
@@ -79,11 +79,11 @@ class DecayTableReader(AbstractRecordReader):
 
 
 def _temperature(table: Table, column: Column, where: str) -> tuple[str, ...]:
-    """What is said of a column of temperatures."""
+    """Describe a column of temperatures."""
     values = numbers(table, column, where=where)
     low, high = np.nanmin(values), np.nanmax(values)
     span = f"{low:g}" if low == high else f"{low:g} to {high:g}"
-    name = table.names[column.place]
+    name = table.names[column.index]
     return (
         f"the temperature {name!r}, {span}, is not used: a fit takes it in kelvin with --temperature",
     )

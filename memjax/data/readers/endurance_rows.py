@@ -65,12 +65,12 @@ class EnduranceRowsReader(AbstractRecordReader):
         remarks.insert(
             0, f"no header: taken as an address and the resistances {order} of each cycle, in ohm"
         )
-        about = {"file": where, "sha256": source.sha256}
+        provenance = {"file": where, "sha256": source.sha256}
         cycles = np.arange(pairs.shape[1], dtype=float)
         return tuple(
             EnduranceRecord(
                 device=f"{row[0]:.15g}", cycles=cycles, hrs=h, lrs=low, reader=self.name,
-                source=about, warnings=tuple(remarks),
+                source=provenance, warnings=tuple(remarks),
             )
             for row, h, low in zip(table, hrs, lrs, strict=True)
         )  # fmt: skip

@@ -43,10 +43,12 @@ class Keithley4200Reader(AbstractReader):
             names = [name for name, _ in source.sheets]
         except ReaderError:
             return Verdict()
-        about = [n for n in names if n.lower() in _ABOUT]
+        settings = [n for n in names if n.lower() in _ABOUT]
         runs = [n for n in names if _RUN.fullmatch(n)]
-        listed = ", ".join([*runs[:3], *about])
-        return verdict("Settings" in about and runs, 0.97, f"a workbook with the sheets {listed}")
+        listed = ", ".join([*runs[:3], *settings])
+        return verdict(
+            "Settings" in settings and runs, 0.97, f"a workbook with the sheets {listed}"
+        )
 
     def parse(self, source: Source, options: Options) -> tuple[Table, ...]:
         """Records of the file, one for each run, in the order of the numbers of the runs."""

@@ -51,7 +51,7 @@ class LvmReader(AbstractReader):
             raise ReaderError(f"no line {_END}", where=where, allowed="a header with an end")
         comma = any(re.match(r"Separator,", line) for line in lines[: ends[0]])
         split = "," if comma else "\t"
-        about = _settings(lines[: ends[0]], split)
+        header = _settings(lines[: ends[0]], split)
         starts = [
             k for k in range(ends[0] + 1, len(lines)) if lines[k].startswith("Channels" + split)
         ]
@@ -65,7 +65,7 @@ class LvmReader(AbstractReader):
         borders = [*starts[1:], len(lines)] if starts else [len(lines)]
         records = []
         for k, (begin, end) in enumerate(zip(ends[1:] or ends, borders, strict=True)):
-            settings = about | _settings(lines[starts[k] : begin], split) if starts else about
+            settings = header | _settings(lines[starts[k] : begin], split) if starts else header
             label = f"segment {k}" if len(borders) > 1 else ""
             ended = k < len(borders) - 1 or is_ended(source.text)
             records.append(
@@ -82,7 +82,7 @@ def _settings(lines: list[str], split: str) -> dict[str, str]:
 def _segment(
     lines: list[str],
     span: tuple[int, int],
-    about: dict[str, str],
+    settings: dict[str, str],
     split: str,
     label: str,
     where: str,
@@ -115,33 +115,33 @@ def _segment(
     cells = [[c.strip() for c in r[:width]] + [""] * (width - len(r)) for _, r in rows]
     columns = {n: list(c) for n, c in zip(names, zip(*cells, strict=True), strict=True)}
     axes = [n for n in names if n.startswith("X_Value")]
-    warnings = remarks + _complaints(about, len(rows), label, axes, columns)
+    warnings = remarks + _complaints(settings, len(rows), label, axes, columns)
     channels = [n for n in names if n not in axes]
     x = columns[axes[0]]
-    if about.get("X_Columns", "") == "No" or not any(x):
-        x = _counted(about, len(rows), where)
-    stated = [u.strip() or None for u in about.get("Y_Unit_Label", "").split(split)]
-    axis = about.get("X_Dimension", "Time")
+    if settings.get("X_Columns", "") == "No" or not any(x):
+        x = _counted(settings, len(rows), where)
+    stated = [u.strip() or None for u in settings.get("Y_Unit_Label", "").split(split)]
+    axis = settings.get("X_Dimension", "Time")
     if axis.split() and axis.split()[0].lower() not in _AXES:
         warnings.append(
             f"the x axis measures {axis.split()[0]!r}, which is neither time nor voltage"
         )
     # The format's times are in seconds, where it does not say otherwise.
     second = "s" if axis.lower().startswith("time") else None
-    units = [about.get("X_Unit_Label", "").split(split)[0].strip() or second, *stated]
+    units = [settings.get("X_Unit_Label", "").split(split)[0].strip() or second, *stated]
     units += [None] * (len(channels) + 1 - len(units))
     return Table(
         names=("X_Value", *channels), columns=(x, *(columns[n] for n in channels)),
         lines=[n for n, _ in rows], units=tuple(units[: len(channels) + 1]),
-        roles=_roles(channels, units, axis), settings=about,
+        roles=_roles(channels, units, axis), settings=settings,
         warnings=tuple(warnings), label=label,
     )  # fmt: skip
 
 
 def _complaints(
-    about: dict[str, str], n: int, label: str, axes: list[str], columns: dict[str, list[str]]
+    settings: dict[str, str], n: int, label: str, axes: list[str], columns: dict[str, list[str]]
 ) -> list[str]:
-    samples = re.match(r"\d+", about.get("Samples", ""))
+    samples = re.match(r"\d+", settings.get("Samples", ""))
     warnings = []
     if samples and int(samples[0]) != n:
         warnings.append(
@@ -152,10 +152,10 @@ def _complaints(
     return warnings
 
 
-def _counted(about: dict[str, str], n: int, where: str) -> list[str]:
+def _counted(settings: dict[str, str], n: int, where: str) -> list[str]:
     """The x axis of a file without it."""
     try:
-        start, step = (float(about[k].split()[0].replace(",", ".")) for k in ("X0", "Delta_X"))
+        start, step = (float(settings[k].split()[0].replace(",", ".")) for k in ("X0", "Delta_X"))
     except (KeyError, ValueError, IndexError):
         raise ReaderError(
             "no X_Value in the rows, and no X0 and Delta_X above them", where=where,

@@ -86,15 +86,15 @@ def _is_intact(data: bytes, little: bool, depth: int = 0) -> bool:
     ----------
     .. [1] MathWorks, MAT-File Format, "Data Elements": a tag of kind and length, or both in four bytes.
     """
-    order, place = "<" if little else ">", 0
+    order, offset = "<" if little else ">", 0
     if depth > _DEEPEST:
         return False
-    while place + 8 <= len(data):
-        kind, length = struct.unpack_from(f"{order}II", data, place)
+    while offset + 8 <= len(data):
+        kind, length = struct.unpack_from(f"{order}II", data, offset)
         if kind >> 16:  # a small element, whose data stand in its tag
-            kind, length, begin, end = kind & 0xFFFF, 0, place + 8, place + 8
+            kind, length, begin, end = kind & 0xFFFF, 0, offset + 8, offset + 8
         else:
-            begin, end = place + 8, place + 8 + length
+            begin, end = offset + 8, offset + 8 + length
         if kind not in _KINDS or end > len(data):
             return False
         inner = data[begin:end] if kind == _MATRIX else b""
@@ -105,7 +105,7 @@ def _is_intact(data: bytes, little: bool, depth: int = 0) -> bool:
                 return False
         if not _is_intact(inner, little, depth + 1):
             return False
-        place = end if kind == _COMPRESSED else end + -end % 8
+        offset = end if kind == _COMPRESSED else end + -end % 8
     return True
 
 

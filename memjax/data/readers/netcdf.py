@@ -79,8 +79,8 @@ def _table(data: Any, where: str) -> Table:
     numeric = {str(n): x for n, x in data.variables.items() if x.dtype.kind in "biuf" and x.ndim}
     if not numeric:
         raise ReaderError(f"no variables; it holds {list(data.variables)}", where=where)
-    own = {n: x for n, x in numeric.items() if n in data.data_vars} or numeric
-    most = max((x.dims for x in own.values()), key=lambda d: (_rank(own, d), len(d)))
+    variables = {n: x for n, x in numeric.items() if n in data.data_vars} or numeric
+    most = max((x.dims for x in variables.values()), key=lambda d: (_rank(variables, d), len(d)))
     shape = [data.sizes[d] for d in most]
     names, columns, units = [], [], []
     # Dimensions without a coordinate, but the one along which the points lie, number sweeps or members.
@@ -107,6 +107,6 @@ def _table(data: Any, where: str) -> Table:
     )  # fmt: skip
 
 
-def _rank(own: dict[str, Any], dims: tuple) -> int:
+def _rank(variables: dict[str, Any], dims: tuple) -> int:
     """How many variables stand over some dimensions."""
-    return sum(x.dims == dims for x in own.values())
+    return sum(x.dims == dims for x in variables.values())

@@ -81,12 +81,12 @@ class PulseColumnsReader(AbstractRecordReader):
             )  # fmt: skip
         label = labels(table, list(places.labels))
         cycle = labels(table, [] if places.cycle is None else [places.cycle])
-        pulse = numbers(table, Column(place=places.pulse), where=where)
+        pulse = numbers(table, Column(index=places.pulse), where=where)
         records = []
         for n in in_order(label):
             rows = label == n
-            own = "" if not places.labels else str(n)
-            for device, columns in _devices(table, places, own, source.path.stem):
+            device_label = "" if not places.labels else str(n)
+            for device, columns in _devices(table, places, device_label, source.path.stem):
                 g = [_conductance(table, c, places.resistance, where)[rows] for c in columns]
                 warnings = [*table.warnings, *assumed_units(table, list(columns))]
                 warnings += label_remarks(table, list(places.labels), "devices")
@@ -97,7 +97,7 @@ class PulseColumnsReader(AbstractRecordReader):
 
 
 def _places(names: list[str]) -> _Places | None:
-    """What the columns are; None where these are no such columns."""
+    """Return which columns are which; None if the table is of another kind."""
     known = roles(names)
     if {"v", "i", "t", "branch"} & known.keys():
         return None
@@ -109,17 +109,17 @@ def _places(names: list[str]) -> _Places | None:
         return None
     up, down = ([k for k, w in enumerate(plain) if p.fullmatch(w)] for p in (_UP, _DOWN))
     kinds = {k: _measured(names[k]) for k in range(len(names)) if k != pulses[0]}
-    cycle = known["cycle"].place if "cycle" in known else None
+    cycle = known["cycle"].index if "cycle" in known else None
     if len(up) == len(down) == 1:
-        own, devices = [*up, *down], []
+        readings, devices = [*up, *down], []
     else:
-        own = devices = [k for k, kind in kinds.items() if kind is not None]
-    measured = {kinds[k] for k in own if kinds[k]} or {"g"}
-    taken = {*own, pulses[0], cycle}
+        readings = devices = [k for k, kind in kinds.items() if kind is not None]
+    measured = {kinds[k] for k in readings if kinds[k]} or {"g"}
+    taken = {*readings, pulses[0], cycle}
     others = tuple(k for k in range(len(names)) if k not in taken)
-    if not own or len(measured) > 1 or (len(devices) > 1 and others):
+    if not readings or len(measured) > 1 or (len(devices) > 1 and others):
         return None
-    columns = tuple(_column(names[k], k) for k in own)
+    columns = tuple(_column(names[k], k) for k in readings)
     return _Places(
         pulse=pulses[0], cycle=cycle, labels=others, resistance=measured == {"r"},
         branches=columns if not devices else (), devices=columns if devices else (),
@@ -139,11 +139,11 @@ def _measured(name: str) -> str | None:
     )
 
 
-def _column(name: str, place: int) -> Column:
+def _column(name: str, index: int) -> Column:
     text = split_unit(name)[1]
     unit = unit_of(text) if text else None
     return Column(
-        place=place, factor=unit.factor if unit else 1.0, stated=unit is not None,
+        index=index, factor=unit.factor if unit else 1.0, stated=unit is not None,
         respelled=respelled(name, text),
     )  # fmt: skip
 
@@ -154,7 +154,7 @@ def _devices(table: Table, places: _Places, label: str, stem: str):
         return [(label or stem, places.branches)]
     if len(places.devices) == 1:
         return [(label or stem, places.devices)]
-    return [(split_unit(table.names[c.place])[0], (c,)) for c in places.devices]
+    return [(split_unit(table.names[c.index])[0], (c,)) for c in places.devices]
 
 
 def _conductance(table: Table, column: Column, resistance: bool, where: str):
@@ -168,23 +168,23 @@ def _long(g: list[Float[np.ndarray, " rows"]], pulse, cycle, remarks: list[str],
     for name in in_order(cycle):
         at = cycle == name
         if len(g) == 2:
-            own = [
+            branches = [
                 (kind, *_known(x[at], pulse[at])) for kind, x in zip((SET, RESET), g, strict=True)
             ]
-            pieces.append([own])
+            pieces.append([branches])
         else:
             pieces.append(_cycles(*_known(g[0][at], pulse[at]), remarks, where))
-    flat = [own for cycles in pieces for own in cycles]
-    if not all(x.size for own in flat for _, x, _ in own):
+    flat = [branches for cycles in pieces for branches in cycles]
+    if not all(x.size for branches in flat for _, x, _ in branches):
         raise ReaderError("a branch without readings", where=where)
-    if one := any(int(own[0][2][0]) == 1 for own in flat):
+    if one := any(int(branches[0][2][0]) == 1 for branches in flat):
         remarks.append(
             "pulses count from 1: the first reading of a cycle is taken as the one before its pulses"
         )
     columns = []
     names = in_order(cycle) if len(flat) == len(pieces) else list(range(len(flat)))
-    for name, own in zip(names, flat, strict=True):
-        for k, (kind, x, n) in enumerate(own):
+    for name, branches in zip(names, flat, strict=True):
+        for k, (kind, x, n) in enumerate(branches):
             count = n - 1 if one and k == 0 else n
             columns.append((x, np.full(len(x), str(name)), np.full(len(x), kind), count))
     return tuple(np.concatenate(c) for c in zip(*columns, strict=True))
@@ -204,8 +204,8 @@ def _cycles(g: np.ndarray, pulse: np.ndarray, remarks: list[str], where: str):
     cuts = np.flatnonzero(np.diff(pulse) < 0) + 1
     parts = list(zip(np.split(g, cuts), np.split(pulse, cuts), strict=True))
     if len(parts) == 1:
-        own = _parted(g, pulse, remarks, where)
-        return [own]
+        branches = _parted(g, pulse, remarks, where)
+        return [branches]
     kinds = [SET if x[-1] > x[0] else RESET for x, _ in parts]
     if any(a == b for a, b in pairwise(kinds)) or len(parts) % 2:
         raise ReaderError(
@@ -215,8 +215,8 @@ def _cycles(g: np.ndarray, pulse: np.ndarray, remarks: list[str], where: str):
     remarks.append(
         "branches are parted where the count of pulses begins again, and set where the conductance rises"
     )
-    own = [(kind, *part) for kind, part in zip(kinds, parts, strict=True)]
-    return [own[k : k + 2] for k in range(0, len(own), 2)]
+    branches = [(kind, *part) for kind, part in zip(kinds, parts, strict=True)]
+    return [branches[k : k + 2] for k in range(0, len(branches), 2)]
 
 
 def _parted(g: np.ndarray, pulse: np.ndarray, remarks: list[str], where: str):

@@ -44,7 +44,7 @@ class PulseJsonReader(AbstractRecordReader):
         try:
             content: dict[str, Any] = parse_json(source.text)
             up, down = (_cycles(content, name, where) for name in ("Gset", "Greset"))
-            protocol, about = _protocol(content, where)
+            protocol, protocol_remarks = _protocol(content, where)
         except (ValueError, KeyError, TypeError, IndexError) as error:
             raise ReaderError(
                 f"no record of pulses: {type(error).__name__}: {error}",
@@ -52,7 +52,7 @@ class PulseJsonReader(AbstractRecordReader):
                 allowed=f"numbers under {', '.join(_NEEDED)}, and V, W, read_V",
             ) from error
         down, remarks = _forwards(up, down)
-        remarks += about + _count_remarks(content, up, down)
+        remarks += protocol_remarks + _count_remarks(content, up, down)
         return (
             PulseRecord(
                 device=source.path.stem,
@@ -128,7 +128,7 @@ def _pair(content: dict[str, Any], name: str, where: str) -> tuple[float, float]
 
 
 def _count_remarks(content: dict[str, Any], up: np.ndarray, down: np.ndarray) -> tuple[str, ...]:
-    """What to say where the counts of pulses that the file states are not those of its conductances."""
+    """Describe counts of pulses in the file that are not those of its conductances."""
     counts = [up.shape[1] - 1, down.shape[1] - 1]
     stated = content.get("n", counts)
     if stated == counts:

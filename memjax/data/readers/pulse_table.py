@@ -55,11 +55,11 @@ class PulseTableReader(AbstractRecordReader):
         column = columns.get("g") or columns["r"]
         g = numbers(table, column, where=where)
         g = g if "g" in columns else 1 / np.where(g == 0, np.nan, g)
-        cycle = labels(table, [columns["cycle"].place] if "cycle" in columns else [])
-        taken = {c.place for c in columns.values()}
+        cycle = labels(table, [columns["cycle"].index] if "cycle" in columns else [])
+        taken = {c.index for c in columns.values()}
         labelling = [k for k in range(len(table.names)) if k not in taken]
         device = labels(table, labelling)
-        kinds = np.array([_kind(x, where) for x in table.columns[columns["branch"].place]])
+        kinds = np.array([_kind(x, where) for x in table.columns[columns["branch"].index]])
         pulse = numbers(table, columns["pulse"], where=where)
         if lost := [n for n, x in zip(table.lines, pulse, strict=True) if not np.isfinite(x)]:
             raise ReaderError(

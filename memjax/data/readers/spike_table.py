@@ -20,7 +20,7 @@ class SpikeTableReader(AbstractRecordReader):
         """Sure where the first line names a time, and nothing but labels beside it."""
         names = split_line(head.lstrip().split("\n")[0])
         columns = roles(names)
-        others = [n for k, n in enumerate(names) if "t" in columns and k != columns["t"].place]
+        others = [n for k, n in enumerate(names) if "t" in columns and k != columns["t"].index]
         known = "t" in columns and all(n.lower() in LABELS for n in others)
         return verdict(
             known, NAMED_COLUMNS, "the header names a time, and nothing but labels beside it"
@@ -29,10 +29,10 @@ class SpikeTableReader(AbstractRecordReader):
     def records(self, source: Source) -> tuple[SpikeRecord, ...]:
         """One record per train."""
         table, where = spike_table(source), str(source.path)
-        about = {"file": where, "sha256": source.sha256}
+        provenance = {"file": where, "sha256": source.sha256}
         warnings = (*table.warnings, *order_remarks(table, where))
         warnings += assumed_units(table, [roles(table.names)["t"]])
         return tuple(
-            SpikeRecord(label=n, times=t, reader=self.name, source=about, warnings=warnings)
+            SpikeRecord(label=n, times=t, reader=self.name, source=provenance, warnings=warnings)
             for n, t in trains_of(table, where).items()
         )

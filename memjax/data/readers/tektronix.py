@@ -94,11 +94,13 @@ def _beside(text: str, where: str) -> Table:
     names, columns, units, settings = ["TIME"], [], ["s"], {}
     for channel in range(count):
         first = channel * _WIDTH
-        own = {r[first]: r[first + 1] for _, r in rows if len(r) > first + 1 and r[first]}
-        settings = settings or own
+        channel_settings = {
+            r[first]: r[first + 1] for _, r in rows if len(r) > first + 1 and r[first]
+        }
+        settings = settings or channel_settings
         units[0] = settings.get("Horizontal Units") or "s"
-        names.append(own.get("Source") or f"CH{channel + 1}")
-        units.append(own.get("Vertical Units") or "V")
+        names.append(channel_settings.get("Source") or f"CH{channel + 1}")
+        units.append(channel_settings.get("Vertical Units") or "V")
         columns.append([r[first + 4] if len(r) > first + 4 else "" for _, r in rows])
     times = [r[3] if len(r) > 3 else "" for _, r in rows]
     whole = [k for k, t in enumerate(times) if is_number(t)]
@@ -115,7 +117,7 @@ def _beside(text: str, where: str) -> Table:
 
 
 def _length_remarks(stated: str, count: int) -> list[str]:
-    """What to say where the length that the file states is another one."""
+    """Describe a length in the file that is not that of its rows."""
     if not is_number(stated) or float(stated) == count:
         return []
     return [f"{count} rows where Record Length says {stated}"]

@@ -108,10 +108,10 @@ def single_exp2(t: Float[Array, "..."]) -> Float[Array, "..."]:
     """2^t in float32, to 2e-7; below 2^-126 it stays there, above 2^127 too."""
     t = bound(t, -126.0, 127.0)
     whole = jnp.floor(t)
-    rest = t - whole
-    power = jnp.full_like(rest, _EXP2[-1])
+    fraction = t - whole
+    power = jnp.full_like(fraction, _EXP2[-1])
     for c in _EXP2[-2::-1]:
-        power = power * rest + c
+        power = power * fraction + c
     # The exponent of a float32 is a whole number in its own bits.
     word = lax.bitcast_convert_type(power, jnp.int32) + (whole.astype(jnp.int32) << 23)
     return lax.bitcast_convert_type(word, jnp.float32)

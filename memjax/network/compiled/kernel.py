@@ -31,7 +31,7 @@ class Kernel:
     shape: Shape
 
     def __call__(
-        self, own: Any, carry: Any, steps, dense: Sequence, tables: Sequence, words: int
+        self, lane_constants: Any, carry: Any, steps, dense: Sequence, tables: Sequence, words: int
     ) -> tuple[Any, list]:
         """The carry after an exchange interval, and the words of spikes of `memjax.network.delivery.push_spike`.
 
@@ -50,7 +50,7 @@ class Kernel:
             How many words for the spikes of a lane.
         """
         leaves, tree = jax.tree.flatten(carry)
-        owns = jax.tree.leaves(own)
+        owns = jax.tree.leaves(lane_constants)
         arguments = [jnp.asarray(self.source.constants), steps, *owns, *leaves, *dense]
         arguments += [x for table in tables for x in table]
         shapes = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in leaves]
@@ -61,10 +61,16 @@ class Kernel:
         return jax.tree.unflatten(tree, results[: len(leaves)]), list(results[len(leaves) :])
 
 
-def kernel_of(lane: Callable, own: Any, carry: Any, shape: Shape) -> Kernel | str:
-    """The kernel of a lane's equations, see `kernel_source`; why there is none, where there is none."""
+def kernel_of(lane: Callable, lane_constants: Any, carry: Any, shape: Shape) -> Kernel | str:
+    """Return the kernel of a lane's equations, see `kernel_source`, or the reason as text if there is none.
+
+    Returns
+    -------
+    Kernel or str
+        The kernel, or why there is none.
+    """
 
     def kernel(source: Source, compiler: str) -> Kernel:
         return Kernel(register(source.text, compiler, "f"), source, shape)
 
-    return build(lambda: kernel_source(lane, own, carry, shape), kernel)
+    return build(lambda: kernel_source(lane, lane_constants, carry, shape), kernel)

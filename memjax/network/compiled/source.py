@@ -61,7 +61,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Shape:
-    """What a kernel is made for, beside the equations.
+    """Dimensions that a kernel is made for, beside the equations.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ class Shape:
     tables: tuple[Table, ...]
 
 
-def kernel_source(lane: Callable, own: Any, carry: Any, shape: Shape) -> Source:
+def kernel_source(lane: Callable, lane_constants: Any, carry: Any, shape: Shape) -> Source:
     """The kernel of a lane's equations.
 
     Parameters
@@ -100,15 +100,15 @@ def kernel_source(lane: Callable, own: Any, carry: Any, shape: Shape) -> Source:
     UntranslatableError
         The equations hold what has no translation.
     """
-    avals = [jax.ShapeDtypeStruct((), x.dtype) for x in jax.tree.leaves((own, carry))]
+    avals = [jax.ShapeDtypeStruct((), x.dtype) for x in jax.tree.leaves((lane_constants, carry))]
     arrivals = [jax.ShapeDtypeStruct((), np.float32)] * len(shape.dense)
     number = jax.ShapeDtypeStruct((), np.int32)
-    tree = jax.tree.structure((own, carry))
-    count = len(jax.tree.leaves(own))
+    tree = jax.tree.structure((lane_constants, carry))
+    count = len(jax.tree.leaves(lane_constants))
 
     def flat(leaves, number, arrivals):
-        own, carry = jax.tree.unflatten(tree, leaves)
-        carry, fires, end = lane(own, carry, number, arrivals)
+        lane_constants, carry = jax.tree.unflatten(tree, leaves)
+        carry, fires, end = lane(lane_constants, carry, number, arrivals)
         return [*jax.tree.leaves(carry), fires, sum(jax.tree.leaves(end))]
 
     owns, states = (

@@ -79,14 +79,14 @@ def edge_weights(projection: Projection) -> Float[np.ndarray, " edges"]:
 
 def _lasting(projection: Projection) -> float:
     """Time for which a spike lasts, as the area under its effect over its weight [s]."""
-    about = projection.receptor
-    return float(about.tau if about.tau is not None else about.width or 0.0)
+    receptor = projection.receptor
+    return float(receptor.tau if receptor.tau is not None else receptor.width or 0.0)
 
 
 def neuron_node(group: Neurons, lif: "LifSurrogate") -> Any:
     """The node of a group."""
-    each = np.ones(group.n)
-    about = {
+    ones = np.ones(group.n)
+    metadata = {
         "circuit": repr(group.circuit),
         "stands_for": "a circuit of memjax; leaky integrate-and-fire neuron fitted to its rates",
         "relative_rate_error": float(lif.error),
@@ -95,12 +95,12 @@ def neuron_node(group: Neurons, lif: "LifSurrogate") -> Any:
         "lif_rates_1_per_s": np.asarray(lif.lif_rates),
     }
     return nir_library().LIF(
-        tau=lif.tau * each,
-        r=each,
-        v_leak=0 * each,
-        v_threshold=lif.threshold * each,
-        v_reset=0 * each,
-        metadata=about,
+        tau=lif.tau * ones,
+        r=ones,
+        v_leak=0 * ones,
+        v_threshold=lif.threshold * ones,
+        v_reset=0 * ones,
+        metadata=metadata,
     )
 
 
@@ -109,23 +109,23 @@ def projection_nodes(network: Network, projection: Projection) -> tuple[dict[str
     nir, name = nir_library(), projection.name
     groups = groups_by_name(network.groups, network.projections)
     pre, post = groups[projection.pre].n, groups[projection.post].n
-    edges, receptor, left = projection.edges, projection.receptor, []
+    edges, receptor, omissions = projection.edges, projection.receptor, []
     delays = np.asarray(projection.delay if edges.delay is None else edges.delay, float)
     delay = float(np.mean(delays))
     if np.ptp(delays) > 0:
-        left.append(
+        omissions.append(
             f"{name}: the delays of its edges, {delays.min():g} to {delays.max():g} s, are their mean"
         )
     lasting = _lasting(projection)
     if receptor.width is not None:
-        left.append(f"{name}: rectangular pulses are exponentials of the same area")
+        omissions.append(f"{name}: rectangular pulses are exponentials of the same area")
     if receptor.reversal is not None:
-        left.append(f"{name}: conductances are currents, as if the voltage were 0")
+        omissions.append(f"{name}: conductances are currents, as if the voltage were 0")
     scale = 1.0 if receptor.reversal is None else float(receptor.reversal)
     # Of a spike the leaky integrator keeps r / tau: r = tau makes that the weight.
-    each = np.full(post, lasting)
+    time_constants = np.full(post, lasting)
     return {
         f"{name}.delay": nir.Delay(delay=np.full(pre, delay)),
         f"{name}.weight": nir.Linear(weight=scale * weight_matrix(network, projection)),
-        f"{name}.receptor": nir.LI(tau=each, r=each, v_leak=0 * each),
-    }, left
+        f"{name}.receptor": nir.LI(tau=time_constants, r=time_constants, v_leak=0 * time_constants),
+    }, omissions

@@ -99,11 +99,11 @@ def fit_lif(
     current, step = _input(bench, recording, duration)
     if not rates.any():
         peak = float(np.max(np.abs(current)))
-        about = dict(
+        curves = dict(
             factors=tuple(factors), rates=(0.0,) * len(factors), lif_rates=(0.0,) * len(factors)
         )
         # A threshold that the input cannot reach says what was observed: no spike.
-        return LifSurrogate(tau=duration, threshold=2 * peak, error=float("nan"), **about)
+        return LifSurrogate(tau=duration, threshold=2 * peak, error=float("nan"), **curves)
     return _search(current, step, rates, tuple(map(float, factors)), duration)
 
 
@@ -179,7 +179,7 @@ def _input(
 
 
 def _effect(impulses: np.ndarray, receptor: Receptor, step: float) -> np.ndarray:
-    """What spikes add up to behind a receptor."""
+    """Return the sum of the effects of spikes behind a receptor."""
     scale = 1.0 if receptor.reversal is None else receptor.reversal
     if receptor.tau is not None:
         return scale * np.asarray(

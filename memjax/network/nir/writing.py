@@ -77,8 +77,8 @@ def write_nir(
         else:
             nodes[group.name] = nir.Input(input_type={"input": np.array([group.n])})
     for projection in network.projections:
-        chain, left = projection_nodes(network, projection)
-        for text in left:
+        chain, omissions = projection_nodes(network, projection)
+        for text in omissions:
             warnings.warn(text, stacklevel=2)
         nodes |= chain
         names = [projection.pre, *chain, projection.post]

@@ -75,7 +75,7 @@ class RateDerivatives:
 
 
 class ExpectedRates:
-    """What `expected_rates` returns: mean rates over many runs as a function of parameters, weights and the seed.
+    """Result of `expected_rates`: mean rates over many runs as a function of parameters, weights and the seed.
 
     Parameters
     ----------
@@ -213,7 +213,7 @@ def expected_rates(
     spread: float = 0.05,
     samples: int = 16,
     warmup: float = 0.0,
-    each: int = 4,
+    most_spikes: int = 4,
 ) -> ExpectedRates:
     r"""Expected rates and their derivatives, unbiased and with standard errors, from many runs at shifted parameters.
 
@@ -229,8 +229,8 @@ def expected_rates(
         Pairs of runs for each parameter, all in one program: each with its own noise, that both of a pair share.
     warmup : float
         Time at the beginning whose spikes are not counted [s].
-    each : int
-        Spikes of a Poisson source in an exchange interval that there is room for; rates are NaN where it
+    most_spikes : int
+        Largest number of spikes of a Poisson source in an exchange interval; rates are NaN where it
         is too small.
 
     Returns
@@ -264,7 +264,7 @@ def expected_rates(
     if samples < 2:
         raise NetworkError(f"samples = {samples}", where="expected_rates", allowed="2 or more")
     options: dict[str, Any] = dict(
-        duration=duration, warmup=warmup, each=each, where="expected_rates"
+        duration=duration, warmup=warmup, most_spikes=most_spikes, where="expected_rates"
     )
     program = RateProgram(network, HardSpikes(), **options)
     return ExpectedRates(program, seed=network.seed, spread=spread, samples=samples)

@@ -58,7 +58,7 @@ class SoftSpikes(AbstractEmission):
 
 
 class SoftRates:
-    """What `soft_rates` returns: rates as a function of parameters, weights and the seed.
+    """Result of `soft_rates`: rates as a function of parameters, weights and the seed.
 
     Parameters
     ----------
@@ -113,6 +113,11 @@ class SoftRates:
         ----------
         values, weights, seed
             As for the rates themselves.
+
+        Returns
+        -------
+        PathwiseGrowth
+            Logarithm of the largest growth in each exchange interval, by group, and the limit.
         """
         growth = self._growth(*self._arguments(values, weights, seed))
         log_growth = {n: np.asarray(g) for n, g in growth.items()}
@@ -182,7 +187,7 @@ def soft_rates(
     *,
     width: float,
     warmup: float = 0.0,
-    each: int = 4,
+    most_spikes: int = 4,
     limit: float = LIMIT,
 ) -> SoftRates:
     r"""Mean rates of soft spikes, with derivatives along the path: for short, stable stretches.
@@ -197,8 +202,8 @@ def soft_rates(
         Width of a soft spike [unit of the groups' signals].
     warmup : float
         Time at the beginning whose spikes are not counted [s].
-    each : int
-        Spikes of a Poisson source in an exchange interval that there is room for; rates are NaN where it
+    most_spikes : int
+        Largest number of spikes of a Poisson source in an exchange interval; rates are NaN where it
         is too small.
     limit : float
         Growth of perturbations of neurons' states above which a derivative is refused.
@@ -232,6 +237,8 @@ def soft_rates(
     for name, x in (("width", width), ("limit", limit)):
         if not x > 0:
             raise NetworkError(f"{name} = {x:g}", where="soft_rates", allowed="> 0")
-    options: dict[str, Any] = dict(duration=duration, warmup=warmup, each=each, where="soft_rates")
+    options: dict[str, Any] = dict(
+        duration=duration, warmup=warmup, most_spikes=most_spikes, where="soft_rates"
+    )
     program = RateProgram(network, SoftSpikes(width=width), **options)
     return SoftRates(program, seed=network.seed, limit=limit)

@@ -16,7 +16,7 @@ from ...errors import NetworkError
 from ..groups import Group, Neurons, Poisson
 from ..network import Network
 from ..neuron_program import NeuronProgram, member_keys
-from ..plan import Layout, State, edge_delays, layout, place
+from ..plan import Layout, State, edge_delays, layout, receptor_number
 from ..poisson import poisson_begin, poisson_chunk, poisson_rates
 from ..projection import Projection
 
@@ -83,8 +83,8 @@ class RateProgram:
         Time [s], rounded up to whole exchange intervals.
     warmup : float
         Time at the beginning whose spikes are not counted [s], rounded up likewise.
-    each : int
-        Spikes of a Poisson source in an exchange interval that there is room for; rates are NaN where it is too small.
+    most_spikes : int
+        Largest number of spikes of a Poisson source in an exchange interval; rates are NaN where it is too small.
     where : str
         Name of the caller, for errors.
     """
@@ -96,11 +96,12 @@ class RateProgram:
         *,
         duration: float,
         warmup: float,
-        each: int,
+        most_spikes: int,
         where: str,
     ):
         check_numbers(network, where)
-        self.network, self.emission, self.each, self.where = network, emission, each, where
+        self.network, self.emission = network, emission
+        self.most_spikes, self.where = most_spikes, where
         self.clock, self.dtype = network.clock, np.dtype(network.dtype)
         self.chunks = -(-network.steps(duration) // self.clock.steps)
         self.skipped = -(-network.steps(warmup) // self.clock.steps) if warmup else 0
@@ -231,7 +232,7 @@ class RateProgram:
         """Nothing sent: step numbers of Poisson sources, else numbers of spikes by step."""
         n, k = self.groups[name].n, self.memory[name]
         if isinstance(self.groups[name], Poisson):
-            return jnp.full((k, n, self.each), -1, jnp.int32)
+            return jnp.full((k, n, self.most_spikes), -1, jnp.int32)
         return jnp.zeros((k, self.clock.steps, n), self.dtype)
 
     def _neurons_at_rest(self, name: str, constants: State) -> State:
@@ -335,7 +336,7 @@ class RateProgram:
             for n, target in self.layouts.items()
         }
         for p in self.network.projections:
-            k, target = place(p.receptor, self.layouts[p.post]), total[p.post]
+            k, target = receptor_number(p.receptor, self.layouts[p.post]), total[p.post]
             pre, post = np.asarray(p.edges.pre), np.asarray(p.edges.post)
             for delay, sign in self.delays[p.name]:
                 w, sent = sign * weights[p.name][:, None], outputs[p.pre]
@@ -383,9 +384,9 @@ class RateProgram:
         """Steps of the spikes of Poisson sources, -1 for none; their state; whether there was not enough room."""
         interval = round(group.interval / self.clock.dt) if group.interval else 0
         source = self._source(group, constants["keys"][group.name])
-        arguments = (first.astype(jnp.int32), self.clock.steps, self.each, interval)
+        arguments = (first.astype(jnp.int32), self.clock.steps, self.most_spikes, interval)
         state, counts, slots = poisson_chunk(source, state, *arguments)
-        return slots, state, jnp.any(counts > self.each)
+        return slots, state, jnp.any(counts > self.most_spikes)
 
     def _list_spikes(self, group: Any, first) -> Array:
         """Spikes of a list in each step of a chunk."""
@@ -409,7 +410,7 @@ def _arrival_steps(sent: Array, pre: np.ndarray, delay: np.ndarray, steps: int) 
 
 
 def _arriving(sent: Array, pre: np.ndarray, delay: np.ndarray, steps: int) -> Array:
-    """What arrives through edges in each step of a chunk: edges by steps."""
+    """Return the arrivals through edges in each step of a chunk: edges by steps."""
     if not np.any(delay % steps):
         return sent[delay // steps - 1, :, pre]
     past = sent[::-1].reshape(-1, sent.shape[-1])  # steps from the earliest on

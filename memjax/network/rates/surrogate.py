@@ -12,7 +12,7 @@ from .program import RateProgram, Rates, Values, Weights
 
 
 class SurrogateRates:
-    """What `surrogate_rates` returns: rates as a function of parameters, weights and the seed.
+    """Result of `surrogate_rates`: rates as a function of parameters, weights and the seed.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def surrogate_rates(
     width: float = 2.0,
     logarithmic: bool = True,
     warmup: float = 0.0,
-    each: int = 4,
+    most_spikes: int = 4,
 ) -> SurrogateRates:
     r"""Mean rates of the network's own spikes, with surrogate derivatives: biased, bounded, for training.
 
@@ -65,8 +65,8 @@ def surrogate_rates(
         a current): these are positive.
     warmup : float
         Time at the beginning whose spikes are not counted [s].
-    each : int
-        Spikes of a Poisson source in an exchange interval that there is room for; rates are NaN where it
+    most_spikes : int
+        Largest number of spikes of a Poisson source in an exchange interval; rates are NaN where it
         is too small.
 
     Returns
@@ -103,7 +103,7 @@ def surrogate_rates(
         SurrogateSpikes(width=width, logarithmic=logarithmic),
         duration=duration,
         warmup=warmup,
-        each=each,
+        most_spikes=most_spikes,
         where="surrogate_rates",
     )
     for name, neurons in program.programs.items():

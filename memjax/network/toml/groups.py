@@ -96,7 +96,7 @@ class Scatter:
         return Scatter({f"{element}.{n}": s for n, s in self.sigma_ln.items()}, pairs)
 
     def without(self, element: str) -> "Scatter":
-        """What is not of an element."""
+        """Return the scatter without the parameters of an element."""
         kept = {n: s for n, s in self.sigma_ln.items() if not n.startswith(f"{element}.")}
         return Scatter(kept, [p for p in self.correlations if {*p[:2]} <= {*kept}])
 
@@ -107,7 +107,7 @@ class Scatter:
 
 @dataclass(frozen=True, kw_only=True)
 class _ParameterSource:
-    """Where parameters come from: a preset, a file, a fit, or a population."""
+    """Source of parameters: a preset, a file, a fit, or a population."""
 
     model: str | None
     preset: str | None

@@ -40,7 +40,7 @@ Wiring = Callable[[Ends], tuple[Edges, Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """What a rule of connection may know beside its table.
+    """Settings that a rule of connection may use beside its table.
 
     Parameters
     ----------
@@ -247,14 +247,14 @@ def _one_to_one(t: Table, context: Context) -> Wiring:
 
 
 def _fixed_fan_in(t: Table, context: Context) -> Wiring:
-    """As many inputs to each."""
+    """Return a wiring with equally many inputs to each target."""
     fan_in = t.take("fan_in", COUNT)
     return lambda e: (fixed_fan_in(e.n_pre, e.n_post, fan_in, seed=context.seed), None)
 
 
 def _by_distance(t: Table, context: Context) -> Wiring:
     """Nearer ones more likely, in a square."""
-    place = _PLACES.get(t.take("positions", one_of(*_PLACES), "grid"))
+    positions = _PLACES.get(t.take("positions", one_of(*_PLACES), "grid"))
     size, length, fan_in = (
         t.take("size", POSITIVE),
         t.take("length", POSITIVE),
@@ -264,7 +264,7 @@ def _by_distance(t: Table, context: Context) -> Wiring:
 
     def wire(e: Ends) -> tuple[Edges, Any]:
         ends = ((e.pre, e.n_pre), (e.post, e.n_post))
-        places = [size * place(*end) for end in ends]  # pyright: ignore[reportOptionalCall]
+        places = [size * positions(*end) for end in ends]  # pyright: ignore[reportOptionalCall]
         options = {"length": length, "fan_in": fan_in, "speed": speed}
         options |= {"delay": context.delay, "seed": context.seed}
         return by_distance(*places, **options), None

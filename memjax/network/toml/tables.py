@@ -223,7 +223,9 @@ class Table:
         return {n: kind.convert(x) if kind.fits(x) else x for n, x in values.items()}
 
     def file(self, key: str, default: Any = _NO_DEFAULT, *, inside: str = "") -> Any:
-        """Path of a file that a key names, of one called `inside` where it is a folder; None where there is none."""
+        """Return the path of a file that a key names, of one called `inside` if it is a folder; None if there is
+        none.
+        """
         filename = self.take(key, TEXT, default)
         if filename is None:
             return None
@@ -270,8 +272,8 @@ class Table:
             # "group 'exc'" says no more than "groups.exc"; a file does.
             inner = error.where if not key_name or "/" in error.where or "." in error.where else ""
             self._wrong = True
-            place = " of ".join(w for w in (inner, key_name) if w)
-            self.source.note(error.what, place, allowed=error.allowed, fix=error.fix)
+            location = " of ".join(w for w in (inner, key_name) if w)
+            self.source.note(error.what, location, allowed=error.allowed, fix=error.fix)
 
     def give_up(self) -> NoReturn:
         """Leave the table, in which something that all the rest depends on is wrong.

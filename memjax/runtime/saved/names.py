@@ -42,7 +42,7 @@ def name_of(thing: Any) -> str | None:
 
 
 def _look_up(module: str, qualname: str) -> Any:
-    """What a module calls so; None where there is none."""
+    """Return the object of that name in a module; None if there is none."""
     try:
         thing: Any = import_module(module)
         for part in qualname.split("."):

@@ -64,7 +64,7 @@ def save(path: str | Path, value: Any) -> None:
 
 
 def to_bytes(value: Any) -> bytes:
-    """What `save` writes, in memory."""
+    """Return in memory what `save` writes."""
     encoder = Encoder()
     content = encoder.encode(value, type(value).__name__)
     header = {

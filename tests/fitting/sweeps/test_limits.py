@@ -43,7 +43,7 @@ def measured() -> mj.Measurement:
     i = i * np.exp(0.01 * np.random.default_rng(0).normal(size=i.size))
     v, t, sweep = np.tile(np.asarray(DRIVE.values), 2), np.tile(TIMES, 2), np.repeat([0, 1], 101)
     found = find_limit(v, i, sweep=sweep)
-    own = dict(compliance=found.level, limit=found.each, at_compliance=found.acts)
+    own = dict(compliance=found.level, limit=found.values, at_compliance=found.acts)
     return mj.Measurement(t=t, v=v, i=i, sweep=sweep, **own, reader="test", source={})
 
 

@@ -50,7 +50,7 @@ def test_noise_of_reading_moves_no_determined_parameter_by_more_than_its_error(s
     m = mj.read(shared_data / "clean" / "usc_diffusive_dc_symmetric.csv")
     i = m.i * (1 + 0.01 * np.random.default_rng(1).normal(size=len(m.i)))
     found = find_limit(m.v, i, sweep=m.sweep)
-    noisy = replace(m, i=i, compliance=found.level, limit=found.each, at_compliance=found.acts)
+    noisy = replace(m, i=i, compliance=found.level, limit=found.values, at_compliance=found.acts)
     tables = [
         {
             r["name"]: r

@@ -89,8 +89,8 @@ def test_what_cannot_be_soft_is_refused():
     net = _network(20)
     often = nw.Poisson(name="noise", n=100, rate=np.array(5e3))
     busy = nw.Network(**{**vars(net), "groups": [net.groups[0], often]})
-    assert np.all(np.isnan(soft_rates(busy, 0.05, width=1e-3, each=1)()["cells"]))
-    assert np.all(np.isfinite(soft_rates(busy, 0.05, width=1e-3, each=20)()["cells"]))
+    assert np.all(np.isnan(soft_rates(busy, 0.05, width=1e-3, most_spikes=1)()["cells"]))
+    assert np.all(np.isfinite(soft_rates(busy, 0.05, width=1e-3, most_spikes=20)()["cells"]))
 
 
 @pytest.mark.integration

@@ -16,7 +16,7 @@ from tests.network.rates.networks import PARAMETER, STEP, WEIGHT, WIDTH, driven,
 def test_spikes_are_those_of_the_engine():
     """One by one in float64, of neurons with noise, delays of each edge, both kinds of receptors, inhibition."""
     net = spiking(8, dtype="float64")
-    count = np.asarray(surrogate_rates(net, 0.01, each=8)()["cells"]) * 0.01
+    count = np.asarray(surrogate_rates(net, 0.01, most_spikes=8)()["cells"]) * 0.01
     np.testing.assert_allclose(count, nw.run(net, 0.01).statistics["cells"]["count"], atol=1e-9)
     assert count.sum() > 8
 
@@ -24,7 +24,7 @@ def test_spikes_are_those_of_the_engine():
 @pytest.mark.slow
 def test_spikes_in_float32_are_those_of_the_engine_but_for_rounding(recording):
     """Rounding moves a spike across the end of the run, or one that is in doubt: fewer than one in twenty."""
-    rates = surrogate_rates(spiking(), 0.02, each=8)()["cells"]
+    rates = surrogate_rates(spiking(), 0.02, most_spikes=8)()["cells"]
     off = np.abs(np.rint(np.asarray(rates) * 0.02) - recording.statistics["cells"]["count"])
     assert off.sum() < 0.05 * recording.statistics["cells"]["count"].sum()
 

@@ -40,9 +40,10 @@ def main() -> int:
     # What keeps programs is set where memjax is the program, not the library.
     sys.argv[0] = "memjax"
     builtins.__import__ = _timed_import
-    from memjax.cli import cache, main as run
+    from memjax.cli import main as run
+    from memjax.runtime import jax_setup
 
-    prepare = cache.prepare_jax
+    prepare = jax_setup.prepare_jax
 
     def prepare_and_listen() -> None:
         prepare()
@@ -50,7 +51,7 @@ def main() -> int:
 
         monitoring.register_event_duration_secs_listener(_listen)
 
-    cache.prepare_jax = prepare_and_listen
+    jax_setup.prepare_jax = prepare_and_listen
     status = run()
     about = _spent | {"processor_s": time.process_time(), "modules": len(sys.modules)}
     children = os.times()

@@ -90,9 +90,9 @@ class SpikeCalibration:
     comparison: dict
     warnings: tuple[str, ...]
     window: tuple[float, float]
-    signal: str | None
-    level: float | None
-    rearm: float | None
+    signal: str | None = None
+    level: float | None = None
+    rearm: float | None = None
     moved: tuple[str, ...] = ()
     model: str = "circuit"
     notes: tuple[str, ...] = ()

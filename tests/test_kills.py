@@ -27,7 +27,7 @@ COMMAND = """
 import sys
 from pathlib import Path
 from memjax.cli import main
-from memjax.network.run_store import run_network
+from memjax.network.folder_run import run_network
 run_network.__kwdefaults__["save_interval"] = 0.2  # not ten seconds: runs are short here
 Path("started").touch()
 sys.exit(main())

@@ -191,7 +191,8 @@ def _simulate(options: argparse.Namespace) -> int:
     """Run, draw, and say what happened; the exit status."""
     from .. import __version__
     from ..network import estimate
-    from ..network.run_store import load_recording, read_description, run_network
+    from ..network.folder_run import run_network
+    from ..network.run_store import load_recording, read_description
     from ..network.toml import load_network
     from ..runtime.jax_setup import prepare_jax
 

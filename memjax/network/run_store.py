@@ -7,19 +7,15 @@ between, and are made again. Memory does not grow with the length of a run, and 
 with the spikes of one that was not.
 """
 
-import contextlib
 import io
 import json
 import os
 import shutil
-import signal
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import jax
@@ -28,15 +24,15 @@ from jaxtyping import Float
 
 from ..circuit.power import kinds_of_elements
 from ..errors import NetworkError, OutputError
-from ..runtime.files import lock_folder, prepare_output, remove_temporaries, strict_json, writing
-from ..runtime.flags import check_flags
-from .energy import EnergyLedger, energy_report, poisson_stimuli
+from ..runtime.files import prepare_output, remove_temporaries, strict_json, writing
+from .energy import EnergyLedger
 from .energy_program import PHASES
-from .groups import Group, Neurons
+from .groups import Neurons
 from .network import Network
-from .plan import record_steps
 from .recording import Recording, Snapshot, Stretch
-from .simulation import Simulation, conductance_exchanges
+
+if TYPE_CHECKING:
+    from .simulation import Simulation
 
 SCHEMA_VERSION = 2
 """Layout of a run's folder; in 1 what is counted in steps was counted in exchange intervals."""
@@ -46,20 +42,21 @@ MARKER, RECORDING, CHECKPOINT = "run.json", "recording.h5", "checkpoint.npz"
 
 _PARTS = "parts"
 
-_CONDUCTANCES, _SERIES = "conductances_S", "conductance_series_S"
+CONDUCTANCES, _SERIES = "conductances_S", "conductance_series_S"
 _ENERGY_KEYS = ("energy_J", "time_s", "end_step")
 """Datasets of a ledger: by exchange interval, phase and element; by interval and phase; and where these end."""
 
-_AT_THE_END = ("statistics", "states", _CONDUCTANCES)
+_AT_THE_END = ("statistics", "states", CONDUCTANCES)
 """Groups of the file that are written when a run has ended; a longer run rewrites them."""
 
-_SAVE_INTERVAL, _FULL = 10.0, 2_000_000
+SAVE_INTERVAL, _FULL = 10.0, 2_000_000
 """Seconds, and numbers in memory, after which a part is written."""
 
-_STEP_CHECKS = ("stiffness", "decays", "moves")
+
+STEP_CHECKS = ("stiffness", "decays", "moves")
 """Attributes of a `Simulation` that say how far its step can be trusted."""
 
-_NOT_ENDED = ("the run has not ended: its step has not been judged",)
+NOT_ENDED = ("the run has not ended: its step has not been judged",)
 
 _ROWS = 1 << 20
 """Numbers that are copied at once into the recording."""
@@ -73,29 +70,6 @@ def _write_error(path: Path, error: BaseException) -> OutputError:
         where=str(path),
         fix="what was recorded before is whole: mend it (space, folder), then run again with --resume",
     )
-
-
-class _DeferredInterrupt:
-    """Ctrl-C takes effect between two stretches; a second one at once."""
-
-    def __init__(self):
-        self.requests, self.before = False, None
-
-    def __enter__(self) -> "_DeferredInterrupt":
-        if threading.current_thread() is threading.main_thread():
-            self.before = signal.signal(signal.SIGINT, self._ask)
-        return self
-
-    def _ask(self, number: int, frame: Any) -> None:
-        if number == signal.SIGINT and self.before == signal.SIG_IGN:
-            return  # a job in the background of a script
-        if self.requests:
-            raise KeyboardInterrupt
-        self.requests = True
-
-    def __exit__(self, *_: object) -> None:
-        if self.before is not None:
-            signal.signal(signal.SIGINT, self.before)
 
 
 def _write_durably(path: Path, content: bytes) -> None:
@@ -136,7 +110,7 @@ def _as_h5(stretches: Sequence[Stretch]) -> bytes:
 
 
 @dataclass
-class _Folder:
+class RunFolder:
     """Folder into which a run is written.
 
     Parameters
@@ -150,7 +124,7 @@ class _Folder:
     """
 
     path: Path
-    interval: float = _SAVE_INTERVAL
+    interval: float = SAVE_INTERVAL
     pending: list[Stretch] = field(default_factory=list)
     last: float = field(default_factory=time.monotonic)
 
@@ -174,7 +148,7 @@ class _Folder:
         size = sum(x.size for leaves in arrays for x in leaves)
         return time.monotonic() - self.last > self.interval or size > _FULL
 
-    def flush(self, simulation: Simulation) -> None:
+    def flush(self, simulation: "Simulation") -> None:
         """Write what is pending, then the checkpoint."""
         arrays = simulation.snapshot()
         if not self.pending or jax.process_index() != 0:
@@ -199,9 +173,9 @@ class _Folder:
             raise OutputError(f"cannot be read ({error})", where=str(path)) from error
         return Snapshot.of(arrays) if done in (None, int(arrays.get("steps", -1))) else None
 
-    def restore(self, simulation: Simulation, content: Mapping[str, Any]) -> None:
+    def restore(self, simulation: "Simulation", content: Mapping[str, Any]) -> None:
         """Go back to the checkpoint, if there is one, and remove the parts beyond it; `content` has the step checks."""
-        for key in _STEP_CHECKS:
+        for key in STEP_CHECKS:
             getattr(simulation, key).update(content.get(key, {}))
         snapshot = self.checkpoint()
         if snapshot is not None:
@@ -232,58 +206,16 @@ def _end(path: Path) -> int:
         raise OutputError(f"cannot be read ({error})", where=str(path)) from error
 
 
-def _write_description(folder: Path, content: Mapping[str, Any]) -> None:
+def write_description(folder: Path, content: Mapping[str, Any]) -> None:
     """Write `run.json`."""
     _write_durably(folder / MARKER, strict_json(content).encode())
 
 
-def _description(
-    network: Network,
-    duration: float,
-    watch: Mapping[str, Sequence[int]] | None,
-    extra: Mapping[str, Any] | None,
-    *,
-    every: float | None,
-    conductances_every: float | None,
-    energy: bool,
-) -> dict[str, Any]:
-    """Content of `run.json` at the start of a run."""
-    clock = network.clock
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "status": "running",
-        "digest": network.digest(),
-        "dt_s": clock.dt,
-        "exchange_steps": clock.steps,
-        "duration_s": network.steps(duration) * clock.dt,
-        "seed": network.seed,
-        "watch": {n: [int(m) for m in numbers] for n, numbers in (watch or {}).items()},
-        "record_steps": record_steps(clock, every),
-        "energy_ledger": energy,
-        "conductance_exchanges": conductance_exchanges(network, conductances_every),
-        "wall_s": 0.0,
-        "stiffness": {},
-        "groups": {g.name: _group(g, energy) for g in network.groups},
-        "projections": {p.name: {"edges": len(p.edges)} for p in network.projections},
-        "versions": {n: version(n) for n in ("memjax", "jax", "numpy")},
-        **(extra or {}),
-    }
-
-
-def _group(group: Group, energy: bool) -> dict[str, Any]:
-    """Entry of a group in `run.json`."""
-    content: dict[str, Any] = {"kind": type(group).__name__, "n": group.n}
-    if isinstance(group, Neurons):
-        content["units"] = {s.name: s.unit for s in group.circuit.specs}
-        content |= {"elements": kinds_of_elements(group.circuit)} if energy else {}
-    return content
-
-
-def _open_folder(path: Path, content: dict[str, Any], *, resume: bool, force: bool) -> Path:
+def open_folder(path: Path, content: dict[str, Any], *, resume: bool, force: bool) -> Path:
     """The folder of a run: new, or that of the run which is resumed."""
     if resume:
         before = _check_same(path, content)
-        content |= {k: before[k] for k in ("wall_s", *_STEP_CHECKS) if k in before}
+        content |= {k: before[k] for k in ("wall_s", *STEP_CHECKS) if k in before}
         return path
     path = prepare_output(path, force=force, folder=True, marker=MARKER)
     try:
@@ -293,7 +225,7 @@ def _open_folder(path: Path, content: dict[str, Any], *, resume: bool, force: bo
     return path
 
 
-def _clear_folder(path: Path, *, resume: bool, force: bool) -> None:
+def clear_folder(path: Path, *, resume: bool, force: bool) -> None:
     """Remove from a locked folder what a killed process was writing and, unless it is resumed, an earlier run.
 
     Its checkpoint first, without which nothing else is read, and last the mark that the folder is a run's: one that is
@@ -361,135 +293,7 @@ def read_description(folder: str | Path) -> dict[str, Any]:
         ) from error
 
 
-def run_network(
-    network: Network,
-    duration: float,
-    out: str | Path,
-    *,
-    watch: Mapping[str, Sequence[int]] | None = None,
-    resume: bool = False,
-    force: bool = False,
-    devices: Sequence[Any] | None = None,
-    progress: bool = False,
-    every: float | None = None,
-    conductances_every: float | None = None,
-    save_interval: float = _SAVE_INTERVAL,
-    extra: Mapping[str, Any] | None = None,
-    energy: bool = False,
-    stimuli: Mapping[str, tuple[float, int]] | None = None,
-) -> Path:
-    """Simulate a network into a folder.
-
-    Parameters
-    ----------
-    network : Network
-        What is simulated.
-    duration : float
-        Time [s] from its beginning, also where a run is resumed.
-    out : str or Path
-        Folder: `recording.h5`, `run.json`, and `checkpoint.npz`, from which a longer run goes on.
-    watch, every, conductances_every, devices, progress, energy
-        See `memjax.network.run`.
-    resume : bool
-        Go on from the last checkpoint of the same network.
-    force : bool
-        Whether an earlier run may be replaced.
-    save_interval : float
-        Time of computing after which what was simulated is written [s].
-    extra : mapping, optional
-        Further entries of `run.json`.
-    stimuli : mapping of str to tuple of (float, int), optional
-        Length [s] and number of the stimuli of groups of sources, for the energy of each; those of `Poisson` groups.
-
-    Returns
-    -------
-    Path
-        The folder.
-
-    Raises
-    ------
-    OutputError, NetworkError
-        Where it cannot be written; what was recorded before stays whole. To resume another network.
-    KeyboardInterrupt
-        After Ctrl-C: all that was simulated is on disk.
-    """
-    began = time.perf_counter()
-    flags = {"resume": resume, "force": force, "progress": progress, "energy": energy}
-    check_flags(flags, where="run_network")
-    log: dict[str, Any] = dict(every=every, conductances_every=conductances_every, energy=energy)
-    content = _description(network, duration, watch, extra, **log)
-    writes = jax.process_index() == 0
-    folder = _open_folder(Path(out), content, resume=resume, force=force) if writes else Path(out)
-    with lock_folder(folder) if writes else contextlib.nullcontext():
-        if writes:
-            _clear_folder(folder, resume=resume, force=force)
-            _write_description(folder, content)
-        simulation = Simulation(network, watch=watch, devices=devices, **log)
-        _complete_description(content, simulation, folder if writes else None)
-        store, start = _Folder(folder, save_interval), simulation.conductances()
-        if resume:
-            store.restore(simulation, content)
-        finished = _simulate(simulation, store, network.steps(duration), progress)
-        at_end = _at_end(simulation, start)
-        if writes:
-            _merge(store, network, simulation.done, at_end)
-            content |= _outcome(simulation, folder, stimuli)
-            content["wall_s"] += time.perf_counter() - began
-            content["status"] = "done" if finished else "interrupted"
-            _write_description(folder, content)
-    if not finished:
-        raise KeyboardInterrupt
-    return folder
-
-
-def _complete_description(
-    content: dict[str, Any], simulation: Simulation, folder: Path | None
-) -> None:
-    """Add the backend and, for a ledger, the powers at rest to the description, before the first part is written."""
-    content["backend"] = simulation.backend
-    for name, powers in simulation.rest_powers().items():
-        content["groups"][name]["rest_W"] = powers
-    if folder is not None:
-        _write_description(folder, content)
-
-
-def _outcome(simulation: Simulation, folder: Path, stimuli: Mapping | None) -> dict[str, Any]:
-    """Time, checks of the step and ledgers of a run that has ended, for `run.json`."""
-    network = simulation.network
-    outcome: dict[str, Any] = {"simulated_s": simulation.done * network.clock.dt}
-    outcome |= {k: getattr(simulation, k) for k in _STEP_CHECKS} | {"notes": simulation.notes()}
-    outcome["kernels"] = simulation.kernels
-    if simulation.energy:
-        intervals = poisson_stimuli(network.groups) if stimuli is None else stimuli
-        outcome["energy"] = energy_report(load_recording(folder, most=0).energy, intervals)
-    return outcome
-
-
-def _simulate(simulation: Simulation, store: _Folder, end: int, progress: bool) -> bool:
-    """Simulate up to a step, part after part; return whether it was reached."""
-    with _DeferredInterrupt() as interrupt:
-        for stretch in simulation.advance(max(end - simulation.done, 0), progress=progress):
-            store.pending.append(stretch)
-            if store.due() or interrupt.requests:
-                store.flush(simulation)
-            if interrupt.requests:
-                return simulation.done >= end
-        store.flush(simulation)
-    return True
-
-
-def _at_end(simulation: Simulation, start: Mapping[str, Any]) -> dict[str, Any]:
-    """Datasets that are written when a run has ended, by path; `start` holds the first conductances."""
-    arrays = {}
-    for kind in ("statistics", "states"):
-        for name, table in getattr(simulation, kind)().items():
-            arrays |= {f"{kind}/{name}/{key}": x for key, x in table.items()}
-    for name, g in simulation.conductances().items():
-        arrays |= {f"{_CONDUCTANCES}/{name}/start": start[name], f"{_CONDUCTANCES}/{name}/end": g}
-    return arrays
-
-
-def _merge(store: _Folder, network: Network, done: int, at_end: Mapping[str, Any]) -> None:
+def merge_parts(store: RunFolder, network: Network, done: int, at_end: Mapping[str, Any]) -> None:
     """Merge the earlier recording and the parts into one recording."""
     path, clock = store.path / RECORDING, network.clock
     old, parts = [path] if path.exists() else [], store.parts
@@ -565,7 +369,7 @@ def load_recording(folder: str | Path, *, most: int | None = None) -> Recording:
         If there is no recording.
     """
     folder = Path(folder)
-    description, store = read_description(folder), _Folder(folder)
+    description, store = read_description(folder), RunFolder(folder)
     files = [*([folder / RECORDING] if (folder / RECORDING).exists() else []), *store.parts]
     dt, steps = description["dt_s"], description["exchange_steps"]
     unit = steps if description["schema_version"] == 1 else 1
@@ -586,7 +390,7 @@ def load_recording(folder: str | Path, *, most: int | None = None) -> Recording:
     rows = max((len(x) for t in tables["traces"].values() for x in t.values()), default=0)
     counts = {n: t["count"] for n, t in tables["statistics"].items() if "count" in t}
     for name, g in tables[_SERIES].items():
-        tables[_CONDUCTANCES].setdefault(name, {}).update(g)
+        tables[CONDUCTANCES].setdefault(name, {}).update(g)
     records = max((len(g["series"]) for g in tables[_SERIES].values()), default=0)
     record_time = description.get("conductance_exchanges", 0) * steps * dt
     none = {"member": np.zeros(0, np.int64), "step": np.zeros(0, np.int64)}
@@ -599,13 +403,13 @@ def load_recording(folder: str | Path, *, most: int | None = None) -> Recording:
         traces=tables["traces"],
         times=(np.arange(rows) + 1) * (description.get("record_steps", steps) * dt),
         statistics=tables["statistics"],
-        conductances=tables[_CONDUCTANCES],
+        conductances=tables[CONDUCTANCES],
         conductance_times=(np.arange(records) + 1) * record_time,
         start=first * dt,
         states=tables["states"],
         units={n: g["units"] for n, g in description["groups"].items() if "units" in g},
         watched={n: np.asarray(x, np.int32) for n, x in description["watch"].items() if x},
-        notes=tuple(description.get("notes", _NOT_ENDED)),
+        notes=tuple(description.get("notes", NOT_ENDED)),
         final=store.checkpoint(end),
         energy={
             n: EnergyLedger(
@@ -647,7 +451,7 @@ def load_conductances(
     """
     try:
         with h5py.File(recording) as file:
-            tables: Any = file.get(_CONDUCTANCES, {})
+            tables: Any = file.get(CONDUCTANCES, {})
             if projection not in tables:
                 raise NetworkError(
                     f"no conductances of {projection!r}",

@@ -602,7 +602,7 @@ def run(
     -----
     The first run compiles, and the first that ends within an exchange interval; the next ones, for other durations too,
     begin at once, as do those of networks that differ in weights, seeds, sources or `values` of neurons only.
-    `memjax.network.run_store.run_network` streams to files, is interrupted and goes on.
+    `memjax.network.folder_run.run_network` streams to files, is interrupted and goes on.
     """
     check_flags({"progress": progress, "energy": energy}, where="memjax.network.run")
     log: dict[str, Any] = dict(every=every, conductances_every=conductances_every, energy=energy)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from memjax.network import run_store
+from memjax.network import folder_run, run_store
 
 NETWORK = """
 duration = 1e-3
@@ -95,20 +95,20 @@ def test_a_run_leaves_its_recording_and_pictures_and_says_what_happened(run, net
 @pytest.mark.slow
 def test_sigterm_ends_a_run_after_a_stretch_which_goes_on(run, network, tmp_path, monkeypatch):
     """As Ctrl-C does: what a scheduler sends when time is up."""
-    out, due = tmp_path / "out", run_store._Folder.due
+    out, due = tmp_path / "out", run_store.RunFolder.due
 
     def stop(self):
         signal.raise_signal(signal.SIGTERM)
         return due(self)
 
-    monkeypatch.setattr(run_store._Folder, "due", stop)
+    monkeypatch.setattr(run_store.RunFolder, "due", stop)
     words = ("run", network(), "--out", out, "--no-pictures", "--duration", 2e-2)
     ended = run(*words)
     assert ended.status == 130
     assert ended.err.splitlines()[-1].startswith("memjax: interrupted: what was simulated is in")
     assert json.loads((out / "run.json").read_text())["status"] == "interrupted"
     assert 0 < run_store.load_recording(out).duration < 2e-2
-    monkeypatch.setattr(run_store._Folder, "due", due)
+    monkeypatch.setattr(run_store.RunFolder, "due", due)
     assert run(*words, "--resume").status == 0
     whole = tmp_path / "whole"
     assert run(*words[:2], "--out", whole, *words[4:]).status == 0
@@ -340,7 +340,7 @@ def test_an_interrupt_says_how_to_go_on(run, network, tmp_path, monkeypatch, sav
             (out / run_store.MARKER).write_text("{}")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(run_store, "run_network", interrupted)
+    monkeypatch.setattr(folder_run, "run_network", interrupted)
     ended = run("run", network(), "--out", out)
     assert (ended.status, ended.out) == (130, "")
     text = "the same command with --resume goes on" if saves else "nothing was saved"

@@ -10,7 +10,7 @@ from memjax.runtime.compile_cache import fuse_small_loops
 fuse_small_loops()
 jax.config.update("jax_enable_x64", True)
 
-from memjax.network.run_store import run_network  # noqa: E402
+from memjax.network.folder_run import run_network  # noqa: E402
 from tests.network.conftest import spiking  # noqa: E402
 
 folder = Path(sys.argv[1])

@@ -12,7 +12,8 @@ from memjax.circuit import energies, powers
 from memjax.errors import ModelError, NetworkError
 from memjax.models import footprint
 from memjax.network.energy import CAUSES, EnergyLedger
-from memjax.network.run_store import load_recording, read_description, run_network
+from memjax.network.folder_run import run_network
+from memjax.network.run_store import load_recording, read_description
 from memjax.neuron import one_memristor
 from tests.network.conftest import neurons, same, spiking
 

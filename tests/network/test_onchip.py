@@ -8,8 +8,9 @@ import pytest
 
 from memjax import network as nw
 from memjax.errors import NetworkError
-from memjax.network import run_store
-from memjax.network.run_store import load_recording, run_network
+from memjax.network import folder_run
+from memjax.network.folder_run import run_network
+from memjax.network.run_store import load_recording
 from memjax.network.toml import load_network
 
 CASE = Path(__file__).parents[2] / "benchmarks/cases/tasks_onchip"
@@ -95,7 +96,7 @@ def test_a_run_that_was_killed_goes_on_to_the_same_conductances(folder, learned,
         raise SystemExit
 
     with monkeypatch.context() as patch:
-        patch.setattr(run_store, "_merge", kill)
+        patch.setattr(folder_run, "merge_parts", kill)
         with pytest.raises(SystemExit):
             run_network(file.network, 0.1, folder / "twice", save_interval=0.0, **every)
     so_far = load_recording(folder / "twice").conductances["input-neurons"]

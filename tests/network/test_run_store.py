@@ -16,7 +16,8 @@ import pytest
 
 from memjax import network as nw
 from memjax.errors import NetworkError, OutputError
-from memjax.network.run_store import load_recording, read_description, run_network
+from memjax.network.folder_run import run_network
+from memjax.network.run_store import load_recording, read_description
 from memjax.runtime.files import lock_folder
 from tests.network.conftest import same, spiking
 

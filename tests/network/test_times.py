@@ -12,7 +12,8 @@ from memjax.compiled import library as kernels
 from memjax.errors import NetworkError, StepWarning
 from memjax.network import soft_rates
 from memjax.network.exchange_program import _cached_program
-from memjax.network.run_store import load_recording, run_network
+from memjax.network.folder_run import run_network
+from memjax.network.run_store import load_recording
 from memjax.network.toml import load_network
 from tests.network.conftest import neurons, same
 from tests.network.test_weights import NOISE, STEP, learning, pulsed

@@ -22,7 +22,8 @@ from benchmarks.timing import Times
 from memjax.errors import MemjaxError
 from memjax.learning import Assignment, assign_labels, digits, responses
 from memjax.network import Recording
-from memjax.network.run_store import load_recording, run_network
+from memjax.network.folder_run import run_network
+from memjax.network.run_store import load_recording
 from memjax.network.toml import load_network
 from memjax.runtime import compile_cache
 

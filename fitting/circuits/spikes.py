@@ -75,7 +75,7 @@ class SpikeCalibration:
         Free parameters whose start was moved inside narrower bounds.
     model : str
         The name by which `memjax.model` makes the circuit; "circuit" for one of one's own.
-    notes, summary, interrupted, sample
+    notes, summary, interrupted, failure, sample
         See `fitting.result.AbstractFit`.
     """
 
@@ -98,6 +98,7 @@ class SpikeCalibration:
     notes: tuple[str, ...] = ()
     summary: tuple[str, ...] = ()
     interrupted: bool = False
+    failure: str = ""
     sample: None = None
     kind: ClassVar[str] = "spike times"
 

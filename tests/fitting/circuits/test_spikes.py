@@ -1,9 +1,13 @@
 """Measured and simulated spike trains against each other."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 
-from fitting.circuits.spikes import compare_trains
+from fitting import command
+from fitting.circuits.spikes import SpikeCalibration, compare_trains
 
 pytestmark = pytest.mark.integration
 
@@ -21,3 +25,17 @@ def test_trains_of_one_law_are_alike_and_others_are_told_apart():
     few = compare_trains(one[:1], same, window=(0.0, 100.0), seed=0)
     assert few["energy_p"] is None
     assert few["isi"]["z"]["mean"] is None
+
+
+@pytest.mark.wrong_types
+def test_a_calibration_has_all_that_a_command_asks_of_a_fit(monkeypatch, capsys):
+    """It is no `AbstractFit`, of which it would inherit that."""
+    names = ("fit", "trains", "simulated", "dt", "save", "members", "seed", "steps", "comparison")
+    empty: Any = dict.fromkeys(names)
+    made = SpikeCalibration(**empty, warnings=("a warning",), window=(0, 1), notes=("a note",))
+    monkeypatch.setattr(command, "start_of", lambda options: None)
+    monkeypatch.setattr(command, "new_folder", lambda options: "out")
+    monkeypatch.setattr(command, "write_fit", lambda kind, fit, options, out: {})
+    kind: Any = SimpleNamespace(fit=lambda options, device: made)
+    assert command.run(kind, SimpleNamespace()) == 0
+    assert capsys.readouterr().err == "memjax: note: a note\nmemjax: warning: a warning\n"

@@ -116,6 +116,16 @@ def to_parameter_units(
     }
 
 
+def to_coordinates(
+    device: mj.AbstractDevice | mj.Circuit, name: str, low: float | None, high: float | None
+) -> tuple[float, float]:
+    """Unconstrained coordinates of the ends of an interval of a parameter [unit], infinite where they are open."""
+    transform = from_spec(parameter_specs(device)[name])
+    with np.errstate(divide="ignore"):  # on a bound
+        ends = [None if x is None else float(transform.forward(np.asarray(x))) for x in (low, high)]
+    return -np.inf if ends[0] is None else ends[0], np.inf if ends[1] is None else ends[1]
+
+
 def sits_at_bound(device: mj.AbstractDevice | mj.Circuit, name: str) -> bool:
     """Whether a parameter lies within a hundredth of its range of one of its bounds."""
     spec, value = parameter_specs(device)[name], float(get(device, name))

@@ -61,6 +61,10 @@ class AbstractProblem(eqx.Module):
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Residuals [sigma], the prior's last, their Jacobian, and success of each of a batch of points."""
 
+    def for_many_calls(self) -> Any:
+        """What has its `linearise`, made once for many calls; itself, where a call makes nothing."""
+        return self
+
     @property
     def own(self) -> tuple[str, ...]:
         """Parameters of the data rather than of the device: the state at their start, where the device keeps it."""

@@ -26,6 +26,7 @@ from .parameters import (
     reach,
     sits_at_bound,
     standard_deviations,
+    to_coordinates,
     to_parameter_units,
 )
 from .problem import TOGETHER, AbstractProblem, shift_by_prior
@@ -378,6 +379,8 @@ class AbstractFit:
         why |= dict.fromkeys((n for n in self._open_ranges() if n not in why), wide)
         prior = "the data say no more of it than the prior does"
         why |= dict.fromkeys((n for n in self._as_wide_as_prior() if n not in why), prior)
+        open_ = "its profile likelihood stays below the threshold too far out"
+        why |= dict.fromkeys((n for n in self._open_profiles() if n not in why), open_)
         far = "beyond the largest voltage of the data"
         why |= {n: far for n in self.out_of_reach if n not in why}
         if self.stochastic is None:
@@ -406,6 +409,18 @@ class AbstractFit:
         noise, weight = float(self.problem.noise), float(self.problem.prior_weight)
         pairs = zip(self.free, self.sigma_z, strict=False)
         return [n for n, s in pairs if weight > 0 and s * weight > _OF_PRIOR * noise]
+
+    def _open_profiles(self) -> list[str]:
+        """Parameters whose profile is open at an end, or wider than that of a parameter which is determined."""
+        names = []
+        for p in self.profiles:
+            z = to_coordinates(self.owner, p.name, p.low, p.high)
+            sigma = float(z[1] - z[0]) / 2 / self.reach(p.level)
+            k = [self.free.index(p.name)]
+            std = standard_deviations(self.owner, [p.name], self.z[k], np.array([sigma]))
+            if is_wide(self.owner, p.name, std[p.name]):
+                names.append(p.name)
+        return names
 
     @property
     def undetermined(self) -> tuple[str, ...]:

@@ -5,8 +5,10 @@ from jaxtyping import Bool, Float
 
 from memjax.runtime.flags import check_flags
 
-from ..problem import PRIOR_SIGMA, TOGETHER
+from ..problem import PRIOR_SIGMA
 from ..result import AbstractFit
+from .batches import Batches
+from .profile_likelihood import thresholds
 
 _RISES = 0.5, 2.0
 """Rises of chi squared at the ends of an interval, in units of its threshold, between which first order holds."""
@@ -26,14 +28,9 @@ def curved(result: AbstractFit, *, level: float = 0.9, follow: bool = True) -> t
     asked = [k for k, n in enumerate(result.free) if n not in lost and sigma[k] > 0]
     moves = reach * covariance[asked] / sigma[asked][:, None]
     points = np.concatenate([z[None], z + moves, z - moves])
-    # In batches of one size, one program.
-    every = np.resize(points, (-(-len(points) // TOGETHER) * TOGETHER, len(z)))
-    parts = [problem.linearise(p) for p in every.reshape(-1, TOGETHER, len(z))]
-    r, ok = (np.concatenate([p[k] for p in parts])[: len(points)] for k in (0, 2))
+    r, _, ok = Batches(problem)(points)
     cost = np.where(ok, np.sum(np.where(ok[:, None], r, 0.0) ** 2, axis=1), np.inf)
-    jacobian = parts[0][1][0]
-    inverse = np.linalg.pinv(jacobian.T @ jacobian, hermitian=True)
-    threshold = reach**2 * np.diag(covariance)[asked] / np.diag(inverse)[asked]
+    threshold = thresholds(result, level, asked)
     rise = (cost[1:].reshape(2, -1) - cost[0]) / threshold
     low, high = _RISES
     linear = np.all((rise > low) & (rise < high), axis=0)
@@ -65,14 +62,12 @@ def _elsewhere(
     sides = np.repeat(loose, 2), np.tile([1.0, -1.0], len(loose))
     points = z + (sides[1] * PRIOR_SIGMA)[:, None] * np.eye(n)[sides[0]]
     leaves = np.zeros(len(asked), bool)
-    for begin in range(0, len(points), TOGETHER):
-        batch = np.resize(points[begin : begin + TOGETHER], (TOGETHER, n))
-        for pinned, x, r, j, ok in zip(sides[0][begin:], batch, *problem.linearise(batch)):
-            if not ok:
-                continue
-            j = np.delete(j, pinned, axis=1)
-            step = -np.linalg.lstsq(j, r, rcond=None)[0]
-            moved = np.insert(step, pinned, 0.0) + x - z
-            rise = np.sum((r + j @ step) ** 2) - cost
-            leaves |= (np.abs(moved[asked]) > scale * sigma[asked]) & (rise < threshold)
+    for pinned, x, r, j, ok in zip(sides[0], points, *Batches(problem)(points), strict=True):
+        if not ok:
+            continue
+        j = np.delete(j, pinned, axis=1)
+        step = -np.linalg.lstsq(j, r, rcond=None)[0]
+        moved = np.insert(step, pinned, 0.0) + x - z
+        rise = np.sum((r + j @ step) ** 2) - cost
+        leaves |= (np.abs(moved[asked]) > scale * sigma[asked]) & (rise < threshold)
     return leaves

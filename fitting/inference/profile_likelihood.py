@@ -13,14 +13,18 @@ from memjax.runtime.flags import check_flags
 
 from ..optimize.levenberg_marquardt import PROXIMAL, Evaluate, Progress, levenberg_marquardt
 from ..parameters import to_parameter_units
-from ..problem import TOGETHER, of_some
+from ..problem import of_some
 from ..result import AbstractFit
+from .batches import Batches, Lanes
 from .identifiability import log_slopes
 
 # Distance [natural log units of the parameter] at which an end that has not been met is open: a factor of 1100.
 _FARTHEST = 7.0
 _ROUNDS, _ITERATIONS = 12, 15  # most values tried for each end, and most iterations at each
 _CLOSE = 0.02  # share of the threshold's root within which an end counts as met
+
+SURE = 0.997
+"""Level at which an optimum far off is excluded: three standard deviations."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +127,8 @@ def profile_ends(
         path = np.where((at > 0)[:, None], (near - z) / np.maximum(at, 1e-12)[:, None], slope)
         start = z + x[:, None] * path
         start[lanes, pinned] = (z + x[:, None] * slope)[lanes, pinned]
+        start[done] = near[done]  # they stay there
+        options["enough"] = np.where(done, np.inf, 0.0)
         later = _ITERATIONS * (_ROUNDS - k - 1)
         shown = Progress(start, np.full(count, np.inf), later=later)
         fit = levenberg_marquardt(of_some(held, start), start, progress=shown, tick=tick, **options)
@@ -167,6 +173,7 @@ def profiles(
     level: float = 0.9,
     prior: bool = True,
     names: Sequence[str] | None = None,
+    beyond: Sequence[tuple[str, Float[np.ndarray, " free"]]] = (),
     tick: Callable[[str, Progress], None] | None = None,
 ) -> list[Profile]:
     """Profile likelihood intervals of the free parameters of a fit.
@@ -181,6 +188,9 @@ def profiles(
         Whether the prior counts; without it intervals of what the data do not determine are open.
     names : sequence of str, optional
         Parameters; all free ones by default.
+    beyond : sequence of (str, Float[np.ndarray, "free"])
+        Parameters and points beyond their intervals that the data do not exclude at the level `SURE`: intervals reach
+        from one to the other, and end where chi squared excludes what lies beyond.
     tick : callable, optional
         Called with the stage and the progress after each iteration.
 
@@ -201,48 +211,65 @@ def profiles(
     free = list(problem.free)
     chosen = np.array([free.index(m) for m in known(problem.device, names or free)])
 
-    def whole(z):
-        batches = (
-            np.resize(z[k : k + TOGETHER], (TOGETHER, n)) for k in range(0, len(z), TOGETHER)
-        )
-        parts = [problem.linearise(batch) for batch in batches]
-        return tuple(np.concatenate(x)[: len(z)] for x in zip(*parts, strict=True))
+    lanes = Lanes(problem)
 
     def evaluate(z):
-        r, jac, ok = whole(z)
+        r, jac, ok = lanes(z)
         return (r, jac, ok) if prior else (r[:, :-n], jac[:, :-n], ok)
 
-    _, jac, _ = whole(result.z[None])
-    inverse = np.linalg.pinv(jac[0].T @ jac[0], hermitian=True)
-    weight = np.diag(covariance) / np.diag(inverse)
     best = levenberg_marquardt(evaluate, result.z[None], iterations=_ITERATIONS, tolerance=1e-5)
     pinned, sides = np.repeat(chosen, 2), np.tile([-1.0, 1.0], len(chosen))
     # The others follow a held parameter along the column of the covariance that is its own.
     first = reach * covariance[pinned] / sigma[pinned][:, None]
+    begin, slope = np.repeat(best.z, len(pinned), axis=0), sides[:, None] * first
+    first_lanes = len(pinned)
+    for name, z in beyond:
+        # Of the way out from there nothing is known: the others begin where they are.
+        k = free.index(name)
+        side = np.sign(z[k] - best.z[0, k])
+        out = np.where(np.arange(n) == k, side * reach * sigma[k], 0.0)
+        pinned = np.append(pinned, k)
+        begin, slope = np.concatenate([begin, z[None]]), np.concatenate([slope, out[None]])
+    threshold = thresholds(result, level, pinned)
+    if beyond:  # where chi squared is above that of the interval, the other level says how far
+        above = np.sum(evaluate(begin)[0] ** 2, axis=1) - 2 * best.cost > threshold
+        above[:first_lanes] = False
+        threshold = np.where(above, thresholds(result, SURE, pinned), threshold)
     slopes = np.abs(log_slopes(problem.device, free, best.z[0][: len(free)]))[pinned]
     far = _FARTHEST / np.maximum(slopes, 1e-12) / (reach * sigma[pinned])
     ends = profile_ends(
         evaluate,
-        np.repeat(best.z, len(pinned), axis=0),
+        begin,
         pinned=pinned,
-        slope=sides[:, None] * first,
+        slope=slope,
         cost=np.repeat(best.cost, len(pinned)),
-        threshold=reach**2 * weight[pinned],
+        threshold=threshold,
         farthest=np.maximum(far, 1.0),
         tick=None if tick is None else partial(tick, "profile"),
     )
-    return [_profile(result, level, ends, 2 * k, int(c)) for k, c in enumerate(chosen)]
+    return [_profile(result, level, ends, np.flatnonzero(pinned == k), int(k)) for k in chosen]
 
 
-def _profile(result: AbstractFit, level: float, ends: Ends, lane: int, k: int) -> Profile:
+def thresholds(
+    result: AbstractFit, level: float, which: Sequence[int] | Int[np.ndarray, " chosen"]
+) -> Float[np.ndarray, " chosen"]:
+    """Rise of chi squared at the ends of the intervals of the parameters of these numbers, see `profiles`."""
+    jacobian = Batches(result.problem)(result.z[None])[1][0]
+    inverse = np.linalg.pinv(jacobian.T @ jacobian, hermitian=True)
+    weight = np.diag(result.covariance)[which] / np.diag(inverse)[which]
+    return result.reach(level) ** 2 * weight
+
+
+def _profile(result: AbstractFit, level: float, ends: Ends, lanes: np.ndarray, k: int) -> Profile:
     """The interval of one parameter, in its unit."""
     name, device = result.problem.free[k], result.problem.device
 
     def value(z: float) -> float:
         return to_parameter_units(device, [name], np.array([z]))[name][0]
 
-    low, high = (value(z) if np.isfinite(z) else None for z in ends.z[lane : lane + 2])
-    tried, rise = (x[:, lane : lane + 2].T.ravel() for x in (ends.tried, ends.rise))
+    outer = np.min(ends.z[lanes]), np.max(ends.z[lanes])
+    low, high = (value(z) if np.isfinite(z) else None for z in outer)
+    tried, rise = (x[:, lanes].T.ravel() for x in (ends.tried, ends.rise))
     order = np.unique(tried, return_index=True)[1]
     order = order[np.isfinite(rise[order])]
     values, rises = tuple(map(value, tried[order])), tuple(map(float, rise[order]))

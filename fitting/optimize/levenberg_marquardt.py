@@ -117,7 +117,7 @@ def levenberg_marquardt(
     *,
     iterations: int = 60,
     tolerance: float = 1e-4,
-    enough: float = 0.0,
+    enough: float | Float[np.ndarray, " starts"] = 0.0,
     together: bool = True,
     proximal: float = 0.0,
     patience: int = 3,
@@ -138,9 +138,9 @@ def levenberg_marquardt(
     tolerance, patience : float, int
         A start has converged when `patience` steps in a row lower its cost by less than this share; the search ends
         when all have, or when eight iterations lower the best by less than it each.
-    enough, together : float, bool
-        Cost below which a start has converged, whatever more could be gained; whether the starts are of one problem, so
-        that the best of them may end the search.
+    enough, together : float or Float[np.ndarray, "starts"], bool
+        Cost below which a start has converged, whatever more could be gained, of all or of each; whether the starts
+        are of one problem, so that the best of them may end the search.
     proximal : float
         Share of the mean squared residual that is added to the diagonal of J'J, see `PROXIMAL`.
     halving, back : int, (float, float), optional

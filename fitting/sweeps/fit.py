@@ -14,8 +14,6 @@ import memjax as mj
 from memjax.runtime.arguments import as_seed
 from memjax.simulate.policy import require_x64
 
-from ..inference.curvature import curved
-from ..inference.profile_likelihood import profiles
 from ..optimize.levenberg_marquardt import (
     PROXIMAL,
     Progress,
@@ -27,17 +25,16 @@ from ..optimize.levenberg_marquardt import (
 from ..optimize.restarts import search_beside
 from ..problem import WEAK_SIGMA
 from .basins import last_starts, notes_on_optima
+from .completion import completed
 from .failures import no_start
 from .initial_guess import near
 from .instrument import bench_of
-from .noise_estimate import exceeds_scatter, noise_of_each, without_explosions
+from .noise_estimate import exceeds_scatter, known_to_a_row, noise_of_each, without_explosions
 from .prepare import Origin, Prepared, prepare
 from .problem import PATIENT, Problem
 from .result import FitResult, counted_responses, fit_at
-from .suggest import suggest
 from .thinning import thin
 from .variability import cycle_spread
-from .verdict import doubted
 
 BATCH = 8
 """Starts that advance together."""
@@ -58,9 +55,6 @@ CLOSE = 0.01
 
 SETTLED = 0.8
 """Share of the noise before from which on it counts as settled: standard deviations are known no better."""
-
-LOWER = 3
-"""Lower optima at the most from which a search for quantities of the bench begins again."""
 
 BESIDE = 2
 """What is added to the seed of a search for that of its draws beside the optimum."""
@@ -236,60 +230,13 @@ def fit(
     if search.best_z is None:
         raise no_start(NOTHING, search.problem, prepared.candidates[:BATCH])
     at = dict(point_time=point_time, measurements=measurements)
-    return _completed(_fit_of(search, prepared, interrupted=interrupted, **at), tick)
-
-
-def _completed(result: FitResult, tick: Callable[[str, Progress], None] | None) -> FitResult:
-    """The fit with what follows its search; as far as that came where it is interrupted."""
-    for stage, name in ((_with_suggestion, "bench"), (_with_profiles, "intervals")):
-        if result.interrupted:
-            break
-        show = None if tick is None else partial(tick, name)
-        if show is not None:
-            show(result.search)
-        try:
-            result = stage(result, show)
-        except KeyboardInterrupt:
-            result = replace(result, interrupted=True)
-    return result
-
-
-def _with_profiles(result: FitResult, show: Callable[[Progress], None] | None) -> FitResult:
-    """The fit with profiles of the parameters whose intervals do not hold to first order.
-
-    Where a current switches a profile takes as long as the search did: there a note says which they are.
-    """
-    switches = bool(np.any(np.asarray(result.problem.group.event_weight)))
-    names = curved(result, follow=not switches)
-    if not names:
-        return result
-    if switches:
-        text = (
-            "intervals to first order are not those that chi squared gives; --uncertainty profile"
-        )
-        return replace(result, notes=(*result.notes, f"{', '.join(names)}: {text}"))
-    tick = None if show is None else lambda _, progress: show(progress)
-    return replace(result, profiles=tuple(profiles(result, names=names, tick=tick)))
-
-
-def _with_suggestion(result: FitResult, show: Callable[[Progress], None] | None) -> FitResult:
-    """The fit with the quantity of the bench that would lower its loss decisively: it is not good without."""
-    for _ in range(LOWER):
-        suggestion, z = suggest(result, tick=show)
-        if z is None:
-            break
-        result = result.at_optimum(z)
-    if suggestion is None:
-        return result
-    verdict = doubted(result.verdict, str(suggestion))
-    notes = *result.notes, str(suggestion)
-    return replace(result, suggestion=suggestion, verdict=verdict, notes=notes)
+    return completed(_fit_of(search, prepared, interrupted=interrupted, **at), tick)
 
 
 def _fit_of(search: _Search, prepared: Prepared, *, interrupted: bool, **about: Any) -> FitResult:
     """The fit at the best point of a search, which ends with the noise that this point shows."""
     if not interrupted:
-        search = _weighed(search, prepared)
+        search = _balanced(_weighed(search, prepared), prepared)
         if search.switches or exceeds_scatter(search.problem, prepared.waves, search.optimum()[1]):
             interrupted = _search_beside(search, quiet=2 if search.switches else 1)
             if not (interrupted or search.switches):
@@ -357,6 +304,23 @@ def _weighed(search: _Search, prepared: Prepared, noise: float = np.inf) -> _Sea
             break
         noise, search = less, _end_search(search, less)
     return search
+
+
+def _balanced(search: _Search, prepared: Prepared) -> _Search:
+    """The search ended with events that count by their sampling, where the data are then described to their noise.
+
+    See `known_to_a_row`.
+    """
+    group = known_to_a_row(search.problem, prepared.waves)
+    if group is None:
+        return search
+    other = _Search(
+        replace(search.problem, group=group), search.seed, search.tick, replace(search.progress)
+    )
+    other.best_z, other.ends = search.best_z, search.ends
+    other = _weighed(other, prepared)
+    misses = exceeds_scatter(other.problem, prepared.waves, other.optimum()[1])
+    return search if misses else other
 
 
 def _end_search(search: _Search, noise: float) -> _Search:

@@ -144,6 +144,10 @@ class Problem(AbstractDifferentiable):
         """See `AbstractProblem`."""
         return backend_of(kernel_of(self))
 
+    def for_many_calls(self) -> "KernelProblem | Problem":
+        """See `AbstractProblem`."""
+        return self.by_kernel() or self
+
     def by_kernel(self) -> "KernelProblem | None":
         """The problem with its kernel, for many calls; None where there is no kernel, see `kernel_of`."""
         kernel = kernel_of(self)

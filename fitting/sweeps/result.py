@@ -20,6 +20,7 @@ from memjax.simulate import simulate, simulate_like
 
 from ..inference.identifiability import Identifiability, combine, in_logarithms, of_information
 from ..optimize.levenberg_marquardt import Progress
+from ..parameters import to_parameter_units
 from ..problem import TOGETHER
 from ..residuals import Residuals
 from ..result import AbstractFit
@@ -132,6 +133,10 @@ class FitResult(AbstractFit):
         kept = [n for n in self.notes if not speaks_of_optima(n)]
         notes = (*kept, *optima_in_words(2, 2, [above], moved.values))
         return replace(moved, uncertainty=known, cycle_spread=spread, notes=notes)
+
+    def values_at(self, z: Float[np.ndarray, " free"]) -> dict[str, float]:
+        """Values of the free parameters at other coordinates [unit]."""
+        return {n: x for n, (x,) in to_parameter_units(self.owner, self.free, z).items()}
 
     @property
     def owner(self) -> Any:

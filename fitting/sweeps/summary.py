@@ -107,7 +107,7 @@ class Waveform:
 
     def sudden(self) -> Bool[np.ndarray, "legs 3"]:
         """At which events the response jumps, see `is_sudden`."""
-        return is_sudden(self.log_response, self.events)
+        return is_sudden(self.log_response, self.events, self.v)
 
     def median_events(self) -> Float[np.ndarray, "legs 3"]:
         """Median row of each event, over the sweeps in which it happened; NaN where it never did."""
@@ -216,17 +216,26 @@ def same_waveform(a: mj.Sampled, b: mj.Sampled) -> bool:
 
 
 def is_sudden(
-    log_response: Float[np.ndarray, "sweeps points"], events: Float[np.ndarray, "sweeps legs 3"]
+    log_response: Float[np.ndarray, "sweeps points"],
+    events: Float[np.ndarray, "sweeps legs 3"],
+    applied: Float[np.ndarray, " points"],
 ) -> Bool[np.ndarray, "legs 3"]:
     """Whether responses jump at events, in the median over the sweeps in which they happened.
 
     A response that passes a level in small steps says itself when it does; the first reading beyond the level is then
-    one whose noise was large, and comes too early.
+    one whose noise was large, and comes too early. Nor does it jump where it follows what is applied: beside 0 V that
+    changes by decades from row to row, and takes the current of a device along whose resistance stays.
     """
     last = log_response.shape[1] - 1
     before = np.clip(np.floor(np.nan_to_num(events)), 0, last - 1).astype(int)
     sweeps = np.arange(len(events))[:, None, None]
-    jump = np.abs(log_response[sweeps, before + 1] - log_response[sweeps, before])
+    step = log_response[sweeps, before + 1] - log_response[sweeps, before]
+    size = np.abs(applied)
+    known = (size[1:] > 0) & (size[:-1] > 0)  # a step to or from nothing takes along any response
+    follows = np.full(last, np.inf)
+    follows[known] = np.abs(np.diff(np.log10(np.where(size > 0, size, 1.0)))[known])
+    same = np.sign(step) == np.sign(np.diff(size))[before]
+    jump = np.where(same, np.maximum(np.abs(step) - follows[before], 0.0), np.abs(step))
     return np.nan_to_num(middle(np.where(np.isfinite(events), jump, np.nan))) > SUDDEN
 
 
@@ -325,7 +334,7 @@ def _summary(
     about = (legs, levels, stimulus.quantity)
     events = np.stack([_events(v, x, c, about) for x, c in zip(responses, at_limit)])
     log_response = np.log10(np.abs(responses) + floor)
-    sudden = is_sudden(log_response, events)
+    sudden = is_sudden(log_response, events, v)
     used = ~_unclear(np.where(sudden, events, np.nan), len(v)) & ~most
     if stimulus.quantity == "current":  # without a current a voltage is the instrument's offset
         used &= v != 0

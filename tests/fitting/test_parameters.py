@@ -9,6 +9,7 @@ from fitting.parameters import (
     is_wide,
     sits_at_bound,
     standard_deviations,
+    to_coordinates,
     to_parameter_units,
 )
 from memjax.core.fields import parameter_specs
@@ -36,6 +37,15 @@ def test_errors_are_compared_with_values_or_with_short_ranges():
     assert not is_wide(device, "x0", 0.24)  # between 0 and 1
     assert is_wide(device, "x0", 0.26)
     assert is_wide(device, "x0", float("nan"))
+
+
+def test_coordinates_of_an_interval_are_those_of_its_ends_and_infinite_where_it_is_open():
+    z = np.asarray(unconstrain(DEVICE, NAMES))
+    for name, ends in to_parameter_units(DEVICE, NAMES, z - 1, z + 1).items():
+        middle = z[NAMES.index(name)]
+        np.testing.assert_allclose(to_coordinates(DEVICE, name, *ends), [middle - 1, middle + 1])
+    assert to_coordinates(DEVICE, "r_on", None, None) == (-np.inf, np.inf)
+    assert to_coordinates(DEVICE, "x0", 0.0, None)[0] == -np.inf  # a bound
 
 
 def test_values_near_a_bound_sit_there():

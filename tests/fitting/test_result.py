@@ -1,6 +1,6 @@
 """One rule for errors, intervals, and what is not determined."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace as replace_fields
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 from scipy import stats
 
 import memjax as mj
+from fitting.inference.profile_likelihood import Profile
 from fitting.parameters import to_parameter_units
 from fitting.result import AbstractFit
 from fitting.verdict import Verdict
@@ -26,6 +27,7 @@ class Fit(AbstractFit):
     freedom: float = 7.0
     largest_voltage: float | None = 1.0
     model: str = "mms"
+    profiles: tuple = ()
     loss: float = 1.25
     problem: Any = field(
         default_factory=lambda: SimpleNamespace(free=NAMES, noise=1.0, prior_weight=1 / 7)
@@ -62,6 +64,18 @@ def test_a_logit_beside_its_bound_is_not_determined_by_its_small_slope():
     assert open_range.std["x0"] < 0.01  # a quarter of the range would be 0.25
     assert open_range.undetermined == ("x0",)
     assert fit(sigma=(0.1, 0.1, 0.2), values=near).undetermined == ()
+
+
+def test_a_profile_says_what_is_determined_where_there_is_one():
+    """r_on is known to a tenth to first order: an open end, or one a factor of 100 away, says otherwise."""
+    own = fit()
+    about: dict[str, Any] = dict(name="r_on", level=0.9, values=(), rise=())
+    value = own.values["r_on"]
+    cases = [(value / 1.2, value * 1.2, True), (value / 100, value * 1.2, False)]
+    cases += [(None, value * 1.2, False), (value / 1.2, None, False)]
+    for low, high, determined in cases:
+        profiled = replace_fields(own, profiles=(Profile(low=low, high=high, **about),))
+        assert ("r_on" not in profiled.undetermined) is determined, (low, high)
 
 
 def test_what_simulation_says_of_a_parameter_replaces_what_the_fit_says():

@@ -23,8 +23,10 @@ def fit(bend, lost=(), fails=lambda z: np.zeros(len(z), bool)):
         jacobian[:, 1, 1] += 2 * bend * z[:, 1]
         return r, jacobian, ~fails(z)
 
+    problem = SimpleNamespace(linearise=linearise, backend="xla")
+    problem.for_many_calls = lambda: problem
     return SimpleNamespace(
-        problem=SimpleNamespace(linearise=linearise),
+        problem=problem,
         z=np.zeros(3),
         free=NAMES,
         covariance=np.eye(3),

@@ -1,9 +1,18 @@
 """Profile likelihood against functions whose profiles are known."""
 
+from typing import Any
+
+import equinox as eqx
 import numpy as np
 import pytest
+from jaxtyping import Array, Float
+from scipy import stats
 
-from fitting.inference.profile_likelihood import Profile, profile_ends
+import memjax as mj
+from fitting.inference.profile_likelihood import SURE, Profile, profile_ends, profiles
+from fitting.parameters import to_coordinates
+from fitting.problem import AbstractProblem
+from tests.fitting.inference.test_refine import Fit
 
 
 def linear(a, y):
@@ -111,3 +120,45 @@ def test_an_end_waits_for_the_search_of_the_others():
     covariance = 30 * np.linalg.inv(jac.T @ jac)
     found = ends_of(evaluate, np.zeros(3), covariance, threshold=np.full(6, 30.0)).z
     np.testing.assert_allclose(found[:2], [-np.sqrt(60), np.sqrt(60)], rtol=0.03)
+
+
+APART = 8.0
+
+
+class Wells(AbstractProblem):
+    """One coordinate with two optima `APART` from each other, each known to one sigma; the lower one is higher."""
+
+    device: mj.AbstractDevice
+    free: tuple[str, ...] = eqx.field(static=True)
+    center: Float[np.ndarray, " free"]
+    noise: Float[Array | np.ndarray, ""]
+    above: float
+    ties: tuple[tuple[str, str], ...] = eqx.field(static=True, default=())
+
+    def linearise(self, z):
+        """Distance from the nearer optimum, the root of what the other one has more, and no prior."""
+        off = z - self.center
+        other = off < -APART / 2
+        r = np.where(other, off + APART, off)
+        rows = np.concatenate([r, self.above * other, 0 * r], axis=1)
+        slopes = np.zeros((len(z), 3, 1))
+        slopes[:, 0] = 1.0
+        return rows, slopes, np.ones(len(z), bool)
+
+
+@pytest.mark.parametrize(("above", "level"), [(0.5, 0.9), (2.0, SURE)])
+def test_an_interval_reaches_to_another_optimum_and_ends_beyond_it(above, level):
+    """There chi squared is `above` squared: within the threshold of 2.7, or above it and not excluded at 9."""
+    device = mj.MetastableSwitches()
+    center = np.asarray(mj.params.unconstrain(device, ("r_on",)))
+    problem: Any = Wells(
+        device=device, free=("r_on",), center=center, noise=np.zeros(()), above=above
+    )
+    fit = Fit(device=device, problem=problem, z=center, covariance=np.eye(1))
+    alone, both = (profiles(fit, beyond=x)[0] for x in ((), [("r_on", center - APART)]))
+    reach = stats.norm.ppf(0.95)
+    ends = [np.array(to_coordinates(device, "r_on", p.low, p.high)) - center for p in (alone, both)]
+    # An end counts as met within 2 % of the root of the threshold.
+    np.testing.assert_allclose(ends[0], [-reach, reach], rtol=0.03)
+    beyond = np.sqrt(stats.norm.ppf((1 + level) / 2) ** 2 - above**2)
+    np.testing.assert_allclose(ends[1], [-APART - beyond, reach], rtol=0.03)

@@ -26,6 +26,7 @@ def problem(noise):
     """What `uncertainty` reads of a problem of one waveform without events."""
     group = SimpleNamespace(
         rows=ROWS[None],
+        target=np.zeros((1, POINTS)),
         weight=np.full((1, POINTS), 1 / MODEL_SIGMA),
         event_weight=np.zeros((1, 1, 3)),
         span=np.zeros((1, 1, 3)),

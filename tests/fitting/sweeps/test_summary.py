@@ -146,4 +146,15 @@ def test_a_response_that_passes_a_threshold_in_small_steps_is_no_event():
     assert wave.sudden()[0, [0, 2]].all()
     assert not wave.used[9:11].any()
     events = np.full((3, 1, 3), np.nan)
-    assert not is_sudden(np.zeros((3, 5)), events).any()
+    assert not is_sudden(np.zeros((3, 5)), events, np.ones(5)).any()
+
+
+def test_a_current_that_follows_the_voltage_to_nothing_does_not_jump():
+    """A resistance that stays is below any threshold beside 0 V: where that is says the voltage, not the device."""
+    v = np.array([0.4, 0.3, 0.2, 0.1, 0.01, 0.0])
+    events = np.array([[[3.5, np.nan, np.nan]]])
+    ohmic, opens = np.log10(v / 1e4 + 1e-12), np.log10(np.where(v > 0.05, v / 1e4, v / 1e8) + 1e-12)
+    assert not is_sudden(ohmic[None], events, v)[0, 0]
+    assert is_sudden(opens[None], events, v)[0, 0]
+    # To a voltage of 0 any current ends.
+    assert not is_sudden(opens[None], events + 1, v)[0, 0]

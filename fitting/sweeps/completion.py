@@ -1,0 +1,92 @@
+"""What follows the search of a fit of sweeps: quantities of the bench, far optima, intervals by profiles."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ..inference.curvature import curved
+from ..inference.profile_likelihood import profiles
+from ..optimize.levenberg_marquardt import Progress
+from .basins import optima_in_words
+from .far_optima import FarOptimum, far_optima, outermost
+from .result import FitResult
+from .suggest import suggest
+from .verdict import doubted
+
+LOWER = 3
+"""Lower optima at the most from which what follows a search begins again."""
+
+LOOSE = 0.3
+"""Standard deviation [natural log units] from which on a parameter is looked at far off where that is dear."""
+
+
+def completed(result: FitResult, tick: Callable[[str, Progress], None] | None) -> FitResult:
+    """The fit with what follows its search; as far as that came where it is interrupted."""
+    for stage, name in ((_with_suggestion, "bench"), (_with_profiles, "intervals")):
+        if result.interrupted:
+            break
+        show = None if tick is None else partial(tick, name)
+        if show is not None:
+            show(result.search)
+        try:
+            result = stage(result, show)
+        except KeyboardInterrupt:
+            result = replace(result, interrupted=True)
+    return result
+
+
+def _with_profiles(result: FitResult, show: Callable[[Progress], None] | None) -> FitResult:
+    """The fit with profiles of the parameters whose intervals do not hold to first order.
+
+    Where a current switches a profile takes as long as the search did: there only what is known to no more than a
+    factor is looked at far off, and a note says which of the others are not linear.
+    """
+    switches = bool(np.any(np.asarray(result.problem.group.event_weight)))
+    # Without a kernel lanes wait for one another: as many as there are parameters take as long as the search did.
+    dear = switches or result.problem.backend.startswith("xla")
+    result, far = _with_far_optima(result, LOOSE if dear else 0.0, show)
+    names = tuple(dict.fromkeys(n for f in far for n in f.names))
+    more = tuple(n for n in curved(result, follow=not switches) if n not in names)
+    if switches and more:
+        text = "intervals to first order are not those that chi squared gives"
+        note = f"{', '.join(more)}: {text}; --uncertainty profile"
+        result, more = replace(result, notes=(*result.notes, note)), ()
+    if not (names or more):
+        return result
+    about: dict[str, Any] = dict(names=(*names, *more), beyond=outermost(result, far))
+    about["tick"] = None if show is None else lambda _, progress: show(progress)
+    return replace(result, profiles=tuple(profiles(result, **about)))
+
+
+def _with_far_optima(
+    result: FitResult, least: float, show: Callable[[Progress], None] | None
+) -> tuple[FitResult, list[FarOptimum]]:
+    """The fit at the lowest optimum far off, and the others that the data do not exclude, with a note on the best."""
+    about: dict[str, Any] = dict(least=least, tick=show)
+    far = far_optima(result, **about)
+    for _ in range(LOWER):
+        if not (far and far[0].is_lower):
+            break
+        result = result.at_optimum(far[0].z)
+        far = far_optima(result, **about)
+    far = [f for f in far if not f.is_lower]
+    others = [(max(f.cost / result.loss - 1, 0.0), result.values_at(f.z)) for f in far[:1]]
+    words = optima_in_words(2, 2, others, result.values)
+    return replace(result, notes=(*result.notes, *words)), far
+
+
+def _with_suggestion(result: FitResult, show: Callable[[Progress], None] | None) -> FitResult:
+    """The fit with the quantity of the bench that would lower its loss decisively: it is not good without."""
+    for _ in range(LOWER):
+        suggestion, z = suggest(result, tick=show)
+        if z is None:
+            break
+        result = result.at_optimum(z)
+    if suggestion is None:
+        return result
+    verdict = doubted(result.verdict, str(suggestion))
+    notes = *result.notes, str(suggestion)
+    return replace(result, suggestion=suggestion, verdict=verdict, notes=notes)

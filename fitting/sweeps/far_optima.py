@@ -1,0 +1,124 @@
+"""Optima far off the one that a search found: a parameter begins well beyond its interval, the others follow."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from ..inference.batches import Batches
+from ..inference.profile_likelihood import SURE, thresholds
+from ..optimize.levenberg_marquardt import PROXIMAL, Progress, levenberg_marquardt
+from .basins import ALIKE
+from .result import FitResult
+
+LEAP = 3.5
+"""Distance at which a parameter begins [natural log units]: a factor of 33."""
+
+_WIDTHS = 2.0  # half-widths of its interval beyond which a parameter is far off
+_BENT = 2.0  # multiple of what a parabola through the ends of the interval says beyond which it is another optimum
+_HELD, _FREED = 20, 25  # iterations with the parameter held, and with all free
+_HOPELESS = (
+    4.0  # multiple of the lowest loss above which a search with the parameter held goes no further
+)
+_TOLERANCE = 1e-3
+
+
+class FarOptimum(NamedTuple):
+    """A point that describes the data as well as the optimum, or better.
+
+    `z` is the point, `cost` the loss there; `is_lower` where the data tell it from the optimum; `names` are parameters
+    that lie beyond their intervals there while chi squared is within their thresholds.
+    """
+
+    z: Float[np.ndarray, " free"]
+    cost: float
+    is_lower: bool
+    names: tuple[str, ...]
+
+
+def far_optima(
+    result: FitResult,
+    *,
+    level: float = 0.9,
+    least: float = 0.0,
+    tick: Callable[[Progress], None] | None = None,
+) -> list[FarOptimum]:
+    """Points far off the optimum that the data do not surely exclude, or that describe them better; the best first.
+
+    Notes
+    -----
+    A search goes downhill from what the loops show. Where a device never comes near its lowest resistance, that it
+    turned round there describes the data as well, and all searches begin with that resistance: first order and profiles
+    know of one optimum only. So each parameter that is called determined is moved far to either side, and held there
+    while the others are fitted; where that leads to a loss that is not far above the lowest, all of them go on.
+    Only parameters with a standard deviation of at least `least` [natural log units] are asked of.
+    An interval of 90 % that misses does so by little, but a wrong optimum by any factor: it is excluded at `SURE`.
+    """
+    lost = set(result.undetermined)
+    known = [n not in lost for n in result.free]
+    asked = np.flatnonzero(known & (result.sigma_z >= least))
+    if not len(asked):
+        return []
+    width = result.reach(level) * result.sigma_z
+    pinned, sides = np.repeat(asked, 2), np.tile([-1.0, 1.0], len(asked))
+    # The others begin where they are: of how they follow so far off first order says nothing.
+    starts = np.repeat(result.z[None], len(pinned), axis=0)
+    starts[np.arange(len(pinned)), pinned] += sides * np.maximum(LEAP, _WIDTHS * width[pinned])
+    z, cost = _searched(result, starts, pinned, tick)
+    lower = cost < result.loss - ALIKE / 2 * float(result.problem.noise) ** 2
+    rise = 2 * (cost - result.loss)[:, None]
+    share = np.maximum(rise, 0.0) / thresholds(result, level, asked)
+    beyond = rise < thresholds(result, SURE, asked)
+    # A valley that is not straight has a longer end: that is no other optimum.
+    farthest = np.maximum(_WIDTHS, _BENT * np.sqrt(share)) * width[asked]
+    beyond &= np.abs(z - result.z)[:, asked] > farthest
+    found = []
+    for k in np.argsort(cost, kind="stable"):
+        if lower[k] or np.any(beyond[k]):
+            names = tuple(result.free[j] for j in asked[beyond[k]])
+            found.append(FarOptimum(z[k], float(cost[k]), bool(lower[k]), names))
+    return found
+
+
+def outermost(
+    result: FitResult, optima: Sequence[FarOptimum]
+) -> list[tuple[str, Float[np.ndarray, " free"]]]:
+    """Of each parameter and side of its interval the optimum that is farthest off, as (name, point)."""
+    points: dict[tuple[str, bool], np.ndarray] = {}
+    for optimum in optima:
+        for name in optimum.names:
+            k = result.free.index(name)
+            off = optimum.z[k] - result.z[k]
+            side = name, bool(off > 0)
+            if side not in points or abs(off) > abs(points[side][k] - result.z[k]):
+                points[side] = optimum.z
+    return [(name, z) for (name, _), z in points.items()]
+
+
+def _searched(
+    result: FitResult,
+    starts: Float[np.ndarray, "lanes free"],
+    pinned: Int[np.ndarray, " lanes"],
+    tick: Callable[[Progress], None] | None,
+) -> tuple[Float[np.ndarray, "ends free"], Float[np.ndarray, " ends"]]:
+    """Where searches with a parameter held ended, and where they went once it was free; and the losses there."""
+    batches = Batches(result.problem)
+
+    def freed(z, which):
+        del which
+        return batches(z)
+
+    def held(z, which):
+        r, jacobian, ok = batches(z)
+        jacobian[np.arange(len(z)), :, pinned[which]] = 0.0  # no step moves what is held
+        return r, jacobian, ok
+
+    options: dict[str, Any] = dict(together=False, proximal=PROXIMAL, tolerance=_TOLERANCE)
+    options["tick"] = tick
+    first = levenberg_marquardt(held, starts, iterations=_HELD, **options)
+    near = np.flatnonzero(first.cost < _HOPELESS * result.loss)
+    if not len(near):
+        return first.z, first.cost
+    second = levenberg_marquardt(freed, first.z[near], iterations=_FREED, **options)
+    return np.concatenate([first.z, second.z]), np.concatenate([first.cost, second.cost])

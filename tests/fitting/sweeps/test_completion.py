@@ -1,0 +1,114 @@
+"""What follows the search of a fit, by stand-ins: lower optima, those that are not excluded, notes, an interrupt."""
+
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fitting.sweeps import completion
+from fitting.sweeps.far_optima import FarOptimum
+
+pytestmark = pytest.mark.wrong_types  # of a fit they have what is asked of it
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fit of two parameters."""
+
+    z: np.ndarray = field(default_factory=lambda: np.array([1.0, 2.0]))
+    loss: float = 1.0
+    notes: tuple = ()
+    profiles: tuple = ()
+    interrupted: bool = False
+    search: Any = None
+    free: tuple = ("r_on", "tau")
+    problem: Any = None
+
+    @property
+    def values(self):
+        return self.values_at(self.z)
+
+    def values_at(self, z):
+        return dict(zip(self.free, np.exp(z).tolist(), strict=True))
+
+    def at_optimum(self, z):
+        return replace(self, z=z, loss=0.5, notes=(*self.notes, "moved"))
+
+
+def fit(*, switches=False, backend="cc 14"):
+    group = SimpleNamespace(event_weight=np.full((1, 1, 3), float(switches)))
+    return Fit(problem=SimpleNamespace(group=group, backend=backend))
+
+
+@pytest.fixture
+def stages(monkeypatch):
+    """Stand-ins of the stages: what they find in turn, and what they were asked."""
+    about = SimpleNamespace(far=[[]], curved=(), asked=[], profiled=[])
+
+    def far_optima(result, *, least, tick):
+        about.asked.append(least)
+        return about.far.pop(0) if about.far else []
+
+    def profiles(result, *, names, beyond, tick):
+        about.profiled.append((names, [n for n, _ in beyond]))
+        return [f"profile of {n}" for n in names]
+
+    monkeypatch.setattr(completion, "suggest", lambda result, tick: (None, None))
+    monkeypatch.setattr(completion, "far_optima", far_optima)
+    monkeypatch.setattr(completion, "curved", lambda result, follow: about.curved)
+    monkeypatch.setattr(completion, "profiles", profiles)
+    return about
+
+
+def test_a_fit_of_one_optimum_that_is_linear_stays_as_it_is(stages):
+    assert completion.completed(fit(), None).notes == ()
+    assert stages.profiled == []
+    assert stages.asked == [0.0]
+
+
+def test_without_a_kernel_only_what_is_loose_is_looked_at(stages):
+    completion.completed(fit(backend="xla (no compiler)"), None)
+    assert stages.asked == [completion.LOOSE]
+
+
+def test_a_lower_optimum_far_off_becomes_the_fit_and_is_looked_around_again(stages):
+    stages.far = [[FarOptimum(np.zeros(2), 0.5, True, ("r_on",))], []]
+    done = completion.completed(fit(), None)
+    np.testing.assert_array_equal(done.z, 0.0)
+    assert done.notes == ("moved",)
+    assert len(stages.asked) == 2
+
+
+def test_an_optimum_that_is_not_excluded_is_named_with_its_loss_and_has_a_profile_that_reaches_there(
+    stages,
+):
+    stages.far = [[FarOptimum(np.array([-3.0, 2.0]), 1.05, False, ("r_on",))]]
+    stages.curved = ("tau",)
+    done = completion.completed(fit(), None)
+    assert done.notes == (
+        "another optimum has a loss 5.0% above: r_on 0.0498 for 2.72, tau 7.39 for 7.39",
+    )
+    assert stages.profiled == [(("r_on", "tau"), ["r_on"])]
+    assert done.profiles == ("profile of r_on", "profile of tau")
+
+
+def test_where_a_current_switches_only_what_is_loose_is_looked_at_and_a_note_names_what_is_not_linear(
+    stages,
+):
+    stages.curved = ("tau",)
+    done = completion.completed(fit(switches=True), None)
+    assert stages.asked == [completion.LOOSE]
+    assert stages.profiled == []
+    assert done.notes[0].startswith("tau: intervals to first order are not")
+
+
+def test_an_interrupt_leaves_the_fit_as_far_as_it_came(stages, monkeypatch):
+    def stop(result, *, least, tick):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(completion, "far_optima", stop)
+    done = completion.completed(fit(), None)
+    assert done.interrupted
+    assert done.profiles == ()

@@ -1,0 +1,101 @@
+"""Optima far off the one that a search found, on curves whose lowest value is measured or never reached."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fitting.inference.profile_likelihood import thresholds
+from fitting.sweeps.far_optima import LEAP, FarOptimum, far_optima, outermost
+
+pytestmark = pytest.mark.wrong_types  # of a fit they have what is asked of it
+
+NOISE, REACH, LEVEL = 0.03, 1.7, 0.9
+LOOP = np.linspace(0.0, 2.0, 20)
+"""Logarithms of resistances of a loop over its scale."""
+
+
+def residuals(z, measured):
+    """Logarithms of the larger of a lowest resistance and of a loop, less measured ones, and their derivatives."""
+    shown = z[:, 1:] + LOOP
+    limited = z[:, :1] > shown
+    r = np.where(limited, z[:, :1], shown) - measured
+    return r, np.stack([limited, ~limited], axis=2).astype(float), np.ones(len(z), bool)
+
+
+def fit(measured, z, lost=(), of=residuals):
+    """A fit of both logarithms at a point."""
+    points = np.asarray(z, float)[None]
+    r, jacobian, _ = of(points, measured)
+    covariance = NOISE**2 * np.linalg.pinv(jacobian[0].T @ jacobian[0])
+    problem = SimpleNamespace(linearise=lambda x: of(x, measured), backend="xla", noise=NOISE)
+    problem.for_many_calls = lambda: problem
+    return SimpleNamespace(
+        problem=problem,
+        z=points[0],
+        free=("r_on", "scale"),
+        loss=0.5 * float(np.sum(r**2)),
+        covariance=covariance,
+        sigma_z=np.sqrt(np.diag(covariance)),
+        undetermined=lost,
+        reach=lambda level: REACH if level == LEVEL else 3.0,
+    )
+
+
+def test_a_lowest_resistance_that_the_loop_never_reaches_is_another_optimum():
+    """The lowest point is one deviation too high: that the device turned round there is better, by chi squared of 1."""
+    measured = LOOP + NOISE * np.eye(len(LOOP))[0]
+    result = fit(measured, [measured[0], 0.0])
+    optima = far_optima(result)
+    assert optima
+    assert all(f.names == ("r_on",) and not f.is_lower for f in optima)
+    ((name, z),) = outermost(result, optima)
+    assert name == "r_on"
+    assert z[0] <= measured[0] - 0.9 * LEAP
+    # The best scale of all twenty points is a twentieth of a deviation higher.
+    assert optima[-1].cost == pytest.approx(0.5 * NOISE**2 * (1 - 1 / 20), rel=0.05)
+
+
+def test_a_lowest_resistance_that_many_points_show_is_the_only_optimum():
+    measured = np.maximum(LOOP, 1.0)
+    assert far_optima(fit(measured, [1.0, 0.0])) == []
+
+
+def test_the_longer_end_of_a_valley_that_is_bent_is_no_other_optimum():
+    """Above its optimum the first coordinate moves the data less, by 0.6: its interval is longer there by as much."""
+
+    def bent(z, measured):
+        slope = NOISE * np.where(z > 0, 0.6, 1.0) / [LEAP / 2.5 / REACH, 1.0]
+        r = z * slope
+        jacobian = np.zeros((len(z), 2, 2))
+        jacobian[:, [0, 1], [0, 1]] = slope
+        return r, jacobian, np.ones(len(z), bool)
+
+    assert far_optima(fit(LOOP, [0.0, 0.0], of=bent)) == []
+
+
+def test_a_search_that_ended_in_the_higher_optimum_is_told_of_the_lower_one():
+    """The device never turned round, and the search believes that it did at a resistance that nothing shows."""
+    result = fit(LOOP, [0.35, 0.0])
+    best = far_optima(result)[0]
+    assert best.is_lower
+    assert best.cost < 1e-3 * result.loss
+
+
+def test_what_the_data_do_not_determine_is_not_moved():
+    measured = LOOP + NOISE * np.eye(len(LOOP))[0]
+    assert far_optima(fit(measured, [measured[0], 0.0], lost=("r_on", "scale"))) == []
+
+
+def test_of_each_side_the_farthest_point_counts():
+    result = fit(LOOP, [0.0, 0.0])
+    points = [np.array([x, 0.0]) for x in (-3.0, -5.0, 4.0)]
+    optima = [FarOptimum(z, 1.0, False, ("r_on",)) for z in points]
+    chosen: Any = outermost(result, optima)
+    assert [(n, z[0]) for n, z in chosen] == [("r_on", -5.0), ("r_on", 4.0)]
+
+
+def test_the_threshold_of_a_linear_model_is_that_of_its_noise():
+    result = fit(np.maximum(LOOP, 1.0), [1.0, 0.0])
+    np.testing.assert_allclose(thresholds(result, 0.9, [0, 1]), (REACH * NOISE) ** 2)

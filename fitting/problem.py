@@ -278,6 +278,11 @@ class AbstractDifferentiable(AbstractProblem):
         """Itself."""
         return self
 
+    @property
+    def in_program(self) -> Any:
+        """What a sampler evaluates inside of its own program; it may know its derivatives, as ``data_linearised``."""
+        return self
+
     @abc.abstractmethod
     def data_residuals(
         self, z: Float[Array, " free"]

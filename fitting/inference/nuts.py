@@ -68,7 +68,7 @@ def _block(target: AbstractTarget, key, begin, z, tuning, averaging, center, roo
     """A block of steps of one chain from `z`, counted from `begin`; its last state, that of the tuner, its steps."""
     blackjax: Any = import_module("blackjax")  # an optional library
 
-    density = lambda x: forward(target.log_density, center + root @ x)  # noqa: E731
+    density = lambda x: forward(target.with_slope, center + root @ x)  # noqa: E731
     kernel, unit = blackjax.nuts.build_kernel(), jnp.ones_like(z)
 
     # A chain begins where the density is not far below that at the fit, as draws from a normal one are not (it falls by
@@ -360,5 +360,7 @@ def draw_fit(result: AbstractFit, **options: Any) -> Sample:
     j = np.asarray(problem.linearise(np.repeat(z[None], TOGETHER, axis=0))[1][0])
     variance = float(np.trace(j.T @ j @ covariance)) / len(z)
     width = float(problem.noise / problem.prior_weight) if float(problem.noise) > 0 else np.inf
-    target = LeastSquares(problem, problem.center, jnp.asarray(width), jnp.asarray(variance))
+    target = LeastSquares(
+        problem.in_program, problem.center, jnp.asarray(width), jnp.asarray(variance)
+    )
     return draw(target, problem.device, problem.free, z=z, covariance=covariance, **options)

@@ -32,13 +32,25 @@ class AbstractTarget(eqx.Module):
     def log_density(self, z: Float[Array, " free"]) -> Float[Array, ""]:
         """Logarithm of the density but for a constant; differentiable in forward mode."""
 
+    def with_slope(
+        self, z: Float[Array, " free"]
+    ) -> tuple[Float[Array, ""], Float[Array, " free"]]:
+        """Logarithm of the density, and its derivatives."""
+        return in_forward_mode(self.log_density, z)
 
-def forward(f: Callable, z: Float[Array, " free"]) -> Float[Array, ""]:
-    """A function's value, whose reverse-mode derivative is that of forward mode; both finite or refused."""
+
+def in_forward_mode(f: Callable, z: Float[Array, " free"]) -> tuple[Array, Array]:
+    """A function's value and derivatives."""
+    twice = lambda p: (value := f(p), value)  # noqa: E731
+    slope, value = jax.jacfwd(twice, has_aux=True)(z)
+    return value, slope
+
+
+def forward(with_slope: Callable, z: Float[Array, " free"]) -> Float[Array, ""]:
+    """A value, whose reverse-mode derivative is the slope that comes with it; both finite or refused."""
     # value + (z - here) slope, all else constant: jax.grad of it is the slope, and costs no backward solve.
     here = lax.stop_gradient(z)
-    twice = lambda p: (value := f(p), value)  # noqa: E731
-    slope, value = jax.jacfwd(twice, has_aux=True)(here)
+    value, slope = with_slope(here)
     fine = jnp.isfinite(value) & jnp.all(jnp.isfinite(slope))
     slope = lax.stop_gradient(jnp.where(fine, slope, 0.0))
     value = lax.stop_gradient(jnp.where(fine, value, NOWHERE))
@@ -51,7 +63,8 @@ class LeastSquares(AbstractTarget):
     Parameters
     ----------
     problem : Any
-        With `data_residuals`, or `residuals`, at coordinates: residuals [sigma] and success.
+        With `data_residuals`, or `residuals`, at coordinates: residuals [sigma] and success; or with `data_linearised`,
+        which gives their Jacobian between these.
     center : Float[Array, "free"]
         Centre of the prior.
     width : Float[Array, ""]
@@ -69,6 +82,19 @@ class LeastSquares(AbstractTarget):
         """See `AbstractTarget`."""
         of = getattr(self.problem, "data_residuals", None) or self.problem.residuals
         r, ok = of(z)
+        return self._of_residuals(r, ok, z)
+
+    def with_slope(self, z):
+        """See `AbstractTarget`; by the Jacobian of a problem that has its own."""
+        linearised = getattr(self.problem, "data_linearised", None)
+        if linearised is None:
+            return in_forward_mode(self.log_density, z)
+        r, jacobian, ok = linearised(z)
+        slope = -(r @ jacobian / self.variance + (z - self.center) / self.width**2)
+        return self._of_residuals(r, ok, z), slope
+
+    def _of_residuals(self, r: Array, ok: Array, z: Array) -> Array:
+        """Logarithm of the density, from residuals and success."""
         away = (z - self.center) / self.width
         value = -0.5 * (jnp.sum(r**2) / self.variance + jnp.sum(away**2))
         return jnp.where(ok, value, -jnp.inf)

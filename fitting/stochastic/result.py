@@ -13,6 +13,9 @@ _OFF = (
     0.25,
 )  # shares by which medians and spreads of simulated cycles may be off without a word
 
+_RARE = 2.0
+"""Ratio of the standard deviation of all simulated cycles to that of typical few from which on rare ones are named."""
+
 LEVEL = 0.01
 """Probability of the energy test below which two policies count as different."""
 
@@ -54,7 +57,8 @@ class Stochastic:
         Share of the checked cycles whose solve failed; they are left out.
     comparison : list of dict
         Of each excursion: label, and `fitting.stochastic.two_sample.compare` of measured cycles and cycles
-        simulated with other random numbers and adaptive steps.
+        simulated with other random numbers and adaptive steps; of set and reset also `typical_sd`, see
+        `fitting.stochastic.moments.typical_sd`.
     step_p : list of float
         Probability of the energy test between fixed and adaptive steps, by excursion; none where steps are adaptive.
     simulated : list of Float[np.ndarray, "cycles names"]
@@ -126,11 +130,15 @@ class Stochastic:
             if name in ("label", "joint"):
                 continue
             seen, drawn = c["measured"], c["simulated"]
-            median, spread = drawn["median"] / seen["median"], drawn["sd"] / max(seen["sd"], 1e-300)
+            median, unit = drawn["median"] / seen["median"], max(seen["sd"], 1e-300)
+            spread, whole = drawn["typical_sd"] / unit, drawn["sd"] / unit
             if abs(np.log(median)) > np.log(1 + _OFF[0]):
                 parts.append(f"the median of {name} is {median:.2g} of the measured one")
             if abs(np.log(spread)) > np.log(1 + _OFF[1]):
                 parts.append(f"the spread of {name} is {spread:.2g} of the measured one")
+            elif whole > _RARE * spread:
+                text = f"rare ones far off make the standard deviation of all {name} {whole:.2g} of the measured one"
+                parts.append(f"{text}, where so many as were measured typically show {spread:.2g}")
         return [f"simulated cycles: {', '.join(parts)}"] * bool(parts)
 
     def intervals(self, level: float = 0.9) -> dict[str, list[float]]:

@@ -13,6 +13,7 @@ from ..optimize.levenberg_marquardt import Progress
 from .basins import optima_in_words
 from .far_optima import FarOptimum, far_optima, outermost
 from .result import FitResult
+from .series import with_note_on_series
 from .suggest import suggest
 from .verdict import doubted
 
@@ -29,9 +30,9 @@ def completed(result: FitResult, tick: Callable[[str, Progress], None] | None) -
         if result.interrupted:
             break
         show = None if tick is None else partial(tick, name)
-        if show is not None:
-            show(result.search)
         try:
+            if show is not None:
+                show(result.search)
             result = stage(result, show)
         except KeyboardInterrupt:
             result = replace(result, interrupted=True)
@@ -86,7 +87,7 @@ def _with_suggestion(result: FitResult, show: Callable[[Progress], None] | None)
             break
         result = result.at_optimum(z)
     if suggestion is None:
-        return result
+        return with_note_on_series(result, show)
     verdict = doubted(result.verdict, str(suggestion))
     notes = *result.notes, str(suggestion)
     return replace(result, suggestion=suggestion, verdict=verdict, notes=notes)

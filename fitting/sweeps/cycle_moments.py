@@ -22,7 +22,7 @@ References
 .. [1] D. McFadden, Econometrica 57, 995 (1989), doi:10.2307/1913621
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -31,9 +31,9 @@ from jaxtyping import Float
 
 from memjax.core.params import get
 
-from ..inference.identifiability import LIMIT
-from ..problem import initial_states
-from ..stochastic.moments import Moments
+from ..inference.identifiability import LIMIT, log_slopes
+from ..problem import PRIOR_SIGMA, initial_states
+from ..stochastic.moments import Moments, typical_sd
 from ..stochastic.result import Stochastic
 from ..stochastic.two_sample import Sample, Target, compare
 from .cycle_search import CycleSearch, Point, moved, run
@@ -49,21 +49,28 @@ FEWEST = 4
 
 _SEEDS = range(1, 5)  # seeds, counted from that of the search, under which the loss is seen again
 _REPLICATES = 400
-# Other devices from which a search begins; squared deviation of a feature [its variance] beyond which it is far.
-_OTHERS, _FAR = 3, 100.0
+# Other devices from which a search begins; multiple of the loss up to which the data allow one; squared distance of a
+# feature [natural log units] beyond which it is far.
+_OTHERS, _WORSE, _FAR = 6, 2.0, 1.0
 _PRIOR = float(np.log(7.0))  # standard deviation of the prior of a spread [natural log units]
 _GRID = np.linspace(-4, 4, 81)  # values of a profile, in standard deviations
 
 
 def _others(result: FitResult, search: CycleSearch) -> list[Any]:
-    """Devices that the data allow as well as the best one, whose cycles are nearest to the measured ones.
+    """Devices that the data allow as well as the best one, whose cycles are near to the measured ones.
 
-    What a fit leaves open decides how the scatter of the cycles can come about.
+    What a fit leaves open decides how the scatter of the cycles can come about: they are drawn about the optimum, and
+    about others at which its search ended.
     """
     count, rng = search.simulation.members, np.random.default_rng(search.seed)
+    known = result.search.cost < _WORSE * result.loss
+    centers = np.concatenate([result.z[None], result.search.z[known]])
     root = np.linalg.cholesky(result.covariance + 1e-12 * np.eye(len(result.z)))
     normal = rng.normal(size=(count, len(result.z))) * rng.uniform(size=(count, 1))
-    devices = [device_of(result.problem.at(z)) for z in result.z + normal @ root.T]
+    normal[: len(centers)] = 0.0
+    devices = [
+        device_of(result.problem.at(z)) for z in np.resize(centers, normal.shape) + normal @ root.T
+    ]
     moves = {
         n: np.log([float(get(d, n)) / float(get(search.device, n)) for d in devices])
         for n in search.names
@@ -72,11 +79,24 @@ def _others(result: FitResult, search: CycleSearch) -> list[Any]:
     factors = {n: np.broadcast_to(np.exp(x)[:, None], shape) for n, x in moves.items()}
     with np.errstate(invalid="ignore", divide="ignore"):
         shown = np.log(search.values(search.device, factors)[:, -1])
-    away = (shown - search.target.center) / search.target.sd
-    distance = np.nan_to_num(np.sum(np.minimum(away**2, _FAR), axis=1), nan=np.inf)
-    nearest = np.argsort(distance)[:_OTHERS]
+    gap = np.nan_to_num(shown - search.target.center, nan=np.inf)
+    nearest = np.argsort(np.sum(np.minimum(gap**2, _FAR), axis=1), kind="stable")
     table = np.array([*moves.values()])
-    return [moved(search.device, [*moves], table[:, k]) for k in nearest]
+    # Ends of one search are often alike.
+    _, first = np.unique(np.round(table.T[nearest], 1), axis=0, return_index=True)
+    chosen = nearest[np.sort(first)][:_OTHERS]
+    return [moved(search.device, [*moves], table[:, k]) for k in chosen]
+
+
+def _log_covariance(result: FitResult, names: Sequence[str]) -> Float[np.ndarray, "names names"]:
+    """Covariance of the logarithms of parameters, as the fit leaves them open; no wider than a search begins."""
+    free = result.problem.free
+    slopes = log_slopes(result.problem.device, free, result.z)
+    spread = np.sqrt(np.diag(result.covariance))
+    narrowed = np.minimum(1.0, PRIOR_SIGMA / np.maximum(spread, 1e-300)) * slopes
+    whole = result.covariance * np.outer(narrowed, narrowed)
+    at = [free.index(n) for n in names]
+    return whole[np.ix_(at, at)]
 
 
 def calibrate_cycles(
@@ -117,7 +137,9 @@ def calibrate_cycles(
         seed=result.seed,
     )
     show = None if tick is None else lambda p: tick("randomness", p)
-    point, interrupted = run(search, _others(result, search), show)
+    covariance = _log_covariance(result, search.names)
+    searches = [s.centered(covariance) for s in (search, *map(search.of, _others(result, search)))]
+    point, interrupted = run(searches, show)
     if point is None:
         text = "no parameter moves set, reset or resistances"
         return _noted(result, f"no randomness was calibrated: {text}")
@@ -180,16 +202,23 @@ def _seen_again(point: Point, values: np.ndarray) -> dict[str, Any]:
     """Cycles under other random numbers: how far their moments are off, and how they compare with the measured ones."""
     search = point.search
     drawn = [search.features(point, search.draws(point.choice.names, s)) for s in _SEEDS]
-    costs = [0.5 * float(np.sum(search.target.away(Moments.of(x)) ** 2)) for x, _ in drawn]
+    count = search.target.cycles
+    costs = [
+        0.5 * float(np.sum(search.target.away(Moments.of(x, like=count)) ** 2)) for x, _ in drawn
+    ]
     together, names = np.concatenate([x for x, _ in drawn]), search.reading.names
+    together = together[np.isfinite(together).all(axis=1)]
     units = tuple(UNITS[n] for n in names)
     sample = Sample(label="cycles", names=names, unit=units, values=values)
     against = Target(sample, seed=search.seed, draws=len(together))
+    comparison = compare(against, together, seed=search.seed)
+    for name, sd in zip(names, typical_sd(together, count), strict=True):
+        comparison[name]["simulated"]["typical_sd"] = float(sd)
     return {
         "loss": float(np.mean(costs)),
         "loss_noise": float(np.std(costs, ddof=1)),
         "failed": float(np.mean([x for _, x in drawn])),
-        "comparison": [{"label": sample.label} | compare(against, together, seed=search.seed)],
+        "comparison": [{"label": sample.label} | comparison],
         "simulated": [together],
     }
 

@@ -3,6 +3,7 @@
 See `fitting.sweeps.cycle_moments`.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,9 @@ from memjax.noise import cycle_factors
 
 from ..optimize.levenberg_marquardt import Progress
 from ..stochastic.moments import (
+    FARTHEST,
     WIDEST,
+    WIDEST_RATE,
     Choice,
     Mixing,
     Moments,
@@ -27,12 +30,14 @@ from ..stochastic.moments import (
 )
 from .set_reset import CycleReading, CycleSimulation
 
-_MOVE = 0.2  # change of the logarithm of a parameter, either way, over which features are differentiated
+# Changes of the logarithm of a parameter, either way, over which features are differentiated.
+_MOVES = 0.2 * 2.0 ** np.arange(5)
 # Rounds, each with the slopes where the last one ended; sets of parameters that are tried in each; corrections of each.
 _ROUNDS, _CHOICES, _ITERATIONS = 2, 4, 12
 _MOST = 2 * _ROUNDS * _CHOICES * _ITERATIONS
 # Iterations after which a set of parameters is given up whose loss is so many times the best one.
 _PATIENCE, _HOPELESS = 4, 4.0
+_CENTERINGS = 8  # steps towards the measured medians
 _MET = 0.1  # differences of moments, in standard errors of the measured ones, that end the search
 
 
@@ -67,30 +72,62 @@ class CycleSearch:
     ):
         self.device, self.names, self.seed = device, tuple(names), seed
         self.reading, self.simulation, self.target = reading, simulation, target
+        specs = parameter_specs(device)
+        self.widest = np.array([_widest(specs[n].unit) for n in self.names])
 
     def slopes(self) -> Float[np.ndarray, "features names"]:
-        """Change of the logarithms of the features by those of the parameters, cycle after cycle alike."""
+        """Change of the logarithms of the features by those of the parameters, cycle after cycle alike.
+
+        Voltages are read in steps of the waveform, which small moves of a parameter do not pass. The slope is therefore
+        the secant over the smallest move by which some feature changes as much as it scatters, else over the largest.
+        """
         members, swept = self.simulation.shape
-        n, columns = len(self.names), []
-        for begin in range(0, n, members // 2):
-            part = range(begin, min(begin + members // 2, n))
-            moves = np.zeros((members, n))
-            for row, k in enumerate(part):
-                moves[2 * row : 2 * row + 2, k] = _MOVE, -_MOVE
+        n, m = len(self.names), len(_MOVES)
+        # One lane for each parameter, move and sign.
+        lanes = np.kron(np.eye(n), np.kron(_MOVES, [1.0, -1.0])[:, None])
+        logs = []
+        for begin in range(0, len(lanes), members):
+            part = np.zeros((members, n))
+            part[: len(lanes) - begin] = lanes[begin : begin + members]
             factors = {
-                x: np.repeat(np.exp(moves[:, k, None]), swept, axis=1)
+                x: np.repeat(np.exp(part[:, k, None]), swept, axis=1)
                 for k, x in enumerate(self.names)
             }
-            logs = np.log(self.values(self.device, factors)[:, -1])
-            pairs = logs[: 2 * len(part)].reshape(len(part), 2, -1)
-            columns += list((pairs[:, 0] - pairs[:, 1]) / (2 * _MOVE))
+            with np.errstate(invalid="ignore", divide="ignore"):
+                logs.append(np.log(self.values(self.device, factors)[:, -1]))
+        pairs = np.concatenate(logs)[: len(lanes)].reshape(n, m, 2, -1)
+        change = pairs[:, :, 0] - pairs[:, :, 1]
+        size = np.abs(change) / (2 * self.target.sd)
+        enough = np.nan_to_num(size, nan=0.0).max(axis=2) >= 1
+        chosen = np.where(enough.any(axis=1), enough.argmax(axis=1), _last_finite(change))
         # Of a move with which the solve fails, or nothing is read, nothing is known.
-        return np.nan_to_num(np.array(columns).T)
+        return np.nan_to_num(change[range(n), chosen] / (2 * _MOVES[chosen, None])).T
 
     def values(self, device: Any, factors: dict[str, Any]) -> np.ndarray:
         """What the cycles that count show, ``(members, cycles, features)``."""
         whole = {n: factors.get(n, np.ones(self.simulation.shape)) for n in self.names}
         return self.reading(self.simulation.counted(self.simulation(device, whole)))
+
+    def centered(self, covariance: Float[np.ndarray, "names names"]) -> "CycleSearch":
+        """The search of the device whose cycles have the measured medians, and that departs least from this one.
+
+        By a few Gauss-Newton steps, where `covariance` (of logarithms) says how far parameters may go: a fit describes
+        all points of a loop, of which these voltages and resistances are few.
+        """
+        search, wanted = self, self.target.center
+        errors = self.target.errors[0]
+        for _ in range(_CENTERINGS):
+            with np.errstate(invalid="ignore", divide="ignore"):
+                shown = np.log(search.values(search.device, {})[0, -1])
+            gap = np.nan_to_num(wanted - shown)
+            if np.all(np.abs(gap) < errors):
+                break
+            slopes = search.slopes()
+            known = slopes @ covariance @ slopes.T + np.diag(errors**2)
+            step = covariance @ slopes.T @ np.linalg.solve(known, gap)
+            step = step * min(1.0, FARTHEST / max(np.max(np.abs(step)), 1e-300))
+            search = search.of(moved(search.device, self.names, step))
+        return search
 
     def draws(self, names: Sequence[str], seed: int, *, whitened: bool = False) -> np.ndarray:
         """Normal numbers ``(members, swept, names)``; `whitened` ones have exactly no mean and no correlation."""
@@ -120,12 +157,24 @@ class CycleSearch:
     def features(
         self, point: "Point", normal: Float[np.ndarray, "members swept names"]
     ) -> tuple[Float[np.ndarray, "cycles features"], float]:
-        """All features of the cycles in which each can be read, and the share of the others."""
+        """All features of the cycles that set and reset at any voltage, and the share of those that show not all."""
         factors = np.exp(normal @ point.root.T)
         named = {n: factors[..., k] for k, n in enumerate(point.choice.names)}
         values = self.values(point.device, named).reshape(-1, len(self.reading.names))
-        good = np.all(np.isfinite(values) & (values > 0), axis=1)
-        return values[good], float(1 - good.mean())
+        values = np.where(values > 0, values, np.nan)
+        whole = np.isfinite(values).all(axis=1)
+        return values[np.isfinite(values).any(axis=1)], float(1 - whole.mean())
+
+
+def _widest(unit: str) -> float:
+    """Largest standard deviation of the logarithm of a parameter of such a unit."""
+    return WIDEST_RATE if re.search(r"\bs\b", unit) else WIDEST
+
+
+def _last_finite(change: Float[np.ndarray, "names moves features"]) -> np.ndarray:
+    """Index of the largest move of each parameter with which all features are read; 0 where there is none."""
+    finite = np.isfinite(change).all(axis=2)
+    return np.max(np.where(finite, np.arange(len(_MOVES)), 0), axis=1)
 
 
 def moved(
@@ -183,6 +232,7 @@ def _descend(search: CycleSearch, choice: Choice, best: _Best) -> None:
     """Move medians and covariance of some parameters until the moments of simulated cycles are the measured ones."""
     target, n = search.target.some(choice.features), len(choice.features)
     normal = search.draws(choice.names, 0, whitened=True)
+    widest = search.widest[[search.names.index(n) for n in choice.names]]
     inverse, wanted = np.linalg.inv(choice.slope), vector_of(target.center, target.root)
     of_median, of_sd = target.errors
     # An element below the diagonal is a correlation, whose error is one over a root of the number of cycles.
@@ -191,14 +241,14 @@ def _descend(search: CycleSearch, choice: Choice, best: _Best) -> None:
     for k in range(_ITERATIONS):
         center, root = parts_of(x, n)
         move, root = inverse @ (center - target.center), inverse @ root
-        wide = np.maximum(np.sqrt(np.sum(root**2, axis=1)) / WIDEST, 1.0)
+        wide = np.maximum(np.sqrt(np.sum(root**2, axis=1)) / widest, 1.0)
         point = Point(search=search, choice=choice, move=move, root=root / wide[:, None])
         values, _ = search.features(point, normal)
-        if len(values) <= n:
+        if np.count_nonzero(np.isfinite(values).all(axis=1)) <= n:
             return
-        simulated = Moments.of(values[:, list(choice.features)])
         # What no parameter explains counts as well: sets that explain more are better.
-        away = search.target.away(Moments.of(values))
+        every = Moments.of(values, like=target.cycles)
+        away, simulated = search.target.away(every), every.some(choice.features)
         point.cost, point.met = 0.5 * float(np.sum(away**2)), bool(np.abs(away).max() < _MET)
         best.see(point)
         if point.met or (k >= _PATIENCE and point.cost > _HOPELESS * best.cost):
@@ -207,23 +257,23 @@ def _descend(search: CycleSearch, choice: Choice, best: _Best) -> None:
 
 
 def run(
-    search: CycleSearch, others: Sequence[Any], show: Callable[[Progress], None] | None
+    searches: Sequence[CycleSearch], show: Callable[[Progress], None] | None
 ) -> tuple[Point | None, bool]:
     """The best point, None where no parameter moves what cycles show, and whether the search was interrupted.
 
-    `others` are devices that the data allow as well.
+    `searches` are those of devices that the data allow.
     """
-    best, searches = _Best(show), [search, *map(search.of, others)]
+    best = _Best(show)
     try:
         for _ in range(_ROUNDS):
             pairs = [
                 (c, s)
                 for s in searches
-                for c in choices(s.names, s.slopes(), s.target, count=_CHOICES)
+                for c in choices(s.names, s.slopes(), s.target, count=_CHOICES, widest=s.widest)
             ]
             # What explains more comes first, then what asks for less scatter.
             pairs.sort(key=lambda p: (-len(p[0].features), p[0].scatter))
-            for choice, start in pairs[: 2 * _CHOICES]:
+            for choice, start in pairs:
                 _descend(start, choice, best)
                 if best.point is not None and best.point.met:
                     return best.point, False

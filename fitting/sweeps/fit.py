@@ -1,7 +1,8 @@
 """From files to a calibrated device or circuit: guess, screen, search, uncertainty."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, cast
@@ -71,6 +72,7 @@ class _Search:
     best_z: np.ndarray | None = None
     best_cost: float = np.inf
     ends: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
+    started: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.solved = self.problem.by_kernel() or self.problem
@@ -236,7 +238,10 @@ def fit(
 def _fit_of(search: _Search, prepared: Prepared, *, interrupted: bool, **about: Any) -> FitResult:
     """The fit at the best point of a search, which ends with the noise that this point shows."""
     if not interrupted:
-        search = _balanced(_weighed(search, prepared), prepared)
+        started, search = search.started, _weighed(search, prepared)
+        if started:
+            search = _weighed(_ended_from(search, started), prepared, float(search.problem.noise))
+        search = _balanced(search, prepared)
         if search.switches or exceeds_scatter(search.problem, prepared.waves, search.optimum()[1]):
             interrupted = _search_beside(search, quiet=2 if search.switches else 1)
             if not (interrupted or search.switches):
@@ -277,15 +282,14 @@ def _run_search(prepared: Prepared, seed: int, tick: Any) -> tuple[_Search, bool
 def _or_without_start(search: _Search, origin: Origin) -> tuple[_Search, bool]:
     """The search that knows nothing of `start`, with the ends of the one that does; and whether it was interrupted.
 
-    Where a search ends may not depend on where a user lets it begin: it ends as without, and from where that one led.
+    Where a search ends may not depend on where a user lets it begin: it ends as without, see `_ended_from`.
     """
     problem = replace(search.problem, center=jnp.asarray(origin.center))
     other = _Search(problem, search.seed, search.tick, search.progress)
     interrupted = other.run(origin.candidates)
     if other.best_z is None:
         return search, interrupted
-    # Those of the last round, which are the best that a start led to, come first where losses are alike.
-    other.ends = [*search.ends[-1:], *other.ends, *search.ends[:-1]]
+    other.started = search.ends
     return other, interrupted
 
 
@@ -342,6 +346,35 @@ def _end_search(search: _Search, noise: float) -> _Search:
     return again if again.best_z is not None else search
 
 
+def _ended_from(search: _Search, ends: list[tuple[np.ndarray, np.ndarray]]) -> _Search:
+    """A search that has ended, ended from where another one did as well; as it is where that is interrupted."""
+    z, cost = (np.concatenate(x) for x in zip(*ends, strict=True))
+    best, noise = z[np.argmin(cost)], float(search.problem.noise)
+    jacobian = search(np.repeat(best[None], BATCH, axis=0))[1][0]
+    starts = last_starts(z, cost, best=best, jacobian=jacobian, noise=noise, count=BATCH)
+    options: dict[str, Any] = dict(iterations=ENDING, tick=search.report("weigh"))
+    options |= ending(noise, search.best_cost)
+    try:
+        with _keeping(search.progress) as done:
+            levenberg_marquardt(search, starts, progress=done, **options)
+    except KeyboardInterrupt:
+        return search
+    search.ends = [(done.z.copy(), done.cost.copy())]
+    return search
+
+
+@contextmanager
+def _keeping(progress: Progress) -> Iterator[Progress]:
+    """Progress that still knows, after another search, where the one before ended."""
+    before = progress.z.copy(), progress.cost.copy(), progress.converged.copy()
+    try:
+        yield progress
+    finally:
+        after = progress.z, progress.cost, progress.converged
+        both = (np.concatenate(x) for x in zip(before, after, strict=True))
+        progress.z, progress.cost, progress.converged = both
+
+
 def ending(noise: float, cost: float) -> dict[str, float]:
     """How a search ends once the noise is known [sigma]; options of `levenberg_marquardt`."""
     tolerance = CLOSE * noise**2 / max(cost, np.finfo(float).tiny)
@@ -354,9 +387,10 @@ def _search_beside(search: _Search, *, quiet: int) -> bool:
     options["proximal"] = PROXIMAL
     try:
         improve = partial(levenberg_marquardt, search, **options)
-        search_beside(
-            improve, *search.optimum(), count=BATCH, seed=search.seed + BESIDE, quiet=quiet
-        )
+        with _keeping(search.progress):
+            search_beside(
+                improve, *search.optimum(), count=BATCH, seed=search.seed + BESIDE, quiet=quiet
+            )
     except KeyboardInterrupt:
         return True
     return False

@@ -33,6 +33,7 @@ from .group import Group, floored, lengthen, misfit
 from .instrument import DeviceOnBench, bench_of, device_of
 from .lanes import by_point, solve_lanes
 from .readout import EventSteps, find_steps, read_at, read_off, rows_of_events
+from .traced_kernel import TracedKernel
 
 Model = mj.AbstractDevice | mj.Circuit | DeviceOnBench
 
@@ -143,6 +144,13 @@ class Problem(AbstractDifferentiable):
     def backend(self) -> str:
         """See `AbstractProblem`."""
         return backend_of(kernel_of(self))
+
+    @property
+    def in_program(self) -> Any:
+        """See `AbstractDifferentiable`; by its kernel, where there is one."""
+        if isinstance(kernel := kernel_of(self), str):
+            return self
+        return TracedKernel(lengthened(self)[0], kernel, begin_lanes, linearise_lanes)
 
     def for_many_calls(self) -> "KernelProblem | Problem":
         """See `AbstractProblem`."""

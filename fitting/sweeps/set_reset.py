@@ -65,9 +65,10 @@ class CycleReading:
     Notes
     -----
     A voltage is that of `memjax.observables.loop_closing`, and 1.01 times the largest one where a cycle does not set,
-    or reset. A resistance is the median of \|v / i\| between 0.1 and 0.4 of the largest voltage, off the current limit,
-    on the way out of the excursion that ends the state; where there is no such excursion, on the way back of the one
-    that makes it. Of several excursions of one kind that with the widest loop counts.
+    or reset; the state that it has not made has no resistance then. A resistance is the median of \|v / i\| between 0.1
+    and 0.4 of the largest voltage, off the current limit, on the way out of the excursion that ends the state; where
+    there is no such excursion, on the way back of the one that makes it. Of several excursions of one kind that with
+    the widest loop counts.
     """
 
     def __init__(
@@ -101,6 +102,11 @@ class CycleReading:
         return Excursion(kind=kind, rows=rows, way_out=way_out, way_back=way_back)
 
     @property
+    def begins(self) -> str:
+        """What a cycle does first, ``"set"`` or ``"reset"``."""
+        return min(self.parts, key=lambda kind: self.parts[kind].rows.start)
+
+    @property
     def closed(self) -> bool:
         """Whether a cycle sets and resets, so that the next one goes on from its end."""
         return len(self.parts) == 2
@@ -122,6 +128,7 @@ class CycleReading:
     def _of_cycle(self, i: np.ndarray, clear: np.ndarray) -> list[float]:
         """Values of one cycle; `clear` are currents off the limit."""
         values: dict[str, float] = {}
+        lost = ""
         for kind, part in self.parts.items():
             v = self.v[part.rows]
             closing = loop_closing(v, i[part.rows])
@@ -132,6 +139,10 @@ class CycleReading:
             # Each way out shows the state that the excursion ends; the way back counts where no other one ends it.
             values[before] = out
             values.setdefault(after, back)
+            if kind == self.begins and values[f"v_{kind}"] == never:
+                lost = after
+        # The excursion that follows shows no state that this cycle made.
+        values |= {lost: np.nan} if self.closed and lost else {}
         return [values[n] for n in self.names]
 
 

@@ -125,7 +125,7 @@ def suggest(result: FitResult, *, tick: Callable[[Progress], None] | None = None
         return Outcome()
     best = Outcome()
     for names in _groups(problem, evidence):
-        extended = _Extended(result, names, evidence)
+        extended = Extended(result, names, evidence)
         for score in extended.scores():
             outcome = extended.outcome(score, tick)
             if outcome.lower is not None:
@@ -173,7 +173,7 @@ def _groups(problem: Problem, evidence: Evidence) -> list[tuple[str, ...]]:
     return [g for g in groups if g]
 
 
-class _Extended:
+class Extended:
     """The problem of a fit with further quantities of the bench, at values that act on nothing.
 
     Parameters

@@ -142,16 +142,39 @@ class StiffKernel:
         threads : int, optional
             Threads that share the lanes, by default one for each core.
         """
+        parts = numbers, y0, derivatives, stimuli, zeros, rows, policy
+        return self._solve(np, *parts, threads=threads or usable_cores())
+
+    def in_program(
+        self,
+        numbers: Float[Array, "lanes numbers"],
+        y0: Float[Array, "lanes n"],
+        derivatives: tuple[Array, Array],
+        *,
+        stimuli: Sampled,
+        zeros: Float[Array, "sweeps zeros"],
+        rows: Float[Array, "sweeps rows"],
+        policy: Stiff,
+    ) -> StiffLanes:
+        """As a call, inside of a program of JAX, in one thread; it is not differentiated: `dy` are the derivatives."""
+        parts = numbers, y0, derivatives, stimuli, zeros, rows, policy
+        return self._solve(jnp, *parts, threads=1)
+
+    def _solve(
+        self, xp: Any, numbers, y0, derivatives, stimuli, zeros, rows, policy, *, threads: int
+    ) -> StiffLanes:
+        """Solve, with arrays of numpy or, inside of a program, of JAX: `xp` is the module of these."""
         lanes, n = y0.shape
         wide = self.directions if derivatives is not None else 0
         none = np.zeros((lanes, len(self.moving), 0)), np.zeros((lanes, n, 0))
-        along = [_widened(x, wide) for x in derivatives or none]
+        along = [_widened(xp, x, wide) for x in derivatives or none]
         # Behind the last row by some roundings, as in `solve_stiff`.
-        last = float(np.max(np.asarray(rows)))
+        last = xp.max(xp.asarray(rows))
         end = last * (1 + 4 * np.finfo(float).eps)
         shortest = SHORTEST * np.finfo(float).eps * last
-        control = np.array([*policy.tolerances(noisy=False), end, end * FIRST, last, shortest])
-        whole = [policy.max_steps, threads or usable_cores(), stimuli.kind == "linear", wide > 0]
+        parts = [*policy.tolerances(noisy=False), end, end * FIRST, last, shortest]
+        control = xp.stack([xp.asarray(x, float) for x in parts])
+        whole = [policy.max_steps, threads, stimuli.kind == "linear", wide > 0]
         steps, points = policy.max_steps + 1, rows.shape[1]
         shapes = [(lanes, points, n), (lanes, points, n, wide), (lanes, steps), (lanes, steps, n)]
         shapes += [(lanes, steps, n, wide), (lanes, 1 + n)]
@@ -168,10 +191,10 @@ def _call_of(target: str, shapes: tuple) -> Callable:
     return jax.jit(jax.ffi.ffi_call(target, results))
 
 
-def _widened(x: Any, wide: int) -> np.ndarray:
+def _widened(xp: Any, x: Any, wide: int) -> Any:
     """Derivatives along more directions, the further ones 0."""
-    x = np.asarray(x)
-    return np.pad(x, [(0, 0), (0, 0), (0, wide - x.shape[-1])])
+    x = xp.asarray(x)
+    return xp.pad(x, [(0, 0), (0, 0), (0, wide - x.shape[-1])])
 
 
 def numbers_of(scaled: Scaled) -> Float[Array, " numbers"]:

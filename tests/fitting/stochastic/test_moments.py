@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from fitting.stochastic.moments import WIDEST, Mixing, Moments, choices, parts_of, vector_of
+from fitting.stochastic.moments import (
+    WIDEST,
+    WIDEST_RATE,
+    Mixing,
+    Moments,
+    choices,
+    parts_of,
+    typical_sd,
+    vector_of,
+)
 
 
 def target(sd, correlation=None, cycles=20):
@@ -67,6 +76,35 @@ def test_a_scatter_that_no_parameter_has_is_not_explained():
     slopes = np.array([[1.0, 0.0], [0.0, 0.05]])
     (choice,) = choices("ab", slopes, target([0.1, 0.1 * WIDEST]), count=1)
     assert choice.features == (0,)
+
+
+def test_a_parameter_that_may_scatter_more_explains_what_it_moves_little():
+    slopes = np.array([[1.0, 0.0], [0.0, 0.05]])
+    (choice,) = choices(
+        "ab", slopes, target([0.1, 0.1 * WIDEST]), count=1, widest=np.array([WIDEST, WIDEST_RATE])
+    )
+    assert choice.features == (0, 1)
+    assert choice.scatter == pytest.approx(0.1**2 + (0.1 * WIDEST / 0.05) ** 2)
+
+
+def test_a_value_that_few_would_show_does_not_decide_on_the_spread_of_many():
+    rng = np.random.default_rng(3)
+    x = rng.normal(0.0, 0.1, size=(500, 1))
+    far = np.append(x, [[10.0]], axis=0)
+    assert np.std(far, ddof=1) > 0.4
+    # The median of the standard deviations of five normal numbers is sqrt(chi2 / 4) = 0.916 of their own.
+    z = np.log(typical_sd(far, 5)[0] / 0.0916) / (0.35 / np.sqrt(500 / 5))
+    assert abs(z) < 4
+    np.testing.assert_array_equal(typical_sd(far, 501), np.std(far, axis=0, ddof=1))
+
+
+def test_of_a_feature_that_some_cycles_do_not_show_the_others_count():
+    x = np.random.default_rng(4).normal(size=(40, 2))
+    values = np.exp(np.append(x, [[np.nan, 0.0]], axis=0))
+    m = Moments.of(values)
+    np.testing.assert_allclose(m.center, [np.median(x[:, 0]), np.median(np.append(x[:, 1], 0.0))])
+    assert m.sd[0] == pytest.approx(np.std(x[:, 0], ddof=1))
+    assert m.correlation[0, 1] == pytest.approx(np.corrcoef(x.T)[0, 1])
 
 
 def test_medians_and_root_are_one_vector_and_back():

@@ -42,3 +42,22 @@ def test_what_speaks_against_it_is_said():
     assert "p = 0.002" in told[0]
     assert "lower bounds" in told[1]
     assert told[2].endswith("negative")
+
+
+def test_medians_and_spreads_that_are_off_are_named_and_rare_cycles_far_off_too():
+    def warnings(**drawn):
+        simulated = {"median": 1.0, "sd": 0.1, "typical_sd": 0.1} | drawn
+        one = {
+            "label": "cycles",
+            "r_on": {"measured": {"median": 1.0, "sd": 0.1}, "simulated": simulated},
+        }
+        return " ".join(replace(_result(), comparison=[one], correlation=np.eye(1)).warnings)
+
+    assert not warnings()
+    assert "the median of r_on is 1.2 of the measured one" in warnings(median=1.2)
+    assert "the spread of r_on is 0.7 of the measured one" in warnings(sd=0.07, typical_sd=0.07)
+    rare = warnings(sd=5.0)
+    assert (
+        "rare ones far off make the standard deviation of all r_on 50 of the measured one" in rare
+    )
+    assert "typically show 1" in rare

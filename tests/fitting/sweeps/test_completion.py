@@ -25,6 +25,7 @@ class Fit:
     search: Any = None
     free: tuple = ("r_on", "tau")
     problem: Any = None
+    verdict: Any = field(default_factory=lambda: SimpleNamespace(word="poor"))
 
     @property
     def values(self):

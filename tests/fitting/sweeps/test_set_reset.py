@@ -44,6 +44,16 @@ def test_a_cycle_that_does_not_set_has_a_voltage_beyond_the_largest():
     assert v_reset == pytest.approx(1.01)
 
 
+def test_a_cycle_that_does_not_set_has_no_on_resistance():
+    """The way out of its reset shows the state that was never left."""
+    reading = CycleReading(V, np.stack([cycle()] * 3), NONE)
+    assert reading.begins == "set"
+    v_set, _, r_on, r_off = reading(V / 1e5)
+    assert v_set == pytest.approx(1.01)
+    assert np.isnan(r_on)
+    assert r_off == pytest.approx(1e5)
+
+
 def test_points_at_the_limit_are_no_resistance():
     cycles = np.clip(np.stack([cycle()] * 3), -1.0, 1e-4)
     reading = CycleReading(V, cycles, (1e-4, np.inf))

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from memjax.core.constants import ROOM_TEMPERATURE
 from memjax.runtime.files import prepare_output, writing_folder
 
 from .constants import MARKER
@@ -36,7 +37,9 @@ def save(fit: Any, folder: str | Path, *, force: bool = False) -> Path:
     """See `fitting.result.AbstractFit.save`."""
     out = prepare_output(folder, force=force, folder=True, marker=MARKER)
     kelvin = getattr(getattr(fit.problem, "env", None), "temperature", None)
-    about = {} if kelvin is None else {"temperature": float(kelvin)}
-    origin = Origin(files=fit.files, truth=true_parameters(fit.files), **about)
+    temperature = ROOM_TEMPERATURE if kelvin is None else float(kelvin)
+    origin = Origin(
+        files=fit.files, truth=true_parameters(fit.files), temperature=temperature
+    )
     write_folder(fit, out, origin)
     return out

@@ -72,7 +72,7 @@ def devices_of(names: Sequence[str]) -> dict[str, str]:
 
 
 def expanded(names: Sequence[str]) -> list[str]:
-    """The files that arguments stand for, see `memjax.cli.options.files_of`; each has to be there before the run."""
+    """The files that arguments stand for, see `memjax.io.request.files_of`; each has to be there before the run."""
     files = files_of(names, suffixes=_TABLES)
     for name in files:
         if not file_of(name).exists():

@@ -109,7 +109,7 @@ def fit_trace(config: TraceConfig, circuit: Any, session: Session) -> "VoltageFi
     from .voltage_fit import fit_voltages
 
     circuit, about = _begin(config, circuit, where="--voltage", stimulus="S.csv")
-    node = config.voltage.removesuffix(".v")
+    node = str(config.voltage).removesuffix(".v")
     traces = read_traces(file_of(config.files[0]), signal="i" if node == "i" else f"{node}.v")
     if len(config.files) > 1 or len(traces) > 1:
         raise DataError(

@@ -22,7 +22,7 @@ def _write(path: Path, *, r_on: float = 1e3, seed: int = 0) -> str:
     return str(path)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def write():
     """``write(path, r_on=, seed=)`` writes such sweeps and gives the name of the file."""
     return _write

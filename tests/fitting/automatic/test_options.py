@@ -1,6 +1,10 @@
 """``memjax fit --model auto``: sweeps that one of three models made."""
 
+import io
 import json
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,18 +15,33 @@ from memjax.cli import main
 MODELS = ["mms", "vteam", "threshold-switch"]
 
 
-@pytest.fixture
-def _few(monkeypatch):
-    """A library of three models."""
-    monkeypatch.setattr(mj, "device_names", lambda: MODELS)
+@pytest.fixture(scope="module")
+def batch(tmp_path_factory, write):
+    """A batch whose first file does not switch: its folder, that of its choice, its words, and what it said."""
+    folder = tmp_path_factory.mktemp("batch")
+    line = np.concatenate([np.linspace(0, 1, 21), np.linspace(0.95, 0, 20)])
+    first = folder / "a0.csv"
+    first.write_text("v_V,i_A\n" + "\n".join(f"{v},{v / 1e6}" for v in line) + "\n")
+    others = [write(folder / f"b{k}.csv", r_on=1e3 * (1 + 0.2 * k), seed=k) for k in range(2)]
+    out, text = folder / "out", io.StringIO()
+    words = ["fit", str(first), *others, "--model", "auto", "--batch", "--point-time", "0.01"]
+    words += ["--out", str(out)]
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(text), redirect_stderr(text):
+        patch.setattr(mj, "device_names", lambda: MODELS)  # a library of three models
+        assert main(words) == 0
+    return SimpleNamespace(
+        out=out,
+        choice=Path(f"{out}-choice"),
+        words=words,
+        said=text.getvalue(),
+        files=[str(first), *others],
+    )
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("_few")
-def test_the_true_model_wins_and_the_sentence_says_why(file, tmp_path, capsys):
-    out = tmp_path / "out"
-    assert main(["fit", file, "--model", "auto", "--out", str(out)]) == 0
-    shown = capsys.readouterr()
+def test_the_true_model_wins_and_the_sentence_says_why(batch):
+    """The choice of a batch is that of one device, into a folder of its own."""
+    out = batch.choice
     content = json.loads((out / "comparison.json").read_text())
     assert (content["chosen"], content["criterion"]) == ("mms", "score")
     assert content["best"]["score"] == "mms"
@@ -36,8 +55,8 @@ def test_the_true_model_wins_and_the_sentence_says_why(file, tmp_path, capsys):
         in text
     )
     assert "misses held-out sweeps by the least" in text
-    assert text in shown.out
-    assert "starts of vteam" in shown.err
+    assert text in batch.said
+    assert "starts of vteam" in batch.said
     assert "mms is chosen: the device is non-volatile" in (out / "report.html").read_text()
     assert (out / "mms" / "fit.json").exists()
     assert main(["report", str(out)]) == 0
@@ -45,24 +64,13 @@ def test_the_true_model_wins_and_the_sentence_says_why(file, tmp_path, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("_few")
-def test_a_batch_has_the_model_of_its_first_device_that_switches(write, tmp_path, capsys):
-    line = np.concatenate([np.linspace(0, 1, 21), np.linspace(0.95, 0, 20)])
-    first = tmp_path / "a0.csv"
-    first.write_text("v_V,i_A\n" + "\n".join(f"{v},{v / 1e6}" for v in line) + "\n")
-    others = [write(tmp_path / f"b{k}.csv", r_on=1e3 * (1 + 0.2 * k), seed=k) for k in range(2)]
-    out = tmp_path / "out"
-    words = ["fit", str(first), *others, "--model", "auto", "--batch", "--point-time", "0.01"]
-    assert main([*words, "--out", str(out)]) == 0
-    err = capsys.readouterr().err
-    assert f"no choice by {first}: no loop opens" in err
-    assert f"mms is chosen by {others[0]}, for all devices of the batch" in err
-    assert json.loads((out / "batch.json").read_text())["model"] == "mms"
-    choice = json.loads((tmp_path / "out-choice" / "comparison.json").read_text())
-    assert choice["chosen"] == "mms"
+def test_a_batch_has_the_model_of_its_first_device_that_switches(batch, capsys):
+    assert f"no choice by {batch.files[0]}: no loop opens" in batch.said
+    assert f"mms is chosen by {batch.files[1]}, for all devices of the batch" in batch.said
+    assert json.loads((batch.out / "batch.json").read_text())["model"] == "mms"
     # The same command goes on, and does not choose again.
-    assert main([*words, "--out", str(out)]) == 0
-    assert f"mms was chosen in {out}-choice" in capsys.readouterr().err
+    assert main(batch.words) == 0
+    assert f"mms was chosen in {batch.choice}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

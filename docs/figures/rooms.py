@@ -1,5 +1,6 @@
 """The pictures of the page on architecture: ``python docs/figures/rooms.py``. The rooms are those of pyproject.toml."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def layers(name: str) -> list[list[str]]:
     project = tomllib.loads((HERE.parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
     for contract in project["tool"]["importlinter"]["contracts"]:
         if contract.get("type") == "layers" and contract.get("containers") == [name]:
-            rows = [[w.strip(" ()") for w in row.split("|")] for row in contract["layers"]]
+            rows = [[w.strip(" ()") for w in re.split("[|:]", row)] for row in contract["layers"]]
             return [row for row in rows if row != ["__main__"]]
     raise ValueError(name)
 
@@ -56,8 +57,8 @@ def draw_rooms() -> Figure:
         for k, row in enumerate(table):
             for j, room in enumerate(row):
                 width = 1 / len(row)
-                box(ax, j * width + 0.012, -k, width - 0.024, 0.74, COLORS[name])
-                size = 9 if len(row) < 4 else 7
+                box(ax, j * width + 0.025, -k, width - 0.05, 0.74, COLORS[name])  # and 0.02 around it
+                size = 9 if len(row) < 4 else 6.5
                 ax.text(
                     (j + 0.5) * width,
                     0.37 - k,

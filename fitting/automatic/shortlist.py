@@ -116,9 +116,11 @@ def shortlist(
     table = {n: Traits.of(device) for n, device in devices.items()}
     judged = suitable(shown, table, reversed=bench.reversed)
     against = dict(judged.objections)
+    lacking: set[str] = set()
     for name, device in devices.items():
-        if lacking := [n for n in needed if n not in parameter_specs(device)]:
-            against[name] = (*against.get(name, ()), f"it has no {', '.join(lacking)}")
+        if names := [n for n in needed if n not in parameter_specs(device)]:
+            lacking.add(name)
+            against[name] = (*against.get(name, ()), f"it has no {', '.join(names)}")
     able = [n for n in devices if n not in against]
     if not able:
         raise _none_can(shown, judged, against)
@@ -132,8 +134,11 @@ def shortlist(
         raise FitError(f"no start of {', '.join(able)} could be solved", where=AUTOMATIC)
     notes = []
     if len(order) == 1:
-        near = next((n for n in judged.nearest if n in judged.objections and n not in order), None)
-        if near is not None:
+        others = {n for n in judged.objections if n not in order and n not in lacking}
+        near = next((n for n in judged.nearest if n in others), None)
+        if near is None:
+            notes = [f"{order[0]} alone can describe the device"]
+        else:
             reasons = " and ".join(against[near])
             notes = [
                 f"{order[0]} alone can describe the device; {near} is fitted for comparison, though {reasons}"

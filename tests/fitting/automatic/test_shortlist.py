@@ -97,6 +97,9 @@ def test_a_parameter_that_is_named_has_to_be_there(losses):
     listed = shortlist(SWITCH, needed=["v_th", "v_hold"])
     assert listed.models[0] == "threshold-switch"
     assert listed.objections["diffusive"] == ("it has no v_th, v_hold",)
+    # Nor is one without it fitted for comparison.
+    named = [set(parameter_specs(mj.model(n))) for n in listed.models]
+    assert all({"v_th", "v_hold"} <= names for names in named)
 
 
 def test_what_no_model_can_describe_is_refused_with_the_nearest(losses):

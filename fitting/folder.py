@@ -36,10 +36,8 @@ def write_folder(fit: Any, out: Path, origin: Origin, *, drawn: bool = True) -> 
 def save(fit: Any, folder: str | Path, *, force: bool = False) -> Path:
     """See `fitting.result.AbstractFit.save`."""
     out = prepare_output(folder, force=force, folder=True, marker=MARKER)
-    kelvin = getattr(getattr(fit.problem, "env", None), "temperature", None)
+    kelvin = getattr(getattr(getattr(fit, "problem", None), "env", None), "temperature", None)
     temperature = ROOM_TEMPERATURE if kelvin is None else float(kelvin)
-    origin = Origin(
-        files=fit.files, truth=true_parameters(fit.files), temperature=temperature
-    )
+    origin = Origin(files=fit.files, truth=true_parameters(fit.files), temperature=temperature)
     write_folder(fit, out, origin)
     return out

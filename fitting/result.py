@@ -1,22 +1,21 @@
 """What a calibration found, whatever the kind of its data: values, errors, what is not determined and why."""
 
 from collections.abc import Mapping
-from importlib.metadata import entry_points
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 import memjax as mj
 from memjax.core.fields import parameter_specs
-from memjax.core.html import card, fold, inline_picture, or_text
+from memjax.core.html import or_text
 from memjax.core.params import get
 from memjax.errors import DataError
 from memjax.plot import ranges, style
 from memjax.runtime.flags import check_flags
 
-from .html import bullets, parameters_table
+from .fit_card import card_of
+from .has_folder import HasFolder
 from .optimize.levenberg_marquardt import Progress
 from .parameters import (
     SHARE,
@@ -50,7 +49,7 @@ PULLED = 0.3
 """Standard deviations by which the prior moves an estimate from which on that is said."""
 
 
-class AbstractFit:
+class AbstractFit(HasFolder):
     """A calibrated device or circuit, and how well its parameters are known.
 
     Parameters
@@ -91,8 +90,6 @@ class AbstractFit:
         Lines that a terminal shows.
     verdict : AbstractVerdict or None
         What the fit is worth, and why; None of a kind that does not say.
-    kind : str
-        Label of the kind of data, see `fitting.kinds.Kind`.
     """
 
     device: mj.AbstractDevice | mj.Circuit
@@ -114,36 +111,6 @@ class AbstractFit:
     warnings: tuple[str, ...] = ()
     summary: tuple[str, ...] = ()
     verdict: AbstractVerdict | None = None
-    kind: ClassVar[str]
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """The measured files, where they are known."""
-        return ()
-
-    def save(self, folder: str | Path, *, force: bool = False) -> Path:
-        """Write the folder that ``memjax fit`` writes: fit.json, tables, pictures and report.html.
-
-        Parameters
-        ----------
-        folder : str or Path
-            The folder to make.
-        force : bool
-            Whether a folder of an earlier fit is replaced.
-
-        Returns
-        -------
-        Path
-            The folder.
-
-        Raises
-        ------
-        OutputError
-            Where something else is there, or it cannot be written.
-        """
-        check_flags({"force": force}, where="save")
-        (point,) = entry_points(group="memjax.folders", name="fit")  # it lies above all fits
-        return point.load()(self, folder, force=force)
 
     def __repr__(self) -> str:
         """The model, the verdict's word, the loss, and a line for each parameter that was calibrated."""
@@ -158,26 +125,7 @@ class AbstractFit:
 
     def _repr_html_(self) -> str | None:
         """The picture of `plot` without simulated cycles, parameters with units, what is to be known of them."""
-        return or_text(self._html)
-
-    def _html(self) -> str:
-        """See `_repr_html_`."""
-        rows = {r["name"]: r for r in self.table()}
-        about = {"level": 0.9, "intervals": self.intervals(0.9)}
-        sides = {}
-        for title, free in (("Parameters", True), ("Fixed parameters", False)):
-            own = {n: r for n, r in rows.items() if r["free"] is free}
-            content = {"synthetic_truth": False, "parameters": own, "uncertainty": about}
-            sides[title] = fold(title, parameters_table(content), count=len(own), long=12 * free)
-        names: dict[str, list[str]] = {}
-        for n, text in self.reasons.items():
-            names.setdefault(text, []).append(n)
-        why = [f"not determined: {', '.join(own)} ({text})" for text, own in names.items()]
-        remarks = bullets([*self.warnings, *self.notes, *why])
-        worth = "" if self.verdict is None else f"{self.verdict}, "
-        text = f"{worth}loss {self.loss:.4g}, {len(self.free)} free parameters"
-        picture = inline_picture(lambda: self.plot(cycles=False))
-        return card(f"Fit of {self.model}", text, picture, *sides.values(), remarks)
+        return or_text(lambda: card_of(self))
 
     def plot(self, *, cycles: bool = True) -> Any:
         """Draw the fit as its report does: what was measured and what it makes of it.

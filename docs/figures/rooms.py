@@ -57,7 +57,9 @@ def draw_rooms() -> Figure:
         for k, row in enumerate(table):
             for j, room in enumerate(row):
                 width = 1 / len(row)
-                box(ax, j * width + 0.025, -k, width - 0.05, 0.74, COLORS[name])  # and 0.02 around it
+                box(
+                    ax, j * width + 0.025, -k, width - 0.05, 0.74, COLORS[name]
+                )  # and 0.02 around it
                 size = 9 if len(row) < 4 else 6.5
                 ax.text(
                     (j + 0.5) * width,

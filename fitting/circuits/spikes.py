@@ -19,6 +19,7 @@ from memjax.plot import style
 from memjax.solver import SemiImplicitEuler
 
 from ..fit_json import finite
+from ..has_folder import HasFolder
 from ..optimize.levenberg_marquardt import Progress
 from ..problem import moved_inside
 from ..stochastic.two_sample import energy_test
@@ -46,7 +47,7 @@ METHOD = "method of simulated moments; derivatives by central differences with t
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class SpikeCalibration:
+class SpikeCalibration(HasFolder):
     """A circuit calibrated to spike trains, and its fresh trains beside the measured ones.
 
     Parameters
@@ -88,7 +89,7 @@ class SpikeCalibration:
     seed: int
     steps: tuple[dict, ...]
     comparison: dict
-    warnings: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
     window: tuple[float, float]
     signal: str | None = None
     level: float | None = None
@@ -181,7 +182,8 @@ def calibrate_spikes(
     members = max(MEMBERS, _MORE * len(own)) if members is None else members
     dt, steps = short / _STEPS if dt is None else dt, []
     shown, say = Progress(np.zeros((1, len(free))), np.full(1, np.inf)), tick or (lambda *_: None)
-    about: dict[str, Any] = {"signal": signal, "level": level, "rearm": rearm, "env": env}
+    signals: dict[str, Any] = {"signal": signal, "level": level, "rearm": rearm}
+    about: dict[str, Any] = {**signals, "env": env}
     while True:
         policy = mj.Fixed(dt, method=SemiImplicitEuler())
         about["save"] = save = dt * max(1, int(short / _ROWS / dt))
@@ -213,15 +215,10 @@ def calibrate_spikes(
         seed=seed,
         steps=tuple(steps),
         comparison=compare_trains(own, fresh, window=window, seed=seed),
-        warnings=(),
         window=window,
-        signal=signal,
-        level=level,
-        rearm=rearm,
-        moved=moved,
     )
     lost = sum(map(len, trains)) - sum(map(len, own))
-    return replace(calibration, warnings=_warnings(calibration, lost))
+    return replace(calibration, **signals, moved=moved, warnings=_warnings(calibration, lost))
 
 
 def _warnings(calibration: SpikeCalibration, lost: int) -> tuple[str, ...]:

@@ -53,6 +53,23 @@ def test_a_notebook_writes_the_folder_of_the_command_line(made, tmp_path):
         assert one == other, name
 
 
+@pytest.mark.slow
+def test_a_fit_is_made_again_from_its_own_file(tmp_path):
+    path = tmp_path / "data.csv"
+    _, words = _decay(path)
+    words += ["--fix", "r_on=5e3", "--bounds", "tau=1e-9,10", "--seed", "3"]
+    assert main(["fit", str(path), *words, "--out", str(tmp_path / "first")]) == 0
+    again = ["--config", str(tmp_path / "first" / "fit.json"), "--out", str(tmp_path / "second")]
+    assert main(["fit", *again]) == 0
+    first, second = (_content(tmp_path / n) for n in ("first", "second"))
+    assert second == first
+    configs = [
+        json.loads((tmp_path / n / "fit.json").read_text())["config"] for n in ("first", "second")
+    ]
+    assert configs[0] == configs[1]
+    assert configs[0]["fix"] == {"r_on": 5e3}
+
+
 def test_the_seed_and_what_is_asked_reach_the_fit(monkeypatch):
     heard = {}
     monkeypatch.setattr(

@@ -14,7 +14,6 @@ from memjax.runtime.files import prepare_output
 
 from .config import Request
 from .constants import MARKER
-from .folder import write_folder
 from .html import MOVED
 from .kinds import Kind, origin_of
 from .progress import Session
@@ -106,6 +105,7 @@ def write_fit(fit: Any, request: Request, out: Path, session: Session) -> dict:
     It is written before its pictures are drawn, and to first order before a refinement begins, which take longer: an
     interrupt leaves what is written.
     """
+    from .folder import write_folder
     from .inference.refine import in_turn
 
     content: dict = {}

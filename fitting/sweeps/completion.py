@@ -26,7 +26,8 @@ LOOSE = 0.3
 
 def completed(result: FitResult, tick: Callable[[str, Progress], None] | None) -> FitResult:
     """The fit with what follows its search; as far as that came where it is interrupted."""
-    for stage, name in ((_with_suggestion, "bench"), (_with_profiles, "intervals")):
+    stages = (_with_suggestion, "bench"), (_with_profiles, "intervals"), (_with_series, "intervals")
+    for stage, name in stages:
         if result.interrupted:
             break
         show = None if tick is None else partial(tick, name)
@@ -87,7 +88,12 @@ def _with_suggestion(result: FitResult, show: Callable[[Progress], None] | None)
             break
         result = result.at_optimum(z)
     if suggestion is None:
-        return with_note_on_series(result, show)
+        return result
     verdict = doubted(result.verdict, str(suggestion))
     notes = *result.notes, str(suggestion)
     return replace(result, suggestion=suggestion, verdict=verdict, notes=notes)
+
+
+def _with_series(result: FitResult, show: Callable[[Progress], None] | None) -> FitResult:
+    """The fit with a note on a resistance in series that goes unnoticed; by the intervals that it ends with."""
+    return result if result.suggestion is not None else with_note_on_series(result, show)

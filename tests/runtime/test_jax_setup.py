@@ -38,7 +38,7 @@ def test_moved_and_made(monkeypatch, settings, tmp_path):
 
 
 def test_in_the_users_cache_unless_jax_has_one_already(monkeypatch, settings, tmp_path):
-    monkeypatch.delenv("MEMJAX_CACHE")
+    monkeypatch.delenv("MEMJAX_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     jax_setup.prepare_jax()
     assert Path(settings["jax_compilation_cache_dir"]).parent == tmp_path / "memjax" / "xla"

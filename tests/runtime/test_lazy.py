@@ -27,8 +27,8 @@ def test_a_module_of_a_package_is_an_attribute_and_what_is_none_an_error():
     program = """
 import memjax, sys
 assert "jax" not in sys.modules and "numpy" not in sys.modules
-import memjax.simulate.adaptive, memjax.expected
-print(memjax.simulate.__name__, memjax.core.expected.__name__, memjax.errors.__name__, memjax.noise.__name__)
+import memjax.simulate.adaptive, memjax.core.expected
+print(memjax.simulate.__name__, memjax.expected.__name__, memjax.errors.__name__, memjax.noise.__name__)
 from memjax import simulate
 print(callable(simulate), callable(memjax.simulate), "errors" in dir(memjax), hasattr(memjax, "nothing"))
 """

@@ -8,6 +8,8 @@ import pytest
 
 from fitting import command
 from fitting.circuits.spikes import SpikeCalibration, compare_trains
+from fitting.config import Request
+from fitting.progress import Session
 
 pytestmark = pytest.mark.integration
 
@@ -35,7 +37,9 @@ def test_a_calibration_has_all_that_a_command_asks_of_a_fit(monkeypatch, capsys)
     made = SpikeCalibration(**empty, warnings=("a warning",), window=(0, 1), notes=("a note",))
     monkeypatch.setattr(command, "start_of", lambda options: None)
     monkeypatch.setattr(command, "new_folder", lambda options: "out")
-    monkeypatch.setattr(command, "write_fit", lambda kind, fit, options, out: {})
-    kind: Any = SimpleNamespace(fit=lambda options, device: made)
-    assert command.run(kind, SimpleNamespace()) == 0
+    monkeypatch.setattr(command, "write_fit", lambda fit, request, out, session: {})
+    kind: Any = SimpleNamespace(
+        fit=lambda config, device, session: made, config=lambda request: None
+    )
+    assert command.run(kind, Request({}), Session()) == 0
     assert capsys.readouterr().err == "memjax: note: a note\nmemjax: warning: a warning\n"

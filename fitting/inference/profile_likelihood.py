@@ -224,12 +224,9 @@ def profiles(
     begin, slope = np.repeat(best.z, len(pinned), axis=0), sides[:, None] * first
     first_lanes = len(pinned)
     for name, z in beyond:
-        # Of the way out from there nothing is known: the others begin where they are.
         k = free.index(name)
-        side = np.sign(z[k] - best.z[0, k])
-        out = np.where(np.arange(n) == k, side * reach * sigma[k], 0.0)
-        pinned = np.append(pinned, k)
-        begin, slope = np.concatenate([begin, z[None]]), np.concatenate([slope, out[None]])
+        pinned, begin = np.append(pinned, k), np.concatenate([begin, z[None]])
+        slope = np.concatenate([slope, _way_out(z, best.z[0], k, reach * sigma[k])[None]])
     threshold = thresholds(result, level, pinned)
     if beyond:  # where chi squared is above that of the interval, the other level says how far
         above = np.sum(evaluate(begin)[0] ** 2, axis=1) - 2 * best.cost > threshold
@@ -248,6 +245,13 @@ def profiles(
         tick=None if tick is None else partial(tick, "profile"),
     )
     return [_profile(result, level, ends, np.flatnonzero(pinned == k), int(k)) for k in chosen]
+
+
+def _way_out(
+    z: Float[np.ndarray, " free"], best: Float[np.ndarray, " free"], k: int, width: float
+) -> Float[np.ndarray, " free"]:
+    """Return the step away from the best point; of that way nothing is known, and the others begin where they are."""
+    return np.where(np.arange(len(z)) == k, np.sign(z[k] - best[k]) * width, 0.0)
 
 
 def thresholds(

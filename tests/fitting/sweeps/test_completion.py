@@ -26,6 +26,7 @@ class Fit:
     free: tuple = ("r_on", "tau")
     problem: Any = None
     verdict: Any = field(default_factory=lambda: SimpleNamespace(word="poor"))
+    suggestion: Any = None
 
     @property
     def values(self):

@@ -6,7 +6,6 @@ import hashlib
 import itertools
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 # Threads of small matrix products wait for each other where tests run side by side: twenty times as long. Read when
@@ -18,18 +17,12 @@ import pytest
 
 from memjax.compiled import library
 from memjax.runtime.compile_cache import fuse_small_loops
+from tests.quick import compile_quickly
 
 # Tracing makes objects by the million, and hardly any cycles: Python's collector took a sixth of the time.
 gc.set_threshold(1_000_000, 50, 100)
 
-# A third less time to compile, as memjax has it for its own adaptive programs.
-_QUICK = "--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=1"
-if "XLA_FLAGS" not in os.environ:
-    there = {**os.environ, "XLA_FLAGS": _QUICK}
-    # It ends at flags that it does not know.
-    probe = [sys.executable, "-c", "import jax; jax.devices()"]
-    known = subprocess.run(probe, env=there, capture_output=True, check=False).returncode == 0
-    os.environ["XLA_FLAGS"] = _QUICK if known else ""
+compile_quickly()
 fuse_small_loops()
 
 jax.config.update("jax_enable_x64", True)

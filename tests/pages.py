@@ -13,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.quick import compile_quickly
+
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 LONG = sorted(DOCS.glob("circuits/*.md"))
@@ -102,6 +104,11 @@ def main(words: list[str]) -> None:
     """Run pages, in either precision, or name the long ones."""
     if not words:
         print(*LONG, sep="\n")
+        return
+    compile_quickly()  # as the tests do, whose programs on disk are then those of pages too
+    from memjax.runtime.compile_cache import fuse_small_loops
+
+    fuse_small_loops()
     single, dump = words[:1] == ["--float32"], words[:1] == ["--numbers"]
     for name in words[1:] if single or dump else words:
         start = time.perf_counter()

@@ -63,7 +63,7 @@ class Option:
     form: str = "text"
     metavar: str | tuple[str, ...] | None = None
     unit: str = ""
-    lowest: float = 0
+    lowest: int | float = 0
     zero: bool = False
     choices: tuple[str, ...] = ()
     parse: Callable[[str], Any] | None = None

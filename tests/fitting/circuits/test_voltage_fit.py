@@ -48,7 +48,7 @@ def by_voltage(measured):
     start = mj.params.replace(oscillator(), off)
     free = [*TRACE_TRUTH, "memristor.mu_neg"]
     return ft.fit_voltages(
-        ROWS, measured, start, stimulus=PULSE, node="node", sigma=SIGMA, free=free
+        ROWS, measured, start, stimulus=PULSE, node="node", sigma=SIGMA, free=free, starts=4
     )
 
 

@@ -31,6 +31,7 @@ def test_all_fits_are_of_an_installed_kind():
     assert {c.kind for c in own - {HasFolder, AbstractFit}} <= set(kinds())
 
 
+@pytest.mark.wrong_types  # what is in the place of the function returns nothing
 def test_it_is_saved_where_that_is_asked_for(monkeypatch, tmp_path):
     asked = []
     monkeypatch.setattr(folder, "save", lambda *words, **options: asked.append((words, options)))

@@ -9,7 +9,6 @@ import pytest
 
 import memjax as mj
 from fitting.app.cli import show_page
-from fitting.config import Request
 from fitting.kinds import kinds
 from fitting.sweeps import options as sweep_options
 from memjax.cli.program import main
@@ -56,7 +55,7 @@ def _halves(folder, numbers=((1, 2, 3), (1, 2, 3))):
 
 
 def test_set_and_reset_files_are_fitted_as_one_recording(tmp_path):
-    options = Request(dict(files=_halves(tmp_path), points=None))
+    options = sweep_options.SweepConfig(files=_halves(tmp_path))
     (measurement,) = sweep_options._read(options, None)
     assert measurement.labels.tolist() == [1, 2, 3]
     assert "joined as one device" in measurement.warnings[-1]
@@ -66,7 +65,7 @@ def test_files_of_other_cycles_are_fitted_side_by_side_unless_they_are_to_be_joi
     tmp_path, capsys
 ):
     files = _halves(tmp_path, ((1, 2, 3), (2, 3, 4)))
-    options = Request(dict(files=files, points=None))
+    options = sweep_options.SweepConfig(files=files)
     assert [len(m.labels) for m in sweep_options._read(options, None)] == [3, 3]
     words = ["--model", "vteam", "--out", str(tmp_path / "out"), "--interleave"]
     assert main(["fit", *files, *words]) == 2

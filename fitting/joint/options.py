@@ -37,7 +37,7 @@ class JointConfig(CommonConfig):
     )
     order: str | None = option(
         "fit the kinds of files one after the other, the posterior of one being the prior of the next; labels, or "
-        "their beginnings (docs/joint.md says what it costs)",
+        "their beginnings (docs/joint-order.md says what it costs)",
         metavar="KIND,KIND",
         group=_GROUP,
     )

@@ -1,4 +1,4 @@
-"""Options with which XLA compiles in half of the time: most programs of tests run once."""
+"""Options with which XLA compiles sooner: most programs of tests run once."""
 
 import os
 import subprocess

@@ -63,7 +63,7 @@ def load_network(path: str | Path, *, seed: int | None = None) -> NetworkFile:
     Parameters
     ----------
     path : str or Path
-        TOML; ``docs/networks.md`` has its keys. Paths in it are relative to its folder.
+        TOML; ``docs/networks-files.md`` has its keys. Paths in it are relative to its folder.
     seed : int, optional
         Instead of the file's own.
 

@@ -1,10 +1,10 @@
-"""Options with which XLA compiles sooner: most programs of tests run once."""
+"""Options with which XLA compiles in two thirds of the time; with level 0 numbers depend on the batch to rounding."""
 
 import os
 import subprocess
 import sys
 
-QUICK = "--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=0"
+QUICK = "--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=1"
 
 
 def compile_quickly() -> None:

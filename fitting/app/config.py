@@ -212,7 +212,7 @@ def _load(path: Path) -> dict[str, Any]:
 
 def _interpret(table: Mapping[str, Any], parser: argparse.ArgumentParser) -> dict[str, Any]:
     """Values of options that stand in a file, as the command line would take them."""
-    options = parser.parse_args(["--out", "DIR", *words_of(table)])
+    options = parser.parse_args(["FILE", "--out", "DIR", *words_of(table)])
     names = [n.replace("-", "_") for n in table]
     names += ["compliance_negative"] * ("compliance" in names)
     return {n: getattr(options, n) for n in names}

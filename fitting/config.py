@@ -4,8 +4,7 @@
 a command line.
 """
 
-import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any
@@ -38,7 +37,7 @@ class Option:
     form : str
         One of `FORMS`. "numbers" are as many numbers as `metavar` has words; "names", "values" (``NAME=VALUE``) and
         "ranges" (``NAME=LOW,HIGH``) are lists; "parsed" is what `parse` makes of a word; "shared" options are those of
-        `memjax.cli.options`, which say the rest of them.
+        other commands as well, where their help and their form stand.
     metavar : str or tuple of str
         What stands for the value in the help.
     unit : str
@@ -83,7 +82,7 @@ def flag_option(help: str, **properties: Any) -> Any:
 
 
 def shared(default: Any = None) -> Any:
-    """Return a field that commands of memjax have, too: `memjax.cli.options` says its help and its form."""
+    """Return a field that other commands of memjax have, too, where its help and its form stand."""
     return field(default=default, metadata={_KEY: Option("", "shared")})
 
 
@@ -282,9 +281,6 @@ class Request:
             raise AttributeError(name)
         return values[name]
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.values)
-
     def replace(self, *, explicit: Any = None, **changes: Any) -> "Request":
         """Return the same with other values; `explicit` in the place of the names that were asked for."""
         names = self.explicit if explicit is None else explicit
@@ -299,8 +295,3 @@ class Request:
     def config(self, config: type) -> Any:
         """Return the configuration of a kind: of its fields what was asked for."""
         return config(**{f.name: self.values[f.name] for f in fields(config)})
-
-
-def as_request(config: Any) -> Request:
-    """Return a configuration as a request of its own."""
-    return Request(dataclasses.asdict(config))

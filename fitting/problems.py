@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import memjax as mj
+from memjax.observables import ON_CURRENT
 from memjax.runtime.lazy import deferred
 
 from .inference.refine import refine
@@ -94,7 +95,7 @@ class TransientProblem(AbstractFitProblem):
     """Delays and relaxations of curves under one pulse each: a `Measurement`; see `fitting.fit_transients`."""
 
     _: dataclasses.KW_ONLY
-    threshold: float = 1e-6
+    threshold: float = ON_CURRENT
     off_threshold: float | None = None
     fit_function: ClassVar[str] = "fitting.transients.fit:fit_transients"
 

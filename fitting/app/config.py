@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +35,21 @@ _TITLES = {"targets": "wanted numbers in place of a file"}
 """What the help says of a group, where its title says too little."""
 
 
-def all_options() -> dict[str, Option]:
-    """Return all options of ``memjax fit`` but the shared ones, by name."""
-    configs = [c for kind in kinds().values() for c in kind.configs]
-    merged: dict[str, Option] = {}
-    for config in (*configs, BatchConfig, TrainingConfig, PosteriorConfig):
-        merged |= {n: o for n, o in options_of(config).items() if o.form != "shared"}
-    return merged
+def _configs() -> Iterator[type]:
+    """All configurations of ``memjax fit``."""
+    for kind in kinds().values():
+        yield from kind.configs
+    yield from (BatchConfig, TrainingConfig, PosteriorConfig)
+
+
+def all_options() -> dict[str, tuple[Option, Any]]:
+    """Return all options of ``memjax fit`` but the shared ones, and their defaults, by name."""
+    return {
+        name: (option, getattr(config, name))
+        for config in _configs()
+        for name, option in options_of(config).items()
+        if option.form != "shared"
+    }
 
 
 def _numbers(form: str, count: int) -> Callable[[str], tuple[str, Any]]:
@@ -73,33 +82,33 @@ def _parsed(parse: Callable[[str], Any]) -> Callable[[str], Any]:
 
 def argument_of(option: Option) -> dict[str, Any]:
     """Return the arguments with which `argparse.ArgumentParser.add_argument` adds an option, but for its default."""
-    about: dict[str, Any] = {"help": option.help.replace("%", "%%")}
+    arguments: dict[str, Any] = {"help": option.help.replace("%", "%%")}
     if option.form == "flag":
-        return about | {"action": "store_true"}
-    about["metavar"] = option.metavar
+        return arguments | {"action": "store_true"}
+    arguments["metavar"] = option.metavar
     if option.form == "number":
         signed = option.lowest < 0
-        about["type"] = (
+        arguments["type"] = (
             signed_number(option.unit) if signed else number(option.unit, zero=option.zero)
         )
     elif option.form == "count":
-        about["type"] = count(int(option.lowest))
+        arguments["type"] = count(int(option.lowest))
     elif option.form == "numbers":
-        about |= {"nargs": len(option.metavar or ()), "type": signed_number("")}
+        arguments |= {"nargs": len(option.metavar or ()), "type": signed_number("")}
     elif option.form in ("names", "values", "ranges"):
-        about |= {"nargs": "+", "action": "extend"}
+        arguments |= {"nargs": "+", "action": "extend"}
     if option.form == "values":
-        about["type"] = _numbers("NAME=VALUE with a number", 1)
+        arguments["type"] = _numbers("NAME=VALUE with a number", 1)
     elif option.form == "ranges":
-        about["type"] = _numbers("NAME=LOW,HIGH with two numbers", 2)
+        arguments["type"] = _numbers("NAME=LOW,HIGH with two numbers", 2)
     elif option.form == "parsed" and option.parse is not None:
-        about["type"] = _parsed(option.parse)
+        arguments["type"] = _parsed(option.parse)
     if option.repeated:
-        about["action"] = "append"
+        arguments["action"] = "append"
     if option.choices:
-        about["choices"] = option.choices
-        about.pop("metavar") if option.metavar is None else None
-    return about
+        arguments["choices"] = option.choices
+        arguments.pop("metavar") if option.metavar is None else None
+    return arguments
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -124,22 +133,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--out", required=True, metavar="DIR", help="folder to make")
     add("--open", action="store_true", help="show report.html in the browser afterwards")
     groups: dict[str, Any] = {"": parser}
-    for name, option in all_options().items():
+    for name, (option, default) in all_options().items():
         title = option.group
         if title not in groups:
             groups[title] = parser.add_argument_group(title, _TITLES.get(title))
-        defaults = {n: c for c in _classes() for n in options_of(c)}
-        default = getattr(defaults[name], name)
         default = list(default) if isinstance(default, tuple) else default
         groups[title].add_argument(flag(name), default=default, **argument_of(option))
     for add_group in _SHARED:
         add_group(parser)
-
-
-def _classes() -> Iterator[type]:
-    for kind in kinds().values():
-        yield from kind.configs
-    yield from (BatchConfig, TrainingConfig, PosteriorConfig)
 
 
 def _plain(parser: argparse.ArgumentParser) -> dict[str, Any]:
@@ -162,36 +163,39 @@ def request_of(options: argparse.Namespace, command: str) -> Request:
     UsageError, DataError
         Where no model is named, and for a configuration that cannot be read or says what is no option.
     """
-    parser = options.parser
+    parser, words = options.parser, options.parser.words
     plain = _plain(parser)
     values = {n: getattr(options, n) for n in plain}  # a program adds options of its own
-
-    def interpret(table: Mapping[str, Any]) -> dict[str, Any]:
-        return _interpret(table, parser)
-
-    path = values.pop("config", None)
-    del values["parser"]
-    # Of two limits of the current one option speaks.
-    explicit = [n for n, x in values.items() if plain[n] != x and n != "compliance_negative"]
-    if path is not None:
-        asked = _load(Path(path))
-        files = [str(f) for f in asked.pop("files", ())]
-        values["files"] = values["files"] or files
+    explicit = _explicit(values, plain)
+    if options.config is not None:
+        asked = _load(Path(options.config))
+        files = asked.pop("files", [])
         try:
-            added = interpret({n: x for n, x in asked.items() if n not in explicit})
+            added = _interpret({n: x for n, x in asked.items() if n not in explicit}, parser)
         except UsageError as error:
-            raise DataError(str(error), where=path, allowed="options of memjax fit") from error
-        values |= added
-        explicit += [n for n in added if n != "compliance_negative"]
+            where, allowed = options.config, "options of memjax fit"
+            raise DataError(str(error), where=where, allowed=allowed) from error
+        # Parsed anew on top of the file: what is said counts, also where it is what stands there by default.
+        above = vars(parser.parse_args(words, namespace=argparse.Namespace(**added)))
+        values = {n: above[n] for n in plain} | {"files": values["files"] or files}
+        explicit = _explicit(values, plain)
     if not values["model"]:
         what = "the following arguments are required: --model"
         raise UsageError(what, fix=f"see '{parser.prog} --help'")
+    for name in ("config", "parser"):
+        del values[name]
     names = [n for n in ("model", "files", *sorted(explicit)) if n not in _PLACES]
     asked = {n: _plain_data(values[n]) for n in names}
     if values["compliance_negative"] is not None:
         asked["compliance"] = [values["compliance"], values["compliance_negative"]]
     values |= {"command": command, "asked": asked}
-    return Request(values, explicit, interpret=interpret)
+    return Request(values, explicit, interpret=partial(_interpret, parser=parser))
+
+
+def _explicit(values: Mapping[str, Any], plain: Mapping[str, Any]) -> list[str]:
+    """Names of options that are not at their defaults; of two limits of the current one option speaks."""
+    silent = ("config", "compliance_negative")
+    return [n for n, x in values.items() if plain[n] != x and n not in silent]
 
 
 _PLACES = ("out", "force", "open")
@@ -199,23 +203,40 @@ _PLACES = ("out", "force", "open")
 
 
 def _load(path: Path) -> dict[str, Any]:
-    """What a configuration says: TOML, or the entry of a ``fit.json``."""
-    if path.suffix != ".json":
-        return load_toml(path, DataError, what="cannot be read", allowed="TOML")
-    content = load_json(path, DataError, what="cannot be read", allowed="the fit.json of a fit")
-    if not isinstance(content.get("config"), dict):
-        raise DataError(
-            "no config", where=str(path), allowed="the fit.json of a fit of this version"
-        )
-    return content["config"]
+    """What a configuration says, by the names of options: TOML, or the entry of a ``fit.json``."""
+    if path.suffix == ".json":
+        allowed = "the fit.json of a fit of this version"
+        content = load_json(path, DataError, what="cannot be read", allowed=allowed)
+        table = content.get("config") if isinstance(content, dict) else None
+        if not isinstance(table, dict):
+            raise DataError("no config", where=str(path), allowed=allowed)
+    else:
+        table = load_toml(path, DataError, what="cannot be read", allowed="TOML")
+    asked = {n.replace("-", "_"): x for n, x in table.items()}
+    if "files" in asked:
+        files = _as_list(asked["files"])
+        if not all(isinstance(f, str) for f in files):
+            allowed = "the name of a file, or a list of names"
+            raise DataError(f"files = {asked['files']!r}", where=str(path), allowed=allowed)
+        asked["files"] = files
+    return asked
 
 
 def _interpret(table: Mapping[str, Any], parser: argparse.ArgumentParser) -> dict[str, Any]:
     """Values of options that stand in a file, as the command line would take them."""
-    options = parser.parse_args(["FILE", "--out", "DIR", *words_of(table)])
+    words = join_negative_numbers(words_of(table))
+    options = parser.parse_args(["FILE", "--out", "DIR", *words])
     names = [n.replace("-", "_") for n in table]
     names += ["compliance_negative"] * ("compliance" in names)
+    if unknown := [flag(n) for n in names if not hasattr(options, n)]:
+        what = f"unrecognized arguments: {' '.join(unknown)}"  # switched off: no word was parsed
+        raise UsageError(what, fix=f"see '{parser.prog} --help'")
     return {n: getattr(options, n) for n in names}
+
+
+def _as_list(value: Any) -> list[Any]:
+    """A value that may be a list, as one."""
+    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def words_of(values: Mapping[str, Any]) -> list[str]:
@@ -227,7 +248,7 @@ def words_of(values: Mapping[str, Any]) -> list[str]:
         Numbers, words, flags, lists and tables by the names of options; None and false are left out.
     """
     words = []
-    repeated = {n for n, o in all_options().items() if o.repeated}
+    repeated = {n for n, (option, _) in all_options().items() if option.repeated}
     for key, value in values.items():
         name = key.replace("-", "_")
         if value is None or value is False or name == "compliance_negative":
@@ -235,7 +256,7 @@ def words_of(values: Mapping[str, Any]) -> list[str]:
         if value is True:
             words.append(flag(name))
         elif name in repeated:
-            words += [w for x in value for w in (flag(name), str(x))]
+            words += [w for x in _as_list(value) for w in (flag(name), str(x))]
         else:
             words += [flag(name), *_argument_words(name, value, values)]
     return words
@@ -244,17 +265,15 @@ def words_of(values: Mapping[str, Any]) -> list[str]:
 def _argument_words(name: str, value: Any, values: Mapping[str, Any]) -> list[str]:
     """Words of the value of an option."""
     if name == "compliance":
-        limits = value if isinstance(value, list | tuple) else [value]
         negative = values.get("compliance_negative")
-        return [",".join(_word(x) for x in [*limits, *([] if negative is None else [negative])])]
+        return [",".join(_word(x) for x in [*_as_list(value), negative] if x is not None)]
     if name == "columns" and isinstance(value, Mapping):
         return [",".join(f"{k}={x}" for k, x in value.items())]
     if name == "sweeps" and not isinstance(value, str):
         return [",".join(map(str, value))]
     if isinstance(value, Mapping):
-        pairs = ((k, x if isinstance(x, list | tuple) else [x]) for k, x in value.items())
-        return [f"{k}={','.join(map(_word, x))}" for k, x in pairs]
-    return [_word(x) for x in (value if isinstance(value, list | tuple) else [value])]
+        return [f"{k}={','.join(map(_word, _as_list(x)))}" for k, x in value.items()]
+    return [_word(x) for x in _as_list(value)]
 
 
 def _word(value: Any) -> str:

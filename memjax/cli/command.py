@@ -4,7 +4,8 @@ import argparse
 import json
 import math
 import re
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -44,7 +45,20 @@ class Command:
 
 
 class Parser(argparse.ArgumentParser):
-    """An `argparse` parser that raises `UsageError` where argparse prints its usage and exits."""
+    """An `argparse` parser that raises `UsageError` where argparse prints its usage and exits.
+
+    Attributes
+    ----------
+    words : list of str
+        What it has parsed last: it tells what was said from what stands at its default.
+    """
+
+    words: Sequence[str] = ()
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """See `argparse.ArgumentParser`."""
+        self.words = list(sys.argv[1:] if args is None else args)
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         """Raise with the option as WHERE and the help as FIX."""

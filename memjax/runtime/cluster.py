@@ -9,12 +9,12 @@ import uuid
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any, TypeVar
 
 from ..errors import MemjaxError
+from .lazy import deferred
 from .process import is_dask_worker, prepare_environment
 
 if is_dask_worker():  # before what a job needs is imported
@@ -291,15 +291,9 @@ def _name_of(function: Callable) -> str:
     return f"{function.__module__}:{function.__qualname__}"
 
 
-def _function(name: str) -> Callable[..., Any]:
-    """The function of that name."""
-    module, _, qualname = name.partition(":")
-    return getattr(import_module(module), qualname)
-
-
 def _answer(question: str) -> Any:
     """Answer a question, in the worker that is asked."""
-    return _function(question)()
+    return deferred(question)()
 
 
 def _call(work: str, identity: str, here: dict[str, str], job: bytes) -> bytes:
@@ -307,9 +301,9 @@ def _call(work: str, identity: str, here: dict[str, str], job: bytes) -> bytes:
     from distributed import Reschedule, get_worker
 
     worker = get_worker()
-    _compare(here, _function(identity)(), worker.address)
+    _compare(here, deferred(identity)(), worker.address)
     try:
-        return _function(work)(job, Halt(worker, worker.get_current_task()))
+        return deferred(work)(job, Halt(worker, worker.get_current_task()))
     except KeyboardInterrupt:  # of `Halt`; dask would end the worker
         raise Reschedule from None
 

@@ -38,10 +38,35 @@ def test_a_file_of_options_is_the_command_line_with_them(tmp_path):
     assert (dict(request.fix), dict(request.bounds)) == ({"r_on": 100.0}, {"r_off": (1e3, 1e5)})
 
 
+def _from(path, text, *words):
+    path.write_text(text)
+    return parse_fit(["--config", str(path), "--out", "x", *words])
+
+
+def test_what_is_said_counts_also_where_it_is_the_default(tmp_path):
+    text = 'model = "vteam"\nfiles = "a.csv"\nseed = 3\npoint-time = 0.5\nfree = ["v_on"]\noffset_current = -1e-9\n'
+    path = tmp_path / "fit.toml"
+    request = _from(path, text)
+    assert (request.files, request.seed, request.point_time) == (["a.csv"], 3, 0.5)
+    assert (request.free, request.offset_current) == (["v_on"], -1e-9)
+    request = _from(path, text, "b.csv", "--seed", "0", "--point-time", "0.1", "--free", "r_on")
+    assert (request.files, request.seed, request.point_time) == (["b.csv"], 0, 0.1)
+    assert request.free == ["r_on"]
+    assert request.asked["files"] == ["b.csv"]
+
+
+def test_what_is_switched_off_is_not_asked_for_and_one_wanted_number_needs_no_list(tmp_path):
+    text = 'model = "vteam"\nreversed = false\ntarget = "v_th=0.5"\n'
+    request = _from(tmp_path / "fit.toml", text)
+    assert request.asked == {"model": "vteam", "files": [], "target": ["v_th=0.5"]}
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ('model = "vteam"\nno_such = 1\n', "unrecognized arguments: --no-such"),
+        ('model = "vteam"\nno-such = false\n', "unrecognized arguments: --no-such"),
+        ('model = "vteam"\nfiles = 3\n', "files = 3; in "),
         ('model = "vteam"\nseed = "x"\n', "in --seed"),
         ("model = \n", "cannot be read"),
         ("seed = 1\n", "--model"),
@@ -55,9 +80,10 @@ def test_a_wrong_file_of_options_is_one_line(text, said, tmp_path, capsys):
     assert said in line
 
 
-def test_a_folder_of_an_earlier_version_has_no_configuration(tmp_path, capsys):
+@pytest.mark.parametrize("text", ["{}", "[1]", '{"config": 1}'])
+def test_a_folder_of_an_earlier_version_has_no_configuration(text, tmp_path, capsys):
     path = tmp_path / "fit.json"
-    path.write_text("{}")
+    path.write_text(text)
     assert main(["fit", "--config", str(path), "--out", str(tmp_path / "out")]) == 2
     assert "no config" in capsys.readouterr().err
 

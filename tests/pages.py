@@ -28,7 +28,7 @@ LONG += [
         "onchip",
         "randomness",
         "reservoirs",
-        "solvers",
+        "solvers-noise",
         "targets",
         "training",
         "uncertainty",

@@ -1,4 +1,4 @@
-"""The device of docs/models.md: in a package of its own, found by its entry point, run by the command line."""
+"""The device of docs/models-own.md: in a package of its own, found by its entry point, run by the command line."""
 
 import json
 import re
@@ -11,7 +11,7 @@ import memjax as mj
 from memjax.cli import main
 from tests.conftest import ROOT
 
-PAGE = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "models-own.md").read_text(encoding="utf-8")
 
 
 def _block(language):

@@ -27,7 +27,7 @@ LONG += [
         "networks",
         "onchip",
         "randomness",
-        "reservoirs",
+        "reservoirs-python",
         "solvers-noise",
         "targets",
         "training",

@@ -1,4 +1,4 @@
-"""Run the Python of pages: `python -m tests.pages docs/networks.md`; the names of the long ones where none is given.
+"""Run the Python of pages: `python -m tests.pages docs/targets.md`; the names of the long ones where none is given.
 
 `python -m tests.pages --float32 PAGE ...` leaves out the line that enables float64: each page then
 refuses, or ends with the numbers of float64.
@@ -22,9 +22,9 @@ LONG += [
     DOCS / f"{n}.md"
     for n in (
         "attention",
-        "batches",
+        "batches-python",
         "energy",
-        "networks",
+        "networks-python",
         "onchip",
         "randomness",
         "reservoirs-python",

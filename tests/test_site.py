@@ -59,7 +59,7 @@ def test_every_public_name_and_every_model_has_its_page(site):
         sys.path.pop(0)
     named = {page for names in pages.values() for page in names.values()}
     assert len(named) > 400
-    assert {"memjax.DiffusiveMemristor", "fitting.fit", "memjax.plot.iv"} <= named
+    assert {"memjax.DiffusiveMemristor", "fitting.SweepProblem", "memjax.plot.iv"} <= named
     assert [n for n in named if not (site / "api" / "names" / f"{n}.html").exists()] == []
     models = site / "physics" / "models"
     assert [m for m in mj.model_names() if not (models / f"{m}.html").exists()] == []

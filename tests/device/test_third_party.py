@@ -1,4 +1,4 @@
-"""The device of docs/models.md: in a package of its own, found by its entry point, run by the command line."""
+"""The device of docs/models-own.md: in a package of its own, found by its entry point, run by the command line."""
 
 import json
 import re
@@ -11,7 +11,8 @@ import memjax as mj
 from memjax.cli import main
 from tests.conftest import ROOT
 
-PAGE = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "models-own.md").read_text(encoding="utf-8")
+LIST = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
 
 
 def _block(language):
@@ -56,7 +57,7 @@ def test_the_device_of_the_page_is_25_lines_or_less_and_goes_where_a_built_in_on
 
 def test_the_page_lists_every_model_with_its_class_and_states():
     rows = {}
-    for line in PAGE.splitlines():
+    for line in LIST.splitlines():
         if line.startswith("| `"):
             cells = [c.strip() for c in line.strip("|").split("|")]
             if len(cells) == 6:  # the first table

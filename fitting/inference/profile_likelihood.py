@@ -23,6 +23,12 @@ _FARTHEST = 7.0
 _ROUNDS, _ITERATIONS = 12, 15  # most values tried for each end, and most iterations at each
 _CLOSE = 0.02  # share of the threshold's root within which an end counts as met
 
+_MISSED = (
+    0.8  # rise over the threshold below which a search from elsewhere has shown that an end is none
+)
+_AGAIN = 2  # times at the most that ends are looked at from elsewhere
+_ELSEWHERE = 40  # iterations of such a search
+
 SURE = 0.997
 """Level at which an optimum far off is excluded: three standard deviations."""
 
@@ -206,9 +212,7 @@ def profiles(
     """
     check_flags({"prior": prior}, where="profiles")
     result = result.complete
-    problem, n, reach = result.problem, len(result.z), result.reach(level)
-    covariance, sigma = result.covariance, result.sigma_z
-    free = list(problem.free)
+    problem, n, free = result.problem, len(result.z), list(result.problem.free)
     chosen = np.array([free.index(m) for m in known(problem.device, names or free)])
 
     lanes = Lanes(problem)
@@ -218,6 +222,31 @@ def profiles(
         return (r, jac, ok) if prior else (r[:, :-n], jac[:, :-n], ok)
 
     best = levenberg_marquardt(evaluate, result.z[None], iterations=_ITERATIONS, tolerance=1e-5)
+    show = None if tick is None else partial(tick, "profile")
+    for _ in range(_AGAIN):
+        found, ends = _found(result, evaluate, best, chosen, level=level, beyond=beyond, tick=show)
+        missed = _missed(result, evaluate, best, ends, level=level, tick=show)
+        if not missed:
+            break
+        beyond = [*beyond, *missed]
+    else:
+        found, _ = _found(result, evaluate, best, chosen, level=level, beyond=beyond, tick=show)
+    return found
+
+
+def _found(
+    result: AbstractFit,
+    evaluate: Evaluate,
+    best: Progress,
+    chosen: Int[np.ndarray, " chosen"],
+    *,
+    level: float,
+    beyond: Sequence[tuple[str, Float[np.ndarray, " free"]]],
+    tick: Callable[[Progress], None] | None,
+) -> tuple[list[Profile], list[tuple[int, float]]]:
+    """Profiles of the parameters of these numbers; and number and coordinate of the outer ends that are not open."""
+    problem, reach, free = result.problem, result.reach(level), list(result.problem.free)
+    covariance, sigma = result.covariance, result.sigma_z
     pinned, sides = np.repeat(chosen, 2), np.tile([-1.0, 1.0], len(chosen))
     # The others follow a held parameter along the column of the covariance that is its own.
     first = reach * covariance[pinned] / sigma[pinned][:, None]
@@ -242,9 +271,46 @@ def profiles(
         cost=np.repeat(best.cost, len(pinned)),
         threshold=threshold,
         farthest=np.maximum(far, 1.0),
-        tick=None if tick is None else partial(tick, "profile"),
+        tick=tick,
     )
-    return [_profile(result, level, ends, np.flatnonzero(pinned == k), int(k)) for k in chosen]
+    lanes = {int(k): np.flatnonzero(pinned == k) for k in chosen}
+    outer = [(k, float(f(ends.z[x]))) for k, x in lanes.items() for f in (np.min, np.max)]
+    found = [_profile(result, level, ends, x, k) for k, x in lanes.items()]
+    return found, [(k, z) for k, z in outer if np.isfinite(z)]
+
+
+def _missed(
+    result: AbstractFit,
+    evaluate: Evaluate,
+    best: Progress,
+    ends: Sequence[tuple[int, float]],
+    *,
+    level: float,
+    tick: Callable[[Progress], None] | None,
+) -> list[tuple[str, Float[np.ndarray, " free"]]]:
+    """Ends at which a search from where the prior is centred shows that chi squared has risen by far less; as `beyond`.
+
+    Where valleys are long and bent the others do not follow a parameter all the way from what was fitted last.
+    """
+    if not ends:
+        return []
+    pinned, lanes = np.array([k for k, _ in ends]), np.arange(len(ends))
+    center = np.asarray(result.problem.center, float)
+    center = np.where(np.isfinite(center), center, result.z)
+    start = np.repeat(center[None], len(ends), axis=0)
+    start[lanes, pinned] = [z for _, z in ends]
+
+    def held(points: np.ndarray, which: np.ndarray):
+        r, jacobian, ok = evaluate(points)
+        jacobian = np.array(jacobian)
+        jacobian[np.arange(len(points)), :, pinned[which]] = 0.0  # no step moves what is held
+        return r, jacobian, ok
+
+    options: dict[str, Any] = dict(iterations=_ELSEWHERE, together=False, proximal=PROXIMAL)
+    fit = levenberg_marquardt(held, start, tick=tick, **options)
+    rise = 2 * (fit.cost - best.cost) / thresholds(result, level, pinned)
+    names = result.problem.free
+    return [(names[pinned[k]], fit.z[k]) for k in np.flatnonzero(rise < _MISSED)]
 
 
 def _way_out(

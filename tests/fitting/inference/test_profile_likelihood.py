@@ -162,3 +162,40 @@ def test_an_interval_reaches_to_another_optimum_and_ends_beyond_it(above, level)
     np.testing.assert_allclose(ends[0], [-reach, reach], rtol=0.03)
     beyond = np.sqrt(stats.norm.ppf((1 + level) / 2) ** 2 - above**2)
     np.testing.assert_allclose(ends[1], [-APART - beyond, reach], rtol=0.03)
+
+
+class Valleys(AbstractProblem):
+    """Two valleys along the first coordinate, `APART` in the second: a narrow one, and a wide one that lies higher.
+
+    The prior is centred in the wide one.
+    """
+
+    device: mj.AbstractDevice
+    free: tuple[str, ...] = eqx.field(static=True)
+    center: Float[np.ndarray, " free"]
+    noise: Float[Array | np.ndarray, ""]
+    ties: tuple[tuple[str, str], ...] = eqx.field(static=True, default=())
+
+    def linearise(self, z):
+        """Distances from the middle of the nearer valley, the root of what the wide one has more, and no prior."""
+        off = z - self.center
+        wide = off[:, 1] > -APART / 2
+        along = np.where(wide, (off[:, 0] - 4.0) / 3.0, off[:, 0])
+        rows = np.stack([along, off[:, 1] + APART * ~wide, 0.5 * wide], axis=1)
+        slopes = np.zeros((len(z), 5, 2))
+        slopes[:, 0, 0], slopes[:, 1, 1] = np.where(wide, 1 / 3.0, 1.0), 1.0
+        return np.concatenate([rows, 0 * z], axis=1), slopes, np.ones(len(z), bool)
+
+
+def test_a_profile_goes_on_in_a_valley_that_the_others_do_not_find_from_its_end():
+    device, names = mj.MetastableSwitches(), ("r_on", "r_off")
+    center = np.asarray(mj.params.unconstrain(device, names))
+    problem: Any = Valleys(device=device, free=names, center=center, noise=np.zeros(()))
+    best = center - np.array([0.0, APART])
+    fit = Fit(device=device, problem=problem, z=best, covariance=np.eye(2))
+    profile = profiles(fit, names=["r_on"])[0]
+    reach = stats.norm.ppf(0.95)
+    ends = np.array(to_coordinates(device, "r_on", profile.low, profile.high)) - center[0]
+    # In the wide valley chi squared is a quarter and the square of a third of the distance from 4.
+    beyond = 4 + 3 * np.sqrt(reach**2 - 0.25)
+    np.testing.assert_allclose(ends, [-reach, beyond], rtol=0.03)

@@ -14,6 +14,7 @@ from memjax.errors import DataError, UsageError
 from memjax.io.request import file_of
 
 from .config import CommonConfig, Option, Request, options_of
+from .page.blocks import Section
 from .progress import Session
 
 GROUP = "memjax.fits"
@@ -60,7 +61,7 @@ class Kind:
     pictures : callable, optional
         ``pictures(content, measured, simulated, folder) -> names`` draws both tables into the folder.
     sections : callable, optional
-        ``sections(content) -> pairs``: titles and HTML of what its page says beside the parameters.
+        ``sections(content) -> list`` of `fitting.page.blocks.Section`: what its page says beside the parameters.
     advice : callable, optional
         ``advice(content) -> sentences``: what further measurements would show of what is not determined.
     write, build : callable, optional
@@ -107,7 +108,7 @@ class Kind:
     content: Callable[[Any], dict] | None = None
     tables: Callable[[Any], Mapping[str, Any]] | None = None
     pictures: Callable[..., list[str]] | None = None
-    sections: Callable[[dict], list[tuple[str, str]]] | None = None
+    sections: Callable[[dict], list[Section]] | None = None
     advice: Callable[[dict], list[str]] | None = None
     write: Callable[..., Any] | None = None
     build: Callable[..., list[str]] | None = None

@@ -1,6 +1,6 @@
 """A fit directory, whatever the kind of its data: what fills it, its pictures and its page."""
 
-import html
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +12,10 @@ from memjax.runtime.files import is_inside, write_json
 
 from .figures import drawings
 from .fit_json import common_content, digest, load, methods_in_words, write_draws
-from .html import (
-    page,
-    parameters_table,
-    picture,
-    provenance_table,
-    remarks,
-    summary,
-    verdict_heading,
-)
 from .kinds import Kind, Origin, kind_of, kinds
+from .page.blocks import Block, Code, Note, Picture, Section
+from .page.fit_blocks import parameter_tables, provenance, remarks, summary, verdict_alert
+from .page.render import write_page
 from .result import AbstractFit
 
 TABLES = ("measured", "simulated")
@@ -84,10 +78,8 @@ def build_page(content: dict, folder: Path) -> list[str]:
         ) from error
     with style():
         names = kind.pictures(content, *tables, folder)
-    parts = [picture(folder / n, n.removesuffix(".png")) for n in names]
-    for title, body in kind.sections(content) if kind.sections else ():
-        parts.append(f"<h2>{html.escape(title)}</h2>{body}")
-    fit_page(content, "".join(parts), folder)
+    shown = [Picture(folder / n, n.removesuffix(".png")) for n in names]
+    fit_page(content, [*shown, *(kind.sections(content) if kind.sections else ())], folder)
     return [*names, *drawings(folder, names), "report.html"]
 
 
@@ -137,24 +129,31 @@ def fill(
     if drawn:
         build(folder)
     else:
-        fit_page(content, "", folder)
+        fit_page(content, [], folder)
 
 
-def fit_page(content: dict, head: str, folder: Path) -> None:
+def fit_page(content: dict, blocks: Sequence[Block], folder: Path) -> None:
     """Write ``report.html``: what a kind has to show, then parameters, remarks and provenance."""
-    about = content.get("uncertainty", {})  # none of spike trains, and of memjax 0.1
-    advice = kind_of(content, where=folder / "fit.json").advice
-    body = f"""
-<h1>Fit of <code>{html.escape(content["model"])}</code>: {content["kind"]}</h1>
-{summary(content, advice=advice(content) if advice else ())}
-{verdict_heading(content)}
-{head}
-<h2>Parameters</h2>{parameters_table(content)}
-<p><small>Sigma is one standard deviation to first order, from {html.escape(content["covariance_from"])};
-a parameter counts as not determined where its sigma exceeds its value, or a quarter of a short range.
-{f"Intervals: {methods_in_words(about)}." if about else ""}</small></p>
-{remarks(content, *about.get("notes", []))}
-<details><summary><b>Provenance</b></summary>{provenance_table(content)}</details>
-"""
-    whole = page(f"memjax fit: {content['model']}", body)
-    (folder / "report.html").write_text(whole, encoding="utf-8")
+    kind, model = kind_of(content, where=folder / "fit.json"), content["model"]
+    advice = kind.advice(content) if kind.advice else ()
+    notes = content.get("uncertainty", {}).get("notes", [])
+    sections = [
+        summary(content, advice=advice),
+        *verdict_alert(content),
+        *blocks,
+        Section("Parameters", [*parameter_tables(content), sigma_note(content)]),
+        remarks(content, *notes),
+        provenance(content),
+    ]
+    heading = ["Fit of ", Code(model), f": {content['kind']}"]
+    write_page(folder, f"memjax fit: {model}", heading, sections)
+
+
+def sigma_note(content: dict, more: str = "") -> Note:
+    """How the table of parameters is to be read."""
+    known = content.get("uncertainty")  # none of spike trains, and of memjax 0.1
+    intervals = f" Intervals: {methods_in_words(known)}." if known else ""
+    return Note(
+        f"Sigma is one standard deviation to first order, from {content['covariance_from']}; a parameter counts as "
+        f"not determined where its sigma exceeds its value, or a quarter of a short range.{intervals}{more}"
+    )

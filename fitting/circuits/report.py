@@ -10,7 +10,8 @@ from jaxtyping import Float
 from memjax.plot.style import MEASURED, MUTED, SIMULATED
 
 from ..figures import axes_row, save
-from ..html import html_table, readable, undetermined_of
+from ..page.blocks import Section, Table
+from ..page.fit_blocks import readable, undetermined_of
 
 Trains = Sequence[Float[np.ndarray, " _"]]
 
@@ -81,7 +82,7 @@ def summary_figure(
     return figure
 
 
-def spike_sections(content: dict) -> list[tuple[str, str]]:
+def spike_sections(content: dict) -> list[Section]:
     """Summaries, distributions, how it was estimated."""
     about, digits = content["spikes"], {"measured": 4, "simulated": 4, "sigma": 2, "z": 2}
     summaries = [
@@ -113,9 +114,9 @@ def spike_sections(content: dict) -> list[tuple[str, str]]:
     ]  # fmt: skip
     named = ["logarithm of", "measured", "simulated", "sigma of the difference", "z"]
     return [
-        ("Summaries that were fitted", html_table(summaries, named)),
-        ("Fresh trains in adaptive steps against the measured ones", html_table(rows, head)),
-        ("How it was estimated", html_table(estimated, ["", ""])),
+        Section("Summaries that were fitted", [Table(named, summaries)]),
+        Section("Fresh trains in adaptive steps against the measured ones", [Table(head, rows)]),
+        Section("How it was estimated", [Table(["", ""], estimated)]),
     ]
 
 
@@ -144,7 +145,7 @@ def trace_figure(t: np.ndarray, x: np.ndarray, y: np.ndarray, about: dict) -> An
     return figure
 
 
-def trace_sections(content: dict) -> list[tuple[str, str]]:
+def trace_sections(content: dict) -> list[Section]:
     """What was measured, and how well."""
     about = content["trace"]
     rows = [
@@ -153,7 +154,7 @@ def trace_sections(content: dict) -> list[tuple[str, str]]:
         ["chi squared per degree of freedom", readable(about["chi2"], 3)],
         ["search ended", "yes" if about["converged"] else "no"],
     ]  # fmt: skip
-    return [("The trace", html_table(rows, ["", ""]))]
+    return [Section("The trace", [Table(["", ""], rows)])]
 
 
 def spike_advice(content: dict) -> list[str]:

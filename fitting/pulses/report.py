@@ -9,7 +9,8 @@ import pandas
 from memjax.plot.style import MEASURED, MUTED, SIMULATED
 
 from ..figures import axes_row, save
-from ..html import few_cycles, html_table, readable, undetermined_of
+from ..page.blocks import Section, Table
+from ..page.fit_blocks import few_cycles, readable, undetermined_of
 
 _BINS = 20  # pulses over which the spread of steps is averaged in a picture
 
@@ -76,7 +77,7 @@ def _steps(about: dict, cycles: dict[str, np.ndarray], path: Path) -> None:
     save(figure, path)
 
 
-def sections(content: dict) -> list[tuple[str, str]]:
+def sections(content: dict) -> list[Section]:
     """Randomness, spread of steps, cycles that were held out."""
     about, sections = content["pulses"], []
     rows = [
@@ -92,17 +93,17 @@ def sections(content: dict) -> list[tuple[str, str]]:
     ]
     if rows:
         head = ["", "value", "sigma", "unit", "remark", "meaning"]
-        sections.append(("Randomness per pulse and per cycle", html_table(rows, head)))
-    sections.append(("Spread of the step per pulse", _spread(about["step_spread"])))
+        sections.append(Section("Randomness per pulse and per cycle", [Table(head, rows)]))
+    sections.append(Section("Spread of the step per pulse", [_spread(about["step_spread"])]))
     if held := about["hold_out"]:
         pairs = enumerate(zip(held["fit"], held["mean"], strict=True))
         rows = [[k + 1, *(f"{100 * x:.2f}" for x in pair)] for k, pair in pairs]
         head = ["cycle after the fitted ones", "fit (%)", "mean of the fitted cycles (%)"]
-        sections.append(("Median relative error of later cycles", html_table(rows, head)))
+        sections.append(Section("Median relative error of later cycles", [Table(head, rows)]))
     return sections
 
 
-def _spread(spread: dict) -> str:
+def _spread(spread: dict) -> Table:
     """Standard deviations of the step, overall and in thirds, and its autocorrelation."""
     rows, scaled = [], lambda x, k: readable(1e6 * x[k])
     for word, m in spread["measured"].items():
@@ -115,7 +116,7 @@ def _spread(spread: dict) -> str:
             rows.append([f"{word}, {name}", scaled(a, k), scaled(b, k), ratio, last or ""])
         values = [readable(x["autocorrelation"], 2) for x in (m, s)]
         rows.append([f"{word}, autocorrelation", *values, "", ""])
-    return html_table(rows, ["step", "measured (µS)", "simulated (µS)", "ratio", "held out (µS)"])
+    return Table(["step", "measured (µS)", "simulated (µS)", "ratio", "held out (µS)"], rows)
 
 
 def _micro(x: float | None, unit: str) -> float | None:

@@ -9,7 +9,8 @@ import pandas
 from memjax.plot.style import MEASURED, MUTED, SECOND, SIMULATED
 
 from ..figures import axes_row, save
-from ..html import html_table, readable
+from ..page.blocks import Section, Table
+from ..page.fit_blocks import readable
 from .search import FELT
 
 # Events whose levels are drawn: currents, and what a spike rises above.
@@ -89,7 +90,7 @@ def _mark(ax: Any, row: dict, kind: str, table: pandas.DataFrame) -> None:
     ax.axvline(at, color=color, lw=1.2, ls="--", label=text)
 
 
-def sections(content: dict) -> list[tuple[str, str]]:
+def sections(content: dict) -> list[Section]:
     """The targets and the check with noise; the parameters that were needed, and how far each may move alone."""
     about = content["targets"]
     rows = [
@@ -119,8 +120,8 @@ def sections(content: dict) -> list[tuple[str, str]]:
     ]
     heads = ["parameter", "start", "now", "times", "", "may move alone by"]
     return [
-        ("Targets, against members with noise", html_table(rows, head)),
-        ("What was needed", html_table(moves, heads)),
+        Section("Targets, against members with noise", [Table(head, rows)]),
+        Section("What was needed", [Table(heads, moves)]),
     ]
 
 

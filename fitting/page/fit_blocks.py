@@ -1,41 +1,9 @@
-"""What the pages of all fits have in common: one look, tables, pictures that need nothing beside them."""
+"""Blocks that the pages of all fits have in common: summary, parameters, remarks, provenance; numbers in words."""
 
-import html
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from memjax.core.html import bullet_list as bullets, fold, html_table as html_table, image
-
-_CSS = """
-:root{color-scheme:light dark;--text:#222;--page:#fff;--line:#ddd;--quiet:#666;--code:#f3f3f3;--warn:#fff4e0;
---box:#f6f8fa}
-@media(prefers-color-scheme:dark){:root{--text:#ddd;--page:#16181c;--line:#3a3f47;--quiet:#a0a6ad;--code:#262a30;
---warn:#43351a;--box:#1f2329} img{background:#fff;border-radius:4px;filter:brightness(.88)}}
-body{font:15px/1.5 system-ui,sans-serif;max-width:1080px;margin:2em auto;padding:0 1em;color:var(--text);
-background:var(--page);overflow-wrap:break-word}
-h1{margin-bottom:.1em;font-size:1.7em} h2{margin-top:1.6em;border-bottom:1px solid var(--line);font-size:1.3em}
-table{border-collapse:collapse;font-size:14px;display:block;max-width:100%;overflow-x:auto;overflow-wrap:normal;
-font-variant-numeric:tabular-nums}
-td,th{padding:.25em .7em;border-bottom:1px solid var(--line);text-align:right;vertical-align:top}
-td:first-child,th:first-child,.t{text-align:left}
-img{max-width:100%;height:auto} .warn{background:var(--warn);padding:.5em 1em} ul.warn{padding-left:2em}
-code{background:var(--code);padding:0 .3em} small{color:var(--quiet)} summary{cursor:pointer;padding:.3em 0}
-dl.box{background:var(--box);border:1px solid var(--line);border-radius:6px;padding:.8em 1em;margin:1em 0;display:grid;
-grid-template-columns:max-content 1fr;gap:.4em 1.2em} dl.box dt{font-weight:600} dl.box dd{margin:0;min-width:0}
-dl.box ul{margin:0;padding-left:1.1em} td.t{overflow-wrap:anywhere;min-width:8em}
-@media(max-width:640px){td:first-child{min-width:7em} td.t{min-width:13em}
-body{margin:1em auto;font-size:16px} dl.box{display:block} dl.box dd{margin-bottom:.7em}}
-"""
-
-_POLICY = """<meta http-equiv="Content-Security-Policy"
-content="default-src 'none';img-src data:;style-src 'unsafe-inline';base-uri 'none';form-action 'none'">"""
-"""A page runs no script and loads nothing, whatever the names of files and parameters in it hold."""
-
-_VIEWPORT = '<meta name="viewport" content="width=device-width,initial-scale=1">'
-
-_LONG = 14
-"""Rows from which on a table of a page is folded."""
+from .blocks import Box, Bullets, Section, Table, Text
 
 _FEW_CYCLES = 10
 
@@ -43,28 +11,7 @@ MOVED = "begun a little inside their bounds, outside of which lies what was give
 """What is said of parameters whose start was moved."""
 
 
-def page(title: str, body: str) -> str:
-    """A page that needs nothing beside it."""
-    head = f'<meta charset="utf-8">{_POLICY}{_VIEWPORT}<title>{html.escape(title)}</title>\n<style>{_CSS}</style>'
-    return f'<!doctype html><html lang="en"><head>{head}</head><body>{body}</body></html>\n'
-
-
-def fold_table(title: str, rows: list[list[Any]], head: list[str]) -> str:
-    """A titled table, folded where it is long."""
-    return fold(title, html_table(rows, head), count=len(rows), long=_LONG)
-
-
-def picture(path: Path, alt: str, *, folder: str = "") -> str:
-    """A picture, its bytes in the page, which leads to the SVG of that name where one lies beside it.
-
-    `folder` is where both lie, as seen from the page, where not beside it.
-    """
-    drawing = path.with_suffix(".svg")
-    link = "/".join([folder] * bool(folder) + [drawing.name]) if drawing.exists() else None
-    return image(path.read_bytes(), alt, link=link)
-
-
-def remarks(content: dict, *more: str) -> str:
+def remarks(content: dict, *more: str) -> Section:
     """What has to be said of a fit: notes, warnings, what the data do not determine."""
     say = [*content["notes"], *content["warnings"]]
     if content.get("interrupted"):
@@ -73,7 +20,7 @@ def remarks(content: dict, *more: str) -> str:
         say.append("Not determined by these data: " + ", ".join(content["undetermined"]) + ".")
     if content.get("moved_inside"):
         say.append(f"{MOVED[0].upper()}{MOVED[1:]}: {', '.join(content['moved_inside'])}.")
-    return f"<h2>Remarks</h2>{bullets([*say, *more], kind='warn')}"
+    return Section("Remarks", [Bullets([*say, *more], look="warn")])
 
 
 def readable(x: float | None, digits: int = 4) -> str:
@@ -81,25 +28,19 @@ def readable(x: float | None, digits: int = 4) -> str:
     return "" if x is None else f"{x:.{digits}g}"
 
 
-def parameters_table(content: dict) -> str:
-    """Table of parameters, with true values where they are known; fixed ones are folded where there are many."""
-    every = content["parameters"] | content.get("bench_parameters", {})
-    content = content | {"parameters": every}
-    free = {n: p for n, p in every.items() if p["free"]}
-    rest = {n: p for n, p in every.items() if n not in free}
-    if not free or not rest:
-        return _parameters_table(content)
-    below = fold(
-        "Fixed parameters",
-        _parameters_table(content | {"parameters": rest}),
-        count=len(rest),
-        long=4,
-    )
-    return _parameters_table(content | {"parameters": free}) + below
+def parameter_tables(content: dict) -> list[Table]:
+    """Tables of the parameters, of free ones and of fixed ones, which are folded where they are many."""
+    parameters = content["parameters"] | content.get("bench_parameters", {})
+    free = {n: p for n, p in parameters.items() if p["free"]}
+    fixed = {n: p for n, p in parameters.items() if n not in free}
+    if not free or not fixed:
+        return [parameter_table(content | {"parameters": parameters})]
+    below = parameter_table(content | {"parameters": fixed}, title="Fixed parameters", long=4)
+    return [parameter_table(content | {"parameters": free}), below]
 
 
-def _parameters_table(content: dict) -> str:
-    """Table of parameters, with true values where they are known."""
+def parameter_table(content: dict, *, title: str = "", long: int = 4) -> Table:
+    """One table of parameters, with true values where they are known."""
     truth, about = content["synthetic_truth"], content.get("uncertainty", {})
     intervals = about.get("intervals", {})
     head = ["parameter", "value", "sigma", f"{about.get('level', 0.9):.0%} interval", "unit"]
@@ -115,7 +56,7 @@ def _parameters_table(content: dict) -> str:
             middle = [readable(p["true"]), away]
         numbers = [readable(p["value"]), readable(p["std"], 2), _interval(intervals.get(name))]
         rows.append([name, *numbers, p["unit"], *middle, _remark(p), p["doc"]])
-    return html_table(rows, head)
+    return Table(head, rows, title, long)
 
 
 def _remark(p: dict) -> str:
@@ -141,7 +82,7 @@ def versions_row(content: dict) -> list[str]:
     return ["versions", ", ".join(f"{k} {v}" for k, v in content["versions"].items())]
 
 
-def provenance_table(content: dict) -> str:
+def provenance(content: dict) -> Section:
     """Where everything came from."""
     bench = {k: v for k, v in content["bench"].items() if v not in (None, False)}
     s, rows = content["search"], data_rows(content)
@@ -161,13 +102,12 @@ def provenance_table(content: dict) -> str:
         text = "beyond the scatter of the data, root mean square"
         rows.append(["error of the model", f"{content['model_error']:.2g} decades {text}"])
     rows.append(["covariance", content["covariance_from"]])
-    plain = html_table(rows, ["", ""]).replace("<tr><th></th><th></th></tr>", "")
-    return plain.replace("<td>", '<td class="t">')
+    return Section("Provenance", [Table((), rows)], folded=True)
 
 
 def summary(
     content: dict, *, advice: Sequence[str] = (), counted: str = "cycles, runs, curves or files"
-) -> str:
+) -> Box:
     """The box on top of a page: what was fitted, how good it is, what is not determined, what to measure next.
 
     Parameters
@@ -185,32 +125,28 @@ def summary(
     counts = f"{content['n_points']} points in {content['n_sweeps']} {counted}"
     open_names = [n for n in content["undetermined"] if n in free]
     known = len(free) - len(open_names)
-    rows = {
-        "Fitted": html.escape(f"{content['model']} to {files or 'targets'}: {counts}"),
-        "How good": html.escape(_quality(content)),
-        "Determined": html.escape(f"{known} of {len(free)} free parameters"),
+    rows: dict[str, str | list[str]] = {
+        "Fitted": f"{content['model']} to {files or 'targets'}: {counts}",
+        "How good": _quality(content),
+        "Determined": f"{known} of {len(free)} free parameters",
     }
     if open_names:
-        rows["Not determined"] = html.escape(", ".join(open_names))
+        rows["Not determined"] = ", ".join(open_names)
     if content.get("at_bound"):
-        rows["At a bound"] = html.escape(", ".join(content["at_bound"]))
+        rows["At a bound"] = ", ".join(content["at_bound"])
     if advice:
-        rows["Measure next"] = bullets(list(advice))
-    body = "".join(f"<dt>{title}</dt><dd>{text}</dd>" for title, text in rows.items())
-    return f'<dl class="box">{body}</dl>'
+        rows["Measure next"] = list(advice)
+    return Box(rows)
 
 
-def verdict_heading(content: dict) -> str:
-    """The verdict as a page begins with it, where it is not good."""
-    verdict = content.get("verdict")
-    if verdict is None:  # of a kind that has none, or written by memjax 0.1
-        return ""
-    if verdict["word"] == "good":  # the summary says so
-        return ""
-    text = html.escape(verdict["reason"])
-    missing = (content.get("suggestion") or {}).get("sentence", "")
-    more = "" if missing in ("", verdict["reason"]) else f" The bench: {html.escape(missing)}."
-    return f'<p class="warn"><b>Verdict: {verdict["word"]}.</b> {text}.{more}</p>'
+def verdict_alert(content: dict) -> list[Text]:
+    """The verdict as a page begins with it; nothing if it is good, which the summary says."""
+    verdict = content.get("verdict")  # none of memjax 0.1 and of some kinds
+    if verdict is None or verdict["word"] == "good":
+        return []
+    reason, missing = verdict["reason"], (content.get("suggestion") or {}).get("sentence", "")
+    bench = "" if missing in ("", reason) else f" The bench: {missing}."
+    return [Text(f"{reason}.{bench}", title=f"Verdict: {verdict['word']}.")]
 
 
 def undetermined_of(content: dict) -> str:

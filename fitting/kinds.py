@@ -59,7 +59,7 @@ class Kind:
     tables : callable, optional
         ``tables(fit) -> dict`` of data frames: ``measured``, ``simulated`` and others, by name of the file.
     pictures : callable, optional
-        ``pictures(content, measured, simulated, folder) -> names`` draws both tables into the folder.
+        ``pictures(content, measured, simulated, folder) -> figures`` of both tables, by the names of their files.
     sections : callable, optional
         ``sections(content) -> list`` of `fitting.page.blocks.Section`: what its page says beside the parameters.
     advice : callable, optional
@@ -107,7 +107,7 @@ class Kind:
     fit: Callable[[Any, Any, Session], Any] | None = None
     content: Callable[[Any], dict] | None = None
     tables: Callable[[Any], Mapping[str, Any]] | None = None
-    pictures: Callable[..., list[str]] | None = None
+    pictures: Callable[..., Mapping[str, Any]] | None = None
     sections: Callable[[dict], list[Section]] | None = None
     advice: Callable[[dict], list[str]] | None = None
     write: Callable[..., Any] | None = None

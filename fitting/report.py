@@ -10,7 +10,7 @@ from memjax.errors import DataError
 from memjax.plot import style
 from memjax.runtime.files import is_inside, write_json
 
-from .figures import drawings
+from .figures import save_all
 from .fit_json import common_content, digest, load, methods_in_words, write_draws
 from .kinds import Kind, Origin, kind_of, kinds
 from .page.blocks import Block, Code, Note, Picture, Section
@@ -70,17 +70,28 @@ def build(folder: Path, **options: Any) -> list[str]:
 def build_page(content: dict, folder: Path) -> list[str]:
     """Make the pictures of both tables and the page of a fit directory, with the sections of its kind."""
     kind: Any = kind_of(content, where=folder / "fit.json")
-    try:
-        tables = [pandas.read_csv(folder / f"{name}.csv") for name in TABLES]
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"cannot be read: {error}", where=str(folder), fix="run 'memjax fit' again"
-        ) from error
+    tables = [read_table(folder / f"{name}.csv") for name in TABLES]
     with style():
-        names = kind.pictures(content, *tables, folder)
-    shown = [Picture(folder / n, n.removesuffix(".png")) for n in names]
+        figures = kind.pictures(content, *tables, folder)
+        names = save_all(figures, folder)
+    shown = [Picture(folder / f"{n}.png", n) for n in figures]
     fit_page(content, [*shown, *(kind.sections(content) if kind.sections else ())], folder)
-    return [*names, *drawings(folder, names), "report.html"]
+    return [*names, "report.html"]
+
+
+def read_table(path: Path) -> pandas.DataFrame:
+    """A table of a fit directory.
+
+    Raises
+    ------
+    DataError
+        Where it cannot be read.
+    """
+    try:
+        return pandas.read_csv(path)
+    except (OSError, ValueError) as error:
+        fix = "run 'memjax fit' again"
+        raise DataError(f"cannot be read: {error}", where=str(path), fix=fix) from error
 
 
 def write(fit: Any, folder: Path, origin: Origin, *, drawn: bool = True) -> None:
@@ -134,26 +145,38 @@ def fill(
 
 def fit_page(content: dict, blocks: Sequence[Block], folder: Path) -> None:
     """Write ``report.html``: what a kind has to show, then parameters, remarks and provenance."""
-    kind, model = kind_of(content, where=folder / "fit.json"), content["model"]
+    kind = kind_of(content, where=folder / "fit.json")
     advice = kind.advice(content) if kind.advice else ()
-    notes = content.get("uncertainty", {}).get("notes", [])
-    sections = [
-        summary(content, advice=advice),
+    whole = [*blocks, parameters_section(content)]
+    write_fit_page(content, whole, folder, label=f": {content['kind']}", advice=advice)
+
+
+def write_fit_page(
+    content: dict, blocks: Sequence[Block], folder: Path, *, label: str = "", advice: Sequence[str] = (),
+    counted: str = "cycles, runs, curves or files", notes: Sequence[str] = (),
+) -> None:  # fmt: skip
+    """Write ``report.html``: blocks below the summary and the verdict, and above remarks and provenance.
+
+    `label` stands behind the model in the heading, `notes` among the remarks; for the others see `summary`.
+    """
+    remarked = [*notes, *content.get("uncertainty", {}).get("notes", [])]
+    whole = [
+        summary(content, advice=advice, counted=counted),
         *verdict_alert(content),
         *blocks,
-        Section("Parameters", [*parameter_tables(content), sigma_note(content)]),
-        remarks(content, *notes),
+        remarks(content, *remarked),
         provenance(content),
     ]
-    heading = ["Fit of ", Code(model), f": {content['kind']}"]
-    write_page(folder, f"memjax fit: {model}", heading, sections)
+    model = content["model"]
+    write_page(folder, f"memjax fit: {model}", ["Fit of ", Code(model), label], whole)
 
 
-def sigma_note(content: dict, more: str = "") -> Note:
-    """How the table of parameters is to be read."""
+def parameters_section(content: dict, *blocks: Block, more: str = "") -> Section:
+    """Parameters, how their table is to be read, and what else a kind says of them."""
     known = content.get("uncertainty")  # none of spike trains, and of memjax 0.1
     intervals = f" Intervals: {methods_in_words(known)}." if known else ""
-    return Note(
+    note = (
         f"Sigma is one standard deviation to first order, from {content['covariance_from']}; a parameter counts as "
         f"not determined where its sigma exceeds its value, or a quarter of a short range.{intervals}{more}"
     )
+    return Section("Parameters", [*parameter_tables(content), Note(note), *blocks])

@@ -2,8 +2,7 @@
 
 import csv
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,15 +103,14 @@ def write_report(
     content["counts"] = {"devices": len(rows)} | {s: counts[s] for s in words}
     content |= {"population": population(rows, units), "notes": list(notes)}
     write_json(folder / "batch.json", content)
-    pictures: dict[str, Callable[[Path], None]] = {}
-    if any(r.values for r in rows):
-        pictures["distributions.png"] = partial(picture_distributions, rows, units)
-        if positions:
-            pictures["wafer.png"] = partial(picture_wafer, rows, units, positions)
-    for name, draw in pictures.items():
-        draw(folder / name)
+    shown, fitted = [], any(r.values for r in rows)
+    if fitted:
+        shown.append(Picture(folder / "distributions.png", "distributions"))
+        picture_distributions(rows, units, shown[-1].path)
+    if fitted and positions:
+        shown.append(Picture(folder / "wafer.png", "wafer"))
+        picture_wafer(rows, units, positions, shown[-1].path)
     heading = [f"{len(rows)} devices, ", Code(content["model"])]
-    shown = [Picture(folder / n, Path(n).stem) for n in pictures]
     write_page(folder, f"memjax batch: {content['model']}", heading, _blocks(content, rows, shown))
     return content
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import pandas
 
+from memjax.plot import style
 from memjax.runtime.files import write_json, writing
 
 from ..constants import COMPARISON
-from ..figures import drawings
+from ..figures import save_all
 from ..fit_json import SCHEMA, digest, versions
 from ..kinds import kind_of
 from ..page.blocks import Block, Bullets, Link, Note, Picture, Section, Table, Text
@@ -17,7 +18,7 @@ from ..page.fit_blocks import data_rows, readable, versions_row
 from ..page.render import write_page
 from ..report import folder_of_part
 from .comparison import Comparison, best
-from .figures import COLORS, picture
+from .figures import COLORS, figure_of
 
 PICTURE = "comparison.png"
 """What is in every folder of a choice, and the picture of all models over the data."""
@@ -86,9 +87,10 @@ def build(content: dict, folder: Path) -> list[str]:
     kind, explanation = kind_of(content, where=folder / COMPARISON), content.get("explanation")
     blocks: list[Block] = [Text(f"{explanation}.")] if explanation else []
     if kind.axes is not None:
-        picture(folder, drawn[: len(COLORS)], kind, folder / PICTURE)
-        pictures = [PICTURE]
-        blocks.append(Picture(folder / PICTURE, "measured, and by all models"))
+        with style():
+            shown = figure_of(folder, drawn[: len(COLORS)], kind)
+            pictures = save_all({"comparison": shown}, folder)
+        blocks.append(Picture(folder / pictures[0], "measured, and by all models"))
     origin = [*data_rows(content), ["command", content["command"]], versions_row(content)]
     blocks += [
         Section("Models", [Table(HEAD, table_of(rows)), _fits(drawn, content["held"])]),
@@ -96,7 +98,7 @@ def build(content: dict, folder: Path) -> list[str]:
         Section("Provenance", [Table(["", ""], origin)]),
     ]
     write_page(folder, "memjax fit: models", f"Choice among models: {content['kind']}", blocks)
-    return [*pictures, *drawings(folder, pictures), "report.html"]
+    return [*pictures, "report.html"]
 
 
 def _fits(names: list[str], held: str) -> Note:

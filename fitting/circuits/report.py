@@ -1,7 +1,6 @@
 """Pictures and tables of fits to spike trains, and to the trace of a node."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,7 @@ from jaxtyping import Float
 
 from memjax.plot.style import MEASURED, MUTED, SIMULATED
 
-from ..figures import axes_row, save
+from ..figures import axes_row
 from ..page.blocks import Section, Table
 from ..page.fit_blocks import readable, undetermined_of
 
@@ -24,13 +23,11 @@ def _prefixed(seconds: float) -> tuple[float, str]:
     return next((u for u in units if seconds * u[0] >= 1), units[-1])
 
 
-def spike_pictures(content: dict, measured, simulated, folder: Path) -> list[str]:
-    """The picture of `spike_figure` as a file."""
+def spike_pictures(content: dict, measured, simulated, _) -> dict[str, Any]:
+    """The picture of `spike_figure`."""
     about = content["spikes"]
     trains = [[x["t_s"].to_numpy() for _, x in t.groupby("train")] for t in (measured, simulated)]
-    figure = spike_figure(trains[0], trains[1], about["window_s"], about["comparison"])
-    save(figure, folder / "spikes.png")
-    return ["spikes.png"]
+    return {"spikes": spike_figure(*trains, about["window_s"], about["comparison"])}
 
 
 def spike_figure(
@@ -120,13 +117,12 @@ def spike_sections(content: dict) -> list[Section]:
     ]
 
 
-def trace_pictures(content: dict, measured, simulated, folder: Path) -> list[str]:
-    """The picture of `trace_figure` as a file."""
+def trace_pictures(content: dict, measured, simulated, _) -> dict[str, Any]:
+    """The picture of `trace_figure`."""
     about = content["trace"]
     name = "i_A" if about["unit"] == "A" else "v_V"
     columns = measured["t_s"].to_numpy(), measured[name].to_numpy(), simulated[name].to_numpy()
-    save(trace_figure(*columns, about), folder / "trace.png")
-    return ["trace.png"]
+    return {"trace": trace_figure(*columns, about)}
 
 
 def trace_figure(t: np.ndarray, x: np.ndarray, y: np.ndarray, about: dict) -> Any:

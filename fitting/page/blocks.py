@@ -1,20 +1,17 @@
 """What a page is made of: data without HTML, which `fitting.page.render` shows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 
-@dataclass(frozen=True)
-class Code:
+class Code(NamedTuple):
     """A word in the letters of code."""
 
     text: str
 
 
-@dataclass(frozen=True)
-class Link:
+class Link(NamedTuple):
     """Words that lead to an address, as seen from the page."""
 
     text: str
@@ -25,31 +22,27 @@ Words: TypeAlias = str | Sequence[str | Code | Link]
 """A text, or its parts where some of them are code or links."""
 
 
-@dataclass(frozen=True)
-class Text:
+class Text(NamedTuple):
     """A paragraph; one with a title is a warning."""
 
     words: Words
     title: str = ""
 
 
-@dataclass(frozen=True)
-class Note:
+class Note(NamedTuple):
     """A paragraph in small letters, which says how to read what stands above it."""
 
     words: Words
 
 
-@dataclass(frozen=True)
-class Bullets:
+class Bullets(NamedTuple):
     """A list of sentences; with the look "warn" it has the colour of warnings."""
 
     sentences: Sequence[str]
     look: str = ""
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(NamedTuple):
     """Rows of cells, as `str` writes them, under the names of the columns; without names all cells are text.
 
     A table with a title is folded if it has more than `long` rows.
@@ -61,15 +54,13 @@ class Table:
     long: int = 14
 
 
-@dataclass(frozen=True)
-class Box:
+class Box(NamedTuple):
     """Short answers by their titles, in a frame; an answer of several sentences is a list."""
 
     rows: Mapping[str, str | Sequence[str]]
 
 
-@dataclass(frozen=True)
-class Picture:
+class Picture(NamedTuple):
     """A PNG in a `folder` as seen from the page, beside it by default; it leads to the SVG of its name."""
 
     path: Path
@@ -77,8 +68,7 @@ class Picture:
     folder: str = "."
 
 
-@dataclass(frozen=True)
-class Section:
+class Section(NamedTuple):
     """A titled part of a page, which a reader may have to open; one within another has a smaller title."""
 
     title: Words

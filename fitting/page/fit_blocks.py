@@ -110,14 +110,7 @@ def summary(
 ) -> Box:
     """The box on top of a page: what was fitted, how good it is, what is not determined, what to measure next.
 
-    Parameters
-    ----------
-    content : dict
-        Of fit.json.
-    advice : sequence of str
-        What else might be measured, as the kind of the data says.
-    counted : str
-        What the data are series of.
+    `advice` says what else might be measured, `counted` what the data are series of.
     """
     free = [n for n, p in content["parameters"].items() if p["free"]]
     files = ", ".join(Path(d["file"]).name for d in content["data"][:4])

@@ -13,7 +13,7 @@ from .blocks import Block, Picture, Section, Words
 
 @functools.cache
 def _template(name: str) -> Any:
-    """A template, which escapes all that is not markup of ours; the writers of `memjax.core.html` escape by themselves."""
+    """A template, which escapes all that is no markup of ours; writers of `memjax.core.html` escape by themselves."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -40,16 +40,7 @@ def render(*blocks: Block) -> str:
 def write_page(folder: Path, title: str, heading: Words, blocks: Sequence[Block]) -> None:
     """Write ``report.html`` into a folder: a page that needs nothing beside it, runs no script and loads nothing.
 
-    Parameters
-    ----------
-    folder : Path
-        Where the page is written.
-    title : str
-        What the browser calls it.
-    heading : Words
-        What stands on top of it.
-    blocks : sequence of Block
-        What it shows.
+    `title` is what the browser calls it, `heading` what stands on top of it.
     """
     text = _template("page").render(title=title, blocks=[Section(heading, blocks)])
     with writing(folder / "report.html") as beside:

@@ -1,12 +1,11 @@
 """Pictures and sections of a fit to resistance against time."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from memjax.plot.style import MUTED, SECOND, SIMULATED
 
-from ..figures import axes_row, save
+from ..figures import axes_row
 from ..page.blocks import Section, Table
 from ..page.fit_blocks import readable, undetermined_of
 
@@ -15,11 +14,10 @@ _ALIKE = (
 )
 
 
-def pictures(content: dict, measured, simulated, folder: Path) -> list[str]:
-    """The picture of `figure_of` as a file."""
+def pictures(content: dict, measured, simulated, _) -> dict[str, Any]:
+    """The picture of `figure_of`."""
     label = f"{content['model']}, {content['retention']['held_at_V']:g} V"
-    save(figure_of(label, measured, simulated), folder / "retention.png")
-    return ["retention.png"]
+    return {"retention": figure_of(label, measured, simulated)}
 
 
 def figure_of(label: str, measured, simulated) -> Any:

@@ -1,32 +1,23 @@
 """The report of a fit: pictures, and one HTML page that needs nothing beside it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas
 
 import memjax as mj
 from memjax.data import is_pulsed
-from memjax.errors import DataError
 from memjax.observables import Thresholds, find_thresholds, summarise, switching
+from memjax.plot import style
 
-from ..figures import drawings
-from ..page.blocks import Block, Bullets, Code, Note, Picture, Section, Table, Text
-from ..page.fit_blocks import (
-    few_cycles,
-    parameter_tables,
-    provenance,
-    readable,
-    remarks,
-    summary,
-    verdict_alert,
-)
-from ..page.render import write_page
-from ..report import sigma_note
-from ..time_pictures import picture_currents
+from ..figures import save_all
+from ..page.blocks import Block, Bullets, Note, Picture, Section, Table, Text
+from ..page.fit_blocks import few_cycles, readable
+from ..report import TABLES, parameters_section, read_table, write_fit_page
+from ..time_pictures import figure_currents
 from . import figures
 from .set_reset import UNITS, cycle_values
 from .trends import SURE, Series, keeps_state, of_excursions, trends
@@ -55,48 +46,46 @@ def build(
     The thresholds [A] are those of the fit by default.
     """
     driven = content.get("driven", "voltage")
-    measured, simulated = (_rows(folder / f"{n}.csv", driven) for n in ("measured", "simulated"))
+    measured, simulated = (_rows(folder / f"{n}.csv", driven) for n in TABLES)
     options = {n: x for n, x in (("on", on_threshold), ("hold", hold_threshold)) if x is not None}
     levels = thresholds_of(content) or (Thresholds() if options else find_thresholds(measured))
     levels = replace(levels, **options, why="given") if options else levels
     non_volatile = keeps_state(of_excursions(measured))
     series = trends(measured, non_volatile=non_volatile, thresholds=levels)
-    paths = {n: folder / f"{n}.png" for n in ("iv", "residuals", "switching", "correlation")}
+    series = series if len(measured.labels) >= _CYCLES else []
     own = content["bench"]["compliance"]
     limits = content.get("compliances", [] if own is None else [own])
     random = _rows(folder / CYCLES, driven) if (folder / CYCLES).exists() else None
     about: dict[str, Any] = {"thresholds": None if non_volatile else levels, "random": random}
-    figures.picture_iv(measured, simulated, paths["iv"], compliances=limits, **about)
-    figures.picture_residuals(measured, simulated, paths["residuals"])
-    place = paths["switching"]
-    if non_volatile:
-        drawn = simulated if random is None else random
-        shown, model_shown = cycle_values(measured), cycle_values(drawn)
-        label = "simulated" if random is None else "simulated, cycle by cycle"
-        figures.picture_set_reset(shown, model_shown, place, label=label)
-        tables: list[Block] = [_set_reset_table(shown, model_shown)]
-    else:
-        spread = content["distribution"]
-        figures.picture_switching(measured, simulated, spread, place, thresholds=levels)
-        read = [summarise(switching(x, **levels.options)) for x in (measured, simulated)]
-        tables = [_switching_table(*read), *[Note(str(levels))] * (driven != "current")]
-    if random is not None:
-        paths["cycles"] = folder / "cycles.png"
-        figures.picture_cycles(measured, random, paths["cycles"])
-    correlation = np.array(content["correlation"])
-    figures.picture_correlation(content["free"], correlation, paths["correlation"])
-    if measured.t is not None and is_pulsed(measured.applied):
-        paths["currents"] = folder / "currents.png"
-        picture_currents(measured, simulated, paths["currents"])
-    series = series if len(measured.labels) >= _CYCLES else []
-    if series:
-        paths["trends"] = folder / "trends.png"
-        figures.picture_trends(series, paths["trends"])
-    blocks = _blocks(content, paths, series, tables, next_measurements(content, measured))
-    model = content["model"]
-    write_page(folder, f"memjax fit: {model}", ["Fit of ", Code(model)], blocks)
-    names = [p.name for p in paths.values()]
-    return [*names, *drawings(folder, names), "report.html"]
+    with style():
+        drawn = {"iv": figures.figure_iv(measured, simulated, compliances=limits, **about)}
+        drawn["residuals"] = figures.figure_residuals(measured, simulated)
+        if non_volatile:
+            sides = cycle_values(measured), cycle_values(simulated if random is None else random)
+            label = "simulated" if random is None else "simulated, cycle by cycle"
+            drawn["switching"] = figures.figure_set_reset(*sides, label=label)
+            tables: list[Block] = [_set_reset_table(*sides)]
+        else:
+            spread, both = content["distribution"], (measured, simulated)
+            drawn["switching"] = figures.figure_switching(*both, spread, thresholds=levels)
+            read = [summarise(switching(x, **levels.options)) for x in both]
+            tables = [_switching_table(*read), *[Note(str(levels))] * (driven != "current")]
+        correlation = np.array(content["correlation"])
+        drawn["correlation"] = figures.figure_correlation(content["free"], correlation)
+        if random is not None:
+            drawn["cycles"] = figures.figure_cycles(measured, random)
+        if measured.t is not None and is_pulsed(measured.applied):
+            drawn["currents"] = figure_currents(measured, simulated)
+        if series:
+            drawn["trends"] = figures.figure_trends(series)
+        names = save_all(drawn, folder)
+    paths = {n: folder / f"{n}.png" for n in drawn}
+    content = {"uncertainty": {"method": "laplace", "notes": []}} | content  # of memjax 0.1
+    blocks, advice = _blocks(content, paths, series, tables), next_measurements(content, measured)
+    far = ", ".join(content.get("out_of_reach", []))
+    beyond = [f"Beyond the largest voltage of the data, and so not determined: {far}."] * bool(far)
+    write_fit_page(content, blocks, folder, advice=advice, counted="sweeps", notes=beyond)
+    return [*names, "report.html"]
 
 
 def next_measurements(content: dict, measured: mj.Measurement) -> list[str]:
@@ -146,10 +135,7 @@ def _is_of_one_rate(measured: mj.Measurement) -> bool:
 
 def _is_of_time(unit: str) -> bool:
     """Whether a unit holds a time, as those of rates and mobilities do; that of noise has its root."""
-    return (
-        "sqrt" not in unit
-        and "s" in unit.replace("(", " ").replace(")", " ").replace("/", " ").split()
-    )
+    return "sqrt" not in unit and "s" in re.split(r"[ ()/]", unit)
 
 
 def thresholds_of(content: dict) -> Thresholds | None:
@@ -159,13 +145,7 @@ def thresholds_of(content: dict) -> Thresholds | None:
 
 def _rows(path: Path, driven: str) -> mj.Measurement:
     """A table of sweeps that memjax wrote, as a measurement."""
-    try:
-        table = pandas.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"cannot be read: {error}", where=str(path), fix="run 'memjax fit' again"
-        ) from error
-    return figures.measurement_of(table, driven)
+    return figures.measurement_of(read_table(path), driven)
 
 
 def _voltage_row(title: str, measured: dict, simulated: dict) -> list[Any]:
@@ -248,11 +228,8 @@ def _randomness(content: dict) -> list[Section]:
         rows.append([f"energy test, {group['label']}", "", "", "", p])
     head = ["", "n", "measured", "simulated", "Wasserstein-1 (floor)"]
     p = ", ".join(readable(x, 2) for x in stochastic["step_p"])
-    steps = (
-        f"; an energy test against fixed steps of {stochastic['step']:g} s gives p = {p}"
-        if p
-        else ""
-    )
+    against = f"fixed steps of {stochastic['step']:g} s"
+    steps = f"; an energy test against {against} gives p = {p}" if p else ""
     note = f"""Estimator: {stochastic["estimator"]}; {stochastic["draws"]} cycles of each waveform at each
 point. Loss {stochastic["loss"]:.4g}, with a standard deviation of {stochastic["loss_noise"]:.2g} under other random
 numbers. The simulated cycles above have other random numbers and adaptive steps{steps}. Floor: mean distance of random
@@ -287,20 +264,17 @@ def _cycles(series: list[Series], pictures: list[Picture]) -> list[Section]:
 
 
 def _blocks(
-    content: dict, paths: dict[str, Path], series: list[Series], tables: list[Block], advice: list[str]
-) -> list[Block]:  # fmt: skip
-    """What the page shows under its heading."""
+    content: dict, paths: dict[str, Path], series: list[Series], tables: list[Block]
+) -> list[Block]:
+    """What the page shows between the summary and the remarks."""
 
     def drawn(name: str, alt: str) -> list[Picture]:
         return [Picture(paths[name], alt)] if name in paths else []
 
-    intervals = {"uncertainty": {"method": "laplace", "notes": []}} | content
-    far = ", ".join(content.get("out_of_reach", []))
-    beyond = [f"Beyond the largest voltage of the data, and so not determined: {far}."] * bool(far)
     sentences = content.get("identifiability", {}).get("sentences", [])
+    determined = Section("What the data determine", [Bullets(sentences)])
+    simulated = _SIMULATED * bool(content.get("stochastic"))
     return [
-        summary(content, advice=advice, counted="sweeps"),
-        *verdict_alert(content),
         *[Text(_TRUTH)] * bool(content["synthetic_truth"]),
         Section("Measured and simulated", [
             *drawn("iv", "current against voltage"),
@@ -310,18 +284,13 @@ def _blocks(
             *drawn("switching", "switching and hold voltages"),
         ]),
         *_cycles(series, drawn("trends", "cycle by cycle")),
-        Section("Parameters", [
-            *parameter_tables(content),
-            sigma_note(intervals, _SIMULATED * bool(content.get("stochastic"))),
-            Section("What the data determine", [Bullets(sentences)]),
-            *drawn("correlation", "correlation of parameters"),
-        ]),
+        parameters_section(
+            content, determined, *drawn("correlation", "correlation of parameters"), more=simulated
+        ),
         Section("Residuals", drawn("residuals", "residuals")),
         Section("Noise and cycle-to-cycle spread", [
             _variability(content),
             *_randomness(content),
             *[Note(_ONE_PER_EVENT)] * (not content.get("cycle_correlation")),
         ]),
-        remarks(content, *beyond, *intervals["uncertainty"]["notes"]),
-        provenance(content),
     ]  # fmt: skip

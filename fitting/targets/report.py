@@ -1,6 +1,5 @@
 """Pictures and sections of a device or circuit that was designed to meet targets."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,7 +7,7 @@ import pandas
 
 from memjax.plot.style import MEASURED, MUTED, SECOND, SIMULATED
 
-from ..figures import axes_row, save
+from ..figures import axes_row
 from ..page.blocks import Section, Table
 from ..page.fit_blocks import readable
 from .search import FELT
@@ -17,11 +16,10 @@ from .search import FELT
 _CURRENTS = ("on/", "hold/", "answer/", "spike")
 
 
-def pictures(content: dict, wanted: Any, simulated: Any, folder: Path) -> list[str]:
-    """The picture of `figure_of` as a file."""
+def pictures(content: dict, wanted: Any, simulated: Any, _) -> dict[str, Any]:
+    """The picture of `figure_of`."""
     del wanted
-    save(figure_of(content["targets"], simulated), folder / "targets.png")
-    return ["targets.png"]
+    return {"targets": figure_of(content["targets"], simulated)}
 
 
 def figure_of(about: dict, simulated: Any) -> Any:

@@ -8,23 +8,22 @@ import pandas
 
 from memjax.plot.style import MEASURED, MUTED, SECOND, SIMULATED
 
-from ..figures import axes_row, save
+from ..figures import axes_row
 from ..page.blocks import Note, Section, Table
 from ..page.fit_blocks import readable, undetermined_of
-from ..time_pictures import CURVES, picture_curves
+from ..time_pictures import CURVES, figure_curves
 
 _POWER = 0.5  # of a test, below which more curves are advised
 _FEW = 50  # curves below which each is drawn large
 
 
-def pictures(content: dict, measured, simulated, folder: Path) -> list[str]:
-    """The picture of `figure_of` as a file, and currents against time where some curves were kept."""
+def pictures(content: dict, measured, simulated, folder: Path) -> dict[str, Any]:
+    """The picture of `figure_of`, and currents against time where some curves were kept."""
     about = content["transients"]
-    save(figure_of(about, measured, simulated), folder / "times.png")
-    if not (folder / CURVES).exists():
-        return ["times.png"]
-    picture_curves(pandas.read_csv(folder / CURVES), about, folder / "currents.png")
-    return ["times.png", "currents.png"]
+    figures = {"times": figure_of(about, measured, simulated)}
+    if (folder / CURVES).exists():
+        figures["currents"] = figure_curves(pandas.read_csv(folder / CURVES), about)
+    return figures
 
 
 def figure_of(about: dict, measured: pandas.DataFrame, simulated: pandas.DataFrame) -> Any:

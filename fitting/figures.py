@@ -35,8 +35,8 @@ def axes_grid(
 
 def panels(count: int, *, most: int, height: float) -> tuple[Any, Any]:
     """A figure and so many axes, at `most` of them in a row."""
-    columns = min(most, count)
-    figure, axes = axes_grid(columns, -(-count // columns), height=height)
+    columns = max(min(most, count), 1)
+    figure, axes = axes_grid(columns, max(-(-count // columns), 1), height=height)
     for ax in axes.ravel()[count:]:
         ax.set_visible(False)
     return figure, axes.ravel()[:count]

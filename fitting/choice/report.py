@@ -20,9 +20,6 @@ from ..report import folder_of_part
 from .comparison import Comparison, best
 from .figures import COLORS, figure_of
 
-PICTURE = "comparison.png"
-"""What is in every folder of a choice, and the picture of all models over the data."""
-
 HEAD = ["model", "free", "points", "loss", "median residual", "AIC, over least", "support", "AICc", "BIC",
         "held-out (sigma)", "held-out median", "behind best (s.e.)", "verdict"]  # fmt: skip
 """Columns of the table."""

@@ -248,8 +248,8 @@ def figure_set_reset(
     measured: Mapping[str, np.ndarray], simulated: Mapping[str, np.ndarray], *, label: str
 ) -> Any:
     """Cumulative distributions of set and reset voltage [V] and of resistances [ohm], see `cycle_values`."""
-    figure, axes = panels(max(len(measured), 1), most=2, height=3.4)
-    for ax, (name, x) in zip(axes, measured.items(), strict=False):
+    figure, axes = panels(len(measured), most=2, height=3.4)
+    for ax, (name, x) in zip(axes, measured.items(), strict=True):
         values, model = (
             [float(y) if np.isfinite(y) else None for y in z]
             for z in (x, simulated.get(name, np.zeros(0)))

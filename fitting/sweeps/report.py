@@ -228,8 +228,8 @@ def _randomness(content: dict) -> list[Section]:
         rows.append([f"energy test, {group['label']}", "", "", "", p])
     head = ["", "n", "measured", "simulated", "Wasserstein-1 (floor)"]
     p = ", ".join(readable(x, 2) for x in stochastic["step_p"])
-    against = f"fixed steps of {stochastic['step']:g} s"
-    steps = f"; an energy test against {against} gives p = {p}" if p else ""
+    step = stochastic["step"]
+    steps = f"; an energy test against fixed steps of {step:g} s gives p = {p}" if p else ""
     note = f"""Estimator: {stochastic["estimator"]}; {stochastic["draws"]} cycles of each waveform at each
 point. Loss {stochastic["loss"]:.4g}, with a standard deviation of {stochastic["loss_noise"]:.2g} under other random
 numbers. The simulated cycles above have other random numbers and adaptive steps{steps}. Floor: mean distance of random

@@ -3,7 +3,6 @@
 from html.parser import HTMLParser
 
 import pytest
-from jinja2 import UndefinedError
 
 from fitting.page.blocks import (
     Box,
@@ -103,5 +102,5 @@ def test_a_page_suits_a_phone_and_the_dark_and_runs_nothing(tmp_path):
 
 
 def test_what_is_no_block_is_refused():
-    with pytest.raises(UndefinedError, match="path"):
+    with pytest.raises(AttributeError, match="path"):
         render(("a title", "<p>HTML</p>"))

@@ -27,7 +27,8 @@ def spike_pictures(content: dict, measured, simulated, _) -> dict[str, Any]:
     """The picture of `spike_figure`."""
     about = content["spikes"]
     trains = [[x["t_s"].to_numpy() for _, x in t.groupby("train")] for t in (measured, simulated)]
-    return {"spikes": spike_figure(*trains, about["window_s"], about["comparison"])}
+    figure = spike_figure(trains[0], trains[1], about["window_s"], about["comparison"])
+    return {"spikes": figure}
 
 
 def spike_figure(

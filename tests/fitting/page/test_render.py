@@ -101,6 +101,7 @@ def test_a_page_suits_a_phone_and_the_dark_and_runs_nothing(tmp_path):
     assert "prefers-color-scheme:dark" in whole
 
 
+@pytest.mark.wrong_types
 def test_what_is_no_block_is_refused():
     with pytest.raises(AttributeError, match="path"):
         render(("a title", "<p>HTML</p>"))

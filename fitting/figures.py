@@ -42,6 +42,13 @@ def panels(count: int, *, most: int, height: float) -> tuple[Any, Any]:
     return figure, axes.ravel()[:count]
 
 
+def engineering(axis: Any, unit: str) -> None:
+    """Label the ticks of an axis with the prefixes of a unit."""
+    from matplotlib.ticker import EngFormatter
+
+    axis.set_major_formatter(EngFormatter(unit))
+
+
 def save_all(figures: Mapping[str, Any], folder: Path) -> list[str]:
     """Write pictures of a report into a folder, by name; names of the files, those that a page shows first."""
     for name, figure in figures.items():

@@ -7,7 +7,7 @@ import numpy as np
 import memjax as mj
 from memjax.plot.style import MEASURED, MUTED, SECOND, SIMULATED
 
-from .figures import axes_grid
+from .figures import axes_grid, engineering
 
 _SHOWN = 3  # sweeps that are drawn, from the first to the last
 
@@ -17,8 +17,6 @@ CURVES = "curves.csv"
 
 def figure_currents(measured: mj.Measurement, simulated: mj.Measurement) -> Any:
     """Measured and simulated response against time, what was driven above it, of up to three sweeps."""
-    from matplotlib.ticker import EngFormatter
-
     labels = measured.labels
     shown = labels[np.unique(np.linspace(0, len(labels) - 1, _SHOWN).astype(int))]
     units = ("V", "A") if measured.driven == "voltage" else ("A", "V")
@@ -33,11 +31,11 @@ def figure_currents(measured: mj.Measurement, simulated: mj.Measurement) -> Any:
         _scaled(ax, size)
         top.set(title=f"sweep {label}")
         ax.set(xlabel="Time")
-        ax.xaxis.set_major_formatter(EngFormatter("s"))
+        engineering(ax.xaxis, "s")
         ax.locator_params(axis="x", nbins=5)
         for each, unit in zip((top, ax), units, strict=True):
             if each.get_yscale() == "linear":
-                each.yaxis.set_major_formatter(EngFormatter(unit))
+                engineering(each.yaxis, unit)
     names = ("Voltage", "|Current|") if units[0] == "V" else ("Current", "|Voltage|")
     for ax, name, unit in zip(axes[:, 0], names, units, strict=True):
         ax.set_ylabel(name + f" ({unit})" * (ax.get_yscale() == "log"))
@@ -59,8 +57,6 @@ def figure_curves(table: Any, about: dict) -> Any:
     `table` is what `CURVES` holds: curve, t_s from the onset of its pulse, v_V, i_A; `about` the part `transients` of a
     fit.json.
     """
-    from matplotlib.ticker import EngFormatter
-
     typical, pulse = about["typical"], about["pulse"]
     figure, (axes,) = axes_grid(2, height=4.4)
     groups = [x for _, x in table.groupby("curve")]
@@ -77,12 +73,12 @@ def figure_curves(table: Any, about: dict) -> Any:
             ax.axhline(level, color=SECOND, ls=":", lw=0.9, label=None if n else "threshold")
         ax.axvspan(0, pulse["width_s"], color=SECOND, alpha=0.08, lw=0, label="pulse")
         ax.set(xlabel="Time since the onset", ylabel="|Current|", yscale=scale)
-        ax.xaxis.set_major_formatter(EngFormatter("s"))
+        engineering(ax.xaxis, "s")
         ax.set_xlim(max(t[0], table["t_s"].min()), min(t[-1], table["t_s"].max()))
         if scale == "log":
             least = max(float(np.quantile(size[size > 0], 0.02)), 1e-13)
             ax.set(ylim=(least / 3, 3 * float(size.max())), ylabel="|Current| (A)")
         else:
-            ax.yaxis.set_major_formatter(EngFormatter("A"))
+            engineering(ax.yaxis, "A")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure

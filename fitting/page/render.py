@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from memjax.core.html import bullet_list, fold, html_table, image
+from memjax.errors import ModelError
 from memjax.runtime.files import writing
 
 from .blocks import Block, Picture, Section, Words
@@ -26,7 +27,10 @@ def _template(name: str) -> Any:
 
 
 def _image(picture: Picture) -> str:
-    """A picture, its bytes in the page."""
+    """A picture, its bytes in the page; what is no block of any kind comes here too, and is refused."""
+    if not isinstance(picture, Picture):
+        what, where = f"{picture!r:.60} is no block of a page", "fitting.page"
+        raise ModelError(what, where=where, allowed="the classes of fitting.page.blocks")
     drawing = picture.path.with_suffix(".svg")
     link = (Path(picture.folder) / drawing.name).as_posix() if drawing.exists() else None
     return image(picture.path.read_bytes(), picture.alt, link=link)

@@ -10,7 +10,7 @@ from memjax.observables import Thresholds, complete_excursions, excursions, swit
 from memjax.plot import iv
 from memjax.plot.style import MEASURED, MUTED, SECOND, SIMULATED
 
-from ..figures import axes_grid, panels
+from ..figures import axes_grid, engineering, panels
 from .set_reset import UNITS
 from .trends import Series, values_of
 
@@ -35,13 +35,6 @@ def _legs(
             sign = 1 if applied[part][np.argmax(np.abs(applied[part]))] >= 0 else -1
             legs[sign].append((rows.v[part], rows.i[part]))
     return {k: x for k, x in legs.items() if x}
-
-
-def _engineering(unit: str) -> Any:
-    """Tick labels of a quantity with the prefixes of its unit."""
-    from matplotlib.ticker import EngFormatter
-
-    return EngFormatter(unit)
 
 
 def _legend(figure: Any) -> None:
@@ -143,7 +136,7 @@ def _linear_loops(ax: Any, legs: list, model: list, *, unsigned: bool) -> None:
         ax.plot(v, i, color=MUTED, lw=0.8, alpha=1.0 if len(legs) < 4 else 0.4, zorder=1)
         current = np.abs(i_model) if unsigned else i_model
         ax.plot(v_model, current, color=SIMULATED, lw=1.2, alpha=0.9, zorder=2)
-    ax.yaxis.set_major_formatter(_engineering("A"))
+    engineering(ax.yaxis, "A")
     ax.set(xlabel="Voltage (V)", ylabel="|Current|" if unsigned else "Current")
 
 
@@ -181,7 +174,7 @@ def figure_residuals(measured: mj.Measurement, simulated: mj.Measurement) -> Any
         left.plot(applied[here], r[here], ".", ms=2, alpha=0.35, color=color, label=way)
     left.axhline(0, color=MEASURED, lw=1)
     left.locator_params(axis="x", nbins=6)
-    left.xaxis.set_major_formatter(_engineering(unit))
+    engineering(left.xaxis, unit)
     left.set(xlabel=name, ylabel=text, ylim=(-reach, reach))
     left.set_title("Residuals, compliance left out")
     left.legend(markerscale=5)
@@ -261,7 +254,7 @@ def figure_set_reset(
         if unit == "ohm" and max(there) > 3 * min(there):
             ax.set_xscale("log")
         elif unit == "ohm":
-            ax.xaxis.set_major_formatter(_engineering("ohm"))
+            engineering(ax.xaxis, "ohm")
             ax.set_xlabel(word)
         else:
             ax.set_xlim(_around(there))
@@ -317,7 +310,7 @@ def figure_trends(series: list[Series]) -> Any:
         if wide:
             ax.set_yscale("log")
         else:
-            ax.yaxis.set_major_formatter(_engineering(unit))
+            engineering(ax.yaxis, unit)
         ax.locator_params(axis="x", nbins=6, integer=True)
         ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(0, -0.22), frameon=False)
     return figure

@@ -7,7 +7,7 @@ import pandas
 
 from memjax.plot.style import MEASURED, MUTED, SECOND, SIMULATED
 
-from ..figures import axes_row
+from ..figures import axes_row, engineering
 from ..page.blocks import Section, Table
 from ..page.fit_blocks import readable
 from .search import FELT
@@ -24,8 +24,6 @@ def pictures(content: dict, wanted: Any, simulated: Any, _) -> dict[str, Any]:
 
 def figure_of(about: dict, simulated: Any) -> Any:
     """Members under each protocol, the targets marked where they are a voltage or a time."""
-    from matplotlib.ticker import EngFormatter
-
     figure, axes = axes_row(len(about["protocols"]))
     for k, (ax, protocol) in enumerate(zip(axes, about["protocols"], strict=True)):
         own, kind = simulated[simulated["protocol"] == k], protocol["kind"]
@@ -38,7 +36,7 @@ def figure_of(about: dict, simulated: Any) -> Any:
             ax.axhline(level, color=MUTED, lw=0.8, ls=":")
         for row in (row for row in about["wanted"] if row["protocol"] == k):
             _mark(ax, row, kind, own)
-        ax.xaxis.set_major_formatter(EngFormatter("V" if kind == "sweep" else "s"))
+        engineering(ax.xaxis, "V" if kind == "sweep" else "s")
         ax.locator_params(axis="x", nbins=5)
         if ax.get_legend_handles_labels()[1]:
             ax.legend(fontsize=8)

@@ -16,6 +16,7 @@ from fitting.page.blocks import (
     Text,
 )
 from fitting.page.render import render, write_page
+from memjax.errors import ModelError
 
 NASTY = "<script>'\"&"
 EMPTY = {"meta", "img", "br"}  # elements without an end
@@ -103,5 +104,7 @@ def test_a_page_suits_a_phone_and_the_dark_and_runs_nothing(tmp_path):
 
 @pytest.mark.wrong_types
 def test_what_is_no_block_is_refused():
-    with pytest.raises(AttributeError, match="path"):
+    with pytest.raises(
+        ModelError, match=r"'a title'.* is no block of a page.*fitting\.page\.blocks"
+    ):
         render(("a title", "<p>HTML</p>"))

@@ -18,6 +18,9 @@ FREE_BENCH = {
 }
 """Fields of `memjax.Bench` by the words of ``--free-bench``."""
 
+SCREENED = 128
+"""Starts of a search of sweeps that are screened unless said otherwise."""
+
 CHUNK = 128
 """Devices of a batch that advance together unless said otherwise."""
 

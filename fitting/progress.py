@@ -275,7 +275,7 @@ class ProgressBar:
     Examples
     --------
     >>> with ft.ProgressBar() as bar:  # doctest: +SKIP
-    ...     fit = ft.fit([measurement], device, tick=bar)
+    ...     fit = ft.solve(ft.SweepProblem(measurement, device), progress=bar)
     """
 
     def __init__(self) -> None:

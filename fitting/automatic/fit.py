@@ -13,7 +13,7 @@ from memjax.simulate.policy import require_x64
 
 from ..choice.comparison import Comparison, compare_models
 from ..result import AbstractFit
-from ..sweeps.fit import fit
+from ..sweeps.fit import SweepProblem
 from ..sweeps.halves import halves
 from ..sweeps.result import FitResult
 from .explanation import explain, winner
@@ -72,7 +72,7 @@ def fit_auto(
     count : int
         Models that are fitted at the most, 2 or more.
     bench, env : Bench, Environment, optional
-        As of `fitting.fit`.
+        As of `fitting.SweepProblem`.
     point_time : float, optional
         Time for which each point was held [s], where files have no time.
     seed : int
@@ -103,12 +103,12 @@ def fit_auto(
     seed = as_seed(seed, where="fit_auto", lowest=0)
     require_x64()
     every = [measurements] if isinstance(measurements, mj.Measurement) else list(measurements)
-    about: dict[str, Any] = dict(bench=bench, env=env, point_time=point_time, seed=seed)
+    asked: dict[str, Any] = dict(bench=bench, env=env, point_time=point_time)
     say = tick or (lambda _: None)
     listed = shortlist(
-        every, models=models, count=count, tick=lambda n: say(f"starts of {n}"), **about
+        every, models=models, count=count, seed=seed, tick=lambda n: say(f"starts of {n}"), **asked
     )
-    fits = {n: _fit(n, every, about, say) for n in listed.models}
+    fits = {n: _fit(n, every, asked, seed, say) for n in listed.models}
     if all(isinstance(x, str) for x in fits.values()):
         raise FitError(f"none of {len(fits)} models is fitted: {fits[listed.models[0]]}")
     try:
@@ -117,7 +117,9 @@ def fit_auto(
         parts: dict[str, AbstractFit | str] = {}
         held_out = None
     else:
-        parts = {n: _fit(n, seen, about, say) for n, x in fits.items() if not isinstance(x, str)}
+        parts = {
+            n: _fit(n, seen, asked, seed, say) for n, x in fits.items() if not isinstance(x, str)
+        }
     comparison = compare_models(dict(fits), parts, held_out)
     model, _ = winner(comparison)
     return AutomaticFit(
@@ -130,11 +132,16 @@ def fit_auto(
 
 
 def _fit(
-    name: str, measurements: Sequence[mj.Measurement], options: dict[str, Any], say: Callable
+    name: str,
+    measurements: Sequence[mj.Measurement],
+    asked: dict[str, Any],
+    seed: int,
+    say: Callable[[str], None],
 ) -> FitResult | str:
     """A fit, or why there is none."""
     say(f"fit of {name}")
     try:
-        return fit(measurements, mj.model(name), **options)
+        problem = SweepProblem(measurements, mj.model(name), **asked)
+        return problem.solve(seed=seed)
     except (MemjaxError, LinAlgError) as error:
         return str(error)

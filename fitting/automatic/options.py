@@ -18,7 +18,7 @@ from ..constants import AUTOMATIC, COMPARISON
 from ..kinds import Kind, refuse_unused
 from ..progress import Session
 from ..sweeps.kind import KIND as SWEEPS
-from ..sweeps.options import arguments
+from ..sweeps.options import asked_of
 
 if TYPE_CHECKING:
     from ..choice.comparison import Comparison
@@ -71,7 +71,8 @@ def _shortlist(request: Request) -> "Shortlist":
         needed=tuple(dict.fromkeys(named)),
         tick=lambda n: say("progress", f"which models can begin: starts of {n}"),
         free=request.free,
-        **arguments(request),
+        seed=request.seed,
+        **asked_of(request),
     )
     say("note", f"{listed.features}")
     for note in listed.notes:

@@ -101,7 +101,7 @@ def shortlist(
     tick : callable, optional
         Called with the name of each model before its starts are solved.
     **options : Any
-        `bench`, `env`, `point_time`, `free`, `fix`, `start`, `model_sigma`, `thresholds` and `seed` of `fitting.fit`.
+        `bench`, `env`, `point_time`, `free`, `fix`, `start`, `model_sigma`, `thresholds` of `SweepProblem`; `seed`.
 
     Raises
     ------

@@ -26,7 +26,7 @@ from ..sweeps.prepare import Prepared
 from ..sweeps.result import FitResult, fit_at
 from ..sweeps.thinning import thin
 from ..sweeps.verdict import simulated_response_of_each
-from .kernel_search import SHARES, takes_kernel
+from .each_search import SHARES, switches
 from .population_prior import PopulationPrior
 from .preparation import prepare_each
 from .rows import UNKNOWN, Posterior, Row
@@ -199,7 +199,7 @@ def _by_shape(
             results[name] = prepared
         else:
             member = name, prepared, known[name]
-            key = shape_of(prepared.problem), takes_kernel(prepared)
+            key = shape_of(prepared.problem), switches(prepared)
             groups.setdefault(key, []).append(member)
     return list(groups.values()), results
 

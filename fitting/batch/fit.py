@@ -1,6 +1,7 @@
 """Many devices in one run: searches side by side, one row per device, resumable at any moment."""
 
 import contextlib
+import dataclasses
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -24,14 +25,26 @@ from memjax.simulate.policy import require_x64
 
 from ..constants import CHUNK
 from ..problem import begun
+from ..solve import AbstractFitProblem
 from ..sweeps.prepare import as_jax, choose_free
 from ..sweeps.result import FitResult
 from .chunks import Lost, Request, Source, fit_here, fit_on_cluster
-from .kernel_search import SHARES
+from .each_search import SHARES
 from .population_prior import PopulationPrior, population_prior
 from .rows import Posterior, Row as Row, row_of
 from .search import Search
 
+_OPTIONS = (
+    "bench",
+    "env",
+    "point_time",
+    "model_sigma",
+    "free",
+    "fix",
+    "start",
+    "thresholds",
+    "points",
+)
 _AGAIN = "the same command tries it again"
 
 RUN, _CHUNK = "run.json", "chunk-{:05d}.json"
@@ -67,85 +80,97 @@ class File:
         return hashlib.sha256(self.path.read_bytes()).hexdigest() + self.how
 
 
-def fit_batch(
-    devices: Mapping[str, Source],
-    device: mj.AbstractDevice | mj.Circuit,
-    *,
-    out: str | Path,
-    free: Sequence[str] | None = None,
-    fix: Mapping[str, float] | None = None,
-    start: Mapping[str, float] | None = None,
-    bench: mj.Bench | None = None,
-    env: mj.Environment | None = None,
-    point_time: float | None = None,
-    model_sigma: float | None = None,
-    thresholds: tuple[float | None, float | None] = (None, None),
-    points: int | None = None,
-    seed: int = 0,
-    screened: int = 8,
-    starts: int = 2,
-    chunk: int = CHUNK,
-    grids: bool = True,
-    shrink: bool = False,
-    each: Callable[[str, FitResult], None] | None = None,
-    tick: Callable[[int, int, bool], None] | None = None,
-    cluster: Cluster | None = None,
-) -> list[Row]:
-    """Calibrate a model to each of many devices, chunk by chunk; what is done stays done.
+@dataclass(frozen=True)
+class BatchProblem(AbstractFitProblem):
+    """Sweeps of many devices, to each of which one model is calibrated, chunk by chunk; what is done stays done.
 
     Parameters
     ----------
-    devices : mapping of str to sequence of Measurement, or to callable
-        The measurements of each device, or what reads them when its chunk is due, as a `File`.
+    data : mapping of str to sequence of Measurement, or to callable
+        The measurements of each device, or what reads them when its chunk is due, as a `fitting.batch.fit.File`.
     device : AbstractDevice or Circuit
         The model, with values of what is not fitted.
+    free, fix, start, bench, env, point_time, model_sigma, thresholds, points
+        As `fitting.SweepProblem` has them, alike for each device.
     out : str or Path
         Folder of the run: a new one, or that of the same run, which then goes on.
-    free, fix, start, bench, env, point_time, model_sigma, thresholds, points
-        As for `fit`.
-    seed, screened, starts : int
-        Of starts and resampling, alike for each device; starts evaluated, and how many are improved.
+    screened, starts : int
+        Starts of each device that are evaluated, and how many are improved.
     chunk : int
         Devices that advance together; all that an interrupt loses.
-    grids : bool
-        Whether to search on grids of steps first, and not by the adaptive solver alone.
     shrink : bool
         Whether each device is fitted again with the population as its prior, see `fitting.batch.population_prior`.
     each : callable, optional
         Called with name and `FitResult` of each fitted device, before its chunk counts as done.
-    tick : callable, optional
-        Called after each chunk, of each pass, with the numbers of devices done and in all, and whether it is new.
     cluster : Cluster, optional
         Workers that fit the chunks in place of this process. Of a chunk of which one after another died, rows say so.
-
-    Returns
-    -------
-    list of Row
-        In the order of `devices`; a device that cannot be read or solved has its reason in `failure`.
 
     Raises
     ------
     ModelError, BoundsError, DataError
-        For parameters that the model does not have or that cannot be fitted.
+        When it is solved: for parameters that the model does not have or that cannot be fitted.
     OutputError, PolicyError
-        If the folder holds another run; in float32.
+        When it is solved: if the folder holds another run; in float32.
     ClusterError
-        If the scheduler of the cluster goes away; what was done stays.
+        When it is solved: if the scheduler of the cluster goes away; what was done stays.
     """
-    check_flags({"grids": grids, "shrink": shrink}, where="fit_batch")
+
+    data: Mapping[str, Source]
+    _: dataclasses.KW_ONLY
+    out: str | Path
+    bench: mj.Bench | None = None
+    env: mj.Environment | None = None
+    point_time: float | None = None
+    model_sigma: float | None = None
+    thresholds: tuple[float | None, float | None] = (None, None)
+    points: int | None = None
+    screened: int = 8
+    starts: int = 2
+    chunk: int = CHUNK
+    shrink: bool = False
+    each: Callable[[str, Any], None] | None = None
+    cluster: Cluster | None = None
+
+    def __post_init__(self):
+        check_flags({"shrink": self.shrink}, where="BatchProblem")
+
+    def solve(
+        self, *, seed: int = 0, progress: Callable[[int, int, bool], None] | None = None
+    ) -> list[Row]:
+        """Rows in the order of the devices; one that cannot be read or solved has its reason in `failure`.
+
+        Parameters
+        ----------
+        seed : int
+            Of starts and resampling, alike for each device.
+        progress : callable, optional
+            Called after each chunk, of each pass, with the numbers of devices done and in all, and whether it is new.
+        """
+        return solve_batch(self, seed=seed, progress=progress)
+
+
+def solve_batch(
+    asked: BatchProblem,
+    *,
+    seed: int = 0,
+    progress: Callable[[int, int, bool], None] | None = None,
+) -> list[Row]:
+    """Calibrate a model to each of many devices, see `BatchProblem`."""
     require_x64()
-    check_request(device, free, fix, start)
-    options = dict(bench=bench, env=env, point_time=point_time, model_sigma=model_sigma)
-    options |= dict(free=free, fix=fix, start=start, thresholds=thresholds, points=points)
-    count, some = -(-chunk // SHARES), -(-screened // starts) * starts
-    search = Search(chunk=count, screened=some, starts=starts, seed=seed, grids=grids)
+    device, devices = asked.device, asked.data
+    check_request(device, asked.free, asked.fix, asked.start)
+    options = {n: getattr(asked, n) for n in _OPTIONS}
+    chunk, starts = -(-asked.chunk // SHARES), asked.starts
+    some = -(-asked.screened // starts) * starts
+    search = Search(chunk=chunk, screened=some, starts=starts, seed=seed)
     prints = {n: _print(source) for n, source in devices.items()}
-    folder = _open_run(Path(out), [prints, _run_signature(device, options, search)])
+    folder = _open_run(Path(asked.out), [prints, _run_signature(device, options, search)])
+    cluster = asked.cluster
     find = fit_here if cluster is None else partial(fit_on_cluster, cluster=cluster)
     request = Request(device=device, options=options, search=search)
-    run = partial(_advance, devices, folder, chunk, tick=tick)
-    rows = _alone(request, find, run, each)
-    return _shrunken(rows, folder, request, find, run) if shrink else rows
+    run = partial(_advance, devices, folder, asked.chunk, tick=progress)
+    rows = _alone(request, find, run, asked.each)
+    return _shrunken(rows, folder, request, find, run) if asked.shrink else rows
 
 
 def _alone(request: Request, find: Callable, run: Callable, each: Callable | None) -> list[Row]:

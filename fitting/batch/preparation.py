@@ -18,6 +18,7 @@ from ..sweeps.group import EVENT_SIGMA, Group, sigma_log
 from ..sweeps.initial_guess import hints_of, needs_loops
 from ..sweeps.loops import slopes
 from ..sweeps.prepare import (
+    Asked,
     Prepared,
     Summary,
     assemble,
@@ -26,7 +27,7 @@ from ..sweeps.prepare import (
     summarise,
     with_chosen,
 )
-from ..sweeps.summary import Waveform, noise_floors
+from ..sweeps.summary import SUDDEN, Waveform, jumps, noise_floors
 
 Measured = Sequence[mj.Measurement]
 
@@ -58,7 +59,7 @@ def prepare_each(
         try:
             check_model_sigma(about.get("model_sigma"))
             first = summarise(devices[names[0]], *options)
-            problem = assemble(first, model, **about, numpy=True)
+            problem = assemble(first, model, Asked(**about), numpy=True)
         except (MemjaxError, OSError) as error:
             results[names[0]] = str(error)
             results |= {n: _alone(devices[n], options, about) for n in names[1:]}
@@ -74,7 +75,7 @@ def prepare_each(
 def _alone(measured: Measured, options: tuple, about: Mapping[str, Any]) -> Prepared | str:
     """The problem of one device, or why there is none."""
     try:
-        return assemble(summarise(measured, *options), options[0], **about, numpy=True)
+        return assemble(summarise(measured, *options), options[0], Asked(**about), numpy=True)
     except (MemjaxError, OSError) as error:
         return str(error)
 
@@ -105,12 +106,14 @@ def _alike(
     levels = [with_chosen(x, *thresholds) for x in find_thresholds_of_each(measured)]
     logs = np.log10(size + floors[:, None])
     events = _events(wave, size, levels)
-    used = ~_unclear(events, size.shape[1])
+    sudden = np.nan_to_num(jumps(logs, events, wave.v)) > SUDDEN
+    counted = np.where(sudden, events, np.nan)
+    used = ~_unclear(counted, size.shape[1])
     waves = [
         replace(wave, log_response=x[None], used=u, events=e[None], thresholds=t)
         for x, u, e, t in zip(logs, used, events, levels, strict=True)
     ]
-    groups = _groups(group, wave, (logs, used, events), floors, levels, model)
+    groups = _groups(group, wave, (logs, used, counted), floors, levels, model)
     if needs_loops(model, about["free"]):
         summaries = [
             replace(first, waves=[w], floor=float(f), levels=t)
@@ -138,7 +141,7 @@ def _assembled(
     summary: Summary, group: Group, model: Any, about: Mapping[str, Any]
 ) -> Prepared | str:
     try:
-        return assemble(summary, model, **about, group=group, numpy=True)
+        return assemble(summary, model, Asked(**about), group=group, numpy=True)
     except MemjaxError as error:
         return str(error)
 

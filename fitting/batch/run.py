@@ -28,10 +28,10 @@ from memjax.runtime.files import (
 from ..config import Request
 from ..progress import Session, duration
 from ..sweeps.content import to_json
-from ..sweeps.options import arguments
+from ..sweeps.options import asked_of
 from ..sweeps.result import FitResult
 from . import wafer
-from .fit import RUN, File, Row, check_request, fit_batch
+from .fit import RUN, BatchProblem, File, Row, check_request
 from .population import batch_population
 from .report import write_report
 from .shrinkage import SHRUNKEN, remarks_on, shrinkage, write_shrunken
@@ -161,10 +161,11 @@ def _fit_all(
 
     how = str([getattr(request, n, None) for n in ("reader", "columns", "shunt", "sign")])
     sources = {n: File(file_of(f), partial(read, f), how) for n, f in named.items()}
-    about: dict[str, Any] = {"chunk": request.chunk, "each": keep, "tick": progress}
-    about |= {"cluster": cluster, "shrink": request.shrink}
-    about |= arguments(request) | {"free": request.free, "points": request.points}
-    rows = fit_batch(sources, device, out=folder / _CHUNKS, **about)
+    about: dict[str, Any] = {"chunk": request.chunk, "each": keep, "cluster": cluster}
+    about |= {"shrink": request.shrink, "free": request.free, "points": request.points}
+    about |= asked_of(request) | {"out": folder / _CHUNKS}
+    problem = BatchProblem(sources, device, **about)
+    rows = problem.solve(seed=request.seed, progress=progress)
     drawn = batch_population(rows, fits, device)
     if drawn.population is None:
         (folder / POPULATION).unlink(missing_ok=True)

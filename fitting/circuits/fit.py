@@ -2,12 +2,12 @@ r"""Fits through a circuit: parameters of its elements from the trace of a node,
 
 Notes
 -----
-`fit_voltages` minimises :math:`\frac12\sum_k (v(t_k) - v_k)^2/\sigma_k^2` over unconstrained coordinates with the
+`solve_trace` minimises :math:`\frac12\sum_k (v(t_k) - v_k)^2/\sigma_k^2` over unconstrained coordinates with the
 forward-mode Jacobian J of the adaptive solve. Standard deviations are those of :math:`(J^TJ)^{-1}`: of
 first order, for independent errors of the stated size, without a prior and not inflated where chi2 is above 1.
 A switching time that is far off has its own local minimum: hence several starts.
 
-`fit_spikes` is the method of simulated moments [1]_ [2]_. With the summaries S of the trains and :math:`d =
+`solve_moments` is the method of simulated moments [1]_ [2]_. With the summaries S of the trains and :math:`d =
 S_{measured} - S_{simulated}(\theta)` it minimises :math:`d^TWd` by Gauss-Newton steps, where :math:`W^{-1} = C\,(1/n
 + 1/m)`, C is the covariance of one train's share (jackknife over the m simulated trains, at the current
 point) and n the number of measured ones. The covariance of the logarithms of the parameters is
@@ -26,6 +26,7 @@ References
 .. [2] C. Gourieroux, A. Monfort, Simulation-Based Econometric Methods (1996), doi:10.1093/0198774753.001.0001
 """
 
+import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -46,10 +47,11 @@ from memjax.simulate.policy import require_x64
 
 from ..inference.identifiability import log_slopes
 from ..optimize.levenberg_marquardt import Progress
+from ..solve import AbstractFitProblem, Tick
 from ..verdict import Verdict
 from .estimate import Estimate, estimate_of, lifted_inverse
 from .moments import SUMMARIES, SimulatedMoments, jacobian_noise_bias, left_out
-from .problem import start_of
+from .problem import begun_circuit, start_of
 from .report import summary_figure
 from .verdict import judge_summaries
 
@@ -63,7 +65,7 @@ _BIAS_MARGIN = 3.0
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class SpikeFit:
-    """What `fit_spikes` found.
+    """What simulated moments say, see `MomentProblem`.
 
     Parameters
     ----------
@@ -136,83 +138,88 @@ class SpikeFit:
             return summary_figure(self.summaries, self.measured, self.simulated, self.sigma)
 
 
-def fit_spikes(
-    trains: Sequence[SpikeTrain | Float[np.ndarray, " _"]],
-    circuit: mj.Circuit,
-    *,
-    stimulus: mj.AbstractStimulus,
-    signal: str,
-    level: float,
-    free: Sequence[str],
-    members: int,
-    policy: mj.Fixed | mj.Stiff,
-    save: float,
-    seed: int = 0,
-    rearm: float | None = None,
-    sign: int = 1,
-    window: tuple[float, float] | None = None,
-    summaries: Sequence[str] = SUMMARIES,
-    step: float = 0.2,
-    iterations: int = 8,
-    starts: int = 1,
-    spread: float = 0.3,
-    env: mj.Environment | None = None,
-    tick: Callable[[Progress], None] | None = None,
-) -> SpikeFit:
-    """Fit parameters of a noisy circuit to spike times alone: the method of simulated moments.
+@dataclass(frozen=True)
+class MomentProblem(AbstractFitProblem):
+    """The same compared by simulated moments alone, under steps that are given: what `SpikeProblem` searches by.
 
     All parameter sets run in one program. Fewer summaries than parameters are allowed: what is left open is named.
 
     Parameters
     ----------
-    trains : sequence of SpikeTrain or Float[np.ndarray, "spikes"]
-        Measured spikes [s] of repeats of the stimulus, or of equal devices.
-    circuit, stimulus, free, env
-        As for `fit_voltages`; parameters of the noise may be free too.
-    signal : str
-        State in which spikes are found, as ``node.v``; "v" or "i" at the first driven source.
-    level, rearm, sign
-        As `memjax.observables.detect` has them.
-    members, seed : int
-        Simulated trains per parameter set, several times the measured ones; seed of their noise.
+    data, device, free, fix, start, stimulus, signal, level, rearm, env
+        See `SpikeProblem`.
+    members : int
+        Simulated trains per parameter set, several times the measured ones.
     policy : Fixed or Stiff
         Solver; ``mj.Fixed(dt, method=memjax.solver.SemiImplicitEuler())`` is fastest.
     save : float
         Time between rows in which spikes are looked for [s].
+    sign : int
+        As `memjax.observables.detect` has it.
     window : tuple of float, optional
         Time that counts [s]; that of the stimulus by default.
     summaries : sequence of str
         Logarithm of the rate; mean, and logarithm of the standard deviation, of the logarithms of all intervals; the
         same of the latencies (the window, for a train without a spike).
-    step, iterations
+    step, iterations : float, int
         Half the distance of differences [natural log units]; most Gauss-Newton steps.
-    starts, spread
+    starts, spread : int, float
         Starts that are screened, the first being the circuit itself, the others scattered about it with this
         standard deviation [natural log units]. The search goes on from the one whose summaries are nearest;
         from the next ones, three in all, while it ends in summaries that do not agree (p < 0.01).
-    tick : callable, optional
-        Called with the progress after each step.
 
     Raises
     ------
     DataError, ModelError, BoundsError
-        For trains, a signal, a parameter or a window that make no problem.
+        When it is solved: for trains, a signal, a parameter or a window that make no problem.
     FitError
-        If a solve fails, or simulated trains have too few spikes to compare.
+        When it is solved: if a solve fails, or simulated trains have too few spikes to compare.
     """
-    seed = as_seed(seed, where="fit_spikes", lowest=0)
+
+    data: Sequence[SpikeTrain | Float[np.ndarray, " _"]]
+    _: dataclasses.KW_ONLY
+    stimulus: mj.AbstractStimulus
+    signal: str
+    level: float
+    members: int
+    policy: mj.Fixed | mj.Stiff
+    save: float
+    rearm: float | None = None
+    sign: int = 1
+    window: tuple[float, float] | None = None
+    summaries: Sequence[str] = SUMMARIES
+    step: float = 0.2
+    iterations: int = 8
+    starts: int = 1
+    spread: float = 0.3
+    env: mj.Environment | None = None
+
+    def solve(self, *, seed: int = 0, progress: Tick | None = None) -> SpikeFit:
+        """See `fitting.solve`; the seed is that of the noise of the simulated trains."""
+        return solve_moments(self, seed=seed, progress=progress)
+
+
+def solve_moments(
+    asked: MomentProblem, *, seed: int = 0, progress: Callable[[str, Progress], None] | None = None
+) -> SpikeFit:
+    """Fit parameters of a noisy circuit to spike times alone, see `MomentProblem`."""
+    seed = as_seed(seed, where="MomentProblem", lowest=0)
     require_x64()
-    circuit, free, z = start_of(circuit, free)
-    how = (signal, level, rearm, sign, window or (0.0, float(stimulus.duration)), tuple(summaries))
-    bench = SimulatedMoments(circuit, stimulus, free, *how, members, seed, policy, save, env)
-    bench.check(step)
-    data, fits = bench.measured(trains), []
-    begins = _screened(bench, z, data[0], starts, spread)
+    stimulus = asked.stimulus
+    circuit, free, z = start_of(begun_circuit(asked), asked.free or ())
+    window = asked.window or (0.0, float(stimulus.duration))
+    how = (asked.signal, asked.level, asked.rearm, asked.sign, window, tuple(asked.summaries))
+    solved = asked.members, seed, asked.policy, asked.save, asked.env
+    bench = SimulatedMoments(circuit, stimulus, free, *how, *solved)
+    bench.check(asked.step)
+    data, fits = bench.measured(asked.data), []
+    begins = _screened(bench, z, data[0], asked.starts, asked.spread)
     for k, begin in enumerate(begins, 1):
         shown = Progress(begin[None], np.full(1, np.inf), problem=bench)
-        shown.later = iterations * (len(begins) - k)
-        show = None if tick is None else partial(_told, shown, tick, iterations)
-        fits.append(_descend(bench, begin, data, step, iterations, show))
+        shown.later = asked.iterations * (len(begins) - k)
+        tick = None if progress is None else partial(progress, "simulated moments")
+        show = None if tick is None else partial(_told, shown, tick, asked.iterations)
+        fits.append(_descend(bench, begin, data, asked.step, asked.iterations, show))
         if chi2.sf(fits[-1].chi2, max(fits[-1].freedom, 1)) >= _DISAGREE:
             break
     return min(fits, key=lambda f: f.chi2)
@@ -257,7 +264,7 @@ def _descend(
     features, (target, own) = bench.features(z), data
     if features is None:
         what = "too few simulated spikes, or a failed solve, at the start"
-        raise FitError(what, where="fit_spikes", fix="start from values at which it fires")
+        raise FitError(what, where="MomentProblem", fix="start from values at which it fires")
     rough = len(own) >= _MANY and bool(np.isfinite(bench.summaries(left_out(own))).all())
     weight, sigma = bench.weight(own if rough else features, len(own))
     done = 0

@@ -15,7 +15,7 @@ from ..inference.identifiability import log_slopes
 from .estimate import values_at
 
 SUMMARIES = ("rate", "isi_mean", "isi_spread", "latency_mean", "latency_spread")
-"""What spike trains are compared by, see `fit_spikes`."""
+"""What spike trains are compared by, see `fitting.MomentProblem`."""
 
 # Least standard deviation of a logarithm of a time: below it spikes count as equally spaced.
 _SPREAD = 1e-3
@@ -117,12 +117,12 @@ class SimulatedMoments:
             (inside, f"a window from {start:g} to {stop:g} s", f"within the stimulus, 0 to {end:g} s"),
         ):  # fmt: skip
             if not fine:
-                raise DataError(what, where="fit_spikes", allowed=allowed)
+                raise DataError(what, where="MomentProblem", allowed=allowed)
 
     def measured(self, trains: Sequence[SpikeTrain | np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Summaries of measured trains, and their features."""
         if not len(trains):
-            raise DataError("no spike trains", where="fit_spikes", allowed="at least one")
+            raise DataError("no spike trains", where="MomentProblem", allowed="at least one")
         start, stop = self.window
         own = [s.within(start, stop).times if isinstance(s, SpikeTrain) else s for s in trains]
         cut = [x[in_window(x, start, stop)] for x in map(np.asarray, own)]
@@ -187,7 +187,7 @@ class SimulatedMoments:
                 value = values_at(self.circuit, self.free, z)[name]
                 what = f"no trains to compare {step:g} log units from {name} = {value:g}"
                 fix = "start from other values, or take a smaller step"
-                raise FitError(what, where="fit_spikes", fix=fix)
+                raise FitError(what, where="MomentProblem", fix=fix)
             (a, high), (b, low) = sides
             for out, take in ((mean, lambda f: f.mean(axis=0)), (left, left_out)):
                 difference = self.summaries(take(high)) - self.summaries(take(low))

@@ -1,6 +1,7 @@
 """Residuals of one signal of a circuit: the trace of a node, or the current of the source."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -18,9 +19,16 @@ from memjax.simulate import solve_stiff
 from memjax.simulate.policy import require_x64
 
 from ..problem import AbstractDifferentiable, begun
+from ..solve import AbstractFitProblem
 
 POLICY = mj.Stiff(rtol=1e-6, atol=1e-8, max_steps=10_000)
 """Solver of a fit to a trace: its error is far below a millivolt."""
+
+
+def begun_circuit(asked: AbstractFitProblem) -> mj.Circuit:
+    """The circuit of a problem with what is fixed, at the start of what is free."""
+    circuit: Any = mj.params.replace(asked.device, asked.fix or {}, where="--fix")
+    return begun(circuit, known(circuit, asked.free or (), where="--free"), asked.start)
 
 
 def start_of(circuit: mj.Circuit, free: Sequence[str]) -> tuple[mj.Circuit, tuple, np.ndarray]:
@@ -100,7 +108,7 @@ def _rows(t, v, sigma, *, end: float) -> tuple[np.ndarray, np.ndarray, np.ndarra
          f"within the stimulus, 0 to {end:g} s"),
     ):  # fmt: skip
         if not fine:
-            raise DataError(what(), where="fit_voltages", allowed=allowed)
+            raise DataError(what(), where="TraceProblem", allowed=allowed)
     return t, v, np.broadcast_to(sigma, t.shape)
 
 
@@ -126,7 +134,7 @@ def voltage_problem(
     policy: mj.Stiff = POLICY,
     env: mj.Environment | None = None,
 ) -> Traces:
-    """What `fit_voltages` minimises, centred on the circuit's own values; arguments as there."""
+    """What `TraceProblem` minimises, centred on the circuit's own values; arguments as there."""
     require_x64()
     circuit, names, center = start_of(circuit, free)
     rows, data, error = map(jnp.asarray, _rows(t, v, sigma, end=float(stimulus.duration)))

@@ -1,7 +1,8 @@
 """Kinetics and noise of a circuit out of spike trains, and how far its fresh trains are from the measured ones."""
 
+import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar
@@ -22,10 +23,12 @@ from ..fit_json import finite
 from ..has_folder import HasFolder
 from ..optimize.levenberg_marquardt import Progress
 from ..problem import moved_inside
+from ..solve import AbstractFitProblem, Tick
 from ..stochastic.two_sample import energy_test
 from ..verdict import Verdict
-from .fit import SpikeFit, fit_spikes
+from .fit import MomentProblem, SpikeFit
 from .moments import signal_of, simulate_signal
+from .problem import begun_circuit
 from .report import Trains, spike_figure
 from .verdict import judge_trains
 
@@ -140,61 +143,78 @@ class SpikeCalibration(HasFolder):
         return float(chi2.sf(self.fit.chi2, free)) if free > 0 else None
 
 
-def calibrate_spikes(
-    trains: Trains,
-    circuit: mj.Circuit,
-    *,
-    stimulus: mj.AbstractStimulus,
-    signal: str,
-    level: float,
-    free: Sequence[str],
-    rearm: float | None = None,
-    members: int | None = None,
-    dt: float | None = None,
-    seed: int = 0,
-    env: mj.Environment | None = None,
-    tick: Callable[[str, Progress], None] | None = None,
-) -> SpikeCalibration:
-    """Fit kinetics and noise to spike trains, with steps that are as good as adaptive ones.
+@dataclass(frozen=True)
+class SpikeProblem(AbstractFitProblem):
+    """Spike trains of a circuit, from which kinetics and noise are calibrated, with steps as good as adaptive ones.
 
     Parameters
     ----------
-    trains : sequence of Float[np.ndarray, "spikes"]
-        Measured spikes [s]; the stimulus begins at 0.
-    circuit, stimulus, free, signal, level, rearm, seed, env
-        As `fitting.fit_spikes` has them.
+    data : sequence of SpikeTrain or Float[np.ndarray, "spikes"]
+        Measured spikes [s] of repeats of the stimulus, or of equal devices; the stimulus begins at 0.
+    device, fix, start
+        See `AbstractFitProblem`.
+    free : sequence of str
+        Free parameters, as ``element.parameter``; those of the noise may be free too.
+    stimulus : AbstractStimulus
+        What drives the circuit, from the state at rest.
+    signal : str
+        State in which spikes are found, as ``node.v``; "v" or "i" at the first driven source.
+    level, rearm : float
+        As `memjax.observables.detect` has them.
     members : int, optional
         Simulated trains of each parameter set; by default three for each measured one, 96 at least.
     dt : float, optional
         Step to begin with [s]; by default a thousandth of a short interval or latency. While fresh trains in
         fixed and in adaptive steps differ (energy test, p < 0.01) it is halved, up to three times.
-    tick : callable, optional
-        Called with the stage and the progress.
+    env : Environment, optional
+        Temperature.
 
     Raises
     ------
     DataError, FitError
-        As `fitting.fit_spikes`.
+        When it is solved: as `MomentProblem`.
     """
+
+    data: Trains
+    _: dataclasses.KW_ONLY
+    stimulus: mj.AbstractStimulus
+    signal: str
+    level: float
+    rearm: float | None = None
+    members: int | None = None
+    dt: float | None = None
+    env: mj.Environment | None = None
+
+    def solve(self, *, seed: int = 0, progress: Tick | None = None) -> SpikeCalibration:
+        """See `fitting.solve`; the seed is that of the noise of the simulated trains."""
+        return solve_spikes(self, seed=seed, progress=progress)
+
+
+def solve_spikes(
+    asked: SpikeProblem, *, seed: int = 0, progress: Callable[[str, Progress], None] | None = None
+) -> SpikeCalibration:
+    """Fit kinetics and noise to spike trains, with steps that are as good as adaptive ones, see `SpikeProblem`."""
+    stimulus, trains, free = asked.stimulus, asked.data, asked.free or ()
+    circuit = begun_circuit(asked)
     window = (0.0, float(stimulus.duration))
     own = tuple(x[in_window(x, *window)] for x in (np.asarray(t, float) for t in trains))
     short, moved = _short(own), moved_inside(circuit, to_dict(circuit), free)
-    members = max(MEMBERS, _MORE * len(own)) if members is None else members
-    dt, steps = short / _STEPS if dt is None else dt, []
-    shown, say = Progress(np.zeros((1, len(free))), np.full(1, np.inf)), tick or (lambda *_: None)
-    signals: dict[str, Any] = {"signal": signal, "level": level, "rearm": rearm}
-    about: dict[str, Any] = {**signals, "env": env}
+    members = asked.members or max(MEMBERS, _MORE * len(own))
+    dt, steps = asked.dt or short / _STEPS, []
+    shown = Progress(np.zeros((1, len(free))), np.full(1, np.inf))
+    say = progress or (lambda *_: None)
+    signals: dict[str, Any] = {n: getattr(asked, n) for n in ("signal", "level", "rearm")}
+    about: dict[str, Any] = {**signals, "env": asked.env}
     while True:
         policy = mj.Fixed(dt, method=SemiImplicitEuler())
         about["save"] = save = dt * max(1, int(short / _ROWS / dt))
         stage = f"simulated moments, steps of {dt:.2g} s"
         say(stage, shown)
-        about["tick"] = None if tick is None else partial(tick, stage)
-        search: dict[str, Any] = dict(free=free, members=members, policy=policy, seed=seed)
-        search |= {"starts": 1 if steps else _STARTS}
-        fit = fit_spikes(own, circuit, stimulus=stimulus, **search, **about)
+        search: dict[str, Any] = dict(free=free, members=members, policy=policy)
+        search |= {"starts": 1 if steps else _STARTS, "stimulus": stimulus}
+        tick = None if progress is None else partial(_in_stage, progress, stage)
+        fit = MomentProblem(own, circuit, **search, **about).solve(seed=seed, progress=tick)
         circuit, many = fit.estimate.circuit, max(_FRESH, 2 * len(own))
-        about.pop("tick")
         say("fresh trains in fixed and adaptive steps", shown)
         fresh, fixed = (
             fresh_trains(circuit, stimulus, members=many, policy=p, seed=seed + k, **about)
@@ -219,6 +239,11 @@ def calibrate_spikes(
     )
     lost = sum(map(len, trains)) - sum(map(len, own))
     return replace(calibration, **signals, moved=moved, warnings=_warnings(calibration, lost))
+
+
+def _in_stage(progress: Callable, stage: str, _: str, search: Progress) -> None:
+    """Tell of a search under the name of the stage that it is part of."""
+    progress(stage, search)
 
 
 def _warnings(calibration: SpikeCalibration, lost: int) -> tuple[str, ...]:

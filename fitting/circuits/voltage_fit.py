@@ -1,8 +1,9 @@
 r"""Parameters of a circuit from the trace of a node, by least squares."""
 
+import dataclasses
 import functools
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar
 
@@ -17,19 +18,22 @@ from memjax.runtime.arguments import as_seed
 from ..inference.identifiability import log_slopes
 from ..optimize.levenberg_marquardt import Progress, levenberg_marquardt, screen
 from ..result import AbstractFit
+from ..solve import AbstractFitProblem, Tick
 from ..verdict import Verdict
 from .estimate import lifted_inverse
-from .problem import POLICY, Traces, voltage_problem
+from .problem import POLICY, Traces, begun_circuit, voltage_problem
 from .report import trace_figure
 from .verdict import judge_trace
 
 TOGETHER, ITERATIONS = 8, 60
 """Starts that advance together, and the most steps that they take."""
 
+_SIGMA = 1e-3  # least standard deviation of a row where none is given, over the range of the trace
+
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class VoltageFit(AbstractFit):
-    """What `fit_voltages` found.
+    """A circuit fitted to the trace of a node, see `TraceProblem`.
 
     Parameters
     ----------
@@ -92,73 +96,93 @@ class VoltageFit(AbstractFit):
         return tuple(text for text, wrong in texts.items() if wrong)
 
 
-def fit_voltages(
-    t: Float[np.ndarray | Array, " rows"],
-    v: Float[np.ndarray | Array, " rows"],
-    circuit: mj.Circuit,
-    *,
-    stimulus: mj.AbstractStimulus,
-    node: str,
-    sigma: float | Float[np.ndarray | Array, " rows"],
-    free: Sequence[str],
-    starts: int = 16,
-    spread: float = 0.3,
-    seed: int = 0,
-    policy: mj.Stiff = POLICY,
-    env: mj.Environment | None = None,
-    tick: Callable[[str, Progress], None] | None = None,
-) -> VoltageFit:
-    """Fit parameters of a circuit to the trace of a node, by least squares.
+@dataclass(frozen=True)
+class TraceProblem(AbstractFitProblem):
+    """The trace of a node of a circuit, to which parameters of its elements are fitted by least squares.
 
     Parameters
     ----------
-    t, v : Float[np.ndarray, "rows"]
+    data : tuple of Float[np.ndarray, "rows"]
         Times [s], increasing, and what was measured [V or A].
-    circuit : Circuit
+    device : Circuit
         Fixed parameters, and the start of the free ones. Diffusion is left out.
+    free : sequence of str
+        Free parameters, as ``element.parameter``.
+    fix, start
+        See `AbstractFitProblem`.
     stimulus : AbstractStimulus
         What drives it, from the state at rest.
     node : str
         Node that was measured; "i" for the current of the first driven source.
-    sigma : float or Float[np.ndarray, "rows"]
-        Standard deviation of the measured values [V or A].
-    free : sequence of str
-        Free parameters, as ``element.parameter``.
-    starts, spread, seed
+    sigma : float or Float[np.ndarray, "rows"], optional
+        Standard deviation of the measured values [V or A]. Where it is not known, it is that of second differences, and
+        errors of parameters are those of the residuals.
+    starts, spread : int, float
         Starts that are screened, the first being the circuit itself, the others scattered about it
         with this standard deviation [natural log units]; the 8 best go on.
-    policy, env
-        Solver and temperature.
-    tick : callable, optional
-        Called with the stage and the progress after each iteration.
+    policy : Stiff, optional
+        Solver, `fitting.circuits.problem.POLICY` by default.
+    env : Environment, optional
+        Temperature.
 
     Raises
     ------
     DataError, ModelError
-        For rows, a node, a parameter or a sigma that make no problem.
+        When it is solved: for rows, a node, a parameter or a sigma that make no problem.
     FitError
-        If the solve of no start ended well.
+        When it is solved: if the solve of no start ended well.
     """
-    seed = as_seed(seed, where="fit_voltages", lowest=0)
-    if starts < 1:
-        raise DataError(f"starts = {starts}", where="fit_voltages", allowed="at least 1")
-    about = {"node": node, "sigma": sigma, "free": free, "policy": policy, "env": env}
-    problem = voltage_problem(circuit, stimulus, t, v, **about)
-    names, center = problem.free, np.asarray(problem.center)
 
-    noise = np.random.default_rng(seed).normal(size=(starts, len(names)))
+    data: tuple[Float[np.ndarray | Array, " rows"], Float[np.ndarray | Array, " rows"]]
+    _: dataclasses.KW_ONLY
+    stimulus: mj.AbstractStimulus
+    node: str
+    sigma: float | Float[np.ndarray | Array, " rows"] | None = None
+    starts: int = 16
+    spread: float = 0.3
+    policy: mj.Stiff | None = None
+    env: mj.Environment | None = None
+
+    def solve(self, *, seed: int = 0, progress: Tick | None = None) -> VoltageFit:
+        """See `fitting.solve`; the seed is that of the starts."""
+        return solve_trace(self, seed=seed, progress=progress)
+
+
+def solve_trace(
+    asked: TraceProblem, *, seed: int = 0, progress: Callable[[str, Progress], None] | None = None
+) -> VoltageFit:
+    """Fit parameters of a circuit to the trace of a node, by least squares, see `TraceProblem`."""
+    seed = as_seed(seed, where="TraceProblem", lowest=0)
+    if asked.starts < 1:
+        raise DataError(f"starts = {asked.starts}", where="TraceProblem", allowed="at least 1")
+    t, x = asked.data
+    sigma = _scatter(np.asarray(x, float)) if asked.sigma is None else asked.sigma
+    about = {"node": asked.node, "free": asked.free or (), "sigma": sigma, "env": asked.env}
+    policy, circuit = asked.policy or POLICY, begun_circuit(asked)
+    problem = voltage_problem(circuit, asked.stimulus, t, x, **about, policy=policy)
+    names, center = problem.free, np.asarray(problem.center)
+    noise = np.random.default_rng(seed).normal(size=(asked.starts, len(names)))
     noise[0] = 0.0
     # Scattered by logarithms, whatever the coordinates of bounded parameters are.
-    many = center + spread * noise / np.abs(log_slopes(problem.device, names, center))
-    keep = min(starts, TOGETHER)
+    many = center + asked.spread * noise / np.abs(log_slopes(problem.device, names, center))
+    keep = min(asked.starts, TOGETHER)
     search = Progress(many[:keep], np.full(keep, np.inf), problem=problem)
-    show = None if tick is None else partial(tick, "least squares")
+    show = None if progress is None else partial(progress, "least squares")
     if show is not None:
         show(search)
     z = screen(problem.linearise, many, keep=keep, progress=search)
     about: dict[str, Any] = dict(iterations=ITERATIONS, progress=search, tick=show)
-    search = levenberg_marquardt(problem.linearise, z, **about)
-    return _voltage_fit(problem, search)
+    fit = _voltage_fit(problem, levenberg_marquardt(problem.linearise, z, **about))
+    scale = fit.chi2 if asked.sigma is None and fit.chi2 > 1 else 1.0
+    return replace(fit, covariance=scale * fit.covariance, stated=asked.sigma is not None)
+
+
+def _scatter(x: np.ndarray) -> float:
+    """Standard deviation of a row, from second differences: a smooth trace has none."""
+    second = np.diff(x, n=2)
+    middle = np.median(second) if second.size else 0.0
+    spread = 1.4826 * float(np.median(np.abs(second - middle))) / 6**0.5 if second.size else 0.0
+    return max(spread, _SIGMA * float(np.ptp(x)) or _SIGMA)
 
 
 def _voltage_fit(problem: Traces, search: Progress) -> VoltageFit:
@@ -167,7 +191,7 @@ def _voltage_fit(problem: Traces, search: Progress) -> VoltageFit:
     if not np.isfinite(search.cost[best]):
         fix = "start from other values, or allow more steps: policy=mj.Stiff(max_steps=...)"
         what = f"no solve of {len(search.cost)} starts ended well"
-        raise FitError(what, where="fit_voltages", fix=fix)
+        raise FitError(what, where="TraceProblem", fix=fix)
     r, jac, _ = problem.linearise(search.z)
     rows, z, cost = len(problem.data), search.z[best], float(search.cost[best])
     r, slope = r[best][:rows], log_slopes(problem.device, problem.free, z)

@@ -86,7 +86,7 @@ class Devices:
 
     @classmethod
     def from_fits(cls, fits: Iterable[Any]) -> "Devices":
-        """Out of `FitResult` objects or rows of `fit_batch`, each of one device; failed rows are left out.
+        """Out of `FitResult` objects or rows of `BatchProblem`, each of one device; failed rows are left out.
 
         Where each was fitted to several cycles, the covariance from cycle to cycle is that of all
         cycles of all devices about their device, by the same restricted likelihood: read noise is not part of it.

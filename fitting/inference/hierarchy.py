@@ -169,7 +169,7 @@ def fit_population(devices: Devices | Iterable[Any]) -> Hierarchy:
 
     Parameters
     ----------
-    devices : Devices, or sequence of FitResult, or of rows of `fit_batch`
+    devices : Devices, or sequence of FitResult, or of rows of `BatchProblem`
         What the data of each device say.
 
     Raises

@@ -1,5 +1,6 @@
 """Calibration of one device to files of several kinds at once."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,6 +21,7 @@ from memjax.runtime.arguments import as_seed
 from ..optimize.levenberg_marquardt import Progress, levenberg_marquardt
 from ..parameters import standard_deviations
 from ..result import AbstractFit
+from ..solve import AbstractFitProblem, Tick
 from ..verdict import WORDS, Verdict
 from .problem import PRECISION, JointResiduals, data_of, joined
 
@@ -182,39 +184,29 @@ class JointFit(AbstractFit):
         return stack({p.label: p.fit.plot(cycles=cycles) for p in self.parts})
 
 
-def fit_jointly(
-    fits: Sequence[AbstractFit],
-    device: mj.AbstractDevice | mj.Circuit,
-    *,
-    labels: Sequence[str] = (),
-    order: Sequence[Sequence[int]] = (),
-    seed: int = 0,
-    tick: Callable[[str, Progress], None] | None = None,
-) -> JointFit:
-    """Calibrate one device to all files of which there are fits.
+@dataclass(frozen=True)
+class JointProblem(AbstractFitProblem):
+    """Fits of files of several kinds, of which one fit of one device is made.
 
     Parameters
     ----------
-    fits : sequence of AbstractFit
-        Of each file alone, two at least, all of one model: sweeps, pulses, decays, delays.
+    data : sequence of AbstractFit
+        Of each file alone, two at least, all of one model: sweeps, pulses, decays, delays. What is free, fixed and
+        begun with is what it is in these.
     device : AbstractDevice or Circuit
         From which they began.
-    labels : sequence of str, optional
+    labels : sequence of str
         Names of the files.
-    order : sequence of sequence of int, optional
+    order : sequence of sequence of int
         Places of the fits whose files are fitted together, one such group after the other; the posterior of one, normal
         in the coordinates, is the prior of the next. By default all at once.
-    seed : int
-        Of the fits of single files, for the record.
-    tick : callable, optional
-        Called with the stage and the progress after each iteration.
 
     Raises
     ------
     DataError
-        For fewer than two fits, or of several models.
+        When it is solved: for fewer than two fits, or of several models.
     FitError
-        If no start could be solved.
+        When it is solved: if no start could be solved.
 
     Notes
     -----
@@ -222,12 +214,28 @@ def fit_jointly(
     file contributes to a parameter is its share of the information along the direction in which the others, being
     free, follow it.
     """
-    seed = as_seed(seed, where="fit_jointly", lowest=0)
-    _check(fits, device)
-    labels = list(labels) or [f"file {k + 1}" for k in range(len(fits))]
-    problem, starts = joined(device, fits)
+
+    data: Sequence[AbstractFit]
+    _: dataclasses.KW_ONLY
+    labels: Sequence[str] = ()
+    order: Sequence[Sequence[int]] = ()
+
+    def solve(self, *, seed: int = 0, progress: Tick | None = None) -> JointFit:
+        """See `fitting.solve`; the seed is that of the fits of single files, for the record."""
+        return solve_jointly(self, seed=seed, progress=progress)
+
+
+def solve_jointly(
+    asked: JointProblem, *, seed: int = 0, progress: Callable[[str, Progress], None] | None = None
+) -> JointFit:
+    """Calibrate one device to all files of which there are fits, see `JointProblem`."""
+    seed = as_seed(seed, where="JointProblem", lowest=0)
+    fits, order = asked.data, asked.order
+    _check(fits, asked.device)
+    labels = list(asked.labels) or [f"file {k + 1}" for k in range(len(fits))]
+    problem, starts = joined(asked.device, fits)
     groups = [list(g) for g in order] or [list(range(len(fits)))]
-    last, search, known, stages = _in_order(problem, starts, groups, labels, tick)
+    last, search, known, stages = _in_order(problem, starts, groups, labels, progress)
     z, n = search.z[search.best], len(problem.free)
     covariance = np.linalg.inv(sum(known) + PRECISION * np.eye(len(z)))
     parts = tuple(

@@ -69,7 +69,7 @@ def run(kind: Kind, request: Request, session: Session) -> int:
 
 def fit(request: Request, device: Any, session: Session) -> "JointFit":
     """The fit of all files, each of which is fitted alone before."""
-    from .fit import fit_jointly
+    from .fit import JointProblem
 
     parts = parts_of(request)
     if request.stochastic:
@@ -85,8 +85,8 @@ def fit(request: Request, device: Any, session: Session) -> "JointFit":
     labels = [", ".join(Path(n).name for n in own.files) for _, own in parts]
     fits = _alone(parts, device, labels)
     with session.stages(checked=False) as stages:
-        about: dict[str, Any] = dict(labels=labels, order=order, seed=request.seed, tick=stages)
-        fit = fit_jointly(fits, device, **about)
+        problem = JointProblem(fits, device, labels=labels, order=order)
+        fit = problem.solve(seed=request.seed, progress=stages)
     files = tuple(tuple(file_of(n) for n in own.files) for _, own in parts)
     return replace(fit, files_of_parts=files)
 

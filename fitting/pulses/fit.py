@@ -1,7 +1,8 @@
 """Potentiation and depression: a device calibrated to conductances per pulse, with their randomness."""
 
+import dataclasses
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -23,6 +24,7 @@ from ..optimize.levenberg_marquardt import Progress
 from ..problem import AbstractDifferentiable, begun, free_names, inside, one_by_one
 from ..residuals import Residuals, named_far
 from ..result import AbstractFit
+from ..solve import AbstractFitProblem, Tick
 from ..verdict import Verdict
 from .initial_guess import Recipe, look_at, recipe_of
 from .noise import FEWEST, NoiseFit, estimate_noise
@@ -225,79 +227,82 @@ def choose_memory(g: Float[np.ndarray, "cycles points"]) -> float:
     return float(MEMORIES[int(np.argmin(scores))])
 
 
-def fit_pulses(
-    record: PulseRecord,
-    device: mj.AbstractDevice,
-    *,
-    protocol: PulseProtocol | None = None,
-    free: Sequence[str] | None = None,
-    fix: Mapping[str, float] | None = None,
-    start: Mapping[str, float] | None = None,
-    env: mj.Environment | None = None,
-    reversed: bool | None = None,
-    memory: float | None = None,
-    seed: int = 0,
-    tick: Callable[[str, Progress], None] | None = None,
-) -> PulseFit:
-    """Calibrate a device and its randomness to conductances per pulse.
+@dataclass(frozen=True)
+class PulseProblem(AbstractFitProblem):
+    """Conductances per pulse of one device, from which it and its randomness are calibrated.
 
     Parameters
     ----------
-    record : PulseRecord
+    data : PulseRecord
         Cycles of one device.
-    device : AbstractDevice
-        The model; values that are not fitted stay.
-    protocol : PulseProtocol, optional
-        The pulses, where the record does not hold them.
+    device, fix, start
+        See `AbstractFitProblem`.
     free : sequence of str, optional
         Parameters to fit; by default what `fitting.pulses.initial_guess` names for the model.
-    fix, start : Mapping, optional
-        Values to keep, and values at which free parameters begin [SI], see `fitting.problem.begun`.
+    protocol : PulseProtocol, optional
+        The pulses, where the record does not hold them.
     env : Environment, optional
         Temperature.
     reversed : bool, optional
-        Whether the device sees the opposite polarity; by default if the model sets at negative
-        voltage while the set pulse is positive.
+        Whether the device sees the opposite polarity; by default if it sets at negative voltage, the pulse not.
     memory : float, optional
-        Cycles over which a cycle loses its weight in the mean curve; by default whichever of
-        `MEMORIES` predicts later cycles best from earlier ones.
-    seed : int
-        Seed of what is simulated.
-    tick : callable, optional
-        Called with the stage and the progress after each iteration.
+        Cycles over which a cycle loses its weight in the mean curve; by default that of `MEMORIES` which predicts best.
 
     Raises
     ------
     DataError
-        Without a protocol, for unknown parameters, or noise parameters among the free ones.
+        When it is solved: without a protocol, for unknown parameters, or noise parameters among the free ones.
     FitError
-        If no start could be solved.
+        When it is solved: if no start could be solved.
     """
-    seed = as_seed(seed, where="fit_pulses", lowest=0)
-    check_flags({} if reversed is None else {"reversed": reversed}, where="fit_pulses")
+
+    data: PulseRecord
+    _: dataclasses.KW_ONLY
+    protocol: PulseProtocol | None = None
+    env: mj.Environment | None = None
+    reversed: bool | None = None
+    memory: float | None = None
+
+    def __post_init__(self):
+        check_flags({"reversed": self.reversed is not None and self.reversed}, where="PulseProblem")
+
+    def solve(self, *, seed: int = 0, progress: Tick | None = None) -> PulseFit:
+        """See `fitting.solve`; the seed is that of what is simulated."""
+        return solve_pulses(self, seed=seed, progress=progress)
+
+
+def solve_pulses(
+    asked: PulseProblem,
+    *,
+    seed: int = 0,
+    progress: Callable[[str, Progress], None] | None = None,
+) -> PulseFit:
+    """Calibrate a device and its randomness to conductances per pulse, see `PulseProblem`."""
+    seed, reversed = as_seed(seed, where="PulseProblem", lowest=0), asked.reversed
     require_x64()
-    protocol = protocol or record.protocol
+    record, fix, notes = asked.data, asked.fix or {}, list[str]()
+    protocol = asked.protocol or record.protocol
     if protocol is None:
         raise DataError(
             "pulses that are not known", where=str(record.source.get("file", "record")),
             fix="say their voltages and widths (--pulse-voltages, --pulse-widths)",
         )  # fmt: skip
     record = replace(record, protocol=protocol)
-    memory = choose_memory(record.g) if memory is None else memory
-    weights, notes = cycle_weights(len(record.g), memory), []
+    memory = choose_memory(record.g) if asked.memory is None else asked.memory
+    weights = cycle_weights(len(record.g), memory)
     if np.isfinite(memory):
         notes.append(f"recent cycles predict better: their weight fades over {memory:g} cycles")
-    device = with_values(device, fix or {}, where="--fix")
-    named = None if free is None else tuple(known(device, free, where="--free"))
+    device = with_values(asked.device, fix, where="--fix")
+    named = None if asked.free is None else tuple(known(device, asked.free, where="--free"))
     recipe = recipe_of(device, named)
     if reversed is None:
         reversed = recipe.reversed and protocol.voltages[0] > 0
         if reversed:
             notes.append("the model sets at negative voltage: the device is taken as reversed")
-    begins = _starts(record, weights, device, recipe, named, fix or {}, start or {})
-    problem = _problem(record, weights, begins, recipe.ties, fix or {}, env, reversed)
+    begins = _starts(record, weights, device, recipe, named, fix, asked.start or {})
+    problem = _problem(record, weights, begins, recipe.ties, fix, asked.env, reversed)
     points = [np.asarray(unconstrain(d, problem.free)) for d in begins[1]]
-    problem, search = _searched(problem, points, tick)
+    problem, search = _searched(problem, points, progress)
     if len(record.g) < FEWEST:
         notes.append(f"fewer than {FEWEST} cycles: nothing is said about randomness")
     about = {"name": "cycles", "what": "they count in the mean as their weights say"}

@@ -68,20 +68,19 @@ def takes(request: Request, name: str) -> bool:
 
 def fit(config: PulseConfig, device: Any, session: Session) -> "PulseFit":
     """The fit of one record of the files, without the cycles that are held out."""
-    from .fit import fit_pulses
+    from .fit import PulseProblem
 
     record, held = (_halves(one_record(config))[0], None) if session.half else cycles(config)
     with session.stages(["curve"], checked=False, notes=record.warnings) as stages:
-        fit = fit_pulses(
+        problem = PulseProblem(
             record,
             device,
             protocol=_protocol(record, config),
             **parameters(config),
             env=environment(config),
             reversed=config.reversed or None,
-            seed=config.seed,
-            tick=stages,
         )
+        fit = problem.solve(seed=config.seed, progress=stages)
     return replace(fit, held=held)
 
 

@@ -1,7 +1,8 @@
 """Retention: laws of decay and a device's own relaxation, fitted to resistance against time."""
 
+import dataclasses
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -25,6 +26,7 @@ from ..optimize.levenberg_marquardt import Progress
 from ..problem import AbstractDifferentiable, begun, free_names, initial_states, inside, one_by_one
 from ..residuals import Residuals, neighbour_correlation
 from ..result import AbstractFit
+from ..solve import AbstractFitProblem, Tick
 from ..verdict import Verdict
 from .laws import LawFit, compare
 from .report import figure_of
@@ -209,45 +211,51 @@ def halves(record: DecayRecord) -> tuple[DecayRecord, DecayRecord]:
     return early, late
 
 
-def fit_retention(
-    record: DecayRecord,
-    device: mj.AbstractDevice,
-    *,
-    free: Sequence[str] | None = None,
-    fix: Mapping[str, float] | None = None,
-    start: Mapping[str, float] | None = None,
-    env: mj.Environment | None = None,
-    tick: Callable[[str, Progress], None] | None = None,
-) -> RetentionFit:
-    """Compare laws of decay, and a device's own relaxation, on resistance against time.
+@dataclass(frozen=True)
+class RetentionProblem(AbstractFitProblem):
+    """A resistance against time, to which laws of decay and a device's own relaxation are fitted.
 
     Parameters
     ----------
-    record : DecayRecord
+    data : DecayRecord
         One run.
     device : AbstractDevice
         Relaxes at the record's read voltage, or at zero bias where that is not known, from the state at
         rest that its parameters set.
     free : sequence of str, optional
-        Parameters to fit; by default those of `STARTS`.
-    fix, start : Mapping, optional
-        Values to keep, and values at which free parameters begin [SI], see `fitting.problem.begun`.
+        Parameters to fit; by default those of `fitting.retention.fit.STARTS`.
+    fix, start
+        See `AbstractFitProblem`.
     env : Environment, optional
         Temperature.
-    tick : callable, optional
-        Called with the stage and the progress after each iteration.
 
     Raises
     ------
     DataError
-        For too few readings, or a model for which it is not known what to fit.
+        When it is solved: for too few readings, or a model for which it is not known what to fit.
     FitError
-        If no start could be solved.
+        When it is solved: if no start could be solved.
     """
+
+    data: DecayRecord
+    _: dataclasses.KW_ONLY
+    env: mj.Environment | None = None
+
+    def solve(self, *, seed: int = 0, progress: Tick | None = None) -> RetentionFit:
+        """See `fitting.solve`; nothing depends on the seed."""
+        del seed
+        return solve_retention(self, progress=progress)
+
+
+def solve_retention(
+    asked: RetentionProblem, *, progress: Callable[[str, Progress], None] | None = None
+) -> RetentionFit:
+    """Compare laws of decay, and a device's own relaxation, on resistance against time, see `RetentionProblem`."""
     require_x64()
+    record, fix, env = asked.data, asked.fix or {}, asked.env or mj.Environment()
     laws = compare(record)
-    device, env = with_values(device, fix or {}, where="--fix"), env or mj.Environment()
-    names, points = _begin(record, device, free, fix or {}, start or {})
+    device = with_values(asked.device, fix, where="--fix")
+    names, points = _begin(record, device, asked.free, fix, asked.start or {})
     problem = RetentionResiduals(
         device=device,
         free=names,
@@ -259,7 +267,7 @@ def fit_retention(
         target=jnp.asarray(np.log(record.r)),
         sigma=jnp.asarray(max(laws[0].rms, 1e-6), float),
     )
-    search = one_by_one(problem, points, stage="relaxation", iterations=_ITERATIONS, tick=tick)
+    search = one_by_one(problem, points, stage="relaxation", iterations=_ITERATIONS, tick=progress)
     z = search.z[search.best]
     r, jacobian, _ = problem.linearise(z[None])
     off = r[0][: len(record.r)]

@@ -33,7 +33,7 @@ def takes(request: Request, name: str) -> bool:
 
 def fit(config: RetentionConfig, device: Any, session: Session) -> "RetentionFit":
     """The fit of one run of the files."""
-    from .fit import fit_retention, halves
+    from .fit import RetentionProblem, halves
 
     record: Any = one_record(config)
     if session.half:
@@ -42,7 +42,8 @@ def fit(config: RetentionConfig, device: Any, session: Session) -> "RetentionFit
         record = replace(record, read_voltage=config.read_voltage)
     env = environment(config)
     with session.stages(["relaxation"], checked=False, notes=record.warnings) as stages:
-        return fit_retention(record, device, **parameters(config), env=env, tick=stages)
+        problem = RetentionProblem(record, device, **parameters(config), env=env)
+        return problem.solve(seed=config.seed, progress=stages)
 
 
 def held_out(config: RetentionConfig) -> DecayRecord:

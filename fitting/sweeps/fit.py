@@ -1,6 +1,7 @@
 """From files to a calibrated device or circuit: guess, screen, search, uncertainty."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,7 @@ import memjax as mj
 from memjax.runtime.arguments import as_seed
 from memjax.simulate.policy import require_x64
 
+from ..constants import SCREENED
 from ..optimize.levenberg_marquardt import (
     PROXIMAL,
     Progress,
@@ -25,6 +27,7 @@ from ..optimize.levenberg_marquardt import (
 )
 from ..optimize.restarts import search_beside
 from ..problem import WEAK_SIGMA
+from ..solve import AbstractFitProblem, Tick
 from .basins import last_starts, notes_on_optima
 from .completion import completed
 from .failures import no_start
@@ -39,9 +42,6 @@ from .variability import cycle_spread
 
 BATCH = 8
 """Starts that advance together."""
-
-SCREENED = 128
-"""Starts that are screened."""
 
 NOTHING = "no start could be solved"
 
@@ -153,38 +153,20 @@ class _Search:
         return z, r[0], jacobian[0]
 
 
-def fit(
-    measurements: mj.Measurement | Sequence[mj.Measurement],
-    device: mj.AbstractDevice | mj.Circuit,
-    *,
-    bench: mj.Bench | None = None,
-    env: mj.Environment | None = None,
-    point_time: float | None = None,
-    free: Sequence[str] | None = None,
-    fix: Mapping[str, float] | None = None,
-    start: Mapping[str, float] | None = None,
-    model_sigma: float | None = None,
-    thresholds: tuple[float | None, float | None] = (None, None),
-    points: int | None = None,
-    free_bench: Sequence[str] = (),
-    seed: int = 0,
-    screened: int = SCREENED,
-    tick: Callable[[str, Progress], None] | None = None,
-) -> FitResult:
-    r"""Calibrate a device or circuit to sweeps of one.
+@dataclass(frozen=True)
+class SweepProblem(AbstractFitProblem):
+    r"""Sweeps of the voltage or the current of one device, or of what drives one circuit.
 
     Parameters
     ----------
-    measurements : Measurement or sequence of Measurement
-        All of one device, or of what drives one circuit.
-    device : AbstractDevice or Circuit
-        The model, with values of what is not fitted; a circuit starts from its own.
+    data : Measurement or sequence of Measurement
+        All of one device.
+    device, free, fix, start
+        See `AbstractFitProblem`; a circuit starts from its own values.
     bench, env : Bench, Environment, optional
         What stood around a device; the compliance of the files is taken where it names none. Temperature.
     point_time : float, optional
         Time for which each point was held [s], where files have no time.
-    free, fix, start : sequence of str, mappings of str to float, optional
-        Parameters to fit, by default those that the data tell of; values to keep; values at which free ones begin [SI].
     model_sigma : float, optional
         Standard deviation granted to the model's response beside the scatter of the data [decades]: where a model
         describes the data to their noise, that noise. By default 0.3 of a current, 0.05 of a voltage.
@@ -196,17 +178,13 @@ def fit(
         Quantities of the bench that are fitted beside the device: ``"series_resistance"``, ``"offset_current"``,
         ``"offset_voltage"``, ``"shunt"`` (the bench's `parallel_resistance`), ``"parallel_capacitance"``. A value that
         `bench` has is where one starts; others start from what the data show.
-    seed, screened : int
-        Seed of starts and resampling; number of starts screened.
-    tick : callable, optional
-        Called with the name of the round and the `Progress` after each iteration.
+    screened : int
+        Number of starts that are screened.
 
     Raises
     ------
     DataError, FitError
-        If the data or the choice of parameters make no problem; if nothing usable came out.
-    PolicyError
-        In float32.
+        When it is solved: if data or choice of parameters make no problem; if nothing usable came out.
 
     Notes
     -----
@@ -220,19 +198,43 @@ def fit(
     fit was not told of is looked for then, see `fitting.sweeps.suggest.suggest`; where intervals do not hold to first
     order, profiles take their place, see `fitting.inference.curvature.curved`.
     """
+
+    data: mj.Measurement | Sequence[mj.Measurement]
+    _: dataclasses.KW_ONLY
+    bench: mj.Bench | None = None
+    env: mj.Environment | None = None
+    point_time: float | None = None
+    model_sigma: float | None = None
+    thresholds: tuple[float | None, float | None] = (None, None)
+    points: int | None = None
+    free_bench: Sequence[str] = ()
+    screened: int = SCREENED
+
+    def solve(self, *, seed: int = 0, progress: Tick | None = None) -> FitResult:
+        """See `fitting.solve`."""
+        return solve_sweeps(self, seed=seed, progress=progress)
+
+
+def solve_sweeps(
+    problem: SweepProblem,
+    *,
+    seed: int = 0,
+    progress: Callable[[str, Progress], None] | None = None,
+) -> FitResult:
+    """Calibrate a device or circuit to sweeps of one, see `SweepProblem`."""
     seed = as_seed(seed, where="fit", lowest=0)
     require_x64()
-    if isinstance(measurements, mj.Measurement):
-        measurements = [measurements]
-    measurements = [thin(m, points, point_time=point_time) for m in measurements]
-    about: dict[str, Any] = dict(bench=bench, env=env, point_time=point_time, seed=seed)
-    about |= dict(free=free, fix=fix, start=start, model_sigma=model_sigma, thresholds=thresholds)
-    prepared = prepare(measurements, device, **about, free_bench=free_bench, screened=screened)
-    search, interrupted = _run_search(prepared, seed, tick)
+    data, point_time = problem.data, problem.point_time
+    every = [data] if isinstance(data, mj.Measurement) else data
+    measurements = [thin(m, problem.points, point_time=point_time) for m in every]
+    names = ("bench", "env", "free", "fix", "start", "model_sigma", "thresholds", "free_bench")
+    about: dict[str, Any] = {n: getattr(problem, n) for n in (*names, "point_time", "screened")}
+    prepared = prepare(measurements, problem.device, **about, seed=seed)
+    search, interrupted = _run_search(prepared, seed, progress)
     if search.best_z is None:
         raise no_start(NOTHING, search.problem, prepared.candidates[:BATCH])
     at = dict(point_time=point_time, measurements=measurements)
-    return completed(_fit_of(search, prepared, interrupted=interrupted, **at), tick)
+    return completed(_fit_of(search, prepared, interrupted=interrupted, **at), progress)
 
 
 def _fit_of(search: _Search, prepared: Prepared, *, interrupted: bool, **about: Any) -> FitResult:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -112,6 +112,33 @@ def edge_of(w: Waveform, limit: tuple[float, float] | None = None) -> Float[np.n
     return np.where(w.censored & np.isfinite(edge), edge, -np.inf)
 
 
+class _Padding(NamedTuple):
+    """What makes waveforms as long as the longest of them."""
+
+    points: int
+
+    def padded(self, x: np.ndarray, fill: Any) -> np.ndarray:
+        """The numbers, and one of them or another behind them."""
+        x = np.asarray(x)
+        more = self.points - len(x)
+        return np.concatenate([x, np.full(more, fill, x.dtype)]) if more else x
+
+    def longer(self, x: np.ndarray) -> np.ndarray:
+        """Times that go on as they end: a solve of padded waveforms meets no two alike."""
+        more = self.points - len(x)
+        step = x[-1] - x[-2] if len(x) > 1 else 1.0
+        return np.concatenate([x, x[-1] + step * np.arange(1, more + 1)]) if more else x
+
+    def stimulus(self, w: Waveform) -> mj.Sampled:
+        """The drive of a waveform, which stays where it ends."""
+        s = w.stimulus
+        if len(w.v) == self.points:
+            return s
+        values, times = (np.asarray(x) for x in (s.values, s.times))
+        about: dict[str, Any] = {"kind": s.kind, "quantity": s.quantity}
+        return mj.Sampled(self.longer(times), self.padded(values, values[-1]), **about)
+
+
 def pack(
     waves: Sequence[Waveform],
     *,
@@ -128,28 +155,8 @@ def pack(
     Points at the limit lie at that of a bench, `limit`, or else that of the data; `limits` are those simulated. `left`
     says whether voltages that limited sources left at the terminals count: where these are simulated with their limits.
     """
-    points, most = max(len(w.v) for w in waves), max(len(w.legs) for w in waves)
-
-    def padded(x: np.ndarray, fill: Any) -> np.ndarray:
-        x = np.asarray(x)
-        return (
-            np.concatenate([x, np.full(points - len(x), fill, x.dtype)]) if len(x) < points else x
-        )
-
-    def longer(x: np.ndarray) -> np.ndarray:
-        if len(x) == points:
-            return x
-        # Times go on as they end: a solve of padded waveforms meets no two alike.
-        step = x[-1] - x[-2] if len(x) > 1 else 1.0
-        return np.concatenate([x, x[-1] + step * np.arange(1, points - len(x) + 1)])
-
-    def stimulus(w: Waveform) -> mj.Sampled:
-        s = w.stimulus
-        if len(w.v) == points:
-            return s
-        values = padded(np.asarray(s.values), s.values[-1])
-        return mj.Sampled(longer(np.asarray(s.times)), values, kind=s.kind, quantity=s.quantity)
-
+    filled, most = _Padding(max(len(w.v) for w in waves)), max(len(w.legs) for w in waves)
+    padded = filled.padded
     kinds = {(w.stimulus.kind, w.stimulus.quantity) for w in waves}
     if len(kinds) != 1:
         allowed = "all with time, or all without; one source"
@@ -174,8 +181,8 @@ def pack(
         return np.stack([of(w) for w in waves])
 
     return Group(
-        stimuli=jax.tree.map(lambda *x: np.stack(x), *map(stimulus, waves)),
-        rows=each(lambda w: longer(w.rows)),
+        stimuli=jax.tree.map(lambda *x: np.stack(x), *map(filled.stimulus, waves)),
+        rows=each(lambda w: filled.longer(w.rows)),
         target=each(lambda w: padded(w.median_log(), 0.0)),
         weight=each(lambda w: padded(w.used / sigma_log(w, granted), 0.0)),
         censored=each(lambda w: padded(w.censored, False)),
@@ -190,6 +197,11 @@ def pack(
         thresholds=np.log10([levels.on, levels.hold]),
         **voltages,
     )
+
+
+def seeks_events(group: Group) -> bool:
+    """Whether any event counts, so that the steps of a solve are looked through."""
+    return bool(np.any(np.asarray(group.event_weight)))
 
 
 def without_charging(group: Group) -> Group:
@@ -259,24 +271,14 @@ def misfit(group: Group, log_response, log_left=None, *, events) -> Float[Array,
     At the limit of the source the current says only how far it stays below; where the file holds the voltage that was
     left at the terminals, that is compared beside it.
     """
-    rows = row_misfit(group, log_response, log_left)
-    return jnp.concatenate([rows.ravel(), event_misfit(group, events).ravel()])
-
-
-def row_misfit(group: Group, log_response, log_left=None) -> Float[Array, "waves points"]:
-    """Residuals [sigma] of `misfit` at the rows: each depends on what was observed there alone."""
     r = (floored(group, log_response) - group.target) * group.weight
     below = jnp.maximum(group.edge - log_response, 0.0) / group.model_sigma
     if log_left is not None:
         below = below + (log_left - group.left) * group.left_weight
-    return saturated(jnp.where(group.censored, below, r))
-
-
-def event_misfit(group: Group, events) -> Float[Array, "waves legs 3"]:
-    """Residuals [sigma] of `misfit` of the events: each depends on its own alone."""
+    rows = saturated(jnp.where(group.censored, below, r))
     e = (events - group.event_rows) * group.event_weight
     # 5 arcsinh(e / 5) is e near 0 and logarithmic beyond: an event that is missed pulls, however far it is.
-    return 5 * jnp.arcsinh(e / 5)
+    return jnp.concatenate([rows.ravel(), 5 * jnp.arcsinh(e / 5).ravel()])
 
 
 def floored(group: Group, log_response) -> Float[Array, "waves points"]:

@@ -88,11 +88,11 @@ def takes(request: Request, name: str) -> bool:
 
 def fit(config: SweepConfig, device: Any, session: Session) -> "FitResult":
     """The fit of all files, which belong to one device; with its randomness under ``--stochastic``."""
-    from .fit import fit as fit_sweeps
+    from .fit import SweepProblem
     from .halves import halves
     from .randomness import calibrate
 
-    about = arguments(config)
+    about = asked_of(config)
     point_time = about["point_time"]
     read = measurements_from(config.files, config)
     measurements = _thinned(read, config, point_time)
@@ -108,8 +108,9 @@ def fit(config: SweepConfig, device: Any, session: Session) -> "FitResult":
     stages |= dict.fromkeys(["randomness", "replicates"][: 2 if noise else bool(config.stochastic)])
     with session.stages(stages, notes=[*notes, *hints(measurements)]) as bar:
         # No points: the sweeps are thinned already.
-        about |= {"free": free, "free_bench": config.free_bench}
-        result = fit_sweeps(measurements, device, **about, points=0, tick=bar)
+        about |= {"free": free, "free_bench": config.free_bench, "points": 0}
+        problem = SweepProblem(measurements, device, **about)
+        result = problem.solve(seed=config.seed, progress=bar)
         result = replace(result, model=config.model)
         if config.stochastic and not result.interrupted:
             stage = partial(calibrate, result, noise=noise, draws=config.draws, tick=bar)
@@ -122,8 +123,8 @@ def fit(config: SweepConfig, device: Any, session: Session) -> "FitResult":
     return result
 
 
-def arguments(config: Any) -> dict[str, Any]:
-    """Arguments that `fitting.fit` and `fitting.fit_batch` take alike from the command line."""
+def asked_of(config: Any) -> dict[str, Any]:
+    """What `SweepProblem` and `fitting.BatchProblem` are asked for alike."""
     bench, env, point_time = bench_from(config)
     return {
         "bench": bench,
@@ -133,7 +134,6 @@ def arguments(config: Any) -> dict[str, Any]:
         "start": dict(config.start),
         "model_sigma": config.model_sigma,
         "thresholds": (config.on_threshold, config.hold_threshold),
-        "seed": config.seed,
     }
 
 

@@ -21,7 +21,7 @@ from memjax.observables import Thresholds, find_thresholds
 from ..constants import FREE_BENCH
 from ..problem import begun
 from .group import Group, pack, without_charging
-from .initial_guess import guess, starts
+from .initial_guess import Guess, guess, starts
 from .instrument import PART, BenchStart, free_quantities, start_of_bench
 from .limits import limits_of, share_limits
 from .problem import Problem
@@ -103,16 +103,16 @@ def prepare(
     free_bench: Sequence[str] = (),
     **about: Any,
 ) -> Prepared:
-    """The problem that measurements of one device make, and starts; arguments and errors as for `fit`.
+    """The problem that measurements of one device make, and starts; errors as `fitting.SweepProblem` has them.
 
-    `about` are those of `assemble`.
+    `about` are those of `Asked`.
     """
     check_model_sigma(about.get("model_sigma"))
     quantities = free_quantities(free_bench, device, measurements[0].driven)
     summary = summarise(measurements, device, bench or mj.Bench(), point_time, thresholds)
     data = measurements, summary.waves, summary.floor, summary.bench
     around = start_of_bench(quantities, *data) if quantities else None
-    prepared = assemble(summary, device, around=around, **about)
+    prepared = assemble(summary, device, Asked(**about), around=around)
     remarks = remarks_on_zero(measurements, prepared.problem.bench, quantities)
     return replace(prepared, notes=(*prepared.notes, *remarks))
 
@@ -159,44 +159,107 @@ def summarise(
     )
 
 
+class Asked(NamedTuple):
+    """What of a problem its user says, see `fitting.SweepProblem`; seed and number of starts."""
+
+    env: mj.Environment | None
+    free: Sequence[str] | None
+    fix: Mapping[str, float] | None
+    seed: int
+    screened: int
+    start: Mapping[str, float] | None = None
+    model_sigma: float | None = None
+
+
+class _Begin(NamedTuple):
+    """A model where its search begins, and without the values of `start`; what is free; both guesses; what is shown."""
+
+    first: Any
+    plain: Any
+    names: tuple[str, ...]
+    origin: Guess
+    of_data: Guess
+    shown: dict[str, float]
+
+
 def assemble(
     summary: Summary,
     device: mj.AbstractDevice | mj.Circuit,
+    asked: Asked,
     *,
-    env: mj.Environment | None,
-    free: Sequence[str] | None,
-    fix: Mapping[str, float] | None,
-    start: Mapping[str, float] | None = None,
-    model_sigma: float | None = None,
-    seed: int,
-    screened: int,
     group: Group | None = None,
     numpy: bool = False,
     around: BenchStart | None = None,
 ) -> Prepared:
-    """The problem of a model and a summary, and starts; arguments and errors as for `fit`.
+    """The problem of a model and a summary, and starts; errors as `fitting.SweepProblem` has them.
 
     Values of the model that the data say are arrays of JAX, or of `numpy`, as for `memjax.params.replace`; `group` are
     the waveforms packed, where that is done. `around` are quantities of the bench that are free.
     """
-    fix, waves, floor = dict(fix or {}), summary.waves, summary.floor
-    origin = guess(waves, floor=floor, device=mj.params.replace(device, fix, where="--fix"))
-    names = choose_free(origin.free, origin.device, free, fix)
+    begin = _begin(summary, device, asked, around)
+    first, names, origin = begin.first, begin.names, begin.origin
+    bench, notes = summary.bench, [*origin.notes, *summary.notes, *notes_on(summary.levels)]
+    notes += _left_out(summary, begin.shown)
+    if origin.reversed and not bench.reversed:
+        bench = replace(bench, reversed=True)
+        notes.append(REVERSED)
+    if group is None:
+        left = isinstance(device, mj.AbstractDevice)
+        about: dict[str, Any] = dict(events=device.volatile, model_sigma=asked.model_sigma)
+        about |= dict(left=left, limits=summary.limits, limit=summary.named)
+        group = pack(summary.waves, floor=summary.floor, **about)
+    if bench.parallel_capacitance is not None or f"{PART}.parallel_capacitance" in names:
+        group = without_charging(group)
+    model = first if numpy else as_jax(first)
+    problem = Problem.of(model, names, group, bench=bench, env=asked.env)
+    about = dict(device=problem.device, center=np.asarray(problem.center))
+    count, seed = asked.screened, asked.seed
+    candidates = starts(origin, names, **about, count=count, seed=seed)
+    unstarted = None
+    if asked.start:
+        # Half of them as without these values: where a search ends may not depend on where a user lets it begin.
+        center = np.asarray(coordinates(begin.plain, names))
+        other: dict[str, Any] = dict(device=begin.plain, center=center, count=count, seed=seed)
+        unstarted = Origin(center, starts(begin.of_data, names, **other))
+        half = count // 2
+        candidates[count - half :] = unstarted.candidates[:half]
+    return Prepared(
+        problem=problem,
+        waves=summary.waves,
+        candidates=candidates,
+        floor=summary.floor,
+        notes=tuple(notes),
+        # The first one is the guess itself.
+        further=lambda n: starts(origin, names, **about, count=n + 1, seed=seed + 1)[1:],
+        unstarted=unstarted,
+    )
+
+
+def _begin(summary: Summary, device: Any, asked: Asked, around: BenchStart | None) -> _Begin:
+    """Where the search of a model begins, by the data and by what its user says."""
+    fix = dict(asked.fix or {})
+    fixed = mj.params.replace(device, fix, where="--fix")
+    origin = of_data = guess(summary.waves, floor=summary.floor, device=fixed)
+    names = choose_free(origin.free, origin.device, asked.free, fix)
     explicit, shown = not_fitted(device, origin.device, {*origin.free, *names}, {*names, *fix})
     first = mj.params.replace(origin.device, explicit | fix, where="--fix", numpy=True)
     # A parameter that follows another one has a value of its own once it is free.
     values = {n: get(first, n) for n in names if stored(first, n) is None}
-    first, of_data = mj.params.replace(first, values), origin
+    first = mj.params.replace(first, values)
     plain = begun(first, names)
-    first, origin = begun(first, names, start), origin.about(start or {})
+    first, origin = begun(first, names, asked.start), origin.about(asked.start or {})
     if around is not None:
         first, plain = around.around(first), around.around(plain)
         names = (*names, *around.names)
         origin, of_data = (
             replace(g, scatter=partial(_scatter_both, g.scatter, around)) for g in (origin, of_data)
         )
-    first = first if numpy else as_jax(first)
-    notes = [*origin.notes, *summary.notes, *notes_on(summary.levels)]
+    return _Begin(first, plain, names, origin, of_data, shown)
+
+
+def _left_out(summary: Summary, shown: Mapping[str, float]) -> list[str]:
+    """Notes on sweeps that do not count, and on values that are neither fitted nor the model's."""
+    notes = []
     for w in summary.strays:
         labels = ", ".join(str(n) for n in w.labels[:8]) + ", ..." * (len(w.labels) > 8)
         text = f"left out, since {w.n_sweeps} of a waveform of their own count as much as the other sweeps"
@@ -204,38 +267,7 @@ def assemble(
     if shown:
         text = ", ".join(f"{n} = {x:.4g}" for n, x in shown.items())
         notes.append(f"not fitted, taken from what the sweeps show: {text}")
-    bench = summary.bench
-    if origin.reversed and not bench.reversed:
-        bench = replace(bench, reversed=True)
-        notes.append(REVERSED)
-    if group is None:
-        about: dict[str, Any] = dict(events=device.volatile, model_sigma=model_sigma)
-        about |= dict(left=isinstance(device, mj.AbstractDevice), limits=summary.limits)
-        group = pack(waves, floor=floor, limit=summary.named, **about)
-    if bench.parallel_capacitance is not None or f"{PART}.parallel_capacitance" in names:
-        group = without_charging(group)
-    problem = Problem.of(first, names, group, bench=bench, env=env)
-    about = dict(device=problem.device, center=np.asarray(problem.center))
-    candidates = starts(origin, names, **about, count=screened, seed=seed)
-    unstarted = None
-    if start:
-        # Half of them as without these values: where a search ends may not depend on where a user lets it begin.
-        center = np.asarray(coordinates(plain, names))
-        other: dict[str, Any] = dict(device=plain, center=center, count=screened)
-        without = starts(of_data, names, **other, seed=seed)
-        unstarted = Origin(center, without)
-        half = screened // 2
-        candidates[screened - half :] = without[:half]
-    return Prepared(
-        problem=problem,
-        waves=waves,
-        candidates=candidates,
-        floor=floor,
-        notes=tuple(notes),
-        # The first one is the guess itself.
-        further=lambda n: starts(origin, names, **about, count=n + 1, seed=seed + 1)[1:],
-        unstarted=unstarted,
-    )
+    return notes
 
 
 def _scatter_both(

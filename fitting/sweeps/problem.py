@@ -29,7 +29,7 @@ from memjax.simulate.stiff_kernel import (
 )
 
 from ..problem import PRIOR_SIGMA, TOGETHER, AbstractDifferentiable, at_each_point
-from .group import Group, floored, lengthen, misfit
+from .group import Group, floored, lengthen, misfit, seeks_events
 from .instrument import DeviceOnBench, bench_of, device_of
 from .lanes import by_point, solve_lanes
 from .readout import EventSteps, find_steps, read_at, read_off, rows_of_events
@@ -42,11 +42,6 @@ POLICY = mj.Stiff(rtol=1e-5, atol=1e-7, max_steps=2500)
 
 PATIENT = replace(POLICY, max_steps=10_000)
 """The same, where no start ends within the steps of `POLICY`."""
-
-
-def _number(x: float) -> np.ndarray:
-    """A number of the precision of the caller."""
-    return np.asarray(x, jnp.result_type(float))
 
 
 class Problem(AbstractDifferentiable):
@@ -76,10 +71,12 @@ class Problem(AbstractDifferentiable):
     env: mj.Environment
     center: Float[Array | np.ndarray, " free"]
     policy: mj.Stiff = POLICY
-    noise: Float[Array | np.ndarray, ""] = eqx.field(default_factory=lambda: _number(1.0))
+    noise: Float[Array | np.ndarray, ""] = eqx.field(
+        default_factory=lambda: np.asarray(1.0, jnp.result_type(float))
+    )
     ties: tuple[tuple[str, str], ...] = eqx.field(static=True, default=())
     prior_sigma: Float[Array | np.ndarray, ""] = eqx.field(
-        default_factory=lambda: _number(PRIOR_SIGMA)
+        default_factory=lambda: np.asarray(PRIOR_SIGMA, jnp.result_type(float))
     )
     prior_root: Float[Array | np.ndarray, "free free"] | None = None
 
@@ -185,6 +182,7 @@ class KernelProblem:
     def __init__(self, problem: Problem, kernel: StiffKernel):
         self.problem, self.own = lengthened(problem)
         self.rows, self.kernel = problem.group.rows.shape[1], kernel
+        self.steps = seeks_events(problem.group)
         functions = (_begin_lanes, _linearise_lanes, _observe_lanes)
         self._begin, self._linearise, self._observe = (f.bind(self.problem) for f in functions)
 
@@ -204,6 +202,7 @@ class KernelProblem:
         values, derivatives, zeros = self._begin(jnp.asarray(z))
         group, policy = self.problem.group, self.problem.policy
         about: dict[str, Any] = dict(stimuli=group.stimuli, rows=group.rows, policy=policy)
+        about["steps"] = self.steps
         along = derivatives if derive else None
         return solve_lanes(self.kernel, z, values, along, zeros=zeros, **about)
 
@@ -339,15 +338,16 @@ def _residuals_of(problem: Problem, z, y, steps: EventSteps | None, ends):
 
 
 def _event_steps(problem: Problem, z, lanes: StiffLanes):
-    """Steps of the events at one point, and whether every solve ended well."""
+    """Steps of the events at one point, none where no steps were kept, and whether every solve ended well."""
     group, device = problem.group, problem.at(z)
+    keeps = lanes.step_t.shape[-1] > 1
 
     def one(limits, stimulus, rows, span, lane):
         scaled = scaled_under(problem, device, limits)
         t, state = lane.last[0], lane.last[1:]
         ok = (lane.counts[2] == 0) & jnp.all(jnp.isfinite(scaled.drift(t, state, stimulus(t))))
         ok &= jnp.all(jnp.isfinite(lane.y))
-        if stimulus.quantity == "current":
+        if stimulus.quantity == "current" or not keeps:
             return None, ok
         levels = group.thresholds
         return find_steps(scaled, stimulus, rows, span, levels, lane.step_t, lane.step_y), ok

@@ -20,9 +20,6 @@ INNER = 1e-6
 """Share of a step by which the current is read inside its ends, at which the drive may jump."""
 
 
-_HALVINGS = 20  # of a step, to a millionth of its length
-
-
 def log_seen(scaled: Scaled, y, stimulus: Callable, t, *, driven: str, left: mj.Bench | None):
     """log10 of the modulus of what is measured just before a time, and of the voltage that a limited source leaves.
 
@@ -97,13 +94,7 @@ def find_steps(scaled: Scaled, stimulus: mj.Sampled, rows, span, levels, t, y) -
     inner = INNER * (t1 - t0)
     y = jnp.where(real[:, None], y, y[:1])
     log_at = jax.vmap(lambda yy, tt: log_current(scaled, yy, stimulus, tt))
-    logs = log_at(y[:-1], t0 + inner), log_at(y[1:], t1 - inner)
-    return find_steps_by_currents(rows, span, levels, (t0, t1), logs, real[1:])
-
-
-def find_steps_by_currents(rows, span, levels, times, logs, real) -> EventSteps:
-    """`find_steps` by both ends of all steps [s], log10 of the currents there [decades of A], and which are real."""
-    (t0, t1), (start, end) = times, logs
+    start, end, real = log_at(y[:-1], t0 + inner), log_at(y[1:], t1 - inner), real[1:]
     slack, places = 1e-6 * rows[-1], jnp.arange(len(t0))
 
     def event(leg, threshold, sign):
@@ -124,13 +115,9 @@ def find_steps_by_currents(rows, span, levels, times, logs, real) -> EventSteps:
 
 
 def rows_of_events(
-    scaled: Scaled, stimulus: mj.Sampled, rows, steps: EventSteps, ends, *, long: bool = False
+    scaled: Scaled, stimulus: mj.Sampled, rows, steps: EventSteps, ends
 ) -> Float[Array, "legs 3"]:
-    """Rows of the events, given the states at the ends of their steps.
-
-    Steps are `long` where their lengths follow the states alone: a current may change by decades while its state hardly
-    moves, and where in such a step it does, interpolated states say.
-    """
+    """Rows of the events, given the states at the ends of their steps."""
     # Rows that repeat the last one are that row, see `fitting.sweeps.group.lengthen`.
     numbers = jnp.minimum(
         jnp.arange(-1.0, rows.shape[0]), jnp.sum(rows < rows[-1]).astype(rows.dtype)
@@ -139,58 +126,12 @@ def rows_of_events(
 
     def event(s: EventSteps, pair):
         times, logs = (s.t0, s.t1), (s.start, s.stop)
-        if long:
-            time, last = _crossing_of_states(scaled, stimulus, pair, times, (s.threshold, s.sign))
-        else:
-            time, last = _crossing(scaled, stimulus, pair, times, logs, s.threshold)
+        time, last = _crossing(scaled, stimulus, pair, times, logs, s.threshold)
         # Beyond the branch by rows per decade that the current lacks: a slope where nothing happens.
         lack = jnp.where(s.reached, s.sign * (s.threshold - last), 0.0)
         return jnp.where(s.hits, row_of(time), row_of(s.branch_end) + 5 * lack)
 
     return jax.vmap(jax.vmap(event))(steps, ends)
-
-
-def _crossing_of_states(scaled: Scaled, stimulus, ends, times, event):
-    """What `_crossing` gives, by log i of states inside the step: cubic in time, monotone between its ends [1]_.
-
-    References
-    ----------
-    .. [1] F. N. Fritsch, R. E. Carlson, SIAM J. Numer. Anal. 17, 238 (1980), doi:10.1137/0717021
-    """
-    (t0, t1), (threshold, sign) = times, event
-    whole, moved = t1 - t0, ends[1] - ends[0]
-    inner = INNER * whole
-
-    def bend(t, y):
-        """Change in a step at the rate of one of its ends, no more than three times that of the whole step."""
-        by = whole * scaled.drift(t, y, stimulus(t))
-        size = jnp.minimum(jnp.abs(by), 3 * jnp.abs(moved))
-        return jnp.where(by * moved > 0, jnp.sign(moved), 0.0) * size
-
-    bends = bend(t0 + inner, ends[0]), bend(t1 - inner, ends[1])
-
-    def log_after(share, at):
-        """Of the state after a share of the step, under the drive after another."""
-        rest = 1 - share
-        y = ends[0] + share**2 * (3 - 2 * share) * moved
-        y += share * rest * (rest * bends[0] - share * bends[1])
-        return log_current(scaled, y, stimulus, t0 + at * whole)
-
-    def halve(_, bracket):
-        low, high = bracket
-        middle = 0.5 * (low + high)
-        passed = sign * (log_after(middle, middle) - threshold) > 0
-        return jnp.where(passed, low, middle), jnp.where(passed, middle, high)
-
-    share = lax.fori_loop(0, _HALVINGS, halve, (jnp.zeros_like(t0), jnp.ones_like(t0)))[1]
-    share = lax.stop_gradient(share)
-    # By the implicit function: d(share) = -d(log i) / (d log i / d share); 0 where the drive jumps over the threshold.
-    log, slope = jax.jvp(lambda s: log_after(s, share), (share,), (jnp.ones_like(share),))
-    slope += (log_after(share, share + INNER) - log_after(share, share - INNER)) / (2 * INNER)
-    moving = (share > 2.0 ** (1 - _HALVINGS)) & (sign * slope > 0)
-    slope = lax.stop_gradient(jnp.where(moving, slope, 1.0))
-    share -= jnp.where(moving, (log - lax.stop_gradient(log)) / slope, 0.0)
-    return t0 + share * whole, log_current(scaled, ends[1], stimulus, t1 - inner)
 
 
 def _crossing(scaled: Scaled, stimulus, ends, times, logs, threshold):

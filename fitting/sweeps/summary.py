@@ -220,7 +220,16 @@ def is_sudden(
     events: Float[np.ndarray, "sweeps legs 3"],
     applied: Float[np.ndarray, " points"],
 ) -> Bool[np.ndarray, "legs 3"]:
-    """Whether responses jump at events, in the median over the sweeps in which they happened.
+    """Whether responses jump at events, in the median over the sweeps in which they happened, see `jumps`."""
+    return np.nan_to_num(middle(jumps(log_response, events, applied))) > SUDDEN
+
+
+def jumps(
+    log_response: Float[np.ndarray, "sweeps points"],
+    events: Float[np.ndarray, "sweeps legs 3"],
+    applied: Float[np.ndarray, " points"],
+) -> Float[np.ndarray, "sweeps legs 3"]:
+    """By how much responses jump at events [decades]; NaN where none happened.
 
     A response that passes a level in small steps says itself when it does; the first reading beyond the level is then
     one whose noise was large, and comes too early. Nor does it jump where it follows what is applied: beside 0 V that
@@ -236,7 +245,7 @@ def is_sudden(
     follows[known] = np.abs(np.diff(np.log10(np.where(size > 0, size, 1.0)))[known])
     same = np.sign(step) == np.sign(np.diff(size))[before]
     jump = np.where(same, np.maximum(np.abs(step) - follows[before], 0.0), np.abs(step))
-    return np.nan_to_num(middle(np.where(np.isfinite(events), jump, np.nan))) > SUDDEN
+    return np.where(np.isfinite(events), jump, np.nan)
 
 
 def _unclear(events: np.ndarray, rows: int) -> np.ndarray:

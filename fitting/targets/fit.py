@@ -1,5 +1,6 @@
 """A device or circuit that meets wanted numbers, with as few parameters moved as suffice."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -21,6 +22,7 @@ from ..fit_json import finite
 from ..optimize.levenberg_marquardt import Progress
 from ..problem import PRIOR_SIGMA, begun
 from ..result import AbstractFit
+from ..solve import AbstractFitProblem
 from ..stochastic.failures import FAILURES, in_words
 from .check import Check, checks_of
 from .problem import TargetResiduals
@@ -196,33 +198,20 @@ def _free(device: Any, free: Sequence[str] | None, fix: Mapping[str, float]) -> 
     return names
 
 
-def fit_targets(
-    targets: Sequence[Target | str],
-    device: mj.AbstractDevice | mj.Circuit,
-    *,
-    free: Sequence[str] | None = None,
-    fix: Mapping[str, float] | None = None,
-    start: Mapping[str, float] | None = None,
-    settings: TargetSettings | None = None,
-    bench: mj.Bench | None = None,
-    env: mj.Environment | None = None,
-    dt: float | None = None,
-    members: int = 1024,
-    seed: int = 0,
-    tick: Tick | None = None,
-) -> TargetFit:
-    """Find values with which a device or circuit meets wanted numbers.
+@dataclass(frozen=True)
+class TargetProblem(AbstractFitProblem):
+    """Wanted numbers in the place of data: values are sought with which a device or circuit meets them.
 
     Parameters
     ----------
-    targets : sequence of Target or str
+    data : sequence of Target or str
         What is wanted; in text as ``NAME[@VOLTAGE]=VALUE[:TOLERANCE]``.
     device : AbstractDevice or Circuit
         The start. Strengths of noise stay as they are.
     free : sequence of str, optional
         Parameters that may move; all of the drift and the conduction that are not 0 by default.
-    fix, start : Mapping, optional
-        Values to keep, and values at which free parameters begin [SI], see `fitting.problem.begun`.
+    fix, start
+        See `AbstractFitProblem`.
     settings : TargetSettings, optional
         Sweep, pulses, drive.
     bench, env : Bench, Environment, optional
@@ -232,33 +221,48 @@ def fit_targets(
         200th of a pulse of the drive where that is less. The check has adaptive steps.
     members : int
         Most members of the comparison and of the check with noise, see `fitting.targets.search.checked`.
-    seed : int
-        Of the starts and the noise.
-    tick : callable, optional
-        Called with the stage and the progress: at its begin, and after each iteration.
 
     Raises
     ------
     DataError, ModelError
-        For targets or parameters that make no problem.
+        When it is solved: for targets or parameters that make no problem.
     FitError
-        If no trial shows all observables: it says which was never seen.
+        When it is solved: if no trial shows all observables. It says which was never seen.
 
     Notes
     -----
     An interrupt ends the search with the best point so far, whose targets are then checked without noise.
     """
-    seed = as_seed(seed, where="fit_targets", lowest=0)
+
+    data: Sequence[Target | str]
+    _: dataclasses.KW_ONLY
+    settings: TargetSettings | None = None
+    bench: mj.Bench | None = None
+    env: mj.Environment | None = None
+    dt: float | None = None
+    members: int = 1024
+
+    def solve(self, *, seed: int = 0, progress: Tick | None = None) -> TargetFit:
+        """See `fitting.solve`; the seed is that of the starts and of the noise."""
+        return solve_targets(self, seed=seed, progress=progress)
+
+
+def solve_targets(
+    asked: TargetProblem, *, seed: int = 0, progress: Tick | None = None
+) -> TargetFit:
+    """Find values with which a device or circuit meets wanted numbers, see `TargetProblem`."""
+    seed, fix, start = as_seed(seed, where="TargetProblem", lowest=0), asked.fix or {}, asked.start
     require_x64()
-    wanted = tuple(Target.parse(t) if isinstance(t, str) else t for t in targets)
-    device = with_values(device, {**(start or {}), **(fix or {})})
-    names = _free(device, free, fix or {})
+    wanted = tuple(Target.parse(t) if isinstance(t, str) else t for t in asked.data)
+    device = with_values(asked.device, {**(start or {}), **fix})
+    names = _free(device, asked.free, fix)
     begun(device, names, start)
-    about = protocols_for(wanted, settings or TargetSettings(), bench=bench, env=env)
-    problem = _problem(device, names, wanted, *about, dt, seed)
-    trials = Trials(problem, tick)
+    settings = asked.settings or TargetSettings()
+    about = protocols_for(wanted, settings, bench=asked.bench, env=asked.env)
+    problem = _problem(device, names, wanted, *about, asked.dt, seed)
+    trials = Trials(problem, progress)
     try:
-        return _searched(trials, members, seed)
+        return _searched(trials, asked.members, seed)
     except (KeyboardInterrupt, *FAILURES) as reason:
         fit = reached(trials, reason)
         if isinstance(reason, NotShownError) and fit is not None:

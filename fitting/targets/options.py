@@ -25,7 +25,7 @@ from ..progress import Session
 from .target import OF_TRAIN, UNITS, Target
 
 if TYPE_CHECKING:
-    from .fit import TargetFit
+    from .fit import TargetFit, TargetProblem
     from .protocol import TargetSettings
 
 # Options of `TargetSettings` by the names of its fields: of devices, and of spike trains of circuits.
@@ -120,6 +120,8 @@ def fit(config: Any, device: Any, session: Session) -> "TargetFit":
     UsageError, DataError, FitError
         For options that mean nothing here, targets that make no problem, and observables that nothing shows.
     """
+    from .fit import TargetProblem
+
     trains, where = _trains(config), "--target"
     if config.files:
         many = f"{len(config.files)} files beside targets"
@@ -133,7 +135,7 @@ def fit(config: Any, device: Any, session: Session) -> "TargetFit":
         where = f"target {trains[0].label}"
         require_circuit(config, device, where=where, stimulus="S.csv", level="V")
     with session.stages(_STAGES, checked=False) as stages:
-        design = _design(
+        problem = TargetProblem(
             config.target,
             device,
             **parameters(config),
@@ -141,20 +143,18 @@ def fit(config: Any, device: Any, session: Session) -> "TargetFit":
             bench=None if trains else bench_from(config)[0],
             env=environment(config),
             dt=config.dt if trains else None,
-            seed=config.seed,
-            tick=stages,
             **({} if config.draws is None else {"members": config.draws}),
         )
+        design = _best_shown(problem, config.seed, stages)
     return replace(design, model=config.model, seed=config.seed)
 
 
-def _design(*about: Any, **more: Any) -> "TargetFit":
-    """`fit_targets`; where no trial shows all observables, the one that shows most, with that as its failure."""
-    from .fit import fit_targets
+def _best_shown(problem: "TargetProblem", seed: int, progress: Any) -> "TargetFit":
+    """The fit; where no trial shows all observables, the one that shows most, with that as its failure."""
     from .search import NotShownError
 
     try:
-        return fit_targets(*about, **more)
+        return problem.solve(seed=seed, progress=progress)
     except NotShownError as error:
         if error.fit is None:
             raise

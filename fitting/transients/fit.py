@@ -1,7 +1,8 @@
 """Delay and relaxation of pulsed volatile devices: a device calibrated to their medians, and their spread."""
 
+import dataclasses
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -23,6 +24,7 @@ from ..fit_json import finite
 from ..optimize.levenberg_marquardt import Progress
 from ..problem import AbstractProblem, begun, free_names, one_by_one, secant_points
 from ..result import AbstractFit
+from ..solve import AbstractFitProblem, Tick
 from ..sweeps.thinning import curves_of
 from ..verdict import Verdict
 from .comparison import differences, summary
@@ -220,47 +222,34 @@ def begin(device: Any, features: Features) -> mj.AbstractDevice:
     return with_values(device, {"mu": mu[k], "alpha": wide[k]})
 
 
-def fit_transients(
-    measurement: mj.Measurement,
-    device: mj.AbstractDevice,
-    *,
-    threshold: float = ON_CURRENT,
-    off_threshold: float | None = None,
-    free: Sequence[str] | None = None,
-    fix: Mapping[str, float] | None = None,
-    start: Mapping[str, float] | None = None,
-    draws: int = 400,
-    seed: int = 0,
-    tick: Callable[[str, Progress], None] | None = None,
-) -> TransientFit:
-    """Calibrate a diffusive memristor to the delays and relaxations of many curves under one pulse each.
+@dataclass(frozen=True)
+class TransientProblem(AbstractFitProblem):
+    """Delays and relaxations of many curves under one pulse each, to which a diffusive memristor is calibrated.
 
     Parameters
     ----------
-    measurement : Measurement
+    data : Measurement
         One sweep per curve, with time.
     device : AbstractDevice
         A `DiffusiveMemristor`; values that are not fitted stay, but `alpha` where it would keep the
         channel closed at the read bias.
+    free : sequence of str, optional
+        Parameters to fit, `fitting.transients.fit.FREE` by default.
+    fix, start
+        See `AbstractFitProblem`.
     threshold : float
         Current that means on [A].
     off_threshold : float, optional
         Current below which the device has relaxed [A]; `threshold` by default.
-    free : sequence of str, optional
-        Parameters to fit, `FREE` by default.
-    fix, start : Mapping, optional
-        Values to keep, and values at which free parameters begin [SI], see `fitting.problem.begun`.
-    draws, seed : int
-        Curves simulated with the spread, and their seed.
-    tick : callable, optional
-        Called with the stage and the progress after each iteration.
+    draws : int
+        Curves simulated with the spread.
 
     Raises
     ------
     DataError
-        For another model, or curves of which too few switch and relax.
+        When it is solved: for another model, or curves of which too few switch and relax.
     FitError
-        If the start could not be solved.
+        When it is solved: if the start could not be solved.
 
     Notes
     -----
@@ -268,20 +257,40 @@ def fit_transients(
     curve `gamma3`, and `mu` or `r0`, are drawn anew, log-normal about them, with the spreads that bring the
     distributions nearest; the ions' own noise is left out where it is not fixed.
     """
-    seed = as_seed(seed, where="fit_transients", lowest=0)
+
+    data: mj.Measurement
+    _: dataclasses.KW_ONLY
+    threshold: float = ON_CURRENT
+    off_threshold: float | None = None
+    draws: int = 400
+
+    def solve(self, *, seed: int = 0, progress: Tick | None = None) -> TransientFit:
+        """See `fitting.solve`; the seed is that of the curves that are simulated."""
+        return solve_transients(self, seed=seed, progress=progress)
+
+
+def solve_transients(
+    asked: TransientProblem,
+    *,
+    seed: int = 0,
+    progress: Callable[[str, Progress], None] | None = None,
+) -> TransientFit:
+    """Calibrate a diffusive memristor to delays and relaxations, see `TransientProblem`."""
+    seed, device = as_seed(seed, where="TransientProblem", lowest=0), asked.device
     require_x64()
     if not isinstance(device, mj.DiffusiveMemristor):
         what = f"the model {device.name!r}"
         raise DataError(what, where="a fit to delay and relaxation", allowed="diffusive")
-    features = features_of(measurement, threshold=threshold, off_threshold=off_threshold)
-    problem = _problem(device, features, free or FREE, fix or {}, start or {})
+    thresholds = {"threshold": asked.threshold, "off_threshold": asked.off_threshold}
+    features = features_of(asked.data, **thresholds)
+    problem = _problem(device, features, asked.free or FREE, asked.fix or {}, asked.start or {})
     center, stage = np.asarray(problem.center), "delay and relaxation"
-    search = one_by_one(problem, [center], stage=stage, iterations=_ITERATIONS, tick=tick)
+    search = one_by_one(problem, [center], stage=stage, iterations=_ITERATIONS, tick=progress)
     z = search.z[search.best]
     best = problem.at(jnp.asarray(z))
     _, jacobian, _ = problem.linearise(z[None])
     spread, floors = spread_of(best, features, seed)
-    simulated, w1 = compared(best, features, spread, floors, draws, seed)
+    simulated, w1 = compared(best, features, spread, floors, asked.draws, seed)
     return TransientFit(
         features=features,
         device=best,
@@ -295,7 +304,7 @@ def fit_transients(
         loss=float(search.cost[search.best]),
         search=search,
         seed=seed,
-        curves=curves_of(measurement),
+        curves=curves_of(asked.data),
     )
 
 

@@ -61,7 +61,7 @@ def fit(config: TransientConfig, device: Any, session: Session) -> "TransientFit
     """The fit of a file, with its randomness where that is asked for."""
     from memjax.observables import ON_CURRENT
 
-    from .fit import fit_transients
+    from .fit import TransientProblem
     from .randomness import randomised
 
     if len(config.files) > 1:
@@ -76,15 +76,14 @@ def fit(config: TransientConfig, device: Any, session: Session) -> "TransientFit
     measurement = measurement_from(config.files[0], config)
     names = ["delay and relaxation", *["randomness", "replicates"] * config.stochastic]
     with session.stages(names, checked=False) as stages:
-        medians = fit_transients(
+        problem = TransientProblem(
             measurement,
             device,
             threshold=config.on_threshold or ON_CURRENT,
             off_threshold=config.off_threshold,
             **parameters(config),
-            seed=config.seed,
-            tick=stages,
         )
+        medians = problem.solve(seed=config.seed, progress=stages)
         if not config.stochastic:
             return medians
         about: dict[str, Any] = dict(fixed=tuple(dict(config.fix)), draws=config.draws)

@@ -57,7 +57,7 @@ class DriftWeights:
     Parameters
     ----------
     pulsed : Pulsed
-        The device and its set and reset pulses, as `fitting.fit_pulses` finds them.
+        The device and its set and reset pulses, as `fitting.PulseProblem` finds them.
     scale : float
         Weight per conductance [unit of the receptor / S].
     reference : float

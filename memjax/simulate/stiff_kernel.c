@@ -20,6 +20,7 @@ typedef struct { /* what drives a lane, and where it is looked at */
 typedef struct { /* tolerances, the end, what is as good as it, the first step, the time just before the last row, the shortest step [s] */
     Real rtol, atol, end, floor, first, last, shortest;
     int64_t most_steps;
+    int keeps_steps;
 } Control;
 
 typedef struct { /* what a lane gives */
@@ -252,6 +253,7 @@ static void end_step(Lane *a, const Control *control, int t, const Uniform *u, i
     a->t1 = stop > control->floor ? (keep ? control->end : a->t0 + 0.5 * (control->end - a->t0)) : stop;
     if (!keep) return;
     a->accepted++;
+    if (!control->keeps_steps) return;
     f->t[a->accepted] = a->t0;
     memcpy(f->steps + a->accepted * STATES, a->y, sizeof(Real) * STATES);
     if (derive) memcpy(f->dsteps + a->accepted * STATES * LANES, a->d_end, sizeof a->d_end);
@@ -262,7 +264,8 @@ static void end_lane(const Lane *a, const Control *control, int derive) {
     const Outputs *f = &a->outputs;
     const int64_t n_rows = a->sweep.n_rows;
     const uint64_t infinity = BITS_OF_INFINITY;
-    for (int64_t k = a->accepted + 1; k <= control->most_steps; k++) memcpy(f->t + k, &infinity, sizeof infinity);
+    const int64_t kept = control->keeps_steps ? control->most_steps : 0;
+    for (int64_t k = a->accepted + 1; k <= kept; k++) memcpy(f->t + k, &infinity, sizeof infinity);
     for (int64_t k = a->row * STATES; k < n_rows * STATES; k++) memcpy(f->y + k, &infinity, sizeof infinity);
     if (derive) memset(f->dy + a->row * STATES * LANES, 0, sizeof(Real) * (n_rows - a->row) * STATES * LANES);
     f->last[0] = a->t0;
@@ -281,7 +284,7 @@ typedef struct { /* what threads share */
 static void read_lane(const Work *work, int64_t lane, const Control *control, Lane *a) {
     XLA_FFI_Buffer **args = work->args, **rets = work->rets;
     const int32_t *whole = args[1]->data;
-    const int64_t k = lane % args[2]->dims[0], steps = control->most_steps + 1;
+    const int64_t k = lane % args[2]->dims[0], steps = control->keeps_steps ? control->most_steps + 1 : 1;
     const int64_t n_corners = args[2]->dims[1], n_zeros = args[4]->dims[1], n_rows = args[5]->dims[1];
     const int64_t derive = whole[3], wide = derive ? STATES * LANES : 0;
     a->sweep = (Sweep){(const Real *)args[2]->data + k * n_corners, (const Real *)args[3]->data + k * n_corners,
@@ -303,7 +306,7 @@ static void *run(void *argument) {
     const int32_t *whole = work->args[1]->data;
     const int64_t lanes = work->args[7]->dims[0];
     const int derive = whole[3];
-    Control control = {numbers[0], numbers[1], numbers[2], numbers[2], numbers[3], before(numbers[4]), numbers[5], whole[0]};
+    Control control = {numbers[0], numbers[1], numbers[2], numbers[2], numbers[3], before(numbers[4]), numbers[5], whole[0], whole[4]};
     for (int k = 0; k < 100; k++) control.floor = before(control.floor);
     Side *side = work->sides + __atomic_fetch_add(&work->sides_taken, 1, __ATOMIC_RELAXED);
     Lane **taken = side->taken;

@@ -125,6 +125,7 @@ class StiffKernel:
         zeros: Float[Array | np.ndarray, "sweeps zeros"],
         rows: Float[Array | np.ndarray, "sweeps rows"],
         policy: Stiff,
+        steps: bool = True,
         threads: int | None = None,
     ) -> StiffLanes:
         """Solve; lane k is of sweep k modulo their number.
@@ -139,11 +140,13 @@ class StiffKernel:
             Drives of the sweeps, stacked, where they change sign, ascending, and times of output, ascending [s].
         policy : Stiff
             Tolerances and number of steps.
+        steps : bool
+            Whether all steps are given, and not the first one alone: they are many numbers.
         threads : int, optional
             Threads that share the lanes, by default one for each core.
         """
         parts = numbers, y0, derivatives, stimuli, zeros, rows, policy
-        return self._solve(np, *parts, threads=threads or usable_cores())
+        return self._solve(np, *parts, keeps=steps, threads=threads or usable_cores())
 
     def in_program(
         self,
@@ -158,10 +161,21 @@ class StiffKernel:
     ) -> StiffLanes:
         """As a call, inside of a program of JAX, in one thread; it is not differentiated: `dy` are the derivatives."""
         parts = numbers, y0, derivatives, stimuli, zeros, rows, policy
-        return self._solve(jnp, *parts, threads=1)
+        return self._solve(jnp, *parts, keeps=True, threads=1)
 
     def _solve(
-        self, xp: Any, numbers, y0, derivatives, stimuli, zeros, rows, policy, *, threads: int
+        self,
+        xp: Any,
+        numbers,
+        y0,
+        derivatives,
+        stimuli,
+        zeros,
+        rows,
+        policy,
+        *,
+        keeps: bool,
+        threads: int,
     ) -> StiffLanes:
         """Solve, with arrays of numpy or, inside of a program, of JAX: `xp` is the module of these."""
         lanes, n = y0.shape
@@ -174,8 +188,8 @@ class StiffKernel:
         shortest = SHORTEST * np.finfo(float).eps * last
         parts = [*policy.tolerances(noisy=False), end, end * FIRST, last, shortest]
         control = xp.stack([xp.asarray(x, float) for x in parts])
-        whole = [policy.max_steps, threads, stimuli.kind == "linear", wide > 0]
-        steps, points = policy.max_steps + 1, rows.shape[1]
+        whole = [policy.max_steps, threads, stimuli.kind == "linear", wide > 0, keeps]
+        steps, points = policy.max_steps + 1 if keeps else 1, rows.shape[1]
         shapes = [(lanes, points, n), (lanes, points, n, wide), (lanes, steps), (lanes, steps, n)]
         shapes += [(lanes, steps, n, wide), (lanes, 1 + n)]
         arguments = [control, np.array(whole, np.int32), stimuli.times, stimuli.values, zeros, rows]

@@ -12,11 +12,6 @@ from .kernel import (
     Increment as Increment,
     Step as Step,
 )
-from .linear import derivative as derivative
-from .rodas3_componentwise import (
-    rodas3_componentwise_step as rodas3_componentwise_step,
-    tangents_step as tangents_step,
-)
 from .rosenbrock import Resolution as Resolution, Rodas3 as Rodas3, rodas3_step as rodas3_step
 from .semi_implicit import (
     SemiImplicitEuler as SemiImplicitEuler,

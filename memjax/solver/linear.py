@@ -1,6 +1,6 @@
 """Small dense linear systems by unrolled elimination, which vectorises over a batch; LAPACK is called lane by lane."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -42,41 +42,6 @@ def _is_zero(x: Any) -> bool:
     return isinstance(x, float) and x == 0.0
 
 
-def total(terms: Iterable) -> Any:
-    """Sum of the terms that are not structural zeros; 0.0 if there are none."""
-    nonzero = [x for x in terms if not _is_zero(x)]
-    return sum(nonzero[1:], nonzero[0]) if nonzero else 0.0
-
-
-def dot(a: Iterable, b: Iterable) -> Any:
-    """Sum of the products that are not structural zeros."""
-    return total(x * y for x, y in zip(a, b, strict=True) if not (_is_zero(x) or _is_zero(y)))
-
-
-def derivative(f: Callable[[Any], list], x: Any, dx: Any) -> list:
-    """Derivatives of scalars along `dx`; a structural zero 0.0 for each that does not depend on `x`.
-
-    Parameters
-    ----------
-    f : callable
-        Gives a list of scalars.
-    x, dx : pytree
-        Point, and direction of the derivative.
-
-    Returns
-    -------
-    list
-        One derivative per scalar, in the unit of the scalar if `dx` has that of `x`; the number 0.0 where it does not
-        depend on `x`.
-    """
-    leaves, tree = jax.tree.flatten(x)
-    jaxpr = jax.make_jaxpr(lambda *args: f(jax.tree.unflatten(tree, args)))(*leaves).jaxpr
-    # Dependence is read off the program: a structural zero of the Jacobian then costs no operation.
-    depends = dependent_results(jaxpr)
-    _, tangent = jax.jvp(f, (x,), (dx,))
-    return [d if is_dependent else 0.0 for is_dependent, d in zip(depends, tangent, strict=True)]
-
-
 def dependent_results(jaxpr: Jaxpr) -> list[bool]:
     """Whether each result of a program depends on its inputs at all."""
     dependent = set(jaxpr.invars)
@@ -91,25 +56,13 @@ def solve_small(rows: Rows, b: list) -> list:
 
     More than 8 unknowns go to LAPACK: unrolled they would take long to compile.
     """
-    return factor_small(rows)(b)
-
-
-def factor_small(rows: Rows) -> Callable[[list], list]:
-    """A function that solves a system given entry by entry for any right-hand side; see `solve_small`."""
     if len(rows) <= _MAX_UNROLLED:
-        lu = _eliminate(rows)
-        # Several right-hand sides per step: n divisions once, and products after.
-        inverse = [1.0 / lu[k][k] for k in range(len(rows))]
-        return lambda b: _substitute(lu, b, inverse)
+        eliminated = _eliminate(rows)
+        return _substitute(eliminated, b, [1.0 / eliminated[k][k] for k in range(len(rows))])
     a = jnp.stack([jnp.stack(jnp.broadcast_arrays(*row), axis=-1) for row in rows], axis=-2)
-    factors = jax.scipy.linalg.lu_factor(a)
-
-    def solve(b: list) -> list:
-        right = jnp.stack(jnp.broadcast_arrays(*b), axis=-1)
-        solution = jax.scipy.linalg.lu_solve(factors, right[..., None])[..., 0]
-        return [solution[..., k] for k in range(len(rows))]
-
-    return solve
+    right = jnp.stack(jnp.broadcast_arrays(*b), axis=-1)
+    solution = jax.scipy.linalg.lu_solve(jax.scipy.linalg.lu_factor(a), right[..., None])[..., 0]
+    return [solution[..., k] for k in range(len(rows))]
 
 
 def _entries(a: Float[Array, "n n"]) -> Rows:

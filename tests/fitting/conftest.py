@@ -48,4 +48,4 @@ def _once(path: Path, make: Callable[[], Any]) -> Any:
 def result(example, tmp_path_factory, testrun_uid) -> ft.FitResult:
     """The fit that the README's first command makes."""
     path = tmp_path_factory.getbasetemp().parent / f"{testrun_uid}.fit"
-    return _once(path, lambda: ft.fit([example], mj.DiffusiveMemristor()))
+    return _once(path, lambda: ft.solve(ft.SweepProblem([example], mj.DiffusiveMemristor())))

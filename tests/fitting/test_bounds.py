@@ -5,12 +5,10 @@ import json
 import numpy as np
 import pytest
 
+import fitting as ft
 import memjax as mj
-from fitting.circuits.voltage_fit import fit_voltages
 from fitting.problem import NotFreeError, begun
-from fitting.retention.fit import fit_retention
 from fitting.sweeps.fit import prepare
-from fitting.targets.fit import fit_targets
 from memjax.cli.program import main
 from memjax.core.params import get, with_bounds
 from memjax.data import DecayRecord
@@ -25,7 +23,11 @@ DECAY = DecayRecord(label="d", t=T, r=_NOISE * (400.0 + 200.0 * (1 - np.exp(-T /
 
 def decay(device=MMS, **more):
     """A fit of the resistances on and off and of what lies between."""
-    return fit_retention(DECAY, device, free=["r_on", "tau", "x0"], fix={"r_off": 1500.0}, **more)
+    return ft.solve(
+        ft.RetentionProblem(
+            DECAY, device, free=["r_on", "tau", "x0"], fix={"r_off": 1500.0}, **more
+        )
+    )
 
 
 def test_a_search_begins_where_it_is_told_and_else_inside_the_bounds():
@@ -94,12 +96,18 @@ def test_circuits_and_targets_refuse_what_is_not_free():
     rows, drive = np.linspace(0, 1e-3, 5), mj.Sampled(np.array([0.0, 1e-3]), np.ones(2), "linear")
     about = dict(node="node", sigma=1e-3)
     with pytest.raises(NotFreeError, match=r"r_in.r not free.*allowed: switch.v_th"):
-        fit_voltages(rows, np.zeros(5), circuit, stimulus=drive, free=["switch.v_th"], **about)
+        ft.solve(
+            ft.TraceProblem(
+                (rows, np.zeros(5)), circuit, stimulus=drive, free=["switch.v_th"], **about
+            )
+        )
     device = mj.model("diffusive")
     with pytest.raises(NotFreeError, match=r"theta not free.*allowed: mu"):
-        fit_targets(["v_th=0.5"], with_bounds(device, {"theta": (1.0, 2.0)}), free=["mu"])
+        ft.solve(
+            ft.TargetProblem(["v_th=0.5"], with_bounds(device, {"theta": (1.0, 2.0)}), free=["mu"])
+        )
     with pytest.raises(NotFreeError, match="theta not free"):
-        fit_targets(["v_th=0.5"], device, free=["mu"], start={"theta": 2.0})
+        ft.solve(ft.TargetProblem(["v_th=0.5"], device, free=["mu"], start={"theta": 2.0}))
 
 
 @pytest.fixture(scope="module")

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+import fitting as ft
 import memjax as mj
 from fitting.circuits.estimate import Estimate
 from fitting.circuits.fit import SpikeFit
 from fitting.circuits.spikes import SpikeCalibration, compare_trains
-from fitting.joint.fit import fit_jointly
 from fitting.targets.report import tolerances
 from tests.fits import LINE_START, fitted_line
 
@@ -70,7 +70,7 @@ def test_a_calibration_to_spikes_draws_its_trains_as_its_report_does():
 @pytest.mark.integration
 def test_a_joint_fit_draws_the_picture_of_each_file():
     fits = [fitted_line(("r_on", "tau"), rows=20, seed=k) for k in range(2)]
-    fit = fit_jointly(fits, LINE_START, labels=["dc.csv", "pulses.csv"])
+    fit = ft.solve(ft.JointProblem(fits, LINE_START, labels=["dc.csv", "pulses.csv"]))
     figure = fit.plot(cycles=False)
     assert [text.get_text() for text in figure.texts] == ["dc.csv", "pulses.csv"]
     # The pictures, and not blank ones, as high as they were drawn.

@@ -79,8 +79,6 @@ def test_functions_with_flags_were_met():
         "memjax.simulate.simulation.simulate.deterministic",
         "memjax.simulate.simulation.simulate.carry_state",
         "memjax.network.simulation.run.energy",
-        "fitting.batch.fit.fit_batch.grids",
-        "fitting.pulses.fit.fit_pulses.reversed",
     }
     assert wanted <= set(FUNCTIONS)
 
@@ -95,6 +93,8 @@ def test_functions_with_flags_were_met():
         (lambda x: mj.Event("i", 1e-6, modulus=x), "modulus"),
         (lambda x: mj.Integral("i", modulus=x), "modulus"),
         (lambda x: mj.TimeAbove("i", 1e-6, modulus=x), "modulus"),
+        (lambda x: fitting.PulseProblem(None, None, reversed=x), "reversed"),
+        (lambda x: fitting.BatchProblem({}, None, out="x", shrink=x), "shrink"),
     ],
 )
 def test_no_class_takes_a_word_for_a_flag(make, flag):

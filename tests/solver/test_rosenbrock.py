@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from memjax.solver import Rodas3, derivative, rodas3_componentwise_step, rodas3_step, tangents_step
+from memjax.solver import Rodas3, rodas3_step
 from tests.helpers import fitted_order
 
 MU = 1e3
@@ -34,57 +34,6 @@ def test_the_order_is_three_also_where_the_equation_depends_on_time():
     exact = np.array([np.cos(2.0), np.exp(-np.sin(2.0))])
     errors = [np.max(np.abs(_march(jnp.asarray(float(n))) - exact)) for n in ns]
     assert fitted_order(2 / ns, errors) == pytest.approx(3.0, abs=0.15)
-
-
-@pytest.mark.integration
-def test_a_step_by_parts_is_the_step_of_the_vector():
-    def f(t, y):
-        return jnp.stack([-1e3 * (y[0] - jnp.cos(t)) * (1 + y[1] ** 2), y[0] - y[1] * jnp.sin(t)])
-
-    t, h, y = jnp.asarray(0.3), jnp.asarray(0.01), jnp.array([0.9, -0.4])
-    whole = rodas3_step(f, t, y, h=h)
-    rates = lambda s, z: list(f(t + s * h, jnp.stack(z)))  # noqa: E731
-    end, error = rodas3_componentwise_step(rates, list(y), h=h)
-    np.testing.assert_allclose(jnp.stack(end), whole.y, rtol=1e-12)
-    np.testing.assert_allclose(jnp.stack(error), whole.error, rtol=1e-9, atol=1e-15)
-
-
-def test_tangents_along_known_states_are_of_second_order():
-    """y' = -p y^2 from y(0) = q: y = q / (1 + p q t), along p and along q."""
-    f = lambda leaves, s, y: [-leaves[0] * y[0] ** 2]  # noqa: E731
-    p, q = jnp.asarray(0.8), 1.5
-    at = lambda t: q / (1 + p * q * t)  # noqa: E731
-    exact = np.array([-(q**2) * 2 / (1 + p * q * 2) ** 2, 1 / (1 + p * q * 2) ** 2])
-
-    @jax.jit
-    def march(n):
-        h = 2.0 / n
-
-        def step(k, d):
-            ends = [at(k * h)], [at((k + 1) * h)]
-            found = tangents_step(f, [p], ends, [{0: jnp.ones(())}, {}], [[d[0]], [d[1]]], h=h)
-            return jnp.stack([x[0] for x in found])
-
-        body = lambda k, d: step(k.astype(float), d)  # noqa: E731
-        return jax.lax.fori_loop(0, n.astype(int), body, jnp.array([0.0, 1.0]))
-
-    ns = np.array([20, 40, 80, 160, 320])
-    errors = [np.max(np.abs(march(jnp.asarray(float(n))) - exact)) for n in ns]
-    assert fitted_order(2 / ns, errors) == pytest.approx(2.0, abs=0.1)
-
-
-def test_tangents_of_a_stiff_mode_follow_its_balance():
-    f = lambda leaves, s, y: [-1e6 * (y[0] - leaves[0])]  # noqa: E731
-    p, one = jnp.asarray(0.3), jnp.ones(())
-    (d,) = tangents_step(f, [p], ([p], [p]), [{0: one}], [[7 * one]], h=one)
-    assert float(d[0]) == pytest.approx(1.0, abs=1e-5)
-
-
-def test_derivatives_of_what_does_not_depend_are_numbers():
-    f = lambda x: [jnp.sin(x), jnp.asarray(2.0), jnp.sin(x) * 3]  # noqa: E731
-    first, second, third = derivative(f, jnp.asarray(0.4), jnp.asarray(1.0))
-    assert type(second) is float
-    np.testing.assert_allclose([first, third], np.cos(0.4) * np.array([1, 3]), rtol=1e-12)
 
 
 def test_one_step_damps_a_stiff_mode_away():

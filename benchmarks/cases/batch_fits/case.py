@@ -23,20 +23,21 @@ RUNS = 2
 """Runs after the one that compiles."""
 
 
-def by_memjax(data: Sequence[np.ndarray], *, grids: bool = True) -> list[ft.Row]:
+def by_memjax(data: Sequence[np.ndarray]) -> list[ft.Row]:
     """One run over all devices, in a folder of its own."""
     devices = {str(k): problem.measurement(x) for k, x in enumerate(data)}
     with tempfile.TemporaryDirectory() as folder:
-        return ft.fit_batch(
-            devices,
-            problem.LangevinHeatRC(),
-            out=Path(folder) / "run",
-            free=problem.NAMES,
-            model_sigma=problem.SIGMA / np.log(10),
-            screened=2,
-            starts=1,
-            chunk=CHUNK,
-            grids=grids,
+        return ft.solve(
+            ft.BatchProblem(
+                devices,
+                problem.LangevinHeatRC(),
+                out=Path(folder) / "run",
+                free=problem.NAMES,
+                model_sigma=problem.SIGMA / np.log(10),
+                screened=2,
+                starts=1,
+                chunk=CHUNK,
+            )
         )
 
 
@@ -112,17 +113,8 @@ def run(size: str, record: Recorder) -> None:
         ratio_with_compilation=alone / (first / count),
         run_to_run="equal" if all(r == rows for *_, r in later) else "different",
     )
-    _adaptive(record, data[:few], truth[:few])
     if size == "full":  # its programs take a minute to compile
         switching.run(record)
-
-
-def _adaptive(record: Recorder, data: Sequence[np.ndarray], truth: np.ndarray) -> None:
-    """The adaptive solver all the way, device by device."""
-    first, _, rows = _timed(by_memjax, data, grids=False)
-    later, *_ = _timed(by_memjax, data, grids=False)
-    times = Times(run=[later / len(data)], compile=max(first - later, 0.0))
-    _record(record, "memjax, adaptive", times, _chi2(_logs(rows), data), truth)
 
 
 CASE = Case(name="batch_fits", run=run, baseline="scipy", suites=("fit",), limit_s=3600.0)

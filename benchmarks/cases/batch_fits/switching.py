@@ -56,7 +56,7 @@ def _batch(data: Sequence[mj.Measurement]) -> list[ft.Row]:
     devices = {str(k): [m] for k, m in enumerate(data)}
     with tempfile.TemporaryDirectory() as folder:
         about = {"out": Path(folder) / "run", "chunk": len(data), "starts": 2, **_OPTIONS}
-        return ft.fit_batch(devices, mj.DiffusiveMemristor(), **about)
+        return ft.solve(ft.BatchProblem(devices, mj.DiffusiveMemristor(), **about))
 
 
 def run(record: Recorder) -> None:
@@ -66,7 +66,9 @@ def run(record: Recorder) -> None:
         begin = time.perf_counter()
         rows = _batch(data)
         spans.append(time.perf_counter() - begin)
-    alone = [ft.fit(m, mj.DiffusiveMemristor(), **_OPTIONS).loss for m in data[:ALONE]]
+    alone = [
+        ft.solve(ft.SweepProblem(m, mj.DiffusiveMemristor(), **_OPTIONS)).loss for m in data[:ALONE]
+    ]
     off = np.array([r.loss for r in rows[:ALONE]], float) / alone - 1
     record.ok(
         "memjax, switching",

@@ -237,7 +237,9 @@ def population(record: Recorder, count: int) -> None:
         options: dict[str, Any] = dict(free=data.FREE, fix=data.FIXED, chunk=50)
         devices = {f"d{k}": [m] for k, m in enumerate(measured)}
         seconds, rows = lap(
-            lambda: ft.fit_batch(devices, data.MODEL, out=Path(folder) / "run", **options)
+            lambda: ft.solve(
+                ft.BatchProblem(devices, data.MODEL, out=Path(folder) / "run", **options)
+            )
         )
     found = fit_population(rows)
     table = {r["name"]: r for r in found.table(data.MODEL)}

@@ -94,9 +94,11 @@ def fits(true: dict[str, float], seed: int) -> list[ft.AbstractFit]:
         )
     free = list(FREE)
     return [
-        ft.fit([sweep], START, free=free, point_time=HOLD, screened=8, seed=seed),
-        *(ft.fit_pulses(r, START, free=free, seed=seed) for r in records),
-        *(ft.fit_retention(d, START, free=free) for d in decays),
+        ft.solve(
+            ft.SweepProblem([sweep], START, free=free, point_time=HOLD, screened=8), seed=seed
+        ),
+        *(ft.solve(ft.PulseProblem(r, START, free=free), seed=seed) for r in records),
+        *(ft.solve(ft.RetentionProblem(d, START, free=free)) for d in decays),
     ]
 
 
@@ -123,7 +125,7 @@ def covered(seeds: range, level: float) -> Joint:
     for seed in seeds:
         true = truth(seed)
         own = fits(true, seed)
-        fit = ft.fit_jointly(own, START, seed=seed)
+        fit = ft.solve(ft.JointProblem(own, START), seed=seed)
         ends, scores = fit.intervals(level), fit.z_scores(true)
         for n, x in true.items():
             found.inside.setdefault(n, []).append(data.holds(ends[n], x))

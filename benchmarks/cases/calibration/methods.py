@@ -78,8 +78,10 @@ def deviations(model: str, *, seed: int = 0) -> Deviations:
     Where such parameters are free the posterior is a bent valley as long as the prior is wide, without a deviation.
     """
     (m,) = measured(model, NONE, 1, seed=seed)
-    first = ft.fit(m, truth_of(model))
-    fit = ft.fit(m, truth_of(model), fix={n: first.values[n] for n in first.undetermined})
+    first = ft.solve(ft.SweepProblem(m, truth_of(model)))
+    fit = ft.solve(
+        ft.SweepProblem(m, truth_of(model), fix={n: first.values[n] for n in first.undetermined})
+    )
     names = tuple(n for n in fit.free if n not in fit.undetermined)
     methods = fit.interval_methods(LEVEL)
     curved = tuple(n for n in names if methods[n] != "laplace")

@@ -226,7 +226,7 @@ def covered(model: str, count: int, *, limited: bool, seed: int = 0) -> Covered:
     for k, m in enumerate(sets.measured):
         begun = time.process_time()
         try:
-            fit = ft.fit(m, sets.base, bench=sets.bench)
+            fit = ft.solve(ft.SweepProblem(m, sets.base, bench=sets.bench))
         except MemjaxError:
             continue
         seconds = time.process_time() - begun

@@ -102,14 +102,16 @@ def covered(seeds: range, level: float) -> Coverage:
     found = Coverage()
     for seed in seeds:
         true = truth(seed)
-        fit = ft.fit(
-            [measured(true, seed)],
-            DEVICE,
-            free=list(FREE),
-            fix=KNOWN,
-            point_time=HOLD,
-            bench=BENCH,
-            screened=8,
+        fit = ft.solve(
+            ft.SweepProblem(
+                [measured(true, seed)],
+                DEVICE,
+                free=list(FREE),
+                fix=KNOWN,
+                point_time=HOLD,
+                bench=BENCH,
+                screened=8,
+            ),
             seed=seed,
         )
         random = calibrate(fit, draws=DRAWS).stochastic

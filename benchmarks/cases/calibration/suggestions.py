@@ -165,7 +165,7 @@ def suggested(model: str, hidden: str, count: int, *, seed: int = 0) -> Suggeste
     good = failed = named = 0
     for m in measured(model, hidden, count, seed=seed):
         try:
-            fit = ft.fit(m, truth_of(model))
+            fit = ft.solve(ft.SweepProblem(m, truth_of(model)))
         except MemjaxError:
             failed += 1
             continue

@@ -99,32 +99,35 @@ def _started(circuit: mj.Circuit, pairs: dict[str, tuple[float, float]]) -> mj.C
 
 def from_trace(v: np.ndarray, seed: int) -> ft.VoltageFit:
     """Fit to one trace."""
-    return ft.fit_voltages(
-        ROWS,
-        v,
-        _started(oscillator(), TRACE),
-        stimulus=PULSE,
-        node="node",
-        sigma=SIGMA,
-        free=list(TRACE),
+    return ft.solve(
+        ft.TraceProblem(
+            (ROWS, v),
+            _started(oscillator(), TRACE),
+            stimulus=PULSE,
+            node="node",
+            sigma=SIGMA,
+            free=list(TRACE),
+        ),
         seed=seed,
     )
 
 
 def from_trains(times: list[np.ndarray], seed: int) -> ft.SpikeFit:
     """Fit to one set of spike trains."""
-    return ft.fit_spikes(
-        times,
-        _started(core(), SPIKES),
-        stimulus=PULSES,
-        signal="gate.v",
-        level=LEVEL,
-        rearm=REARM,
-        free=list(SPIKES),
-        members=MEMBERS,
-        save=2e-5,
+    return ft.solve(
+        ft.MomentProblem(
+            times,
+            _started(core(), SPIKES),
+            stimulus=PULSES,
+            signal="gate.v",
+            level=LEVEL,
+            rearm=REARM,
+            free=list(SPIKES),
+            members=MEMBERS,
+            save=2e-5,
+            policy=_policy(),
+        ),
         seed=seed,
-        policy=_policy(),
     )
 
 

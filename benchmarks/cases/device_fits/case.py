@@ -76,7 +76,7 @@ def fitted(model: str, chosen: Set, measured: mj.Measurement, limit: int):
     options = {"point_time": chosen.point_time, "bench": chosen.bench}
     first = measured.select(np.isin(measured.sweep, measured.labels[: chosen.sweeps]))
     with alarm(limit):
-        result = ft.fit([first], device, screened=64, **options)
+        result = ft.solve(ft.SweepProblem([first], device, screened=64, **options))
     trace = mj.simulate_like(
         result.device,
         measured,

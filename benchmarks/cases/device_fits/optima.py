@@ -135,7 +135,7 @@ def ended(name: str) -> Ended:
         first = prepare([m], device, **about, **options).problem.device
         middle = float(mj.params.get(first, NAME))
         for factor in FACTORS:
-            fit = ft.fit(m, device, start={NAME: factor * middle}, **about)
+            fit = ft.solve(ft.SweepProblem(m, device, start={NAME: factor * middle}, **about))
             said = [n for n in fit.notes if speaks_of_optima(n)]
             losses.append(float(fit.loss))
             values.append({n: float(x) for n, x in fit.values.items()})

@@ -151,7 +151,7 @@ def judged(model: str, source: str, measured: mj.Measurement, limit: float) -> d
     device = truth_of(model) if own else device_of(model)
     try:
         with alarm(limit), _near(device) if own else nullcontext():
-            result = ft.fit([measured], device, screened=SCREENED)
+            result = ft.solve(ft.SweepProblem([measured], device, screened=SCREENED))
     except (Exception, KeyboardInterrupt) as error:  # crashes are what the study is to find
         return about | _failed(error) | {"seconds": time.perf_counter() - begun}
     # At the tolerances of the search, which solved it: some of the devices that it finds take very many steps.

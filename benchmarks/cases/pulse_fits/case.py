@@ -8,14 +8,13 @@ from pathlib import Path
 import jax
 import numpy as np
 
+import fitting as ft
 import memjax as mj
 from benchmarks.records import ROOT, Recorder
 from benchmarks.registry import Case
 from benchmarks.timing import Times
 from fitting.pulses.content import hold_out, step_spread
-from fitting.pulses.fit import PulseFit, cycle_weights, fit_pulses, median_error
-from fitting.retention.fit import fit_retention
-from fitting.transients.fit import fit_transients
+from fitting.pulses.fit import PulseFit, cycle_weights, median_error
 from memjax.data import PulseProtocol, PulseRecord, read_records
 from memjax.errors import MemjaxError
 
@@ -63,7 +62,9 @@ def _device(record: PulseRecord, name: str, size: str) -> dict:
     cuts = [FIRST] if size == "smoke" or name != MODELS[0] else range(FIRST, len(record.g))
     fits: dict[int, PulseFit] = {}
     for cut in cuts:
-        fits[cut] = fit_pulses(record.select(slice(0, cut)), model, protocol=PROTOCOL)
+        fits[cut] = ft.solve(
+            ft.PulseProblem(record.select(slice(0, cut)), model, protocol=PROTOCOL)
+        )
     ahead = [hold_out(fits[cut], record.select(slice(cut, cut + 1))) for cut in cuts]
     fading = [
         median_error(cycle_weights(k, f.memory) @ record.g[:k], record.g[k])
@@ -152,7 +153,7 @@ def _decays(size: str, record: Recorder) -> list[dict]:
     rows, seconds = [], []
     for one in read_records(path)[:: RUNS[size]]:
         begun = time.perf_counter()
-        fit = fit_retention(one, mj.DriftMemristor())  # pyright: ignore[reportArgumentType]
+        fit = ft.solve(ft.RetentionProblem(one, mj.DriftMemristor()))  # pyright: ignore[reportArgumentType]
         seconds.append(time.perf_counter() - begun)
         rows.append(
             {
@@ -187,7 +188,9 @@ def _times(record: Recorder) -> dict:
         record.write("diffusive", status="skipped", reason=f"no {path}: set MEMJAX_DATA")
         return {}
     begun, measured = time.perf_counter(), mj.read(path)
-    fit = fit_transients(measured, mj.params.replace(mj.DiffusiveMemristor(), DIFFUSIVE))
+    fit = ft.solve(
+        ft.TransientProblem(measured, mj.params.replace(mj.DiffusiveMemristor(), DIFFUSIVE))
+    )
     took = time.perf_counter() - begun
     values = {n: float(mj.params.get(fit.device, n)) for n in (*fit.free, "alpha")}
     for name, w1 in fit.w1.items():

@@ -192,7 +192,9 @@ def _scatter(x: np.ndarray, y: np.ndarray) -> float:
 
 def _fitted(measured: mj.Measurement) -> ft.FitResult:
     """Both stages of a fit."""
-    return calibrate(ft.fit([measured], mj.DiffusiveMemristor(), point_time=POINT_TIME))
+    return calibrate(
+        ft.solve(ft.SweepProblem([measured], mj.DiffusiveMemristor(), point_time=POINT_TIME))
+    )
 
 
 def _on_current(trace: mj.Trace) -> float:

@@ -63,7 +63,9 @@ def measured(
 def scores(seed: int) -> dict[str, float]:
     """Deviations of estimates from the truth of one device [standard deviations], NaN of what was not chosen."""
     data = measured(DEVICE, TRUTH, cycles=CYCLES, seed=seed, correlation=CORRELATION)
-    random = calibrate(ft.fit(data, DEVICE, free=[*TRUTH, "x0"], seed=seed)).stochastic
+    random = calibrate(
+        ft.solve(ft.SweepProblem(data, DEVICE, free=[*TRUTH, "x0"]), seed=seed)
+    ).stochastic
     table: dict[str, float] = {}
     values, std = ({}, {}) if random is None else (random.values, random.std)
     for name, sigma in TRUTH.items():

@@ -25,7 +25,7 @@ from ...config import Request
 from ...fit_json import digest, load
 from ...kinds import kind_of, of_data
 from ...sweeps.limits import by_wave
-from ...sweeps.options import arguments
+from ...sweeps.options import asked_of
 from ...sweeps.prepare import Prepared, prepare
 from ...sweeps.summary import Waveform, middle
 from ...sweeps.thinning import thin
@@ -124,7 +124,7 @@ class Measured:
 
     def _coarsen(self, points: int, spent: float) -> None:
         """Average neighbours, down to so many points of a sweep."""
-        about = arguments(self.options)
+        about = asked_of(self.options) | {"seed": self.options.seed}
         thinned = [thin(m, points, point_time=about["point_time"]) for m in self.measurements]
         self.prepared = problem_of(thinned, self.device, about, self.free)
         self.waves = self.prepared.waves
@@ -270,7 +270,7 @@ def _noises(device: Any) -> str:
 def problem_of(
     measurements: Sequence[mj.Measurement], device: Any, about: Mapping, free: Any
 ) -> Prepared:
-    """The problem that sweeps make; errors as those of `fitting.fit`."""
+    """The problem that sweeps make; errors as those of `fitting.SweepProblem`."""
     about = dict(about) | {"free": free, "screened": 1}
     return prepare(measurements, device, **about)
 
@@ -294,7 +294,7 @@ def of_file(options: Request) -> Measured:
         raise DataError(
             f"a file of {kind.label}", where=where, allowed="sweeps", fix="use 'memjax fit'"
         )
-    about, device = arguments(options), start_of(options)
+    about, device = asked_of(options) | {"seed": options.seed}, start_of(options)
     read = [
         thin(m, options.points, point_time=about["point_time"])
         for m in measurements_from(options.files, options)

@@ -29,6 +29,6 @@ def test_without_a_fit_there_is_no_choice(switch, monkeypatch):
         features=mj.data.features(mj.read(switch)), models=("mms", "vteam"), losses={}, reservations={}, objections={}
     )  # fmt: skip
     monkeypatch.setattr(module, "shortlist", lambda *_, **__: listed)
-    monkeypatch.setattr(module, "fit", refuse)
+    monkeypatch.setattr(module.SweepProblem, "solve", refuse)
     with pytest.raises(FitError, match="none of 2 models is fitted: no start"):
         ft.fit_auto(mj.read(switch))

@@ -82,11 +82,16 @@ def test_halted_work_ends():
 def test_a_chunk_of_which_worker_after_worker_died_is_said_and_tried_again(tmp_path):
     devices = {f"d{k}": _unreadable for k in range(3)}
     ticks = []
-    about = dict(out=tmp_path / "run", chunk=2, tick=lambda *x: ticks.append(x))
-    rows = batch_fit.fit_batch(devices, WAFER_MODEL, cluster=Direct(lost=[0]), **about)
+    about = dict(out=tmp_path / "run", chunk=2)
+    hear = lambda *x: ticks.append(x)  # noqa: E731
+    rows = batch_fit.BatchProblem(devices, WAFER_MODEL, cluster=Direct(lost=[0]), **about).solve(
+        progress=hear
+    )
     again = "4 workers died of it; the same command tries it again"
     assert [r.failure for r in rows] == [again, again, "no table of numbers; in a.csv"]
     assert ticks == [(2, 3, True), (3, 3, True)]
-    rows = batch_fit.fit_batch(devices, WAFER_MODEL, cluster=Direct(), **about)
+    rows = batch_fit.BatchProblem(devices, WAFER_MODEL, cluster=Direct(), **about).solve(
+        progress=hear
+    )
     assert [r.failure for r in rows] == ["no table of numbers; in a.csv"] * 3
     assert ticks[2:] == [(1, 3, False), (3, 3, True)]

@@ -48,6 +48,7 @@ def devices(*, on: float, leak: float, polarities: int = 1, count: int = 5):
         (mj.MetastableSwitches(), devices(on=2e-3, leak=2e-4, polarities=2), None, (None, None)),
         (LangevinHeatRC(), devices(on=0.5, leak=0.05), ("a", "b", "lam"), (None, None)),
         (LangevinHeatRC(), devices(on=0.5, leak=1e-12), ("a", "tau"), (None, 1e-10)),
+        (LangevinHeatRC(), devices(on=0.5, leak=0.25), ("a", "tau"), (0.1, 0.05)),  # no jump
     ],
 )
 def test_problems_of_many_devices_are_those_of_each_alone(model, data, free, chosen):

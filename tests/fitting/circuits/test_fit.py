@@ -42,15 +42,13 @@ def trains():
     return [SpikeTrain(times=x, start=0.0, stop=0.1) for x in found[:TRAINS]]
 
 
-def fit_trains(trains, start=None, **more):
+def fit_trains(trains, start=None, seed=0, **more):
     start = start or mj.params.replace(core(), SPIKE_START)
-    return ft.fit_spikes(
-        trains,
-        start,
-        stimulus=PULSES,
-        free=list(SPIKE_START),
-        policy=POLICY,
-        **(SEEN | more),
+    return ft.solve(
+        ft.MomentProblem(
+            trains, start, stimulus=PULSES, free=list(SPIKE_START), policy=POLICY, **SEEN | more
+        ),
+        seed=seed,
     )
 
 

@@ -47,8 +47,10 @@ def by_voltage(measured):
     off |= {"memristor.r_on": 3e4, "memristor.theta": 14.0}
     start = mj.params.replace(oscillator(), off)
     free = [*TRACE_TRUTH, "memristor.mu_neg"]
-    return ft.fit_voltages(
-        ROWS, measured, start, stimulus=PULSE, node="node", sigma=SIGMA, free=free, starts=4
+    return ft.solve(
+        ft.TraceProblem(
+            (ROWS, measured), start, stimulus=PULSE, node="node", sigma=SIGMA, free=free, starts=4
+        )
     )
 
 
@@ -97,8 +99,10 @@ def test_failed_solves_are_no_result(measured):
     broken = mj.Sampled(PULSE.times, 1e250 * PULSE.values, kind="staircase")
     free = [*TRACE_TRUTH, "memristor.mu_neg"]
     with pytest.raises(FitError, match="no solve of 8 starts ended well"):
-        ft.fit_voltages(
-            ROWS, measured, oscillator(), stimulus=broken, node="node", sigma=SIGMA, free=free
+        ft.solve(
+            ft.TraceProblem(
+                (ROWS, measured), oscillator(), stimulus=broken, node="node", sigma=SIGMA, free=free
+            )
         )
 
 
@@ -124,5 +128,6 @@ def test_failed_solves_are_no_result(measured):
 def test_what_is_no_fit_of_a_trace_is_refused(measured, change, error, message):
     given = dict(circuit=oscillator(), stimulus=PULSE, t=ROWS, v=measured)
     given |= dict(node="node", sigma=SIGMA, free=["memristor.mu"]) | change
+    data, circuit = (given.pop("t"), given.pop("v")), given.pop("circuit")
     with pytest.raises(error, match=message):
-        ft.fit_voltages(**given)
+        ft.solve(ft.TraceProblem(data, circuit, **given))

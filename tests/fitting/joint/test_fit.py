@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from fitting.joint.fit import JointFit, fit_jointly
+import fitting as ft
+from fitting.joint.fit import JointFit
 from fitting.joint.problem import PRECISION
 from fitting.verdict import Verdict
 from memjax.errors import DataError
@@ -19,7 +20,7 @@ def test_files_add_their_information_and_shares_are_parts_of_it():
         fitted_line(("r_on", "r_off"), rows=15, seed=1),
         fitted_line(("r_on", "tau"), rows=30, seed=2, scale=3.0),
     ]
-    found = fit_jointly(fits, LINE_START)
+    found = ft.solve(ft.JointProblem(fits, LINE_START))
     assert found.free == ("r_on", "r_off", "tau")
     whole = PRECISION * np.eye(3)
     for fit, at in zip(fits, ([0, 1], [0, 2]), strict=True):
@@ -39,19 +40,21 @@ def test_files_add_their_information_and_shares_are_parts_of_it():
 def test_intervals_rest_on_the_degrees_of_freedom_of_the_files():
     names = ("r_on", "tau")
     fits = [fitted_line(names, rows=40, seed=k) for k in range(2)]
-    assert fit_jointly(fits, LINE_START).freedom == np.inf
-    found = fit_jointly([replace(f, freedom=5.0) for f in fits], LINE_START)
+    assert ft.solve(ft.JointProblem(fits, LINE_START)).freedom == np.inf
+    found = ft.solve(ft.JointProblem([replace(f, freedom=5.0) for f in fits], LINE_START))
     # Two files of about the same share know as much as one of twice the degrees of freedom; one alone, its own.
     shares = [p.shares[n] for p in found.parts for n in names]
     assert 5 / max(shares) ** 2 > found.freedom > 5
-    narrow, wide = (f.intervals()["tau"] for f in (fit_jointly(fits, LINE_START), found))
+    narrow, wide = (
+        f.intervals()["tau"] for f in (ft.solve(ft.JointProblem(fits, LINE_START)), found)
+    )
     assert wide[0] < narrow[0] < narrow[1] < wide[1]
 
 
 def test_a_file_of_another_device_is_said_to_contradict():
     names = ("r_on", "r_off", "tau")
     fits = [fitted_line(names, rows=30, seed=k, off=0.3 * (k == 2)) for k in range(3)]
-    found = fit_jointly(fits, LINE_START, labels=["a", "b", "c"])
+    found = ft.solve(ft.JointProblem(fits, LINE_START, labels=["a", "b", "c"]))
     assert min(found.parts, key=lambda p: p.p).label == "c"
     assert any(w.startswith("c contradicts the other files") for w in found.warnings)
 
@@ -59,7 +62,7 @@ def test_a_file_of_another_device_is_said_to_contradict():
 def test_fewer_than_two_fits_are_refused():
     fit = fitted_line(LINE_NAMES, rows=9, seed=0)
     with pytest.raises(DataError, match="two or more"):
-        fit_jointly([fit], LINE_START)
+        ft.solve(ft.JointProblem([fit], LINE_START))
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
+import fitting as ft
 import memjax as mj
 from fitting.inference.nuts import draw_fit
 from fitting.inference.profile_likelihood import profiles
-from fitting.joint.fit import fit_jointly
 from fitting.joint.problem import joined, weight_of
 from fitting.problem import TOGETHER
 from memjax.errors import DataError
@@ -31,7 +31,7 @@ def test_the_state_at_the_start_is_each_files_own():
     assert problem.place(1) == [0, 1, 2, 4]
     assert starts.shape == (TOGETHER, 5)
     np.testing.assert_allclose(starts[0, [3, 4]], [fits[0].z[3], fits[1].z[3]])
-    found = fit_jointly(fits, LINE_START)
+    found = ft.solve(ft.JointProblem(fits, LINE_START))
     assert "x0" not in found.values
     assert [n.partition(" is its own")[0] for n in found.notes] == ["x0 of file 1", "x0 of file 2"]
 
@@ -56,10 +56,10 @@ def _own_states() -> list[LinearFit]:
 def test_the_order_of_linear_files_does_not_matter():
     """What is known is then normal: both ways round end at the joint fit, to the tolerance of the searches."""
     fits = _own_states()
-    found = fit_jointly(fits, LINE_START)
+    found = ft.solve(ft.JointProblem(fits, LINE_START))
     assert found.stages == ()
     for order in ([[0], [1]], [[1], [0]]):
-        one = fit_jointly(fits, LINE_START, labels=["a", "b"], order=order)
+        one = ft.solve(ft.JointProblem(fits, LINE_START, labels=["a", "b"], order=order))
         np.testing.assert_allclose(one.covariance, found.covariance, rtol=1e-5)
         assert np.max(np.abs(one.z - found.z) / found.sigma_z) < 1e-3
         assert [s.label for s in one.stages] == ["ab"[k] for (k,) in order]
@@ -88,7 +88,7 @@ def test_one_program_has_the_residuals_of_all_parts_and_of_the_prior():
 
 def test_profiles_of_linear_files_are_the_intervals_to_first_order():
     """Coordinates are normal: to a fiftieth of a standard deviation."""
-    found = fit_jointly(_own_states(), LINE_START)
+    found = ft.solve(ft.JointProblem(_own_states(), LINE_START))
     first = found.intervals()
     sigma = found.std
     for p in profiles(found):
@@ -100,7 +100,7 @@ def test_profiles_of_linear_files_are_the_intervals_to_first_order():
 @pytest.mark.slow
 def test_draws_of_linear_files_have_the_spread_to_first_order():
     """Medians to 5 standard errors of so many draws."""
-    found = fit_jointly(_own_states(), LINE_START)
+    found = ft.solve(ft.JointProblem(_own_states(), LINE_START))
     sigma = found.std
     sample = draw_fit(found, chains=2, warmup=100, draws=200)
     assert list(sample.data.posterior.data_vars) == list(found.free)
@@ -112,7 +112,7 @@ def test_draws_of_linear_files_have_the_spread_to_first_order():
 
 
 def test_draws_need_parts_that_are_differentiable():
-    found = fit_jointly(_own_states(), LINE_START)
+    found = ft.solve(ft.JointProblem(_own_states(), LINE_START))
 
     class Secants(type(found.problem)):
         differentiable = None
@@ -126,4 +126,4 @@ def test_draws_need_parts_that_are_differentiable():
 def test_fits_with_bounds_of_their_own_are_refused():
     narrow = mj.params.with_bounds(LINE_START, {"tau": (1e-5, 1e-3)})
     with pytest.raises(DataError, match="bounds of their own"):
-        fit_jointly(_own_states(), narrow)
+        ft.solve(ft.JointProblem(_own_states(), narrow))

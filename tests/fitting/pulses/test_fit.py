@@ -7,9 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import fitting as ft
 import memjax as mj
 from fitting.pulses.content import hold_out, step_spread
-from fitting.pulses.fit import choose_memory, cycle_weights, fit_pulses, median_error
+from fitting.pulses.fit import choose_memory, cycle_weights, median_error
 from fitting.pulses.noise import values_of
 from fitting.result import AbstractFit
 from memjax.cli import main
@@ -59,7 +60,7 @@ def record(cycles) -> PulseRecord:
 
 @pytest.fixture(scope="module")
 def fit(record):
-    return fit_pulses(record, mj.MetastableSwitches(), memory=np.inf)
+    return ft.solve(ft.PulseProblem(record, mj.MetastableSwitches(), memory=np.inf))
 
 
 @pytest.mark.slow
@@ -131,11 +132,11 @@ def test_weights_follow_cycles_that_drift():
 def test_what_cannot_be_fitted_is_refused(record, device):
     lone = PulseRecord(device="x", g=record.g, kinds=KINDS, cycles=record.cycles)
     with pytest.raises(DataError, match="not known"):
-        fit_pulses(lone, device)
+        ft.solve(ft.PulseProblem(lone, device))
     with pytest.raises(DataError, match="no recipe"):
-        fit_pulses(record, mj.JartVcm())
+        ft.solve(ft.PulseProblem(record, mj.JartVcm()))
     with pytest.raises(DataError, match="nothing is free"):
-        fit_pulses(record, device, free=["tau"], fix={"tau": 1e-5})
+        ft.solve(ft.PulseProblem(record, device, free=["tau"], fix={"tau": 1e-5}))
 
 
 @pytest.mark.study
@@ -144,7 +145,7 @@ def test_a_measured_device_is_predicted(shared_data):
     records = read_records(shared_data / "clean" / "vcm_potentiation_depression.csv")
     (record,) = (r for r in records if r.device == "16")
     protocol = PulseProtocol(voltages=(2.5, -2.7), widths=(1.5e-6, 1e-5), read_voltage=0.2)
-    fit = fit_pulses(record.select(slice(0, 9)), mj.Yakopcic(), protocol=protocol)
+    fit = ft.solve(ft.PulseProblem(record.select(slice(0, 9)), mj.Yakopcic(), protocol=protocol))
     error = hold_out(fit, record.select(slice(9, 10)))
     assert error["next"] < min(0.05, 1.2 * error["next_mean"])
     assert median_error(fit.curve(), fit.weights @ fit.record.g) < 0.01

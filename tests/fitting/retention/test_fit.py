@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import fitting as ft
 import memjax as mj
-from fitting.retention.fit import fit_retention, halves
+from fitting.retention.fit import halves
 from memjax.data import DecayRecord
 from memjax.errors import DataError
 
@@ -24,14 +25,14 @@ def test_a_device_relaxes_as_it_was_made():
     clean = fit_curve(device)
     rng = np.random.default_rng(3)
     record = DecayRecord(label="x", t=T[::8], r=clean * (1 + 1e-3 * rng.normal(size=clean.size)))
-    found = fit_retention(record, mj.DriftMemristor())
+    found = ft.solve(ft.RetentionProblem(record, mj.DriftMemristor()))
     assert np.max(np.abs(found.curve / clean - 1)) < Z * 1e-3
     assert found.rms < 1.5e-3
     drawn = {line.get_label(): line.get_ydata() for line in found.plot().axes[0].lines}
     np.testing.assert_allclose(drawn["drift, 0 V"], found.curve / 1e3)
     np.testing.assert_allclose(drawn["measured"], record.r / 1e3)
     with pytest.raises(DataError, match="no relaxation known"):
-        fit_retention(record, mj.Vteam())
+        ft.solve(ft.RetentionProblem(record, mj.Vteam()))
 
 
 def fit_curve(device: mj.AbstractDevice) -> np.ndarray:
@@ -54,7 +55,7 @@ def test_a_fit_to_the_first_half_is_compared_with_the_second():
     record = DecayRecord(label="x", t=T[::8], r=clean * (1 + 1e-3 * rng.normal(size=clean.size)))
     seen, held = halves(record)
     assert (seen.t[-1], held.t[0]) == (record.t[24], record.t[25])
-    found = fit_retention(seen, mj.DriftMemristor())
+    found = ft.solve(ft.RetentionProblem(seen, mj.DriftMemristor()))
     own, ahead = found.residuals(), found.residuals(held)
     np.testing.assert_allclose(own.values * own.sigma, np.log(found.curve / seen.r), atol=1e-12)
     whole = found.problem.at(jnp.asarray(found.z))

@@ -73,7 +73,9 @@ def _at(problem, policy):
 @pytest.mark.study
 def test_a_fit_of_a_circuit_finds_the_truth_within_three_sigma(measured):
     start = mj.params.replace(in_circuit(mj.LinearIonDrift()), START)
-    result = ft.fit([measured], start, free=[*START, "r.r"], fix={"c.c": 1e-9}, screened=8)
+    result = ft.solve(
+        ft.SweepProblem([measured], start, free=[*START, "r.r"], fix={"c.c": 1e-9}, screened=8)
+    )
     truth = {"m.r_on": 100.0, "m.r_off": 1.6e4, "r.r": 1e3}
     rows = {r["name"]: r for r in result.table() if r["free"]}
     assert set(rows) == set(truth)
@@ -93,9 +95,15 @@ def test_what_is_free_by_default_belongs_to_the_devices(measured):
 
 def test_a_bench_around_a_circuit_is_refused(measured):
     with pytest.raises(StimulusError, match="a bench around a Circuit"):
-        ft.fit([measured], in_circuit(mj.LinearIonDrift()), bench=BENCH, free=["r.r"], screened=8)
+        ft.solve(
+            ft.SweepProblem(
+                [measured], in_circuit(mj.LinearIonDrift()), bench=BENCH, free=["r.r"], screened=8
+            )
+        )
     with pytest.raises(DataError, match=r"m\.sigma1 cannot be fitted"):
-        ft.fit([measured], in_circuit(mj.DiffusiveMemristor()), free=["m.sigma1"])
+        ft.solve(
+            ft.SweepProblem([measured], in_circuit(mj.DiffusiveMemristor()), free=["m.sigma1"])
+        )
 
 
 @pytest.mark.study

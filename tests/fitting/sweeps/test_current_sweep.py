@@ -79,8 +79,10 @@ def test_the_device_comes_back_and_its_page_is_written(sweep, truth, tmp_path):
     model = mj.params.replace(
         truth, {"mobility": 1e-14, "r_off": 16e3}
     )  # what is not fitted is known
-    result = ft.fit(
-        [sweep], model, point_time=1e-3, free=FREE, screened=8, model_sigma=NOISE / np.log(10)
+    result = ft.solve(
+        ft.SweepProblem(
+            [sweep], model, point_time=1e-3, free=FREE, screened=8, model_sigma=NOISE / np.log(10)
+        )
     )
     for row in result.table():
         if row["free"]:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy.special import polygamma
 
+import fitting as ft
 from benchmarks.cases.randomness.set_reset import DEVICE, measured
-from fitting import fit
 from fitting.stochastic.moments import Choice, Moments
 from fitting.sweeps.cycle_moments import _replicates, calibrate_cycles
 from fitting.sweeps.cycle_search import Point
@@ -38,7 +38,7 @@ def test_the_spread_of_cycles_comes_back():
     truth = {"v_on": 0.08, "v_off": 0.05, "r_on": 0.1, "r_off": 0.3}
     with jax.enable_x64(True):
         data = measured(DEVICE, truth, cycles=40, seed=1)
-        done = calibrate(fit(data, DEVICE, free=[*truth, "x0"]))
+        done = calibrate(ft.solve(ft.SweepProblem(data, DEVICE, free=[*truth, "x0"])))
     found = done.stochastic
     assert found.settled
     assert found.correlation.shape == (4, 4)
@@ -56,11 +56,13 @@ def test_the_spread_of_cycles_comes_back():
 @pytest.mark.integration
 def test_too_few_cycles_calibrate_nothing_and_say_so():
     with jax.enable_x64(True):
-        start = fit(
-            measured(DEVICE, {"v_on": 0.05}, cycles=3, seed=0),
-            DEVICE,
-            free=["v_on", "r_on"],
-            screened=8,
+        start = ft.solve(
+            ft.SweepProblem(
+                measured(DEVICE, {"v_on": 0.05}, cycles=3, seed=0),
+                DEVICE,
+                free=["v_on", "r_on"],
+                screened=8,
+            )
         )
         done = calibrate_cycles(start)
     assert done.stochastic is None

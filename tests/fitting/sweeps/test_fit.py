@@ -96,7 +96,7 @@ def test_currents_off_the_limit_agree_to_a_tenth_of_a_decade(result, example):
 def fit_growth(example):
     """Growth of both polarities."""
     options = dict(free=["mu", "mu_neg"], fix={"lam": 0.9}, screened=BATCH)
-    return ft.fit([example], mj.DiffusiveMemristor(), **options)
+    return ft.solve(ft.SweepProblem([example], mj.DiffusiveMemristor(), **options))
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +117,9 @@ def test_an_interrupt_returns_the_best_so_far(example):
         if progress.iterations == 2:
             raise KeyboardInterrupt
 
-    stopped = ft.fit([example], mj.DiffusiveMemristor(), screened=BATCH, tick=stop)
+    stopped = ft.solve(
+        ft.SweepProblem([example], mj.DiffusiveMemristor(), screened=BATCH), progress=stop
+    )
     assert stopped.interrupted
     assert np.isfinite(stopped.loss)
 
@@ -130,14 +132,16 @@ def test_free_and_fix_choose_the_parameters_and_a_follower_gets_a_value_of_its_o
 
 def test_wrong_choices_are_named(example):
     with pytest.raises(DataError, match=r"sigma1 cannot be fitted.*--fix"):
-        ft.fit([example], mj.DiffusiveMemristor(), free=["sigma1"])
+        ft.solve(ft.SweepProblem([example], mj.DiffusiveMemristor(), free=["sigma1"]))
     with pytest.raises(ModelError, match=r"unknown parameter 'nu'.*gamma1"):
-        ft.fit(example, mj.DiffusiveMemristor(), free=["nu"])  # one measurement needs no list
+        ft.solve(
+            ft.SweepProblem(example, mj.DiffusiveMemristor(), free=["nu"])
+        )  # one measurement needs no list
 
 
 def test_float32_is_refused(example):
     with jax.enable_x64(False), pytest.raises(mj.errors.PolicyError, match="jax_enable_x64"):
-        ft.fit([example], mj.DiffusiveMemristor())
+        ft.solve(ft.SweepProblem([example], mj.DiffusiveMemristor()))
 
 
 def test_options_for_names_may_be_given_again():
@@ -155,7 +159,7 @@ def test_a_fit_is_on_disk_before_its_posterior_is_drawn(result, tmp_path, capsys
         raise KeyboardInterrupt
 
     for module, name, stand_in in (
-        ("sweeps.fit", "fit", lambda *args, **more: result),
+        ("sweeps.fit", "solve_sweeps", lambda *args, **more: result),
         ("inference.refine", "draw_fit", stopped),
     ):
         monkeypatch.setattr(import_module(f"fitting.{module}"), name, stand_in)

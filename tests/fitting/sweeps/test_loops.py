@@ -115,7 +115,7 @@ def test_scattered_starts_lie_inside_their_bounds_and_differ():
 @pytest.mark.study
 def test_a_device_mounted_the_other_way_round_is_found():
     data = _loop(mj.Bench(reversed=True))
-    result = ft.fit([data], mj.Vteam(), screened=16)
+    result = ft.solve(ft.SweepProblem([data], mj.Vteam(), screened=16))
     assert result.problem.bench.reversed
     assert any("reversed" in note for note in result.notes)
     trace = mj.simulate_like(

@@ -72,11 +72,11 @@ def test_a_point_time_means_nothing_only_where_the_files_have_a_time(
 ):
     """Sweeps that are thinned have one in any case: that of their points."""
 
-    def begun(*args, tick, **options):
-        tick("search", Progress(np.zeros((1, 1)), np.ones(1)))
+    def begun(*args, progress, **options):
+        progress("search", Progress(np.zeros((1, 1)), np.ones(1)))
         raise FitError("stopped")
 
-    monkeypatch.setattr(import_module("fitting.sweeps.fit"), "fit", begun)
+    monkeypatch.setattr(import_module("fitting.sweeps.fit"), "solve_sweeps", begun)
     path = tmp_path / "a.csv"
     _sweep(path)
     if not timed:

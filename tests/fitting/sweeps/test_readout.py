@@ -2,15 +2,12 @@
 
 from dataclasses import replace
 
-import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import memjax as mj
 from fitting.problem import AbstractDifferentiable
-from fitting.sweeps import readout
 from fitting.sweeps.ensemble import of_sweeps
 from fitting.sweeps.group import lengthen
 from fitting.sweeps.prepare import prepare
@@ -110,35 +107,6 @@ def test_what_is_sampled_for_randomness_is_read_by_them_too(measured):
     assert np.all((sample.values[:, 0] > 0.6 - 1e-12) & (sample.values[:, 0] <= 0.625))
     never = [replace(w, thresholds=Thresholds(on=w.thresholds.on, hold=NEVER[1])) for w in waves]
     assert of_sweeps(never, floor=0.0, seed=0).readings[0].sample.names == ("v_th", "v_release")
-
-
-class Decay(eqx.Module):
-    """y = y(0) exp(-rate t)."""
-
-    rate: jax.Array
-
-    def drift(self, t, y, v):
-        return -self.rate * y
-
-
-@pytest.mark.integration
-def test_where_a_current_falls_within_a_long_step_its_states_say_when(monkeypatch):
-    """In a step of 1 s, and 12 decades of current lost about y = 0.8: at 0.223 s, halfway by logarithms."""
-    fall = lambda y: -12 / (1 + jnp.exp(400 * (y[0] - 0.8)))  # noqa: E731
-    monkeypatch.setattr(readout, "log_current", lambda _, y, *__: fall(y))
-
-    def time(rate):
-        ends, at = jnp.stack([jnp.ones(1), jnp.exp(-rate)[None]]), (jnp.asarray(0.0), jnp.ones(()))
-        drive = lambda t: t  # noqa: E731
-        return readout._crossing_of_states(Decay(rate), drive, ends, at, (-6.0, -1.0))
-
-    (t, last), (slope, _) = jax.jvp(time, (jnp.asarray(1.0),), (jnp.asarray(1.0),))
-    # A cubic through values and slopes is off by at most h^4 / 384 of the fourth derivative, 1, over the slope of 0.8;
-    # halvings leave a millionth. Its derivative by the rate, log(0.8) / rate^2, loses an order.
-    off = 1 / 384 / 0.8
-    assert abs(float(t) + np.log(0.8)) < off + 1e-6
-    assert abs(float(slope) - np.log(0.8)) < 4 * off
-    assert float(last) == pytest.approx(-12.0)
 
 
 @pytest.mark.slow

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 )
 def test_medians_of_the_published_sweeps_are_met(shared_data, name, step):
     m = mj.read(shared_data / "clean" / f"usc_diffusive_dc_{name}.csv")
-    result = ft.fit([m], mj.DiffusiveMemristor(), point_time=0.01)
+    result = ft.solve(ft.SweepProblem([m], mj.DiffusiveMemristor(), point_time=0.01))
     trace = mj.simulate_like(
         result.device, m, point_time=0.01, bench=result.problem.bench, deterministic=True
     ).check()
@@ -54,7 +54,9 @@ def test_noise_of_reading_moves_no_determined_parameter_by_more_than_its_error(s
     tables = [
         {
             r["name"]: r
-            for r in ft.fit([x], mj.DiffusiveMemristor(), point_time=0.01).table()
+            for r in ft.solve(
+                ft.SweepProblem([x], mj.DiffusiveMemristor(), point_time=0.01)
+            ).table()
             if r["free"]
         }
         for x in (m, noisy)
@@ -70,7 +72,7 @@ def test_a_model_draws_the_loop_of_another_device(shared_data):
     """A Mott switch: median relative error of at most 0.2. The case device_fits has all models and sets."""
     m = mj.read(shared_data / "clean" / "vo2_iv_sweep.csv")
     m = m.select(m.sweep == m.labels[0])
-    result = ft.fit([m], mj.ThresholdSwitch(), screened=16)
+    result = ft.solve(ft.SweepProblem([m], mj.ThresholdSwitch(), screened=16))
     trace = mj.simulate_like(
         result.device,
         m,

@@ -66,7 +66,7 @@ def fit():
         t=np.tile(rows, cycles), v=np.tile(v, cycles), i=i, sweep=np.repeat(np.arange(cycles), len(v)),
         at_compliance=np.zeros(i.size, bool), reader="made here",
     )  # fmt: skip
-    return ft.fit([data], mj.model("mms"), screened=4 * BATCH)
+    return ft.solve(ft.SweepProblem([data], mj.model("mms"), screened=4 * BATCH))
 
 
 @pytest.mark.slow

@@ -64,7 +64,9 @@ def measured(case: Hidden) -> mj.Measurement:
 
 def fitted(case: Hidden, free_bench: tuple[str, ...] = ()):
     model = mj.model(case.device.name)
-    return ft.fit([measured(case)], model, free_bench=free_bench, screened=4 * BATCH)
+    return ft.solve(
+        ft.SweepProblem([measured(case)], model, free_bench=free_bench, screened=4 * BATCH)
+    )
 
 
 @pytest.mark.few(2)

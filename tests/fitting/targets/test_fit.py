@@ -28,7 +28,7 @@ def _closing(device: mj.AbstractDevice, v: float) -> float:
 @pytest.fixture(scope="module")
 def grown() -> ft.TargetFit:
     """A delay of 5 ms at 1 V."""
-    return ft.fit_targets(["delay@1=5e-3"], _device(), free=_FREE)
+    return ft.solve(ft.TargetProblem(["delay@1=5e-3"], _device(), free=_FREE))
 
 
 @pytest.mark.study  # its solve compiles in 20 s
@@ -53,7 +53,7 @@ def test_only_what_was_needed_has_moved(grown):
 @pytest.mark.study
 def test_what_cannot_be_reached_is_named_with_the_nearest_value():
     """Of one growth rate the delay at 2 V is half of that at 1 V."""
-    fit = ft.fit_targets(["delay@1=5e-3", "delay@2=5e-3"], _device(), free=_FREE)
+    fit = ft.solve(ft.TargetProblem(["delay@1=5e-3", "delay@2=5e-3"], _device(), free=_FREE))
     assert fit.missed == ("delay@1", "delay@2")
     assert _closing(fit.device, 2.0) < 5e-3 < _closing(fit.device, 1.0)  # between the two
     assert "not reached: delay@1 = 0.005" in fit.warnings[0]
@@ -63,7 +63,9 @@ def test_what_cannot_be_reached_is_named_with_the_nearest_value():
 @pytest.mark.slow
 def test_what_no_trial_shows_is_an_error_that_names_it():
     with pytest.raises(FitError, match="no trial shows delay@1") as error:
-        ft.fit_targets(["delay@1=5e-3"], _device(r_on=1e8, gamma3=1e8), free=_FREE)  # 10 nA at 1 V
+        ft.solve(
+            ft.TargetProblem(["delay@1=5e-3"], _device(r_on=1e8, gamma3=1e8), free=_FREE)
+        )  # 10 nA at 1 V
     # What it came nearest to is not lost.
     assert error.value.fit.missed == ("delay@1",)
     assert "no trial shows delay@1" in error.value.fit.failure
@@ -79,7 +81,7 @@ def test_an_interrupted_search_keeps_the_best_point(stage):
         if name == stage:
             raise KeyboardInterrupt
 
-    fit = ft.fit_targets(["delay@1=5e-3"], _device(), free=_FREE, tick=stop)
+    fit = ft.solve(ft.TargetProblem(["delay@1=5e-3"], _device(), free=_FREE), progress=stop)
     assert fit.interrupted
     assert not fit.failure
     assert np.isfinite(fit.loss)
@@ -89,7 +91,7 @@ def test_an_interrupted_search_keeps_the_best_point(stage):
 
 def test_noise_cannot_be_free():
     with pytest.raises(DataError, match="sigma1"):
-        ft.fit_targets(["v_th=0.5"], mj.model("diffusive"), free=["sigma1"])
+        ft.solve(ft.TargetProblem(["v_th=0.5"], mj.model("diffusive"), free=["sigma1"]))
 
 
 def _checked(fit: ft.TargetFit) -> None:
@@ -107,7 +109,7 @@ def test_a_threshold_switch_is_designed(v_th, v_hold, on_off):
     model, values, _ = mj.presets.load("diffusive/wang2024-dc-symmetric")
     device = mj.params.replace(mj.model(model), values)
     wanted = [f"v_th={v_th}", f"v_hold={v_hold}:{0.05 * v_hold}", f"on_off={on_off}:0.1"]
-    _checked(ft.fit_targets(wanted, device))
+    _checked(ft.solve(ft.TargetProblem(wanted, device)))
 
 
 @pytest.mark.study  # minutes
@@ -120,7 +122,9 @@ def test_an_interval_between_spikes_is_designed(interval):
     settings = TargetSettings(stimulus=drive, signal="gate.v", level=0.22, rearm=0.15)
     free = ["memristor.mu", "memristor.gamma1", "r_c.r", "c_gate.c"]
     _checked(
-        ft.fit_targets(
-            [f"interval={interval}:{0.05 * interval}"], neuron, free=free, settings=settings
+        ft.solve(
+            ft.TargetProblem(
+                [f"interval={interval}:{0.05 * interval}"], neuron, free=free, settings=settings
+            )
         )
     )

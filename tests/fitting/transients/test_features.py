@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+import fitting as ft
 import memjax as mj
 from fitting.transients.features import features_of
-from fitting.transients.fit import fit_transients
 from memjax.errors import DataError
 from tests.helpers import pulsed_curves
 
@@ -21,4 +21,4 @@ def test_features_are_what_the_curves_were_made_of():
     with pytest.raises(DataError, match="at least 6"):
         features_of(pulsed_curves(d[:5], r[:5]))
     with pytest.raises(DataError, match="diffusive"):
-        fit_transients(pulsed_curves(d, r), mj.Vteam())
+        ft.solve(ft.TransientProblem(pulsed_curves(d, r), mj.Vteam()))

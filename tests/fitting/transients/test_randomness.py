@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+import fitting as ft
 import memjax as mj
 from fitting.stochastic.result import Stochastic
 from fitting.transients import randomness
 from fitting.transients.features import features_of, times_of
-from fitting.transients.fit import Medians, TransientFit, fit_transients
+from fitting.transients.fit import Medians, TransientFit
 from fitting.transients.randomness import _prior, _started, of_pulses, randomised
 from memjax.core.params import get, replace as with_values
 from memjax.errors import DataError
@@ -121,7 +122,9 @@ def test_measured_pulses_of_a_stochastic_device_are_met(shared_data):
     m = mj.read(shared_data / "clean" / "usc_diffusive_pulse.csv")
     _, values, _ = mj.presets.load("diffusive/wang2024-pulse")
     device = with_values(mj.DiffusiveMemristor(), values)
-    fit = randomised(fit_transients(m, device, threshold=5.7e-6, off_threshold=1e-7), m)
+    fit = randomised(
+        ft.solve(ft.TransientProblem(m, device, threshold=5.7e-6, off_threshold=1e-7)), m
+    )
     assert fit.warnings == ()
     assert min(fit.stochastic.step_p) > 0.05
     assert min(fit.comparison["energy_p"].values()) > 0.05

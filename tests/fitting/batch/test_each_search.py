@@ -1,4 +1,4 @@
-"""Searches of single devices of a batch by the kernel of adaptive solves."""
+"""Searches of single devices of a batch, which share their solves."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -9,8 +9,8 @@ import pytest
 
 import fitting as ft
 import memjax as mj
-from fitting.batch.kernel_problems import KernelProblems
-from fitting.batch.kernel_search import Gathering, KernelSearch, find_each, outlying, takes_kernel
+from fitting.batch.each_search import EachSearch, Gathering, find_each, outlying, switches
+from fitting.batch.stacked_problems import KernelProblems
 from memjax.compiled import library
 
 pytestmark = [
@@ -19,14 +19,14 @@ pytestmark = [
 ]
 
 
-def test_the_kernel_searches_for_what_switches_and_for_nothing_else(switching):
-    assert takes_kernel(switching)
+def test_a_device_switches_where_its_current_jumps_between_two_rows(switching):
+    assert switches(switching)
     group = switching.problem.group
     calm = replace(group, event_weight=np.zeros_like(np.asarray(group.event_weight)))
-    assert not takes_kernel(replace(switching, problem=replace(switching.problem, group=calm)))
-    # A hundredth of the decades from row to row: grids follow what is slow.
+    assert not switches(replace(switching, problem=replace(switching.problem, group=calm)))
+    # A hundredth of the decades from row to row.
     slow = replace(group, target=0.01 * np.asarray(group.target))
-    assert not takes_kernel(replace(switching, problem=replace(switching.problem, group=slow)))
+    assert not switches(replace(switching, problem=replace(switching.problem, group=slow)))
 
 
 @pytest.mark.study
@@ -36,7 +36,7 @@ def test_searches_that_leave_and_points_without_numbers_keep_nobody_waiting(swit
 
     def ask(number):
         try:
-            search = KernelSearch(gathering, number)
+            search = EachSearch(gathering, number)
             rounds = [search.linearise(z) for _ in range(number + 1)]
             none = search.linearise(np.full_like(z, np.nan))[2]
             half = search.observe(np.where([[True], [False]], z, np.nan))[2]
@@ -65,9 +65,9 @@ def test_a_halted_search_ends(switching):
 @pytest.mark.study
 def test_the_batch_ends_where_the_single_fit_does(sweep, sweep_options, tmp_path):
     """Within a thousandth: both end at kinks, from which they begin again until that much is gained no more."""
-    single = ft.fit(sweep, mj.DiffusiveMemristor(), screened=8, **sweep_options)
+    single = ft.solve(ft.SweepProblem(sweep, mj.DiffusiveMemristor(), screened=8, **sweep_options))
     about = {"out": tmp_path / "run", "chunk": 1, "starts": 2, "screened": 8, **sweep_options}
-    (row,) = ft.fit_batch({"d": [sweep]}, mj.DiffusiveMemristor(), **about)
+    (row,) = ft.solve(ft.BatchProblem({"d": [sweep]}, mj.DiffusiveMemristor(), **about))
     np.testing.assert_allclose(row.loss, single.loss, rtol=1e-3)
 
 

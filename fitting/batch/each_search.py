@@ -1,4 +1,4 @@
-"""Searches of single devices of a batch by the kernel in C of adaptive solves, those of several devices together."""
+"""Searches of single devices of a batch, each for itself; solves that several of them ask for are made together."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -16,9 +16,9 @@ from ..optimize.levenberg_marquardt import Progress, levenberg_marquardt, screen
 from ..optimize.restarts import is_smooth, search_beside
 from ..problem import TOGETHER
 from ..sweeps.fit import BESIDE, ENDING, ending
+from ..sweeps.group import seeks_events
 from ..sweeps.prepare import Prepared
-from ..sweeps.problem import kernel_of
-from .kernel_problems import KernelProblems
+from .stacked_problems import StackedProblems, problems_of
 
 POOR = 5.0
 """Reduced chi squared above which further starts are tried."""
@@ -39,20 +39,16 @@ Optimum = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Coordinates, residuals, which are infinite where there is none, and Jacobian."""
 
 
-def takes_kernel(prepared: Prepared) -> bool:
-    """Whether the kernel searches for a device: its current switches between two rows, which grids follow less well.
-
-    And there is a kernel. A current that switches more slowly grids follow well, at a fraction of the time.
-    """
+def switches(prepared: Prepared) -> bool:
+    """Whether the current of a device switches between two rows: its loss has kinks, and searches begin again there."""
     group = prepared.problem.group
     jumps = np.abs(np.diff(np.asarray(group.target), axis=1))
-    sudden = np.any(np.asarray(group.event_weight)) and np.max(jumps, initial=0.0) > _SUDDEN
-    return bool(sudden) and not isinstance(kernel_of(prepared.problem), str)
+    return seeks_events(group) and bool(np.max(jumps, initial=0.0) > _SUDDEN)
 
 
 @dataclass
 class _Question:
-    """What one search asks: a method of `KernelProblems`, its points, and what comes of it."""
+    """What one search asks: a method of `StackedProblems`, its points, and what comes of it."""
 
     method: str
     z: np.ndarray
@@ -66,7 +62,7 @@ class Gathering:
 
     Parameters
     ----------
-    problems : KernelProblems
+    problems : StackedProblems
         The problems.
     members : int
         Threads that ask.
@@ -74,7 +70,7 @@ class Gathering:
         Ends searches, by a `KeyboardInterrupt`, once it is set.
     """
 
-    def __init__(self, problems: KernelProblems, members: int, halt: threading.Event):
+    def __init__(self, problems: StackedProblems, members: int, halt: threading.Event):
         self.problems, self.members, self.halt = problems, members, halt
         self._asked: dict[int, _Question] = {}
         self._turn = threading.Condition()
@@ -130,7 +126,7 @@ class Gathering:
             question.answer = tuple(answer)
 
 
-class KernelSearch:
+class EachSearch:
     """Searches of one of the problems of a gathering, from a few points at a time.
 
     Parameters
@@ -161,17 +157,11 @@ class KernelSearch:
         """Levenberg-Marquardt from a few starts."""
         return levenberg_marquardt(self.linearise, starts, **options)
 
-    def find(
-        self,
-        starts: Float[np.ndarray, "many free"],
-        count: int,
-        before: Float[np.ndarray, " free"] | None = None,
-    ) -> Optimum:
-        """The optimum from so many of the starts, and from where it was, if that is finite."""
-        known = [before] if before is not None and np.all(np.isfinite(before)) else []
-        if count > 1 or not known:
-            starts = screen(self.observe, starts, keep=TOGETHER)[:count]
-        return _optimum(self.improve(np.stack([*known, *starts])[:TOGETHER]))
+    def find(self, starts: Float[np.ndarray, "many free"], count: int) -> Optimum:
+        """The optimum from so many of the starts."""
+        if count > 1 or len(starts) > 1:
+            starts = screen(self.observe, starts, keep=TOGETHER)
+        return _optimum(self.improve(starts[:count]))
 
     def end(self, z: Float[np.ndarray, " free"], seed: int, options: dict[str, float]) -> Optimum:
         """The end of a search once the noise is known; begun again beside it, more often where that is a kink.
@@ -194,30 +184,18 @@ def _optimum(done: Progress) -> Optimum:
     return done.z[k], r, done.jacobian[k]
 
 
-def find_each(
-    prepared: Sequence[Prepared],
-    count: int,
-    halt: threading.Event,
-    before: Float[np.ndarray, "devices free"] | None = None,
-) -> list[Optimum]:
-    """Optima of devices from so many starts, and from where they were, if that is known.
+def find_each(prepared: Sequence[Prepared], count: int, halt: threading.Event) -> list[Optimum]:
+    """Optima of devices from so many starts; of those that fit far worse than the others once more."""
+    problems = share_of_problems(prepared)
 
-    Of those that fit far worse than the others once more, where it is not.
-    """
-    known = [None] * len(prepared) if before is None else list(before)
-    problems = _problems_of(prepared)
+    def find(search: EachSearch) -> Optimum:
+        return search.find(prepared[search.number].candidates, count)
 
-    def find(search: KernelSearch) -> Optimum:
-        return search.find(prepared[search.number].candidates, count, known[search.number])
-
-    out = _each(find, problems, range(len(prepared)), halt)
-    if before is not None:
-        return out
-
-    def find_again(search: KernelSearch) -> Optimum:
+    def find_again(search: EachSearch) -> Optimum:
         other = search.find(prepared[search.number].further(SCATTERED), TOGETHER)
         return min(out[search.number], other, key=lambda optimum: np.sum(optimum[1] ** 2))
 
+    out = _each(find, problems, range(len(prepared)), halt)
     chi2 = np.array([r @ r / max(len(r) - len(z), 1) for z, r, _ in out])
     left = np.flatnonzero(outlying(chi2)).tolist()
     for k, optimum in zip(left, _each(find_again, problems, left, halt), strict=True):
@@ -234,26 +212,26 @@ def outlying(chi2: Float[np.ndarray, " devices"]) -> Bool[np.ndarray, " devices"
 def end_each(
     prepared: Sequence[Prepared], optima: Sequence[Optimum], seed: int, halt: threading.Event
 ) -> list[Optimum]:
-    """The ends of the searches of devices, where there is an optimum, see `KernelSearch.end`."""
+    """The ends of the searches of devices, where there is an optimum, see `EachSearch.end`."""
 
-    def end(search: KernelSearch) -> Optimum:
+    def end(search: EachSearch) -> Optimum:
         z, r, _ = optima[search.number]
         if not np.all(np.isfinite(r)):
             return optima[search.number]
         noise = float(prepared[search.number].problem.noise)
         return search.end(z, seed, ending(noise, 0.5 * float(r @ r)))
 
-    return _each(end, _problems_of(prepared), range(len(prepared)), halt)
+    return _each(end, share_of_problems(prepared), range(len(prepared)), halt)
 
 
-def _problems_of(prepared: Sequence[Prepared]) -> KernelProblems:
-    """Each share of a chunk has a share of the cores."""
-    return KernelProblems([p.problem for p in prepared], threads=max(usable_cores() // SHARES, 1))
+def share_of_problems(prepared: Sequence[Prepared]) -> StackedProblems:
+    """The problems of devices, solved by as many cores as each share of a chunk has."""
+    return problems_of([p.problem for p in prepared], threads=max(usable_cores() // SHARES, 1))
 
 
 def _each(
-    function: Callable[[KernelSearch], Optimum],
-    problems: KernelProblems,
+    function: Callable[[EachSearch], Optimum],
+    problems: StackedProblems,
     numbers: Sequence[int],
     halt: threading.Event,
 ) -> list[Optimum]:
@@ -272,7 +250,7 @@ def _each(
                         k = next(left, None)
                     if k is None:
                         return
-                    out[k] = function(KernelSearch(gathering, k))
+                    out[k] = function(EachSearch(gathering, k))
             finally:
                 gathering.leave()
 

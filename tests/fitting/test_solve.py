@@ -68,14 +68,3 @@ def test_a_fit_is_made_again_from_its_own_file(tmp_path):
     ]
     assert configs[0] == configs[1]
     assert configs[0]["fix"] == {"r_on": 5e3}
-
-
-def test_the_seed_and_what_is_asked_reach_the_fit(monkeypatch):
-    heard = {}
-    monkeypatch.setattr(
-        "fitting.sweeps.fit.fit", lambda *data, **asked: heard.update(asked) or data
-    )
-    problem = ft.SweepProblem("data", mj.Vteam(), free=["v_on"], points=50)
-    assert ft.solve(problem, seed=7) == ("data", problem.device)
-    assert (heard["free"], heard["points"], heard["seed"]) == (["v_on"], 50, 7)
-    assert "_" not in heard

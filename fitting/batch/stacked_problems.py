@@ -1,0 +1,256 @@
+"""Problems of one shape, each solved at points of its own: by one kernel in C, or by XLA where there is none."""
+
+from collections.abc import Callable, Sequence
+from copy import copy
+from dataclasses import replace
+from typing import Any, Protocol, cast
+
+import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from memjax.core.fields import with_values
+from memjax.runtime.compile_cache import cached_jit, is_array
+from memjax.simulate.stiff_kernel import StiffKernel, StiffLanes
+
+from ..problem import linearise
+from ..sweeps.group import seeks_events
+from ..sweeps.lanes import by_lane, by_point, solve_lanes
+from ..sweeps.problem import (
+    Problem,
+    begin_lanes,
+    kernel_of,
+    lengthened,
+    linearise_lanes,
+    observe_lanes,
+    observe_point,
+)
+
+TOGETHER = (64, 16)
+"""Points of one call of the kernel and of the programs around it: a program for each size."""
+
+
+def blocks(count: int) -> list[tuple[np.ndarray, int]]:
+    """So many points in blocks, and how many points each is filled up to."""
+    large, small = TOGETHER
+    parts, k = [], 0
+    while k < count:
+        size = large if count - k > 2 * small else small
+        parts.append((np.arange(k, min(k + size, count)), size))
+        k += size
+    return parts
+
+
+Linearised = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Residuals, Jacobians, success."""
+Observed = tuple[np.ndarray, np.ndarray]
+"""Residuals, success."""
+
+
+class StackedProblems(Protocol):
+    """Problems of one shape (see `fitting.problem.shape_of`), of which some are solved at a time."""
+
+    def linearise(
+        self, z: Float[np.ndarray, "points free"], which: Int[np.ndarray, " points"]
+    ) -> Linearised:
+        """Residuals, Jacobians and success at points, each of the problem of this number."""
+        ...
+
+    def observe(
+        self, z: Float[np.ndarray, "points free"], which: Int[np.ndarray, " points"]
+    ) -> Observed:
+        """Residuals and success at points."""
+        ...
+
+    def roughly(self, rtol: float) -> "StackedProblems":
+        """The same solved with another tolerance, where that costs no compilation."""
+        ...
+
+
+def problems_of(problems: Sequence[Problem], *, threads: int) -> StackedProblems:
+    """Problems of one shape, by their kernel where there is one."""
+    if isinstance(kernel_of(problems[0]), str):
+        return XlaProblems(problems)
+    return KernelProblems(problems, threads=threads)
+
+
+class KernelProblems:
+    """`StackedProblems` that have a kernel.
+
+    Parameters
+    ----------
+    problems : sequence of Problem
+        The problems.
+    threads : int
+        Threads of a solve.
+
+    Notes
+    -----
+    Lanes of many problems fill the vectors of the kernel, and share the calls around it.
+    """
+
+    def __init__(self, problems: Sequence[Problem], *, threads: int):
+        every, places = zip(*map(lengthened, problems), strict=True)
+        self.own = places[0]
+        self.kernel, self.threads = cast(StiffKernel, kernel_of(problems[0])), threads
+        # A solve has one end: problems whose waveforms end together are solved together.
+        self.ends = np.array([np.max(p.group.rows) for p in every])
+        arrays = [jax.tree.leaves(eqx.filter(p, is_array)) for p in every]
+        self.columns = [np.stack(x) for x in zip(*arrays, strict=True)]
+        self.problem, self.policy = every[0], every[0].policy
+        self.steps = any(seeks_events(p.group) for p in problems)
+        functions = (_begin_each, _linearise_each, _observe_each)
+        self._begin, self._linearise, self._observe = (f.bind(self.problem) for f in functions)
+
+    def linearise(
+        self, z: Float[np.ndarray, "points free"], which: Int[np.ndarray, " points"]
+    ) -> Linearised:
+        """See `StackedProblems`."""
+        r, jacobian, ok = self._each(self._linearise, z, which, derive=True)
+        return r[:, self.own], jacobian[:, self.own], ok
+
+    def observe(
+        self, z: Float[np.ndarray, "points free"], which: Int[np.ndarray, " points"]
+    ) -> Observed:
+        """See `StackedProblems`."""
+        r, ok = self._each(self._observe, z, which, derive=False)
+        return r[:, self.own], ok
+
+    def roughly(self, rtol: float) -> "KernelProblems":
+        """See `StackedProblems`."""
+        rough = copy(self)
+        share = self.policy.atol / self.policy.rtol
+        rough.policy = replace(self.policy, rtol=rtol, atol=share * rtol)
+        return rough
+
+    def _each(
+        self, function: Callable, z: np.ndarray, which: np.ndarray, *, derive: bool
+    ) -> list[np.ndarray]:
+        """What a function of solved points gives at each of them."""
+        parts, order = [], []
+        for end in np.unique(self.ends[which]):
+            same = np.flatnonzero(self.ends[which] == end)
+            for part, size in blocks(len(same)):
+                some = same[part]
+                order.append(some)
+                found = self._solved(function, z[some], which[some], derive, size)
+                parts.append([x[: len(some)] for x in found])
+        back = np.argsort(np.concatenate(order))
+        return [np.concatenate(x)[back] for x in zip(*parts, strict=True)]
+
+    def _solved(
+        self, function: Callable, z: np.ndarray, which: np.ndarray, derive: bool, size: int
+    ):
+        """The same of so many points, filled up by points that are no numbers, which cost no solve."""
+        more = size - len(z)
+        z = np.pad(z, [(0, more), (0, 0)], constant_values=np.nan)
+        leaves = [x[np.pad(which, (0, more), mode="edge")] for x in self.columns]
+        values, derivatives, zeros = self._begin(leaves, z)
+        along, group = derivatives if derive else None, _filled(self.problem, leaves).group
+        times, drive = by_lane(group.stimuli.times), by_lane(group.stimuli.values)
+        about: dict[str, Any] = dict(
+            stimuli=with_values(group.stimuli, {"times": times, "values": drive})
+        )
+        about |= dict(zeros=by_lane(zeros), rows=by_lane(group.rows), threads=self.threads)
+        about["steps"] = self.steps
+        there = np.repeat(np.isfinite(z[:, 0]), len(times) // len(z))
+        # What is done of all steps that are kept is done of half as many; where these do not suffice, once more.
+        half = replace(self.policy, max_steps=self.policy.max_steps // 2)
+        for policy in (half, self.policy) if self.steps else (self.policy,):
+            lanes = solve_lanes(self.kernel, z, values, along, policy=policy, **about)
+            if not np.any(np.asarray(lanes.counts)[there, 2]):
+                break
+        return map(np.asarray, function(leaves, z, lanes))
+
+
+def _filled(problem: Problem, leaves: Sequence[Any]) -> Problem:
+    """A problem with other arrays."""
+    arrays, rest = eqx.partition(problem, is_array)
+    return eqx.combine(jax.tree.unflatten(jax.tree.structure(arrays), leaves), rest)
+
+
+def _at_each(function: Callable, problem: Problem, leaves: list, *rest: Any) -> Any:
+    """A function of a problem and a point, of problems whose arrays are stacked."""
+    return jax.vmap(lambda own, *x: function(_filled(problem, own), *x))(leaves, *rest)
+
+
+@cached_jit
+def _begin_each(problem: Problem, leaves: list, z: Float[Array, "points free"]):
+    """As `begin_lanes`, of points that have problems of their own."""
+    return _at_each(begin_lanes, problem, leaves, z)
+
+
+@cached_jit
+def _linearise_each(
+    problem: Problem, leaves: list, z: Float[Array, "points free"], lanes: StiffLanes
+):
+    """As `linearise_lanes`, of points that have problems of their own."""
+    return _at_each(linearise_lanes, problem, leaves, z, by_point(lanes, len(z)))
+
+
+@cached_jit
+def _observe_each(
+    problem: Problem, leaves: list, z: Float[Array, "points free"], lanes: StiffLanes
+):
+    """Residuals and success, of points that have problems of their own."""
+    return _at_each(observe_lanes, problem, leaves, z, by_point(lanes, len(z)))[:2]
+
+
+class XlaProblems:
+    """`StackedProblems` by XLA: points that are solved together wait for the slowest.
+
+    Parameters
+    ----------
+    problems : sequence of Problem
+        The problems.
+    """
+
+    def __init__(self, problems: Sequence[Problem]):
+        self.problem = problems[0]
+        arrays = [jax.tree.leaves(eqx.filter(p, is_array)) for p in problems]
+        self.columns = [np.stack(x) for x in zip(*arrays, strict=True)]
+
+    def linearise(
+        self, z: Float[np.ndarray, "points free"], which: Int[np.ndarray, " points"]
+    ) -> Linearised:
+        """See `StackedProblems`."""
+        r, jacobian, ok = self._each(_linearise_alone, z, which)
+        return r, jacobian, ok
+
+    def observe(
+        self, z: Float[np.ndarray, "points free"], which: Int[np.ndarray, " points"]
+    ) -> Observed:
+        """See `StackedProblems`."""
+        r, ok = self._each(_observe_alone, z, which)
+        return r, ok
+
+    def roughly(self, rtol: float) -> "XlaProblems":
+        """See `StackedProblems`; here it would cost one."""
+        del rtol
+        return self
+
+    def _each(self, function: Callable, z: np.ndarray, which: np.ndarray) -> tuple[np.ndarray, ...]:
+        """What a function gives at each point, so many at a time, filled up by the first of them."""
+        parts = []
+        idle = np.any(np.isnan(z), axis=1)
+        z = np.where(idle[:, None], z[np.argmin(idle)], z)
+        for part, size in blocks(len(z)):
+            some = np.resize(part, size)
+            leaves = [x[which[some]] for x in self.columns]
+            found = function(self.problem, leaves, z[some])
+            parts.append([np.asarray(x)[: len(part)] for x in found])
+        *values, ok = (np.concatenate(x) for x in zip(*parts, strict=True))
+        return *values, ok & ~idle
+
+
+@cached_jit
+def _linearise_alone(problem: Problem, leaves: list, z: Float[Array, "points free"]):
+    """As `fitting.problem.evaluate`, of points that have problems of their own."""
+    return _at_each(linearise, problem, leaves, z)
+
+
+@cached_jit
+def _observe_alone(problem: Problem, leaves: list, z: Float[Array, "points free"]):
+    """Residuals and success, of points that have problems of their own."""
+    return _at_each(observe_point, problem, leaves, z)[:2]

@@ -14,8 +14,8 @@ from memjax.runtime.files import prepare_output
 
 from .config import Request
 from .constants import MARKER
-from .html import MOVED
 from .kinds import Kind, origin_of
+from .page.fit_blocks import MOVED
 from .progress import Session
 
 if TYPE_CHECKING:

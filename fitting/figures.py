@@ -2,6 +2,7 @@
 
 import itertools
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,41 @@ _SHORTEST, _GAP, _FEWEST = 12, 3.0, 2
 
 def axes_row(columns: int, *, height: float = 4.0) -> tuple[Any, Any]:
     """A figure and a row of axes."""
+    figure, axes = axes_grid(columns, width=5.4, height=height)
+    return figure, axes[0]
+
+
+def axes_grid(
+    columns: int, rows: int = 1, *, width: float = 5.2, height: float = 4.2, **options: Any
+) -> tuple[Any, Any]:
+    """A figure and rows of axes, each of that size [inch]; `options` are those of ``Figure.subplots``."""
     from memjax.plot.picture import Picture
 
-    figure = Picture(figsize=(5.4 * columns, height))
-    return figure, figure.subplots(1, columns, squeeze=False)[0]
+    figure = Picture(figsize=(width * columns, height * rows))
+    return figure, figure.subplots(rows, columns, squeeze=False, **options)
+
+
+def panels(count: int, *, most: int, height: float) -> tuple[Any, Any]:
+    """A figure and so many axes, at `most` of them in a row."""
+    columns = max(min(most, count), 1)
+    figure, axes = axes_grid(columns, max(-(-count // columns), 1), height=height)
+    for ax in axes.ravel()[count:]:
+        ax.set_visible(False)
+    return figure, axes.ravel()[:count]
+
+
+def engineering(axis: Any, unit: str) -> None:
+    """Label the ticks of an axis with the prefixes of a unit."""
+    from matplotlib.ticker import EngFormatter
+
+    axis.set_major_formatter(EngFormatter(unit))
+
+
+def save_all(figures: Mapping[str, Any], folder: Path) -> list[str]:
+    """Write pictures of a report into a folder, by name; names of the files, those that a page shows first."""
+    for name, figure in figures.items():
+        save(figure, folder / f"{name}.png")
+    return [f"{name}.{suffix}" for suffix in ("png", "svg") for name in figures]
 
 
 def save(figure: Any, path: Path) -> None:
@@ -85,9 +117,3 @@ def _thinned(axis: Any) -> bool:
         return False
     locator.set_params(nbins=max(len(boxes) - 2, 2))
     return len(boxes) > _FEWEST
-
-
-def drawings(folder: Path, names: list[str]) -> list[str]:
-    """Names of the SVG beside pictures of these names."""
-    beside = (Path(name).with_suffix(".svg") for name in names)
-    return [str(path) for path in beside if (folder / path).exists()]

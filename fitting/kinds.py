@@ -14,6 +14,7 @@ from memjax.errors import DataError, UsageError
 from memjax.io.request import file_of
 
 from .config import CommonConfig, Option, Request, options_of
+from .page.blocks import Section
 from .progress import Session
 
 GROUP = "memjax.fits"
@@ -58,9 +59,9 @@ class Kind:
     tables : callable, optional
         ``tables(fit) -> dict`` of data frames: ``measured``, ``simulated`` and others, by name of the file.
     pictures : callable, optional
-        ``pictures(content, measured, simulated, folder) -> names`` draws both tables into the folder.
+        ``pictures(content, measured, simulated, folder) -> figures`` of both tables, by the names of their files.
     sections : callable, optional
-        ``sections(content) -> pairs``: titles and HTML of what its page says beside the parameters.
+        ``sections(content) -> list`` of `fitting.page.blocks.Section`: what its page says beside the parameters.
     advice : callable, optional
         ``advice(content) -> sentences``: what further measurements would show of what is not determined.
     write, build : callable, optional
@@ -106,8 +107,8 @@ class Kind:
     fit: Callable[[Any, Any, Session], Any] | None = None
     content: Callable[[Any], dict] | None = None
     tables: Callable[[Any], Mapping[str, Any]] | None = None
-    pictures: Callable[..., list[str]] | None = None
-    sections: Callable[[dict], list[tuple[str, str]]] | None = None
+    pictures: Callable[..., Mapping[str, Any]] | None = None
+    sections: Callable[[dict], list[Section]] | None = None
     advice: Callable[[dict], list[str]] | None = None
     write: Callable[..., Any] | None = None
     build: Callable[..., list[str]] | None = None

@@ -1,6 +1,5 @@
 """The best point of a search so far as a fit directory: what is left of a fit that did not come to its end."""
 
-import html
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,8 +9,10 @@ import numpy as np
 from memjax.runtime.files import write_json, writing_folder
 
 from .config import Request
-from .html import page, parameters_table, provenance_table, remarks
 from .kinds import origin_of
+from .page.blocks import Code, Section
+from .page.fit_blocks import parameter_tables, provenance, remarks
+from .page.render import write_page
 
 if TYPE_CHECKING:
     from .optimize.levenberg_marquardt import Progress
@@ -69,13 +70,12 @@ class Reached:
 def write_point(search: "Progress", kind: str, request: Request) -> None:
     """Write the best point of a search: ``fit.json`` and a page, all that takes no simulation."""
     content = _content(search, kind, request)
-    body = f"<h1>Fit of <code>{html.escape(content['model'])}</code>: {kind}, interrupted</h1>"
-    body += f"<h2>Parameters</h2>{parameters_table(content)}{remarks(content)}"
-    body += f"<details><summary><b>Provenance</b></summary>{provenance_table(content)}</details>"
+    model, tables = content["model"], parameter_tables(content)
+    heading = ["Fit of ", Code(model), f": {kind}, interrupted"]
+    blocks = [Section("Parameters", tables), remarks(content), provenance(content)]
     with writing_folder(request.out) as folder:
         write_json(folder / "fit.json", content)
-        text = page(f"memjax fit: {content['model']}", body)
-        (folder / "report.html").write_text(text, encoding="utf-8")
+        write_page(folder, f"memjax fit: {model}", heading, blocks)
 
 
 def _content(search: "Progress", kind: str, request: Request) -> dict[str, Any]:

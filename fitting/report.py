@@ -1,6 +1,6 @@
 """A fit directory, whatever the kind of its data: what fills it, its pictures and its page."""
 
-import html
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +10,12 @@ from memjax.errors import DataError
 from memjax.plot import style
 from memjax.runtime.files import is_inside, write_json
 
-from .figures import drawings
+from .figures import save_all
 from .fit_json import common_content, digest, load, methods_in_words, write_draws
-from .html import (
-    page,
-    parameters_table,
-    picture,
-    provenance_table,
-    remarks,
-    summary,
-    verdict_heading,
-)
 from .kinds import Kind, Origin, kind_of, kinds
+from .page.blocks import Block, Code, Note, Picture, Section
+from .page.fit_blocks import parameter_tables, provenance, remarks, summary, verdict_alert
+from .page.render import write_page
 from .result import AbstractFit
 
 TABLES = ("measured", "simulated")
@@ -76,19 +70,28 @@ def build(folder: Path, **options: Any) -> list[str]:
 def build_page(content: dict, folder: Path) -> list[str]:
     """Make the pictures of both tables and the page of a fit directory, with the sections of its kind."""
     kind: Any = kind_of(content, where=folder / "fit.json")
-    try:
-        tables = [pandas.read_csv(folder / f"{name}.csv") for name in TABLES]
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"cannot be read: {error}", where=str(folder), fix="run 'memjax fit' again"
-        ) from error
+    tables = [read_table(folder / f"{name}.csv") for name in TABLES]
     with style():
-        names = kind.pictures(content, *tables, folder)
-    parts = [picture(folder / n, n.removesuffix(".png")) for n in names]
-    for title, body in kind.sections(content) if kind.sections else ():
-        parts.append(f"<h2>{html.escape(title)}</h2>{body}")
-    fit_page(content, "".join(parts), folder)
-    return [*names, *drawings(folder, names), "report.html"]
+        figures = kind.pictures(content, *tables, folder)
+        names = save_all(figures, folder)
+    shown = [Picture(folder / f"{n}.png", n) for n in figures]
+    fit_page(content, [*shown, *(kind.sections(content) if kind.sections else ())], folder)
+    return [*names, "report.html"]
+
+
+def read_table(path: Path) -> pandas.DataFrame:
+    """A table of a fit directory.
+
+    Raises
+    ------
+    DataError
+        Where it cannot be read.
+    """
+    try:
+        return pandas.read_csv(path)
+    except (OSError, ValueError) as error:
+        fix = "run 'memjax fit' again"
+        raise DataError(f"cannot be read: {error}", where=str(path), fix=fix) from error
 
 
 def write(fit: Any, folder: Path, origin: Origin, *, drawn: bool = True) -> None:
@@ -137,24 +140,43 @@ def fill(
     if drawn:
         build(folder)
     else:
-        fit_page(content, "", folder)
+        fit_page(content, [], folder)
 
 
-def fit_page(content: dict, head: str, folder: Path) -> None:
+def fit_page(content: dict, blocks: Sequence[Block], folder: Path) -> None:
     """Write ``report.html``: what a kind has to show, then parameters, remarks and provenance."""
-    about = content.get("uncertainty", {})  # none of spike trains, and of memjax 0.1
-    advice = kind_of(content, where=folder / "fit.json").advice
-    body = f"""
-<h1>Fit of <code>{html.escape(content["model"])}</code>: {content["kind"]}</h1>
-{summary(content, advice=advice(content) if advice else ())}
-{verdict_heading(content)}
-{head}
-<h2>Parameters</h2>{parameters_table(content)}
-<p><small>Sigma is one standard deviation to first order, from {html.escape(content["covariance_from"])};
-a parameter counts as not determined where its sigma exceeds its value, or a quarter of a short range.
-{f"Intervals: {methods_in_words(about)}." if about else ""}</small></p>
-{remarks(content, *about.get("notes", []))}
-<details><summary><b>Provenance</b></summary>{provenance_table(content)}</details>
-"""
-    whole = page(f"memjax fit: {content['model']}", body)
-    (folder / "report.html").write_text(whole, encoding="utf-8")
+    kind = kind_of(content, where=folder / "fit.json")
+    advice = kind.advice(content) if kind.advice else ()
+    whole = [*blocks, parameters_section(content)]
+    write_fit_page(content, whole, folder, label=f": {content['kind']}", advice=advice)
+
+
+def write_fit_page(
+    content: dict, blocks: Sequence[Block], folder: Path, *, label: str = "", advice: Sequence[str] = (),
+    counted: str = "cycles, runs, curves or files", notes: Sequence[str] = (),
+) -> None:  # fmt: skip
+    """Write ``report.html``: blocks below the summary and the verdict, and above remarks and provenance.
+
+    `label` stands behind the model in the heading, `notes` among the remarks; for the others see `summary`.
+    """
+    remarked = [*notes, *content.get("uncertainty", {}).get("notes", [])]
+    whole = [
+        summary(content, advice=advice, counted=counted),
+        *verdict_alert(content),
+        *blocks,
+        remarks(content, *remarked),
+        provenance(content),
+    ]
+    model = content["model"]
+    write_page(folder, f"memjax fit: {model}", ["Fit of ", Code(model), label], whole)
+
+
+def parameters_section(content: dict, *blocks: Block, more: str = "") -> Section:
+    """Parameters, how their table is to be read, and what else a kind says of them."""
+    known = content.get("uncertainty")  # none of spike trains, and of memjax 0.1
+    intervals = f" Intervals: {methods_in_words(known)}." if known else ""
+    note = (
+        f"Sigma is one standard deviation to first order, from {content['covariance_from']}; a parameter counts as "
+        f"not determined where its sigma exceeds its value, or a quarter of a short range.{intervals}{more}"
+    )
+    return Section("Parameters", [*parameter_tables(content), Note(note), *blocks])

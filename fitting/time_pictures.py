@@ -1,15 +1,13 @@
 """Pictures of pulses against time: what was driven, what was measured, and what the fit makes of it."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import memjax as mj
-from memjax.plot import style
 from memjax.plot.style import MEASURED, MUTED, SECOND, SIMULATED
 
-from .figures import save
+from .figures import axes_grid, engineering
 
 _SHOWN = 3  # sweeps that are drawn, from the first to the last
 
@@ -17,37 +15,32 @@ CURVES = "curves.csv"
 """Measured curves under one pulse each, as many as a picture shows."""
 
 
-def picture_currents(measured: mj.Measurement, simulated: mj.Measurement, path: Path) -> None:
+def figure_currents(measured: mj.Measurement, simulated: mj.Measurement) -> Any:
     """Measured and simulated response against time, what was driven above it, of up to three sweeps."""
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import EngFormatter
-
     labels = measured.labels
     shown = labels[np.unique(np.linspace(0, len(labels) - 1, _SHOWN).astype(int))]
     units = ("V", "A") if measured.driven == "voltage" else ("A", "V")
     size = np.abs(measured.response[np.isin(measured.sweep, shown)])
-    with style():
-        figure = Figure(figsize=(5.2 * len(shown), 5.2))
-        axes = figure.subplots(2, len(shown), squeeze=False, sharex="col", height_ratios=(1, 2.5))
-        for (top, ax), label in zip(axes.T, shown, strict=True):
-            own, drawn = (x.select(x.sweep == label) for x in (measured, simulated))
-            top.plot(np.asarray(own.t) - np.asarray(own.t)[0], own.applied, color=SECOND, lw=1.0)
-            for x, color, word in ((own, MEASURED, "measured"), (drawn, SIMULATED, "simulated")):
-                t = np.asarray(x.t) - np.asarray(x.t)[0]
-                ax.plot(t, np.abs(x.response), color=color, lw=1.0, alpha=0.85, label=word)
-            _scaled(ax, size)
-            top.set(title=f"sweep {label}")
-            ax.set(xlabel="Time")
-            ax.xaxis.set_major_formatter(EngFormatter("s"))
-            ax.locator_params(axis="x", nbins=5)
-            for each, unit in zip((top, ax), units, strict=True):
-                if each.get_yscale() == "linear":
-                    each.yaxis.set_major_formatter(EngFormatter(unit))
-        names = ("Voltage", "|Current|") if units[0] == "V" else ("Current", "|Voltage|")
-        for ax, name, unit in zip(axes[:, 0], names, units, strict=True):
-            ax.set_ylabel(name + f" ({unit})" * (ax.get_yscale() == "log"))
-        figure.legend(*axes[1, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
-        save(figure, path)
+    figure, axes = axes_grid(len(shown), 2, height=2.6, sharex="col", height_ratios=(1, 2.5))
+    for (top, ax), label in zip(axes.T, shown, strict=True):
+        own, drawn = (x.select(x.sweep == label) for x in (measured, simulated))
+        top.plot(np.asarray(own.t) - np.asarray(own.t)[0], own.applied, color=SECOND, lw=1.0)
+        for x, color, word in ((own, MEASURED, "measured"), (drawn, SIMULATED, "simulated")):
+            t = np.asarray(x.t) - np.asarray(x.t)[0]
+            ax.plot(t, np.abs(x.response), color=color, lw=1.0, alpha=0.85, label=word)
+        _scaled(ax, size)
+        top.set(title=f"sweep {label}")
+        ax.set(xlabel="Time")
+        engineering(ax.xaxis, "s")
+        ax.locator_params(axis="x", nbins=5)
+        for each, unit in zip((top, ax), units, strict=True):
+            if each.get_yscale() == "linear":
+                engineering(each.yaxis, unit)
+    names = ("Voltage", "|Current|") if units[0] == "V" else ("Current", "|Voltage|")
+    for ax, name, unit in zip(axes[:, 0], names, units, strict=True):
+        ax.set_ylabel(name + f" ({unit})" * (ax.get_yscale() == "log"))
+    figure.legend(*axes[1, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return figure
 
 
 def _scaled(ax: Any, size: np.ndarray) -> None:
@@ -58,18 +51,14 @@ def _scaled(ax: Any, size: np.ndarray) -> None:
         ax.set_ylim(low / 3, high * 3)
 
 
-def picture_curves(table: Any, about: dict, path: Path) -> None:
+def figure_curves(table: Any, about: dict) -> Any:
     """Measured currents of curves under one pulse each against time, and that of the best values.
 
     `table` is what `CURVES` holds: curve, t_s from the onset of its pulse, v_V, i_A; `about` the part `transients` of a
     fit.json.
     """
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import EngFormatter
-
     typical, pulse = about["typical"], about["pulse"]
-    figure = Figure(figsize=(10.4, 4.4))
-    axes = figure.subplots(1, 2)
+    figure, (axes,) = axes_grid(2, height=4.4)
     groups = [x for _, x in table.groupby("curve")]
     size = np.abs(table["i_A"].to_numpy())
     for ax, scale in zip(axes, ("log", "linear"), strict=True):
@@ -84,12 +73,12 @@ def picture_curves(table: Any, about: dict, path: Path) -> None:
             ax.axhline(level, color=SECOND, ls=":", lw=0.9, label=None if n else "threshold")
         ax.axvspan(0, pulse["width_s"], color=SECOND, alpha=0.08, lw=0, label="pulse")
         ax.set(xlabel="Time since the onset", ylabel="|Current|", yscale=scale)
-        ax.xaxis.set_major_formatter(EngFormatter("s"))
+        engineering(ax.xaxis, "s")
         ax.set_xlim(max(t[0], table["t_s"].min()), min(t[-1], table["t_s"].max()))
         if scale == "log":
             least = max(float(np.quantile(size[size > 0], 0.02)), 1e-13)
             ax.set(ylim=(least / 3, 3 * float(size.max())), ylabel="|Current| (A)")
         else:
-            ax.yaxis.set_major_formatter(EngFormatter("A"))
+            engineering(ax.yaxis, "A")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
-    save(figure, path)
+    return figure

@@ -179,6 +179,7 @@ def test_functions_and_files_are_short():
 
 UNMIRRORED = {
     "constants.py": "it holds numbers alone",
+    "page/blocks.py": "its blocks are shown by tests/fitting/page/test_render.py",
     "kind.py": "registered kinds are walked by tests/fitting/test_kinds.py",
     "retention/content.py": "the folder is filled and read by tests/fitting/retention/test_options.py",
     "choice/figures.py": "its picture is made by tests/fitting/choice/test_options.py",
@@ -196,6 +197,19 @@ def test_every_module_of_fitting_has_its_mirror_among_the_tests():
         if not (tests / place.parent / f"test_{path.name}").exists():
             missing.append(place.as_posix())
     assert missing == []
+
+
+def test_html_stands_in_templates_and_in_no_string_of_fitting():
+    tag = re.compile(r"</|<!d|(?<!\?P)<[a-z]\w*[ />]|<{")  # ?P<name> is of regular expressions
+    strings = [
+        (f"{path}:{node.lineno}", ast.unparse(node))
+        for path, tree in _trees()
+        for node in ast.walk(tree)
+        if path.startswith("fitting/")
+        and (isinstance(node, ast.JoinedStr) or isinstance(getattr(node, "value", 0), str))
+    ]
+    assert [where for where, text in strings if tag.search(text)] == []
+    assert all(map(tag.search, ("<td>", "<br/>", "</p>", "<img src", "<{tag} class", "<!doctype")))
 
 
 def _memjax_names(tree: ast.Module) -> set[str]:

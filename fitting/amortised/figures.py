@@ -1,6 +1,5 @@
 """The picture of a calibration: ranks of the truth, parameter by parameter, and coverage of intervals."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,7 +7,7 @@ import numpy as np
 from memjax.plot import style
 from memjax.plot.style import MEASURED, MUTED
 
-from ..figures import axes_row, save
+from ..figures import axes_row
 from .calibration import CLASSES, COVERAGE, LEVELS, Calibration, classes_of
 
 _BAND = (0.005, 0.995)  # quantiles of the number of devices in a class, where ranks are uniform
@@ -47,8 +46,3 @@ def _coverage(ax: Any, calibration: Calibration) -> None:
     ax.set(xlim=(0.4, 1), ylim=(0.4, 1), xlabel="Probability of the interval")
     ax.set_ylabel("Share of the devices inside")
     ax.legend(loc="upper left")
-
-
-def write(calibration: Calibration, path: Path) -> None:
-    """Write the picture, as PNG and SVG."""
-    save(figure(calibration), path)

@@ -171,9 +171,10 @@ def _train(request: Request, session: Session, devices: Mapping[str, str]) -> in
     with writing_folder(out) as place:
         fill(posterior, place)
         if find_spec("matplotlib") is not None:
-            from .figures import write
+            from ..figures import save
+            from .figures import figure
 
-            write(posterior.calibration, place / PICTURE)
+            save(figure(posterior.calibration), place / PICTURE)
         else:
             say("note", f"no {PICTURE} without matplotlib: pip install 'memjax[plot]'")
     _announce(posterior, out, time.monotonic() - begin)

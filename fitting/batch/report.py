@@ -1,10 +1,8 @@
 """What a batch leaves: a table with a row per device, its population, pictures, and one page."""
 
 import csv
-import html
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,9 @@ import numpy as np
 from memjax.runtime.files import write_json, writing
 
 from ..fit_json import versions
-from ..html import bullets, html_table, page, picture, readable
+from ..page.blocks import Block, Bullets, Code, Note, Picture, Section, Table, Text
+from ..page.fit_blocks import readable
+from ..page.render import write_page
 from ..verdict import WORDS
 from .figures import determined, picture_distributions, picture_wafer
 from .fit import Row
@@ -29,6 +29,9 @@ _SPREAD = {
     "device_sigma_ln": "device_sigma_ln_error",
     "cycle_sigma_ln": "cycle_sigma_ln_error",
 }
+_DETERMINED = (
+    "Over the devices whose data determine the parameter; std is the median of the devices' own."
+)
 _LISTED = 50  # devices that a table of the page names at most; all are in devices.csv
 
 
@@ -100,36 +103,35 @@ def write_report(
     content["counts"] = {"devices": len(rows)} | {s: counts[s] for s in words}
     content |= {"population": population(rows, units), "notes": list(notes)}
     write_json(folder / "batch.json", content)
-    pictures: dict[str, Callable[[Path], None]] = {}
-    if any(r.values for r in rows):
-        pictures["distributions.png"] = partial(picture_distributions, rows, units)
-        if positions:
-            pictures["wafer.png"] = partial(picture_wafer, rows, units, positions)
-    for name, draw in pictures.items():
-        draw(folder / name)
-    with writing(folder / "report.html") as beside:
-        beside.write_text(_page(content, rows, folder, list(pictures)), encoding="utf-8")
+    shown, fitted = [], any(r.values for r in rows)
+    if fitted:
+        shown.append(Picture(folder / "distributions.png", "distributions"))
+        picture_distributions(rows, units, shown[-1].path)
+    if fitted and positions:
+        shown.append(Picture(folder / "wafer.png", "wafer"))
+        picture_wafer(rows, units, positions, shown[-1].path)
+    heading = [f"{len(rows)} devices, ", Code(content["model"])]
+    write_page(folder, f"memjax batch: {content['model']}", heading, _blocks(content, rows, shown))
     return content
 
 
-def _page(content: dict, rows: Sequence[Row], folder: Path, pictures: Sequence[str]) -> str:
-    count, model = content["counts"], html.escape(content["model"])
-    about = [[k, _words(content[k])] for k in ("command", "seed", "options", "versions")]
-    body = f"""
-<h1>{count["devices"]} devices, <code>{model}</code></h1>
-<p><small>{count["fitted"]} fitted, {count["poor"]} fitted but not described by the model, {count["failed"]} failed;
-every device has a row in devices.csv, with the verdict on its fit and the reason</small></p>
-<h2>Parameters</h2>{_population_table(content["population"])}
-<p><small>Over the devices whose data determine the parameter; std is the median of the devices' own.</small></p>
-{_hierarchy(content["hierarchy"])}
-{_shrinkage(content.get("shrinkage"))}
-{"".join(picture(folder / n, Path(n).stem) for n in pictures)}
-<h2>Failures</h2>{_failures(rows)}
-<h2>Worst fits</h2>{_worst(rows)}
-<h2>Remarks</h2>{bullets(content["notes"], kind="warn")}
-<h2>Provenance</h2>{html_table(about, ["", ""])}
-"""
-    return page(f"memjax batch: {content['model']}", body)
+def _blocks(content: dict, rows: Sequence[Row], pictures: Sequence[Block]) -> list[Block]:
+    """What the page shows under its heading."""
+    count = content["counts"]
+    origin = [[k, _words(content[k])] for k in ("command", "seed", "options", "versions")]
+    counts = f"""{count["fitted"]} fitted, {count["poor"]} fitted but not described by the model, {count["failed"]}
+failed; every device has a row in devices.csv, with the verdict on its fit and the reason"""
+    return [
+        Note(counts),
+        Section("Parameters", [_population_table(content["population"]), Note(_DETERMINED)]),
+        *_hierarchy(content["hierarchy"]),
+        *_shrinkage(content.get("shrinkage")),
+        *pictures,
+        Section("Failures", [_failures(rows)]),
+        Section("Worst fits", [_worst(rows)]),
+        Section("Remarks", [Bullets(content["notes"], look="warn")]),
+        Section("Provenance", [Table(["", ""], origin)]),
+    ]
 
 
 def _words(x: Any) -> str:
@@ -138,7 +140,7 @@ def _words(x: Any) -> str:
     return str(x)
 
 
-def _population_table(statistics: Mapping[str, dict]) -> str:
+def _population_table(statistics: Mapping[str, dict]) -> Table:
     rows = []
     for name, p in statistics.items():
         quantiles = p.get("quantiles", {})
@@ -146,13 +148,13 @@ def _population_table(statistics: Mapping[str, dict]) -> str:
         std = readable(p.get("median_std"), 2)
         rows.append([name, p["unit"], p["n"], *cells, std, p["undetermined"]])
     head = ["parameter", "unit", "n", "5 %", "25 %", "median", "75 %", "95 %", "std"]
-    return html_table(rows, [*head, "not determined"])
+    return Table([*head, "not determined"], rows)
 
 
-def _hierarchy(population: Mapping[str, Any] | None) -> str:
+def _hierarchy(population: Mapping[str, Any] | None) -> list[Section]:
     """Spread from device to device and from cycle to cycle, and correlations."""
     if population is None:
-        return ""
+        return []
     table, rows = population["parameters"], []
     for p in table:
         known = [(p[k], p[e]) for k, e in _SPREAD.items() if p[k] is not None]
@@ -162,46 +164,49 @@ def _hierarchy(population: Mapping[str, Any] | None) -> str:
     head = ["parameter", "unit", "median", "device to device", "cycle to cycle"]
     names, correlation = [p["name"] for p in table], population["correlation"]
     matrix = [[n, *map(readable, row)] for n, row in zip(names, correlation, strict=True)]
-    return f"""<h2>Population</h2>{html_table(rows, head)}
-<p><small>Of {population["devices"]} devices, {population["method"]}; spreads are standard deviations of the logarithm.
-{population["file"]} is what devices are drawn from.</small></p>
-<h2>Correlation from device to device</h2>{html_table(matrix, ["", *names])}"""
+    note = f"""Of {population["devices"]} devices, {population["method"]}; spreads are standard deviations of the
+logarithm. {population["file"]} is what devices are drawn from."""
+    return [
+        Section("Population", [Table(head, rows), Note(note)]),
+        Section("Correlation from device to device", [Table(["", *names], matrix)]),
+    ]
 
 
-def _shrinkage(about: Mapping[str, Any] | None) -> str:
+def _shrinkage(about: Mapping[str, Any] | None) -> list[Section]:
     """What the population as a prior did to the parameters."""
     if about is None:
-        return ""
+        return []
     head = ["parameter", "median shift (own std)", "median std over own std"]
     cells = [
         [n, readable(x["median_shift"], 2), readable(x["std_ratio"], 2)]
         for n, x in about["parameters"].items()
     ]
-    return f"""<h2>Devices with the population as their prior</h2>{html_table(cells, head)}
-<p><small>{about["shrunken"]} devices drawn towards the population, {len(about["outside"])} outside it,
+    note = f"""{about["shrunken"]} devices drawn towards the population, {len(about["outside"])} outside it,
 {about["failed"]} without; each is in {about["file"]}. These values are biased towards the median: own fits are in
-devices.csv.</small></p>"""
+devices.csv."""
+    blocks = [Table(head, cells), Note(note)]
+    return [Section("Devices with the population as their prior", blocks)]
 
 
-def _failures(rows: Sequence[Row]) -> str:
+def _failures(rows: Sequence[Row]) -> Block:
     """Table of the reasons, with the devices."""
     reasons: dict[str, list[str]] = {}
     for r in rows:
         if r.failure:
             reasons.setdefault(r.failure, []).append(r.name)
     if not reasons:
-        return "<p>None.</p>"
+        return Text("None.")
     ordered = sorted(reasons.items(), key=lambda x: -len(x[1]))[:_LISTED]
     table = [
         [why, len(who), ", ".join(who[:10]) + ", ..." * (len(who) > 10)] for why, who in ordered
     ]
-    return html_table(table, ["reason", "devices", "which"])
+    return Table(["reason", "devices", "which"], table)
 
 
-def _worst(rows: Sequence[Row]) -> str:
+def _worst(rows: Sequence[Row]) -> Table:
     """Table of the worst fits, by their verdict and reduced chi squared."""
     badness = lambda r: (WORDS.index(r.verdict), r.reduced_chi2 or 0.0)  # noqa: E731
     fitted = sorted((r for r in rows if not r.failure), key=badness, reverse=True)[:10]
     head = ["device", "verdict", "reason", "reduced chi squared", "not determined"]
     about = lambda r: [r.name, r.verdict, r.reason, readable(r.reduced_chi2)]  # noqa: E731
-    return html_table([[*about(r), ", ".join(r.undetermined)] for r in fitted], head)
+    return Table(head, [[*about(r), ", ".join(r.undetermined)] for r in fitted])

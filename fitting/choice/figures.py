@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 import pandas
 
-from memjax.plot import style
 from memjax.plot.style import MUTED
 
-from ..figures import save
+from ..figures import axes_grid
 from ..fit_json import load
 from ..kinds import Kind
 
@@ -22,41 +21,30 @@ _SHOWN = 20  # curves that are drawn at the most
 _UNITS = {"V": "Voltage", "A": "|Current|", "s": "Time", "ohm": "Resistance", "S": "Conductance"}
 
 
-def picture(folder: Path, models: Sequence[str], kind: Kind, path: Path) -> None:
+def figure_of(folder: Path, models: Sequence[str], kind: Kind) -> Any:
     """Measured values grey, those of each model in a colour of its own: all in one panel, then one by one.
 
-    Parameters
-    ----------
-    folder : Path
-        Of a choice, with a fit directory for each model.
-    models : sequence of str
-        Those that are drawn.
-    kind : Kind
-        Of their data; says which columns are drawn.
-    path : Path
-        The picture.
+    `folder` is that of a choice, with a fit directory for each model; `kind` says which columns are drawn.
     """
-    from matplotlib.figure import Figure
-
     axes = kind.axes or ("", "")
     measured = pandas.read_csv(folder / models[0] / "measured.csv")
     tables = [_simulated(folder / n, kind) for n in models]
     columns = min(len(models) + 1, 4)
     rows = -(-(len(models) + 1) // columns)
-    with style():
-        figure = Figure(figsize=(4.2 * columns, 3.6 * rows + 0.4))
-        grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
-        for k, ax in enumerate(grid):
-            ax.set_visible(k <= len(models))
-            _lines(ax, measured, axes, color=MUTED, lw=1.8, alpha=0.7, label="measured")
-            for n, name in enumerate(models):
-                if k in (0, n + 1):
-                    _lines(ax, tables[n], axes, color=COLORS[n], lw=1.2, label=name)
-            ax.set_title(["all models", *models][k] if k <= len(models) else "", fontsize=11)
-        _scaled(grid, np.abs(measured[axes[1]].to_numpy()), axes)
-        handles = grid[0].get_legend_handles_labels()
-        figure.legend(*handles, loc="outside lower center", ncols=len(models) + 1)
-        save(figure, path)
+    size = {"width": 4.2, "height": 3.6 + 0.4 / rows}
+    figure, grid = axes_grid(columns, rows, **size, sharex=True, sharey=True)
+    grid = grid.ravel()
+    for k, ax in enumerate(grid):
+        ax.set_visible(k <= len(models))
+        _lines(ax, measured, axes, color=MUTED, lw=1.8, alpha=0.7, label="measured")
+        for n, name in enumerate(models):
+            if k in (0, n + 1):
+                _lines(ax, tables[n], axes, color=COLORS[n], lw=1.2, label=name)
+        ax.set_title(["all models", *models][k] if k <= len(models) else "", fontsize=11)
+    _scaled(grid, np.abs(measured[axes[1]].to_numpy()), axes)
+    handles = grid[0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=len(models) + 1)
+    return figure
 
 
 def _simulated(place: Path, kind: Kind) -> pandas.DataFrame:

@@ -1,26 +1,24 @@
 """What a choice among models leaves beside its fit directories: a table, a picture, a page."""
 
-import html
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas
 
+from memjax.plot import style
 from memjax.runtime.files import write_json, writing
 
-from .. import html as pages
 from ..constants import COMPARISON
-from ..figures import drawings
+from ..figures import save_all
 from ..fit_json import SCHEMA, digest, versions
-from ..html import html_table, readable
 from ..kinds import kind_of
+from ..page.blocks import Block, Bullets, Link, Note, Picture, Section, Table, Text
+from ..page.fit_blocks import data_rows, readable, versions_row
+from ..page.render import write_page
 from ..report import folder_of_part
 from .comparison import Comparison, best
-from .figures import COLORS, picture
-
-PICTURE = "comparison.png"
-"""What is in every folder of a choice, and the picture of all models over the data."""
+from .figures import COLORS, figure_of
 
 HEAD = ["model", "free", "points", "loss", "median residual", "AIC, over least", "support", "AICc", "BIC",
         "held-out (sigma)", "held-out median", "behind best (s.e.)", "verdict"]  # fmt: skip
@@ -75,7 +73,7 @@ def _cells(row: dict[str, Any], least: dict[str, float]) -> list[str]:
 
 def build(content: dict, folder: Path) -> list[str]:
     """Make the picture and ``report.html`` of a choice, out of comparison.json and tables of fits; their names."""
-    rows, pictures, shown = ranked(content["rows"]), [], ""
+    rows, pictures = ranked(content["rows"]), []
     drawn = [r["model"] for r in rows if not r["failure"]]
     for name in drawn:
         folder_of_part(folder, name)
@@ -83,24 +81,24 @@ def build(content: dict, folder: Path) -> list[str]:
     notes += ["interrupted: what was reached is compared"] * content["interrupted"]
     if len(drawn) > len(COLORS):
         notes.append(f"the picture shows the first {len(COLORS)} of {len(drawn)} models")
-    kind = kind_of(content, where=folder / COMPARISON)
+    kind, explanation = kind_of(content, where=folder / COMPARISON), content.get("explanation")
+    blocks: list[Block] = [Text(f"{explanation}.")] if explanation else []
     if kind.axes is not None:
-        picture(folder, drawn[: len(COLORS)], kind, folder / PICTURE)
-        pictures, shown = [PICTURE], pages.picture(folder / PICTURE, "measured, and by all models")
-    links = ", ".join(f'<a href="{n}/report.html">{n}</a>' for n in map(html.escape, drawn))
-    origin = [
-        *pages.data_rows(content),
-        ["command", content["command"]],
-        pages.versions_row(content),
+        with style():
+            shown = figure_of(folder, drawn[: len(COLORS)], kind)
+            pictures = save_all({"comparison": shown}, folder)
+        blocks.append(Picture(folder / pictures[0], "measured, and by all models"))
+    origin = [*data_rows(content), ["command", content["command"]], versions_row(content)]
+    blocks += [
+        Section("Models", [Table(HEAD, table_of(rows)), _fits(drawn, content["held"])]),
+        Section("Remarks", [Bullets(notes, look="warn")]),
+        Section("Provenance", [Table(["", ""], origin)]),
     ]
-    explanation = content.get("explanation")
-    reason = f"<p>{html.escape(explanation)}.</p>" if explanation else ""
-    body = f"""<h1>Choice among models: {html.escape(content["kind"])}</h1>
-{reason}{shown}
-<h2>Models</h2>{html_table(table_of(rows), HEAD)}
-<p><small>The fits: {links}. Held out: {html.escape(content["held"] or "nothing")}.</small></p>
-<h2>Remarks</h2>{pages.bullets(notes, kind="warn")}
-<h2>Provenance</h2>{html_table(origin, ["", ""])}
-"""
-    (folder / "report.html").write_text(pages.page("memjax fit: models", body), encoding="utf-8")
-    return [*pictures, *drawings(folder, pictures), "report.html"]
+    write_page(folder, "memjax fit: models", f"Choice among models: {content['kind']}", blocks)
+    return [*pictures, "report.html"]
+
+
+def _fits(names: list[str], held: str) -> Note:
+    """The ways to the pages of the fits, and what was held out of them."""
+    links = [x for n in names for x in (", ", Link(n, f"{n}/report.html"))][1:]
+    return Note(["The fits: ", *links, f". Held out: {held or 'nothing'}."])

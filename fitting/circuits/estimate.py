@@ -13,7 +13,8 @@ from memjax.core.html import card, or_text
 from memjax.core.params import constrain
 from memjax.core.transforms import from_spec
 
-from ..html import parameters_table
+from ..page.fit_blocks import parameter_table
+from ..page.render import render
 from ..parameters import parameter_rows, sits_at_bound
 
 LIMIT = 0.5
@@ -69,7 +70,7 @@ class Estimate:
     def html(self) -> str:
         """Table of the free parameters."""
         own = {row["name"]: row for row in self.table() if row["free"]}
-        return parameters_table({"synthetic_truth": False, "parameters": own})
+        return render(parameter_table({"synthetic_truth": False, "parameters": own}))
 
 
 def values_at(circuit: mj.Circuit, free: Sequence[str], z: np.ndarray) -> dict[str, float]:

@@ -38,14 +38,13 @@ from jaxtyping import Float
 from scipy.stats import chi2
 
 import memjax as mj
-from memjax.core.html import card, inline_picture, or_text
+from memjax.core.html import bullet_list, card, inline_picture, or_text
 from memjax.errors import FitError
 from memjax.observables import SpikeTrain
 from memjax.plot import style
 from memjax.runtime.arguments import as_seed
 from memjax.simulate.policy import require_x64
 
-from ..html import bullets
 from ..inference.identifiability import log_slopes
 from ..optimize.levenberg_marquardt import Progress
 from ..solve import AbstractFitProblem, Tick
@@ -119,7 +118,7 @@ class SpikeFit:
         """A card of the picture that `draw` makes, the parameters, and remarks."""
         text = f"chi squared of the summaries {self.chi2:.3g} of {self.freedom}"
         loose = [f"{n} is not determined" for n in self.estimate.undetermined]
-        below = bullets([*remarks, *loose])
+        below = bullet_list([*remarks, *loose])
         return card("Fit to spike times", text, inline_picture(draw), self.estimate.html(), below)
 
     def plot(self) -> Any:

@@ -1,7 +1,6 @@
 """Pictures and tables of fits to spike trains, and to the trace of a node."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,8 +8,9 @@ from jaxtyping import Float
 
 from memjax.plot.style import MEASURED, MUTED, SIMULATED
 
-from ..figures import axes_row, save
-from ..html import html_table, readable, undetermined_of
+from ..figures import axes_row
+from ..page.blocks import Section, Table
+from ..page.fit_blocks import readable, undetermined_of
 
 Trains = Sequence[Float[np.ndarray, " _"]]
 
@@ -23,13 +23,12 @@ def _prefixed(seconds: float) -> tuple[float, str]:
     return next((u for u in units if seconds * u[0] >= 1), units[-1])
 
 
-def spike_pictures(content: dict, measured, simulated, folder: Path) -> list[str]:
-    """The picture of `spike_figure` as a file."""
+def spike_pictures(content: dict, measured, simulated, _) -> dict[str, Any]:
+    """The picture of `spike_figure`."""
     about = content["spikes"]
     trains = [[x["t_s"].to_numpy() for _, x in t.groupby("train")] for t in (measured, simulated)]
     figure = spike_figure(trains[0], trains[1], about["window_s"], about["comparison"])
-    save(figure, folder / "spikes.png")
-    return ["spikes.png"]
+    return {"spikes": figure}
 
 
 def spike_figure(
@@ -81,7 +80,7 @@ def summary_figure(
     return figure
 
 
-def spike_sections(content: dict) -> list[tuple[str, str]]:
+def spike_sections(content: dict) -> list[Section]:
     """Summaries, distributions, how it was estimated."""
     about, digits = content["spikes"], {"measured": 4, "simulated": 4, "sigma": 2, "z": 2}
     summaries = [
@@ -113,19 +112,18 @@ def spike_sections(content: dict) -> list[tuple[str, str]]:
     ]  # fmt: skip
     named = ["logarithm of", "measured", "simulated", "sigma of the difference", "z"]
     return [
-        ("Summaries that were fitted", html_table(summaries, named)),
-        ("Fresh trains in adaptive steps against the measured ones", html_table(rows, head)),
-        ("How it was estimated", html_table(estimated, ["", ""])),
+        Section("Summaries that were fitted", [Table(named, summaries)]),
+        Section("Fresh trains in adaptive steps against the measured ones", [Table(head, rows)]),
+        Section("How it was estimated", [Table(["", ""], estimated)]),
     ]
 
 
-def trace_pictures(content: dict, measured, simulated, folder: Path) -> list[str]:
-    """The picture of `trace_figure` as a file."""
+def trace_pictures(content: dict, measured, simulated, _) -> dict[str, Any]:
+    """The picture of `trace_figure`."""
     about = content["trace"]
     name = "i_A" if about["unit"] == "A" else "v_V"
     columns = measured["t_s"].to_numpy(), measured[name].to_numpy(), simulated[name].to_numpy()
-    save(trace_figure(*columns, about), folder / "trace.png")
-    return ["trace.png"]
+    return {"trace": trace_figure(*columns, about)}
 
 
 def trace_figure(t: np.ndarray, x: np.ndarray, y: np.ndarray, about: dict) -> Any:
@@ -144,7 +142,7 @@ def trace_figure(t: np.ndarray, x: np.ndarray, y: np.ndarray, about: dict) -> An
     return figure
 
 
-def trace_sections(content: dict) -> list[tuple[str, str]]:
+def trace_sections(content: dict) -> list[Section]:
     """What was measured, and how well."""
     about = content["trace"]
     rows = [
@@ -153,7 +151,7 @@ def trace_sections(content: dict) -> list[tuple[str, str]]:
         ["chi squared per degree of freedom", readable(about["chi2"], 3)],
         ["search ended", "yes" if about["converged"] else "no"],
     ]  # fmt: skip
-    return [("The trace", html_table(rows, ["", ""]))]
+    return [Section("The trace", [Table(["", ""], rows)])]
 
 
 def spike_advice(content: dict) -> list[str]:

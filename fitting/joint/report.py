@@ -1,12 +1,17 @@
 """The page of a joint fit: what each file says of each parameter, and where files contradict each other."""
 
-import html
 from pathlib import Path
 
-from ..html import html_table, picture
+from ..page.blocks import Block, Link, Note, Picture, Section, Table, Text
 from ..report import build as build_part, fit_page, folder_of_part
 
 _MOST = 0.5  # share of the files, below which the prior says more of a parameter
+
+_SHARES = """Shares of what is known of a parameter, the others free; what is left of 1 is the prior's. Alone: value and
+sigma of the file's own fit."""
+
+_RISE = """Rise: by how much the loss of a file, weighed by the errors that its own fit states, is higher with the
+values of all files than with its own. p: probability of so large a rise where the device is the same."""
 
 
 def build(content: dict, folder: Path) -> list[str]:
@@ -16,36 +21,30 @@ def build(content: dict, folder: Path) -> list[str]:
         place = folder_of_part(folder, part["folder"])
         names = build_part(place)
         files += [f"{part['folder']}/{n}" for n in names]
-        shown.append(_picture(part, place, names))
-    head = f"""
-<h2>What each file says</h2>{_shares(content)}
-<p><small>Shares of what is known of a parameter, the others free; what is left of 1 is the prior's. Alone: value and
-sigma of the file's own fit.</small></p>
-<h2>Whether the files agree</h2>{_agreement(content)}
-<p><small>Rise: by how much the loss of a file, weighed by the errors that its own fit states, is higher with the values
-of all files than with its own. p: probability of so large a rise where the device is the same.</small></p>
-{_stages(content)}{"".join(shown)}"""
-    fit_page(content, head, folder)
+        shown.append(_section(part, place, names))
+    sections = [
+        Section("What each file says", [_shares(content), Note(_SHARES)]),
+        Section("Whether the files agree", [_agreement(content), Note(_RISE)]),
+        *_stages(content),
+        *shown,
+    ]
+    fit_page(content, sections, folder)
     return [*files, "report.html"]
 
 
-def _picture(part: dict, place: Path, names: list[str]) -> str:
+def _section(part: dict, place: Path, names: list[str]) -> Section:
     """A file's first picture, with the way to its page."""
-    first = next((n for n in names if n.endswith(".png")), None)
-    title = f"<h2>{html.escape(part['label'])}: {html.escape(part['kind'])}</h2>"
-    link = f'<p><a href="{html.escape(part["folder"])}/report.html">All of this file</a></p>'
-    return (
-        title
-        + ("" if first is None else picture(place / first, part["label"], folder=part["folder"]))
-        + link
-    )
+    first = [n for n in names if n.endswith(".png")][:1]
+    blocks: list[Block] = [Picture(place / n, part["label"], part["folder"]) for n in first]
+    blocks.append(Text([Link("All of this file", f"{part['folder']}/report.html")]))
+    return Section(f"{part['label']}: {part['kind']}", blocks)
 
 
-def _shares(content: dict) -> str:
+def _shares(content: dict) -> Table:
     """Share of each file in what is known of each parameter, and what it said alone."""
     files = content["files"]
     rows = [[name, *(_share(part, name) for part in files)] for name in content["free"]]
-    return html_table(rows, ["parameter", *(p["label"] for p in files)])
+    return Table(["parameter", *(p["label"] for p in files)], rows)
 
 
 def _share(part: dict, name: str) -> str:
@@ -55,24 +54,24 @@ def _share(part: dict, name: str) -> str:
     return f"{100 * part['shares'][name]:.0f} %{text}"
 
 
-def _stages(content: dict) -> str:
+def _stages(content: dict) -> list[Section]:
     """What was known after each file, where these were fitted one after the other."""
     stages = content.get("stages")
     if not stages:
-        return ""
+        return []
     cell = lambda s, n: f"{s['values'][n]:.4g} ± {s['std'][n]:.2g}"  # noqa: E731
     rows = [[n, *(cell(s, n) for s in stages)] for n in content["free"]]
     text = "Each file, with what was known before as its prior; the last column is what this page reports."
-    table = html_table(rows, ["parameter", *(f"after {s['label']}" for s in stages)])
-    return f"<h2>One after the other</h2>{table}<p><small>{text}</small></p>"
+    table = Table(["parameter", *(f"after {s['label']}" for s in stages)], rows)
+    return [Section("One after the other", [table, Note(text)])]
 
 
-def _agreement(content: dict) -> str:
+def _agreement(content: dict) -> Table:
     """Rise of the loss of each file."""
     words = {True: "contradicts the others", False: "agrees"}
     numbers = lambda p: [f"{p['determines']:.1f}", f"{p['rise']:.3g}", f"{p['p']:.2g}"]  # noqa: E731
     rows = [[p["label"], p["kind"], *numbers(p), words[p["contradicts"]]] for p in content["files"]]
-    return html_table(rows, ["file", "kind", "combinations determined", "rise", "p", ""])
+    return Table(["file", "kind", "combinations determined", "rise", "p", ""], rows)
 
 
 def advice(content: dict) -> list[str]:

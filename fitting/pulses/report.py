@@ -1,6 +1,5 @@
 """Pictures and sections of a fit to conductances per pulse."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,8 +7,9 @@ import pandas
 
 from memjax.plot.style import MEASURED, MUTED, SIMULATED
 
-from ..figures import axes_row, save
-from ..html import few_cycles, html_table, readable, undetermined_of
+from ..figures import axes_row
+from ..page.blocks import Section, Table
+from ..page.fit_blocks import few_cycles, readable, undetermined_of
 
 _BINS = 20  # pulses over which the spread of steps is averaged in a picture
 
@@ -25,13 +25,12 @@ def drawn(content: dict) -> pandas.DataFrame:
     return pandas.DataFrame({"pulse": np.arange(len(curve)), "g_S": curve})
 
 
-def pictures(content: dict, measured, simulated, folder: Path) -> list[str]:
+def pictures(content: dict, measured, simulated, _) -> dict[str, Any]:
     """Curve with a band of simulated cycles, spread of steps by pulse, spread over lags."""
     g, s = 1e6 * _cycles(measured), 1e6 * _cycles(simulated)
     curve = 1e6 * np.array(content["pulses"]["curve_S"])
-    save(figure_of(curve, g, s), folder / "curve.png")
-    _steps(content["pulses"], {"measured": g, "simulated": s}, folder / "steps.png")
-    return ["curve.png", "steps.png"]
+    steps = _steps(content["pulses"], {"measured": g, "simulated": s})
+    return {"curve": figure_of(curve, g, s), "steps": steps}
 
 
 def figure_of(curve: np.ndarray, g: np.ndarray, s: np.ndarray) -> Any:
@@ -50,7 +49,7 @@ def figure_of(curve: np.ndarray, g: np.ndarray, s: np.ndarray) -> Any:
     return figure
 
 
-def _steps(about: dict, cycles: dict[str, np.ndarray], path: Path) -> None:
+def _steps(about: dict, cycles: dict[str, np.ndarray]) -> Any:
     """Spread of the step by pulse, and of the change over several pulses [µS]."""
     kinds, colors = np.array(about["kinds"]), {"measured": MEASURED, "simulated": SIMULATED}
     figure, axes = axes_row(2)
@@ -73,36 +72,32 @@ def _steps(about: dict, cycles: dict[str, np.ndarray], path: Path) -> None:
     axes[1].set(xlabel="Distance (pulses)", xscale="log", **label)
     axes[1].set_title("Change over so many pulses, less its mean")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
-    save(figure, path)
+    return figure
 
 
-def sections(content: dict) -> list[tuple[str, str]]:
+def sections(content: dict) -> list[Section]:
     """Randomness, spread of steps, cycles that were held out."""
     about, sections = content["pulses"], []
-    rows = [
-        [
-            r["name"],
-            readable(_micro(r["value"], r["unit"])),
-            readable(_micro(r["std"], r["unit"]), 2),
-            "µS" if r["unit"] == "S" else r["unit"],
-            "" if r["determined"] else "not determined",
-            r["doc"],
-        ]
-        for r in about["noise"]
-    ]
+    rows = []
+    for r in about["noise"]:
+        scale, unit = (1e6, "µS") if r["unit"] == "S" else (1.0, r["unit"])
+        value = readable(scale * r["value"])
+        std = "" if r["std"] is None else readable(scale * r["std"], 2)
+        remark = "" if r["determined"] else "not determined"
+        rows.append([r["name"], value, std, unit, remark, r["doc"]])
     if rows:
         head = ["", "value", "sigma", "unit", "remark", "meaning"]
-        sections.append(("Randomness per pulse and per cycle", html_table(rows, head)))
-    sections.append(("Spread of the step per pulse", _spread(about["step_spread"])))
+        sections.append(Section("Randomness per pulse and per cycle", [Table(head, rows)]))
+    sections.append(Section("Spread of the step per pulse", [_spread(about["step_spread"])]))
     if held := about["hold_out"]:
         pairs = enumerate(zip(held["fit"], held["mean"], strict=True))
         rows = [[k + 1, *(f"{100 * x:.2f}" for x in pair)] for k, pair in pairs]
         head = ["cycle after the fitted ones", "fit (%)", "mean of the fitted cycles (%)"]
-        sections.append(("Median relative error of later cycles", html_table(rows, head)))
+        sections.append(Section("Median relative error of later cycles", [Table(head, rows)]))
     return sections
 
 
-def _spread(spread: dict) -> str:
+def _spread(spread: dict) -> Table:
     """Standard deviations of the step, overall and in thirds, and its autocorrelation."""
     rows, scaled = [], lambda x, k: readable(1e6 * x[k])
     for word, m in spread["measured"].items():
@@ -115,12 +110,7 @@ def _spread(spread: dict) -> str:
             rows.append([f"{word}, {name}", scaled(a, k), scaled(b, k), ratio, last or ""])
         values = [readable(x["autocorrelation"], 2) for x in (m, s)]
         rows.append([f"{word}, autocorrelation", *values, "", ""])
-    return html_table(rows, ["step", "measured (µS)", "simulated (µS)", "ratio", "held out (µS)"])
-
-
-def _micro(x: float | None, unit: str) -> float | None:
-    """Siemens as microsiemens; the rest as it is."""
-    return 1e6 * x if x is not None and unit == "S" else x
+    return Table(["step", "measured (µS)", "simulated (µS)", "ratio", "held out (µS)"], rows)
 
 
 def advice(content: dict) -> list[str]:

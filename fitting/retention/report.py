@@ -1,24 +1,23 @@
 """Pictures and sections of a fit to resistance against time."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from memjax.plot.style import MUTED, SECOND, SIMULATED
 
-from ..figures import axes_row, save
-from ..html import html_table, readable, undetermined_of
+from ..figures import axes_row
+from ..page.blocks import Section, Table
+from ..page.fit_blocks import readable, undetermined_of
 
 _ALIKE = (
     2.0  # difference of AIC up to which laws are called alike: likelihoods within a factor of e
 )
 
 
-def pictures(content: dict, measured, simulated, folder: Path) -> list[str]:
-    """The picture of `figure_of` as a file."""
+def pictures(content: dict, measured, simulated, _) -> dict[str, Any]:
+    """The picture of `figure_of`."""
     label = f"{content['model']}, {content['retention']['held_at_V']:g} V"
-    save(figure_of(label, measured, simulated), folder / "retention.png")
-    return ["retention.png"]
+    return {"retention": figure_of(label, measured, simulated)}
 
 
 def figure_of(label: str, measured, simulated) -> Any:
@@ -40,7 +39,7 @@ def figure_of(label: str, measured, simulated) -> Any:
     return figure
 
 
-def sections(content: dict) -> list[tuple[str, str]]:
+def sections(content: dict) -> list[Section]:
     """Laws, the best first."""
     laws = content["retention"]["laws"]
     rows = [[law["name"], ", ".join(_values(law)), *_quality(law, laws[0]["aic"])] for law in laws]
@@ -48,7 +47,7 @@ def sections(content: dict) -> list[tuple[str, str]]:
     rows.append([f"model {content['model']}", "see below", f"{device:.3f}", "", "", ""])
     head = ["law", "parameters", "residual (% rms)", "autocorrelation", "AIC over the best",
             "second half from the first (%)"]  # fmt: skip
-    return [("Laws of decay", html_table(rows, head))]
+    return [Section("Laws of decay", [Table(head, rows)])]
 
 
 def _values(law: dict) -> Iterator[str]:

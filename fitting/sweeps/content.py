@@ -135,7 +135,7 @@ def write(
     if not drawn:
         content = to_json(result, files, truth=truth, command=command, config=config)
         write_json(folder / "fit.json", content)
-        fit_page(content, "", folder)
+        fit_page(content, [], folder)
         return ["fit.json", "report.html", *write_draws(result.sample, folder)]
     unsolved = write_tables(result, folder)
     trace = result.cycles()

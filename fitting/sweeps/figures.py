@@ -1,17 +1,16 @@
 """The pictures of a report, from what a fit directory holds."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import memjax as mj
 from memjax.observables import Thresholds, complete_excursions, excursions, switching
-from memjax.plot import iv, style
+from memjax.plot import iv
 from memjax.plot.style import MEASURED, MUTED, SECOND, SIMULATED
 
-from ..figures import save
+from ..figures import axes_grid, engineering, panels
 from .set_reset import UNITS
 from .trends import Series, values_of
 
@@ -38,24 +37,9 @@ def _legs(
     return {k: x for k, x in legs.items() if x}
 
 
-def _figure(columns: int, rows: int = 1, *, height: float = 4.2):
-    """A figure and its axes, as a two-dimensional array."""
-    from memjax.plot.picture import Picture
-
-    figure = Picture(figsize=(5.2 * columns, height * rows))
-    return figure, figure.subplots(rows, columns, squeeze=False)
-
-
-def _engineering(unit: str) -> Any:
-    """Tick labels of a quantity with the prefixes of its unit."""
-    from matplotlib.ticker import EngFormatter
-
-    return EngFormatter(unit)
-
-
-def _legend(figure: Any, axes: Any) -> None:
+def _legend(figure: Any) -> None:
     """One legend below all axes, of what the first of them shows."""
-    handles, labels = axes[0, 0].get_legend_handles_labels()
+    handles, labels = figure.axes[0].get_legend_handles_labels()
     if handles:
         figure.legend(handles, labels, loc="outside lower center", ncols=min(len(handles), 3))
 
@@ -71,14 +55,6 @@ def measurement_of(table: Any, driven: str) -> mj.Measurement:
     sweep = table["sweep"].to_numpy(int)
     about: dict[str, Any] = dict(at_compliance=limited, reader="memjax", driven=driven)
     return mj.Measurement(t=t, v=v, i=i, sweep=sweep, **about)
-
-
-def picture_iv(
-    measured: mj.Measurement, simulated: mj.Measurement, path: Path, **options: Any
-) -> None:
-    """The picture of `figure_iv` as a file."""
-    with style():
-        save(figure_iv(measured, simulated, **options), path)
 
 
 def figure_iv(
@@ -99,7 +75,7 @@ def figure_iv(
     if thresholds is not None and measured.driven == "voltage":
         levels = [(thresholds.on, "on"), (thresholds.hold, "hold")]
     limits = _current_limits(measured.i, compliances)
-    figure, axes = _figure(len(data), 2, height=3.8)
+    figure, axes = axes_grid(len(data), 2, height=3.8)
     for (above, below), (sign, legs) in zip(axes.T, data.items(), strict=True):
         _linear_loops(below, legs, model[sign], unsigned=not np.any(measured.i < 0))
         few = len(legs) < 4
@@ -122,7 +98,7 @@ def figure_iv(
         for x in compliances:
             above.axhline(x, color=MEASURED, lw=0.8, ls="--", label=f"compliance {x:g} A")
         above.set_title(f"{_WORDS[sign]} polarity, {len(legs)} sweep{'s' * (len(legs) > 1)}")
-    _legend(figure, axes)
+    _legend(figure)
     return figure
 
 
@@ -134,25 +110,24 @@ def _current_limits(i: np.ndarray, levels: Sequence[float] = ()) -> tuple[float,
     return lowest / 3, 4 * max([float(np.max(size, initial=lowest)), *levels])
 
 
-def picture_cycles(measured: mj.Measurement, random: mj.Measurement, path: Path) -> None:
+def figure_cycles(measured: mj.Measurement, random: mj.Measurement) -> Any:
     """Measured cycles beside as many simulated ones with noise and spread, one row per polarity, on the same axes."""
     data, model = _legs(measured), _legs(random)
     shared = [sign for sign in data if sign in model]
-    with style():
-        figure, axes = _figure(2, len(shared), height=3.4)
-        for row, sign in zip(axes, shared, strict=True):
-            pairs = ((data[sign], MEASURED, "measured"), (model[sign], SIMULATED, "simulated"))
-            count = min(len(legs) for legs, _, _ in pairs)
-            for ax, (legs, color, word) in zip(row, pairs, strict=True):
-                at = np.linspace(0, len(legs) - 1, count).astype(int)
-                shown = [legs[k] for k in at]
-                iv(*zip(*shown, strict=True), ax=ax, color=color, width=0.8, alpha=0.6)
-                ax.set_title(f"{word}, {_WORDS[sign]} polarity, {count} cycle{'s' * (count > 1)}")
-            volts, currents = (np.concatenate(x) for x in zip(*data[sign], strict=True))
-            for ax in row:
-                ax.set_ylim(*_current_limits(currents))
-                ax.set_xlim(_around(volts.tolist()))
-        save(figure, path)
+    figure, axes = axes_grid(2, len(shared), height=3.4)
+    for row, sign in zip(axes, shared, strict=True):
+        pairs = ((data[sign], MEASURED, "measured"), (model[sign], SIMULATED, "simulated"))
+        count = min(len(legs) for legs, _, _ in pairs)
+        for ax, (legs, color, word) in zip(row, pairs, strict=True):
+            at = np.linspace(0, len(legs) - 1, count).astype(int)
+            shown = [legs[k] for k in at]
+            iv(*zip(*shown, strict=True), ax=ax, color=color, width=0.8, alpha=0.6)
+            ax.set_title(f"{word}, {_WORDS[sign]} polarity, {count} cycle{'s' * (count > 1)}")
+        volts, currents = (np.concatenate(x) for x in zip(*data[sign], strict=True))
+        for ax in row:
+            ax.set_ylim(*_current_limits(currents))
+            ax.set_xlim(_around(volts.tolist()))
+    return figure
 
 
 def _linear_loops(ax: Any, legs: list, model: list, *, unsigned: bool) -> None:
@@ -161,7 +136,7 @@ def _linear_loops(ax: Any, legs: list, model: list, *, unsigned: bool) -> None:
         ax.plot(v, i, color=MUTED, lw=0.8, alpha=1.0 if len(legs) < 4 else 0.4, zorder=1)
         current = np.abs(i_model) if unsigned else i_model
         ax.plot(v_model, current, color=SIMULATED, lw=1.2, alpha=0.9, zorder=2)
-    ax.yaxis.set_major_formatter(_engineering("A"))
+    engineering(ax.yaxis, "A")
     ax.set(xlabel="Voltage (V)", ylabel="|Current|" if unsigned else "Current")
 
 
@@ -177,7 +152,7 @@ def _thresholds(ax: Any, levels: list[tuple[float, str]], sign: int) -> None:
             )  # fmt: skip
 
 
-def picture_residuals(measured: mj.Measurement, simulated: mj.Measurement, path: Path) -> None:
+def figure_residuals(measured: mj.Measurement, simulated: mj.Measurement) -> Any:
     """Decades between simulated and measured response, off the current limit, on the way up and on the way down."""
     applied, data, model = measured.applied, measured.response, simulated.response
     name, unit, least, response_unit = {
@@ -192,22 +167,21 @@ def picture_residuals(measured: mj.Measurement, simulated: mj.Measurement, path:
     middle = np.median(np.abs(r[clear])) if clear.any() else np.nan
     reach = 1.05 * max(float(np.nanmax(np.abs(r), initial=0.0)), 0.1)
     text = f"log10(simulated / measured), clipped at {_CLIP:g}"
-    with style():
-        figure, axes = _figure(2)
-        left, right = axes[0]
-        for branch, color, way in ((up, SECOND, "rising"), (~up, SIMULATED, "falling")):
-            here = branch & np.isfinite(r)
-            left.plot(applied[here], r[here], ".", ms=2, alpha=0.35, color=color, label=way)
-        left.axhline(0, color=MEASURED, lw=1)
-        left.locator_params(axis="x", nbins=6)
-        left.xaxis.set_major_formatter(_engineering(unit))
-        left.set(xlabel=name, ylabel=text, ylim=(-reach, reach))
-        left.set_title("Residuals, compliance left out")
-        left.legend(markerscale=5)
-        right.hist(r[clear], bins=81, color=MUTED)
-        right.set(xlabel=text, ylabel=f"points above {least:g} {response_unit}")
-        right.set_title(f"median |residual| {middle:.2f} decades")
-        save(figure, path)
+    figure, axes = axes_grid(2)
+    left, right = axes[0]
+    for branch, color, way in ((up, SECOND, "rising"), (~up, SIMULATED, "falling")):
+        here = branch & np.isfinite(r)
+        left.plot(applied[here], r[here], ".", ms=2, alpha=0.35, color=color, label=way)
+    left.axhline(0, color=MEASURED, lw=1)
+    left.locator_params(axis="x", nbins=6)
+    engineering(left.xaxis, unit)
+    left.set(xlabel=name, ylabel=text, ylim=(-reach, reach))
+    left.set_title("Residuals, compliance left out")
+    left.legend(markerscale=5)
+    right.hist(r[clear], bins=81, color=MUTED)
+    right.set(xlabel=text, ylabel=f"points above {least:g} {response_unit}")
+    right.set_title(f"median |residual| {middle:.2f} decades")
+    return figure
 
 
 def _rising(applied: np.ndarray) -> np.ndarray:
@@ -218,44 +192,40 @@ def _rising(applied: np.ndarray) -> np.ndarray:
     return up
 
 
-def picture_switching(
+def figure_switching(
     measured: mj.Measurement,
     simulated: mj.Measurement,
     distribution: dict,
-    path: Path,
     *,
     thresholds: Thresholds,
-) -> None:
+) -> Any:
     """Cumulative distributions of switching and hold voltage: measured, simulated with spread, simulated without."""
     readings, model = (
         [f for f in complete_excursions(switching(x, **thresholds.options)) if f.switched]
         for x in (measured, simulated)
     )
     signs = sorted({f.polarity for f in readings}, reverse=True) or [1]
-    with style():
-        figure, axes = _figure(2, len(signs), height=3.6)
-        for row, sign in zip(axes, signs, strict=True):
-            for ax, name, title in zip(row, ("v_th", "v_hold"), ("Switching", "Hold"), strict=True):
-                values, single = (
-                    [getattr(f, name) for f in x if f.polarity == sign] for x in (readings, model)
-                )
-                drawn = distribution.get(_WORDS[sign], {}).get(f"{name}_V", [])
-                single = [x for x in single if x is not None]
-                _distributions(
-                    ax, f"{title} voltage (V)", values, drawn, "simulated, cycle by cycle"
-                )
-                if single:
-                    look = {"color": SECOND, "ls": "--", "lw": 1.2}
-                    ax.axvline(np.median(single), **look, label="simulated, no spread")
-                ax.set_title(f"{title} voltage, {_WORDS[sign]} polarity (n = {len(values)})")
-                ax.ticklabel_format(useOffset=False)
-                ax.locator_params(axis="x", nbins=6)
-                ax.set_xlim(_around([*values, *drawn, *single]))
-        if measured.driven == "voltage":
-            text = str(thresholds)
-            figure.suptitle(text[0].upper() + text[1:], fontsize=9)
-        _legend(figure, axes)
-        save(figure, path)
+    figure, axes = axes_grid(2, len(signs), height=3.6)
+    for row, sign in zip(axes, signs, strict=True):
+        for ax, name, title in zip(row, ("v_th", "v_hold"), ("Switching", "Hold"), strict=True):
+            values, single = (
+                [getattr(f, name) for f in x if f.polarity == sign] for x in (readings, model)
+            )
+            drawn = distribution.get(_WORDS[sign], {}).get(f"{name}_V", [])
+            single = [x for x in single if x is not None]
+            _distributions(ax, f"{title} voltage (V)", values, drawn, "simulated, cycle by cycle")
+            if single:
+                look = {"color": SECOND, "ls": "--", "lw": 1.2}
+                ax.axvline(np.median(single), **look, label="simulated, no spread")
+            ax.set_title(f"{title} voltage, {_WORDS[sign]} polarity (n = {len(values)})")
+            ax.ticklabel_format(useOffset=False)
+            ax.locator_params(axis="x", nbins=6)
+            ax.set_xlim(_around([*values, *drawn, *single]))
+    if measured.driven == "voltage":
+        text = str(thresholds)
+        figure.suptitle(text[0].upper() + text[1:], fontsize=9)
+    _legend(figure)
+    return figure
 
 
 CYCLE_WORDS = {
@@ -267,37 +237,29 @@ CYCLE_WORDS = {
 """What cycles of a device that keeps its state show, in words."""
 
 
-def picture_set_reset(
-    measured: Mapping[str, np.ndarray],
-    simulated: Mapping[str, np.ndarray],
-    path: Path,
-    *,
-    label: str,
-) -> None:
+def figure_set_reset(
+    measured: Mapping[str, np.ndarray], simulated: Mapping[str, np.ndarray], *, label: str
+) -> Any:
     """Cumulative distributions of set and reset voltage [V] and of resistances [ohm], see `cycle_values`."""
-    columns = 2 if len(measured) > 1 else 1
-    with style():
-        figure, axes = _figure(columns, -(-max(len(measured), 1) // columns), height=3.4)
-        for ax in axes.ravel()[len(measured) :]:
-            ax.set_visible(False)
-        for ax, (name, x) in zip(axes.ravel(), measured.items(), strict=False):
-            values, model = (
-                [float(y) if np.isfinite(y) else None for y in z]
-                for z in (x, simulated.get(name, np.zeros(0)))
-            )
-            unit, word = UNITS[name], CYCLE_WORDS[name]
-            _distributions(ax, f"{word} ({unit})", values, model, label)
-            there = [y for y in (*values, *model) if y is not None]
-            ax.set_title(f"{word} (n = {sum(y is not None for y in values)})")
-            if unit == "ohm" and max(there) > 3 * min(there):
-                ax.set_xscale("log")
-            elif unit == "ohm":
-                ax.xaxis.set_major_formatter(_engineering("ohm"))
-                ax.set_xlabel(word)
-            else:
-                ax.set_xlim(_around(there))
-        _legend(figure, axes)
-        save(figure, path)
+    figure, axes = panels(len(measured), most=2, height=3.4)
+    for ax, (name, x) in zip(axes, measured.items(), strict=True):
+        values, model = (
+            [float(y) if np.isfinite(y) else None for y in z]
+            for z in (x, simulated.get(name, np.zeros(0)))
+        )
+        unit, word = UNITS[name], CYCLE_WORDS[name]
+        _distributions(ax, f"{word} ({unit})", values, model, label)
+        there = [y for y in (*values, *model) if y is not None]
+        ax.set_title(f"{word} (n = {sum(y is not None for y in values)})")
+        if unit == "ohm" and max(there) > 3 * min(there):
+            ax.set_xscale("log")
+        elif unit == "ohm":
+            engineering(ax.xaxis, "ohm")
+            ax.set_xlabel(word)
+        else:
+            ax.set_xlim(_around(there))
+    _legend(figure)
+    return figure
 
 
 def _distributions(ax: Any, quantity: str, measured: list, simulated: list, label: str) -> None:
@@ -319,44 +281,36 @@ def _around(values: list) -> tuple[float, float]:
     return low - room, high + room
 
 
-def picture_correlation(names: list[str], correlation: np.ndarray, path: Path) -> None:
+def figure_correlation(names: list[str], correlation: np.ndarray) -> Any:
     """Correlations of the fitted parameters."""
-    from matplotlib.figure import Figure
-
-    with style():
-        size = 2.2 + 0.42 * len(names)
-        figure = Figure(figsize=(size + 1, size))
-        ax = figure.add_subplot()
-        image = ax.imshow(correlation, cmap="RdBu_r", vmin=-1, vmax=1)
-        ax.set_xticks(range(len(names)), names, rotation=90)
-        ax.set_yticks(range(len(names)), names)
-        ax.grid(False)
-        ax.set_title("Correlation of the fitted parameters")
-        figure.colorbar(image, ax=ax, shrink=0.8)
-        save(figure, path)
+    size = 2.2 + 0.42 * len(names)
+    figure, ((ax,),) = axes_grid(1, width=size + 1, height=size)
+    image = ax.imshow(correlation, cmap="RdBu_r", vmin=-1, vmax=1)
+    ax.set_xticks(range(len(names)), names, rotation=90)
+    ax.set_yticks(range(len(names)), names)
+    ax.grid(False)
+    ax.set_title("Correlation of the fitted parameters")
+    figure.colorbar(image, ax=ax, shrink=0.8)
+    return figure
 
 
-def picture_trends(series: list[Series], path: Path) -> None:
+def figure_trends(series: list[Series]) -> Any:
     """Every quantity of every cycle against its number: a panel each, both polarities in it."""
     names = list(dict.fromkeys((s.name, s.unit) for s in series))
-    columns = min(3, len(names))
-    with style():
-        figure, axes = _figure(columns, -(-len(names) // columns), height=3.2)
-        for ax in axes.ravel()[len(names) :]:
-            ax.set_visible(False)
-        for ax, (name, unit) in zip(axes.ravel(), names, strict=False):
-            for s in (s for s in series if s.name == name):
-                color = SIMULATED if s.polarity > 0 else SECOND
-                label = f"{_WORDS[s.polarity]}: {s}"
-                ax.plot(s.cycle, s.values, ".", ms=4, color=color, label=label)
-            known = values_of(series, name)
-            wide = known.min() > 0 and known.max() > 20 * known.min()
-            title = f"{name[0].upper()}{name[1:]}"
-            ax.set(xlabel="Cycle", ylabel=f"{title} ({unit})" if wide else title)
-            if wide:
-                ax.set_yscale("log")
-            else:
-                ax.yaxis.set_major_formatter(_engineering(unit))
-            ax.locator_params(axis="x", nbins=6, integer=True)
-            ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(0, -0.22), frameon=False)
-        save(figure, path)
+    figure, axes = panels(len(names), most=3, height=3.2)
+    for ax, (name, unit) in zip(axes, names, strict=True):
+        for s in (s for s in series if s.name == name):
+            color = SIMULATED if s.polarity > 0 else SECOND
+            label = f"{_WORDS[s.polarity]}: {s}"
+            ax.plot(s.cycle, s.values, ".", ms=4, color=color, label=label)
+        known = values_of(series, name)
+        wide = known.min() > 0 and known.max() > 20 * known.min()
+        title = f"{name[0].upper()}{name[1:]}"
+        ax.set(xlabel="Cycle", ylabel=f"{title} ({unit})" if wide else title)
+        if wide:
+            ax.set_yscale("log")
+        else:
+            engineering(ax.yaxis, unit)
+        ax.locator_params(axis="x", nbins=6, integer=True)
+        ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(0, -0.22), frameon=False)
+    return figure

@@ -1,36 +1,23 @@
 """The report of a fit: pictures, and one HTML page that needs nothing beside it."""
 
-import html
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas
 
 import memjax as mj
 from memjax.data import is_pulsed
-from memjax.errors import DataError
 from memjax.observables import Thresholds, find_thresholds, summarise, switching
+from memjax.plot import style
 
-from ..figures import drawings
-from ..fit_json import methods_in_words
-from ..html import (  # fmt: skip
-    bullets,
-    few_cycles,
-    fold_table,
-    html_table,
-    page,
-    parameters_table,
-    picture,
-    provenance_table,
-    readable,
-    remarks,
-    summary,
-    verdict_heading,
-)
-from ..time_pictures import picture_currents
+from ..figures import save_all
+from ..page.blocks import Block, Bullets, Note, Picture, Section, Table, Text
+from ..page.fit_blocks import few_cycles, readable
+from ..report import TABLES, parameters_section, read_table, write_fit_page
+from ..time_pictures import figure_currents
 from . import figures
 from .set_reset import UNITS, cycle_values
 from .trends import SURE, Series, keeps_state, of_excursions, trends
@@ -43,9 +30,9 @@ CYCLES = "cycles.csv"
 
 _CYCLES = 3  # cycles from which on they are drawn against their number
 
-_ONE_PER_EVENT = (
-    "<p><small>One parameter per event, whose spread explains that of the event.</small></p>"
-)
+_ONE_PER_EVENT = "One parameter per event, whose spread explains that of the event."
+
+_TRUTH = "Synthetic data: the true parameters are known and stand beside the fitted ones."
 
 _SIMULATED = """ What simulated cycles calibrated has sigma and interval from profiles of the simulated loss, and
 counts as not determined where its logarithm has a standard deviation above 0.5 and above half the prior's."""
@@ -59,48 +46,46 @@ def build(
     The thresholds [A] are those of the fit by default.
     """
     driven = content.get("driven", "voltage")
-    measured, simulated = (_rows(folder / f"{n}.csv", driven) for n in ("measured", "simulated"))
+    measured, simulated = (_rows(folder / f"{n}.csv", driven) for n in TABLES)
     options = {n: x for n, x in (("on", on_threshold), ("hold", hold_threshold)) if x is not None}
     levels = thresholds_of(content) or (Thresholds() if options else find_thresholds(measured))
     levels = replace(levels, **options, why="given") if options else levels
     non_volatile = keeps_state(of_excursions(measured))
     series = trends(measured, non_volatile=non_volatile, thresholds=levels)
-    paths = {n: folder / f"{n}.png" for n in ("iv", "residuals", "switching", "correlation")}
+    series = series if len(measured.labels) >= _CYCLES else []
     own = content["bench"]["compliance"]
     limits = content.get("compliances", [] if own is None else [own])
     random = _rows(folder / CYCLES, driven) if (folder / CYCLES).exists() else None
     about: dict[str, Any] = {"thresholds": None if non_volatile else levels, "random": random}
-    figures.picture_iv(measured, simulated, paths["iv"], compliances=limits, **about)
-    figures.picture_residuals(measured, simulated, paths["residuals"])
-    place = paths["switching"]
-    if non_volatile:
-        drawn = simulated if random is None else random
-        shown, model_shown = cycle_values(measured), cycle_values(drawn)
-        label = "simulated" if random is None else "simulated, cycle by cycle"
-        figures.picture_set_reset(shown, model_shown, place, label=label)
-        table = _set_reset_table(shown, model_shown)
-    else:
-        spread = content["distribution"]
-        figures.picture_switching(measured, simulated, spread, place, thresholds=levels)
-        read = [summarise(switching(x, **levels.options)) for x in (measured, simulated)]
-        note = "" if driven == "current" else f"<p><small>{levels}</small></p>"
-        table = _switching_table(*read) + note
-    if random is not None:
-        paths["cycles"] = folder / "cycles.png"
-        figures.picture_cycles(measured, random, paths["cycles"])
-    correlation = np.array(content["correlation"])
-    figures.picture_correlation(content["free"], correlation, paths["correlation"])
-    if measured.t is not None and is_pulsed(measured.applied):
-        paths["currents"] = folder / "currents.png"
-        picture_currents(measured, simulated, paths["currents"])
-    series = series if len(measured.labels) >= _CYCLES else []
-    if series:
-        paths["trends"] = folder / "trends.png"
-        figures.picture_trends(series, paths["trends"])
-    page_text = _page(content, paths, series, table, next_measurements(content, measured))
-    (folder / "report.html").write_text(page_text, encoding="utf-8")
-    names = [p.name for p in paths.values()]
-    return [*names, *drawings(folder, names), "report.html"]
+    with style():
+        drawn = {"iv": figures.figure_iv(measured, simulated, compliances=limits, **about)}
+        drawn["residuals"] = figures.figure_residuals(measured, simulated)
+        if non_volatile:
+            sides = cycle_values(measured), cycle_values(simulated if random is None else random)
+            label = "simulated" if random is None else "simulated, cycle by cycle"
+            drawn["switching"] = figures.figure_set_reset(*sides, label=label)
+            tables: list[Block] = [_set_reset_table(*sides)]
+        else:
+            spread, both = content["distribution"], (measured, simulated)
+            drawn["switching"] = figures.figure_switching(*both, spread, thresholds=levels)
+            read = [summarise(switching(x, **levels.options)) for x in both]
+            tables = [_switching_table(*read), *[Note(str(levels))] * (driven != "current")]
+        correlation = np.array(content["correlation"])
+        drawn["correlation"] = figures.figure_correlation(content["free"], correlation)
+        if random is not None:
+            drawn["cycles"] = figures.figure_cycles(measured, random)
+        if measured.t is not None and is_pulsed(measured.applied):
+            drawn["currents"] = figure_currents(measured, simulated)
+        if series:
+            drawn["trends"] = figures.figure_trends(series)
+        names = save_all(drawn, folder)
+    paths = {n: folder / f"{n}.png" for n in drawn}
+    content = {"uncertainty": {"method": "laplace", "notes": []}} | content  # of memjax 0.1
+    blocks, advice = _blocks(content, paths, series, tables), next_measurements(content, measured)
+    far = ", ".join(content.get("out_of_reach", []))
+    beyond = [f"Beyond the largest voltage of the data, and so not determined: {far}."] * bool(far)
+    write_fit_page(content, blocks, folder, advice=advice, counted="sweeps", notes=beyond)
+    return [*names, "report.html"]
 
 
 def next_measurements(content: dict, measured: mj.Measurement) -> list[str]:
@@ -150,10 +135,7 @@ def _is_of_one_rate(measured: mj.Measurement) -> bool:
 
 def _is_of_time(unit: str) -> bool:
     """Whether a unit holds a time, as those of rates and mobilities do; that of noise has its root."""
-    return (
-        "sqrt" not in unit
-        and "s" in unit.replace("(", " ").replace(")", " ").replace("/", " ").split()
-    )
+    return "sqrt" not in unit and "s" in re.split(r"[ ()/]", unit)
 
 
 def thresholds_of(content: dict) -> Thresholds | None:
@@ -163,13 +145,7 @@ def thresholds_of(content: dict) -> Thresholds | None:
 
 def _rows(path: Path, driven: str) -> mj.Measurement:
     """A table of sweeps that memjax wrote, as a measurement."""
-    try:
-        table = pandas.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"cannot be read: {error}", where=str(path), fix="run 'memjax fit' again"
-        ) from error
-    return figures.measurement_of(table, driven)
+    return figures.measurement_of(read_table(path), driven)
 
 
 def _voltage_row(title: str, measured: dict, simulated: dict) -> list[Any]:
@@ -180,7 +156,7 @@ def _voltage_row(title: str, measured: dict, simulated: dict) -> list[Any]:
     return [title, readable(here), spread, measured["n"], readable(there), off]
 
 
-def _switching_table(measured: dict, simulated: dict) -> str:
+def _switching_table(measured: dict, simulated: dict) -> Table:
     rows = []
     for word in (w for w in ("positive", "negative") if w in measured):
         m, s = measured[word], simulated.get(word, {})
@@ -191,12 +167,12 @@ def _switching_table(measured: dict, simulated: dict) -> str:
         )
         title = f"never switched / returned, {word}"
         rows.append([title, never, "", m["excursions"], never_simulated, ""])
-    return html_table(rows, _HEAD)
+    return Table(_HEAD, rows)
 
 
 def _set_reset_table(
     measured: Mapping[str, np.ndarray], simulated: Mapping[str, np.ndarray]
-) -> str:
+) -> Table:
     """Medians and relative spreads of what cycles show, measured and simulated."""
     rows = []
     for name, x in measured.items():
@@ -207,10 +183,10 @@ def _set_reset_table(
             cells += [readable(float(np.median(y)) if len(y) else None), spread, str(len(y))]
         rows.append(cells)
     half = ["median", "spread", "n"]
-    return html_table(rows, ["", *(f"{w} {h}" for w in ("measured", "simulated") for h in half)])
+    return Table(["", *(f"{w} {h}" for w in ("measured", "simulated") for h in half)], rows)
 
 
-def _variability(content: dict) -> str:
+def _variability(content: dict) -> Table:
     noise = content["read_noise"]
     rows = [["read noise, relative (SD of ln |I|)", readable(noise["relative"], 3)]]
     rows += [["read noise, additive (A)", readable(noise["floor_A"], 3)]]
@@ -224,14 +200,14 @@ def _variability(content: dict) -> str:
         rows.append([f"ion noise within a cycle, {name} ({p['unit']})", value])
     for a, b, r in content.get("cycle_correlation") or ():
         rows.append([f"correlation of the cycle spreads of {a} and {b}", readable(r, 2)])
-    return html_table(rows, ["", "value"])
+    return Table(["", "value"], rows)
 
 
-def _randomness(content: dict) -> str:
+def _randomness(content: dict) -> list[Section]:
     """The calibration by simulation, and how near the simulated cycles come to the measured ones."""
     stochastic = content.get("stochastic")
     if not stochastic:
-        return ""
+        return []
     rows = []
     for group in stochastic["comparison"]:
         for name, c in group.items():
@@ -252,73 +228,69 @@ def _randomness(content: dict) -> str:
         rows.append([f"energy test, {group['label']}", "", "", "", p])
     head = ["", "n", "measured", "simulated", "Wasserstein-1 (floor)"]
     p = ", ".join(readable(x, 2) for x in stochastic["step_p"])
-    steps = (
-        f"; an energy test against fixed steps of {stochastic['step']:g} s gives p = {p}"
-        if p
-        else ""
-    )
-    return f"""<h3>Calibrated by simulation</h3>{fold_table("Distributions and correlations", rows, head)}
-<p><small>Estimator: {html.escape(stochastic["estimator"])}; {stochastic["draws"]} cycles of each waveform at each
+    step = stochastic["step"]
+    steps = f"; an energy test against fixed steps of {step:g} s gives p = {p}" if p else ""
+    note = f"""Estimator: {stochastic["estimator"]}; {stochastic["draws"]} cycles of each waveform at each
 point. Loss {stochastic["loss"]:.4g}, with a standard deviation of {stochastic["loss_noise"]:.2g} under other random
 numbers. The simulated cycles above have other random numbers and adaptive steps{steps}. Floor: mean distance of random
-halves of the measured values.</small></p>"""
+halves of the measured values."""
+    table = Table(head, rows, title="Distributions and correlations")
+    return [Section("Calibrated by simulation", [table, Note(note)])]
 
 
-def _beside(image: str, content: dict) -> str:
+def _beside(pictures: list[Picture], content: dict) -> list[Section]:
     """Measured cycles beside simulated ones, and what is random in these; nothing where none were simulated."""
-    if not image:
-        return ""
+    if not pictures:
+        return []
     random = content.get("stochastic") or {"noise": []}
     noise = "ion noise and " if random["noise"] else "no noise within a cycle, but "
     text = f"Simulated cycles have {noise}the spread from cycle to cycle; read noise is not added."
-    return f"<h3>Cycles, measured and simulated</h3>{image}<p><small>{text}</small></p>"
+    return [Section("Cycles, measured and simulated", [*pictures, Note(text)])]
 
 
-def _cycles(series: list[Series], image: str) -> str:
+def _cycles(series: list[Series], pictures: list[Picture]) -> list[Section]:
     """Every quantity of every cycle, and whether it drifts; nothing of too few cycles."""
     if not series:
-        return ""
+        return []
     head = ["", "unit", "polarity", "n", "median", "trend over the cycles"]
     rows = []
     for s in series:
         known = s.values[np.isfinite(s.values)]
         word = "positive" if s.polarity > 0 else "negative"
         rows.append([s.name, s.unit, word, len(known), readable(float(np.median(known))), str(s)])
-    small = f"Trends by Kendall's rank correlation, called one where p is below {SURE:g}."
-    table = fold_table("Quantities and trends", rows, head)
-    return f"<h2>Cycle by cycle</h2>{image}{table}<p><small>{small}</small></p>"
+    note = Note(f"Trends by Kendall's rank correlation, called one where p is below {SURE:g}.")
+    table = Table(head, rows, title="Quantities and trends")
+    return [Section("Cycle by cycle", [*pictures, table, note])]
 
 
-def _page(
-    content: dict, paths: dict[str, Path], series: list[Series], table: str, advice: list[str]
-) -> str:
-    def img(name: str, alt: str) -> str:
-        return picture(paths[name], alt) if name in paths else ""
+def _blocks(
+    content: dict, paths: dict[str, Path], series: list[Series], tables: list[Block]
+) -> list[Block]:
+    """What the page shows between the summary and the remarks."""
 
-    intervals = content.get("uncertainty", {"method": "laplace", "notes": []})
-    far = ", ".join(content.get("out_of_reach", []))
-    beyond = [f"Beyond the largest voltage of the data, and so not determined: {far}."] * bool(far)
-    truth = "<p>Synthetic data: the true parameters are known and stand beside the fitted ones.</p>"
+    def drawn(name: str, alt: str) -> list[Picture]:
+        return [Picture(paths[name], alt)] if name in paths else []
+
     sentences = content.get("identifiability", {}).get("sentences", [])
-    body = f"""
-<h1>Fit of <code>{html.escape(content["model"])}</code></h1>
-{summary(content, advice=advice, counted="sweeps")}
-{verdict_heading(content)}
-{truth if content["synthetic_truth"] else ""}
-<h2>Measured and simulated</h2>{img("iv", "current against voltage")}
-{_beside(img("cycles", "measured and simulated cycles"), content)}{img("currents", "current against time")}
-{table}{img("switching", "switching and hold voltages")}
-{_cycles(series, img("trends", "cycle by cycle"))}
-<h2>Parameters</h2>{parameters_table(content)}
-<p><small>Sigma is one standard deviation to first order, from {html.escape(content["covariance_from"])};
-a parameter counts as not determined where its sigma exceeds its value, or a quarter of a short range.
-Intervals: {methods_in_words(intervals)}.{_SIMULATED if content.get("stochastic") else ""}</small></p>
-<h3>What the data determine</h3>{bullets(sentences)}
-{img("correlation", "correlation of parameters")}
-<h2>Residuals</h2>{img("residuals", "residuals")}
-<h2>Noise and cycle-to-cycle spread</h2>{_variability(content)}{_randomness(content)}
-{_ONE_PER_EVENT if not content.get("cycle_correlation") else ""}
-{remarks(content, *beyond, *intervals["notes"])}
-<details><summary><b>Provenance</b></summary>{provenance_table(content)}</details>
-"""
-    return page(f"memjax fit: {content['model']}", body)
+    determined = Section("What the data determine", [Bullets(sentences)])
+    simulated = _SIMULATED * bool(content.get("stochastic"))
+    return [
+        *[Text(_TRUTH)] * bool(content["synthetic_truth"]),
+        Section("Measured and simulated", [
+            *drawn("iv", "current against voltage"),
+            *_beside(drawn("cycles", "measured and simulated cycles"), content),
+            *drawn("currents", "current against time"),
+            *tables,
+            *drawn("switching", "switching and hold voltages"),
+        ]),
+        *_cycles(series, drawn("trends", "cycle by cycle")),
+        parameters_section(
+            content, determined, *drawn("correlation", "correlation of parameters"), more=simulated
+        ),
+        Section("Residuals", drawn("residuals", "residuals")),
+        Section("Noise and cycle-to-cycle spread", [
+            _variability(content),
+            *_randomness(content),
+            *[Note(_ONE_PER_EVENT)] * (not content.get("cycle_correlation")),
+        ]),
+    ]  # fmt: skip

@@ -1,6 +1,5 @@
 """Pictures and sections of a device or circuit that was designed to meet targets."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,25 +7,23 @@ import pandas
 
 from memjax.plot.style import MEASURED, MUTED, SECOND, SIMULATED
 
-from ..figures import axes_row, save
-from ..html import html_table, readable
+from ..figures import axes_row, engineering
+from ..page.blocks import Section, Table
+from ..page.fit_blocks import readable
 from .search import FELT
 
 # Events whose levels are drawn: currents, and what a spike rises above.
 _CURRENTS = ("on/", "hold/", "answer/", "spike")
 
 
-def pictures(content: dict, wanted: Any, simulated: Any, folder: Path) -> list[str]:
-    """The picture of `figure_of` as a file."""
+def pictures(content: dict, wanted: Any, simulated: Any, _) -> dict[str, Any]:
+    """The picture of `figure_of`."""
     del wanted
-    save(figure_of(content["targets"], simulated), folder / "targets.png")
-    return ["targets.png"]
+    return {"targets": figure_of(content["targets"], simulated)}
 
 
 def figure_of(about: dict, simulated: Any) -> Any:
     """Members under each protocol, the targets marked where they are a voltage or a time."""
-    from matplotlib.ticker import EngFormatter
-
     figure, axes = axes_row(len(about["protocols"]))
     for k, (ax, protocol) in enumerate(zip(axes, about["protocols"], strict=True)):
         own, kind = simulated[simulated["protocol"] == k], protocol["kind"]
@@ -39,7 +36,7 @@ def figure_of(about: dict, simulated: Any) -> Any:
             ax.axhline(level, color=MUTED, lw=0.8, ls=":")
         for row in (row for row in about["wanted"] if row["protocol"] == k):
             _mark(ax, row, kind, own)
-        ax.xaxis.set_major_formatter(EngFormatter("V" if kind == "sweep" else "s"))
+        engineering(ax.xaxis, "V" if kind == "sweep" else "s")
         ax.locator_params(axis="x", nbins=5)
         if ax.get_legend_handles_labels()[1]:
             ax.legend(fontsize=8)
@@ -89,7 +86,7 @@ def _mark(ax: Any, row: dict, kind: str, table: pandas.DataFrame) -> None:
     ax.axvline(at, color=color, lw=1.2, ls="--", label=text)
 
 
-def sections(content: dict) -> list[tuple[str, str]]:
+def sections(content: dict) -> list[Section]:
     """The targets and the check with noise; the parameters that were needed, and how far each may move alone."""
     about = content["targets"]
     rows = [
@@ -119,8 +116,8 @@ def sections(content: dict) -> list[tuple[str, str]]:
     ]
     heads = ["parameter", "start", "now", "times", "", "may move alone by"]
     return [
-        ("Targets, against members with noise", html_table(rows, head)),
-        ("What was needed", html_table(moves, heads)),
+        Section("Targets, against members with noise", [Table(head, rows)]),
+        Section("What was needed", [Table(heads, moves)]),
     ]
 
 

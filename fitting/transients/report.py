@@ -1,6 +1,5 @@
 """Pictures and sections of a fit to delays and relaxations."""
 
-import html
 from pathlib import Path
 from typing import Any
 
@@ -9,22 +8,22 @@ import pandas
 
 from memjax.plot.style import MEASURED, MUTED, SECOND, SIMULATED
 
-from ..figures import axes_row, save
-from ..html import html_table, readable, undetermined_of
-from ..time_pictures import CURVES, picture_curves
+from ..figures import axes_row
+from ..page.blocks import Note, Section, Table
+from ..page.fit_blocks import readable, undetermined_of
+from ..time_pictures import CURVES, figure_curves
 
 _POWER = 0.5  # of a test, below which more curves are advised
 _FEW = 50  # curves below which each is drawn large
 
 
-def pictures(content: dict, measured, simulated, folder: Path) -> list[str]:
-    """The picture of `figure_of` as a file, and currents against time where some curves were kept."""
+def pictures(content: dict, measured, simulated, folder: Path) -> dict[str, Any]:
+    """The picture of `figure_of`, and currents against time where some curves were kept."""
     about = content["transients"]
-    save(figure_of(about, measured, simulated), folder / "times.png")
-    if not (folder / CURVES).exists():
-        return ["times.png"]
-    picture_curves(pandas.read_csv(folder / CURVES), about, folder / "currents.png")
-    return ["times.png", "currents.png"]
+    figures = {"times": figure_of(about, measured, simulated)}
+    if (folder / CURVES).exists():
+        figures["currents"] = figure_curves(pandas.read_csv(folder / CURVES), about)
+    return figures
 
 
 def figure_of(about: dict, measured: pandas.DataFrame, simulated: pandas.DataFrame) -> Any:
@@ -92,7 +91,7 @@ def _typical(ax: Any, about: dict) -> None:
     ax.set(xlabel="Time since the onset (ms)", ylabel="Current (A)", title=title)
 
 
-def sections(content: dict) -> list[tuple[str, str]]:
+def sections(content: dict) -> list[Section]:
     """Distributions, their distances, spreads of parameters."""
     about, rows = content["transients"], []
     for name, w1 in about["w1_s"].items():
@@ -101,7 +100,7 @@ def sections(content: dict) -> list[tuple[str, str]]:
         distances = (readable(1e3 * w1[key], 3) for key in ("value", "floor"))
         rows.append([name, *moments, f"{m['censored']} of {m['n']}", *distances])
     head = ["", "median (ms)", "mean (ms)", "SD (ms)", "not seen", "W1 (ms)", "floor (ms)"]
-    sections = [("Measured, and how far the simulated are", html_table(rows, head))]
+    sections = [Section("Measured, and how far the simulated are", [Table(head, rows)])]
     if about.get("comparison"):
         steps = min(content["stochastic"]["step_p"])
         sections += _comparison_sections(about["comparison"], steps)
@@ -110,10 +109,10 @@ def sections(content: dict) -> list[tuple[str, str]]:
         for name, s in (content["cycle_spread"] or {}).items()
     ]
     head = ["parameter", "SD of its logarithm", "sigma", "from"]
-    return [*sections, ("Spread from curve to curve", html_table(rows, head))]
+    return [*sections, Section("Spread from curve to curve", [Table(head, rows)])]
 
 
-def _comparison_sections(comparison: dict, steps: float) -> list[tuple[str, str]]:
+def _comparison_sections(comparison: dict, steps: float) -> list[Section]:
     """Moments of both sides, energy tests and that between fixed and adaptive steps, and what these can see."""
     rows = []
     for name, c in comparison["times"].items():
@@ -128,15 +127,15 @@ def _comparison_sections(comparison: dict, steps: float) -> list[tuple[str, str]
             rows.append([f"{name}, {word}", s["n"], *moments, f"{s['ln_sd']:.2f}", *cells])
     head = ["", "curves", "not ended (%)", "mean (ms)", "CV", "mean ln(t/s)", "SD of ln",
             "log ratio to measured", "z", "z of the CV", "CV of as many as measured"]  # fmt: skip
-    method = f"<p><small>{html.escape(comparison['method'])}.</small></p>"
+    tables = [Table(head, rows), Note(f"{comparison['method']}.")]
     n = comparison["times"]["delay"]["measured"]["n"]
     power = f"power of the joint test at {comparison['level']:g} with {n} curves; alternative"
     tests = [[f"energy test, {n}: p", f"{p:.3f}"] for n, p in comparison["energy_p"].items()]
     tests.append(["energy test, fixed against adaptive steps: p", f"{steps:.3f}"])
     tests += [[f"{power}: {label}", f"{p:.2f}"] for label, p in comparison["power"].items()]
     return [
-        ("Simulated with fresh random numbers, against measured", html_table(rows, head) + method),
-        ("Tests, and what they can see", html_table(tests, ["", ""])),
+        Section("Simulated with fresh random numbers, against measured", tables),
+        Section("Tests, and what they can see", [Table(["", ""], tests)]),
     ]
 
 

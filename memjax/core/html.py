@@ -30,6 +30,8 @@ def pictures() -> Any:
 def html_table(rows: Sequence[Sequence[Any]], head: Sequence[str]) -> str:
     """An HTML table; the cells are escaped, and those of columns of text have the class "t".
 
+    A table without names of columns has no head, and all its cells are text.
+
     Parameters
     ----------
     rows : sequence of sequences
@@ -37,14 +39,17 @@ def html_table(rows: Sequence[Sequence[Any]], head: Sequence[str]) -> str:
     head : sequence of str
         Names of the columns.
     """
-    texts = {k for row in rows for k, c in enumerate(row) if k and len(str(c)) > _TEXT}
+    texts = {
+        k for row in rows for k, c in enumerate(row) if (k and len(str(c)) > _TEXT) or not head
+    }
 
     def line(row: Sequence[Any], tag: str) -> str:
         starts = (f'<{tag} class="t">' if k in texts else f"<{tag}>" for k in range(len(row)))
         cells = (f"{s}{html.escape(str(c))}</{tag}>" for s, c in zip(starts, row, strict=True))
         return f"<tr>{''.join(cells)}</tr>"
 
-    return f"<table>{line(head, 'th')}{''.join(line(row, 'td') for row in rows)}</table>"
+    top = line(head, "th") if head else ""
+    return f"<table>{top}{''.join(line(row, 'td') for row in rows)}</table>"
 
 
 def bullet_list(sentences: Sequence[str], *, kind: str = "") -> str:

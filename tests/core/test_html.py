@@ -147,6 +147,9 @@ def test_tables_are_escaped_and_folded_and_spans_leave_out_what_is_no_number():
     assert html_table([["<b>"]], ["<i>"]) == (
         "<table><tr><th>&lt;i&gt;</th></tr><tr><td>&lt;b&gt;</td></tr></table>"
     )
+    assert html_table([["a", 1]], []) == (
+        '<table><tr><td class="t">a</td><td class="t">1</td></tr></table>'
+    )
     assert fold("a<b", "", count=3, long=2).startswith("<details><summary><b>a&lt;b</b> (3)")
     assert span([np.nan, 2.0, np.inf, -1.0]) == ("-1", "2")
     assert span([np.nan]) == ("", "")

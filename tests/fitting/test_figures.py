@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fitting.figures import axes_row, drawings, save
+from fitting.figures import axes_row, panels, save_all
 from memjax.plot import style
 
 
@@ -13,15 +13,21 @@ def test_a_row_of_axes_is_as_wide_as_it_has_columns():
     assert tuple(figure.get_size_inches()) == pytest.approx((16.2, 2.0))
 
 
+def test_panels_stand_in_rows_and_those_left_over_are_not_seen():
+    figure, axes = panels(4, most=3, height=2.0)
+    assert len(axes) == 4
+    assert tuple(figure.get_size_inches()) == pytest.approx((15.6, 4.0))
+    assert [ax.get_visible() for ax in figure.axes] == [True] * 4 + [False] * 2
+
+
 @pytest.mark.slow
 def test_a_picture_is_written_as_png_and_as_svg_whose_dense_lines_are_an_image(tmp_path):
     figure, (few, many) = axes_row(2)
     few.plot([0, 1], [0, 1])
     many.plot(np.sin(np.arange(25_000)))
     with style():
-        save(figure, tmp_path / "iv.png")
+        assert save_all({"iv": figure}, tmp_path) == ["iv.png", "iv.svg"]
     assert (tmp_path / "iv.png").read_bytes().startswith(b"\x89PNG")
     drawing = (tmp_path / "iv.svg").read_text()
     assert drawing.count("<image") == 1
     assert len(drawing) < 200_000
-    assert drawings(tmp_path, ["iv.png", "other.png"]) == ["iv.svg"]

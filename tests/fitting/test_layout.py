@@ -1,7 +1,6 @@
 """Words of the pictures of reports, by the boxes of the renderer."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,18 +20,12 @@ LONG = Thresholds(
 )
 
 
-@pytest.fixture
-def drawn(monkeypatch, tmp_path):
-    """What overlaps in each picture that is written, by its name."""
-    flaws = {}
-
-    def judged(figure, path):
-        with style():
-            fitting.figures.tidy(figure)
-        flaws[path.name] = overlaps(figure)
-
-    monkeypatch.setattr(figures, "save", judged)
-    return SimpleNamespace(flaws=flaws, path=tmp_path)
+def _flaws(draw, *data, **options):
+    """What overlaps in a figure."""
+    with style():
+        figure = draw(*data, **options)
+        fitting.figures.tidy(figure)
+    return overlaps(figure)
 
 
 def _loops(count, *, both, peak=0.5, seed=0):
@@ -57,23 +50,22 @@ def _loops(count, *, both, peak=0.5, seed=0):
     [(3, False, 0.5, Thresholds()), (120, True, 33.3333, LONG), (40, True, 1.2345e-3, LONG)],
     ids=["typical", "crowded", "small"],
 )
-def test_headings_and_labels_of_switching_lie_apart(drawn, count, both, peak, levels):
+def test_headings_and_labels_of_switching_lie_apart(count, both, peak, levels):
     measured = _loops(count, both=both, peak=peak)
-    about = {"thresholds": replace(levels, on=1e-8), "path": drawn.path / "switching.png"}
-    figures.picture_switching(measured, measured, {}, **about)
-    assert drawn.flaws == {"switching.png": []}
+    thresholds = replace(levels, on=1e-8)
+    assert _flaws(figures.figure_switching, measured, measured, {}, thresholds=thresholds) == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("count", "both"), [(3, False), (40, True)], ids=["typical", "crowded"])
-def test_words_of_the_pictures_of_sweeps_lie_apart(drawn, count, both):
-    m, path = _loops(count, both=both), drawn.path
+def test_words_of_the_pictures_of_sweeps_lie_apart(count, both):
+    m = _loops(count, both=both)
     names = [f"a_long_name_{k}" for k in range(3 if count < 9 else 16)]
     limits = (1e-6,) if count < 9 else tuple(1e-6 * x for x in range(1, 8))
-    figures.picture_iv(m, m, path / "iv.png", compliances=limits, thresholds=LONG)
-    figures.picture_residuals(m, m, path / "residuals.png")
-    figures.picture_cycles(m, m, path / "cycles.png")
-    figures.picture_correlation(names, np.eye(len(names)), path / "correlation.png")
+    assert _flaws(figures.figure_iv, m, m, compliances=limits, thresholds=LONG) == []
+    assert _flaws(figures.figure_residuals, m, m) == []
+    assert _flaws(figures.figure_cycles, m, m) == []
+    assert _flaws(figures.figure_correlation, names, np.eye(len(names))) == []
     values = 0.2123456 + 1e-5 * np.arange(count)
     quantities = ("switching voltage", "hold voltage", "resistance, way out", "energy")
     trends = [
@@ -81,9 +73,7 @@ def test_words_of_the_pictures_of_sweeps_lie_apart(drawn, count, both):
         for n in quantities[: 1 if count < 9 else 4]
         for s in (1, -1)[: 1 + both]
     ]
-    figures.picture_trends(trends, path / "trends.png")
-    assert drawn.flaws == {name: [] for name in drawn.flaws}
-    assert len(drawn.flaws) == 5
+    assert _flaws(figures.figure_trends, trends) == []
 
 
 def test_labels_that_touch_become_fewer():

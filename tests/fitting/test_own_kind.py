@@ -59,6 +59,10 @@ def test_a_package_adds_a_kind_of_data(package):
         low, high = content["uncertainty"]["intervals"][name]
         assert low < p["value"] < high
     assert (package / "own" / "times.png").stat().st_size > 0
+    page = (package / "own" / "report.html").read_text(encoding="utf-8")
+    assert "<h2>What was assumed</h2>" in page
+    assert "<td>standard deviation of ln(t)</td><td>0.1</td>" in page
+    assert '<a href="times.svg"><img' in page
     again = _memjax(package, "report", "own")
     assert again.returncode == 0, again.stderr
 

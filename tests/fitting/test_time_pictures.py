@@ -7,8 +7,9 @@ import pytest
 from matplotlib.colors import to_rgb
 
 import memjax as mj
+from fitting.figures import save
 from fitting.sweeps.thinning import CURVE_POINTS, MOST_CURVES, curves_of
-from fitting.time_pictures import picture_currents, picture_curves
+from fitting.time_pictures import figure_currents, figure_curves
 from memjax.plot import style
 from memjax.plot.style import MEASURED, MUTED, SIMULATED
 
@@ -46,7 +47,8 @@ def test_curves_begin_with_their_pulse_and_are_few():
 @pytest.mark.slow
 def test_both_are_drawn_against_time(tmp_path):
     path = tmp_path / "currents.png"
-    picture_currents(_curves(5), _curves(5, 3e-6), path)
+    with style():
+        save(figure_currents(_curves(5), _curves(5, 3e-6)), path)
     # Lines that are not quite opaque, on white.
     shown = [tuple(0.85 * np.array(to_rgb(c)) + 0.15) for c in (MEASURED, SIMULATED)]
     assert all(_has(path, c) for c in shown)
@@ -61,6 +63,6 @@ def test_measured_curves_are_behind_that_of_the_best_values(tmp_path):
         "threshold_A": 1e-6,
     }
     with style():
-        picture_curves(pd.DataFrame(curves_of(_curves(1, 3e-6))), about, path)
+        save(figure_curves(pd.DataFrame(curves_of(_curves(1, 3e-6))), about), path)
     assert _has(path, SIMULATED)
     assert _has(path, tuple(0.7 * np.array(to_rgb(MUTED)) + 0.3))

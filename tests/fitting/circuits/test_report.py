@@ -10,6 +10,7 @@ from fitting.circuits.report import (
     trace_pictures,
     trace_sections,
 )
+from fitting.figures import save_all
 
 SIDE = {"n": 2, "mean": 2e-3, "cv": 0.5}
 SAME = {"measured": SIDE, "simulated": SIDE, "w1": 1e-4, "floor": None}
@@ -32,19 +33,20 @@ def test_times_have_the_unit_in_which_they_are_read_well(seconds, unit):
 
 
 def test_the_page_of_trains_says_how_they_were_compared(tmp_path):
-    titles = [title for title, _ in spike_sections({"spikes": SPIKES})]
-    assert titles[0] == "Summaries that were fitted"
-    text = "".join(body for _, body in spike_sections({"spikes": SPIKES}))
-    assert "gate.v rises above 0.5" in text
-    assert "1e-05 s: 0.400" in text
+    first, _, last = spike_sections({"spikes": SPIKES})
+    assert first.title == "Summaries that were fitted"
+    cells = [cell for _, cell in last.blocks[0].rows]
+    assert "gate.v rises above 0.5" in cells
+    assert "1e-05 s: 0.400" in cells
     table = pd.DataFrame({"train": [0, 0, 1], "t_s": [0.01, 0.05, 0.02]})
-    assert spike_pictures({"spikes": SPIKES}, table, table, tmp_path) == ["spikes.png"]
+    drawn = spike_pictures({"spikes": SPIKES}, table, table, tmp_path)
+    assert save_all(drawn, tmp_path)[0] == "spikes.png"
     assert (tmp_path / "spikes.png").stat().st_size > 5000
 
 
 def test_the_page_of_a_trace_says_that_its_search_had_not_ended(tmp_path):
-    ((title, body),) = trace_sections({"trace": TRACE})
-    assert title == "The trace"
-    assert "<td>search ended</td><td>no</td>" in body
+    (section,) = trace_sections({"trace": TRACE})
+    assert section.title == "The trace"
+    assert ["search ended", "no"] in section.blocks[0].rows
     table = pd.DataFrame({"t_s": [0.0, 1e-3, 2e-3], "v_V": [0.0, 0.1, 0.05]})
-    assert trace_pictures({"trace": TRACE}, table, table, tmp_path) == ["trace.png"]
+    assert list(trace_pictures({"trace": TRACE}, table, table, tmp_path)) == ["trace"]

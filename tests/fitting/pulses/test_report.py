@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fitting.figures import save_all
 from fitting.pulses.report import pictures, sections
 
 SPREAD = {"all": 1e-8, "thirds": [1e-8, 2e-8, 3e-8], "autocorrelation": -0.1, "lags": {"1": 1e-8}}
@@ -20,18 +21,16 @@ CONTENT = {
 
 
 def test_conductances_are_told_in_microsiemens():
-    found = dict(sections(CONTENT))
-    assert (
-        "<td>0.02</td><td>0.001</td><td>µS</td><td>not determined</td>"
-        in found["Randomness per pulse and per cycle"]
-    )
-    assert "set, third 3" in found["Spread of the step per pulse"]
-    assert "<td>1.00</td><td>2.00</td>" in found["Median relative error of later cycles"]
+    rows = {s.title: s.blocks[0].rows for s in sections(CONTENT)}
+    ((_, *cells, _),) = rows["Randomness per pulse and per cycle"]
+    assert cells == ["0.02", "0.001", "µS", "not determined"]
+    assert "set, third 3" in [row[0] for row in rows["Spread of the step per pulse"]]
+    assert rows["Median relative error of later cycles"] == [[1, "1.00", "2.00"]]
 
 
 @pytest.mark.integration
 def test_pictures_are_drawn(tmp_path):
     g = np.tile([1e-6, 2e-6, 1e-6], 3) * (1 + 0.01 * np.arange(9))
     table = pd.DataFrame({"cycle": np.repeat(np.arange(3), 3), "g_S": g})
-    for name in pictures(CONTENT, table, table, tmp_path):
+    for name in save_all(pictures(CONTENT, table, table, tmp_path), tmp_path):
         assert (tmp_path / name).stat().st_size > 5000

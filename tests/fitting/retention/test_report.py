@@ -3,7 +3,9 @@
 import numpy as np
 import pandas as pd
 
+from fitting.figures import save_all
 from fitting.retention.report import pictures, sections
+from memjax.plot import style
 
 LAW = {
     "name": "power of time", "rms_relative": 0.01, "autocorrelation": 0.2, "aic": -100.0, "second_half_error": None,
@@ -16,16 +18,18 @@ CONTENT = {
 
 
 def test_laws_stand_with_their_distance_from_the_best():
-    ((title, text),) = sections(CONTENT)
-    assert title == "Laws of decay"
-    assert "nu = 0.05 1, r0 = 1e+04 ± 12 ohm" in text
-    assert "<td>0.0</td>" in text
-    assert "<td>10.0</td>" in text
-    assert "model drift" in text
+    (section,) = sections(CONTENT)
+    assert section.title == "Laws of decay"
+    ((_, parameters, *_, first, _), (*_, second, _), device) = section.blocks[0].rows
+    assert parameters == "nu = 0.05 1, r0 = 1e+04 ± 12 ohm"
+    assert (first, second) == ("0.0", "10.0")
+    assert device[0] == "model drift"
 
 
 def test_a_picture_is_drawn(tmp_path):
     t = np.linspace(0, 100, 20)
     table = pd.DataFrame({"t_s": t, "r_ohm": 1e4 + t, "power_of_time_ohm": 1e4 + t})
-    assert pictures(CONTENT, table, table, tmp_path) == ["retention.png"]
+    with style():
+        drawn = pictures(CONTENT, table, table, tmp_path)
+        assert save_all(drawn, tmp_path) == ["retention.png", "retention.svg"]
     assert (tmp_path / "retention.png").stat().st_size > 5000

@@ -5,18 +5,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fitting.figures import save_all
 from fitting.sweeps.figures import (
     _around,
     _legs,
     _rising,
-    picture_correlation,
-    picture_cycles,
-    picture_iv,
-    picture_residuals,
-    picture_trends,
+    figure_correlation,
+    figure_cycles,
+    figure_iv,
+    figure_residuals,
+    figure_trends,
 )
 from fitting.sweeps.trends import trends
 from memjax.observables import Thresholds
+from memjax.plot import style
 from tests.fits import measured_loops, threshold_loop
 
 
@@ -35,17 +37,22 @@ def test_the_way_up_ends_at_the_peak():
 @pytest.mark.slow
 def test_pictures_are_drawn(tmp_path):
     m = measured_loops(*(threshold_loop(0.4 + 0.05 * k, 0.2) for k in range(3)))
-    picture_iv(m, m, tmp_path / "iv.png", compliances=[1e-6], thresholds=Thresholds())
-    picture_residuals(m, m, tmp_path / "residuals.png")
-    picture_cycles(m, m, tmp_path / "cycles.png")
-    picture_correlation(["a", "b"], np.eye(2), tmp_path / "correlation.png")
-    picture_trends(trends(m), tmp_path / "trends.png")
-    for path in tmp_path.iterdir():
-        assert path.stat().st_size > 5000, path.name
+    with style():
+        drawn = {
+            "iv": figure_iv(m, m, compliances=[1e-6], thresholds=Thresholds()),
+            "residuals": figure_residuals(m, m),
+            "cycles": figure_cycles(m, m),
+            "correlation": figure_correlation(["a", "b"], np.eye(2)),
+            "trends": figure_trends(trends(m)),
+        }
+        names = save_all(drawn, tmp_path)
+    assert len(names) == 10
+    for name in names:
+        assert (tmp_path / name).stat().st_size > 5000, name
 
 
 @pytest.mark.slow
-def test_measured_and_simulated_excursions_are_cut_alike(tmp_path):
+def test_measured_and_simulated_excursions_are_cut_alike():
     m = measured_loops(*(threshold_loop(0.4 + 0.05 * k, 0.2) for k in range(2)))
     other = m.v.copy()
     other[np.argmax(m.v) // 2] = -0.2  # a stray point: nothing else crosses zero
@@ -53,4 +60,5 @@ def test_measured_and_simulated_excursions_are_cut_alike(tmp_path):
     data, model = _legs(measured), _legs(m, measured)
     assert {k: len(x) for k, x in data.items()} == {k: len(x) for k, x in model.items()}
     assert len(data[1]) != len(_legs(m)[1])
-    picture_iv(measured, m, tmp_path / "iv.png", compliances=[1e-6], thresholds=Thresholds())
+    with style():
+        figure_iv(measured, m, compliances=[1e-6], thresholds=Thresholds())

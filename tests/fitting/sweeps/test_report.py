@@ -22,10 +22,10 @@ SIDE = {
 
 def test_differences_stand_in_millivolts_where_both_sides_have_a_value():
     other = SIDE | {"v_th_V": {"median": 0.52, "sd": 0.01, "n": 9}}
-    text = _switching_table({"positive": SIDE}, {"positive": other})
-    assert "<td>+20.0</td>" in text
-    assert "<td>1 / 2</td>" in text
-    assert "<td>-20.0</td>" in _switching_table({"positive": other}, {"positive": SIDE})
+    switching, hold, never = _switching_table({"positive": SIDE}, {"positive": other}).rows
+    assert (switching[-1], hold[-1]) == ("+20.0", "")
+    assert never[1] == "1 / 2"
+    assert _switching_table({"positive": other}, {"positive": SIDE}).rows[0][-1] == "-20.0"
 
 
 def test_a_fit_of_an_old_version_has_no_thresholds():
@@ -37,10 +37,10 @@ def test_noise_and_spreads_have_a_row_each():
         "read_noise": {"relative": 0.02, "floor_A": 1e-13}, "stochastic": None,
         "cycle_spread": {"mu": {"sigma_ln": 0.1, "std": None, "from": "rise"}},
     }  # fmt: skip
-    text = _variability(content)
-    assert "cycle spread of mu (SD of its logarithm, from rise)" in text
-    assert text.count("<tr>") == 4
-    assert _cycles([], "") == ""
+    *noise, spread = _variability(content).rows
+    assert len(noise) == 2
+    assert spread == ["cycle spread of mu (SD of its logarithm, from rise)", "0.1"]
+    assert _cycles([], []) == []
 
 
 def test_a_table_that_is_missing_is_named(tmp_path):

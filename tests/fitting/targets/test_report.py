@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from fitting.figures import save_all
 from fitting.targets.report import pictures, sections
 
 WANTED = {
@@ -18,10 +19,13 @@ CONTENT = {
 
 
 def test_targets_and_what_was_needed_are_told():
-    found = dict(sections(CONTENT))
-    assert "<td>0.5 ± 0.01</td><td>0.51</td>" in found["Targets, against members with noise"]
-    assert "<td>60 of 64</td><td>V</td><td>no</td>" in found["Targets, against members with noise"]
-    assert "<td>1.5</td><td>needed</td><td>2 %</td>" in found["What was needed"]
+    wanted, needed = sections(CONTENT)
+    assert wanted.title == "Targets, against members with noise"
+    (row,) = wanted.blocks[0].rows
+    assert row[1:3] == ["0.5 ± 0.01", "0.51"]
+    assert row[-3:] == ["60 of 64", "V", "no"]
+    assert needed.title == "What was needed"
+    assert needed.blocks[0].rows[0][3:] == ["1.5", "needed", "2 %"]
 
 
 def test_members_and_the_wanted_voltage_are_drawn(tmp_path):
@@ -29,5 +33,5 @@ def test_members_and_the_wanted_voltage_are_drawn(tmp_path):
     table = pd.DataFrame(
         {"protocol": 0, "member": 0, "t_s": np.arange(40), "v_V": v, "i_A": 1e-6 * v}
     )
-    assert pictures(CONTENT, None, table, tmp_path) == ["targets.png"]
+    assert save_all(pictures(CONTENT, None, table, tmp_path), tmp_path)[0] == "targets.png"
     assert (tmp_path / "targets.png").stat().st_size > 5000

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fitting.figures import save_all
 from fitting.transients.report import pictures, sections
 
 TIMES = {"median": 1e-3, "mean": 1.2e-3, "sd": 1e-4, "censored": 1, "n": 50}
@@ -19,16 +20,14 @@ CONTENT = {
 
 
 def test_distributions_their_distances_and_spreads_are_told():
-    found = dict(sections(CONTENT))
-    assert (
-        "<td>1 of 50</td><td>0.2</td><td>0.1</td>"
-        in found["Measured, and how far the simulated are"]
-    )
-    assert "<td>mu</td><td>0.1</td><td>0.02</td>" in found["Spread from curve to curve"]
+    rows = {s.title: s.blocks[0].rows for s in sections(CONTENT)}
+    delay, _ = rows["Measured, and how far the simulated are"]
+    assert delay[-3:] == ["1 of 50", "0.2", "0.1"]
+    assert rows["Spread from curve to curve"] == [["mu", "0.1", "0.02", "delay"]]
 
 
 @pytest.mark.integration
 def test_a_picture_is_drawn(tmp_path):
     table = pd.DataFrame({n: np.linspace(1e-3, 2e-3, 9) for n in ("delay_s", "relaxation_s")})
-    assert pictures(CONTENT, table, table, tmp_path) == ["times.png"]
+    assert save_all(pictures(CONTENT, table, table, tmp_path), tmp_path)[0] == "times.png"
     assert (tmp_path / "times.png").stat().st_size > 5000

@@ -1,0 +1,1 @@
+"""Pages of fits: kinds give blocks of data, and templates make HTML of them."""

@@ -31,7 +31,9 @@ measured = mj.Measurement(
     reader="",
     source={},
 )
-fit = ft.fit([measured], mj.MetastableSwitches(), free=list(truth), fix=fix, screened=8)
+fit = ft.solve(
+    ft.SweepProblem([measured], mj.MetastableSwitches(), free=list(truth), fix=fix, screened=8)
+)
 for row in fit.table():
     if row["free"]:
         name, value, std = row["name"], row["value"], row["std"]

@@ -30,7 +30,11 @@ with mj.plot.style():
         measured = mj.Measurement(
             t=t, v=drive.values, i=clean * np.exp(noise * z), reader="", source={}, **columns
         )
-        fit = ft.fit([measured], mj.MetastableSwitches(), free=list(truth), fix=fix, screened=8)
+        fit = ft.solve(
+            ft.SweepProblem(
+                [measured], mj.MetastableSwitches(), free=list(truth), fix=fix, screened=8
+            )
+        )
         intervals = fit.intervals(0.9)
         ends = np.array([np.array(intervals[n]) / truth[n] for n in truth])
         rows = np.arange(len(truth)) + 0.2 * (k - 0.5)

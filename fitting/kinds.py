@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 from memjax.core.constants import ROOM_TEMPERATURE
 from memjax.data.bundled import FOLDER as EXAMPLES
@@ -20,6 +20,9 @@ from .progress import Session
 GROUP = "memjax.fits"
 """Entry points that name a `Kind` each."""
 
+JOINT = "joint fit"
+"""Label of what takes files of several kinds, or with options of their own, as one device."""
+
 FILES = ("files", "model", "out", "force", "open")
 """What each request has beside the options of its configuration."""
 
@@ -27,6 +30,37 @@ FILES = ("files", "model", "out", "force", "open")
 def _never(*_: Any) -> bool:
     """False, whatever it is about."""
     return False
+
+
+class HoldOut(NamedTuple):
+    """What a fit of half of the data leaves out.
+
+    Parameters
+    ----------
+    data : callable
+        ``data(config)`` as `AbstractFit.residuals` takes it; a `DataError` where nothing can be held out.
+    words : str
+        What that is.
+    """
+
+    data: Callable[[Any], Any]
+    words: str
+
+
+class Curve(NamedTuple):
+    """Columns of ``measured.csv``, and of the simulated table, that are drawn one over the other.
+
+    Parameters
+    ----------
+    x, y : str
+        Their names.
+    simulated : callable, optional
+        ``simulated(content) -> table`` of these columns, out of ``fit.json``, where ``simulated.csv`` is one of noise.
+    """
+
+    x: str
+    y: str
+    simulated: Callable[[dict], Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +74,9 @@ class Kind:
     configs : tuple of type
         Its configurations, frozen dataclasses, see `fitting.config`: their fields are the options that mean something
         to it. Of several `choose` says which.
-    takes : callable
-        ``takes(request, file) -> bool``: whether a file is of this kind, where no option says what files are.
+    takes : callable, optional
+        ``takes(request, file) -> float``: how surely a file is of this kind, from 0 or False to 1 or True, where no
+        option says what files are. Fits of such kinds take part in joint fits and in choices among models.
     claims : callable
         ``claims(request) -> bool``: whether an option says that all files are of this kind.
     choose : callable, optional
@@ -71,26 +106,12 @@ class Kind:
         ``run(kind, request, session) -> int`` does all that ``memjax fit`` does in place of `fitting.command.run`.
     row : callable, optional
         ``row(content) -> dict``: columns of a row of a batch, beside values and loss.
-    joined : bool
-        Whether its fits take part in joint fits and choices among models.
-    joins : bool
-        Whether it takes files of several kinds, or with options of their own, as one device.
-    above : bool
-        Whether it makes fits of other kinds where it claims the files: `of_data` says of which.
-    rest : bool
-        Whether `takes` speaks of files that no other kind takes.
-    batched : bool
-        Whether `run` also fits the devices of a ``--batch``; else those of `fitting.batch` do.
-    held_out : callable, optional
-        ``held_out(config) -> data``: what `fit` leaves out where ``session.half`` is true, as `AbstractFit.residuals`
-        takes it; a `DataError` where nothing can be held out. A kind that has it scores models by what they predict.
-    held : str
-        What that is, in words.
-    axes : tuple of (str, str), optional
-        Columns that a picture of several models shows, of ``measured.csv``, and of ``simulated.csv`` or of what `drawn`
-        says.
-    drawn : callable, optional
-        ``drawn(content) -> table`` of these columns, out of a ``fit.json``, where ``simulated.csv`` is one of noise.
+    hold_out : HoldOut, optional
+        What `fit` leaves out where ``session.half`` is true. A kind that has it scores models by what they predict.
+    curve : Curve, optional
+        What a picture of several models shows.
+    phrase : str
+        What it is called in a sentence; by default a fit of its label.
     file : str
         Name of the file that holds the content of its folders.
     report_options : mapping of str to Option
@@ -99,7 +120,7 @@ class Kind:
 
     label: str
     configs: tuple[type, ...] = (CommonConfig,)
-    takes: Callable[[Request, str], bool] = _never
+    takes: Callable[[Request, str], float] | None = None
     claims: Callable[[Request], bool] = _never
     choose: Callable[[Request], type] | None = None
     used: Callable[[Request], Collection[str]] | None = None
@@ -114,15 +135,9 @@ class Kind:
     build: Callable[..., list[str]] | None = None
     run: "Callable[[Kind, Request, Session], int] | None" = None
     row: Callable[[dict], dict[str, Any]] | None = None
-    joined: bool = True
-    joins: bool = False
-    above: bool = False
-    rest: bool = False
-    batched: bool = True
-    held_out: Callable[[Any], Any] | None = None
-    held: str = ""
-    axes: tuple[str, str] | None = None
-    drawn: Callable[[dict], Any] | None = None
+    hold_out: HoldOut | None = None
+    curve: Curve | None = None
+    phrase: str = ""
     file: str = "fit.json"
     report_options: Mapping[str, Option] = field(default_factory=dict)
 
@@ -162,20 +177,8 @@ def kind_of(content: dict, *, where: Path) -> Kind:
     return kinds()[label]
 
 
-def kind_for(request: Request) -> Kind:
-    """The kind of fit that ``memjax fit`` makes: one above those of data that claims the files, else that of the data.
-
-    Raises
-    ------
-    UsageError
-        Where options ask for two kinds at once.
-    """
-    above = (kind for kind in kinds().values() if kind.above and kind.claims(request))
-    return next(above, None) or of_data(request)
-
-
 def of_data(request: Request) -> Kind:
-    """The kind of the files of ``memjax fit``: what options say, or what the first file holds.
+    """The kind of the files of ``memjax fit``: what options say, or what they hold; `JOINT` of several.
 
     In a batch the other files are devices of their own, each with its own reading.
 
@@ -184,7 +187,7 @@ def of_data(request: Request) -> Kind:
     UsageError
         Where options ask for two kinds at once.
     """
-    named = [kind for kind in kinds().values() if not kind.above and kind.claims(request)]
+    named = [kind for kind in kinds().values() if kind.claims(request)]
     if len(named) > 1:
         both = " and ".join(kind.label for kind in named)
         raise UsageError(f"options of {both} at once", where="memjax fit", fix="choose one")
@@ -195,7 +198,7 @@ def of_data(request: Request) -> Kind:
     files = request.files[: 1 if request.batch else None]
     labels = {of_file(request, name).label for name in files}
     if len(labels) > 1 or request.bench is not None:
-        return next(k for k in kinds().values() if k.joins)
+        return kinds()[JOINT]
     return kinds()[labels.pop()]
 
 
@@ -207,10 +210,10 @@ def of_file(request: Request, name: str) -> Kind:
     DataError
         For a file of no kind, or of more than one.
     """
-    takers: list[Kind] = []
-    for rest in (False, True):
-        every = [kind for kind in kinds().values() if kind.rest is rest]
-        takers = takers or [kind for kind in every if kind.takes(request, name)]
+    every = [kind for kind in kinds().values() if kind.takes is not None]
+    sure = [float(cast(Any, kind.takes)(request, name)) for kind in every]
+    most = max(sure, default=0.0)
+    takers = [kind for kind, x in zip(every, sure, strict=True) if x == most > 0]
     if len(takers) != 1:
         labels = [kind.label for kind in takers or kinds().values()]
         what = f"a file of {' and '.join(labels)} at once" if takers else "a file of no known kind"
@@ -286,7 +289,7 @@ def refuse_unused(request: Request, kind: Kind, names: Collection[str] | None = 
         It names them.
     """
     chosen: Collection[str] = request.explicit if names is None else names
-    where = f"a {'' if kind.joins or kind.above else 'fit of '}{kind.label}"
+    where = kind.phrase or f"a fit of {kind.label}"
     uncertainty = f"uncertainty {request.uncertainty}"
     for name in (*chosen, uncertainty):
         if name in kind.refused:

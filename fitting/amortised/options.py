@@ -25,6 +25,7 @@ from ..config import (
     option,
     shared,
 )
+from ..devices import devices_of
 from ..kinds import Kind, refuse_unused
 from ..progress import Session
 
@@ -107,18 +108,9 @@ def claims(request: Request) -> bool:
     return request.amortise or request.amortised is not None
 
 
-def run(request: Request, session: Session, devices: Mapping[str, str]) -> int:
-    """Train a density, or take posteriors from one; the exit status.
-
-    Parameters
-    ----------
-    request : Request
-        What ``memjax fit`` was asked for.
-    session : Session
-        Of its process.
-    devices : mapping of str to str
-        Files by the names of their devices.
-    """
+def run(request: Request, session: Session) -> int:
+    """Train a density, or take posteriors from one; the exit status."""
+    devices = devices_of(request.files)
     if request.amortise and request.amortised is not None:
         raise UsageError("--amortise and --amortised at once", where="memjax fit", fix="choose one")
     kind = _TRAINING if request.amortise else _USE

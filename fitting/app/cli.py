@@ -21,10 +21,12 @@ from memjax.runtime.packages import require_packages
 from ..amortised import options as amortised_options
 from ..automatic import options as automatic_options
 from ..batch import options as batch_options
+from ..choice import options as choice_options
 from ..command import run
 from ..config import Option, Request
 from ..deadline import deadline
-from ..kinds import flag, kind_for, kinds, refuse_unused
+from ..devices import expanded
+from ..kinds import flag, kinds, of_data, refuse_unused
 from ..progress import Session
 from ..reached import Reached
 from .config import argument_of, configure, request_of
@@ -61,41 +63,41 @@ def _run_fit(options: argparse.Namespace) -> int:
             raise KeyboardInterrupt(session.reached.save()) from None
 
 
+COMBINATIONS = (amortised_options, automatic_options, choice_options, batch_options)
+"""What fits several devices or models, or stands for fits: of those that claim a request the first one runs it."""
+
+
 def _fit(request: Request, session: Session) -> int:
-    """Fit what was asked for by the kind of the data; the exit status."""
-    if amortised_options.claims(request):
-        from ..batch.run import devices_of
-
-        _check_draws(request.draws)
-        require_models([request.model])
-        prepare_jax()
-        return amortised_options.run(request, session, devices_of(request.files))
-    _check_extras("memjax fit", request.uncertainty)
-    if request.scheduler is not None:
-        require_packages(
-            ["distributed"],
-            what="--scheduler needs the package",
-            where="memjax fit",
-            extra="cluster",
-        )
-    _check_draws(request.draws)
-    if request.batch:
-        from ..batch.run import expanded
-
-        request = request.replace(files=expanded(request.files))
-    else:
-        request = request.replace(files=files_of(request.files))
-    kind = kind_for(request)
-    session.reached.kind = kind.label
-    if automatic_options.claims(request):
-        prepare_jax()
-        return _open_report(request, automatic_options.run(kind, request, session))
-    require_models([n for word in request.model.split(",") if (n := word.strip())])
+    """Fit what was asked for, by a combination that claims it or by the kind of the data; the exit status."""
+    many = request.batch or amortised_options.claims(request)
+    _check(request)
+    request = request.replace(files=(expanded if many else files_of)(request.files))
+    claimed = next((c for c in COMBINATIONS if c.claims(request)), None)
+    if claimed is None:
+        return _open_report(request, _run_kind(request, session))
     prepare_jax()
-    if request.batch and not kind.batched:
-        return _open_report(request, batch_options.run(kind, request, session))
+    return _open_report(request, claimed.run(request, session))
+
+
+def _run_kind(request: Request, session: Session) -> int:
+    """Fit data of one kind; the exit status."""
+    kind = of_data(request)
+    prepare_jax()
+    session.reached.kind = kind.label
     refuse_unused(request, kind)
-    return _open_report(request, (kind.run or run)(kind, request, session))
+    return (kind.run or run)(kind, request, session)
+
+
+def _check(request: Request) -> None:
+    """Refuse what would end in minutes, with nothing written: packages that lack, draws, names of models."""
+    if not amortised_options.claims(request):
+        _check_extras("memjax fit", request.uncertainty)
+    if request.scheduler is not None:
+        what = "--scheduler needs the package"
+        require_packages(["distributed"], what=what, where="memjax fit", extra="cluster")
+    _check_draws(request.draws)
+    names = [n for word in request.model.split(",") if (n := word.strip())]
+    require_models([n for n in names if n != automatic_options.AUTO])
 
 
 def _open_report(request: Request, status: int) -> int:

@@ -15,7 +15,7 @@ from ..choice.kind import KIND as CHOICE
 from ..command import new_folder
 from ..config import Request
 from ..constants import AUTOMATIC, COMPARISON
-from ..kinds import Kind, refuse_unused
+from ..kinds import of_data, refuse_unused
 from ..progress import Session
 from ..sweeps.kind import KIND as SWEEPS
 from ..sweeps.options import asked_of
@@ -39,8 +39,9 @@ def claims(request: Request) -> bool:
     return request.model == AUTO
 
 
-def run(kind: Kind, request: Request, session: Session) -> int:
+def run(request: Request, session: Session) -> int:
     """Choose among the models that can describe the sweeps, and fit them; the exit status."""
+    kind = of_data(request)
     if kind is not SWEEPS:
         raise UsageError(
             f"{kind.label}", where="--model auto", allowed="files of sweeps", fix="name the models: --model A,B"
@@ -48,7 +49,7 @@ def run(kind: Kind, request: Request, session: Session) -> int:
     names = [n for n in request.explicit if not (request.batch and n in _BATCH)]
     refuse_unused(request, CHOICE, names)
     if request.batch:
-        return _run_batch(kind, request, session)
+        return _run_batch(request, session)
     return _choose(request, session)
 
 
@@ -57,7 +58,7 @@ def _choose(request: Request, session: Session) -> int:
     new_folder(request, marker=COMPARISON)
     listed = _shortlist(request)
     request = request.replace(model=",".join(listed.models))
-    return choice_options.run(CHOICE, request, session, partial(_content, listed))
+    return choice_options.compare(request, session, partial(_content, listed))
 
 
 def _shortlist(request: Request) -> "Shortlist":
@@ -89,7 +90,7 @@ def _content(listed: "Shortlist", comparison: "Comparison") -> dict[str, Any]:
     return chosen | {"automatic": listed.to_json()}
 
 
-def _run_batch(kind: Kind, request: Request, session: Session) -> int:
+def _run_batch(request: Request, session: Session) -> int:
     """Choose the model on the first device that can be read and switches, and fit the batch with it; the exit status.
 
     The table of a batch has a column for each parameter of one model: a choice by device would have none in common.
@@ -100,7 +101,7 @@ def _run_batch(kind: Kind, request: Request, session: Session) -> int:
         name = _choose_first(request, session, folder)
     else:
         say("note", f"{name} was chosen in {folder}")
-    return batch_options.run(kind, request.replace(model=name), session)
+    return batch_options.run(request.replace(model=name), session)
 
 
 def _chosen(folder: Path) -> str | None:

@@ -17,8 +17,9 @@ from ..config import (
     shared,
 )
 from ..constants import CHUNK
-from ..kinds import Kind, refuse_unused
+from ..kinds import of_data, refuse_unused
 from ..progress import Session
+from ..sweeps.kind import KIND as SWEEPS
 
 _GROUP = "many devices"
 
@@ -57,12 +58,17 @@ class BatchConfig(CommonConfig, ElementsConfig, ReadingConfig):
     )
 
 
-def run(kind: Kind, request: Request, session: Session) -> int:
+def claims(request: Request) -> bool:
+    """Whether each file of sweeps is a device; of other kinds `fitting.records` fits many."""
+    return request.batch and of_data(request) is SWEEPS
+
+
+def run(request: Request, session: Session) -> int:
     """Fit the sweeps of many devices; the exit status."""
     from .run import run_batch
 
     alone = "with --batch no device is fitted as if it were alone"
     refused = {"stochastic": alone, "uncertainty profile": alone, "uncertainty nuts": alone}
     refused["free_bench"] = "the devices of a batch have the bench that is stated"
-    refuse_unused(request, replace(kind, configs=(BatchConfig,), refused=refused))
+    refuse_unused(request, replace(SWEEPS, configs=(BatchConfig,), refused=refused))
     return run_batch(request, start_of(request), session)

@@ -26,7 +26,7 @@ def figure_of(folder: Path, models: Sequence[str], kind: Kind) -> Any:
 
     `folder` is that of a choice, with a fit directory for each model; `kind` says which columns are drawn.
     """
-    axes = kind.axes or ("", "")
+    axes = kind.curve[:2] if kind.curve else ("", "")
     measured = pandas.read_csv(folder / models[0] / "measured.csv")
     tables = [_simulated(folder / n, kind) for n in models]
     columns = min(len(models) + 1, 4)
@@ -49,7 +49,9 @@ def figure_of(folder: Path, models: Sequence[str], kind: Kind) -> Any:
 
 def _simulated(place: Path, kind: Kind) -> pandas.DataFrame:
     """What a fit makes of the data."""
-    return kind.drawn(load(place)) if kind.drawn else pandas.read_csv(place / "simulated.csv")
+    if kind.curve is not None and kind.curve.simulated is not None:
+        return kind.curve.simulated(load(place))
+    return pandas.read_csv(place / "simulated.csv")
 
 
 def _lines(ax: Any, table: pandas.DataFrame, axes: Sequence[str], label: str, **look: Any) -> None:

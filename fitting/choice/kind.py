@@ -4,21 +4,18 @@ from memjax.runtime.lazy import deferred
 
 from ..constants import COMPARISON
 from ..kinds import Kind
-from .options import run, used
+from .options import LABEL, used
 
 KIND = Kind(
-    label="choice among models",
-    above=True,
-    claims=lambda options: "," in options.model,
+    label=LABEL,
+    phrase=f"a {LABEL}",
     used=used,
     refused={
         "batch": "it is of one device",
         "preset": "a preset is of one model",
         "stochastic": "calibrate the randomness of the model that is chosen",
     },
-    run=run,
     build=deferred("fitting.choice.report:build"),
-    joined=False,
     file=COMPARISON,
 )
 """Several models of the same data."""

@@ -22,7 +22,7 @@ from memjax.runtime.console import say, table
 from ..command import new_folder, start_of, write_fit
 from ..config import Request
 from ..constants import COMPARISON
-from ..kinds import Kind, flag, of_data, origin_of
+from ..kinds import Kind, flag, kinds, of_data, origin_of, refuse_unused
 from ..progress import Session, duration
 from ..reached import NOTHING
 
@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 # Options that name parameters, or pairs that begin with their names.
 _NAMING = ("free", "fix", "bounds", "start")
 
-_WHERE = "a choice among models"
+LABEL = "choice among models"
+"""Of its kind of folder."""
+
+_WHERE = f"a {LABEL}"
 
 
 def used(request: Request) -> set[str]:
@@ -41,13 +44,23 @@ def used(request: Request) -> set[str]:
     return of_data(request).uses(request) - {"draws", "hold_out"}
 
 
-def run(
-    kind: Kind,
+def claims(request: Request) -> bool:
+    """Whether several models are named."""
+    return "," in request.model
+
+
+def run(request: Request, session: Session) -> int:
+    """Fit each of the models that ``--model`` lists, and compare them; the exit status."""
+    refuse_unused(request, kinds()[LABEL])
+    return compare(request, session)
+
+
+def compare(
     request: Request,
     session: Session,
     explain: "Callable[[Comparison], dict[str, Any]] | None" = None,
 ) -> int:
-    """Fit each of the models that ``--model`` lists, and compare them; the exit status.
+    """As `run`, of options that mean something.
 
     `explain` makes more content of ``comparison.json``, with a sentence `explanation` for the page.
     """
@@ -55,13 +68,13 @@ def run(
     if "" in names or len(set(names)) < len(names):
         allowed = "names of models, each once: A,B"
         raise UsageError(f"{request.model!r}", where="--model", allowed=allowed)
-    if not (data.fit and data.joined):
+    if data.takes is None:
         raise UsageError(
             f"{data.label}", where=_WHERE, allowed="files of one kind that is fitted to its rows",
             fix="fit each model into a folder of its own",
         )  # fmt: skip
     starts = _starts(request, names)
-    out = new_folder(request, marker=kind.file)
+    out = new_folder(request, marker=COMPARISON)
     choice = _Choice(request, session, data, starts, out, explain)
     if session.reached is not None:
         session.reached.save = choice.in_words
@@ -116,7 +129,7 @@ class _Choice:
         self.fits: "dict[str, AbstractFit | str]" = dict.fromkeys(starts, "interrupted before")
         self.halves: "dict[str, AbstractFit | str]" = {}
         self.errors: list[Exception] = []
-        self.rest: Any = None
+        self.held: Any = None
 
     @property
     def models(self) -> list[str]:
@@ -159,16 +172,17 @@ class _Choice:
 
     def hold_out(self) -> None:
         """Fit a part of the data with each model, where the kind can tell one from the rest."""
-        if self.kind.held_out is None or not self.models:
+        left_out = self.kind.hold_out
+        if left_out is None or not self.models:
             return
         self.halves = dict.fromkeys(self.models, "interrupted before")
         try:
-            self.rest = self.kind.held_out(self.kind.config(self.request))
+            self.held = left_out.data(self.kind.config(self.request))
         except DataError as error:
             self.halves = dict.fromkeys(self.models, str(error))
             return
         for k, name in enumerate(self.models, 1):
-            say("progress", f"{name}, without {self.kind.held} ({k} of {len(self.models)})")
+            say("progress", f"{name}, without {left_out.words} ({k} of {len(self.models)})")
             fit = self._fit(name, half=True)
             if not isinstance(fit, str) and fit.interrupted:
                 raise KeyboardInterrupt
@@ -194,8 +208,9 @@ class _Choice:
         from .comparison import compare_models
         from .report import HEAD, LONG, build, table_of, write
 
-        comparison = compare_models(self.fits, self.halves, self.rest)
-        about = {"kind": self.kind.label, "held": self.kind.held, "seed": self.request.seed}
+        comparison = compare_models(self.fits, self.halves, self.held)
+        held = self.kind.hold_out.words if self.kind.hold_out else ""
+        about = {"kind": self.kind.label, "held": held, "seed": self.request.seed}
         origin = origin_of(self.request)
         about |= {"temperature": origin.temperature, "command": origin.command}
         about["interrupted"] = interrupted

@@ -83,7 +83,7 @@ def build(content: dict, folder: Path) -> list[str]:
         notes.append(f"the picture shows the first {len(COLORS)} of {len(drawn)} models")
     kind, explanation = kind_of(content, where=folder / COMPARISON), content.get("explanation")
     blocks: list[Block] = [Text(f"{explanation}.")] if explanation else []
-    if kind.axes is not None:
+    if kind.curve is not None:
         with style():
             shown = figure_of(folder, drawn[: len(COLORS)], kind)
             pictures = save_all({"comparison": shown}, folder)

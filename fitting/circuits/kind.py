@@ -18,7 +18,6 @@ SPIKES = Kind(
     configs=(SpikeConfig,),
     refused=_REFUSED | {f"uncertainty {x}": _NO_LIKELIHOOD for x in ("profile", "nuts")},
     fit=fit_trains,
-    joined=False,
     **deferred_functions("fitting.circuits.content", "content", "tables", prefix="spike_"),
     **deferred_functions(
         "fitting.circuits.report", "pictures", "sections", "advice", prefix="spike_"
@@ -32,7 +31,6 @@ TRACE = Kind(
     configs=(TraceConfig,),
     refused=_REFUSED | {"stochastic": "--spikes calibrates noise, a trace is fitted without"},
     fit=fit_trace,
-    joined=False,
     **deferred_functions("fitting.circuits.content", "content", "tables", prefix="trace_"),
     **deferred_functions(
         "fitting.circuits.report", "pictures", "sections", "advice", prefix="trace_"

@@ -2,18 +2,17 @@
 
 from memjax.runtime.lazy import deferred, deferred_functions
 
-from ..kinds import Kind
+from ..kinds import JOINT, Kind
 from .options import JointConfig, fit, run, used
 
 KIND = Kind(
-    label="joint fit",
+    label=JOINT,
+    phrase="a joint fit",
     configs=(JointConfig,),
     used=used,
     fit=fit,
     run=run,
     write=deferred("fitting.joint.content:write"),
     **deferred_functions("fitting.joint.report", "build", "advice"),
-    joined=False,
-    joins=True,
 )
 """Files of several kinds."""

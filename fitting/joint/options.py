@@ -147,7 +147,7 @@ def parts_of(request: Request) -> list[Part]:
         table = tables.get(name, {})
         own = _with(request, table, name)
         kind = of_file(own, name)
-        if not (kind.fit and kind.joined):
+        if kind.takes is None:  # options alone say what its files are
             allowed = "kinds that are fitted jointly"
             raise DataError(f"a file of {kind.label}", where=name, allowed=allowed)
         key = kind.label, repr(sorted(table.items()))

@@ -2,7 +2,7 @@
 
 from memjax.runtime.lazy import deferred, deferred_functions
 
-from ..kinds import Kind
+from ..kinds import Curve, HoldOut, Kind
 from ..records import run_records
 from .options import PulseConfig, fit, held_out, takes
 
@@ -15,9 +15,7 @@ KIND = Kind(
     run=run_records,
     **deferred_functions("fitting.pulses.content", "content", "tables", "row"),
     **deferred_functions("fitting.pulses.report", "pictures", "sections", "advice"),
-    held_out=held_out,
-    held="every second cycle",
-    axes=("pulse", "g_S"),
-    drawn=deferred("fitting.pulses.report:drawn"),
+    hold_out=HoldOut(held_out, "every second cycle"),
+    curve=Curve("pulse", "g_S", deferred("fitting.pulses.report:drawn")),
 )  # fmt: skip
 """Potentiation and depression."""

@@ -2,7 +2,7 @@
 
 from memjax.runtime.lazy import deferred_functions
 
-from ..kinds import Kind
+from ..kinds import Curve, HoldOut, Kind
 from ..records import run_records
 from .options import RetentionConfig, fit, held_out, takes
 
@@ -15,8 +15,7 @@ KIND = Kind(
     run=run_records,
     **deferred_functions("fitting.retention.content", "content", "tables", "row"),
     **deferred_functions("fitting.retention.report", "pictures", "sections", "advice"),
-    held_out=held_out,
-    held="the second half of the time",
-    axes=("t_s", "r_ohm"),
+    hold_out=HoldOut(held_out, "the second half of the time"),
+    curve=Curve("t_s", "r_ohm"),
 )
 """Decays of a resistance."""

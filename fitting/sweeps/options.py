@@ -43,6 +43,7 @@ STAGES = {
 
 
 _GROUP = "sweeps"
+_UNSURE = 0.1  # how surely a file holds sweeps that no other kind takes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,9 +82,10 @@ class SweepConfig(CommonConfig, ElementsConfig, ReadingConfig):
     interleave: bool = shared(False)
 
 
-def takes(request: Request, name: str) -> bool:
-    """Whether a file holds sweeps: whatever holds neither records nor the curves that ``--delays`` means."""
-    return records_in(request, name) is None and not of_pulsed_curves(request, name)
+def takes(request: Request, name: str) -> float:
+    """How surely a file holds sweeps: it may, if it holds neither records nor the curves that ``--delays`` means."""
+    others = records_in(request, name) is not None or of_pulsed_curves(request, name)
+    return 0.0 if others else _UNSURE
 
 
 def fit(config: SweepConfig, device: Any, session: Session) -> "FitResult":

@@ -14,6 +14,5 @@ KIND = Kind(
     fit=fit,
     **deferred_functions("fitting.targets.content", "content", "tables"),
     **deferred_functions("fitting.targets.report", "pictures", "sections", "advice"),
-    joined=False,
 )
 """Wanted numbers."""

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from fitting.amortised import figures
+from fitting.figures import save
 from fitting.amortised.calibration import CLASSES, calibrate
 
 
@@ -27,5 +28,5 @@ def test_it_shows_the_devices_of_each_class_and_the_coverage(calibration):
 
 
 def test_it_is_written_as_png_and_svg(calibration, tmp_path):
-    figures.write(calibration, tmp_path / "a.png")
+    save(figures.figure(calibration), tmp_path / "a.png")
     assert {p.name for p in tmp_path.iterdir()} == {"a.png", "a.svg"}

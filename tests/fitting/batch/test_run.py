@@ -449,13 +449,3 @@ def test_what_a_kill_leaves_is_removed(unreadable, tmp_path):
     assert main([*command(unreadable, out), "--force"]) == 3
     assert not list(out.rglob("*.part"))
     assert (out / "report.html").exists()
-
-
-def test_folders_patterns_and_equal_names(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for name in ("a/one.csv", "a/notes.md", "b/one.csv", "b/two.csv"):
-        path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text("")
-    assert list(batch_run.devices_of(["b"])) == ["one", "two"]
-    assert list(batch_run.devices_of([os.path.join("*", "*.csv")])) == ["a-one", "b-one", "b-two"]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from fitting.amortised import figures
-from fitting.figures import save
 from fitting.amortised.calibration import CLASSES, calibrate
+from fitting.figures import save
 
 
 @pytest.fixture(scope="module")

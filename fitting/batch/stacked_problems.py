@@ -92,7 +92,7 @@ class KernelProblems:
 
     def __init__(self, problems: Sequence[Problem], *, threads: int):
         every, places = zip(*map(lengthened, problems), strict=True)
-        self.own = places[0]
+        self.residual_columns = places[0]
         self.kernel, self.threads = cast(StiffKernel, kernel_of(problems[0])), threads
         # A solve has one end: problems whose waveforms end together are solved together.
         self.ends = np.array([np.max(p.group.rows) for p in every])
@@ -108,14 +108,14 @@ class KernelProblems:
     ) -> Linearised:
         """See `StackedProblems`."""
         r, jacobian, ok = self._each(self._linearise, z, which, derive=True)
-        return r[:, self.own], jacobian[:, self.own], ok
+        return r[:, self.residual_columns], jacobian[:, self.residual_columns], ok
 
     def observe(
         self, z: Float[np.ndarray, "points free"], which: Int[np.ndarray, " points"]
     ) -> Observed:
         """See `StackedProblems`."""
         r, ok = self._each(self._observe, z, which, derive=False)
-        return r[:, self.own], ok
+        return r[:, self.residual_columns], ok
 
     def roughly(self, rtol: float) -> "KernelProblems":
         """See `StackedProblems`."""

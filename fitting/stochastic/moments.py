@@ -125,7 +125,7 @@ class Moments:
         of_median = np.hypot(scatter, np.asarray(self.resolution) / np.sqrt(12))
         return of_median, 1 / np.sqrt(2 * (self.cycles - 1))
 
-    def away(self, simulated: "Moments") -> Float[np.ndarray, "2 features"]:
+    def differences(self, simulated: "Moments") -> Float[np.ndarray, "2 features"]:
         """Differences of medians and of logarithms of standard deviations, in standard errors."""
         of_median, of_sd = self.errors
         medians = (simulated.center - self.center) / of_median

@@ -85,8 +85,8 @@ def _is_apart(
     point: np.ndarray, others: Sequence[np.ndarray], jacobian: np.ndarray, noise: float
 ) -> bool:
     """Whether a point is far from others, as the data measure distances."""
-    away = np.stack([point - o for o in others]) @ jacobian.T
-    return bool(np.min(np.linalg.norm(away, axis=1)) > APART * noise)
+    differences = np.stack([point - o for o in others]) @ jacobian.T
+    return bool(np.min(np.linalg.norm(differences, axis=1)) > APART * noise)
 
 
 def other_optima(
@@ -178,9 +178,14 @@ def notes_on_optima(
     best, jacobian
         The optimum, and the Jacobian of all residuals there.
     """
-    about: dict[str, Any] = dict(best=best, jacobian=jacobian, noise=float(problem.noise))
-    about["ended"] = search.converged
-    agreed, others = other_optima(search.z, search.cost, **about)
+    agreed, others = other_optima(
+        search.z,
+        search.cost,
+        best=best,
+        jacobian=jacobian,
+        noise=float(problem.noise),
+        ended=search.converged,
+    )
 
     device: Any = problem.device
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -58,22 +57,25 @@ def _with_profiles(result: FitResult, show: Callable[[Progress], None] | None) -
         result, more = replace(result, notes=(*result.notes, note)), ()
     if not (names or more):
         return result
-    about: dict[str, Any] = dict(names=(*names, *more), beyond=outermost(result, far))
-    about["tick"] = None if show is None else lambda _, progress: show(progress)
-    return replace(result, profiles=tuple(profiles(result, **about)))
+    curves = profiles(
+        result,
+        names=(*names, *more),
+        beyond=outermost(result, far),
+        tick=None if show is None else lambda _, progress: show(progress),
+    )
+    return replace(result, profiles=tuple(curves))
 
 
 def _with_far_optima(
     result: FitResult, least: float, show: Callable[[Progress], None] | None
 ) -> tuple[FitResult, list[FarOptimum]]:
     """The fit at the lowest optimum far off, and the others that the data do not exclude, with a note on the best."""
-    about: dict[str, Any] = dict(least=least, tick=show)
-    far = far_optima(result, **about)
+    far = far_optima(result, least=least, tick=show)
     for _ in range(LOWER):
         if not (far and far[0].is_lower):
             break
         result = result.at_optimum(far[0].z)
-        far = far_optima(result, **about)
+        far = far_optima(result, least=least, tick=show)
     far = [f for f in far if not f.is_lower]
     others = [(max(f.cost / result.loss - 1, 0.0), result.values_at(f.z)) for f in far[:1]]
     words = optima_in_words(2, 2, others, result.values)

@@ -90,15 +90,15 @@ def _of_cycles(
     Errors are those of read noise, and half of what a datum moves from cycle to cycle: no response is more linear.
     """
     cycles = shifts_of_cycles(problem, waves, count)
-    away = (cycles - cycles.mean(axis=0)) * np.sqrt(count / (count - 1))
+    deviations = (cycles - cycles.mean(axis=0)) * np.sqrt(count / (count - 1))
     variance = read_variance(problem, waves)
     known = variance > 0
     weighted = j / np.where(known, variance, np.inf)[:, None]
     information = weighted.T @ j + np.eye(j.shape[1]) / PRIOR_SIGMA**2
-    moved = np.linalg.solve(information, (away @ weighted).T).T @ j.T
+    moved = np.linalg.solve(information, (deviations @ weighted).T).T @ j.T
     variance += np.where(known, _CURVED**2 * np.mean(moved**2, axis=0), 0.0)
     weighted = j / np.where(variance > 0, variance, np.inf)[:, None]
-    return {"cycle_information": weighted.T @ j, "cycle_score": away @ weighted}
+    return {"cycle_information": weighted.T @ j, "cycle_score": deviations @ weighted}
 
 
 def _data_only(j: np.ndarray, r: np.ndarray, z: np.ndarray, root: np.ndarray, least: np.ndarray):
@@ -123,20 +123,20 @@ def _stated(
     weight, events, *sizes = (field_of_each(groups, n).reshape(len(r), -1) for n in names)
     granted, small = sizes
     points = weight.shape[1]
-    own = r[:, :points] / np.sqrt(
+    unsaturated = r[:, :points] / np.sqrt(
         np.maximum(1 - (r[:, :points] / SATURATION) ** 2, 1e-12)
     )  # the inverse of `saturated`
     counted = weight > 0
     sigma = 1 / np.where(counted, weight, 1 / granted)
-    away = own * sigma
+    deviation = unsaturated * sigma
     # The weight holds the scatter of the data and what was granted to the model; the rest is the scatter.
     noise = np.maximum(sigma**2 - granted**2, 0.0)
-    square = np.asarray(saturated(away / np.sqrt(noise + small**2))) ** 2
+    square = np.asarray(saturated(deviation / np.sqrt(noise + small**2))) ** 2
     also = [events]
     if groups[0].left_weight is not None:
         also.append(field_of_each(groups, "left_weight").reshape(len(r), -1))
     count = sum(np.count_nonzero(x, axis=1) for x in (counted, *also)) - len(problems[0].free)
-    excess = np.sum(away**2 - noise, where=counted, axis=1)
+    excess = np.sum(deviation**2 - noise, where=counted, axis=1)
     excess = np.maximum(excess / np.maximum(np.count_nonzero(counted, axis=1), 1), 0.0)
     chi2 = np.sum(square, axis=1) + np.sum(r[:, points:] ** 2, axis=1)
     return chi2 / np.maximum(count, 1), np.sqrt(excess)
@@ -167,8 +167,9 @@ def uncertainty(
     ----------
     .. [1] H. White, Econometrica 48, 817 (1980), doi:10.2307/1912934
     """
-    about = {"z": z[None], "residuals": residuals[None], "jacobian": jacobian[None]}
-    known = uncertainty_of_each([problem], [waves], **about, seed=seed)[0]
+    known = uncertainty_of_each(
+        [problem], [waves], z=z[None], residuals=residuals[None], jacobian=jacobian[None], seed=seed
+    )[0]
     if isinstance(known, Exception):
         raise known
     return known
@@ -184,8 +185,7 @@ def uncertainty_of_each(
     seed: int = 0,
 ) -> list[Uncertainty | np.linalg.LinAlgError]:
     """`uncertainty` of fits of one shape, or why there is none."""
-    about = problems, waves, residuals, jacobian, z
-    return of_each(partial(_uncertainties, seed=seed), *about)
+    return of_each(partial(_uncertainties, seed=seed), problems, waves, residuals, jacobian, z)
 
 
 def _uncertainties(
@@ -199,8 +199,8 @@ def _uncertainties(
     estimate = NoiseEstimates(problems, waves, residuals, jacobian, seed)
     j, prior, sweeps = estimate.j, estimate.prior, estimate.sweeps
     # A root of the covariance, so that rounding makes no variance negative.
-    own = estimate.given[:, None, None] * prior
-    spread = np.concatenate([estimate.root, own], axis=1) @ estimate.inverse
+    prior_root = estimate.given[:, None, None] * prior
+    spread = np.concatenate([estimate.root, prior_root], axis=1) @ estimate.inverse
     chi2, error = _stated(problems, estimate.r)
     least = (estimate.given / PRIOR_SIGMA) ** 2
     data_z, information = _data_only(j, estimate.r, np.asarray(z), estimate.root, least)

@@ -173,7 +173,7 @@ def _stochastic(point: Point, values: np.ndarray, *, interrupted: bool) -> Stoch
     logs = _replicates(point)
     widths = np.std(logs, axis=0)
     std = dict(zip(names, (np.abs(estimate) * widths).tolist(), strict=True))
-    seen = _seen_again(point, values)
+    fresh_values = _seen_again(point, values)
     return Stochastic(
         estimator=ESTIMATOR,
         device=device,
@@ -194,7 +194,7 @@ def _stochastic(point: Point, values: np.ndarray, *, interrupted: bool) -> Stoch
         step_p=[],
         correlation=covariance / np.outer(sigma, sigma),
         interrupted=interrupted,
-        **seen,
+        **fresh_values,
     )
 
 
@@ -204,7 +204,8 @@ def _seen_again(point: Point, values: np.ndarray) -> dict[str, Any]:
     drawn = [search.features(point, search.draws(point.choice.names, s)) for s in _SEEDS]
     count = search.target.cycles
     costs = [
-        0.5 * float(np.sum(search.target.away(Moments.of(x, like=count)) ** 2)) for x, _ in drawn
+        0.5 * float(np.sum(search.target.differences(Moments.of(x, like=count)) ** 2))
+        for x, _ in drawn
     ]
     together, names = np.concatenate([x for x, _ in drawn]), search.reading.names
     together = together[np.isfinite(together).all(axis=1)]

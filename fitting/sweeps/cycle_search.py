@@ -248,8 +248,9 @@ def _descend(search: CycleSearch, choice: Choice, best: _Best) -> None:
             return
         # What no parameter explains counts as well: sets that explain more are better.
         every = Moments.of(values, like=target.cycles)
-        away, simulated = search.target.away(every), every.some(choice.features)
-        point.cost, point.met = 0.5 * float(np.sum(away**2)), bool(np.abs(away).max() < _MET)
+        differences, simulated = search.target.differences(every), every.some(choice.features)
+        point.cost = 0.5 * float(np.sum(differences**2))
+        point.met = bool(np.abs(differences).max() < _MET)
         best.see(point)
         if point.met or (k >= _PATIENCE and point.cost > _HOPELESS * best.cost):
             return

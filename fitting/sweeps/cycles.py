@@ -154,10 +154,12 @@ class Cycles:
             for events in ([0], returns) if returns else ():
                 for event in events:
                     others = [r[1:].max(axis=0) if event == 0 else r[0] for r in ways]
-                    own = [r[event] for r in ways]
-                    lead = np.where(candidates, np.max(np.subtract(own, others), axis=0), -np.inf)
+                    at_event = [r[event] for r in ways]
+                    lead = np.where(
+                        candidates, np.max(np.subtract(at_event, others), axis=0), -np.inf
+                    )
                     if lead.max() > sample.step:
-                        apart = np.max(np.subtract(own, _APART * np.array(others)), axis=0)
+                        apart = np.max(np.subtract(at_event, _APART * np.array(others)), axis=0)
                         name = names[int(np.argmax(np.where(lead > sample.step, apart, -np.inf)))]
                         spreads.setdefault(name, f"{sample.names[event]}, {sample.label}")
                         break

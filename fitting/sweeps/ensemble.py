@@ -131,8 +131,7 @@ def of_sweeps(waves: Sequence[Waveform], *, floor: float, seed: int) -> Experime
         for leg, switched in zip(w.legs, w.happened()[:, 0], strict=True):
             falls = w.thresholds.hold != NEVER[1]
             names = NAMES[: 2 + falls] if switched else NAMES[:1]
-            about = {"leg": leg, "levels": w.thresholds, "count": len(names)}
-            read = partial(leg_events, w.v, **about)
+            read = partial(leg_events, w.v, leg=leg, levels=w.thresholds, count=len(names))
             values, step = read(current), _step(w.v[leg[0] : leg[2]])
             # An event lies anywhere within the step at whose end it was read.
             values = values - step * rng.uniform(size=values.shape)
@@ -198,18 +197,20 @@ class Ensemble:
 
     def _limit(self, bench: mj.Bench) -> Float[np.ndarray, " rows"] | None:
         """Limit at each reading of all waveforms, one after the other [A]."""
-        own, limits = limits_of(bench), []
-        if own is None:
+        limits_of_bench, limits = limits_of(bench), []
+        if limits_of_bench is None:
             return None
         for k, (s, t) in enumerate(zip(self.experiment.stimuli, self.experiment.rows, strict=True)):
-            each = own if not self.limits else cast(np.ndarray, self.experiment.limits)[k]
-            limits.append(np.where(np.asarray(jax.vmap(s)(jnp.asarray(t))) < 0, each[1], each[0]))
+            pair = (
+                limits_of_bench if not self.limits else cast(np.ndarray, self.experiment.limits)[k]
+            )
+            limits.append(np.where(np.asarray(jax.vmap(s)(jnp.asarray(t))) < 0, pair[1], pair[0]))
         return np.concatenate(limits)
 
     def start(self) -> Float[np.ndarray, " coordinates"]:
         """Coordinates of the device's own values; the spreads at a tenth."""
-        own = lambda c: 0.1 if c.spread else mj.params.get(self.device, c.name)  # noqa: E731
-        return np.array([self.coordinate(c, own(c)) for c in self.coordinates])
+        value = lambda c: 0.1 if c.spread else mj.params.get(self.device, c.name)  # noqa: E731
+        return np.array([self.coordinate(c, value(c)) for c in self.coordinates])
 
     def coordinate(self, c: Coordinate, value: Any) -> float:
         """Coordinate of a value; of one inside the bounds where the parameter is at one, which has none."""
@@ -235,8 +236,8 @@ class Ensemble:
         at = {str(c): self.value(c, z[:, k]) for k, c in enumerate(self.coordinates)}
         specs = parameter_specs(self.device)
         for name in dict.fromkeys(c.name for c in self.coordinates):
-            own = at.get(name, np.full(len(z), float(mj.params.get(self.device, name))))
-            x = np.broadcast_to(own[:, None, None], shape)
+            numbers = at.get(name, np.full(len(z), float(mj.params.get(self.device, name))))
+            x = np.broadcast_to(numbers[:, None, None], shape)
             if (s := at.get(str(Coordinate(name, True)))) is not None:
                 x = x * np.exp(s[:, None, None] * self.normal[name])
             x = np.clip(x, *specs[name].bounds)

@@ -46,8 +46,14 @@ def _ends(problem: Any, z: Float[Array, "starts free"]) -> Int[Array, "starts wa
 
         def solve(limits, stimulus, rows):
             scaled = scaled_under(problem, device, limits)
-            about: dict[str, Any] = dict(y0=scaled.initial(), end=jnp.max(group.rows))
-            return solve_stiff(scaled, stimulus, rows=rows, **about, policy=problem.policy).result
+            return solve_stiff(
+                scaled,
+                stimulus,
+                rows=rows,
+                y0=scaled.initial(),
+                end=jnp.max(group.rows),
+                policy=problem.policy,
+            ).result
 
         return jax.vmap(solve)(group.limits, group.stimuli, group.rows)
 

@@ -73,12 +73,12 @@ def far_optima(
     # A valley that is not straight has a longer end: that is no other optimum.
     farthest = np.maximum(_WIDTHS, _BENT * np.sqrt(share)) * width[asked]
     beyond &= np.abs(z - result.z)[:, asked] > farthest
-    found = []
+    optima = []
     for k in np.argsort(cost, kind="stable"):
         if lower[k] or np.any(beyond[k]):
             names = tuple(result.free[j] for j in asked[beyond[k]])
-            found.append(FarOptimum(z[k], float(cost[k]), bool(lower[k]), names))
-    return found
+            optima.append(FarOptimum(z[k], float(cost[k]), bool(lower[k]), names))
+    return optima
 
 
 def outermost(

@@ -53,8 +53,9 @@ def measurement_of(table: Any, driven: str) -> mj.Measurement:
         else np.zeros(len(v), bool)
     )
     sweep = table["sweep"].to_numpy(int)
-    about: dict[str, Any] = dict(at_compliance=limited, reader="memjax", driven=driven)
-    return mj.Measurement(t=t, v=v, i=i, sweep=sweep, **about)
+    return mj.Measurement(
+        t=t, v=v, i=i, sweep=sweep, at_compliance=limited, reader="memjax", driven=driven
+    )
 
 
 def figure_iv(

@@ -228,8 +228,8 @@ def solve_sweeps(
     every = [data] if isinstance(data, mj.Measurement) else data
     measurements = [thin(m, problem.points, point_time=point_time) for m in every]
     names = ("bench", "env", "free", "fix", "start", "model_sigma", "thresholds", "free_bench")
-    about: dict[str, Any] = {n: getattr(problem, n) for n in (*names, "point_time", "screened")}
-    prepared = prepare(measurements, problem.device, **about, seed=seed)
+    options: dict[str, Any] = {n: getattr(problem, n) for n in (*names, "point_time", "screened")}
+    prepared = prepare(measurements, problem.device, **options, seed=seed)
     search, interrupted = _run_search(prepared, seed, progress)
     if search.best_z is None:
         raise no_start(NOTHING, search.problem, prepared.candidates[:BATCH])
@@ -237,7 +237,7 @@ def solve_sweeps(
     return completed(_fit_of(search, prepared, interrupted=interrupted, **at), progress)
 
 
-def _fit_of(search: _Search, prepared: Prepared, *, interrupted: bool, **about: Any) -> FitResult:
+def _fit_of(search: _Search, prepared: Prepared, *, interrupted: bool, **fields: Any) -> FitResult:
     """The fit at the best point of a search, which ends with the noise that this point shows."""
     if not interrupted:
         started, search = search.started, _weighed(search, prepared)
@@ -254,7 +254,7 @@ def _fit_of(search: _Search, prepared: Prepared, *, interrupted: bool, **about: 
             prepared = replace(prepared, notes=(*prepared.notes, *words))
     z, r, jacobian = search.optimum()
     problem = search.problem
-    about |= dict(loss=search.best_cost, search=search.progress, interrupted=interrupted)
+    fields |= dict(loss=search.best_cost, search=search.progress, interrupted=interrupted)
     return fit_at(
         prepared,
         problem,
@@ -264,7 +264,7 @@ def _fit_of(search: _Search, prepared: Prepared, *, interrupted: bool, **about: 
         seed=search.seed,
         simulated=counted_responses(problem, z),
         cycle_spread=cycle_spread(problem, prepared.waves, jacobian=jacobian),
-        **about,
+        **fields,
     )
 
 

@@ -96,8 +96,8 @@ def sigma_log(w: Waveform, model_sigma: float = MODEL_SIGMA) -> Float[np.ndarray
 def sigma_events(w: Waveform) -> Float[np.ndarray, "legs 3"]:
     """Standard deviation of the median rows of the events: scatter, sampling in whole rows, and the model's share."""
     count = np.sum(np.isfinite(w.events), axis=0)
-    away = np.where(count > 0, np.abs(w.events - w.median_events()), 0.0)
-    scatter = MAD * np.where(count > 0, nanmedian(away), np.inf)
+    distance = np.where(count > 0, np.abs(w.events - w.median_events()), 0.0)
+    scatter = MAD * np.where(count > 0, nanmedian(distance), np.inf)
     # 1/12 is the variance of an event that may lie anywhere within its row.
     return np.sqrt(MEDIAN**2 * scatter**2 / np.maximum(count, 1) + 1 / 12 + EVENT_SIGMA**2)
 
@@ -135,8 +135,9 @@ class _Padding(NamedTuple):
         if len(w.v) == self.points:
             return s
         values, times = (np.asarray(x) for x in (s.values, s.times))
-        about: dict[str, Any] = {"kind": s.kind, "quantity": s.quantity}
-        return mj.Sampled(self.longer(times), self.padded(values, values[-1]), **about)
+        return mj.Sampled(
+            self.longer(times), self.padded(values, values[-1]), kind=s.kind, quantity=s.quantity
+        )
 
 
 def pack(
@@ -177,19 +178,19 @@ def pack(
         ends = [(w.rows[a - 1] if a else 0.0, w.rows[p], w.rows[b - 1]) for a, p, b in w.legs]
         return np.array(ends + ends[-1:] * (most - len(ends)))
 
-    def each(of: Callable[[Waveform], np.ndarray]) -> np.ndarray:
+    def stack(of: Callable[[Waveform], np.ndarray]) -> np.ndarray:
         return np.stack([of(w) for w in waves])
 
     return Group(
         stimuli=jax.tree.map(lambda *x: np.stack(x), *map(filled.stimulus, waves)),
-        rows=each(lambda w: filled.longer(w.rows)),
-        target=each(lambda w: padded(w.median_log(), 0.0)),
-        weight=each(lambda w: padded(w.used / sigma_log(w, granted), 0.0)),
-        censored=each(lambda w: padded(w.censored, False)),
-        event_rows=each(lambda w: counted(w, w.median_events())),
-        event_weight=each(lambda w: counted(w, 1 / sigma_events(w))),
-        span=each(span),
-        edge=each(lambda w: padded(edge_of(w, limit), -np.inf)),
+        rows=stack(lambda w: filled.longer(w.rows)),
+        target=stack(lambda w: padded(w.median_log(), 0.0)),
+        weight=stack(lambda w: padded(w.used / sigma_log(w, granted), 0.0)),
+        censored=stack(lambda w: padded(w.censored, False)),
+        event_rows=stack(lambda w: counted(w, w.median_events())),
+        event_weight=stack(lambda w: counted(w, 1 / sigma_events(w))),
+        span=stack(span),
+        edge=stack(lambda w: padded(edge_of(w, limit), -np.inf)),
         floor=np.asarray(float(floor)),
         model_sigma=np.asarray(float(granted)),
         small_sigma=np.asarray(float(small)),
@@ -239,8 +240,8 @@ def lengthen(group: Group) -> tuple[Group, np.ndarray]:
     def filled(x: Any, fill: Any = None) -> Any:
         if x is None or not more:
             return x
-        about: dict[str, Any] = {"mode": "edge"} if fill is None else {"constant_values": fill}
-        return np.pad(np.asarray(x), [(0, 0), (0, more)], **about)
+        padding: dict[str, Any] = {"mode": "edge"} if fill is None else {"constant_values": fill}
+        return np.pad(np.asarray(x), [(0, 0), (0, more)], **padding)
 
     times = filled(group.stimuli.times)
     if more:
@@ -257,8 +258,8 @@ def lengthen(group: Group) -> tuple[Group, np.ndarray]:
     }
     fields = {name: filled(getattr(group, name), fill) for name, fill in marks.items()}
     rows = np.arange(waves)[:, None] * (points + more) + np.arange(points)
-    rest = waves * (points + more) + np.arange(np.size(group.event_weight))
-    return replace(group, stimuli=stimuli, rows=filled(group.rows), **fields), np.append(rows, rest)
+    tail = waves * (points + more) + np.arange(np.size(group.event_weight))
+    return replace(group, stimuli=stimuli, rows=filled(group.rows), **fields), np.append(rows, tail)
 
 
 def misfit(group: Group, log_response, log_left=None, *, events) -> Float[Array, " residuals"]:

@@ -57,7 +57,7 @@ def halves(
         raise DataError("no two sweeps to the same polarity: none is held out", where="the files")
     parts: tuple[list[mj.Measurement], list[mj.Measurement]] = ([], [])
     for k, m in enumerate(measurements):
-        mask = np.isin(m.sweep, [label for own, label in held_out if own == k])
+        mask = np.isin(m.sweep, [label for half, label in held_out if half == k])
         for part, chosen in zip(parts, (~mask, mask), strict=True):
             if chosen.any():
                 part.append(m.select(chosen))

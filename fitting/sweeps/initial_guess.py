@@ -56,7 +56,7 @@ class Guess:
     notes: tuple[str, ...] = ()
     reversed: bool = False
 
-    def about(self, start: Mapping[str, float]) -> "Guess":
+    def around(self, start: Mapping[str, float]) -> "Guess":
         """The same guess, whose further starts scatter the values in `start` by half the prior's width."""
         if not start:
             return self
@@ -195,12 +195,12 @@ def _stands_reversed(shape: Loops, device: mj.AbstractDevice) -> bool:
 def _scaled(shape: Loops, device: mj.AbstractDevice, shown: Mapping[str, float]) -> Guess:
     """Guess from the sizes of the loops, and from the values in `shown`, which are better known."""
     names = tuple(dict.fromkeys((*free_of(device), *shown)))
-    own = sizes(device, names, shape)
+    typical = sizes(device, names, shape)
 
     def start(rng: np.random.Generator | None) -> dict[str, float]:
         draw = _scatter(rng)
         known = {n: x * draw(0.5) for n, x in shown.items()}
-        return _inside(device, draw_values(own, rng) | known)
+        return _inside(device, draw_values(typical, rng) | known)
 
     return Guess(
         device=mj.params.replace(device, start(None), numpy=True),
@@ -279,8 +279,8 @@ def starts(
     for k in range(1, count):
         values = origin.scatter(rng)
         scattered = set(values)
-        away = PRIOR_SIGMA / 2 * rng.normal(size=len(free))
-        out[k] = [values.get(n, c + x) for n, c, x in zip(free, center, away)]
+        offsets = PRIOR_SIGMA / 2 * rng.normal(size=len(free))
+        out[k] = [values.get(n, c + x) for n, c, x in zip(free, center, offsets)]
     for j, n in enumerate(free):
         if n in scattered:  # in the parameter's unit as yet
             out[1:, j] = from_spec(specs[n]).forward(out[1:, j])

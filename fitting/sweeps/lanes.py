@@ -14,9 +14,13 @@ def by_lane(x: Any) -> np.ndarray:
 
 
 def solve_lanes(
-    kernel: StiffKernel, z: np.ndarray, values: Sequence, derivatives: Sequence | None, **about: Any
+    kernel: StiffKernel,
+    z: np.ndarray,
+    values: Sequence,
+    derivatives: Sequence | None,
+    **options: Any,
 ) -> StiffLanes:
-    """Solves of all lanes of points, from what `begin_lanes` gives; `about` as a kernel takes it.
+    """Solves of all lanes of points, from what `begin_lanes` gives; `options` as a kernel takes it.
 
     The state at rest may be the same for all coordinates: those that are no numbers are not solved.
     """
@@ -26,7 +30,7 @@ def solve_lanes(
     if derivatives is not None:
         d_numbers, dy0 = map(by_lane, derivatives)
         along = d_numbers[:, list(kernel.moving)], dy0
-    return kernel(numbers, np.where(idle[:, None], np.nan, y0), along, **about)
+    return kernel(numbers, np.where(idle[:, None], np.nan, y0), along, **options)
 
 
 def by_point(lanes: StiffLanes, points: int) -> StiffLanes:

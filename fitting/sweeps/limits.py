@@ -35,9 +35,11 @@ def share_limits(measurements: Sequence[mj.Measurement], bench: mj.Bench) -> lis
     most = max(levels) if levels and driven and bench.compliance is None else None
     limited = []
     for m in measurements:
-        own = most is not None and np.any(m.at_compliance) and m.compliances
+        has_limit = most is not None and np.any(m.at_compliance) and m.compliances
         below = most is not None and np.max(np.abs(m.i)) <= most
-        limited.append(m if own else replace(m, compliance=most if below else None, limit=None))
+        limited.append(
+            m if has_limit else replace(m, compliance=most if below else None, limit=None)
+        )
     return limited
 
 
@@ -56,8 +58,10 @@ def reach_of(
     Voltages [V] and currents [A] are those of sweeps of one waveform, `at_limit` the readings at the limit.
     """
     sides = [np.abs(i[at_limit & side]) for side in (v >= 0, v < 0)]
-    away = np.concatenate([np.abs(x / np.median(x) - 1) for x in sides if x.size] or [np.zeros(1)])
-    below = max(reach(MAD * float(np.median(away))), LEAST_REACH)
+    distances = np.concatenate(
+        [np.abs(x / np.median(x) - 1) for x in sides if x.size] or [np.zeros(1)]
+    )
+    below = max(reach(MAD * float(np.median(distances))), LEAST_REACH)
     return float(-np.log10(1 - min(below, 0.5)))
 
 

@@ -88,10 +88,10 @@ def slopes(
     moves = i.max(axis=1) > np.min(np.where(high, i, np.inf), axis=1)
     count = np.count_nonzero(high, axis=1)[:, None]
     mean = lambda x: np.sum(np.where(high, x, 0.0), axis=1, keepdims=True) / count  # noqa: E731
-    away = np.where(high, i - mean(i), 0.0)
-    square = np.where(moves, np.sum(away**2, axis=1), np.nan)
+    deviation = np.where(high, i - mean(i), 0.0)
+    square = np.where(moves, np.sum(deviation**2, axis=1), np.nan)
     rise = np.where(high, v - mean(v), 0.0)
-    both = np.sum(away * rise, axis=1)
+    both = np.sum(deviation * rise, axis=1)
     slope, share = both / square, both**2 / (square * np.maximum(np.sum(rise**2, axis=1), 1e-300))
     least = np.min(np.where(high, v / np.where(high, i, 1.0), np.inf), axis=1)
     return np.where((share > _LINE) & (slope <= least), slope, np.nan)
@@ -169,9 +169,9 @@ def polarity_of(device: mj.AbstractDevice, v: float) -> int:
     A state half-way is looked at, at a voltage [V].
     """
     env = mj.Environment()
-    rest = device.initial(env)
+    initial = device.initial(env)
     ends = [
-        device.project({s.name: jnp.full_like(rest[s.name], s.bounds[k]) for s in device.states})
+        device.project({s.name: jnp.full_like(initial[s.name], s.bounds[k]) for s in device.states})
         for k in (0, 1)
     ]
     # Half-way, where windows that close at the bounds leave every state free to move.
@@ -228,16 +228,16 @@ def sizes(
 ) -> dict[str, tuple[float, float, float | None]]:
     """Size of each parameter, width of its scatter [natural log units], and its upper bound where it is a share."""
     specs, out = parameter_specs(device), {}
-    own = {n: float(mj.params.get(device, n)) for n in names}
-    volts = max((abs(own[n]) for n in names if specs[n].unit == "V"), default=1.0)
+    values = {n: float(mj.params.get(device, n)) for n in names}
+    volts = max((abs(values[n]) for n in names if specs[n].unit == "V"), default=1.0)
     for name in names:
         spec = specs[name]
         lower, upper = spec.declared
         if _is_share(spec):
-            share = (own[name] - lower) / (upper - lower)
+            share = (values[name] - lower) / (upper - lower)
             out[name] = (share if 0 < share < 1 else 0.5), 1.5, upper
         else:
-            out[name] = *_size(spec, own[name], shape, volts), None
+            out[name] = *_size(spec, values[name], shape, volts), None
     return out
 
 

@@ -261,11 +261,11 @@ def _of_residuals(
     rooted, along = scores, np.flatnonzero(rho)
     if len(along):  # (No scipy.signal: to import it takes longer than this.)
         by = rho[along, None, None]
-        own = scores[along]
+        block = scores[along]
         for k in reversed(range(points - 1)):
-            own[:, :, k] += by * own[:, :, k + 1]
-        own[:, :, 1:] *= np.sqrt(1 - by**2)[..., None]
-        rooted[along] = own
+            block[:, :, k] += by * block[:, :, k + 1]
+        block[:, :, 1:] *= np.sqrt(1 - by**2)[..., None]
+        rooted[along] = block
     sampling = weights**2 / 12
     counted = sampling > 0
     share = np.divide(square[:, last:], sampling, out=np.zeros_like(sampling), where=counted)
@@ -303,7 +303,7 @@ class NoiseEstimates:
         upper = np.linalg.qr(np.concatenate([j, self.prior], axis=1), mode="r")
         _, size, axes = np.linalg.svd(upper, full_matrices=False)
         self.inverse = (axes.mT / size[:, None] ** 2) @ axes
-        self.sweeps = [min(w.n_sweeps for w in own) for own in waves]
+        self.sweeps = [min(w.n_sweeps for w in group) for group in waves]
         if self.sweeps[0] >= FEWEST:
             scatter = _scatter_of_read_noise(problems[0], waves[0], j[0])
             if scatter is not None:
@@ -321,8 +321,9 @@ class NoiseEstimates:
                 len(problems), -1
             )
             n_waves, points = problems[0].group.rows.shape
-            about = weights, self.r, j, self.inverse, moves
-            self.root, rho = _of_residuals(*about, (n_waves, points))
+            self.root, rho = _of_residuals(
+                weights, self.r, j, self.inverse, moves, (n_waves, points)
+            )
             self.sources = [_source(*x) for x in zip(rho.tolist(), self.sweeps, strict=True)]
             freedom = np.minimum(count * (1 - rho) / (1 + rho) - n, 2.0 * _NEIGHBOURS)
             self.freedom = np.maximum(freedom, _LEAST_FREEDOM)
@@ -354,11 +355,11 @@ def noise_of_each(
 
     Of fits of one shape; for what is no number there is none.
     """
-    found = of_each(
+    estimates = of_each(
         lambda p, w, r, j: NoiseEstimates(p, w, r, j, seed).noise.tolist(),
         *(problems, waves, residuals, jacobian),
     )
-    return np.array([np.nan if isinstance(x, Exception) else x for x in found])
+    return np.array([np.nan if isinstance(x, Exception) else x for x in estimates])
 
 
 def of_each(find: Callable[..., list], problems: Sequence, waves: Sequence, *arrays: Any) -> list:
@@ -366,7 +367,7 @@ def of_each(find: Callable[..., list], problems: Sequence, waves: Sequence, *arr
 
     A matrix that has no decomposition is the reason of its own fit alone.
     """
-    alone = len(problems) > 1 and any(w.n_sweeps >= FEWEST for own in waves for w in own)
+    alone = len(problems) > 1 and any(w.n_sweeps >= FEWEST for group in waves for w in group)
     try:
         if not alone:
             return find(problems, waves, *arrays)

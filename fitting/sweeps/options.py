@@ -94,8 +94,8 @@ def fit(config: SweepConfig, device: Any, session: Session) -> "FitResult":
     from .halves import halves
     from .randomness import calibrate
 
-    about = asked_of(config)
-    point_time = about["point_time"]
+    options = asked_of(config)
+    point_time = options["point_time"]
     read = measurements_from(config.files, config)
     measurements = _thinned(read, config, point_time)
     if session.half:
@@ -110,8 +110,8 @@ def fit(config: SweepConfig, device: Any, session: Session) -> "FitResult":
     stages |= dict.fromkeys(["randomness", "replicates"][: 2 if noise else bool(config.stochastic)])
     with session.stages(stages, notes=[*notes, *hints(measurements)]) as bar:
         # No points: the sweeps are thinned already.
-        about |= {"free": free, "free_bench": config.free_bench, "points": 0}
-        problem = SweepProblem(measurements, device, **about)
+        options |= {"free": free, "free_bench": config.free_bench, "points": 0}
+        problem = SweepProblem(measurements, device, **options)
         result = problem.solve(seed=config.seed, progress=bar)
         result = replace(result, model=config.model)
         if config.stochastic and not result.interrupted:
@@ -161,9 +161,15 @@ def write(result: "FitResult", folder: Path, origin: Origin, *, drawn: bool = Tr
     """Fill a fit directory."""
     from .content import write as write_content
 
-    about: dict[str, Any] = {"truth": origin.truth, "command": origin.command, "drawn": drawn}
-    about["config"] = origin.config
-    write_content(result, folder, files=list(origin.files), **about)
+    write_content(
+        result,
+        folder,
+        files=list(origin.files),
+        truth=origin.truth,
+        command=origin.command,
+        drawn=drawn,
+        config=origin.config,
+    )
 
 
 def hints(measurements: Sequence[Any]) -> list[str]:

@@ -57,12 +57,12 @@ def _energy(
 ) -> Float[Array, ""]:
     """Energy distance of two samples of pairs; 0 where the second has no valid member."""
     # The root has no derivative at 0, where each member meets itself.
-    away = lambda a, b: jnp.sqrt(jnp.sum((a[:, None] - b[None]) ** 2, axis=-1) + 1e-12)  # noqa: E731
+    distance = lambda a, b: jnp.sqrt(jnp.sum((a[:, None] - b[None]) ** 2, axis=-1) + 1e-12)  # noqa: E731
     n, m = x.shape[0], jnp.sum(valid)
-    cross = jnp.sum(away(x, y) * valid[None]) / (n * jnp.maximum(m, 1))
-    own = jnp.sum(away(x, x)) / (n * (n - 1))
-    other = jnp.sum(away(y, y) * valid[:, None] * valid[None]) / jnp.maximum(m * (m - 1), 1)
-    return jnp.where(m > 1, 2 * cross - own - other, 0.0)
+    cross = jnp.sum(distance(x, y) * valid[None]) / (n * jnp.maximum(m, 1))
+    within = jnp.sum(distance(x, x)) / (n * (n - 1))
+    other = jnp.sum(distance(y, y) * valid[:, None] * valid[None]) / jnp.maximum(m * (m - 1), 1)
+    return jnp.where(m > 1, 2 * cross - within - other, 0.0)
 
 
 def _measured(

@@ -101,18 +101,18 @@ def prepare(
     point_time: float | None,
     thresholds: tuple[float | None, float | None] = (None, None),
     free_bench: Sequence[str] = (),
-    **about: Any,
+    **options: Any,
 ) -> Prepared:
     """The problem that measurements of one device make, and starts; errors as `fitting.SweepProblem` has them.
 
-    `about` are those of `Asked`.
+    `options` are those of `Asked`.
     """
-    check_model_sigma(about.get("model_sigma"))
+    check_model_sigma(options.get("model_sigma"))
     quantities = free_quantities(free_bench, device, measurements[0].driven)
     summary = summarise(measurements, device, bench or mj.Bench(), point_time, thresholds)
     data = measurements, summary.waves, summary.floor, summary.bench
     around = start_of_bench(quantities, *data) if quantities else None
-    prepared = assemble(summary, device, Asked(**about), around=around)
+    prepared = assemble(summary, device, Asked(**options), around=around)
     remarks = remarks_on_zero(measurements, prepared.problem.bench, quantities)
     return replace(prepared, notes=(*prepared.notes, *remarks))
 
@@ -205,16 +205,24 @@ def assemble(
         notes.append(REVERSED)
     if group is None:
         left = isinstance(device, mj.AbstractDevice)
-        about: dict[str, Any] = dict(events=device.volatile, model_sigma=asked.model_sigma)
-        about |= dict(left=left, limits=summary.limits, limit=summary.named)
-        group = pack(summary.waves, floor=summary.floor, **about)
+        group = pack(
+            summary.waves,
+            floor=summary.floor,
+            events=device.volatile,
+            model_sigma=asked.model_sigma,
+            left=left,
+            limits=summary.limits,
+            limit=summary.named,
+        )
     if bench.parallel_capacitance is not None or f"{PART}.parallel_capacitance" in names:
         group = without_charging(group)
     model = first if numpy else as_jax(first)
     problem = Problem.of(model, names, group, bench=bench, env=asked.env)
-    about = dict(device=problem.device, center=np.asarray(problem.center))
+    candidates_of = partial(
+        starts, origin, names, device=problem.device, center=np.asarray(problem.center)
+    )
     count, seed = asked.screened, asked.seed
-    candidates = starts(origin, names, **about, count=count, seed=seed)
+    candidates = candidates_of(count=count, seed=seed)
     unstarted = None
     if asked.start:
         # Half of them as without these values: where a search ends may not depend on where a user lets it begin.
@@ -230,7 +238,7 @@ def assemble(
         floor=summary.floor,
         notes=tuple(notes),
         # The first one is the guess itself.
-        further=lambda n: starts(origin, names, **about, count=n + 1, seed=seed + 1)[1:],
+        further=lambda n: candidates_of(count=n + 1, seed=seed + 1)[1:],
         unstarted=unstarted,
     )
 
@@ -247,7 +255,7 @@ def _begin(summary: Summary, device: Any, asked: Asked, around: BenchStart | Non
     values = {n: get(first, n) for n in names if stored(first, n) is None}
     first = mj.params.replace(first, values)
     plain = begun(first, names)
-    first, origin = begun(first, names, asked.start), origin.about(asked.start or {})
+    first, origin = begun(first, names, asked.start), origin.around(asked.start or {})
     if around is not None:
         first, plain = around.around(first), around.around(plain)
         names = (*names, *around.names)
@@ -348,8 +356,8 @@ def limited_bench_of(
     if not isinstance(device, mj.AbstractDevice):
         text = f"points at {', '.join(words)} A count only where the circuit stays below it"
         return bench, None, [text]
-    each = ", each sweep and polarity its own" * (len(levels) > 1)
-    note = f"compliance {' and '.join(words)} A taken from the data{each}"
+    addition = ", each sweep and polarity its own" * (len(levels) > 1)
+    note = f"compliance {' and '.join(words)} A taken from the data{addition}"
     bench, values = limited_bench(bench, limits)
     if not values:
         return bench, None, [note]
@@ -364,11 +372,11 @@ def not_fitted(device, guessed, looked_at: set[str], settled: set[str]):
     """
     chosen, shown = {}, {}
     for name, spec in parameter_specs(device).items():
-        own, other = stored(device, name), stored(guessed, name)
-        if name in settled or spec.noise or own is None or other is None:
+        value, guess_value = stored(device, name), stored(guessed, name)
+        if name in settled or spec.noise or value is None or guess_value is None:
             continue
-        if spec.default is not None and float(own) != spec.default:
-            chosen[name] = float(own)
-        elif name in looked_at and float(own) != float(other):
-            shown[name] = float(other)
+        if spec.default is not None and float(value) != spec.default:
+            chosen[name] = float(value)
+        elif name in looked_at and float(value) != float(guess_value):
+            shown[name] = float(guess_value)
     return chosen, shown

@@ -180,7 +180,7 @@ class KernelProblem:
     """
 
     def __init__(self, problem: Problem, kernel: StiffKernel):
-        self.problem, self.own = lengthened(problem)
+        self.problem, self.residual_columns = lengthened(problem)
         self.rows, self.kernel = problem.group.rows.shape[1], kernel
         self.steps = seeks_events(problem.group)
         functions = (_begin_lanes, _linearise_lanes, _observe_lanes)
@@ -190,28 +190,36 @@ class KernelProblem:
         """See `Problem.linearise`."""
         lanes = self._lanes(z, derive=True)
         r, jacobian, ok = map(np.asarray, self._linearise(jnp.asarray(z), lanes))
-        return r[:, self.own], jacobian[:, self.own], ok
+        return r[:, self.residual_columns], jacobian[:, self.residual_columns], ok
 
     def observe(self, z: Float[np.ndarray, "points free"]) -> tuple[np.ndarray, ...]:
         """See `Problem.observe`."""
         r, ok, logs = map(np.asarray, self._observe(jnp.asarray(z), self._lanes(z, derive=False)))
-        return r[:, self.own], ok, logs[..., : self.rows]
+        return r[:, self.residual_columns], ok, logs[..., : self.rows]
 
     def _lanes(self, z: np.ndarray, *, derive: bool) -> StiffLanes:
         """Solves of all waveforms at several points, those of one point after the other; derivatives by coordinates."""
         values, derivatives, zeros = self._begin(jnp.asarray(z))
         group, policy = self.problem.group, self.problem.policy
-        about: dict[str, Any] = dict(stimuli=group.stimuli, rows=group.rows, policy=policy)
-        about["steps"] = self.steps
         along = derivatives if derive else None
-        return solve_lanes(self.kernel, z, values, along, zeros=zeros, **about)
+        return solve_lanes(
+            self.kernel,
+            z,
+            values,
+            along,
+            zeros=zeros,
+            stimuli=group.stimuli,
+            rows=group.rows,
+            policy=policy,
+            steps=self.steps,
+        )
 
 
 def lengthened(problem: Problem) -> tuple[Problem, np.ndarray]:
     """A problem of waveforms of a common length, see `lengthen`, and the places of its residuals, the prior's last."""
-    group, own = lengthen(problem.group)
-    first = own[-1] + 1 if len(own) else 0
-    return replace(problem, group=group), np.append(own, first + np.arange(len(problem.free)))
+    group, columns = lengthen(problem.group)
+    first = columns[-1] + 1 if len(columns) else 0
+    return replace(problem, group=group), np.append(columns, first + np.arange(len(problem.free)))
 
 
 def scaled_under(problem: Problem, model: Model, limits: Float[Array, "2"] | None) -> Scaled:
@@ -229,8 +237,15 @@ def _observe_all(problem: Problem, device: Model):
 
     def one(limits, stimulus, rows, span):
         scaled = scaled_under(problem, device, limits)
-        about: dict[str, Any] = dict(y0=scaled.initial(), end=end, policy=problem.policy)
-        sol = solve_stiff(scaled, stimulus, rows=rows, steps=True, **about)
+        sol = solve_stiff(
+            scaled,
+            stimulus,
+            rows=rows,
+            steps=True,
+            y0=scaled.initial(),
+            end=end,
+            policy=problem.policy,
+        )
         left = None if group.left is None else bench_of(device, problem.bench)
         observed = read_off(scaled, stimulus, rows, span, group.thresholds, sol, left)
         return *observed, sol.result == 0
@@ -331,8 +346,9 @@ def _residuals_of(problem: Problem, z, y, steps: EventSteps | None, ends):
             return logs, jnp.zeros(span.shape)
         return logs, rows_of_events(scaled, stimulus, rows, steps, ends)
 
-    about = group.limits, group.stimuli, group.rows, group.span
-    logs, events = jax.vmap(one)(*about, y, steps, ends)
+    logs, events = jax.vmap(one)(
+        group.limits, group.stimuli, group.rows, group.span, y, steps, ends
+    )
     r = problem.with_prior(misfit(group, *logs, events=events), z)
     return r, (r, floored(group, logs[0]))
 
@@ -352,8 +368,7 @@ def _event_steps(problem: Problem, z, lanes: StiffLanes):
         levels = group.thresholds
         return find_steps(scaled, stimulus, rows, span, levels, lane.step_t, lane.step_y), ok
 
-    about = group.limits, group.stimuli, group.rows, group.span
-    steps, ok = jax.vmap(one)(*about, lanes)
+    steps, ok = jax.vmap(one)(group.limits, group.stimuli, group.rows, group.span, lanes)
     return steps, jnp.all(ok)
 
 

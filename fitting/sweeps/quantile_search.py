@@ -41,8 +41,8 @@ class QuantileSearch:
 
     def residuals(self, z: Float[np.ndarray, "points n"]) -> tuple[np.ndarray, np.ndarray]:
         """Residuals at points, the prior's last, and whether enough cycles were solved."""
-        away, enough = self._away(z)
-        return np.concatenate([*away, (z - self.centre) / self.prior], axis=1), enough
+        distances, enough = self._away(z)
+        return np.concatenate([*distances, (z - self.centre) / self.prior], axis=1), enough
 
     def _away(self, z: Float[np.ndarray, "points n"]) -> tuple[list[np.ndarray], np.ndarray]:
         """Residuals of each target, and whether enough cycles were solved."""
@@ -107,14 +107,19 @@ class QuantileSearch:
     def features(self, z: Float[np.ndarray, "points n"]) -> tuple[list[np.ndarray], np.ndarray]:
         """Features of each target [standard deviations], and whether enough cycles were solved."""
         size = (len(self.pattern), z.shape[1])  # one size, one program
-        away, enough = self._away(np.resize(z, size))
-        pairs = zip(away, self.targets, strict=True)
+        distances, enough = self._away(np.resize(z, size))
+        pairs = zip(distances, self.targets, strict=True)
         return [r[: len(z)] + t.weigh(t.measured) for r, t in pairs], enough[: len(z)]
 
     def goal(self, acting: Sequence[np.ndarray]) -> Goal:
         """The targets and the prior, for a search on surfaces of features."""
-        about = {"targets": self.targets, "centre": self.centre, "prior": self.prior}
-        return Goal(**about, acting=acting, seed=self.ensemble.options["seed"])
+        return Goal(
+            targets=self.targets,
+            centre=self.centre,
+            prior=self.prior,
+            acting=acting,
+            seed=self.ensemble.options["seed"],
+        )
 
     def acting(self, jacobians: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Which coordinates move each target; all of them, where none does so by a step of the differences."""

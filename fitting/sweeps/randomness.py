@@ -206,8 +206,9 @@ class _Optimum:
         )
         simulate = lambda z, batch: self.seeded(_FRESH + batch).features(z)  # noqa: E731
         valley = explore(goal, simulate, optima, size=len(search.pattern), tick=show)
-        about: Any = {"interrupted": valley.interrupted, "failure": valley.failure}
-        first = linear(goal, optima[0][0], jacobians[0], **about)
+        first = linear(
+            goal, optima[0][0], jacobians[0], interrupted=valley.interrupted, failure=valley.failure
+        )
         return valley if valley.rounds else first, first
 
 

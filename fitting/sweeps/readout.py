@@ -1,7 +1,7 @@
 """What is read off the solve of a sweep: logarithms at the rows, and the rows of the events."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -50,8 +50,9 @@ def read_off(
 
 def read_at(scaled: Scaled, stimulus: mj.Sampled, rows, y, left: mj.Bench | None):
     """Logarithms at the rows, see `log_seen`."""
-    about: dict[str, Any] = {"driven": stimulus.quantity, "left": left}
-    return jax.vmap(lambda t, x: log_seen(scaled, x, stimulus, t, **about))(rows, y)
+    return jax.vmap(
+        lambda t, x: log_seen(scaled, x, stimulus, t, driven=stimulus.quantity, left=left)
+    )(rows, y)
 
 
 class EventSteps(NamedTuple):

@@ -53,12 +53,19 @@ def build(
     non_volatile = keeps_state(of_excursions(measured))
     series = trends(measured, non_volatile=non_volatile, thresholds=levels)
     series = series if len(measured.labels) >= _CYCLES else []
-    own = content["bench"]["compliance"]
-    limits = content.get("compliances", [] if own is None else [own])
+    compliance = content["bench"]["compliance"]
+    limits = content.get("compliances", [] if compliance is None else [compliance])
     random = _rows(folder / CYCLES, driven) if (folder / CYCLES).exists() else None
-    about: dict[str, Any] = {"thresholds": None if non_volatile else levels, "random": random}
     with style():
-        drawn = {"iv": figures.figure_iv(measured, simulated, compliances=limits, **about)}
+        drawn = {
+            "iv": figures.figure_iv(
+                measured,
+                simulated,
+                compliances=limits,
+                thresholds=None if non_volatile else levels,
+                random=random,
+            )
+        }
         drawn["residuals"] = figures.figure_residuals(measured, simulated)
         if non_volatile:
             sides = cycle_values(measured), cycle_values(simulated if random is None else random)

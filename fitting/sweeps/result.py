@@ -109,8 +109,9 @@ class FitResult(AbstractFit):
     def moved(self, problem: Problem, z, covariance) -> "FitResult":
         """See `AbstractFit`; the spread from cycle to cycle stays."""
         r, jacobian, _ = (x[0] for x in problem.linearise(z[None]))
-        about: dict[str, Any] = {"residuals": r, "jacobian": jacobian, "seed": self.seed}
-        known = uncertainty(problem, self.waves, z=z, **about)
+        known = uncertainty(
+            problem, self.waves, z=z, residuals=r, jacobian=jacobian, seed=self.seed
+        )
         known = replace(known, covariance=covariance, source="all files of a joint fit")
         at = jnp.asarray(z)
         verdict = judge(self.waves, problem.group, r, counted_responses(problem, z))
@@ -200,15 +201,15 @@ class FitResult(AbstractFit):
 
         A device that takes too many steps at the usual tolerances is simulated at those of the search, which solved it.
         """
-        about: dict[str, Any] = dict(
+        options: dict[str, Any] = dict(
             limited=limited, point_time=self.point_time, deterministic=True
         )
-        about |= dict(bench=self.problem.bench, env=self.problem.env)
+        options |= dict(bench=self.problem.bench, env=self.problem.env)
         try:
-            trace = simulate_like(self.device, m, on_failure="ignore", **about).check()
+            trace = simulate_like(self.device, m, on_failure="ignore", **options).check()
         except SolveError:
             policy = replace(self.problem.policy, max_steps=PATIENT.max_steps)
-            trace = simulate_like(self.device, m, policy=policy, on_failure="ignore", **about)
+            trace = simulate_like(self.device, m, policy=policy, on_failure="ignore", **options)
         frame = trace.to_pandas(device=not self.problem.bench.bare, failed=True)
         lost = m.labels[np.asarray(trace.result)[0] != 0]
         values = [c for c in frame if c not in ("member", "sweep", "t_s", "v_V")]
@@ -223,9 +224,16 @@ class FitResult(AbstractFit):
         if self.stochastic is not None and self.stochastic.correlation is not None:
             _, simulation = cycles_of(self.waves, self.problem, count=_DRAWS)
             members, sweeps = simulation.shape
-            about: dict[str, Any] = dict(members=members, sweeps=sweeps)
-            about["correlation"] = self.stochastic.correlation
-            return simulation(self.device, cycle_factors(self.seed, sigma, **about)).good()
+            return simulation(
+                self.device,
+                cycle_factors(
+                    self.seed,
+                    sigma,
+                    members=members,
+                    sweeps=sweeps,
+                    correlation=self.stochastic.correlation,
+                ),
+            ).good()
         factors = cycle_factors(self.seed, sigma, members=_DRAWS, sweeps=len(self.waves))
         # Within the bounds, as the cycles were drawn to which the spread is calibrated.
         values: dict[str, Any] = scale(self.device, factors)
@@ -353,12 +361,12 @@ def fit_at(
     of those that follow from the rest.
     """
     waves, cost = prepared.waves, 0.5 * float(np.sum(residuals**2))
-    about: dict[str, Any] = {"residuals": residuals, "jacobian": jacobian, "seed": seed}
     fields: dict[str, Any] = {
         "device": more.pop("device", None) or device_of(problem.at(np.asarray(z))),
         "model": getattr(problem.device, "name", "circuit"),
         "loss": cost,
-        "uncertainty": more.pop("uncertainty", None) or uncertainty(problem, waves, z=z, **about),
+        "uncertainty": more.pop("uncertainty", None)
+        or uncertainty(problem, waves, z=z, residuals=residuals, jacobian=jacobian, seed=seed),
         "verdict": judge(waves, problem.group, residuals, simulated),
         "read_noise": read_noise(waves, prepared.floor),
         "cycle_spread": {},

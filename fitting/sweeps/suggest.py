@@ -278,8 +278,9 @@ class Extended:
     def _refit(self, score: _Score, tick: Callable[[Progress], None] | None) -> _Refit | None:
         """The search that goes on with a quantity free; None where it leads nowhere."""
         k = self.names.index(score.name)
-        about: dict[str, Any] = dict(iterations=_ITERATIONS, tick=tick)
-        done = levenberg_marquardt(lambda z: self.evaluate(z, k), self._starts(score), **about)
+        done = levenberg_marquardt(
+            lambda z: self.evaluate(z, k), self._starts(score), iterations=_ITERATIONS, tick=tick
+        )
         if not np.isfinite(done.cost).any():
             return None
         data = done.residuals[done.best][: -self.count]
@@ -292,9 +293,10 @@ class Extended:
         """Where the search without the quantity ends that begins between the fit and where the one with it ended."""
         begin, end = self.result.z, refit.z[: self.count]
         starts = begin + np.linspace(1.0, 0.0, TOGETHER)[:, None] * (end - begin)
-        about: dict[str, Any] = dict(iterations=_ITERATIONS, proximal=PROXIMAL, tick=tick)
         evaluate: Any = self.result.problem.linearise
-        done = levenberg_marquardt(evaluate, starts, **about)
+        done = levenberg_marquardt(
+            evaluate, starts, iterations=_ITERATIONS, proximal=PROXIMAL, tick=tick
+        )
         return done.z[done.best], float(done.cost[done.best])
 
     def outcome(self, score: _Score, tick: Callable[[Progress], None] | None = None) -> Outcome:

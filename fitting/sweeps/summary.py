@@ -179,10 +179,10 @@ def masked_medians(
 
 
 def _events(
-    applied: np.ndarray, response: np.ndarray, at_limit: np.ndarray, about: tuple
+    applied: np.ndarray, response: np.ndarray, at_limit: np.ndarray, settings: tuple
 ) -> np.ndarray:
     """Rows of `EVENTS` in each excursion, minus one half; NaN where none."""
-    legs, levels, driven = about
+    legs, levels, driven = settings
     events = np.full((len(legs), 3), np.nan)
     for k, (a, _, b) in enumerate(legs):
         if driven == "current":
@@ -327,8 +327,9 @@ def far_sweeps(waves: Sequence[Waveform], floor: float) -> list[str]:
     notes = []
     for w in waves:
         clear = w.median_log() > np.log10(CLEAR * floor)
-        about = dict(labels=w.labels.tolist(), name="sweeps", what=what)
-        notes += named_far(w.log_response[:, clear], **about)
+        notes += named_far(
+            w.log_response[:, clear], labels=w.labels.tolist(), name="sweeps", what=what
+        )
     return notes
 
 
@@ -340,8 +341,8 @@ def _summary(
     most = np.mean(at_limit, axis=0) >= 0.5
     parts = excursions(v)
     legs = tuple((p.start, p.start + turn(v[p], most[p]), p.stop) for p in parts)
-    about = (legs, levels, stimulus.quantity)
-    events = np.stack([_events(v, x, c, about) for x, c in zip(responses, at_limit)])
+    settings = (legs, levels, stimulus.quantity)
+    events = np.stack([_events(v, x, c, settings) for x, c in zip(responses, at_limit)])
     log_response = np.log10(np.abs(responses) + floor)
     sudden = is_sudden(log_response, events, v)
     used = ~_unclear(np.where(sudden, events, np.nan), len(v)) & ~most

@@ -40,26 +40,26 @@ def thin(
     m = measurement
     most = (MOST if points is None else points) or len(m.v)
     points = POINTS if points is None else points
-    own = [np.flatnonzero(m.sweep == label) for label in m.labels]
-    if max(map(len, own)) <= most or (m.t is None and point_time is None):
+    sweeps = [np.flatnonzero(m.sweep == label) for label in m.labels]
+    if max(map(len, sweeps)) <= most or (m.t is None and point_time is None):
         return m
     if m.t is None:
-        numbers = np.concatenate([np.arange(1, len(x) + 1) for x in own])
+        numbers = np.concatenate([np.arange(1, len(x) + 1) for x in sweeps])
         m = replace(m, t=numbers * float(point_time or 0.0))
-        own = [np.flatnonzero(m.sweep == label) for label in m.labels]
+        sweeps = [np.flatnonzero(m.sweep == label) for label in m.labels]
     floor, starts = noise_floor(m), []
-    for rows in _alike(own):
+    for rows in _alike(sweeps):
         if len(rows[0]) > most:
             grid = _grid(m, rows, floor, points)
             starts += [x[_edges(grid, len(x))] for x in rows]
         else:
             starts += rows
-    return _averaged(m, own, np.sort(np.concatenate(starts)))
+    return _averaged(m, sweeps, np.sort(np.concatenate(starts)))
 
 
-def _alike(own: Sequence[Int[np.ndarray, " _"]]) -> list[list[np.ndarray]]:
+def _alike(sweeps: Sequence[Int[np.ndarray, " _"]]) -> list[list[np.ndarray]]:
     groups: list[list[np.ndarray]] = []
-    for rows in sorted(own, key=len):
+    for rows in sorted(sweeps, key=len):
         if groups and len(rows) <= (1 + _ALIKE) * len(groups[-1][0]):
             groups[-1].append(rows)
         else:
@@ -111,17 +111,17 @@ def _speed(
 
 
 def _averaged(
-    m: mj.Measurement, own: Sequence[np.ndarray], starts: Int[np.ndarray, " averages"]
+    m: mj.Measurement, sweeps: Sequence[np.ndarray], starts: Int[np.ndarray, " averages"]
 ) -> mj.Measurement:
     """Averages over the points from each start to the next, sweep by sweep."""
-    order = np.concatenate(own)
+    order = np.concatenate(sweeps)
     first = np.sort(np.argsort(order)[starts])
     count = np.diff(np.append(first, len(order)))
     mean = lambda x: np.add.reduceat(np.asarray(x, float)[order], first) / count  # noqa: E731
     rows = order[first]
     text = (
-        f"{len(order):,} points in {len(own)} sweeps: averages of up to {int(count.max())} neighbours, {len(first):,} "
-        "in all, closer where the current moves fast; --points says how many a sweep has, 0 takes all"
+        f"{len(order):,} points in {len(sweeps)} sweeps: averages of up to {int(count.max())} neighbours, "
+        f"{len(first):,} in all, closer where the current moves fast; --points says how many a sweep has, 0 takes all"
     )
     return replace(
         m, v=mean(m.v), i=mean(m.i), t=mean(m.t), sweep=m.sweep[rows],
@@ -137,8 +137,8 @@ def curves_of(measurement: mj.Measurement) -> dict[str, np.ndarray]:
     some = labels[np.unique(np.linspace(0, len(labels) - 1, MOST_CURVES).astype(int))]
     parts = []
     for label in some.tolist():
-        own = thin(measurement.select(measurement.sweep == label), CURVE_POINTS)
-        if own.t is not None and (pulses := find_pulses(own.t, own.v)):
-            parts.append((own.sweep, own.t - pulses[0].onset, own.v, own.i))
+        curve = thin(measurement.select(measurement.sweep == label), CURVE_POINTS)
+        if curve.t is not None and (pulses := find_pulses(curve.t, curve.v)):
+            parts.append((curve.sweep, curve.t - pulses[0].onset, curve.v, curve.i))
     columns = map(np.concatenate, zip(*parts, strict=True))
     return dict(zip(("curve", "t_s", "v_V", "i_A"), columns, strict=False))

@@ -96,9 +96,11 @@ def trends(
                 pairs = [(k, _closing_voltage(x["closing"], kind)) for k, x in rows]
                 table[f"{kind} voltage", "V"] = pairs
         else:
-            own = [(number[f.sweep], f) for f in readings if f.polarity == polarity]
-            table["switching voltage", "V"] = [(k, f.v_th) for k, f in own]
-            table["hold voltage", "V"] = [(k, f.v_hold if f.switched else None) for k, f in own]
+            numbered = [(number[f.sweep], f) for f in readings if f.polarity == polarity]
+            table["switching voltage", "V"] = [(k, f.v_th) for k, f in numbered]
+            table["hold voltage", "V"] = [
+                (k, f.v_hold if f.switched else None) for k, f in numbered
+            ]
         for name, unit, key in (
             ("resistance, way out", "ohm", "out"),
             ("resistance, way back", "ohm", "back"),

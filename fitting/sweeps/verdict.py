@@ -93,12 +93,12 @@ def simulated_response_of_each(
     )
     share = residuals[:, : target[0].size].reshape(target.shape) / SATURATION
     sigma = SATURATION * share / np.sqrt(np.maximum(1 - share**2, 1e-12))
-    away = np.divide(sigma, weight, out=np.zeros_like(target), where=weight > 0)
+    distance = np.divide(sigma, weight, out=np.zeros_like(target), where=weight > 0)
     at = np.where(censored, np.maximum(edge, target), target)
     # Of a residual at the limit, what the voltage there can make of it says nothing of the current.
     apart = np.maximum(sigma - np.stack([_unlimited(g) for g in groups]), 0.0)
     granted = field_of_each(groups, "model_sigma")[:, None, None]
-    below = np.where(censored, -apart * granted, away)
+    below = np.where(censored, -apart * granted, distance)
     off = at + np.clip(below, -_MOST, _MOST) - target
     return target + _filled(off, known=censored | (weight > 0))
 
@@ -149,11 +149,11 @@ def judge(
     # Where no switching counts, set and reset do: those of a loop, not of noise.
     if not marks[1:] and waves[0].driven == "voltage" and shape["area_ratio"] is not None:
         more += _closings(waves, simulated)
-    states, own = _states(waves, simulated, float(group.floor), scale)
+    states, state_marks = _states(waves, simulated, float(group.floor), scale)
     good = "loop, switching and residuals agree with the data"
-    word, reason = decide([*marks, *more, *own], good)
-    about: dict[str, Any] = {"deviation": deviation, "correlation": correlation} | shape | states
-    return LoopVerdict(word=word, reason=reason, **about)
+    word, reason = decide([*marks, *more, *state_marks], good)
+    measures: dict[str, Any] = {"deviation": deviation, "correlation": correlation} | shape | states
+    return LoopVerdict(word=word, reason=reason, **measures)
 
 
 def doubted(verdict: LoopVerdict, reason: str) -> LoopVerdict:
@@ -193,17 +193,17 @@ def _states(
         text = (
             f"the {state}-state's {response} is {10**off:.2g} of the measured one, {word} polarity"
         )
-        about = f"{text} (which scatters by {100 * (10**scatter - 1):.2g} %)"
+        difference = f"{text} (which scatters by {100 * (10**scatter - 1):.2g} %)"
         marks.append(
-            graded_ratio(10 ** (scale * off), about, error=scale * scatter * float(np.log(10)))
+            graded_ratio(10 ** (scale * off), difference, error=scale * scatter * float(np.log(10)))
         )
     return ratios, marks
 
 
 def _scatter(w: Waveform) -> Float[np.ndarray, " points"]:
     """Standard deviation of one cycle's response about the median at each row [decades], or of a reading at least."""
-    own = MAD * np.median(np.abs(w.log_response - w.median_log()), axis=0)
-    return np.maximum(own, branch_error(w))
+    scatter = MAD * np.median(np.abs(w.log_response - w.median_log()), axis=0)
+    return np.maximum(scatter, branch_error(w))
 
 
 def _rows_of_states(w: Waveform, floor: float) -> Iterator[tuple[str, int, np.ndarray]]:
@@ -220,12 +220,12 @@ def _rows_of_states(w: Waveform, floor: float) -> Iterator[tuple[str, int, np.nd
         if min(map(len, ways)) <= 2:
             continue
         low, high = (share * size[peak] for share in _LEVELS)
-        for own, other in (ways, ways[::-1]):
-            there = np.interp(size[own], np.maximum.accumulate(size[other]), x[other])
-            apart = higher * (x[own] - there)
-            inside = clear[own] & (size[own] >= low) & (size[own] <= high)
-            yield "on", sign, own[inside & (apart > least)]
-            yield "off", sign, own[inside & (apart < -least)]
+        for branch, other in (ways, ways[::-1]):
+            there = np.interp(size[branch], np.maximum.accumulate(size[other]), x[other])
+            apart = higher * (x[branch] - there)
+            inside = clear[branch] & (size[branch] >= low) & (size[branch] <= high)
+            yield "on", sign, branch[inside & (apart > least)]
+            yield "off", sign, branch[inside & (apart < -least)]
 
 
 def _events(waves: Sequence[Waveform], group: Group, residuals: np.ndarray) -> list[Mark]:
@@ -298,9 +298,9 @@ def _shape(waves: Sequence[Waveform], simulated: np.ndarray) -> tuple[dict, list
     """Loops measured and simulated: their areas, ratios of branches, and marks."""
     areas, openings, squares, noise = [], [], [], []
     for w, s in zip(waves, simulated, strict=True):
-        own, error = (branches(w), branches(w, s[: len(w.v)])), branch_error(w)
+        loops, error = (branches(w), branches(w, s[: len(w.v)])), branch_error(w)
         areas += [_areas(w, s, leg) for leg in w.legs]
-        for (_, _, *ways), (_, _, *drawn) in zip(*own, strict=True):
+        for (_, _, *ways), (_, _, *drawn) in zip(*loops, strict=True):
             openings.append([np.abs(back - out) for out, back in (ways, drawn)])
             without_memory = [0.5 * (ways[0] + ways[1])] * 2
             squares.append(
@@ -325,8 +325,8 @@ def _shape(waves: Sequence[Waveform], simulated: np.ndarray) -> tuple[dict, list
     gain = 1 - float(left / most)
     shape |= {"area_ratio": ratio, "gain": gain}
     text = f"of the loop it explains {gain:.2g} beyond a curve without memory"
-    about = f"branch ratio {10**drawn:.2f}, measured {10**measured:.2f}"
+    ratios = f"branch ratio {10**drawn:.2f}, measured {10**measured:.2f}"
     return shape, [
-        graded_ratio(ratio, f"the loop's area is {ratio:.2g} of the measured one ({about})"),
+        graded_ratio(ratio, f"the loop's area is {ratio:.2g} of the measured one ({ratios})"),
         graded_gain(gain, text),
     ]

@@ -45,9 +45,9 @@ def test_correlations_of_few_cycles_are_shrunk_and_those_of_many_hardly():
 
 def test_moments_that_agree_are_not_away_and_others_are_by_their_errors():
     m = target([0.1, 0.2])
-    np.testing.assert_array_equal(m.away(m), 0.0)
+    np.testing.assert_array_equal(m.differences(m), 0.0)
     moved = Moments(center=m.center + m.errors[0], sd=m.sd, correlation=m.correlation, cycles=9)
-    np.testing.assert_allclose(m.away(moved), [[1, 1], [0, 0]])
+    np.testing.assert_allclose(m.differences(moved), [[1, 1], [0, 0]])
 
 
 def test_a_median_of_alike_cycles_is_known_to_the_step_of_its_readings():

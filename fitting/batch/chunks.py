@@ -99,8 +99,8 @@ def fit_on_cluster(
     def jobs() -> Iterator[tuple[int, bytes]]:
         for k, devices in chunks:
             measured = {n: _measured(x, request.options) for n, x in devices.items()}
-            own = {n: request.first[n] for n in devices if n in request.first}
-            yield k, to_bytes({"devices": measured, "request": replace(asked, first=own)})
+            starts = {n: request.first[n] for n in devices if n in request.first}
+            yield k, to_bytes({"devices": measured, "request": replace(asked, first=starts)})
 
     with contextlib.closing(cluster.map(work, jobs())) as answers:
         for k, answer in answers:
@@ -138,8 +138,8 @@ def _fit_chunk(
     """Results of the devices of a chunk, a share in each thread: Python of one while XLA computes for another."""
     names = list(devices)
     shares = [{n: devices[n] for n in names[j::SHARES]} for j in range(SHARES)]
-    found = pool.map(partial(_fits_of, request=request, halt=halt), shares)
-    return {n: x for share in found for n, x in share.items()}
+    parts = pool.map(partial(_fits_of, request=request, halt=halt), shares)
+    return {n: x for share in parts for n, x in share.items()}
 
 
 def _measured(source: Source | str, options: Mapping[str, Any]) -> Sequence[mj.Measurement] | str:
@@ -162,11 +162,12 @@ def _fits_of(
 ) -> Results:
     """Results of devices, those of one shape searched together; or why there is none."""
     groups, results = _by_shape(devices, request)
-    about = {"seed": request.search.seed, "point_time": request.options["point_time"]}
+    seed, point_time = request.search.seed, request.options["point_time"]
     for members in groups:
         search = _search_alone if request.prior is None else _search_with_prior
         ended = search(members, request, halt)
-        for (name, _, measured), fit in zip(members, _results(ended, **about), strict=True):
+        fits = _results(ended, seed=seed, point_time=point_time)
+        for (name, _, measured), fit in zip(members, fits, strict=True):
             if isinstance(fit, str):
                 results[name] = fit
             elif request.prior is None:
@@ -181,9 +182,9 @@ def _by_shape(
 ) -> tuple[list[list[Member]], Results]:
     """Devices whose problems have one shape and are searched in one way; and why others have none."""
     options, results, groups = request.options, Results(), dict[Any, list[Member]]()
-    about: dict[str, Any] = {k: x for k, x in options.items() if k != "points"}
-    about |= {"seed": request.search.seed, "screened": request.search.screened}
-    about |= {"env": options["env"] or mj.Environment()}
+    arguments: dict[str, Any] = {k: x for k, x in options.items() if k != "points"}
+    arguments |= {"seed": request.search.seed, "screened": request.search.screened}
+    arguments |= {"env": options["env"] or mj.Environment()}
     known: dict[str, Sequence[mj.Measurement]] = {}
     for name, source in devices.items():
         if request.prior is not None and name not in request.first:
@@ -194,7 +195,7 @@ def _by_shape(
             results[name] = measured
         else:
             known[name] = measured
-    for name, prepared in prepare_each(known, request.device, **about).items():
+    for name, prepared in prepare_each(known, request.device, **arguments).items():
         if isinstance(prepared, str):
             results[name] = prepared
         else:
@@ -239,25 +240,25 @@ def _search_with_prior(
     prior, every = cast(PopulationPrior, request.prior), []
     for name, prepared, _ in members:
         row = request.first[name]
-        own = {"center": prior.center, "prior_root": prior.root, "noise": _noise_in(row)}
+        prior_values = {"center": prior.center, "prior_root": prior.root, "noise": _noise_in(row)}
         starts = np.stack([prior.near(row), np.asarray(row.z)])
-        problem = with_values(prepared.problem, own)
+        problem = with_values(prepared.problem, prior_values)
         every.append(replace(prepared, problem=problem, candidates=starts))
     modes = find_optima(every, replace(request.search, starts=1), halt)
     return [_weakly(p, m, *mode) for (_, p, _), m, mode in zip(members, every, modes, strict=True)]
 
 
 def _weakly(
-    own: Prepared, leaning: Prepared, z: np.ndarray, r: np.ndarray, jacobian: np.ndarray
+    prepared: Prepared, leaning: Prepared, z: np.ndarray, r: np.ndarray, jacobian: np.ndarray
 ) -> tuple:
     """A point of a problem with the population as its prior, as one of the device's own problem with its noise."""
     n, noise = len(z), leaning.problem.noise
-    problem = with_values(own.problem, {"noise": noise})
+    problem = with_values(prepared.problem, {"noise": noise})
     weight = float(problem.prior_weight)
     off = (z - np.asarray(problem.center)) * weight
     r = np.concatenate([r[:-n], off])
     jacobian = np.concatenate([jacobian[:-n], weight * np.eye(n)])
-    return replace(own, problem=problem), z, r, jacobian
+    return replace(prepared, problem=problem), z, r, jacobian
 
 
 def _noise_in(row: Row) -> np.ndarray:
@@ -301,8 +302,8 @@ def _noise_of_each(every: Sequence[Prepared], optima: Sequence[tuple], seed: int
     if sound:
         _, r, jacobian = (np.stack(x) for x in zip(*[optima[k] for k in sound], strict=True))
         problems, waves = zip(*[(every[k].problem, every[k].waves) for k in sound], strict=True)
-        found = noise_of_each(problems, waves, residuals=r, jacobian=jacobian, seed=seed)
-        noise[sound] = np.where(np.isfinite(found), found, 1.0)
+        estimates = noise_of_each(problems, waves, residuals=r, jacobian=jacobian, seed=seed)
+        noise[sound] = np.where(np.isfinite(estimates), estimates, 1.0)
     return noise
 
 
@@ -317,13 +318,20 @@ def _results(ended: Sequence[tuple], *, seed: int, point_time: float | None) -> 
     problems, waves = [p.problem for p in every], [p.waves for p in every]
     known = uncertainty_of_each(problems, waves, z=z, residuals=r, jacobian=jacobian, seed=seed)
     drawn = simulated_response_of_each([p.group for p in problems], r)
-    for k, p, own, simulated, *at in zip(sound, every, known, drawn, *arrays, strict=True):
-        if isinstance(own, Exception):
-            out[k] = f"{UNKNOWN}: {own}"
-        elif not np.all(np.isfinite([*own.sigma_z, own.reduced_chi2])):
+    for k, p, estimate, simulated, *at in zip(sound, every, known, drawn, *arrays, strict=True):
+        if isinstance(estimate, Exception):
+            out[k] = f"{UNKNOWN}: {estimate}"
+        elif not np.all(np.isfinite([*estimate.sigma_z, estimate.reduced_chi2])):
             out[k] = UNKNOWN
         else:
-            about: dict[str, Any] = {"seed": seed, "point_time": point_time, "uncertainty": own}
-            about["device"] = constrain(p.problem.device, p.problem.free, at[0], numpy=True)
-            out[k] = fit_at(p, p.problem, *at, simulated=simulated, **about)
+            out[k] = fit_at(
+                p,
+                p.problem,
+                *at,
+                simulated=simulated,
+                seed=seed,
+                point_time=point_time,
+                uncertainty=estimate,
+                device=constrain(p.problem.device, p.problem.free, at[0], numpy=True),
+            )
     return out

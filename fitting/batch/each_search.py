@@ -116,9 +116,9 @@ class Gathering:
         # Points that are no numbers cost nothing, and are no success; one of them tells what that looks like.
         there = np.flatnonzero(~np.any(np.isnan(points), axis=1))
         there = there if len(there) else np.zeros(1, int)
-        found = getattr(self.problems, method)(points[there], which[there])
+        answers = getattr(self.problems, method)(points[there], which[there])
         parts = []
-        for x in found:
+        for x in answers:
             whole = np.zeros((len(points), *x.shape[1:]), x.dtype)
             whole[there] = x
             parts.append(np.split(whole, np.cumsum(counts)[:-1]))
@@ -171,10 +171,16 @@ class EachSearch:
         z, r, jacobian = _optimum(self.improve(z[None], iterations=ENDING, **options))
         if not np.all(np.isfinite(r)):
             return z, r, jacobian
-        about: dict[str, Any] = dict(count=TOGETHER, seed=seed + BESIDE)
-        about["quiet"] = 1 if is_smooth(r, jacobian) else 2
         improve = partial(self.improve, proximal=options["proximal"])
-        return search_beside(improve, z, r, jacobian, **about)
+        return search_beside(
+            improve,
+            z,
+            r,
+            jacobian,
+            count=TOGETHER,
+            seed=seed + BESIDE,
+            quiet=1 if is_smooth(r, jacobian) else 2,
+        )
 
 
 def _optimum(done: Progress) -> Optimum:

@@ -114,8 +114,9 @@ def picture_wafer(
         if others:
             figure.suptitle(others)
         if marks:
-            about = {"loc": "outside lower center", "ncols": len(marks)}
-            figure.legend(list(marks.values()), list(marks), **about)
+            figure.legend(
+                list(marks.values()), list(marks), loc="outside lower center", ncols=len(marks)
+            )
         save(figure, path)
 
 

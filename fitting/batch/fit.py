@@ -100,7 +100,7 @@ class BatchProblem(AbstractFitProblem):
         Devices that advance together; all that an interrupt loses.
     shrink : bool
         Whether each device is fitted again with the population as its prior, see `fitting.batch.population_prior`.
-    each : callable, optional
+    on_fit : callable, optional
         Called with name and `FitResult` of each fitted device, before its chunk counts as done.
     cluster : Cluster, optional
         Workers that fit the chunks in place of this process. Of a chunk of which one after another died, rows say so.
@@ -128,7 +128,7 @@ class BatchProblem(AbstractFitProblem):
     starts: int = 2
     chunk: int = CHUNK
     shrink: bool = False
-    each: Callable[[str, Any], None] | None = None
+    on_fit: Callable[[str, Any], None] | None = None
     cluster: Cluster | None = None
 
     def __post_init__(self):
@@ -169,16 +169,16 @@ def solve_batch(
     find = fit_here if cluster is None else partial(fit_on_cluster, cluster=cluster)
     request = Request(device=device, options=options, search=search)
     run = partial(_advance, devices, folder, asked.chunk, tick=progress)
-    rows = _alone(request, find, run, asked.each)
+    rows = _alone(request, find, run, asked.on_fit)
     return _shrunken(rows, folder, request, find, run) if asked.shrink else rows
 
 
-def _alone(request: Request, find: Callable, run: Callable, each: Callable | None) -> list[Row]:
+def _alone(request: Request, find: Callable, run: Callable, on_fit: Callable | None) -> list[Row]:
     """Rows of devices, each fitted by itself."""
 
     def row(name: str, result: Any) -> Row:
-        if each is not None and isinstance(result, FitResult):
-            each(name, _whole(result))
+        if on_fit is not None and isinstance(result, FitResult):
+            on_fit(name, _whole(result))
         return row_of(name, result)
 
     def lost(name: str, why: str) -> Row:
@@ -277,8 +277,8 @@ def _advance(
 
 def _row(content: dict[str, Any]) -> Row:
     """A row out of its file."""
-    about: dict[str, Any] = content | {"undetermined": tuple(content["undetermined"])}
-    return Row(**about)
+    fields: dict[str, Any] = content | {"undetermined": tuple(content["undetermined"])}
+    return Row(**fields)
 
 
 def check_request(

@@ -183,9 +183,11 @@ def _distance(information: np.ndarray, score: np.ndarray, others: Hierarchy) -> 
     size, axes = np.linalg.eigh(information)
     known = size > BLIND * max(size[-1], 0.0)
     size, axes = size[known], axes[:, known]
-    away = axes.T @ score / size - axes.T @ others.center
+    difference = axes.T @ score / size - axes.T @ others.center
     spread = _widened(others)
-    square = float(away @ np.linalg.solve(axes.T @ spread @ axes + np.diag(1 / size), away))
+    square = float(
+        difference @ np.linalg.solve(axes.T @ spread @ axes + np.diag(1 / size), difference)
+    )
     n, freedom = len(size), len(others.labels) - 1
     # Hotelling: (f - n + 1) / (n f) times the square is Fisher's, of a covariance with f degrees of freedom.
     share = max(freedom - n + 1, 1)

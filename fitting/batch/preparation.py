@@ -39,7 +39,7 @@ def prepare_each(
     bench: mj.Bench | None,
     point_time: float | None,
     thresholds: tuple[float | None, float | None] = (None, None),
-    **about: Any,
+    **arguments: Any,
 ) -> dict[str, Prepared | str]:
     """What `fitting.sweeps.prepare.prepare` makes of each of many devices, or why it makes nothing; with its options.
 
@@ -57,25 +57,25 @@ def prepare_each(
     results: dict[str, Prepared | str] = {}
     for names in protocols.values():
         try:
-            check_model_sigma(about.get("model_sigma"))
+            check_model_sigma(arguments.get("model_sigma"))
             first = summarise(devices[names[0]], *options)
-            problem = assemble(first, model, Asked(**about), numpy=True)
+            problem = assemble(first, model, Asked(**arguments), numpy=True)
         except (MemjaxError, OSError) as error:
             results[names[0]] = str(error)
-            results |= {n: _alone(devices[n], options, about) for n in names[1:]}
+            results |= {n: _alone(devices[n], options, arguments) for n in names[1:]}
             continue
         results[names[0]] = problem
         if len(names) > 1:
             measured = [devices[n][0] for n in names[1:]]
-            others = _alike(first, problem, measured, model, thresholds, about)
+            others = _alike(first, problem, measured, model, thresholds, arguments)
             results |= zip(names[1:], others, strict=True)
     return {n: results[n] for n in devices}
 
 
-def _alone(measured: Measured, options: tuple, about: Mapping[str, Any]) -> Prepared | str:
+def _alone(measured: Measured, options: tuple, arguments: Mapping[str, Any]) -> Prepared | str:
     """The problem of one device, or why there is none."""
     try:
-        return assemble(summarise(measured, *options), options[0], Asked(**about), numpy=True)
+        return assemble(summarise(measured, *options), options[0], Asked(**arguments), numpy=True)
     except (MemjaxError, OSError) as error:
         return str(error)
 
@@ -97,7 +97,7 @@ def _alike(
     measured: Measured,
     model: Any,
     thresholds: tuple[float | None, float | None],
-    about: Mapping[str, Any],
+    arguments: Mapping[str, Any],
 ) -> list[Prepared | str]:
     """Problems of devices that were measured as one was, of which summary and problem are known."""
     wave, group = first.waves[0], prepared.problem.group
@@ -114,22 +114,22 @@ def _alike(
         for x, u, e, t in zip(logs, used, events, levels, strict=True)
     ]
     groups = _groups(group, wave, (logs, used, counted), floors, levels, model)
-    if needs_loops(model, about["free"]):
+    if needs_loops(model, arguments["free"]):
         summaries = [
             replace(first, waves=[w], floor=float(f), levels=t)
             for w, f, t in zip(waves, floors, levels, strict=True)
         ]
-        return [_assembled(s, g, model, about) for s, g in zip(summaries, groups, strict=True)]
+        return [_assembled(s, g, model, arguments) for s, g in zip(summaries, groups, strict=True)]
     hints = len(hints_of(model, slopes(*_sizes(first))[0]))
-    rest = prepared.notes[hints + len(first.notes) + len(notes_on(first.levels)) :]
+    more_notes = prepared.notes[hints + len(first.notes) + len(notes_on(first.levels)) :]
     steep = slopes(np.abs(wave.v), 10**logs - floors[:, None]).tolist()
     notes = [
-        (*hints_of(model, s), *first.notes, *notes_on(t), *rest)
+        (*hints_of(model, s), *first.notes, *notes_on(t), *more_notes)
         for s, t in zip(steep, levels, strict=True)
     ]
     problems = [with_values(prepared.problem, {"group": g}) for g in groups]
-    each = zip(problems, waves, floors.tolist(), notes, strict=True)
-    return [replace(prepared, problem=p, waves=[w], floor=f, notes=n) for p, w, f, n in each]
+    members = zip(problems, waves, floors.tolist(), notes, strict=True)
+    return [replace(prepared, problem=p, waves=[w], floor=f, notes=n) for p, w, f, n in members]
 
 
 def _sizes(summary: Summary) -> tuple[np.ndarray, np.ndarray]:
@@ -138,10 +138,10 @@ def _sizes(summary: Summary) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _assembled(
-    summary: Summary, group: Group, model: Any, about: Mapping[str, Any]
+    summary: Summary, group: Group, model: Any, arguments: Mapping[str, Any]
 ) -> Prepared | str:
     try:
-        return assemble(summary, model, Asked(**about), group=group, numpy=True)
+        return assemble(summary, model, Asked(**arguments), group=group, numpy=True)
     except MemjaxError as error:
         return str(error)
 

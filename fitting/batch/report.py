@@ -89,16 +89,16 @@ def write_report(
     files: Mapping[str, str],
     positions: Positions,
     notes: Sequence[str],
-    about: Mapping[str, Any],
+    request: Mapping[str, Any],
     folder: Path,
 ) -> dict:
     """Write ``devices.csv``, ``batch.json``, pictures and ``report.html`` of a batch; the content of ``batch.json``.
 
-    `about` holds model, command, options and seed; the other arguments are as for `write_devices`.
+    `request` holds model, command, options and seed; the other arguments are as for `write_devices`.
     """
     write_devices(rows, units, files, positions, folder / "devices.csv")
     counts = Counter(map(status, rows))
-    content = {"schema_version": SCHEMA, "kind": "batch", **about, "versions": versions()}
+    content = {"schema_version": SCHEMA, "kind": "batch", **request, "versions": versions()}
     words = ("fitted", "poor", "failed")
     content["counts"] = {"devices": len(rows)} | {s: counts[s] for s in words}
     content |= {"population": population(rows, units), "notes": list(notes)}
@@ -172,17 +172,17 @@ logarithm. {population["file"]} is what devices are drawn from."""
     ]
 
 
-def _shrinkage(about: Mapping[str, Any] | None) -> list[Section]:
+def _shrinkage(effect: Mapping[str, Any] | None) -> list[Section]:
     """What the population as a prior did to the parameters."""
-    if about is None:
+    if effect is None:
         return []
     head = ["parameter", "median shift (own std)", "median std over own std"]
     cells = [
         [n, readable(x["median_shift"], 2), readable(x["std_ratio"], 2)]
-        for n, x in about["parameters"].items()
+        for n, x in effect["parameters"].items()
     ]
-    note = f"""{about["shrunken"]} devices drawn towards the population, {len(about["outside"])} outside it,
-{about["failed"]} without; each is in {about["file"]}. These values are biased towards the median: own fits are in
+    note = f"""{effect["shrunken"]} devices drawn towards the population, {len(effect["outside"])} outside it,
+{effect["failed"]} without; each is in {effect["file"]}. These values are biased towards the median: own fits are in
 devices.csv."""
     blocks = [Table(head, cells), Note(note)]
     return [Section("Devices with the population as their prior", blocks)]
@@ -208,5 +208,5 @@ def _worst(rows: Sequence[Row]) -> Table:
     badness = lambda r: (WORDS.index(r.verdict), r.reduced_chi2 or 0.0)  # noqa: E731
     fitted = sorted((r for r in rows if not r.failure), key=badness, reverse=True)[:10]
     head = ["device", "verdict", "reason", "reduced chi squared", "not determined"]
-    about = lambda r: [r.name, r.verdict, r.reason, readable(r.reduced_chi2)]  # noqa: E731
-    return Table(head, [[*about(r), ", ".join(r.undetermined)] for r in fitted])
+    cells = lambda r: [r.name, r.verdict, r.reason, readable(r.reduced_chi2)]  # noqa: E731
+    return Table(head, [[*cells(r), ", ".join(r.undetermined)] for r in fitted])

@@ -81,8 +81,7 @@ def run_batch(request: Request, device: Any, session: Session) -> int:
             folder = _folder(request)
             with lock_folder(folder):
                 _prepare(folder, request.force)
-                about = (named, (places, why), progress, cluster)
-                return _fit_all(request, device, folder, *about)
+                return _fit_all(request, device, folder, named, (places, why), progress, cluster)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(done()) from None
     except OutputError as error:
@@ -122,10 +121,10 @@ def _fit_all(
 
     how = str([getattr(request, n, None) for n in ("reader", "columns", "shunt", "sign")])
     sources = {n: File(file_of(f), partial(read, f), how) for n, f in named.items()}
-    about: dict[str, Any] = {"chunk": request.chunk, "each": keep, "cluster": cluster}
-    about |= {"shrink": request.shrink, "free": request.free, "points": request.points}
-    about |= asked_of(request) | {"out": folder / _CHUNKS}
-    problem = BatchProblem(sources, device, **about)
+    arguments: dict[str, Any] = {"chunk": request.chunk, "on_fit": keep, "cluster": cluster}
+    arguments |= {"shrink": request.shrink, "free": request.free, "points": request.points}
+    arguments |= asked_of(request) | {"out": folder / _CHUNKS}
+    problem = BatchProblem(sources, device, **arguments)
     rows = problem.solve(seed=request.seed, progress=progress)
     drawn = batch_population(rows, fits, device)
     if drawn.population is None:
@@ -146,7 +145,7 @@ def _fit_all(
         files=named,
         positions=places,
         notes=remarks,
-        about={
+        request={
             "model": request.model,
             "command": command,
             "seed": request.seed,

@@ -51,8 +51,10 @@ def shrinkage(rows: Sequence[Row]) -> dict[str, Any]:
     for name in drawn[0][1].values if drawn else ():
         ratio = [p.std[name] / r.std[name] for r, p in drawn]
         shift = [abs(p.shift[name]) for _, p in drawn]
-        about = {"median_shift": float(np.median(shift)), "std_ratio": float(np.median(ratio))}
-        parameters[name] = about
+        parameters[name] = {
+            "median_shift": float(np.median(shift)),
+            "std_ratio": float(np.median(ratio)),
+        }
     outside = [r.name for r, p in pairs if p.outside]
     failed = {r.name: r.posterior.failure for r in rows if r.posterior and r.posterior.failure}
     return {
@@ -66,8 +68,8 @@ def shrinkage(rows: Sequence[Row]) -> dict[str, Any]:
 
 def remarks_on(rows: Sequence[Row]) -> list[str]:
     """What has to be known of devices with the population as their prior."""
-    about, out = shrinkage(rows), []
-    outside = about["outside"]
+    effect, out = shrinkage(rows), []
+    outside = effect["outside"]
     if outside:
         names = ", ".join(outside[:_NAMED]) + ", ..." * (len(outside) > _NAMED)
         out.append(

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import replace
+from functools import partial
 from typing import Any, Protocol, cast
 
 import equinox as eqx
@@ -134,8 +135,8 @@ class KernelProblems:
             for part, size in blocks(len(same)):
                 some = same[part]
                 order.append(some)
-                found = self._solved(function, z[some], which[some], derive, size)
-                parts.append([x[: len(some)] for x in found])
+                solutions = self._solved(function, z[some], which[some], derive, size)
+                parts.append([x[: len(some)] for x in solutions])
         back = np.argsort(np.concatenate(order))
         return [np.concatenate(x)[back] for x in zip(*parts, strict=True)]
 
@@ -149,16 +150,23 @@ class KernelProblems:
         values, derivatives, zeros = self._begin(leaves, z)
         along, group = derivatives if derive else None, _filled(self.problem, leaves).group
         times, drive = by_lane(group.stimuli.times), by_lane(group.stimuli.values)
-        about: dict[str, Any] = dict(
-            stimuli=with_values(group.stimuli, {"times": times, "values": drive})
+        solve = partial(
+            solve_lanes,
+            self.kernel,
+            z,
+            values,
+            along,
+            stimuli=with_values(group.stimuli, {"times": times, "values": drive}),
+            zeros=by_lane(zeros),
+            rows=by_lane(group.rows),
+            threads=self.threads,
+            steps=self.steps,
         )
-        about |= dict(zeros=by_lane(zeros), rows=by_lane(group.rows), threads=self.threads)
-        about["steps"] = self.steps
         there = np.repeat(np.isfinite(z[:, 0]), len(times) // len(z))
         # What is done of all steps that are kept is done of half as many; where these do not suffice, once more.
         half = replace(self.policy, max_steps=self.policy.max_steps // 2)
         for policy in (half, self.policy) if self.steps else (self.policy,):
-            lanes = solve_lanes(self.kernel, z, values, along, policy=policy, **about)
+            lanes = solve(policy=policy)
             if not np.any(np.asarray(lanes.counts)[there, 2]):
                 break
         return map(np.asarray, function(leaves, z, lanes))
@@ -166,13 +174,13 @@ class KernelProblems:
 
 def _filled(problem: Problem, leaves: Sequence[Any]) -> Problem:
     """A problem with other arrays."""
-    arrays, rest = eqx.partition(problem, is_array)
-    return eqx.combine(jax.tree.unflatten(jax.tree.structure(arrays), leaves), rest)
+    arrays, static = eqx.partition(problem, is_array)
+    return eqx.combine(jax.tree.unflatten(jax.tree.structure(arrays), leaves), static)
 
 
-def _at_each(function: Callable, problem: Problem, leaves: list, *rest: Any) -> Any:
+def _at_each(function: Callable, problem: Problem, leaves: list, *arguments: Any) -> Any:
     """A function of a problem and a point, of problems whose arrays are stacked."""
-    return jax.vmap(lambda own, *x: function(_filled(problem, own), *x))(leaves, *rest)
+    return jax.vmap(lambda arrays, *x: function(_filled(problem, arrays), *x))(leaves, *arguments)
 
 
 @cached_jit
@@ -238,8 +246,8 @@ class XlaProblems:
         for part, size in blocks(len(z)):
             some = np.resize(part, size)
             leaves = [x[which[some]] for x in self.columns]
-            found = function(self.problem, leaves, z[some])
-            parts.append([np.asarray(x)[: len(part)] for x in found])
+            results = function(self.problem, leaves, z[some])
+            parts.append([np.asarray(x)[: len(part)] for x in results])
         *values, ok = (np.concatenate(x) for x in zip(*parts, strict=True))
         return *values, ok & ~idle
 

@@ -123,12 +123,12 @@ def _stated(
     weight, events, *sizes = (field_of_each(groups, n).reshape(len(r), -1) for n in names)
     granted, small = sizes
     points = weight.shape[1]
-    unsaturated = r[:, :points] / np.sqrt(
+    linear_residuals = r[:, :points] / np.sqrt(
         np.maximum(1 - (r[:, :points] / SATURATION) ** 2, 1e-12)
     )  # the inverse of `saturated`
     counted = weight > 0
     sigma = 1 / np.where(counted, weight, 1 / granted)
-    deviation = unsaturated * sigma
+    deviation = linear_residuals * sigma
     # The weight holds the scatter of the data and what was granted to the model; the rest is the scatter.
     noise = np.maximum(sigma**2 - granted**2, 0.0)
     square = np.asarray(saturated(deviation / np.sqrt(noise + small**2))) ** 2

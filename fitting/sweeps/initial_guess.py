@@ -56,7 +56,7 @@ class Guess:
     notes: tuple[str, ...] = ()
     reversed: bool = False
 
-    def around(self, start: Mapping[str, float]) -> "Guess":
+    def with_start(self, start: Mapping[str, float]) -> "Guess":
         """The same guess, whose further starts scatter the values in `start` by half the prior's width."""
         if not start:
             return self

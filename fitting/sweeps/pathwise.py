@@ -60,9 +60,9 @@ def _energy(
     distance = lambda a, b: jnp.sqrt(jnp.sum((a[:, None] - b[None]) ** 2, axis=-1) + 1e-12)  # noqa: E731
     n, m = x.shape[0], jnp.sum(valid)
     cross = jnp.sum(distance(x, y) * valid[None]) / (n * jnp.maximum(m, 1))
-    within = jnp.sum(distance(x, x)) / (n * (n - 1))
+    spread = jnp.sum(distance(x, x)) / (n * (n - 1))
     other = jnp.sum(distance(y, y) * valid[:, None] * valid[None]) / jnp.maximum(m * (m - 1), 1)
-    return jnp.where(m > 1, 2 * cross - within - other, 0.0)
+    return jnp.where(m > 1, 2 * cross - spread - other, 0.0)
 
 
 def _measured(

@@ -255,9 +255,9 @@ def _begin(summary: Summary, device: Any, asked: Asked, around: BenchStart | Non
     values = {n: get(first, n) for n in names if stored(first, n) is None}
     first = mj.params.replace(first, values)
     plain = begun(first, names)
-    first, origin = begun(first, names, asked.start), origin.around(asked.start or {})
+    first, origin = begun(first, names, asked.start), origin.with_start(asked.start or {})
     if around is not None:
-        first, plain = around.around(first), around.around(plain)
+        first, plain = around.with_start(first), around.with_start(plain)
         names = (*names, *around.names)
         origin, of_data = (
             replace(g, scatter=partial(_scatter_both, g.scatter, around)) for g in (origin, of_data)

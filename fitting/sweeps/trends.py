@@ -96,10 +96,10 @@ def trends(
                 pairs = [(k, _closing_voltage(x["closing"], kind)) for k, x in rows]
                 table[f"{kind} voltage", "V"] = pairs
         else:
-            numbered = [(number[f.sweep], f) for f in readings if f.polarity == polarity]
-            table["switching voltage", "V"] = [(k, f.v_th) for k, f in numbered]
+            numbered_readings = [(number[f.sweep], f) for f in readings if f.polarity == polarity]
+            table["switching voltage", "V"] = [(k, f.v_th) for k, f in numbered_readings]
             table["hold voltage", "V"] = [
-                (k, f.v_hold if f.switched else None) for k, f in numbered
+                (k, f.v_hold if f.switched else None) for k, f in numbered_readings
             ]
         for name, unit, key in (
             ("resistance, way out", "ohm", "out"),

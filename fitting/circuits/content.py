@@ -38,7 +38,7 @@ def spike_content(calibration: SpikeCalibration) -> dict:
 def _spikes(calibration: SpikeCalibration) -> dict[str, Any]:
     """What is of this kind alone: signal, estimator, summaries, how fresh trains compare."""
     fit = calibration.fit
-    each = zip(fit.summaries, fit.measured, fit.simulated, fit.sigma, strict=True)
+    rows = zip(fit.summaries, fit.measured, fit.simulated, fit.sigma, strict=True)
     return {
         "signal": calibration.signal,
         "level": calibration.level,
@@ -51,7 +51,7 @@ def _spikes(calibration: SpikeCalibration) -> dict[str, Any]:
         "steps": list(calibration.steps),
         "summaries": {
             n: {"measured": float(m), "simulated": float(s), "sigma": float(e), "z": float((s - m) / e)}
-            for n, m, s, e in each
+            for n, m, s, e in rows
         },
         "chi2": fit.chi2,
         "freedom": fit.freedom,

@@ -52,8 +52,9 @@ class Estimate:
     def table(self) -> list[dict]:
         """One row per parameter of the circuit, see `fitting.result.AbstractFit.table`; there are no intervals."""
         at_bound = [n for n in self.values if sits_at_bound(self.circuit, n)]
-        about = {"undetermined": self.undetermined, "at_bound": at_bound}
-        return parameter_rows(self.circuit, self.std, {}, **about)
+        return parameter_rows(
+            self.circuit, self.std, {}, undetermined=self.undetermined, at_bound=at_bound
+        )
 
     def __repr__(self) -> str:
         """A line for each free parameter."""
@@ -69,8 +70,8 @@ class Estimate:
 
     def html(self) -> str:
         """Table of the free parameters."""
-        own = {row["name"]: row for row in self.table() if row["free"]}
-        return render(parameter_table({"synthetic_truth": False, "parameters": own}))
+        free_rows = {row["name"]: row for row in self.table() if row["free"]}
+        return render(parameter_table({"synthetic_truth": False, "parameters": free_rows}))
 
 
 def values_at(circuit: mj.Circuit, free: Sequence[str], z: np.ndarray) -> dict[str, float]:

@@ -247,8 +247,8 @@ def _screened(
     for one in z + spread * noise / np.abs(log_slopes(bench.circuit, bench.free, z)):
         features = bench.features(one)
         if features is not None:
-            away = target - bench.summaries(features.mean(axis=0))
-            ranked.append((float(away @ away), one))
+            difference = target - bench.summaries(features.mean(axis=0))
+            ranked.append((float(difference @ difference), one))
     ranked.sort(key=lambda pair: pair[0])
     return [one for _, one in ranked[:_SEARCHED]] or [z]
 
@@ -261,27 +261,27 @@ def _descend(
 
     `show` hears of each point and its chi squared.
     """
-    features, (target, own) = bench.features(z), data
+    features, (target, trains) = bench.features(z), data
     if features is None:
         what = "too few simulated spikes, or a failed solve, at the start"
         raise FitError(what, where="MomentProblem", fix="start from values at which it fires")
-    rough = len(own) >= _MANY and bool(np.isfinite(bench.summaries(left_out(own))).all())
-    weight, sigma = bench.weight(own if rough else features, len(own))
+    rough = len(trains) >= _MANY and bool(np.isfinite(bench.summaries(left_out(trains))).all())
+    weight, sigma = bench.weight(trains if rough else features, len(trains))
     done = 0
     while True:
-        away = target - bench.summaries(features.mean(axis=0))
+        difference = target - bench.summaries(features.mean(axis=0))
         if show is not None:
-            show(z, float(away @ weight @ away))
+            show(z, float(difference @ weight @ difference))
         jac, noise = bench.jacobian(z, features, step)
         better = None
         for stage in (rough, False):
             if not stage:
-                weight, sigma = bench.weight(features, len(own))
+                weight, sigma = bench.weight(features, len(trains))
             rough, bias = stage, jacobian_noise_bias(noise, weight)
-            gradient, matrix = jac.T @ weight @ away, jac.T @ weight @ jac
+            gradient, matrix = jac.T @ weight @ difference, jac.T @ weight @ jac
             predicted_reduction = float(gradient @ lifted_inverse(matrix)[0] @ gradient)
             if predicted_reduction > 0.1 * len(z) and done < iterations:
-                goal = (away, weight, target)
+                goal = (difference, weight, target)
                 better = _shorter(bench, z, goal, (gradient, matrix, bias))
             if better is not None or not stage:
                 break
@@ -293,9 +293,9 @@ def _descend(
         estimate=estimate_of(bench.circuit, bench.free, z, **known),
         summaries=bench.names,
         measured=target,
-        simulated=target - away,
+        simulated=target - difference,
         sigma=sigma,
-        chi2=float(away @ weight @ away),
+        chi2=float(difference @ weight @ difference),
         freedom=len(target) - len(z),
         predicted_reduction=predicted_reduction,
         converged=predicted_reduction < 1.0,
@@ -307,8 +307,9 @@ def _descend(
 
 def _shorter(bench: SimulatedMoments, z, goal, model) -> tuple[np.ndarray, np.ndarray] | None:
     """The first of ever more damped steps that lowers chi2, and its features; None if none does."""
-    (away, weight, target), (gradient, matrix, bias) = goal, model
-    slope, cost, damping = log_slopes(bench.circuit, bench.free, z), away @ weight @ away, 1e-3
+    (difference, weight, target), (gradient, matrix, bias) = goal, model
+    slope, damping = log_slopes(bench.circuit, bench.free, z), 1e-3
+    cost = difference @ weight @ difference
     scale = np.diag(np.diag(matrix) + 1e-9)
     for _ in range(5):
         move = np.linalg.solve(matrix + damping * scale + bias, gradient)
@@ -316,8 +317,8 @@ def _shorter(bench: SimulatedMoments, z, goal, model) -> tuple[np.ndarray, np.nd
         move *= min(1.0, _LONGEST / max(float(np.max(np.abs(move))), 1e-300))
         features = bench.features(z + move / slope)
         if features is not None:
-            rest = target - bench.summaries(features.mean(axis=0))
-            if rest @ weight @ rest < cost:
+            new_difference = target - bench.summaries(features.mean(axis=0))
+            if new_difference @ weight @ new_difference < cost:
                 return z + move / slope, features
         damping = max(8 * damping, 0.1)
     return None

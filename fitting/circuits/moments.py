@@ -124,8 +124,8 @@ class SimulatedMoments:
         if not len(trains):
             raise DataError("no spike trains", where="MomentProblem", allowed="at least one")
         start, stop = self.window
-        own = [s.within(start, stop).times if isinstance(s, SpikeTrain) else s for s in trains]
-        cut = [x[in_window(x, start, stop)] for x in map(np.asarray, own)]
+        times = [s.within(start, stop).times if isinstance(s, SpikeTrain) else s for s in trains]
+        cut = [x[in_window(x, start, stop)] for x in map(np.asarray, times)]
         times = [SpikeTrain(times=x, start=start, stop=stop).times for x in cut]  # checked
         features = train_features(times, start, stop)
         target = self.summaries(features.mean(axis=0))
@@ -165,8 +165,8 @@ class SimulatedMoments:
         """Inverse of the covariance of measured less simulated summaries, and standard deviations."""
         left, n = self.summaries(left_out(features)), len(features)
         # Jackknife: a mean without one train is off by 1 / (n - 1) of that train's own deviation.
-        away = (left - left.mean(axis=0)) * (n - 1)
-        one = away.T @ away / (n - 1) + _SPREAD**2 * np.eye(len(self.names))
+        deviations = (left - left.mean(axis=0)) * (n - 1)
+        one = deviations.T @ deviations / (n - 1) + _SPREAD**2 * np.eye(len(self.names))
         covariance = one * (1 / trains + 1 / self.members)
         sigma = np.sqrt(np.diag(covariance))
         size, axes = np.linalg.eigh(covariance / np.outer(sigma, sigma))
@@ -192,14 +192,14 @@ class SimulatedMoments:
             for out, take in ((mean, lambda f: f.mean(axis=0)), (left, left_out)):
                 difference = self.summaries(take(high)) - self.summaries(take(low))
                 out.append(difference / ((a - b) * step))
-        jac, each = np.stack(mean, axis=-1), np.stack(left, axis=-1)
-        return jac, each - each.mean(axis=0)
+        jac, by_member = np.stack(mean, axis=-1), np.stack(left, axis=-1)
+        return jac, by_member - by_member.mean(axis=0)
 
 
 def jacobian_noise_bias(
-    away: Float[np.ndarray, "members summaries free"], weight: np.ndarray
+    deviations: Float[np.ndarray, "members summaries free"], weight: np.ndarray
 ) -> np.ndarray:
     """A noisy Jacobian overstates the curvature J'WJ; this is the bias on average, from its jackknife deviations."""
-    n = len(away)
+    n = len(deviations)
     # Jackknife variance of a mean: (n - 1) / n times the sum of the squares of the deviations.
-    return (n - 1) / n * np.einsum("kai,ab,kbj->ij", away, weight, away)
+    return (n - 1) / n * np.einsum("kai,ab,kbj->ij", deviations, weight, deviations)

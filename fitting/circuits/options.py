@@ -70,8 +70,8 @@ def drive(config: Any, circuit: Any) -> Any:
 def _asked(config: Any, circuit: Any, **needed: str) -> dict[str, Any]:
     """What the problems of trains and of traces have in common."""
     require_circuit(config, circuit, **needed, free="NAME ...")
-    about = parameters(config) | {"env": environment(config)}
-    return about | {"stimulus": drive(config, circuit)}
+    options = parameters(config) | {"env": environment(config)}
+    return options | {"stimulus": drive(config, circuit)}
 
 
 def fit_trains(config: SpikeConfig, circuit: Any, session: Session) -> "SpikeCalibration":
@@ -80,15 +80,15 @@ def fit_trains(config: SpikeConfig, circuit: Any, session: Session) -> "SpikeCal
 
     from .spikes import SpikeProblem
 
-    about = _asked(config, circuit, where="--spikes", stimulus="S.csv", level="V")
-    about |= {"level": config.level, "rearm": config.rearm, "signal": config.spikes}
+    options = _asked(config, circuit, where="--spikes", stimulus="S.csv", level="V")
+    options |= {"level": config.level, "rearm": config.rearm, "signal": config.spikes}
     trains = []
     for name in config.files:
-        read = {n: about[n] for n in ("level", "rearm", "signal")}
+        read = {n: options[n] for n in ("level", "rearm", "signal")}
         trains += read_spike_trains(file_of(name), **read).values()
     with session.stages(checked=False) as stages:
         more: dict[str, Any] = dict(members=config.draws, dt=config.dt)
-        problem = SpikeProblem(trains, circuit, **about, **more)
+        problem = SpikeProblem(trains, circuit, **options, **more)
         calibration = problem.solve(seed=config.seed, progress=stages)
     return replace(calibration, model=config.model)
 
@@ -99,7 +99,7 @@ def fit_trace(config: TraceConfig, circuit: Any, session: Session) -> "VoltageFi
 
     from .voltage_fit import TraceProblem
 
-    about = _asked(config, circuit, where="--voltage", stimulus="S.csv")
+    options = _asked(config, circuit, where="--voltage", stimulus="S.csv")
     node = str(config.voltage).removesuffix(".v")
     traces = read_traces(file_of(config.files[0]), signal="i" if node == "i" else f"{node}.v")
     if len(config.files) > 1 or len(traces) > 1:
@@ -107,7 +107,7 @@ def fit_trace(config: TraceConfig, circuit: Any, session: Session) -> "VoltageFi
             "several traces", where="--voltage", allowed="one", fix="fit each into a folder of its own"
         )  # fmt: skip
     ((t, x),) = traces.values()
-    problem = TraceProblem((t, x), circuit, node=node, sigma=config.sigma, **about)
+    problem = TraceProblem((t, x), circuit, node=node, sigma=config.sigma, **options)
     with session.stages(checked=False) as stages:
         fit = problem.solve(seed=config.seed, progress=stages)
     return replace(fit, model=config.model)

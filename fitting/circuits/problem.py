@@ -38,8 +38,8 @@ def start_of(circuit: mj.Circuit, free: Sequence[str]) -> tuple[mj.Circuit, tupl
     names = tuple(known(circuit, free))
     if not names or len(set(names)) < len(names):
         raise DataError("no free parameter, or one twice", allowed="at least one, each once")
-    own = {n: get(circuit, n) for n in names if stored(circuit, n) is None}
-    circuit = mj.params.replace(circuit, {n: 0.0 if x is None else x for n, x in own.items()})
+    followers = {n: get(circuit, n) for n in names if stored(circuit, n) is None}
+    circuit = mj.params.replace(circuit, {n: 0.0 if x is None else x for n, x in followers.items()})
     circuit = begun(circuit, names)
     z = np.asarray(unconstrain(circuit, names))
     stuck = ", ".join(n for n, x in zip(names, z, strict=True) if not np.isfinite(x))
@@ -117,9 +117,9 @@ def _driven(circuit: mj.Circuit, stimulus: mj.AbstractStimulus, node: str) -> mj
     nodes = circuit.topology.names[1:]
     if node not in nodes and node != "i":
         raise DataError(f"no node {node!r}", where="circuit", allowed=f"{', '.join(nodes)}, i")
-    own = stimulus.in_order_of(circuit.ports) if isinstance(stimulus, mj.Drives) else stimulus
-    build_system(circuit, None, own.quantity)
-    return jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(float)), own)
+    drives = stimulus.in_order_of(circuit.ports) if isinstance(stimulus, mj.Drives) else stimulus
+    build_system(circuit, None, drives.quantity)
+    return jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(float)), drives)
 
 
 def voltage_problem(

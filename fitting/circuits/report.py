@@ -25,9 +25,9 @@ def _prefixed(seconds: float) -> tuple[float, str]:
 
 def spike_pictures(content: dict, measured, simulated, _) -> dict[str, Any]:
     """The picture of `spike_figure`."""
-    about = content["spikes"]
+    spikes = content["spikes"]
     trains = [[x["t_s"].to_numpy() for _, x in t.groupby("train")] for t in (measured, simulated)]
-    figure = spike_figure(trains[0], trains[1], about["window_s"], about["comparison"])
+    figure = spike_figure(trains[0], trains[1], spikes["window_s"], spikes["comparison"])
     return {"spikes": figure}
 
 
@@ -41,11 +41,11 @@ def spike_figure(
     figure, axes = axes_row(3)
     factor, unit = _prefixed(stop - start)
     floor = 0
-    for (color, word), own in zip(both, trains, strict=True):
-        times = [factor * (t - start) for t in own[:_DRAWN]]
+    for (color, word), group in zip(both, trains, strict=True):
+        times = [factor * (t - start) for t in group[:_DRAWN]]
         lines: dict[str, Any] = dict(lineoffsets=np.arange(len(times)) + floor, linelengths=0.8)
         axes[0].eventplot(times, linewidths=0.9, colors=color, **lines)
-        axes[0].plot([], [], color=color, label=f"{word}, {len(times)} of {len(own)} trains")
+        axes[0].plot([], [], color=color, label=f"{word}, {len(times)} of {len(group)} trains")
         floor += len(times) + 1
     span, height = (0, factor * (stop - start)), (-1, 1.25 * floor)
     axes[0].set(xlabel=f"Time ({unit})", ylabel="Train", yticks=[], xlim=span, ylim=height)
@@ -53,7 +53,7 @@ def spike_figure(
     axes[0].legend(fontsize=8, loc="upper left", ncols=2)
     kinds = {"isi": ("Interval", np.diff), "latency": ("Latency", lambda t: t[:1] - start)}
     for ax, (name, (word, values)) in zip(axes[1:], kinds.items(), strict=True):
-        samples = [np.sort(np.concatenate([np.zeros(0), *map(values, own)])) for own in trains]
+        samples = [np.sort(np.concatenate([np.zeros(0), *map(values, group)])) for group in trains]
         factor, unit = _prefixed(max((float(np.median(x)) for x in samples if x.size), default=1.0))
         for (color, side), x in zip(both, samples, strict=True):
             share = np.arange(1, len(x) + 1) / max(len(x), 1)
@@ -82,13 +82,13 @@ def summary_figure(
 
 def spike_sections(content: dict) -> list[Section]:
     """Summaries, distributions, how it was estimated."""
-    about, digits = content["spikes"], {"measured": 4, "simulated": 4, "sigma": 2, "z": 2}
+    spikes, digits = content["spikes"], {"measured": 4, "simulated": 4, "sigma": 2, "z": 2}
     summaries = [
         [n, *(readable(s[key], k) for key, k in digits.items())]
-        for n, s in about["summaries"].items()
+        for n, s in spikes["summaries"].items()
     ]
     rows = []
-    for name, c in ((n, about["comparison"][n]) for n in ("rate", "isi", "latency")):
+    for name, c in ((n, spikes["comparison"][n]) for n in ("rate", "isi", "latency")):
         m, s = c["measured"], c["simulated"]
         factor, unit = (1.0, "1/s") if name == "rate" else _prefixed(m["mean"] or s["mean"] or 1.0)
         scaled = lambda x, k: readable(None if x is None else factor * x, k)  # noqa: B023, E731
@@ -98,17 +98,17 @@ def spike_sections(content: dict) -> list[Section]:
         rows.append([f"{name} ({unit})", *cells, z])
     head = ["", "mean, measured", "simulated", "CV, measured", "simulated", "W1", "floor",
             "z of mean, CV"]  # fmt: skip
-    p = about["p"]
+    p = spikes["p"]
     estimated = [
-        ["estimator", about["estimator"]],
-        ["simulated trains of each parameter set", str(about["members"])],
-        ["chi squared of the summaries", f"{about['chi2']:.3g} of {about['freedom']}"
+        ["estimator", spikes["estimator"]],
+        ["simulated trains of each parameter set", str(spikes["members"])],
+        ["chi squared of the summaries", f"{spikes['chi2']:.3g} of {spikes['freedom']}"
          + ("" if p is None else f", p = {p:.3g}")],
-        ["energy test, fresh against measured trains: p", readable(about["comparison"]["energy_p"], 3)],
+        ["energy test, fresh against measured trains: p", readable(spikes["comparison"]["energy_p"], 3)],
         ["steps, and p of an energy test against adaptive ones",
-         "; ".join(f"{readable(s['dt_s'])} s: {s['p']:.3f}" for s in about["steps"])],
-        ["a spike", f"{about['signal']} rises above {about['level']:g}"
-         + ("" if about["rearm"] is None else f" after it was below {about['rearm']:g}")],
+         "; ".join(f"{readable(s['dt_s'])} s: {s['p']:.3f}" for s in spikes["steps"])],
+        ["a spike", f"{spikes['signal']} rises above {spikes['level']:g}"
+         + ("" if spikes["rearm"] is None else f" after it was below {spikes['rearm']:g}")],
     ]  # fmt: skip
     named = ["logarithm of", "measured", "simulated", "sigma of the difference", "z"]
     return [
@@ -120,47 +120,47 @@ def spike_sections(content: dict) -> list[Section]:
 
 def trace_pictures(content: dict, measured, simulated, _) -> dict[str, Any]:
     """The picture of `trace_figure`."""
-    about = content["trace"]
-    name = "i_A" if about["unit"] == "A" else "v_V"
+    trace = content["trace"]
+    name = "i_A" if trace["unit"] == "A" else "v_V"
     columns = measured["t_s"].to_numpy(), measured[name].to_numpy(), simulated[name].to_numpy()
-    return {"trace": trace_figure(*columns, about)}
+    return {"trace": trace_figure(*columns, trace)}
 
 
-def trace_figure(t: np.ndarray, x: np.ndarray, y: np.ndarray, about: dict) -> Any:
-    """The trace over the model, and residuals in sigma; `about` says node, unit, sigma and chi2."""
+def trace_figure(t: np.ndarray, x: np.ndarray, y: np.ndarray, trace: dict) -> Any:
+    """The trace over the model, and residuals in sigma; `trace` says node, unit, sigma and chi2."""
     figure, axes = axes_row(2)
     factor, unit = _prefixed(float(t[-1] - t[0]))
     axes[0].plot(factor * t, x, ".", ms=3, color=MUTED, label="measured")
     axes[0].plot(factor * t, y, color=SIMULATED, label="fit")
-    word = "Current" if about["unit"] == "A" else "Voltage"
-    axes[0].set(xlabel=f"Time ({unit})", ylabel=f"{word} ({about['unit']})", title=about["node"])
+    word = "Current" if trace["unit"] == "A" else "Voltage"
+    axes[0].set(xlabel=f"Time ({unit})", ylabel=f"{word} ({trace['unit']})", title=trace["node"])
     axes[0].legend(fontsize=8)
     axes[1].axhline(0, color=MUTED, lw=0.8)
-    axes[1].plot(factor * t, (x - y) / about["sigma"], ".", ms=3, color=MEASURED)
-    title = f"chi squared per degree of freedom {about['chi2']:.3g}"
+    axes[1].plot(factor * t, (x - y) / trace["sigma"], ".", ms=3, color=MEASURED)
+    title = f"chi squared per degree of freedom {trace['chi2']:.3g}"
     axes[1].set(xlabel=f"Time ({unit})", ylabel="Residual (sigma)", title=title)
     return figure
 
 
 def trace_sections(content: dict) -> list[Section]:
     """What was measured, and how well."""
-    about = content["trace"]
+    trace = content["trace"]
     rows = [
-        ["signal", about["node"]],
-        [f"sigma of a row ({about['unit']})", f"{readable(about['sigma'])} ({about['sigma_from']})"],
-        ["chi squared per degree of freedom", readable(about["chi2"], 3)],
-        ["search ended", "yes" if about["converged"] else "no"],
+        ["signal", trace["node"]],
+        [f"sigma of a row ({trace['unit']})", f"{readable(trace['sigma'])} ({trace['sigma_from']})"],
+        ["chi squared per degree of freedom", readable(trace["chi2"], 3)],
+        ["search ended", "yes" if trace["converged"] else "no"],
     ]  # fmt: skip
     return [Section("The trace", [Table(["", ""], rows)])]
 
 
 def spike_advice(content: dict) -> list[str]:
     """What further trains would show: under another drive, where the summaries are too few; more of them."""
-    about, left = content["spikes"], undetermined_of(content)
+    spikes, left = content["spikes"], undetermined_of(content)
     sentences, count = [], content["n_sweeps"]
     free = len(content["free"])
-    if about["freedom"] < 0:
-        summaries = len(about["summaries"])
+    if spikes["freedom"] < 0:
+        summaries = len(spikes["summaries"])
         sentences.append(
             f"Trains under a second drive: {summaries} summaries are fewer than {free} free parameters."
         )
@@ -168,7 +168,7 @@ def spike_advice(content: dict) -> list[str]:
         sentences.append(
             f"Trains under another drive, or the trace of a node: rate, intervals and latencies here leave {left} open."
         )
-    if about["comparison"]["energy_p"] is None:
+    if spikes["comparison"]["energy_p"] is None:
         sentences.append(
             f"More trains: {count} are too few for a test of fresh trains against them."
         )

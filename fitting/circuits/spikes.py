@@ -197,47 +197,49 @@ def solve_spikes(
     stimulus, trains, free = asked.stimulus, asked.data, asked.free or ()
     circuit = begun_circuit(asked)
     window = (0.0, float(stimulus.duration))
-    own = tuple(x[in_window(x, *window)] for x in (np.asarray(t, float) for t in trains))
-    short, moved = _short(own), moved_inside(circuit, to_dict(circuit), free)
-    members = asked.members or max(MEMBERS, _MORE * len(own))
+    trains_inside = tuple(x[in_window(x, *window)] for x in (np.asarray(t, float) for t in trains))
+    short, moved = _short(trains_inside), moved_inside(circuit, to_dict(circuit), free)
+    members = asked.members or max(MEMBERS, _MORE * len(trains_inside))
     dt, steps = asked.dt or short / _STEPS, []
     shown = Progress(np.zeros((1, len(free))), np.full(1, np.inf))
     say = progress or (lambda *_: None)
     signals: dict[str, Any] = {n: getattr(asked, n) for n in ("signal", "level", "rearm")}
-    about: dict[str, Any] = {**signals, "env": asked.env}
+    options: dict[str, Any] = {**signals, "env": asked.env}
     while True:
         policy = mj.Fixed(dt, method=SemiImplicitEuler())
-        about["save"] = save = dt * max(1, int(short / _ROWS / dt))
+        options["save"] = save = dt * max(1, int(short / _ROWS / dt))
         stage = f"simulated moments, steps of {dt:.2g} s"
         say(stage, shown)
         search: dict[str, Any] = dict(free=free, members=members, policy=policy)
         search |= {"starts": 1 if steps else _STARTS, "stimulus": stimulus}
         tick = None if progress is None else partial(_in_stage, progress, stage)
-        fit = MomentProblem(own, circuit, **search, **about).solve(seed=seed, progress=tick)
-        circuit, many = fit.estimate.circuit, max(_FRESH, 2 * len(own))
+        fit = MomentProblem(trains_inside, circuit, **search, **options).solve(
+            seed=seed, progress=tick
+        )
+        circuit, many = fit.estimate.circuit, max(_FRESH, 2 * len(trains_inside))
         say("fresh trains in fixed and adaptive steps", shown)
         fresh, fixed = (
-            fresh_trains(circuit, stimulus, members=many, policy=p, seed=seed + k, **about)
+            fresh_trains(circuit, stimulus, members=many, policy=p, seed=seed + k, **options)
             for k, p in ((1, mj.Auto()), (2, policy))
         )
-        away = energy_test(*_scaled(fixed, fresh, window), seed=seed)
-        steps.append({"dt_s": dt, "p": away})
-        if away >= _TOLD or len(steps) > _TRIES:
+        p_value = energy_test(*_scaled(fixed, fresh, window), seed=seed)
+        steps.append({"dt_s": dt, "p": p_value})
+        if p_value >= _TOLD or len(steps) > _TRIES:
             break
         dt /= 2
     calibration = SpikeCalibration(
         fit=fit,
-        trains=own,
+        trains=trains_inside,
         simulated=tuple(fresh),
         dt=dt,
         save=save,
         members=members,
         seed=seed,
         steps=tuple(steps),
-        comparison=compare_trains(own, fresh, window=window, seed=seed),
+        comparison=compare_trains(trains_inside, fresh, window=window, seed=seed),
         window=window,
     )
-    lost = sum(map(len, trains)) - sum(map(len, own))
+    lost = sum(map(len, trains)) - sum(map(len, trains_inside))
     return replace(calibration, **signals, moved=moved, warnings=_warnings(calibration, lost))
 
 

@@ -64,10 +64,12 @@ def judge_trains(
         features = train_features(trains, *window)
         values.append(summaries_of(features.mean(axis=0), names, length))
         if len(trains) > 1:
-            each = summaries_of(left_out(features), names, length)
-            known = np.isfinite(each) & np.isfinite(values[-1])
-            away = np.subtract(each, values[-1], out=np.zeros_like(each), where=known)
-            variance += (len(trains) - 1) / len(trains) * np.sum(away**2, axis=0)
+            replicates = summaries_of(left_out(features), names, length)
+            known = np.isfinite(replicates) & np.isfinite(values[-1])
+            deviations = np.subtract(
+                replicates, values[-1], out=np.zeros_like(replicates), where=known
+            )
+            variance += (len(trains) - 1) / len(trains) * np.sum(deviations**2, axis=0)
     return judge_summaries(names, values[0], values[1], np.sqrt(variance))
 
 
@@ -86,8 +88,13 @@ def judge_trace(
     off, extent = simulated - measured, max(float(np.ptp(measured)), np.finfo(float).tiny)
     mark, numbers = graded_residuals(off, _SHARE, "of the range", scale=extent)
     noise = scatter_about_neighbours(measured)
-    about = {"what": "the trace", "beyond": "a curve without memory of the drive"}
-    marks, gain = graded_curve(off, _without_memory(measured, drive), noise, **about)
+    marks, gain = graded_curve(
+        off,
+        _without_memory(measured, drive),
+        noise,
+        what="the trace",
+        beyond="a curve without memory of the drive",
+    )
     whole = float(np.sum((measured - np.mean(measured)) ** 2))
     share = 1 - float(np.sum(off**2)) / whole if whole > 0 else None
     good = "the trace and its residuals agree with the data"

@@ -81,9 +81,9 @@ class VoltageFit(AbstractFit):
         """See `AbstractFit`: the trace, and its residuals."""
         del cycles
         node, problem = self.problem.node, self.problem
-        about = {"node": node, "unit": "A" if node == "i" else "V", "sigma": self.sigma}
+        description = {"node": node, "unit": "A" if node == "i" else "V", "sigma": self.sigma}
         t, x, y = (np.asarray(x) for x in (problem.rows, problem.data, self.trace))
-        return trace_figure(t, x, y, about | {"chi2": self.chi2})
+        return trace_figure(t, x, y, description | {"chi2": self.chi2})
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -157,9 +157,18 @@ def solve_trace(
         raise DataError(f"starts = {asked.starts}", where="TraceProblem", allowed="at least 1")
     t, x = asked.data
     sigma = _scatter(np.asarray(x, float)) if asked.sigma is None else asked.sigma
-    about = {"node": asked.node, "free": asked.free or (), "sigma": sigma, "env": asked.env}
     policy, circuit = asked.policy or POLICY, begun_circuit(asked)
-    problem = voltage_problem(circuit, asked.stimulus, t, x, **about, policy=policy)
+    problem = voltage_problem(
+        circuit,
+        asked.stimulus,
+        t,
+        x,
+        node=asked.node,
+        free=asked.free or (),
+        sigma=sigma,
+        env=asked.env,
+        policy=policy,
+    )
     names, center = problem.free, np.asarray(problem.center)
     noise = np.random.default_rng(seed).normal(size=(asked.starts, len(names)))
     noise[0] = 0.0
@@ -171,8 +180,10 @@ def solve_trace(
     if show is not None:
         show(search)
     z = screen(problem.linearise, many, keep=keep, progress=search)
-    about: dict[str, Any] = dict(iterations=ITERATIONS, progress=search, tick=show)
-    fit = _voltage_fit(problem, levenberg_marquardt(problem.linearise, z, **about))
+    search = levenberg_marquardt(
+        problem.linearise, z, iterations=ITERATIONS, progress=search, tick=show
+    )
+    fit = _voltage_fit(problem, search)
     scale = fit.chi2 if asked.sigma is None and fit.chi2 > 1 else 1.0
     return replace(fit, covariance=scale * fit.covariance, stated=asked.sigma is not None)
 

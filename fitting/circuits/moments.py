@@ -124,8 +124,10 @@ class SimulatedMoments:
         if not len(trains):
             raise DataError("no spike trains", where="MomentProblem", allowed="at least one")
         start, stop = self.window
-        times = [s.within(start, stop).times if isinstance(s, SpikeTrain) else s for s in trains]
-        cut = [x[in_window(x, start, stop)] for x in map(np.asarray, times)]
+        trains_inside = [
+            s.within(start, stop).times if isinstance(s, SpikeTrain) else s for s in trains
+        ]
+        cut = [x[in_window(x, start, stop)] for x in map(np.asarray, trains_inside)]
         times = [SpikeTrain(times=x, start=start, stop=stop).times for x in cut]  # checked
         features = train_features(times, start, stop)
         target = self.summaries(features.mean(axis=0))

@@ -257,7 +257,7 @@ def _begin(summary: Summary, device: Any, asked: Asked, around: BenchStart | Non
     plain = begun(first, names)
     first, origin = begun(first, names, asked.start), origin.with_start(asked.start or {})
     if around is not None:
-        first, plain = around.with_start(first), around.with_start(plain)
+        first, plain = around.around(first), around.around(plain)
         names = (*names, *around.names)
         origin, of_data = (
             replace(g, scatter=partial(_scatter_both, g.scatter, around)) for g in (origin, of_data)

@@ -148,8 +148,8 @@ def _within(estimates: Sequence[dict[str, Any]]) -> np.ndarray:
     .. [1] G. Schwarz, Ann. Statist. 6, 461 (1978), doi:10.1214/aos/1176344136
     """
     score = np.concatenate([np.array(t["cycle_score"]) for t in estimates])
-    each = [len(t["cycle_score"]) for t in estimates]
-    information = np.repeat([t["cycle_information"] for t in estimates], each, axis=0)
+    counts = [len(t["cycle_score"]) for t in estimates]
+    information = np.repeat([t["cycle_information"] for t in estimates], counts, axis=0)
     some = slice(None, None, max(len(score) // _MOST_CYCLES, 1))
     few = information[some], score[some]
     chosen, gain, n = [], 0.0, score.shape[1]

@@ -113,8 +113,13 @@ class Hierarchy:
 
     def population(self, base: mj.AbstractDevice | mj.Circuit) -> mj.Population:
         """The population of devices like `base`, to draw from."""
-        about = {"center": self.center, "covariance": self.covariance}
-        return mj.Population.of(base, self.names, **about, cycle_covariance=self.within)
+        return mj.Population.of(
+            base,
+            self.names,
+            center=self.center,
+            covariance=self.covariance,
+            cycle_covariance=self.within,
+        )
 
     def table(self, base: mj.AbstractDevice | mj.Circuit) -> list[dict[str, Any]]:
         """One row per parameter that `base` declares, in units.
@@ -145,9 +150,9 @@ class Hierarchy:
             error = (abs(median) or 1.0) * slope[k] * float(np.sqrt(self.center_covariance[k, k]))
             row: dict[str, Any] = {"median": median, "error": error}
             for key in ("device", "cycle"):
-                about = zip((f"{key}_sigma_ln", f"{key}_sigma_ln_error"), spreads.get(key, ()))
+                columns = zip((f"{key}_sigma_ln", f"{key}_sigma_ln_error"), spreads.get(key, ()))
                 row |= dict.fromkeys((f"{key}_sigma_ln", f"{key}_sigma_ln_error"))
-                row |= {name: float(slope[k] * x[k]) for name, x in about}
+                row |= {name: float(slope[k] * x[k]) for name, x in columns}
             for key in ("device", "cycle"):
                 row[f"{key}_range_90"] = list(ranges[key][n]) if key in ranges else None
             row = row if determined else dict.fromkeys(row)

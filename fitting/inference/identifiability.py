@@ -182,8 +182,8 @@ def _combination(names: Sequence[str], x: np.ndarray, sigma: float) -> Combinati
     """A direction as a product of powers, its largest exponent 1."""
     pivot = x[np.argmax(np.abs(x))]
     exponents = _simple(x / pivot)
-    own = {n: float(p) for n, p in zip(names, exponents, strict=True) if p}
-    return Combination(exponents=own, sigma=float(sigma / abs(pivot)))
+    powers = {n: float(p) for n, p in zip(names, exponents, strict=True) if p}
+    return Combination(exponents=powers, sigma=float(sigma / abs(pivot)))
 
 
 def _move(names: Sequence[str], x: np.ndarray, information: np.ndarray) -> dict[str, float]:
@@ -209,8 +209,8 @@ def _of_sloppy(names, basis, pivots, information) -> list[Combination]:
         sigma = float(np.sqrt(max(c @ covariance @ c, 0.0)))
         whole = next((q for q in range(1, _SIMPLEST + 1) if np.allclose(q * c, np.round(q * c))), 1)
         if sigma <= LIMIT:
-            own = {n: float(whole * p) for n, p in zip(names, c, strict=True) if p}
-            combinations.append(Combination(exponents=own, sigma=whole * sigma))
+            powers = {n: float(whole * p) for n, p in zip(names, c, strict=True) if p}
+            combinations.append(Combination(exponents=powers, sigma=whole * sigma))
     return combinations
 
 

@@ -92,12 +92,17 @@ def _block(target: AbstractTarget, key, begin, z, tuning, averaging, center, roo
     def step(carry, k):
         state, tuned = carry
         size = jnp.exp(jnp.where(averaging, tuned.log_step_size, tuned.log_step_size_avg))
-        own = jax.random.fold_in(key, begin + k)
-        state, info = kernel(own, state, density, size, unit, _DOUBLINGS)
+        step_key = jax.random.fold_in(key, begin + k)
+        state, info = kernel(step_key, state, density, size, unit, _DOUBLINGS)
         updated = _dual_averaging()[1](tuned, info.acceptance_rate)
         tuned = jax.tree.map(lambda a, b: jnp.where(averaging, a, b), updated, tuned)
-        about = (info.is_divergent, info.acceptance_rate, info.num_integration_steps)
-        return (state, tuned), (center + root @ state.position, state.logdensity, *about)
+        return (state, tuned), (
+            center + root @ state.position,
+            state.logdensity,
+            info.is_divergent,
+            info.acceptance_rate,
+            info.num_integration_steps,
+        )
 
     (_, tuned), steps = lax.scan(step, (state, tuning), jnp.arange(_BLOCK))
     return tuned, steps
@@ -113,10 +118,10 @@ _one = jit_with_options(_block)
 
 @jit_with_options
 def _each(targets, keys, begin, z, tuning, averaging, center, root):
-    arrays, rest = eqx.partition(targets, eqx.is_array)
+    arrays, static = eqx.partition(targets, eqx.is_array)
 
-    def one(own, key, z, tuning, center, root):
-        return _block(eqx.combine(own, rest), key, begin, z, tuning, averaging, center, root)
+    def one(member, key, z, tuning, center, root):
+        return _block(eqx.combine(member, static), key, begin, z, tuning, averaging, center, root)
 
     return jax.vmap(one)(arrays, keys, z, tuning, center, root)
 
@@ -144,11 +149,11 @@ def _in_threads(target: AbstractTarget, pool: ThreadPoolExecutor) -> Callable:
 
 def _metric(z: np.ndarray, root: np.ndarray, *, pooled: bool) -> np.ndarray:
     """Roots of the covariance of draws (chains, draws, free), shrunk to what it was by as many draws as it has rows."""
-    away = z - z.mean(axis=1, keepdims=True)
+    deviations = z - z.mean(axis=1, keepdims=True)
     if pooled:
-        away = np.repeat(away.reshape(1, -1, z.shape[2]), len(z), axis=0)
-    n, d = away.shape[1:]
-    drawn = np.einsum("cni,cnj->cij", away, away)
+        deviations = np.repeat(deviations.reshape(1, -1, z.shape[2]), len(z), axis=0)
+    n, d = deviations.shape[1:]
+    drawn = np.einsum("cni,cnj->cij", deviations, deviations)
     return np.linalg.cholesky((drawn + d * root @ root.transpose(0, 2, 1)) / (n + d))
 
 
@@ -180,8 +185,9 @@ def _sample(
         while not drawn or (len(drawn) * _BLOCK < draws and spent() < limit):
             averaging = done < warmup and spent() < limit / 2
             warmup = warmup if averaging else min(warmup, done)
-            about = jnp.asarray(averaging), center, root
-            tuning, block = run(keys, jnp.asarray(done), now, tuning, *about)
+            tuning, block = run(
+                keys, jnp.asarray(done), now, tuning, jnp.asarray(averaging), center, root
+            )
             block = _Steps(*block)
             now, done = block.z[:, -1], done + _BLOCK
             (steps if averaging else drawn).append(block)
@@ -282,10 +288,10 @@ def draw(
     with ThreadPoolExecutor(min(chains, usable_cores())) as pool:
         run, options = _in_threads(target, pool), numbers | {"tick": progress, "limit": limit}
         steps, warmed = _sample(run, keys, everywhere, wide, pooled=True, **options)
-    about = {"sampler": f"blackjax {version('blackjax')} NUTS", "seed": seed, "warmup": warmed}
+    attributes = {"sampler": f"blackjax {version('blackjax')} NUTS", "seed": seed, "warmup": warmed}
     stats = dict(lp=steps.log_density, diverging=steps.diverging, n_steps=steps.gradients)
     stats["acceptance_rate"] = steps.acceptance
-    return judge(natural(steps.z), stats, specs, about, _left_out(warmed, steps, **numbers))
+    return judge(natural(steps.z), stats, specs, attributes, _left_out(warmed, steps, **numbers))
 
 
 def _left_out(warmed: int, steps: _Steps, *, warmup: int, draws: int) -> list[str]:

@@ -95,8 +95,8 @@ class LeastSquares(AbstractTarget):
 
     def _of_residuals(self, r: Array, ok: Array, z: Array) -> Array:
         """Logarithm of the density, from residuals and success."""
-        away = (z - self.center) / self.width
-        value = -0.5 * (jnp.sum(r**2) / self.variance + jnp.sum(away**2))
+        distance = (z - self.center) / self.width
+        value = -0.5 * (jnp.sum(r**2) / self.variance + jnp.sum(distance**2))
         return jnp.where(ok, value, -jnp.inf)
 
 
@@ -132,8 +132,8 @@ class SyntheticLikelihood(AbstractTarget):
         rows = self.features(z)
         (m, _), n = rows.shape, self.measured.shape[0]
         mean, target = jnp.mean(rows, axis=0), jnp.mean(self.measured, axis=0)
-        away = rows - mean[None]
-        root = jnp.linalg.cholesky(away.T @ away / (m - 1))
+        deviations = rows - mean[None]
+        root = jnp.linalg.cholesky(deviations.T @ deviations / (m - 1))
         half = lambda x: jax.scipy.linalg.solve_triangular(root, x.T, lower=True)  # noqa: E731
         within = jnp.sum(half(self.measured - target[None]) ** 2)
         between = jnp.sum(half((target - mean)[None]) ** 2) / (1 / n + 1 / m)

@@ -37,8 +37,8 @@ def refine(fit: Any, method: str, *, seed: int = 0, say: Callable[[str, str], No
     return replace(fit, sample=sample)
 
 
-def in_turn(fit: Any, method: str, **about: Any) -> Iterator[Any]:
+def in_turn(fit: Any, method: str, **options: Any) -> Iterator[Any]:
     """The fit to first order, to be written before the rest begins, then that of another method; see `refine`."""
     yield fit
     if method != "laplace" and not fit.interrupted:
-        yield refine(fit, method, **about)
+        yield refine(fit, method, **options)

@@ -75,9 +75,9 @@ class AxisEstimates:
         precision = self.prior.median**-2
         of_center = np.linalg.inv(weight.sum(axis=0) + precision * np.eye(len(sigma)))
         center = of_center @ pulled.sum(axis=0)
-        away = self.z - across @ center
-        pull = np.einsum("dij,djk,dk->di", self.axes, inverse, away)
-        square = np.einsum("di,dij,dj->", away, inverse, away)
+        offsets = self.z - across @ center
+        pull = np.einsum("dij,djk,dk->di", self.axes, inverse, offsets)
+        square = np.einsum("di,dij,dj->", offsets, inverse, offsets)
         square += precision * np.sum(center**2)
         return weight, of_center, center, pull, square + np.linalg.slogdet(covariance)[1].sum()
 

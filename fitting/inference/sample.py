@@ -63,7 +63,7 @@ def judge(
     columns: Mapping[str, np.ndarray],
     stats: Mapping[str, np.ndarray],
     specs: Mapping[str, Any] | None = None,
-    about: Mapping[str, Any] | None = None,
+    attributes: Mapping[str, Any] | None = None,
     notes: Sequence[str] = (),
 ) -> Sample:
     """Draws with what speaks against them.
@@ -76,13 +76,13 @@ def judge(
         What the sampler says of each draw; `diverging` at least.
     specs : mapping of str to ParameterSpec, optional
         Units and descriptions.
-    about : mapping, optional
+    attributes : mapping, optional
         Attributes of the data.
     notes : sequence of str
         What is known to speak against them already.
     """
     arviz = _arviz()
-    data = arviz.from_dict(posterior=dict(columns), sample_stats=dict(stats), attrs=about)
+    data = arviz.from_dict(posterior=dict(columns), sample_stats=dict(stats), attrs=attributes)
     for n, spec in (specs or {}).items():
         if n in columns:
             data.posterior[n].attrs |= {"units": spec.unit, "long_name": spec.doc}

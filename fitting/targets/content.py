@@ -14,7 +14,7 @@ def content(fit: TargetFit) -> dict:
         "reduced_chi2": float(np.mean([c.off**2 for c in fit.checks])),
         "covariance_from": "the tolerances of the targets: needed parameters while the others stay, others one by one",
         "reader": ["targets"],
-        "targets": fit.about()
+        "targets": fit.as_json()
         | {
             "parameters": [
                 {

@@ -135,7 +135,7 @@ class TargetFit(AbstractFit):
                 )
         return tuple(texts)
 
-    def about(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """Targets, what members with noise show of them, and protocols, for ``fit.json`` and pictures."""
         protocols, places = self.problem.protocols, (p for p, _ in self.problem.places)
         wanted = [
@@ -154,7 +154,7 @@ class TargetFit(AbstractFit):
             }
             for c, place in zip(self.checks, places, strict=True)
         ]
-        return {"wanted": wanted, "protocols": [p.about() for p in protocols]}
+        return {"wanted": wanted, "protocols": [p.as_json() for p in protocols]}
 
     def members(self, *, seed: int = 0) -> pandas.DataFrame:
         """Eight members with noise under each protocol: protocol, member, t_s, v_V, i_A, and what spikes (signal)."""
@@ -172,7 +172,7 @@ class TargetFit(AbstractFit):
 
     def _figure(self, *, cycles: bool) -> Any:
         """See `AbstractFit`: members under each protocol; without simulated ones each target in its tolerance."""
-        return figure_of(self.about(), self.members()) if cycles else tolerances(self.about())
+        return figure_of(self.as_json(), self.members()) if cycles else tolerances(self.as_json())
 
 
 def _has_coordinate(device: Any, name: str) -> bool:
@@ -258,8 +258,8 @@ def solve_targets(
     names = _free(device, asked.free, fix)
     begun(device, names, start)
     settings = asked.settings or TargetSettings()
-    about = protocols_for(wanted, settings, bench=asked.bench, env=asked.env)
-    problem = _problem(device, names, wanted, *about, asked.dt, seed)
+    protocols, places = protocols_for(wanted, settings, bench=asked.bench, env=asked.env)
+    problem = _problem(device, names, wanted, protocols, places, asked.dt, seed)
     trials = Trials(problem, progress)
     try:
         return _searched(trials, asked.members, seed)
@@ -364,7 +364,8 @@ def _covariance(slopes: np.ndarray, needed: np.ndarray) -> np.ndarray:
     jacobian = np.concatenate([slopes, np.eye(len(needed)) / PRIOR_SIGMA])
     whole = np.linalg.inv(jacobian.T @ jacobian)
     covariance = np.diag(np.diag(whole))
-    own = np.flatnonzero(needed)
-    if own.size:
-        covariance[np.ix_(own, own)] = np.linalg.inv(jacobian[:, own].T @ jacobian[:, own])
+    columns = np.flatnonzero(needed)
+    if columns.size:
+        information = jacobian[:, columns].T @ jacobian[:, columns]
+        covariance[np.ix_(columns, columns)] = np.linalg.inv(information)
     return covariance

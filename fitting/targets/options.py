@@ -168,8 +168,8 @@ def _settings(config: Any, device: Any) -> "TargetSettings":
     from .protocol import TargetSettings
 
     names = _OF_TRAINS if _trains(config) else _OF_DEVICES
-    about = {n: getattr(config, asked) for n, asked in names.items()}
-    if "stimulus" in about:
+    settings = {n: getattr(config, asked) for n, asked in names.items()}
+    if "stimulus" in settings:
         ports = device.ports if len(device.ports) > 1 else ()
-        about["stimulus"] = load_stimulus(config.stimulus, ports)
-    return TargetSettings(**{n: x for n, x in about.items() if x is not None})
+        settings["stimulus"] = load_stimulus(config.stimulus, ports)
+    return TargetSettings(**{n: x for n, x in settings.items() if x is not None})

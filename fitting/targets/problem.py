@@ -102,13 +102,13 @@ class TargetResiduals(AbstractProblem):
 
         A target out of reach would else drag along the others, for any small gain.
         """
-        away = (np.log(values) + np.array(self.offset) - self._wanted) / self._tolerances
-        return np.sign(away) * np.sqrt(2 * (np.sqrt(1 + away**2) - 1))  # soft L1
+        misses = (np.log(values) + np.array(self.offset) - self._wanted) / self._tolerances
+        return np.sign(misses) * np.sqrt(2 * (np.sqrt(1 + misses**2) - 1))  # soft L1
 
     def logs(self, off: Float[np.ndarray, "points targets"]) -> Float[np.ndarray, "points targets"]:
         """Logarithms of the observables that are so far off; the inverse of `off`."""
-        away = np.sign(off) * np.sqrt((1 + off**2 / 2) ** 2 - 1)
-        return away * self._tolerances + self._wanted - np.array(self.offset)
+        misses = np.sign(off) * np.sqrt((1 + off**2 / 2) ** 2 - 1)
+        return misses * self._tolerances + self._wanted - np.array(self.offset)
 
     @property
     def step(self) -> float:

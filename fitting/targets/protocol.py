@@ -66,7 +66,7 @@ class Protocol:
         after = {"delay": 0.0, "relaxation": float(pulse.width)}[name]
         return float(pulse.delay) + after + float(pulse.edge) / 2
 
-    def about(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """What it drives and watches, for ``fit.json``."""
         return {
             "kind": self.kind,
@@ -85,11 +85,19 @@ class Protocol:
 
     def simulate(self, device: Any, **options: Any) -> mj.Trace:
         """Members under this protocol; options as for `memjax.simulate`."""
-        about: dict[str, Any] = dict(events=self.events, integrals=self.integrals, save=self.rows)
-        about |= dict(bench=self.bench, env=self.env, on_failure="ignore")
         if self.policy is not None and not options.get("deterministic"):
-            about["policy"] = self.policy
-        return mj.simulate(device, self.stimulus, **about, **options)
+            options["policy"] = self.policy
+        return mj.simulate(
+            device,
+            self.stimulus,
+            events=self.events,
+            integrals=self.integrals,
+            save=self.rows,
+            bench=self.bench,
+            env=self.env,
+            on_failure="ignore",
+            **options,
+        )
 
     def read(self, trace: mj.Trace) -> Float[np.ndarray, "members names"]:
         """Observables of each member [their units]; NaN where it does not show them, or its solve failed."""
@@ -125,8 +133,8 @@ class Protocol:
         values = self.of_spikes(times)
         if self.integrals:
             energy, count = np.asarray(trace.integrals["energy"]), np.isfinite(times).sum(axis=1)
-            each = energy[:, -1] / np.maximum(count, 1)
-            values["energy_per_spike"] = np.where(np.isfinite(values["interval"]), each, np.nan)
+            energies = energy[:, -1] / np.maximum(count, 1)
+            values["energy_per_spike"] = np.where(np.isfinite(values["interval"]), energies, np.nan)
         return values
 
     def of_spikes(self, times: Float[np.ndarray, "members size"]) -> dict[str, np.ndarray]:
@@ -188,11 +196,11 @@ class TargetSettings:
 
 
 def protocols_for(
-    targets: Sequence[Target], settings: TargetSettings, **about: Any
+    targets: Sequence[Target], settings: TargetSettings, **surroundings: Any
 ) -> tuple[tuple[Protocol, ...], list[tuple[int, int]]]:
     """The protocols that the targets need, and for each target its protocol and its place there.
 
-    `about` is bench, environment and policy of each `Protocol`.
+    `surroundings` are bench, environment and policy of each `Protocol`.
 
     Raises
     ------
@@ -208,11 +216,13 @@ def protocols_for(
         kind = "sweep" if t.name in OF_SWEEP else "pulse" if t.name in OF_PULSE else "train"
         groups.setdefault((kind, t.voltage), []).append(t)
     protocols, places = [], {}
-    for (kind, _), own in groups.items():
-        places |= {t.label: (len(protocols), k) for k, t in enumerate(own)}
+    for (kind, _), group in groups.items():
+        places |= {t.label: (len(protocols), k) for k, t in enumerate(group)}
         make = {"sweep": _sweep_of, "pulse": _pulse_of, "train": _train_of}[kind]
-        parts = make(own, settings)
-        protocols.append(Protocol(kind=kind, names=tuple(t.name for t in own), **parts, **about))
+        parts = make(group, settings)
+        protocols.append(
+            Protocol(kind=kind, names=tuple(t.name for t in group), **parts, **surroundings)
+        )
     return tuple(protocols), [places[n] for n in labels]
 
 
@@ -238,8 +248,7 @@ def _pulse_of(targets: Sequence[Target], settings: TargetSettings) -> dict[str, 
     width = settings.width or 10 * values.get("delay", relaxation / 10)
     period = width + 10 * max(relaxation, width / 10)
     base = float(np.copysign(settings.read_voltage, height)) if relaxation else 0.0
-    about: dict[str, Any] = {"delay": width / 10, "edge": width / 1e4, "base": base}
-    stimulus = mj.PulseTrain(height, width, period, **about)
+    stimulus = mj.PulseTrain(height, width, period, delay=width / 10, edge=width / 1e4, base=base)
     events = observables.pulse_events(
         stimulus, on_threshold=settings.on_threshold or observables.ON_CURRENT
     )

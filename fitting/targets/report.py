@@ -22,20 +22,20 @@ def pictures(content: dict, wanted: Any, simulated: Any, _) -> dict[str, Any]:
     return {"targets": figure_of(content["targets"], simulated)}
 
 
-def figure_of(about: dict, simulated: Any) -> Any:
+def figure_of(description: dict, simulated: Any) -> Any:
     """Members under each protocol, the targets marked where they are a voltage or a time."""
-    figure, axes = axes_row(len(about["protocols"]))
-    for k, (ax, protocol) in enumerate(zip(axes, about["protocols"], strict=True)):
-        own, kind = simulated[simulated["protocol"] == k], protocol["kind"]
+    figure, axes = axes_row(len(description["protocols"]))
+    for k, (ax, protocol) in enumerate(zip(axes, description["protocols"], strict=True)):
+        members, kind = simulated[simulated["protocol"] == k], protocol["kind"]
         if kind == "train":
-            _train(ax, own)
+            _train(ax, members)
         else:
             column, label = ("v_V", "Voltage") if kind == "sweep" else ("t_s", "Time")
-            _current(ax, own, column=column, label=label)
+            _current(ax, members, column=column, label=label)
         for level in {x for n, x in protocol["levels"].items() if n.startswith(_CURRENTS)}:
             ax.axhline(level, color=MUTED, lw=0.8, ls=":")
-        for row in (row for row in about["wanted"] if row["protocol"] == k):
-            _mark(ax, row, kind, own)
+        for row in (row for row in description["wanted"] if row["protocol"] == k):
+            _mark(ax, row, kind, members)
         engineering(ax.xaxis, "V" if kind == "sweep" else "s")
         ax.locator_params(axis="x", nbins=5)
         if ax.get_legend_handles_labels()[1]:
@@ -43,9 +43,9 @@ def figure_of(about: dict, simulated: Any) -> Any:
     return figure
 
 
-def tolerances(about: dict) -> Any:
+def tolerances(description: dict) -> Any:
     """How far each target is missed by, in tolerances, with the scatter of the members."""
-    rows = [row for row in about["wanted"] if row["simulated"] is not None]
+    rows = [row for row in description["wanted"] if row["simulated"] is not None]
     figure, (ax,) = axes_row(1, height=1.2 + 0.35 * max(len(rows), 1))
     for k, row in enumerate(rows):
         off = (row["simulated"] - row["value"]) / row["tolerance"]
@@ -88,7 +88,7 @@ def _mark(ax: Any, row: dict, kind: str, table: pandas.DataFrame) -> None:
 
 def sections(content: dict) -> list[Section]:
     """The targets and the check with noise; the parameters that were needed, and how far each may move alone."""
-    about = content["targets"]
+    description = content["targets"]
     rows = [
         [
             row["name"],
@@ -100,7 +100,7 @@ def sections(content: dict) -> list[Section]:
             row["unit"],
             "yes" if row["met"] else "no",
         ]
-        for row in about["wanted"]
+        for row in description["wanted"]
     ]
     head = ["target", "wanted", "simulated", "statistic", "its standard error", "scatter of members", "shown by",
             "unit", "met"]  # fmt: skip
@@ -112,7 +112,7 @@ def sections(content: dict) -> list[Section]:
             "needed" if row["needed"] else "at its start",
             "any" if row["alone_ln"] > 1 else f"{100 * row['alone_ln']:.2g} %",
         ]
-        for row in about["parameters"]
+        for row in description["parameters"]
     ]
     heads = ["parameter", "start", "now", "times", "", "may move alone by"]
     return [

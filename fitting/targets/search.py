@@ -219,13 +219,13 @@ def descend(
     def masked(z: np.ndarray, which: Any = slice(None)) -> tuple:
         return trials.linearise(z, masks[which])
 
-    about: Any = dict(tolerance=_GAIN, together=not apart, tick=trials.tell)
+    options: Any = dict(tolerance=_GAIN, together=not apart, tick=trials.tell)
     if not trials.problem.noisy:
-        return levenberg_marquardt(masked, starts, iterations=_ITERATIONS, **about)
+        return levenberg_marquardt(masked, starts, iterations=_ITERATIONS, **options)
     result = Progress(starts, np.full(len(starts), np.inf))
     for _ in range(_ITERATIONS // _STAGE):
         last = float(np.min(result.cost))
-        result = levenberg_marquardt(masked, result.z, iterations=_STAGE, **about)
+        result = levenberg_marquardt(masked, result.z, iterations=_STAGE, **options)
         met = trials.data_cost(result)[result.best] < 0.1 * trials.count * _CLOSE**2
         if met or not np.min(result.cost) < (1 - _GAIN) * last:
             break
@@ -323,8 +323,9 @@ def _with_noise(trials: Trials, z: np.ndarray, felt: np.ndarray) -> tuple[np.nda
 
     All parameters that the device without noise feels may move; then the fewest that do the same, to first order.
     """
-    about: Any = dict(members=MEMBERS, points=len(z) + 1, offset=(0.0,) * trials.count)
-    trials.problem = replace(trials.problem, **about)
+    trials.problem = replace(
+        trials.problem, members=MEMBERS, points=len(z) + 1, offset=(0.0,) * trials.count
+    )
     return _fewest_with_noise(trials, descend(trials, z[None], felt[None]))
 
 
@@ -340,19 +341,19 @@ def _fewest_with_noise(trials: Trials, search: Progress) -> tuple[np.ndarray, np
     return z, (z != center).astype(float)
 
 
-def _sparse(slopes: np.ndarray, away: np.ndarray) -> np.ndarray | None:
+def _sparse(slopes: np.ndarray, shift: np.ndarray) -> np.ndarray | None:
     """The move of the fewest parameters that does to first order what another one does; None where none is nearer."""
-    moved = np.flatnonzero(away)
+    moved = np.flatnonzero(shift)
     for size in range(1, len(moved)):
         best, least = None, np.inf
-        for own in map(list, combinations(moved, size)):
-            step = np.linalg.lstsq(slopes[:, own], slopes @ away, rcond=None)[0]
-            left = slopes[:, own] @ step - slopes @ away
+        for subset in map(list, combinations(moved, size)):
+            step = np.linalg.lstsq(slopes[:, subset], slopes @ shift, rcond=None)[0]
+            left = slopes[:, subset] @ step - slopes @ shift
             far = np.abs(step).max()
             if left @ left < len(left) * _CLOSE**2 and far < min(least, _FARTHEST):
-                best, least = (own, step), far
+                best, least = (subset, step), far
         if best is not None:
-            guess = np.zeros(len(away))
+            guess = np.zeros(len(shift))
             guess[best[0]] = best[1]
             return guess
     return None

@@ -47,7 +47,7 @@ def test_only_what_was_needed_has_moved(grown):
     # d ln(delay) / d ln(mu) = -1: a tolerance of 2 % is 2 % of mu.
     assert grown.alone["mu"] == pytest.approx(np.log1p(0.02), rel=0.05)
     assert "data:image/png;base64," in grown._repr_html_()
-    assert grown.about()["wanted"][0]["met"]
+    assert grown.as_json()["wanted"][0]["met"]
 
 
 @pytest.mark.study

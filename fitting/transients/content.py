@@ -10,23 +10,23 @@ from .fit import TransientFit
 
 def content(fit: TransientFit) -> dict:
     """What ``fit.json`` holds of delays and relaxations."""
-    about: dict[str, Any] = {
+    entries: dict[str, Any] = {
         "n_points": len(fit.features.responses),
         "n_sweeps": len(fit.features.responses),
         "reduced_chi2": 2 * fit.loss,
         "covariance_from": "standard errors of the medians",
         "cycle_spread": fit.cycle_spread,
         "reader": ["curves under one pulse each"],
-        "transients": fit.about(),
+        "transients": fit.as_json(),
     }
     if fit.stochastic is not None:
-        about |= {
+        entries |= {
             "stochastic": randomness_of(fit.stochastic),
             "undetermined": list(fit.stochastic.undetermined),
             "covariance_from": "resampled cycles; correlations are not kept",
             "interrupted": fit.stochastic.interrupted,
         }
-    return about
+    return entries
 
 
 def tables(fit: TransientFit) -> dict[str, pandas.DataFrame]:

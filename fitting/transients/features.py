@@ -1,7 +1,6 @@
 """What curves under one pulse each show, measured or simulated: delay, relaxation, the current in between."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -66,8 +65,8 @@ class Features:
 
     def targets(self) -> tuple[np.ndarray, np.ndarray]:
         """Logarithms of median delay, median relaxation and levels, and their standard errors."""
-        about = observables.summarise_pulses(self.responses)
-        times = [about[f"{k}_s"]["median"] for k in ("delay", "relaxation")]
+        summary = observables.summarise_pulses(self.responses)
+        times = [summary[f"{k}_s"]["median"] for k in ("delay", "relaxation")]
         if None in times or min(times) <= 0:
             raise DataError(
                 "most curves never switch, or never relax, within what was recorded",
@@ -153,9 +152,15 @@ def curves(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Times [s], currents as they are shown [A] of devices with these values, and which solves ended well."""
     rows, members = _rows(features.stimulus), len(next(iter(values.values())))
-    about: dict[str, Any] = {"save": rows, "members": members, "deterministic": True}
-    about["values"] = {n: np.asarray(x)[:, None] for n, x in values.items()}
-    trace = mj.simulate(device, features.stimulus, on_failure="ignore", **about)
+    trace = mj.simulate(
+        device,
+        features.stimulus,
+        on_failure="ignore",
+        save=rows,
+        members=members,
+        deterministic=True,
+        values={n: np.asarray(x)[:, None] for n, x in values.items()},
+    )
     good = np.asarray(trace.result)[:, 0] == int(mj.Result.successful)
     return rows, np.minimum(np.abs(np.asarray(trace.i)), features.clip), good
 

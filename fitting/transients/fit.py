@@ -128,8 +128,16 @@ class TransientFit(AbstractFit):
         floors = {n: x["floor"] for n, x in self.w1.items()}
         draws = len(self.simulated["delay"])
         simulated, w1 = compared(device, self.features, self.cycle_spread, floors, draws, self.seed)
-        about = dict(problem=problem, z=z, covariance=covariance, loss=problem.loss(z))
-        return replace(self, device=device, simulated=simulated, w1=w1, **about)
+        return replace(
+            self,
+            device=device,
+            simulated=simulated,
+            w1=w1,
+            problem=problem,
+            z=z,
+            covariance=covariance,
+            loss=problem.loss(z),
+        )
 
     @functools.cached_property
     def verdict(self) -> Verdict:
@@ -154,7 +162,7 @@ class TransientFit(AbstractFit):
             texts.append(f"simulated and measured curves differ: {'; '.join(apart)}")
         return tuple(texts)
 
-    def about(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """What ``fit.json`` and pictures hold of this kind alone: thresholds, pulse, typical curve, distributions."""
         features, pulse = self.features, self.features.stimulus
         best = {self.free[0]: np.array([float(get(self.device, self.free[0]))])}
@@ -186,7 +194,7 @@ class TransientFit(AbstractFit):
     def _figure(self, *, cycles: bool) -> Any:
         """See `AbstractFit`: distributions of both times."""
         del cycles
-        return figure_of(self.about(), **self.tables())
+        return figure_of(self.as_json(), **self.tables())
 
 
 def begin(device: Any, features: Features) -> mj.AbstractDevice:
@@ -211,14 +219,14 @@ def begin(device: Any, features: Features) -> mj.AbstractDevice:
     mu = (alpha * gap + gap**2 / 2) / (v * delay) * np.geomspace(0.1, 30.0, 24)
     wide = np.clip(2 * mu * base / (float(device.gamma1) * gap), alpha, 0.9)
     delays, after, _ = times_of(device, features, {"mu": mu, "alpha": wide})
-    away = np.abs(np.log(np.maximum(delays, 1e-12) / delay)) + 10.0 * ~np.isfinite(after)
-    if not np.isfinite(away).any():
+    distance = np.abs(np.log(np.maximum(delays, 1e-12) / delay)) + 10.0 * ~np.isfinite(after)
+    if not np.isfinite(distance).any():
         raise FitError(
             "no growth rate switches the device within the pulse and lets it relax",
             where="delay and relaxation",
             fix="begin at other values (--preset, --fix), such as of r0, gamma1 and gamma2",
         )
-    k = int(np.argmin(away))
+    k = int(np.argmin(distance))
     return with_values(device, {"mu": mu[k], "alpha": wide[k]})
 
 

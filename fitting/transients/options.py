@@ -86,6 +86,12 @@ def fit(config: TransientConfig, device: Any, session: Session) -> "TransientFit
         medians = problem.solve(seed=config.seed, progress=stages)
         if not config.stochastic:
             return medians
-        about: dict[str, Any] = dict(fixed=tuple(dict(config.fix)), draws=config.draws)
-        stage = partial(randomised, medians, measurement, tick=stages, **about)
+        stage = partial(
+            randomised,
+            medians,
+            measurement,
+            tick=stages,
+            fixed=tuple(dict(config.fix)),
+            draws=config.draws,
+        )
         return add_stage(medians, stage, what="randomness was calibrated")

@@ -91,12 +91,12 @@ def _started(fit: TransientFit, fixed: Collection[str]) -> mj.AbstractDevice:
     """Where the search begins: rates from the median delay and relaxation, and from what the pulse and clip show."""
     device, features = fit.device, fit.features
     delay, relaxation = np.exp(features.targets()[0][:2])
-    own = {n: strength_of(device, n) for n in fixed}
+    strengths = {n: strength_of(device, n) for n in fixed}
     values = {"gamma1": _OPENING / relaxation, "beta": _TURNING / relaxation}
-    device = begin(with_values(device, values | own), features)
+    device = begin(with_values(device, values | strengths), features)
     # Noise that adds up to the channel's own length within a delay.
     noise = {n: delay**-0.5 for n in noise_of(device) if n == "sigma_ion"}
-    return with_values(device, noise | own)
+    return with_values(device, noise | strengths)
 
 
 def randomised(
@@ -176,8 +176,9 @@ def _with(fit: TransientFit, random: Stochastic, experiment: Experiment) -> Tran
     step = float(np.diff(experiment.rows[0][:2])[0])
     sample = np.exp(experiment.readings[0].sample.values)
     simulated = np.exp(random.simulated[0])
-    about: dict[str, Any] = dict(step=step, tolerance=2 * _FINE, seed=fit.seed)
-    comparison = compare_times(sample, simulated, limits, **about)
+    comparison = compare_times(
+        sample, simulated, limits, step=step, tolerance=2 * _FINE, seed=fit.seed
+    )
     names = tuple(n for n in random.values if n in random.std and not n.startswith("sigma_ln("))
     z = np.asarray(unconstrain(random.device, names))
     sigma = np.array([random.std[n] for n in names]) / slopes(random.device, names, z)

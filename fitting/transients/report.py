@@ -19,19 +19,22 @@ _FEW = 50  # curves below which each is drawn large
 
 def pictures(content: dict, measured, simulated, folder: Path) -> dict[str, Any]:
     """The picture of `figure_of`, and currents against time where some curves were kept."""
-    about = content["transients"]
-    figures = {"times": figure_of(about, measured, simulated)}
+    transients = content["transients"]
+    figures = {"times": figure_of(transients, measured, simulated)}
     if (folder / CURVES).exists():
-        figures["currents"] = figure_curves(pandas.read_csv(folder / CURVES), about)
+        figures["currents"] = figure_curves(pandas.read_csv(folder / CURVES), transients)
     return figures
 
 
-def figure_of(about: dict, measured: pandas.DataFrame, simulated: pandas.DataFrame) -> Any:
+def figure_of(transients: dict, measured: pandas.DataFrame, simulated: pandas.DataFrame) -> Any:
     """Cumulative distributions; the typical curve, or both times of each curve where randomness was fitted."""
     figure, axes = axes_row(3, height=3.8)
     both = ((measured, MEASURED, "measured"), (simulated, SIMULATED, "simulated"))
-    comparison = about.get("comparison")
-    limits = {"delay": about["pulse"]["width_s"], "relaxation": about["pulse"].get("watched_s")}
+    comparison = transients.get("comparison")
+    limits = {
+        "delay": transients["pulse"]["width_s"],
+        "relaxation": transients["pulse"].get("watched_s"),
+    }
     for ax, (name, limit) in zip(axes, limits.items(), strict=False):
         for table, color, word in both:
             x = np.sort(table[f"{name}_s"].dropna().to_numpy()) * 1e3
@@ -39,7 +42,7 @@ def figure_of(about: dict, measured: pandas.DataFrame, simulated: pandas.DataFra
             ax.step(x, share, where="post", color=color, label=f"{word}, {len(x)} curves")
         if limit:
             ax.axvline(1e3 * limit, color=MUTED, ls=":", lw=0.9, label="no longer watched")
-        w1 = {key: 1e3 * x for key, x in about["w1_s"][name].items()}
+        w1 = {key: 1e3 * x for key, x in transients["w1_s"][name].items()}
         title = f"W1 {w1['value']:.3f} ms (floor {w1['floor']:.3f} ms)"
         if comparison is not None:
             ax.set_xscale("log")
@@ -49,7 +52,7 @@ def figure_of(about: dict, measured: pandas.DataFrame, simulated: pandas.DataFra
         ax.set_title(title)
         ax.legend(fontsize=8, loc="upper left")
     if comparison is None:
-        _typical(axes[2], about)
+        _typical(axes[2], transients)
     else:
         _joint(axes[2], comparison["energy_p"]["joint"], both)
     return figure
@@ -77,15 +80,18 @@ def _ticked(axis: Any) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def _typical(ax: Any, about: dict) -> None:
+def _typical(ax: Any, transients: dict) -> None:
     """The current of the best values against time."""
-    typical, pulse = about["typical"], about["pulse"]
+    typical, pulse = transients["typical"], transients["pulse"]
     t = 1e3 * (np.array(typical["t_s"]) - pulse["onset_s"])
     ax.semilogy(t, np.maximum(typical["i_A"], 1e-12), color=SIMULATED)
-    for level in {about["threshold_A"], about.get("off_threshold_A", about["threshold_A"])}:
+    for level in {
+        transients["threshold_A"],
+        transients.get("off_threshold_A", transients["threshold_A"]),
+    }:
         ax.axhline(level, color=SECOND, ls=":", lw=0.9)
     for name, start in (("delay", 0.0), ("relaxation", pulse["width_s"])):
-        at = about["measured"][f"{name}_s"]["median"]
+        at = transients["measured"][f"{name}_s"]["median"]
         ax.axvline(1e3 * (start + at), color=MEASURED, ls="--", lw=0.9)
     title = "Best values; dashed: measured medians"
     ax.set(xlabel="Time since the onset (ms)", ylabel="Current (A)", title=title)
@@ -93,17 +99,17 @@ def _typical(ax: Any, about: dict) -> None:
 
 def sections(content: dict) -> list[Section]:
     """Distributions, their distances, spreads of parameters."""
-    about, rows = content["transients"], []
-    for name, w1 in about["w1_s"].items():
-        m = about["measured"][f"{name}_s"]
+    transients, rows = content["transients"], []
+    for name, w1 in transients["w1_s"].items():
+        m = transients["measured"][f"{name}_s"]
         moments = (readable(1e3 * m[key]) for key in ("median", "mean", "sd"))
         distances = (readable(1e3 * w1[key], 3) for key in ("value", "floor"))
         rows.append([name, *moments, f"{m['censored']} of {m['n']}", *distances])
     head = ["", "median (ms)", "mean (ms)", "SD (ms)", "not seen", "W1 (ms)", "floor (ms)"]
     sections = [Section("Measured, and how far the simulated are", [Table(head, rows)])]
-    if about.get("comparison"):
+    if transients.get("comparison"):
         steps = min(content["stochastic"]["step_p"])
-        sections += _comparison_sections(about["comparison"], steps)
+        sections += _comparison_sections(transients["comparison"], steps)
     rows = [
         [name, readable(s["sigma_ln"], 3), readable(s["std"], 2), s["from"]]
         for name, s in (content["cycle_spread"] or {}).items()
@@ -141,8 +147,8 @@ def _comparison_sections(comparison: dict, steps: float) -> list[Section]:
 
 def advice(content: dict) -> list[str]:
     """What further curves would show: longer ones, where some did not end; more, where the tests see little."""
-    about, sentences = content["transients"], []
-    pulse, times = about["pulse"], about["measured"]
+    transients, sentences = content["transients"], []
+    pulse, times = transients["pulse"], transients["measured"]
     if late := times["delay_s"]["censored"]:
         n, width = times["delay_s"]["n"], 1e3 * pulse["width_s"]
         sentences.append(
@@ -153,7 +159,7 @@ def advice(content: dict) -> list[str]:
         sentences.append(
             f"Currents for longer after the pulse: {late} of {n} curves were not seen to relax."
         )
-    power = (about.get("comparison") or {}).get("power", {})
+    power = (transients.get("comparison") or {}).get("power", {})
     if weak := {label: p for label, p in power.items() if p < _POWER}:
         label, p = min(weak.items(), key=lambda x: x[1])
         n = times["delay_s"]["n"]

@@ -81,12 +81,13 @@ def spread_of(
     normal = np.concatenate([normal, -normal])
 
     def loss(log_sigma, table, measured):
-        away = _distance(table(np.exp(log_sigma) * normal), features, measured)
-        return sum(away[n] / floors[n] for n in floors)
+        distances = _distance(table(np.exp(log_sigma) * normal), features, measured)
+        return sum(distances[n] / floors[n] for n in floors)
 
     def best(table, measured, start=(-1.5, -1.5), steps=80):
-        about: Any = dict(method="Nelder-Mead", options={"maxfev": steps})
-        search = minimize(loss, start, (table, measured), **about)
+        search = minimize(
+            loss, start, (table, measured), method="Nelder-Mead", options={"maxfev": steps}
+        )
         return search.x, search.fun
 
     tables = [_table(device, features, n) for n in ("mu", "r0")]
@@ -99,8 +100,8 @@ def spread_of(
     sigma, std = np.exp(searches[k][0]), np.std(np.exp(again), axis=0, ddof=1)
     spread = {}
     for name, x, error, event in zip(tables[k].names, sigma, std, floors, strict=True):
-        about = {"from": event, "sweeps": len(features.delay)}
-        spread[name] = {"sigma_ln": float(x), "std": float(error)} | about
+        source = {"from": event, "sweeps": len(features.delay)}
+        spread[name] = {"sigma_ln": float(x), "std": float(error)} | source
     return spread, floors
 
 
@@ -111,11 +112,11 @@ def compared(device, features: Features, spread, floors, draws: int, seed: int):
     values = {n: float(get(device, n)) * np.asarray(x)[:, 0] for n, x in factors.items()}
     delay, relax, _ = times_of(device, features, _drawable(device, values))
     measured = {"delay": features.delay, "relaxation": features.relaxation}
-    away = _distance(np.column_stack([delay, relax]), features, measured)
+    distances = _distance(np.column_stack([delay, relax]), features, measured)
     switched = np.isfinite(delay)
     ended = {"delay": switched, "relaxation": switched & np.isfinite(relax)}
     w1: dict[str, dict[str, float]] = {}
-    for name, value in away.items():
+    for name, value in distances.items():
         counts = {"simulated": int(ended[name].sum()), "measured": len(measured[name])}
         w1[name] = {"value": value, "floor": floors[name], **counts}
     width, watched = features.limits

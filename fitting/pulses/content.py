@@ -53,9 +53,9 @@ def content(fit: PulseFit) -> dict:
     mean = float(np.mean(fit.curve()))
     spread: dict[str, dict] = {}
     for name, sigma in noise.cycle.items():
-        about = {"from": "conductance per pulse", "sweeps": len(record.g)}
-        about |= {} if fit.randomness is None else {"std": fit.randomness.std.get(f"cycle.{name}")}
-        spread[name] = {"sigma_ln": float(sigma)} | about
+        source = {"from": "conductance per pulse", "sweeps": len(record.g)}
+        source |= {} if fit.randomness is None else {"std": fit.randomness.std.get(f"cycle.{name}")}
+        spread[name] = {"sigma_ln": float(sigma)} | source
     records = {"measured": record, "simulated": fit.simulate(CYCLES), "held_out": held}
     return {
         "bench": BENCH | {"reversed": pulsed.reversed},
@@ -124,7 +124,9 @@ def tables(fit: PulseFit) -> dict[str, pandas.DataFrame]:
 
 def row(content: dict) -> dict[str, Any]:
     """What a row of a batch says: how well the curve is met and predicted, and the randomness."""
-    about = content["pulses"]
-    noise = {r["name"]: r["value"] for r in about["noise"]}
-    held = about["hold_out"] or {}
-    return {"misfit": about["misfit"]} | noise | {n: held[n] for n in ("next", "next_mean") if held}
+    pulses = content["pulses"]
+    noise = {r["name"]: r["value"] for r in pulses["noise"]}
+    held = pulses["hold_out"] or {}
+    return (
+        {"misfit": pulses["misfit"]} | noise | {n: held[n] for n in ("next", "next_mean") if held}
+    )

@@ -137,8 +137,9 @@ class PulseFit(AbstractFit):
     def moved(self, problem: PulseResiduals, z, covariance) -> "PulseFit":
         """See `AbstractFit`; the randomness stays."""
         pulsed = problem.under_pulses(jnp.asarray(z))
-        about = dict(problem=problem, z=z, covariance=covariance, loss=problem.loss(z))
-        return replace(self, pulsed=pulsed, **about)
+        return replace(
+            self, pulsed=pulsed, problem=problem, z=z, covariance=covariance, loss=problem.loss(z)
+        )
 
     @functools.cached_property
     def verdict(self) -> Verdict:
@@ -159,8 +160,9 @@ class PulseFit(AbstractFit):
             mean = cycle_weights(len(data.g), self.memory) @ data.g
             problem = replace(problem, target=jnp.asarray(np.log(mean)))
         values, sigma = problem.of_data(self.z), np.full(len(problem.target), self.sigma)
-        about: dict[str, Any] = dict(series=np.zeros(len(values), int), unit="of ln G")
-        return Residuals(values=values, sigma=sigma, **about)
+        return Residuals(
+            values=values, sigma=sigma, series=np.zeros(len(values), int), unit="of ln G"
+        )
 
     @property
     def freedom(self) -> float:
@@ -187,11 +189,11 @@ class PulseFit(AbstractFit):
             Of the noise, which depends on these, the cycle and the pulse only.
         """
         seed = self.seed if seed is None else seed
-        about = {"seed": seed, "member": member}
-        g = simulate_pulses(self.pulsed, self.noise, self.record.kinds, cycles=cycles, **about)
-        about |= {"simulated": self.model}
+        source = {"seed": seed, "member": member}
+        g = simulate_pulses(self.pulsed, self.noise, self.record.kinds, cycles=cycles, **source)
+        source |= {"simulated": self.model}
         g, numbers = np.maximum(g, np.finfo(float).tiny), np.arange(cycles)
-        fresh = replace(self.record, g=g, cycles=numbers, source=about, warnings=())
+        fresh = replace(self.record, g=g, cycles=numbers, source=source, warnings=())
         return replace(fresh, reader="simulated")
 
 
@@ -305,13 +307,16 @@ def solve_pulses(
     problem, search = _searched(problem, points, progress)
     if len(record.g) < FEWEST:
         notes.append(f"fewer than {FEWEST} cycles: nothing is said about randomness")
-    about = {"name": "cycles", "what": "they count in the mean as their weights say"}
-    notes += named_far(np.log10(record.g), record.cycles.tolist(), **about)
-    about = {"memory": memory, "seed": seed, "notes": tuple(notes)}
-    return _result(problem, search, record, weights, **about)
+    notes += named_far(
+        np.log10(record.g),
+        record.cycles.tolist(),
+        name="cycles",
+        what="they count in the mean as their weights say",
+    )
+    return _result(problem, search, record, weights, memory=memory, seed=seed, notes=tuple(notes))
 
 
-def _result(problem: PulseResiduals, search: Progress, record, weights, **about: Any) -> PulseFit:
+def _result(problem: PulseResiduals, search: Progress, record, weights, **fields: Any) -> PulseFit:
     """The fit at the end of a search, with the randomness about it where there are cycles enough."""
     z = search.z[search.best]
     pulsed, randomness = problem.under_pulses(jnp.asarray(z)), None
@@ -330,7 +335,7 @@ def _result(problem: PulseResiduals, search: Progress, record, weights, **about:
         sigma=float(problem.sigma),
         randomness=randomness,
         search=search,
-        **about,
+        **fields,
     )
 
 
@@ -342,8 +347,8 @@ def _starts(record, weights, device, recipe: Recipe, named, fix, start) -> Begin
     """What is fitted, and where each search begins; what a recipe does not name, at the device's own value."""
     looks = recipe.starts(device, look_at(weights @ record.g, record.kinds, record.protocol))
     names = free_names(device, named or looks[0], fix)
-    own = {n: float(get(device, n)) for n in names}
-    values = [own | {n: x[n] for n in names if n in x} for x in looks]
+    defaults = {n: float(get(device, n)) for n in names}
+    values = [defaults | {n: x[n] for n in names if n in x} for x in looks]
     return names, [begun(with_values(device, inside(device, x)), names, start) for x in values]
 
 
@@ -369,8 +374,8 @@ def _searched(
     problem: PulseResiduals, starts: Sequence[np.ndarray], tick
 ) -> tuple[PulseResiduals, Progress]:
     """The search, again with more steps per pulse until they no longer matter."""
-    about: dict[str, Any] = {"stage": "curve", "iterations": _ITERATIONS, "tick": tick}
-    search = one_by_one(problem, starts, **about)
+    options: dict[str, Any] = {"stage": "curve", "iterations": _ITERATIONS, "tick": tick}
+    search = one_by_one(problem, starts, **options)
     while True:
         z = search.z[search.best]
         finer = replace(problem.pulsed, substeps=2 * problem.pulsed.substeps)
@@ -379,7 +384,7 @@ def _searched(
         a, b = (np.asarray(_curve(p, problem.kinds)) for p in both)
         if np.max(np.abs(b / a - 1)) < _ACCURATE or finer.substeps > _MOST_SUBSTEPS:
             return problem, search
-        problem, search = twice, one_by_one(twice, [z], **about)
+        problem, search = twice, one_by_one(twice, [z], **options)
 
 
 def _covariance(problem: PulseResiduals, z, g, weights) -> Float[np.ndarray, "free free"]:

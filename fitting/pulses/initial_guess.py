@@ -160,8 +160,8 @@ def recipe_of(device: AbstractDevice, free: tuple[str, ...] | None) -> Recipe:
             allowed=", ".join(RECIPES),
             fix="name the parameters to fit (--free), their start with --fix, --params or --preset",
         )  # fmt: skip
-    own = {n: float(get(device, n)) for n in free}
-    return Recipe(starts=lambda device, look: [own])
+    values = {n: float(get(device, n)) for n in free}
+    return Recipe(starts=lambda device, look: [values])
 
 
 def look_at(curve: np.ndarray, kinds: np.ndarray, protocol: PulseProtocol) -> Look:
@@ -175,5 +175,6 @@ def look_at(curve: np.ndarray, kinds: np.ndarray, protocol: PulseProtocol) -> Lo
         steps = np.flatnonzero(kinds == kind)[:20]
         moved = abs(float(smooth[steps[-1] + 1] - smooth[steps[0]])) if len(steps) else 0.0
         rates.append(max(moved / (high - low) / max(len(steps), 1), 1e-4))
-    about: Any = {"rates": (rates[0], rates[1]), "protocol": protocol}
-    return Look(low=low, high=high, start=float(smooth[0]), **about)
+    return Look(
+        low=low, high=high, start=float(smooth[0]), rates=(rates[0], rates[1]), protocol=protocol
+    )

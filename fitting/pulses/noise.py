@@ -203,8 +203,8 @@ def _filtered(noise: PulseNoise, start, y: Float[Array, "contrasts points"], alo
         return (mean, cov, total + loss), None
 
     mean, cov, first = look(jnp.zeros((dim, y.shape[0])), cov, h[0], jitter[0] ** 2, y[:, 0])
-    rest = (f, q, h[1:], jitter[1:] ** 2, y[:, 1:].T)
-    return lax.scan(step, (mean, cov, first), rest)[0][2]
+    later_rows = (f, q, h[1:], jitter[1:] ** 2, y[:, 1:].T)
+    return lax.scan(step, (mean, cov, first), later_rows)[0][2]
 
 
 def estimate_noise(

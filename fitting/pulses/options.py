@@ -112,10 +112,10 @@ def cycles(config: PulseConfig) -> tuple[PulseRecord, PulseRecord | None]:
 
 def _protocol(record: PulseRecord, config: PulseConfig) -> PulseProtocol:
     """Pulses as was asked for, else the file, else as is assumed."""
-    own = record.protocol
-    values: dict[str, Any] = {"period": config.pulse_period or (own and own.period)}
+    protocol = record.protocol
+    values: dict[str, Any] = {"period": config.pulse_period or (protocol and protocol.period)}
     for name, (asked, assumed) in _ASSUMED.items():
-        value, stated = getattr(config, asked), own and getattr(own, name)
+        value, stated = getattr(config, asked), protocol and getattr(protocol, name)
         if value is None and stated is None:
             text = f"{name.replace('_', ' ')} not stated, taken as {assumed}"
             say("note", f"{text}: fitted rates belong to this ({flag(asked)})")

@@ -49,12 +49,12 @@ def figure_of(curve: np.ndarray, g: np.ndarray, s: np.ndarray) -> Any:
     return figure
 
 
-def _steps(about: dict, cycles: dict[str, np.ndarray]) -> Any:
+def _steps(pulses: dict, cycles: dict[str, np.ndarray]) -> Any:
     """Spread of the step by pulse, and of the change over several pulses [µS]."""
-    kinds, colors = np.array(about["kinds"]), {"measured": MEASURED, "simulated": SIMULATED}
+    kinds, colors = np.array(pulses["kinds"]), {"measured": MEASURED, "simulated": SIMULATED}
     figure, axes = axes_row(2)
     for name, color in colors.items():
-        steps, spread = np.diff(cycles[name], axis=1), about["step_spread"][name]
+        steps, spread = np.diff(cycles[name], axis=1), pulses["step_spread"][name]
         for kind, (word, mark) in enumerate((("set", "o"), ("reset", "s"))):
             look: dict[str, Any] = {"ms": 4, "color": color, "label": f"{name}, {word}"}
             look["mfc"] = color if word == "set" else "none"
@@ -77,9 +77,9 @@ def _steps(about: dict, cycles: dict[str, np.ndarray]) -> Any:
 
 def sections(content: dict) -> list[Section]:
     """Randomness, spread of steps, cycles that were held out."""
-    about, sections = content["pulses"], []
+    pulses, sections = content["pulses"], []
     rows = []
-    for r in about["noise"]:
+    for r in pulses["noise"]:
         scale, unit = (1e6, "µS") if r["unit"] == "S" else (1.0, r["unit"])
         value = readable(scale * r["value"])
         std = "" if r["std"] is None else readable(scale * r["std"], 2)
@@ -88,8 +88,8 @@ def sections(content: dict) -> list[Section]:
     if rows:
         head = ["", "value", "sigma", "unit", "remark", "meaning"]
         sections.append(Section("Randomness per pulse and per cycle", [Table(head, rows)]))
-    sections.append(Section("Spread of the step per pulse", [_spread(about["step_spread"])]))
-    if held := about["hold_out"]:
+    sections.append(Section("Spread of the step per pulse", [_spread(pulses["step_spread"])]))
+    if held := pulses["hold_out"]:
         pairs = enumerate(zip(held["fit"], held["mean"], strict=True))
         rows = [[k + 1, *(f"{100 * x:.2f}" for x in pair)] for k, pair in pairs]
         head = ["cycle after the fitted ones", "fit (%)", "mean of the fitted cycles (%)"]
@@ -115,8 +115,8 @@ def _spread(spread: dict) -> Table:
 
 def advice(content: dict) -> list[str]:
     """What further pulses would show: of the other polarity, of another height; more cycles."""
-    about, left = content["pulses"], undetermined_of(content)
-    words = [w for k, w in enumerate(("set", "reset")) if k in about["kinds"]]
+    pulses, left = content["pulses"], undetermined_of(content)
+    words = [w for k, w in enumerate(("set", "reset")) if k in pulses["kinds"]]
     sentences = few_cycles(content["n_sweeps"])
     if left and len(words) == 1:
         sentences.append(

@@ -42,8 +42,13 @@ def judge_curve(
     """
     off, steps = simulated - measured, np.stack([np.diff(measured), np.diff(simulated)])
     mark, numbers = graded_residuals(off, DEVIATION, "decades")
-    about = {"what": "the cycle", "beyond": "a constant conductance for each polarity"}
-    marks, gain = graded_curve(off[1:], _without_memory(measured[1:], kinds), noise, **about)
+    marks, gain = graded_curve(
+        off[1:],
+        _without_memory(measured[1:], kinds),
+        noise,
+        what="the cycle",
+        beyond="a constant conductance for each polarity",
+    )
     ratios: dict[str, float | None] = {}
     for kind, name in _NAMES.items():
         at = kinds == kind

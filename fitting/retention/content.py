@@ -29,10 +29,10 @@ def content(fit: RetentionFit) -> dict:
 
 def _law(law: LawFit) -> dict[str, Any]:
     """A law of decay."""
-    about = {"value": law.values, "std": law.std, "unit": law.units}
+    columns = {"value": law.values, "std": law.std, "unit": law.units}
     return {
         "name": law.name,
-        "parameters": {n: {key: x[n] for key, x in about.items()} for n in law.values},
+        "parameters": {n: {key: x[n] for key, x in columns.items()} for n in law.values},
         "rms_relative": law.rms,
         "autocorrelation": law.correlation,
         "aic": law.aic,
@@ -47,9 +47,9 @@ def tables(fit: RetentionFit) -> dict[str, pandas.DataFrame]:
 
 def row(content: dict) -> dict[str, Any]:
     """What a row of a batch says: the best law, and how well it and the device meet the readings."""
-    about, best = content["retention"], content["retention"]["laws"][0]
+    retention, best = content["retention"], content["retention"]["laws"][0]
     error = {
         "rms_relative": best["rms_relative"],
-        "device_rms_relative": about["device_rms_relative"],
+        "device_rms_relative": retention["device_rms_relative"],
     }
     return {"law": best["name"]} | error

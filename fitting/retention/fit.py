@@ -91,7 +91,7 @@ class RetentionResiduals(AbstractDifferentiable):
     noise: Float[Array, ""] = eqx.field(default_factory=lambda: jnp.ones((), float))
 
     @property
-    def own(self) -> tuple[str, ...]:
+    def data_parameters(self) -> tuple[str, ...]:
         """See `AbstractProblem`: whatever switched the device on, the record does not show it."""
         return initial_states(self.device)
 
@@ -161,9 +161,17 @@ class RetentionFit(AbstractFit):
         """See `AbstractFit`."""
         at = jnp.asarray(z)
         curve = np.asarray(problem.relaxed(at))
-        about = dict(problem=problem, z=z, covariance=covariance, loss=problem.loss(z))
         rms = float(np.sqrt(np.mean((curve / self.record.r - 1) ** 2)))
-        return replace(self, device=problem.at(at), curve=curve, rms=rms, **about)
+        return replace(
+            self,
+            device=problem.at(at),
+            curve=curve,
+            rms=rms,
+            problem=problem,
+            z=z,
+            covariance=covariance,
+            loss=problem.loss(z),
+        )
 
     @functools.cached_property
     def verdict(self) -> Verdict:
@@ -189,8 +197,12 @@ class RetentionFit(AbstractFit):
             t, r = (np.concatenate(x) for x in ((self.record.t, data.t), (self.record.r, data.r)))
             problem = replace(problem, t=jnp.asarray(t - t0), target=jnp.asarray(np.log(r)))
         values = problem.of_data(self.z)[begin:]
-        about: dict[str, Any] = dict(series=np.zeros(len(values), int), unit="of ln R")
-        return Residuals(values=values, sigma=np.full(len(values), float(problem.sigma)), **about)
+        return Residuals(
+            values=values,
+            sigma=np.full(len(values), float(problem.sigma)),
+            series=np.zeros(len(values), int),
+            unit="of ln R",
+        )
 
 
 def halves(record: DecayRecord) -> tuple[DecayRecord, DecayRecord]:
@@ -297,8 +309,8 @@ def _begin(record: DecayRecord, device: mj.AbstractDevice, free, fix: Mapping[st
         )  # fmt: skip
     starts = [{}] if known_starts is None else known_starts(record)
     names = free_names(device, free or starts[0], fix)
-    own = {n: float(get(begun(device, names, start), n)) for n in names}
-    begins = [own | {n: s[n] for n in names if n in s} | start for s in starts]
+    defaults = {n: float(get(begun(device, names, start), n)) for n in names}
+    begins = [defaults | {n: s[n] for n in names if n in s} | start for s in starts]
     return names, np.stack([_coordinates(device, names, x) for x in begins])
 
 

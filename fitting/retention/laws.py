@@ -133,9 +133,17 @@ def _least(law: Law, t: np.ndarray, y: np.ndarray) -> Any:
 
     few, low, high = max(len(y) // 50, 1), np.asarray(law.low), np.asarray(law.high)
     off: Any = lambda p: law.value(t, p) - y  # noqa: E731
-    about: Any = {"bounds": (low, high), "x_scale": "jac", "max_nfev": 200}
     starts = law.starts(float(np.median(y[:few])), float(np.median(y[-5 * few :])))
-    fits = [least_squares(off, np.clip(x, low + 1e-6, high - 1e-6), **about) for x in starts]
+    fits = [
+        least_squares(
+            off,
+            np.clip(x, low + 1e-6, high - 1e-6),
+            bounds=(low, high),
+            x_scale="jac",
+            max_nfev=200,
+        )
+        for x in starts
+    ]
     return min(fits, key=lambda f: f.cost)
 
 

@@ -66,17 +66,17 @@ def _quality(law: dict, least: float) -> list[str]:
 
 def advice(content: dict) -> list[str]:
     """What further runs would show: longer ones, where two laws are alike; at another voltage."""
-    about, sentences = content["retention"], []
-    first, *others = about["laws"]
+    retention, sentences = content["retention"], []
+    first, *others = retention["laws"]
     alike = [law["name"] for law in others if law["aic"] - first["aic"] < _ALIKE]
     if alike:
-        away = max(law["aic"] - first["aic"] for law in others if law["name"] in alike)
+        gap = max(law["aic"] - first["aic"] for law in others if law["name"] in alike)
         sentences.append(
-            f"A longer run: {', '.join([first['name'], *alike])} describe this one alike (AIC apart by {away:.1f})."
+            f"A longer run: {', '.join([first['name'], *alike])} describe this one alike (AIC apart by {gap:.1f})."
         )
     if left := undetermined_of(content):
         sentences.append(
-            f"Runs at another voltage, or sweeps, in one joint fit: one run at {about['held_at_V']:g} V leaves "
+            f"Runs at another voltage, or sweeps, in one joint fit: one run at {retention['held_at_V']:g} V leaves "
             f"{left} open."
         )
     return sentences

@@ -36,8 +36,9 @@ def judge_decay(
     """
     off, noise = simulated - measured, scatter_about_neighbours(measured)
     mark, numbers = graded_residuals(off, DEVIATION, "decades")
-    about = {"what": "the decay", "beyond": "a constant resistance"}
-    marks, gain = graded_curve(off, measured - np.mean(measured), noise, **about)
+    marks, gain = graded_curve(
+        off, measured - np.mean(measured), noise, what="the decay", beyond="a constant resistance"
+    )
     few = max(len(t) // _ENDS, _FEWEST)
     ends = [(float(np.median(x[:few])), float(np.median(x[-few:]))) for x in (measured, simulated)]
     change, drawn = (last - first for first, last in ends)

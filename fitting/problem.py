@@ -66,7 +66,7 @@ class AbstractProblem(eqx.Module):
         return self
 
     @property
-    def own(self) -> tuple[str, ...]:
+    def data_parameters(self) -> tuple[str, ...]:
         """Parameters of the data rather than of the device: the state at their start, where the device keeps it."""
         return () if getattr(self.device, "volatile", False) else initial_states(self.device)
 

@@ -18,14 +18,14 @@ def folder_of(label: str, place: int) -> str:
 
 def _of_part(part: Part, folder: str, kind: str) -> dict[str, Any]:
     """What one file says, in ``fit.json``."""
-    own = {n: part.fit.values[n] for n in part.fit.problem.free if n not in part.shares}
+    values = {n: part.fit.values[n] for n in part.fit.problem.free if n not in part.shares}
     return {
         "label": part.label,
         "kind": kind,
         "folder": folder,
         "weight": part.weight,
         "shares": part.shares,
-        "own": own,
+        "own": values,
         "alone": {n: [part.alone.values[n], part.alone.std[n]] for n in part.alone.free},
         "undetermined_alone": list(part.alone.undetermined),
         "rise": part.rise,
@@ -40,10 +40,12 @@ def write(fit: JointFit, folder: Path, origin: Origin, *, drawn: bool = True) ->
     """Fill the folder of a joint fit, with a folder for each part in it."""
     files = []
     paths = fit.files_of_parts or tuple(part.fit.files for part in fit.parts)
-    for k, (part, own) in enumerate(zip(fit.parts, paths, strict=True)):
+    for k, (part, part_files) in enumerate(zip(fit.parts, paths, strict=True)):
         name = folder_of(part.label, k)
         (folder / name).mkdir()
-        write_part(part.fit, folder / name, replace(origin, files=own, config={}), drawn=drawn)
+        write_part(
+            part.fit, folder / name, replace(origin, files=part_files, config={}), drawn=drawn
+        )
         files.append(_of_part(part, name, part.fit.kind))
     content = common_content(
         fit,

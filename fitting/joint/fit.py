@@ -282,8 +282,9 @@ def _in_order(
         # What the groups before led to takes the place of one of the starts.
         begin = starts if not stages else np.concatenate([center[None], starts[:-1]])
         search = Progress(begin, np.full(len(begin), np.inf), problem=last)
-        about: dict[str, Any] = dict(iterations=_ITERATIONS, progress=search, tick=show)
-        search = levenberg_marquardt(last.linearise, begin, **about)
+        search = levenberg_marquardt(
+            last.linearise, begin, iterations=_ITERATIONS, progress=search, tick=show
+        )
         if not np.isfinite(search.cost).any():
             raise FitError("no start could be solved", where=f"a joint fit, {names}")
         center = search.z[search.best]
@@ -312,8 +313,8 @@ def _part(problem: JointResiduals, k: int, z, covariance, information, alone, la
     at, weight = problem.place(k), float(problem.weights[k])
     pair = (alone.problem, alone.z), (problem.parts[k], z[at])
     residuals = [data_of(p, point[None])[0][0] for p, point in pair]
-    own, together = (0.5 * float(np.sum(r**2)) for r in residuals)
-    rise = weight**2 * max(together - own, 0.0)
+    cost_alone, together = (0.5 * float(np.sum(r**2)) for r in residuals)
+    rise = weight**2 * max(together - cost_alone, 0.0)
     # Along a column of the covariance the other parameters follow the one: there its information is 1 / variance.
     size = np.diag(covariance)
     along = np.einsum("ij,ik,kj->j", covariance, information, covariance) / size

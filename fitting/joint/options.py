@@ -46,7 +46,7 @@ class JointConfig(CommonConfig):
 def used(request: Request) -> set[str]:
     """Options that mean something here: those of all files."""
     parts = parts_of(request)
-    names = {"bench", "order", *(n for kind, own in parts for n in kind.uses(own))}
+    names = {"bench", "order", *(n for kind, part in parts for n in kind.uses(part))}
     # Of several parts `fit` says why it does not take --stochastic.
     return (
         names
@@ -60,11 +60,11 @@ def run(kind: Kind, request: Request, session: Session) -> int:
     parts = parts_of(request)
     if len(parts) > 1:
         return command.run(kind, request, session)
-    ((one, own),) = parts
-    asked = sorted({*request.explicit, *_keys(request, own)} - {"bench"})
-    own = own.replace(explicit=asked)
-    refuse_unused(own, one)
-    return (one.run or command.run)(one, own, session)
+    ((one, part),) = parts
+    asked = sorted({*request.explicit, *_keys(request, part)} - {"bench"})
+    part = part.replace(explicit=asked)
+    refuse_unused(part, one)
+    return (one.run or command.run)(one, part, session)
 
 
 def fit(request: Request, device: Any, session: Session) -> "JointFit":
@@ -77,24 +77,24 @@ def fit(request: Request, device: Any, session: Session) -> "JointFit":
             "--stochastic", where="a joint fit", fix="leave it out",
             allowed="medians; randomness is calibrated to the sweeps, or the delays, alone",
         )  # fmt: skip
-    for kind, own in parts:
+    for kind, part in parts:
         # What one file says is of its kind; what stands around the device does so in all files.
         around = set(ELEMENTS) & set(request.explicit)
-        refuse_unused(own, kind, sorted(_keys(request, own) | around))
+        refuse_unused(part, kind, sorted(_keys(request, part) | around))
     order = _ordered(request, [kind.label for kind, _ in parts])
-    labels = [", ".join(Path(n).name for n in own.files) for _, own in parts]
+    labels = [", ".join(Path(n).name for n in part.files) for _, part in parts]
     fits = _alone(parts, device, labels)
     with session.stages(checked=False) as stages:
         problem = JointProblem(fits, device, labels=labels, order=order)
         fit = problem.solve(seed=request.seed, progress=stages)
-    files = tuple(tuple(file_of(n) for n in own.files) for _, own in parts)
+    files = tuple(tuple(file_of(n) for n in part.files) for _, part in parts)
     return replace(fit, files_of_parts=files)
 
 
-def _keys(request: Request, own: Request) -> set[str]:
+def _keys(request: Request, part: Request) -> set[str]:
     """Options that ``--bench`` says of the files of one part."""
     tables = _tables(request)
-    return {n.replace("-", "_") for name in own.files for n in tables.get(name, {})}
+    return {n.replace("-", "_") for name in part.files for n in tables.get(name, {})}
 
 
 def _ordered(request: Request, labels: Sequence[str]) -> list[list[int]]:
@@ -120,17 +120,17 @@ def _alone(parts: Sequence[Part], device: Any, labels: Sequence[str]) -> list[An
 
     fits: list[Any] = []
     lost: list[NotFreeError] = []
-    for (kind, own), label in zip(parts, labels, strict=True):
+    for (kind, part), label in zip(parts, labels, strict=True):
         say("progress", f"{label}: {kind.label}, alone ({len(fits) + 1} of {len(parts)})")
         fit = cast(Any, kind.fit)
         try:
-            fits.append(fit(kind.config(own), device, Session()))
+            fits.append(fit(kind.config(part), device, Session()))
         except NotFreeError as error:
             lost.append(error)
             specs = parameter_specs(device)
             wider = {n: specs[n].declared for n in error.names}
-            own = own.replace(start=[(n, x) for n, x in own.start if n not in wider])
-            fits.append(fit(kind.config(own), with_bounds(device, wider), Session()))
+            part = part.replace(start=[(n, x) for n, x in part.start if n not in wider])
+            fits.append(fit(kind.config(part), with_bounds(device, wider), Session()))
         if fits[-1].interrupted:
             raise KeyboardInterrupt
     if len(lost) == len(fits) and (never := set[str].intersection(*(set(e.names) for e in lost))):
@@ -145,14 +145,14 @@ def parts_of(request: Request) -> list[Part]:
     groups: dict[tuple[str, str], Part] = {}
     for name in request.files:
         table = tables.get(name, {})
-        own = _with(request, table, name)
-        kind = of_file(own, name)
+        part = _with(request, table, name)
+        kind = of_file(part, name)
         if kind.takes is None:  # options alone say what its files are
             allowed = "kinds that are fitted jointly"
             raise DataError(f"a file of {kind.label}", where=name, allowed=allowed)
         key = kind.label, repr(sorted(table.items()))
         files = [*groups[key][1].files, name] if key in groups else [name]
-        groups[key] = kind, own.replace(files=files)
+        groups[key] = kind, part.replace(files=files)
     return list(groups.values())
 
 

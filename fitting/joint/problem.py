@@ -58,9 +58,9 @@ class JointResiduals(AbstractProblem):
 
     def place(self, part: int) -> list[int]:
         """Where the coordinates of a part are among all."""
-        own = [len(p.free) - len(self.free) for p in self.parts]
-        begin = len(self.free) + sum(own[:part])
-        return [*range(len(self.free)), *range(begin, begin + own[part])]
+        counts = [len(p.free) - len(self.free) for p in self.parts]
+        begin = len(self.free) + sum(counts[:part])
+        return [*range(len(self.free)), *range(begin, begin + counts[part])]
 
     def linearise(
         self, z: Float[np.ndarray, "points all"]
@@ -89,10 +89,10 @@ class JointResiduals(AbstractProblem):
         parts = tuple(p for k in which if (p := self.parts[k].differentiable) is not None)
         if len(parts) < len(which):
             return None
-        about = {n: getattr(self, n) for n in ("device", "free", "center", "root", "ties")}
+        fields = {n: getattr(self, n) for n in ("device", "free", "center", "root", "ties")}
         places = tuple(tuple(self.place(k)) for k in which)
         weights = self.weights[jnp.asarray(which)]
-        return DifferentiableJoint(parts=parts, places=places, weights=weights, **about)
+        return DifferentiableJoint(parts=parts, places=places, weights=weights, **fields)
 
     def after(
         self, which: Sequence[int], center: Float[np.ndarray, " all"], precision: np.ndarray
@@ -100,8 +100,9 @@ class JointResiduals(AbstractProblem):
         """The problem of some parts, whose prior is a normal distribution of all coordinates."""
         weights = np.where(np.isin(np.arange(len(self.parts)), which), self.weights, 0.0)
         root = jnp.asarray(np.linalg.cholesky(precision).T)
-        about = {"weights": jnp.asarray(weights), "root": root, "center": jnp.asarray(center)}
-        return dataclasses.replace(self, **about)
+        return dataclasses.replace(
+            self, weights=jnp.asarray(weights), root=root, center=jnp.asarray(center)
+        )
 
 
 class DifferentiableJoint(AbstractDifferentiable):
@@ -174,22 +175,34 @@ def joined(
     What is free in one file is free in all. A value that is free in none is that of the first fit that changed it.
     A state at the start is each file's own where the device keeps it.
     """
-    own = [tuple(n for n in f.problem.free if n in f.problem.own) for f in fits]
+    names_of_files = [
+        tuple(n for n in f.problem.free if n in f.problem.data_parameters) for f in fits
+    ]
     shared = tuple(
-        dict.fromkeys(n for f, mine in zip(fits, own, strict=True) for n in f.free if n not in mine)
+        dict.fromkeys(
+            n for f, mine in zip(fits, names_of_files, strict=True) for n in f.free if n not in mine
+        )
     )
-    base = replace(device, _changed(device, fits, {*shared, *(n for mine in own for n in mine)}))
+    base = replace(
+        device, _changed(device, fits, {*shared, *(n for mine in names_of_files for n in mine)})
+    )
     ties = tuple(dict.fromkeys(t for f in fits for t in f.problem.ties if t[0] not in shared))
     parts = []
-    for fit, mine in zip(fits, own, strict=True):
-        states = {n: float(get(fit.device, n)) for n in (*mine, *fit.problem.own)}
+    for fit, mine in zip(fits, names_of_files, strict=True):
+        states = {n: float(get(fit.device, n)) for n in (*mine, *fit.problem.data_parameters)}
         own_base = replace(base, states, check=False)
         names = (*shared, *mine)
-        about = {"device": own_base, "free": names, "ties": ties}
-        about["center"] = unconstrain(own_base, names)
-        about["noise"] = jnp.ones((), float)
-        parts.append(dataclasses.replace(fit.problem, **about))
-    starts = _starts(base, fits, shared, own)
+        parts.append(
+            dataclasses.replace(
+                fit.problem,
+                device=own_base,
+                free=names,
+                ties=ties,
+                center=unconstrain(own_base, names),
+                noise=jnp.ones((), float),
+            )
+        )
+    starts = _starts(base, fits, shared, names_of_files)
     problem = JointResiduals(
         device=base,
         free=shared,
@@ -210,13 +223,15 @@ def _changed(device, fits: Sequence[AbstractFit], free: set[str]) -> dict[str, f
             continue
         for fit in fits:
             value = stored(fit.device, name)
-            tied = name in dict(fit.problem.ties) or name in fit.problem.own
+            tied = name in dict(fit.problem.ties) or name in fit.problem.data_parameters
             if value is not None and not tied and value != stored(device, name):
                 changed.setdefault(name, float(value))
     return changed
 
 
-def _starts(base, fits: Sequence[AbstractFit], shared: tuple[str, ...], own) -> np.ndarray:
+def _starts(
+    base, fits: Sequence[AbstractFit], shared: tuple[str, ...], names_of_files
+) -> np.ndarray:
     """Where each file's values count first, and draws about where to first order all of them are met.
 
     Notes
@@ -226,7 +241,7 @@ def _starts(base, fits: Sequence[AbstractFit], shared: tuple[str, ...], own) -> 
     """
     z, n = np.asarray(unconstrain(base, shared)), len(shared)
     known = [dict(zip(f.problem.free, f.z, strict=True)) for f in fits]
-    mine = [x[m] for x, names in zip(known, own, strict=True) for m in names]
+    mine = [x[m] for x, names in zip(known, names_of_files, strict=True) for m in names]
     starts = []
     for first in known:
         order = [first, *known]

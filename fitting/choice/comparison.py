@@ -97,9 +97,13 @@ def compare_models(
     for name, fit in fits.items():
         row = {"model": name, "failure": failed.get(name), "held_failure": unscored.get(name)}
         if name in left:
-            verdict, own = getattr(fit, "verdict", None), left[name]
-            row |= {"verdict": verdict and verdict.word, "unit": own.unit, "points": own.points}
-            row |= {"residual": own.typical, "loss": float(fit.loss), "free": free[name]}  # pyright: ignore[reportAttributeAccessIssue]
+            verdict, residuals = getattr(fit, "verdict", None), left[name]
+            row |= {
+                "verdict": verdict and verdict.word,
+                "unit": residuals.unit,
+                "points": residuals.points,
+            }
+            row |= {"residual": residuals.typical, "loss": float(fit.loss), "free": free[name]}  # pyright: ignore[reportAttributeAccessIssue]
         row |= by_model.get(name, {}) | held.get(name, {})
         row["support"] = _support(row.get("delta_aic"))
         rows.append({key: row.get(key) for key in KEYS})

@@ -87,11 +87,11 @@ def scores(left: Mapping[str, Residuals]) -> tuple[dict[str, dict[str, float | N
     best = min(square, key=lambda n: square[n])
     count = max(independent(r[best][used], every[0].series[used]), 1.0)
     by_model: dict[str, dict[str, float | None]] = {}
-    for name, own in left.items():
+    for name, residuals in left.items():
         # Of (m + e)^2 - e^2 with noise e as the best leaves it, and what the predictions are apart by, m.
         apart = np.sum((r[name] - r[best]) ** 2) / np.count_nonzero(used)
         error = 2 * np.sqrt(apart * square[best] / count)
-        about = {"score": np.sqrt(square[name]), "held_residual": own.typical}
+        columns = {"score": np.sqrt(square[name]), "held_residual": residuals.typical}
         behind = float((square[name] - square[best]) / error) if error > 0 else 0.0
-        by_model[name] = {k: x and float(x) for k, x in about.items()} | {"behind": behind}
+        by_model[name] = {k: x and float(x) for k, x in columns.items()} | {"behind": behind}
     return by_model, int(np.count_nonzero(~same))

@@ -210,12 +210,12 @@ class _Choice:
 
         comparison = compare_models(self.fits, self.halves, self.held)
         held = self.kind.hold_out.words if self.kind.hold_out else ""
-        about = {"kind": self.kind.label, "held": held, "seed": self.request.seed}
+        entries = {"kind": self.kind.label, "held": held, "seed": self.request.seed}
         origin = origin_of(self.request)
-        about |= {"temperature": origin.temperature, "command": origin.command}
-        about["interrupted"] = interrupted
-        about |= self.explain(comparison) if self.explain else {}
-        write(comparison, self.out, files=list(origin.files), about=about)
+        entries |= {"temperature": origin.temperature, "command": origin.command}
+        entries["interrupted"] = interrupted
+        entries |= self.explain(comparison) if self.explain else {}
+        write(comparison, self.out, files=list(origin.files), entries=entries)
         build(load(self.out, COMPARISON), self.out)
         columns = [HEAD.index(h) for h in HEAD if h not in LONG]
         rows = [[row[k] for k in columns] for row in table_of(comparison.rows)]
@@ -223,7 +223,7 @@ class _Choice:
         for note in comparison.notes:
             say("note", note)
         if self.explain:
-            print(about["explanation"])
+            print(entries["explanation"])
         count, page = len(self.starts), self.out / "report.html"
         print(f"{self.out}: {len(self.models)} of {count} models fitted, report in {page}")
 

@@ -29,10 +29,10 @@ LONG = ("points", "AICc", "BIC", "held-out median")
 
 
 def write(
-    comparison: Comparison, folder: Path, *, files: list[Path], about: Mapping[str, Any]
+    comparison: Comparison, folder: Path, *, files: list[Path], entries: Mapping[str, Any]
 ) -> None:
     """Write ``comparison.json`` and ``comparison.csv``: the models, the files and what else there is to say."""
-    content = {"schema_version": SCHEMA, **about, **vars(comparison)}
+    content = {"schema_version": SCHEMA, **entries, **vars(comparison)}
     content["best"] = {
         k: best(comparison.rows, k).get("model") for k in ("score", "aic", "bic", "loss")
     }

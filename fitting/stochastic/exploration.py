@@ -67,7 +67,7 @@ def explore(
     none = np.zeros((z.shape[1], 0))
     valley = Valley(z=z[0], replicates=z, rounds=0, settled=False, grid=none, rise=none)
     try:
-        walk.add(walk.about(optima))
+        walk.add(walk.first_points(optima))
         while sum(map(len, walk.z)) > 2 * len(goal.prior):  # a plane, and as much again
             valley = walk.estimate(valley)
             if valley.settled or valley.rounds >= _MOST:
@@ -77,8 +77,13 @@ def explore(
     except (KeyboardInterrupt, *FAILURES) as reason:
         stopped = isinstance(reason, KeyboardInterrupt)
         grid, rise = first_order_profiles(valley.z, valley.replicates)
-        about = {"interrupted": stopped, "failure": "" if stopped else in_words(reason)}
-        return replace(valley, grid=grid, rise=rise, **about)
+        return replace(
+            valley,
+            grid=grid,
+            rise=rise,
+            interrupted=stopped,
+            failure="" if stopped else in_words(reason),
+        )
 
 
 class _Walk:
@@ -101,14 +106,14 @@ class _Walk:
             values, good = self.simulate(points, len(self.z))
             self.z.append(points[good])
             self.values.append([v[good] for v in values])
-            away = np.sum((np.concatenate(values, axis=1)[good] - self.measured) ** 2, axis=1)
-            self.shown.cost = np.minimum(self.shown.cost, 0.5 * np.min(away, initial=np.inf))
+            distance = np.sum((np.concatenate(values, axis=1)[good] - self.measured) ** 2, axis=1)
+            self.shown.cost = np.minimum(self.shown.cost, 0.5 * np.min(distance, initial=np.inf))
             self.shown.counted(len(points), int(np.sum(~good)))
             self.shown.left = _BATCHES * (_MOST + 1) - len(self.z)
             if self.tick is not None:
                 self.tick(self.shown)
 
-    def about(self, optima: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    def first_points(self, optima: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
         """First points, about each optimum."""
         count = _BATCHES * self.size
         which = self.rng.integers(0, len(optima), count)
@@ -140,15 +145,15 @@ class _Walk:
 
         self.mean = mean = surfaces(weight)
         starts = np.concatenate([before.z[None], before.replicates[:_SURFACES]])
-        own = self.measured[None]
-        best = self._least(mean, starts[:, None], own, self.goal.centre[None]).z[0]
+        measured = self.measured[None]
+        best = self._least(mean, starts[:, None], measured, self.goal.centre[None]).z[0]
         self.shown.z = best[None]
         replicates = self._replicates(before, best, mean.shapes, weight, batch, surfaces)
         rounds = before.rounds + 1
         # Along a valley the least loss is anywhere; the estimate is that on its floor which is nearest to the middle.
         middle, widths = np.median(replicates, axis=0), replicates.std(axis=0)
         starts, widths = np.stack([best, middle])[:, None], np.maximum(widths, _NARROWEST)
-        best = self._least(mean, starts, own, middle[None], widths).z[0]
+        best = self._least(mean, starts, measured, middle[None], widths).z[0]
         still = rounds >= _FEWEST and _unmoved(before.replicates, replicates)
         return replace(before, z=best, replicates=replicates, rounds=rounds, settled=still)
 
@@ -174,7 +179,7 @@ class _Walk:
         starts[:, *held] = at
         centres = np.repeat(self.goal.centre[None], len(at), axis=0)
         prior = np.repeat(np.maximum(self.goal.prior, _WIDEST)[None], len(at), axis=0)
-        own = 0.5 * ((at - centres[held]) / prior[held]) ** 2
+        prior_part = 0.5 * ((at - centres[held]) / prior[held]) ** 2
         centres[held], prior[held] = at, _HELD
         features = np.broadcast_to(self.measured, (len(at), len(self.measured)))
         least = self._least(self.mean, starts, features, centres, prior, gain)
@@ -182,7 +187,7 @@ class _Walk:
         wide = np.maximum(self.goal.prior, _WIDEST)[None]
         own_valley = estimate.z[None, None], features[:1], self.goal.centre[None]
         valley = self._least(self.mean, *own_valley, wide, gain)
-        rise = np.maximum((own + least.cost).reshape(n, GRID) - valley.cost[0], 0.0)
+        rise = np.maximum((prior_part + least.cost).reshape(n, GRID) - valley.cost[0], 0.0)
         grid = np.concatenate([grid, valley.z.T], axis=1)  # a narrow one may lie between two values
         rise = np.concatenate([rise, np.zeros((n, 1))], axis=1)
         order = np.argsort(grid, axis=1)
@@ -216,9 +221,9 @@ class _Walk:
 
     def _weights(self, z: np.ndarray, values: np.ndarray) -> np.ndarray:
         """What points count: less where the loss is far above the least one, where no replicate lies."""
-        away = 0.5 * np.sum((values - self.measured) ** 2, axis=1)
-        away += 0.5 * np.sum(((z - self.goal.centre) / self.goal.prior) ** 2, axis=1)
-        far = (away - np.quantile(away, _LOWEST)) / values.shape[1]
+        loss = 0.5 * np.sum((values - self.measured) ** 2, axis=1)
+        loss += 0.5 * np.sum(((z - self.goal.centre) / self.goal.prior) ** 2, axis=1)
+        far = (loss - np.quantile(loss, _LOWEST)) / values.shape[1]
         return np.exp(-_STEEP * np.maximum(far - _FAR, 0.0))
 
     def _least(

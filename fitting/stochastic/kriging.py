@@ -58,8 +58,8 @@ class Surface:
         self.slopes = self.variance.spread @ (plane.T @ whole)
         self.pulls = self.shape.signal * (whole - trend @ self.slopes)
         some = np.linspace(0, len(x) - 1, min(len(x), _FEW)).astype(int)
-        own = cho_factor(covariance[np.ix_(some, some)] + np.diag(1 / weight[some]))
-        self.few = _Variance(x[some], plane[some], own, self.shape)
+        factor_of_some = cho_factor(covariance[np.ix_(some, some)] + np.diag(1 / weight[some]))
+        self.few = _Variance(x[some], plane[some], factor_of_some, self.shape)
         # Each coordinate times the pulls, one beside the other: slopes are one product of matrices.
         moments = x[:, :, None] * self.pulls[:, None]
         self.moments = np.concatenate([self.pulls, moments.reshape(len(x), -1)], axis=1)
@@ -206,8 +206,8 @@ def _plane(u: np.ndarray) -> np.ndarray:
 
 def _squared_distances(u: np.ndarray, x: np.ndarray) -> np.ndarray:
     # A difference of products, which rounding may leave a little below zero.
-    own = np.sum(u**2, axis=1)[:, None] + np.sum(x**2, axis=1)
-    return np.maximum(own - 2 * u @ x.T, 0.0)
+    squares = np.sum(u**2, axis=1)[:, None] + np.sum(x**2, axis=1)
+    return np.maximum(squares - 2 * u @ x.T, 0.0)
 
 
 def _likeliest(near: np.ndarray, plane: np.ndarray, values: np.ndarray, weight: np.ndarray):
@@ -218,9 +218,9 @@ def _likeliest(near: np.ndarray, plane: np.ndarray, values: np.ndarray, weight: 
     data = contrasts.T @ (values * root[:, None])
     best, highest = Shape(length=typical, signal=1.0), -np.inf
     for length in _LENGTHS:
-        own = np.exp(-0.5 * near / (length * typical) ** 2) * np.outer(root, root)
+        kernel = np.exp(-0.5 * near / (length * typical) ** 2) * np.outer(root, root)
         # In these axes the covariance 1 + signal K of the contrasts is diagonal, for every signal.
-        size, axes = np.linalg.eigh(contrasts.T @ own @ contrasts)
+        size, axes = np.linalg.eigh(contrasts.T @ kernel @ contrasts)
         squares = (axes.T @ data) ** 2
         for signal in _SIGNALS:
             spread = 1 + signal * np.maximum(size, 0.0)[:, None]

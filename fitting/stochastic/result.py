@@ -114,13 +114,13 @@ class Stochastic:
         elif not (self.settled or self.interrupted):
             text = "had not settled when the search ended: they are lower bounds"
             notes.append(f"the errors of noise, spreads and rates {text}")
-        away = (
+        labels = (
             []
             if self.correlation is not None
             else [c["label"] for c in self.comparison if c["joint"]["p"] <= LEVEL]
         )
-        if away:
-            notes.append(f"simulated and measured cycles differ: {', '.join(away)}")
+        if labels:
+            notes.append(f"simulated and measured cycles differ: {', '.join(labels)}")
         return tuple(notes)
 
     def _missed(self) -> list[str]:
@@ -129,8 +129,8 @@ class Stochastic:
         for name, c in self.comparison[0].items():
             if name in ("label", "joint"):
                 continue
-            seen, drawn = c["measured"], c["simulated"]
-            median, unit = drawn["median"] / seen["median"], max(seen["sd"], 1e-300)
+            measured, drawn = c["measured"], c["simulated"]
+            median, unit = drawn["median"] / measured["median"], max(measured["sd"], 1e-300)
             spread, whole = drawn["typical_sd"] / unit, drawn["sd"] / unit
             if abs(np.log(median)) > np.log(1 + _OFF[0]):
                 parts.append(f"the median of {name} is {median:.2g} of the measured one")

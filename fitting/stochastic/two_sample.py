@@ -169,8 +169,8 @@ def energy_distance(x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "m d"]) ->
     .. [1] G. Szekely, M. Rizzo, J. Stat. Plan. Inference 143, 1249 (2013), doi:10.1016/j.jspi.2013.03.018
     """
     n, m = len(x), len(y)
-    own = cdist(x, x).sum() / (n * (n - 1)) + cdist(y, y).sum() / (m * (m - 1))
-    return float(2 * cdist(x, y).mean() - own)
+    spread = cdist(x, x).sum() / (n * (n - 1)) + cdist(y, y).sum() / (m * (m - 1))
+    return float(2 * cdist(x, y).mean() - spread)
 
 
 def energy_test(
@@ -178,16 +178,17 @@ def energy_test(
 ) -> float:
     """Probability of an energy distance at least as large between samples of one distribution, by permutation."""
     both, n, m = np.concatenate([x, y]), len(x), len(y)
-    away, rng = cdist(both, both), np.random.default_rng(seed)
+    distances, rng = cdist(both, both), np.random.default_rng(seed)
     orders = [np.arange(n + m), *(rng.permutation(n + m) for _ in range(permutations))]
     inside = np.zeros((len(orders), n + m))
     np.put_along_axis(inside, np.array(orders)[:, :n], 1.0, axis=1)
     # Sums of distances within the first group, from it to all, and within the second.
-    own, out = np.sum((inside @ away) * inside, axis=1), inside @ away.sum(axis=1)
-    rest = away.sum() - 2 * out + own
-    statistic = 2 * (out - own) / (n * m) - own / n**2 - rest / m**2
+    one = np.sum((inside @ distances) * inside, axis=1)
+    one_to_all = inside @ distances.sum(axis=1)
+    two = distances.sum() - 2 * one_to_all + one
+    statistic = 2 * (one_to_all - one) / (n * m) - one / n**2 - two / m**2
     # The samples as they are count as one of the orders: the probability is never 0.
-    reached = statistic[1:] >= statistic[0] - _ROUNDING * away.mean()
+    reached = statistic[1:] >= statistic[0] - _ROUNDING * distances.mean()
     return float((1 + np.sum(reached)) / len(orders))
 
 

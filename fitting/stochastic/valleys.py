@@ -25,7 +25,6 @@ References
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -124,9 +123,9 @@ def ends_of(
 
 def first_order_profiles(z: np.ndarray, replicates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Parabolas as wide as the replicates: a loss whose features count one by one would overstate the information."""
-    away = np.linspace(-_FARTHEST, _FARTHEST, GRID)
-    grid = z[:, None] + replicates.std(axis=0)[:, None] * away
-    return grid, np.broadcast_to(0.5 * away**2, grid.shape)
+    steps = np.linspace(-_FARTHEST, _FARTHEST, GRID)
+    grid = z[:, None] + replicates.std(axis=0)[:, None] * steps
+    return grid, np.broadcast_to(0.5 * steps**2, grid.shape)
 
 
 def linear(
@@ -141,6 +140,13 @@ def linear(
     pulls = jacobian.T @ np.concatenate(shifts, axis=1).T
     drawn = z + np.linalg.solve(jacobian.T @ jacobian, pulls).T
     grid, rise = first_order_profiles(z, drawn)
-    about: dict[str, Any] = {"rounds": 0, "settled": False}
-    about |= {"interrupted": interrupted, "failure": failure}
-    return Valley(z=z, replicates=drawn, grid=grid, rise=rise, **about)
+    return Valley(
+        z=z,
+        replicates=drawn,
+        grid=grid,
+        rise=rise,
+        rounds=0,
+        settled=False,
+        interrupted=interrupted,
+        failure=failure,
+    )

@@ -72,7 +72,7 @@ class Calibration:
 
     def as_json(self) -> dict[str, Any]:
         """For a file."""
-        each = zip(self.names, self.p, self.coverage.T, self.contraction, strict=True)
+        rows = zip(self.names, self.p, self.coverage.T, self.contraction, strict=True)
         return {
             "passed": self.passed,
             "devices": len(self.ranks),
@@ -83,7 +83,7 @@ class Calibration:
                     "coverage": {f"{a:g}": float(c) for a, c in zip(LEVELS, shares, strict=True)},
                     "contraction": narrowed,
                 }
-                for n, p, shares, narrowed in each
+                for n, p, shares, narrowed in rows
             },
             "failures": self.failures,
         }

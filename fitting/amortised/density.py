@@ -65,18 +65,18 @@ class Density:
         return _standardised(statistics, self.center, self.scale)
 
     def _networks(self) -> list[Network]:
-        structure, rest = form_of(self.settings, self.free, int(np.sum(self.scale > 0)))
-        return [eqx.combine(jax.tree.unflatten(structure, x), rest) for x in self.leaves]
+        structure, static = form_of(self.settings, self.free, int(np.sum(self.scale > 0)))
+        return [eqx.combine(jax.tree.unflatten(structure, x), static) for x in self.leaves]
 
     def draw(
         self, statistics: Float[np.ndarray, "devices statistics"], draws: int, *, seed: int
     ) -> Float[np.ndarray, "devices draws free"]:
         """Coordinates drawn for each device; those of device k depend on seed, k and `draws` only."""
         s, networks = self.standardised(statistics), self._networks()
-        each = -(-draws // len(networks))
-        parts = [self._draw_by(x, k, s, each, seed) for k, x in enumerate(networks)]
+        share = -(-draws // len(networks))
+        parts = [self._draw_by(x, k, s, share, seed) for k, x in enumerate(networks)]
         # Of one network after the other: whatever part of the draws is taken has some of all.
-        order = np.random.default_rng(seed).permutation(len(networks) * each)[:draws]
+        order = np.random.default_rng(seed).permutation(len(networks) * share)[:draws]
         return np.concatenate(parts, axis=1)[:, order].astype(float)
 
     def _draw_by(
@@ -103,11 +103,11 @@ class Density:
         """Logarithm of the density at coordinates, one for each device."""
         with single_precision():
             u32, s = jnp.asarray(u, jnp.float32), self.standardised(statistics)
-            each = []
+            logarithms = []
             for network, scale in zip(self._networks(), self.scales, strict=True):
                 y, change = map(np.asarray, normal_of(network, u32, s))
-                each.append(log_density_of(y, change, scale))
-        return np.logaddexp.reduce(each, axis=0) - np.log(len(each))
+                logarithms.append(log_density_of(y, change, scale))
+        return np.logaddexp.reduce(logarithms, axis=0) - np.log(len(logarithms))
 
 
 def _standardised(statistics: np.ndarray, center: np.ndarray, scale: np.ndarray) -> np.ndarray:
@@ -151,14 +151,14 @@ def train(
     s = _standardised(statistics, center, scale)
     u32, leaves, scales, losses = np.asarray(u, np.float32), [], [], []
     # flowjax makes new functions for each network: those of one form share their compiled programs.
-    rest = form_of(settings, u.shape[1], s.shape[-1])[1]
+    static = form_of(settings, u.shape[1], s.shape[-1])[1]
     for k in range(training.networks):
-        own = None if tick is None else functools.partial(tick, k + 1)
+        tick_of_one = None if tick is None else functools.partial(tick, k + 1)
         with single_precision():
             key = jax.random.fold_in(jax.random.key(seed), k)
             network = new_network(settings, u.shape[1], s.shape[-1], key)
-            network = eqx.combine(eqx.filter(network, eqx.is_array), rest)
-            network, loss = descend(network, u32, s, held, (seed, k), training, own)
+            network = eqx.combine(eqx.filter(network, eqx.is_array), static)
+            network, loss = descend(network, u32, s, held, (seed, k), training, tick_of_one)
             y = np.asarray(normal_of(network, u32[-held:], s[0, -held:])[0])
         # Held-out devices are likeliest with their own variance: 1 where the network is not too sure.
         scales.append(np.sqrt(np.mean(y**2, axis=0)))

@@ -81,15 +81,15 @@ def _adam(rate: float, decay: float, steps: int, epochs: int) -> optax.GradientT
 @eqx.filter_jit
 def _epoch(network: Network, state, optimizer, u, s):
     """Steps over all batches; networks, state of Adam, mean loss."""
-    arrays, rest = eqx.partition(network, eqx.is_inexact_array)
+    arrays, static = eqx.partition(network, eqx.is_inexact_array)
 
     def step(carry, batch):
         arrays, state = carry
-        loss, slope = jax.value_and_grad(lambda a: _loss(eqx.combine(a, rest), *batch))(arrays)
+        loss, slope = jax.value_and_grad(lambda a: _loss(eqx.combine(a, static), *batch))(arrays)
         # A step that is no number would end the training: it is left out.
         slope = jax.tree.map(lambda x: jnp.where(jnp.isfinite(loss), jnp.nan_to_num(x), 0.0), slope)
         moves, state = optimizer.update(slope, state, arrays)
         return (eqx.apply_updates(arrays, moves), state), loss
 
     (arrays, state), losses = jax.lax.scan(step, (arrays, state), (u, s))
-    return eqx.combine(arrays, rest), state, jnp.nanmean(losses)
+    return eqx.combine(arrays, static), state, jnp.nanmean(losses)

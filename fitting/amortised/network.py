@@ -77,9 +77,9 @@ class Network(eqx.Module):
         """Features, mean and triangular root at standardised statistics."""
         h = self.features(s)
         out = self.head(h)
-        mean, size, rest = jnp.split(out, [free, 2 * free])
+        mean, size, lower = jnp.split(out, [free, 2 * free])
         root = jnp.diag(jnp.exp(size))
-        return h, mean, root.at[jnp.tril_indices(free, -1)].set(rest)
+        return h, mean, root.at[jnp.tril_indices(free, -1)].set(lower)
 
     def normal(self, u: Array, s: Array) -> tuple[Array, Array]:
         """Standard normal numbers that coordinates stand for, and the logarithm of their change by them."""
@@ -143,8 +143,8 @@ def form_of(settings: DensitySettings, free: int, statistics: int) -> tuple[Any,
     require_flows()
     with single_precision():
         network = new_network(settings, free, statistics, jax.random.key(0))
-    arrays, rest = eqx.partition(network, eqx.is_array)
-    return jax.tree.structure(arrays), rest
+    arrays, static = eqx.partition(network, eqx.is_array)
+    return jax.tree.structure(arrays), static
 
 
 def leaves_of(network: Network) -> list[np.ndarray]:
@@ -172,7 +172,7 @@ def draw_from(network: Network, key, numbers, s, draws: int, scale) -> Array:
     network = paramax.unwrap(network)
 
     def one(number, s):
-        own = jax.random.fold_in(key, number)
-        return network.at(scale * jax.random.normal(own, (draws, len(scale))), s)
+        device_key = jax.random.fold_in(key, number)
+        return network.at(scale * jax.random.normal(device_key, (draws, len(scale))), s)
 
     return jax.vmap(one)(numbers, s)

@@ -269,7 +269,7 @@ def _write(
 
     outside = {n: why for n, why in zip(result.labels, result.outside, strict=True) if why}
     files = {n: str(file_of(f)) for n, f in devices.items()}
-    about = {
+    content = {
         "schema_version": 1,
         "density": {
             "folder": str(request.amortised),
@@ -290,7 +290,7 @@ def _write(
         with writing(place / NUMBERS) as part, part.open("wb") as file:
             correlation = {"correlation": result.correlation()}
             np.savez_compressed(file, **result.draws, **correlation)  # pyright: ignore[reportArgumentType]
-        write_json(place / ABOUT, about)
+        write_json(place / ABOUT, content)
     for label, why in outside.items():
         say("warning", f"{label}: {why}")
     for label, note in zip(result.labels, result.notes, strict=True):

@@ -141,8 +141,8 @@ class AmortisedPosterior:
         with np.errstate(invalid="ignore"):
             statistics = self.statistics(i)
         outside = self._outside(statistics, lost)
-        for own, share in zip(notes, lost.tolist(), strict=True):
-            own += [f"{share:.1%} of the readings are no numbers"] * (share > 0)
+        for lines, share in zip(notes, lost.tolist(), strict=True):
+            lines += [f"{share:.1%} of the readings are no numbers"] * (share > 0)
         finite: Any = np.isfinite(statistics).all(axis=1)
         whole = np.where(finite[:, None], statistics, self.density.center[None])
         u = self.density.draw(whole, draws, seed=seed)
@@ -189,11 +189,11 @@ class AmortisedPosterior:
             i, lost = self.protocol.fill(data)
             names, notes = [str(k) for k in range(len(i))], [[] for _ in i]
         else:
-            each = [data] if isinstance(data, mj.Measurement) else list(data)
-            if not each:
+            devices = [data] if isinstance(data, mj.Measurement) else list(data)
+            if not devices:
                 raise DataError("no measurement", where="posterior", allowed="one or more")
-            i, lost, notes = align_all(self.protocol, each)
-            files = [getattr(m, "source", {}).get("file") for m in each]
+            i, lost, notes = align_all(self.protocol, devices)
+            files = [getattr(m, "source", {}).get("file") for m in devices]
             names = [Path(str(f)).stem if f else str(k) for k, f in enumerate(files)]
         if labels is not None and len(labels) != len(i):
             what = f"{len(labels)} labels of {len(i)} devices"
@@ -205,12 +205,12 @@ class AmortisedPosterior:
         with np.errstate(invalid="ignore"):
             distance = self.reach.distance(statistics)
         words = []
-        for away, share in zip(distance, lost, strict=True):
+        for far, share in zip(distance, lost, strict=True):
             if share > LOST:
                 words.append(f"{share:.0%} of the readings are no numbers (allowed: {LOST:.0%})")
-            elif not away <= 1:
-                text = "a current that no simulated device has" if np.isinf(away) else (
-                    f"{away:.2g} times as far from the mean as 99.9 % of the simulated devices"
+            elif not far <= 1:
+                text = "a current that no simulated device has" if np.isinf(far) else (
+                    f"{far:.2g} times as far from the mean as 99.9 % of the simulated devices"
                 )  # fmt: skip
                 words.append(f"outside of what was simulated: {text}")
             else:

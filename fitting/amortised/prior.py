@@ -119,8 +119,8 @@ class Prior:
         """Coordinates of values; infinite at an end of a range, not a number beyond it."""
         if self.population is not None:
             z = [np.asarray(self._law(n).forward(jnp.asarray(values[n]))) for n in self.names]
-            away = np.stack(z, axis=-1) - np.asarray(self.population.center)
-            return away @ np.linalg.inv(np.asarray(self.population.root)).T
+            offset = np.stack(z, axis=-1) - np.asarray(self.population.center)
+            return offset @ np.linalg.inv(np.asarray(self.population.root)).T
         from scipy.special import ndtri
 
         columns = []

@@ -158,8 +158,8 @@ class SweepProtocol:
         limits = limits_of(self.bench)
         if limits is None:
             return None
-        each = [np.where(v < 0, limits[1], limits[0]) for v in self.voltages]
-        return np.concatenate([each[k] for k in self.order])
+        by_waveform = [np.where(v < 0, limits[1], limits[0]) for v in self.voltages]
+        return np.concatenate([by_waveform[k] for k in self.order])
 
     def align(self, measurement: mj.Measurement) -> "Aligned":
         """Currents of a measurement at the times of the protocol.
@@ -210,33 +210,37 @@ class SweepProtocol:
 
     def _check_limits(self, measurement: mj.Measurement, where: str) -> None:
         """Refuse another current limit than the protocol's, where one acted."""
-        own = limits_of(self.bench)
+        limits = limits_of(self.bench)
         if not np.any(measurement.at_compliance):
             return
         for pair in np.unique(measurement.limits(), axis=0):
-            expected = own or (np.inf, np.inf)
+            expected = limits or (np.inf, np.inf)
             acting = [x for x, y in zip(pair, expected, strict=True) if np.isfinite(x)]
             same = same_limits(
                 acting, [y for x, y in zip(pair, expected, strict=True) if np.isfinite(x)]
             )
             if not same:
                 allowed = (
-                    "none" if own is None else " and ".join(f"{x:g} A" for x in sorted({*own}))
+                    "none"
+                    if limits is None
+                    else " and ".join(f"{x:g} A" for x in sorted({*limits}))
                 )
                 what = f"a current limit of {min(acting):g} A"
                 raise DataError(what, where=where, allowed=f"that of the protocol: {allowed}")
 
     def _check_voltage(self, t: np.ndarray, v: np.ndarray, k: int, where: str) -> None:
         """Refuse a waveform that differs by more than the tolerance."""
-        rows, own = self.rows[k], self.voltages[k]
+        rows, voltage = self.rows[k], self.voltages[k]
         if abs(t[-1] - rows[-1]) > _DURATION * rows[-1]:
             what = f"a sweep of {t[-1]:.4g} s"
             allowed = f"{rows[-1]:.4g} s to {_DURATION:.0%}, as the protocol has"
             raise DataError(what, where=where, allowed=allowed)
         # Between the values of neighbouring rows: an edge of a pulse may fall anywhere between them.
-        near = np.stack([np.append(own[1:], own[-1]), own, np.append(own[0], own[:-1])])
-        away = np.maximum(near.min(axis=0) - (x := np.interp(rows, t, v)), x - near.max(axis=0))
-        share = float(np.max(away)) / max(float(np.ptp(own)), 1e-300)
+        near = np.stack(
+            [np.append(voltage[1:], voltage[-1]), voltage, np.append(voltage[0], voltage[:-1])]
+        )
+        excess = np.maximum(near.min(axis=0) - (x := np.interp(rows, t, v)), x - near.max(axis=0))
+        share = float(np.max(excess)) / max(float(np.ptp(voltage)), 1e-300)
         if not share <= TOLERANCE:
             what = f"a voltage that differs from the protocol's by {share:.1%} of its range"
             raise DataError(what, where=where, allowed=f"{TOLERANCE:.0%}")
@@ -319,9 +323,9 @@ def align_all(
     protocol: SweepProtocol, measurements: Sequence[mj.Measurement | Aligned]
 ) -> tuple[Float[np.ndarray, "devices readings"], Float[np.ndarray, " devices"], list[list[str]]]:
     """Currents of many devices at the times of the protocol [A], the shares that are no number, and notes."""
-    each = [m if isinstance(m, Aligned) else protocol.align(m) for m in measurements]
+    aligned = [m if isinstance(m, Aligned) else protocol.align(m) for m in measurements]
     return (
-        np.stack([a.i for a in each]),
-        np.array([a.lost for a in each]),
-        [list(a.notes) for a in each],
+        np.stack([a.i for a in aligned]),
+        np.array([a.lost for a in aligned]),
+        [list(a.notes) for a in aligned],
     )

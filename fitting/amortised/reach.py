@@ -52,7 +52,7 @@ class Reach:
         self, statistics: Float[np.ndarray, "devices statistics"]
     ) -> Float[np.ndarray, " devices"]:
         """Distance of Mahalanobis over the limit: above 1 it is outside; infinite where what never differs does."""
-        away, some = statistics - self.center, self.scale > 0
-        distance = np.linalg.norm(away[:, some] / self.scale[some] @ self.root, axis=1)
-        same = np.abs(away[:, ~some]) <= _SAME * np.maximum(np.abs(self.center[~some]), 1.0)
+        offsets, some = statistics - self.center, self.scale > 0
+        distance = np.linalg.norm(offsets[:, some] / self.scale[some] @ self.root, axis=1)
+        same = np.abs(offsets[:, ~some]) <= _SAME * np.maximum(np.abs(self.center[~some]), 1.0)
         return np.where(same.all(axis=1), distance / self.limit, np.inf)

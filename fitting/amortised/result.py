@@ -45,13 +45,13 @@ class DevicePosteriors:
         """See `__repr__`."""
         known = [k for k, why in enumerate(self.outside) if not why]
         middle = {n: np.median(x[known]) if known else np.nan for n, x in self.median().items()}
-        each = ", ".join(
+        medians = ", ".join(
             f"{n} {x:.4g}" + ("" if self.units[n] == "1" else f" {self.units[n]}")
             for n, x in middle.items()
         )
         size = next(iter(self.draws.values())).shape
         return (
-            f"DevicePosteriors({size[0]} devices, {size[1]} draws each; medians {each}; "
+            f"DevicePosteriors({size[0]} devices, {size[1]} draws each; medians {medians}; "
             f"{size[0] - len(known)} outside of what was simulated)"
         )
 

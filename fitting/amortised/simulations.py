@@ -103,8 +103,8 @@ class Simulator:
     def coordinates(self, first: int, count: int) -> Float[np.ndarray, "devices free"]:
         """Coordinates of devices, by their numbers."""
         size = len(self.prior.names)
-        each = [np.random.default_rng([self.seed, _PRIOR, first + k]) for k in range(count)]
-        return np.stack([rng.standard_normal(size) for rng in each])
+        generators = [np.random.default_rng([self.seed, _PRIOR, first + k]) for k in range(count)]
+        return np.stack([rng.standard_normal(size) for rng in generators])
 
     def run(
         self,
@@ -192,10 +192,10 @@ class Simulator:
             parameter_specs(self.device),
         )
         every = (len(u), sweeps)
-        own = {n: x for n, x in drawn.items() if spread_of(n) is None}
+        of_devices = {n: x for n, x in drawn.items() if spread_of(n) is None}
         spread: dict[str, Any] = dict(self.cycle_spread)
         spread |= {b: x[:, None] for n, x in drawn.items() if (b := spread_of(n)) is not None}
-        values = {n: np.broadcast_to(x[:, None], every) for n, x in own.items()}
+        values = {n: np.broadcast_to(x[:, None], every) for n, x in of_devices.items()}
         population = self.prior.population
         if population is not None and population.cycle_root is not None:
             own_values: Any = values
@@ -216,10 +216,10 @@ class Simulator:
         """Currents as the instrument reads them [A]; at its limit it knows the current."""
         p, limit = self.protocol, self.protocol.limit()
         noisy = np.empty_like(i)
-        for k, own in enumerate(i):
+        for k, currents in enumerate(i):
             rng = np.random.default_rng([self.seed, _READING, replicate, first + k])
-            normal = rng.standard_normal((2, len(own)))
-            noisy[k] = own * np.exp(p.relative * normal[0]) + p.floor * normal[1]
+            normal = rng.standard_normal((2, len(currents)))
+            noisy[k] = currents * np.exp(p.relative * normal[0]) + p.floor * normal[1]
         if p.resolution:
             noisy = p.resolution * np.round(noisy / p.resolution)
         return noisy if limit is None else np.where(np.abs(i) < 0.99 * limit, noisy, i)

@@ -66,9 +66,9 @@ class SweepStatistics:
         edges = self.protocol.edges
         for k, v in enumerate(self.protocol.voltages):
             sweeps = [n for n, wave in enumerate(self.protocol.order) if wave == k]
-            own = np.stack([i[:, edges[n] : edges[n + 1]] for n in sweeps], axis=1)
-            yield from self._currents(f"waveform {k}", own)
-            yield from self._events(f"waveform {k}", v, own)
+            currents = np.stack([i[:, edges[n] : edges[n + 1]] for n in sweeps], axis=1)
+            yield from self._currents(f"waveform {k}", currents)
+            yield from self._events(f"waveform {k}", v, currents)
 
     def _currents(self, wave: str, i: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
         """Logarithmic currents (devices, sweeps, rows) over the sweep."""
@@ -76,12 +76,12 @@ class SweepStatistics:
         rows = i.shape[-1]
         count = min(rows, self.points)
         begins = np.linspace(0, rows, count + 1).astype(int)[:-1]
-        each = np.add.reduceat(logs, begins, axis=-1) / np.diff([*begins, rows])
-        yield f"{wave}, log current", each.mean(axis=1)
+        means = np.add.reduceat(logs, begins, axis=-1) / np.diff([*begins, rows])
+        yield f"{wave}, log current", means.mean(axis=1)
         if self.first and i.shape[1] > 1:
-            yield f"{wave}, log current of the first sweep", each[:, 0]
+            yield f"{wave}, log current of the first sweep", means[:, 0]
         if i.shape[1] >= _SEVERAL:
-            yield f"{wave}, scatter of log current", each.std(axis=1, ddof=1)
+            yield f"{wave}, scatter of log current", means.std(axis=1, ddof=1)
 
     def _events(self, wave: str, v: np.ndarray, i: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
         """Voltages of the events of currents (devices, sweeps, rows)."""
@@ -92,16 +92,16 @@ class SweepStatistics:
         for number, part in enumerate(excursions(v)):
             leg = (part.start, part.start + turn(v[part]), part.stop)
             events = leg_events(v, i, leg, levels, count=len(names))
-            about = f"{wave}, excursion {number}"
+            label = f"{wave}, excursion {number}"
             for j, name in enumerate(names):
                 x = events[..., j]
-                yield f"{about}, {name}", x.mean(axis=1, keepdims=True)
+                yield f"{label}, {name}", x.mean(axis=1, keepdims=True)
                 if x.shape[1] >= _SEVERAL:
-                    yield f"{about}, scatter of {name}", x.std(axis=1, ddof=1, keepdims=True)
+                    yield f"{label}, scatter of {name}", x.std(axis=1, ddof=1, keepdims=True)
                 if x.shape[1] >= _MANY:
-                    yield f"{about}, quantiles of {name}", np.quantile(x, _QUANTILES, axis=1).T
+                    yield f"{label}, quantiles of {name}", np.quantile(x, _QUANTILES, axis=1).T
             if events.shape[1] >= _MANY:
-                yield f"{about}, correlation", _correlation(events[..., 0], events[..., -1])
+                yield f"{label}, correlation", _correlation(events[..., 0], events[..., -1])
 
 
 def _correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:

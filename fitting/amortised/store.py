@@ -103,8 +103,8 @@ def load_amortised(folder: str | Path) -> AmortisedPosterior:
         If it is no such folder, of another version, or its numbers are not those that were written.
     """
     path = Path(folder)
-    about = load_json(path / CONTENT, ModelError, what="no trained density", allowed=_LAYOUT)
-    number = about.get("schema_version") if isinstance(about, dict) else None
+    content = load_json(path / CONTENT, ModelError, what="no trained density", allowed=_LAYOUT)
+    number = content.get("schema_version") if isinstance(content, dict) else None
     if number != SCHEMA_VERSION:
         raise ModelError(
             f"schema_version {number!r:.60}",
@@ -118,7 +118,7 @@ def load_amortised(folder: str | Path) -> AmortisedPosterior:
     except OSError as error:
         what = f"cannot be read ({error.strerror})"
         raise ModelError(what, where=str(file), allowed=_LAYOUT) from error
-    if check != about.get("sha256"):
+    if check != content.get("sha256"):
         fix = "copy the whole folder again, or train again"
         raise ModelError("its checksum is not that of amortised.json", where=str(file), fix=fix)
     posterior = mj.load(file)

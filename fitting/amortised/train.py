@@ -107,8 +107,9 @@ def amortise(
     simulator = _simulator(model, protocol, bounds, population, cycle_spread, seed, points)
     simulator = replace(simulator, policy=policy, deterministic=deterministic)
     size = 4 * _REPLICATES * len(simulator.statistics.names())
-    about: dict[str, Any] = {"what": "simulations", "where": "amortise", "error": DataError}
-    check_size(simulations, size, fix="take fewer", **about)
+    check_size(
+        simulations, size, fix="take fewer", what="simulations", where="amortise", error=DataError
+    )
     return _trained(simulator, simulations, density, training, tick or (lambda *_, **__: None))
 
 
@@ -121,13 +122,13 @@ def _trained(
 ) -> AmortisedPosterior:
     """The density of simulated devices."""
     total, settings = simulations + DEVICES, training or TrainingSettings()
-    seen = 0
+    simulated = 0
 
     def count(before: int) -> Callable[[int], None]:
         def tell(done: int) -> None:
-            nonlocal seen
-            new, seen = before + done - seen, before + done
-            show("simulate", f"{seen} of {total} devices", done=new, most=total - seen)
+            nonlocal simulated
+            new, simulated = before + done - simulated, before + done
+            show("simulate", f"{simulated} of {total} devices", done=new, most=total - simulated)
 
         return tell
 

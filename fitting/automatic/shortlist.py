@@ -235,8 +235,9 @@ def _least_loss(
 
     None of a device whose own equations no kernel solves, unless it may be `slow`.
     """
-    about = {"bench": None, "env": None, "point_time": None, "free": None, "fix": None, "seed": 0}
-    prepared = prepare(measurements, device, **(about | options), screened=SCREENED)
+    defaults: dict[str, Any] = dict.fromkeys(("bench", "env", "point_time", "free", "fix"))
+    defaults["seed"] = 0
+    prepared = prepare(measurements, device, **(defaults | options), screened=SCREENED)
     kernel = prepared.problem.by_kernel()
     if kernel is None and not slow and _is_iterative(prepared.problem):
         return None

@@ -161,7 +161,7 @@ def _driven(options: argparse.Namespace) -> Any:
     stimulus: Any = None if options.stimulus is None else load_stimulus(options.stimulus)
     words = [w for k, w in _pairs(option_words(options)) if k not in ("--preset", "--compliance")]
     bench, env, _ = bench_from(options)
-    about: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "model": name,
         "device": device,
         "env": env,
@@ -170,13 +170,13 @@ def _driven(options: argparse.Namespace) -> Any:
     }
     words = tuple(w for pair in words for w in pair)
     if circuit:
-        return DrivenCircuit(**about, words=words)
+        return DrivenCircuit(**fields, words=words)
     limit = getattr(standard, "compliance", None)
     if bench.compliance is None and limit and stimulus is None:
         bench = mj.Bench(
             **{n: getattr(bench, n) for n in ELEMENTS if n != "compliance"}, compliance=limit
         )
-    return DrivenDevice(**about, bench=bench, words=words)
+    return DrivenDevice(**fields, bench=bench, words=words)
 
 
 def _pairs(words: list[str]) -> list[tuple[str, list[str]]]:

@@ -29,11 +29,11 @@ def _solve(device, bench, env, stimuli, rows, limits, policy):
     end = jnp.max(rows)
 
     def one(stimulus, times, limit):
-        own = bench
+        lane_bench = bench
         if limit is not None:
             negative = None if bench.compliance_negative is None else limit[1]
-            own = replace(bench, compliance=limit[0], compliance_negative=negative)
-        scaled = Scaled(build_system(device, own, stimulus.quantity), env)
+            lane_bench = replace(bench, compliance=limit[0], compliance_negative=negative)
+        scaled = Scaled(build_system(device, lane_bench, stimulus.quantity), env)
         y0 = scaled.initial()
         sol = solve_stiff(scaled, stimulus, rows=times, y0=y0, end=end, policy=policy)
 

@@ -116,8 +116,9 @@ class DrivenDevice(Driven):
         stimuli = jax.tree.map(lambda x: np.asarray(x)[None], wave)
         rows = rows_of(wave)[None]
         limits = None if limit is None else np.array([[limit, limit]])
-        about = {"bench": self.bench, "env": self.env, "limits": limits}
-        outputs, states, results = solve(device, stimuli, rows, **about)
+        outputs, states, results = solve(
+            device, stimuli, rows, bench=self.bench, env=self.env, limits=limits
+        )
         read: list[dict] = []
         if results[0] == 0 and getattr(device, "volatile", False):
             v, i = outputs["v"][0], outputs["i"][0]
@@ -145,5 +146,5 @@ class DrivenDevice(Driven):
 def rows_of(wave: mj.Sampled) -> Float[np.ndarray, " rows"]:
     """Times at which a page shows what a waveform does [s]: its corners, and as many between any two."""
     times = np.asarray(wave.times)
-    each = max(1, ROWS // (len(times) - 1))
-    return np.interp(np.arange(each * (len(times) - 1) + 1) / each, np.arange(len(times)), times)
+    count = max(1, ROWS // (len(times) - 1))
+    return np.interp(np.arange(count * (len(times) - 1) + 1) / count, np.arange(len(times)), times)

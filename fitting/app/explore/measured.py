@@ -68,7 +68,7 @@ class Measured:
         Parameters that are ticked at first.
     notes : list of str
         What is to be said on the page.
-    about : dict
+    fit_summary : dict
         Of a fit: standard deviations, spread from cycle to cycle, verdict.
     """
 
@@ -80,7 +80,7 @@ class Measured:
     measurements: list[mj.Measurement]
     free: tuple[str, ...]
     notes: list[str]
-    about: dict[str, Any] = field(default_factory=dict)
+    fit_summary: dict[str, Any] = field(default_factory=dict)
     waves: list[Waveform] = field(init=False)
     ready: bool = field(init=False, default=False)
     lock: threading.Lock = field(init=False, default_factory=threading.Lock)
@@ -102,8 +102,12 @@ class Measured:
         problem, rows = self.prepared.problem, self._selection
         pick = lambda x: None if x is None else np.asarray(x)[rows]  # noqa: E731
         stimuli = jax.tree.map(pick, problem.group.stimuli)
-        about = {"bench": problem.bench, "env": problem.env, "limits": pick(problem.group.limits)}
-        return (device, stimuli, pick(problem.group.rows)), about
+        surroundings = {
+            "bench": problem.bench,
+            "env": problem.env,
+            "limits": pick(problem.group.limits),
+        }
+        return (device, stimuli, pick(problem.group.rows)), surroundings
 
     def warm(self) -> None:
         """Compile the program, and coarsen the waveforms where it is too slow to follow a slider."""
@@ -111,10 +115,10 @@ class Measured:
             if self.ready:
                 return
             for points in (*COARSE, None):
-                args, about = self._inputs(self.device)
-                solve(*args, **about)
+                args, surroundings = self._inputs(self.device)
+                solve(*args, **surroundings)
                 begin = time.perf_counter()
-                solve(*args, **about)
+                solve(*args, **surroundings)
                 spent = time.perf_counter() - begin
                 most = max(len(w.v) for w in self.waves)
                 if spent <= BUDGET or points is None or most <= points:
@@ -124,9 +128,9 @@ class Measured:
 
     def _coarsen(self, points: int, spent: float) -> None:
         """Average neighbours, down to so many points of a sweep."""
-        about = asked_of(self.options) | {"seed": self.options.seed}
-        thinned = [thin(m, points, point_time=about["point_time"]) for m in self.measurements]
-        self.prepared = problem_of(thinned, self.device, about, self.free)
+        arguments = asked_of(self.options) | {"seed": self.options.seed}
+        thinned = [thin(m, points, point_time=arguments["point_time"]) for m in self.measurements]
+        self.prepared = problem_of(thinned, self.device, arguments, self.free)
         self.waves = self.prepared.waves
         text = f"the curves take {1e3 * spent:.0f} ms at all points of a sweep: the page simulates averages, {points}"
         self.notes.append(f"{text} of a sweep; a fit takes what 'memjax fit' takes")
@@ -161,7 +165,7 @@ class Measured:
             "can_fit": True,
             "can_be_random": bool(getattr(self.device, "volatile", False)),
             "cycles": CYCLES,
-        } | self.about
+        } | self.fit_summary
 
     def _label(self, k: int) -> str:
         """A waveform in words."""
@@ -192,8 +196,8 @@ class Measured:
         """Curves and events at values of sliders."""
         self.warm()
         begin = time.perf_counter()
-        args, about = self._inputs(device_at(self.device, choice.get("values", {})))
-        outputs, states, results = solve(*args, **about)
+        args, surroundings = self._inputs(device_at(self.device, choice.get("values", {})))
+        outputs, states, results = solve(*args, **surroundings)
         outputs = self._at_terminals(outputs)
         waves, driven = [self.waves[k] for k in self._selection], self.waves[0].driven
         curves, read = [], []
@@ -268,11 +272,11 @@ def _noises(device: Any) -> str:
 
 
 def problem_of(
-    measurements: Sequence[mj.Measurement], device: Any, about: Mapping, free: Any
+    measurements: Sequence[mj.Measurement], device: Any, arguments: Mapping, free: Any
 ) -> Prepared:
     """The problem that sweeps make; errors as those of `fitting.SweepProblem`."""
-    about = dict(about) | {"free": free, "screened": 1}
-    return prepare(measurements, device, **about)
+    arguments = dict(arguments) | {"free": free, "screened": 1}
+    return prepare(measurements, device, **arguments)
 
 
 def of_file(options: Request) -> Measured:
@@ -294,12 +298,12 @@ def of_file(options: Request) -> Measured:
         raise DataError(
             f"a file of {kind.label}", where=where, allowed="sweeps", fix="use 'memjax fit'"
         )
-    about, device = asked_of(options) | {"seed": options.seed}, start_of(options)
+    arguments, device = asked_of(options) | {"seed": options.seed}, start_of(options)
     read = [
-        thin(m, options.points, point_time=about["point_time"])
+        thin(m, options.points, point_time=arguments["point_time"])
         for m in measurements_from(options.files, options)
     ]
-    prepared = problem_of(read, device, about, options.free)
+    prepared = problem_of(read, device, arguments, options.free)
     notes = [*dict.fromkeys(w for m in read for w in m.warnings), *prepared.notes]
     title = ", ".join(Path(n).name for n in options.files)
     guess = _own_noise(device, prepared.problem.device)
@@ -339,7 +343,7 @@ def of_fit(path: Path) -> Measured:
     subject.device = with_values(subject.device, values.values, where=str(path))
     subject.free = tuple(content["free"])
     subject.title = f"{path} ({subject.title})"
-    subject.about = fit_about(folder)
+    subject.fit_summary = fit_about(folder)
     return subject
 
 

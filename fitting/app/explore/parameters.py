@@ -63,8 +63,8 @@ def parameter_rows(device: Any, free: Collection[str] = ()) -> list[dict]:
         row |= {"zero": spec.bounds[0] == 0, "free": name in free}
         rows.append(row | {"own": stored(device, name) is not None or spec.follows is None})
     for name, spec in setting_specs(device).items():
-        about = {"name": name, "doc": spec.doc, "allowed": list(spec.allowed), "unit": "1"}
-        rows.append(about | {"value": stored(device, name), "noise": False, "free": False})
+        setting = {"name": name, "doc": spec.doc, "allowed": list(spec.allowed), "unit": "1"}
+        rows.append(setting | {"value": stored(device, name), "noise": False, "free": False})
     return rows
 
 

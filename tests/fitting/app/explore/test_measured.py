@@ -144,8 +144,8 @@ def _fit_folder(folder, setup, *, sha256=None, **more):
 def test_a_fit_begins_at_its_values(setup, tmp_path):
     subject = of_fit(_fit_folder(tmp_path / "fit", setup))
     assert (subject.free, float(subject.device.mu)) == (("mu",), 77.0)
-    assert subject.about["spread"] == {"mu": 0.05}
-    assert subject.about["fitted"]["std"]["mu"] == pytest.approx(0.1 * _values(setup)["mu"])
+    assert subject.fit_summary["spread"] == {"mu": 0.05}
+    assert subject.fit_summary["fitted"]["std"]["mu"] == pytest.approx(0.1 * _values(setup)["mu"])
     assert not [n for n in subject.notes if "has changed" in n]
     changed = of_fit(_fit_folder(tmp_path / "changed", setup, sha256="0" * 64) / "fit.json")
     assert [n for n in changed.notes if "its content has changed" in n]

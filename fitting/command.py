@@ -111,16 +111,16 @@ def write_fit(fit: Any, request: Request, out: Path, session: Session) -> dict:
     content: dict = {}
     reached, origin = session.reached, origin_of(request)
 
-    def put(own: Any, *, drawn: bool) -> None:
+    def put(result: Any, *, drawn: bool) -> None:
         nonlocal content
-        content = write_folder(own, out, origin, drawn=drawn)
+        content = write_folder(result, out, origin, drawn=drawn)
         if reached is not None:
             reached.saved = _in_words(fit, out, drawn=drawn)
 
     try:
-        for own in in_turn(fit, request.uncertainty, seed=request.seed, say=say):
+        for result in in_turn(fit, request.uncertainty, seed=request.seed, say=say):
             for drawn in (False, True):
-                put(own, drawn=drawn)
+                put(result, drawn=drawn)
     except KeyboardInterrupt:
         if reached is None or not reached.saved:
             raise

@@ -99,26 +99,26 @@ def correlations_of(spread: Mapping[str, Any], random: Stochastic | None) -> lis
 def randomness_of(random: Stochastic) -> dict:
     """How the randomness was calibrated, without the simulated cycles."""
     left_out = ("device", "cycle_spread", "simulated", "replicates", "profiles", "correlation")
-    about = {f.name: getattr(random, f.name) for f in fields(random) if f.name not in left_out}
+    values = {f.name: getattr(random, f.name) for f in fields(random) if f.name not in left_out}
     replicates = {n: [float(f"{x:.6g}") for x in xs] for n, xs in random.replicates.items()}
     profiles = {n: [x.tolist(), rise.tolist()] for n, (x, rise) in random.profiles.items()}
-    return about | {"replicates": replicates, "profiles": profiles}
+    return values | {"replicates": replicates, "profiles": profiles}
 
 
 def uncertainty_of(fit: AbstractFit, level: float = 0.9) -> dict:
     """Intervals of the free parameters [unit] by the best method that there is, and what speaks against them."""
     methods = fit.interval_methods(level)
     best = [m for m in METHODS if m in methods.values()]
-    about: dict = {"method": best[-1], "methods": methods, "level": level, "notes": []}
-    about["freedom"] = finite(fit.freedom)
-    about["intervals"] = {n: list(x) for n, x in fit.intervals(level).items()}
-    about["notes"] += [str(p) for p in fit.profiles if p.low is None or p.high is None]
+    content: dict = {"method": best[-1], "methods": methods, "level": level, "notes": []}
+    content["freedom"] = finite(fit.freedom)
+    content["intervals"] = {n: list(x) for n, x in fit.intervals(level).items()}
+    content["notes"] += [str(p) for p in fit.profiles if p.low is None or p.high is None]
     sample = fit.sample
     if sample is not None:
         text = f"{', '.join(apart(sample))}: no intervals of draws, R-hat above {APART}"
-        about["notes"] += [*sample.notes, *[text] * bool(apart(sample))]
-        about |= {"r_hat": sample.r_hat, "ess": sample.ess}
-    return about
+        content["notes"] += [*sample.notes, *[text] * bool(apart(sample))]
+        content |= {"r_hat": sample.r_hat, "ess": sample.ess}
+    return content
 
 
 def pulls_in_words(prior: dict) -> list[str]:
@@ -150,14 +150,14 @@ def write_draws(sample: Any, folder: Path) -> list[str]:
 
 def common_content(fit: AbstractFit, *, kind: str, **more: Any) -> dict:
     """What fits of one device or circuit say in ``fit.json``, and more beside it or in its place."""
-    about: dict[str, Any] = dict(model=fit.model, loss=fit.loss, search=search_of(fit.search))
-    about |= dict(uncertainty=uncertainty_of(fit), reasons=fit.reasons)
-    about |= {n: list(getattr(fit, n)) for n in ("out_of_reach", "notes", "warnings")}
-    about |= dict(moved_inside=list(fit.problem.moved), interrupted=bool(fit.interrupted))
-    about["backend"] = fit.problem.backend
-    about["verdict"] = None if fit.verdict is None else fit.verdict.as_json()
-    about["prior"] = prior = fit.prior
-    content = content_of(fit.device, fit.table(), fit.correlation, kind=kind, **about) | more
+    entries: dict[str, Any] = dict(model=fit.model, loss=fit.loss, search=search_of(fit.search))
+    entries |= dict(uncertainty=uncertainty_of(fit), reasons=fit.reasons)
+    entries |= {n: list(getattr(fit, n)) for n in ("out_of_reach", "notes", "warnings")}
+    entries |= dict(moved_inside=list(fit.problem.moved), interrupted=bool(fit.interrupted))
+    entries["backend"] = fit.problem.backend
+    entries["verdict"] = None if fit.verdict is None else fit.verdict.as_json()
+    entries["prior"] = prior = fit.prior
+    content = content_of(fit.device, fit.table(), fit.correlation, kind=kind, **entries) | more
     return content | {"warnings": [*content["warnings"], *pulls_in_words(prior)]}
 
 

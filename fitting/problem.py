@@ -220,12 +220,17 @@ def one_by_one(
     FitError
         If no start could be solved.
     """
-    about: dict[str, Any] = {"iterations": iterations}
-    about["tick"] = None if tick is None else partial(tick, stage)
+    show = None if tick is None else partial(tick, stage)
     begins, searches = [z[None] for z in starts], []
     for k, z in enumerate(begins, 1):
-        own = Progress(z, np.full(1, np.inf), later=iterations * (len(begins) - k), problem=problem)
-        searches.append(levenberg_marquardt(problem.linearise, z, progress=own, **about))
+        search = Progress(
+            z, np.full(1, np.inf), later=iterations * (len(begins) - k), problem=problem
+        )
+        searches.append(
+            levenberg_marquardt(
+                problem.linearise, z, iterations=iterations, progress=search, tick=show
+            )
+        )
     search = min(searches, key=lambda p: float(p.cost[p.best]))
     if not np.isfinite(search.cost).any():
         raise FitError("no start could be solved", where=f"a fit of {problem.device.name}")
@@ -259,8 +264,8 @@ def begun(device: Any, free: Sequence[str], start: Mapping[str, float] | None = 
             raise BoundsError(
                 f"{name} = {value:g} {specs[name].unit}", where="--start", allowed=f"between {low:g} and {high:g}"
             )  # fmt: skip
-    own = {n: within(specs[n], float(get(device, n))) for n in free if specs[n].narrowed}
-    return replace(device, own | start)
+    values = {n: within(specs[n], float(get(device, n))) for n in free if specs[n].narrowed}
+    return replace(device, values | start)
 
 
 def moved_inside(device: Any, values: Mapping[str, float], names: Iterable[str]) -> tuple[str, ...]:
@@ -374,8 +379,8 @@ def stacked(problems: Sequence[Any]) -> Any:
 @jit_with_options
 def evaluate_each(problems: Any, z: Float[Array, "problems free"]):
     """Residuals, Jacobian and success of problems that are stacked (see `stacked`), each at its own point."""
-    arrays, rest = eqx.partition(problems, eqx.is_array)
-    return jax.vmap(lambda own, x: linearise(eqx.combine(own, rest), x))(arrays, z)
+    arrays, static = eqx.partition(problems, eqx.is_array)
+    return jax.vmap(lambda leaves, x: linearise(eqx.combine(leaves, static), x))(arrays, z)
 
 
 def of_some(

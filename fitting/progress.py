@@ -137,13 +137,13 @@ class _Count:
     """Iterations of searches, one after the other, as steps of a forecast."""
 
     def __init__(self) -> None:
-        self.seen = 0
+        self.iterations = 0
 
     def since(self, progress: Any) -> tuple[int, int | None]:
         """Iterations since the last call, and those left at the most; another search begins at its first one."""
         now = progress.iterations
-        done = now - self.seen if now >= self.seen else min(now, 1)
-        self.seen = now
+        done = now - self.iterations if now >= self.iterations else min(now, 1)
+        self.iterations = now
         return done, getattr(progress, "left", None)
 
 
@@ -184,7 +184,7 @@ class Stages:
         self.stages, self.stage, self.count = list(stages), "", _Count()
         terminal = sys.stderr.isatty()
         self.piped = lines and not terminal
-        self.each = os.environ.get(EACH) == "iterations"
+        self.every_iteration = os.environ.get(EACH) == "iterations"
         self.bar = tqdm(
             total=0, unit="it", disable=not terminal, leave=False, bar_format="{desc} {elapsed}"
         )
@@ -241,7 +241,7 @@ class Stages:
             if self.checked:
                 say("progress", self.waiting)
                 self.waiting = ""
-        elif self.piped and self.each and text:
+        elif self.piped and self.every_iteration and text:
             say("progress", f"{stage}: {text}, {spent}")
         self.stage = stage
 

@@ -61,11 +61,11 @@ def far_from_others(
     """
     if len(curves) < FEWEST_CURVES or not curves.shape[1]:
         return []
-    away = np.quantile(np.abs(curves - np.median(curves, axis=0)), _WIDE, axis=1)
-    apart = away - np.median(away)
+    size = np.quantile(np.abs(curves - np.median(curves, axis=0)), _WIDE, axis=1)
+    apart = size - np.median(size)
     z = apart / max(MAD * float(np.median(np.abs(apart))), LEAST_SCATTER)
     far = np.flatnonzero(z > FAR_Z)
-    return [(int(k), float(away[k]), float(z[k])) for k in far]
+    return [(int(k), float(size[k]), float(z[k])) for k in far]
 
 
 def named_far(
@@ -79,9 +79,9 @@ def named_far(
     if not far:
         return []
     more = f" and {len(far) - _NAMED} more" if len(far) > _NAMED else ""
-    each = ", ".join(f"{labels[k]} ({x:.2g} decades, z {z:.3g})" for k, x, z in far[:_NAMED])
+    listing = ", ".join(f"{labels[k]} ({x:.2g} decades, z {z:.3g})" for k, x, z in far[:_NAMED])
     text = "far from the others at a quarter of the points or more (robust z)"
-    return [f"{name} {text}: {each}{more}; {what}"]
+    return [f"{name} {text}: {listing}{more}; {what}"]
 
 
 def neighbour_correlation(off: Float[np.ndarray, " rows"]) -> float:
@@ -122,5 +122,9 @@ class Residuals:
     @property
     def typical(self) -> float | None:
         """Median modulus of the residuals of curves [unit]; None where none counts."""
-        own = np.isfinite(self.sigma) & (self.series >= 0)
-        return float(np.median(np.abs(self.values[own] * self.sigma[own]))) if own.any() else None
+        known = np.isfinite(self.sigma) & (self.series >= 0)
+        return (
+            float(np.median(np.abs(self.values[known] * self.sigma[known])))
+            if known.any()
+            else None
+        )

@@ -187,8 +187,13 @@ class AbstractFit(HasFolder):
             raise DataError(type(self).__name__, where="held-out data", allowed="sweeps, pulses, decays")  # fmt: skip
         values = self.problem.of_data(self.z)
         alone, reason = np.full(len(values), -1), "it is not known what the rows were weighed by"
-        about: dict[str, Any] = dict(sigma=np.ones(len(values)), series=alone, unit="sigma")
-        return Residuals(values=values, no_likelihood=reason, **about)
+        return Residuals(
+            values=values,
+            no_likelihood=reason,
+            sigma=np.ones(len(values)),
+            series=alone,
+            unit="sigma",
+        )
 
     @property
     def complete(self) -> "AbstractFit":
@@ -275,8 +280,8 @@ class AbstractFit(HasFolder):
     @property
     def std(self) -> dict[str, float]:
         """Standard deviations of the parameters that were calibrated [unit], to first order or by simulation."""
-        own = standard_deviations(self.owner, self.free, self.z, self.sigma_z)
-        return own | ({} if self.stochastic is None else self.stochastic.std)
+        std = standard_deviations(self.owner, self.free, self.z, self.sigma_z)
+        return std | ({} if self.stochastic is None else self.stochastic.std)
 
     def reach(self, level: float = 0.9) -> float:
         """Half-width of an interval of that level [standard deviations]."""
@@ -297,8 +302,8 @@ class AbstractFit(HasFolder):
 
     def _intervals_by_method(self, level: float) -> dict[str, dict[str, Any]]:
         """Ends [unit] of intervals by method and parameter."""
-        away, sample = self.reach(level) * self.sigma_z, self.sample
-        first = to_parameter_units(self.owner, self.free, self.z - away, self.z + away)
+        width, sample = self.reach(level) * self.sigma_z, self.sample
+        first = to_parameter_units(self.owner, self.free, self.z - width, self.z + width)
         random = {} if self.stochastic is None else self.stochastic.intervals(level)
         profiled = {p.name: (p.low, p.high) for p in self.profiles if p.level == level}
         drawn = {} if sample is None else sample.intervals(level)
@@ -388,8 +393,13 @@ class AbstractFit(HasFolder):
         list of dict
             `std` is the standard deviation [unit]; None for a fixed parameter.
         """
-        about = {"undetermined": self.undetermined, "at_bound": self.at_bound}
-        return parameter_rows(self.owner, self.std, self.intervals(), **about)
+        return parameter_rows(
+            self.owner,
+            self.std,
+            self.intervals(),
+            undetermined=self.undetermined,
+            at_bound=self.at_bound,
+        )
 
 
 def apart(sample: Any) -> list[str]:

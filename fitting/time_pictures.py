@@ -23,9 +23,11 @@ def figure_currents(measured: mj.Measurement, simulated: mj.Measurement) -> Any:
     size = np.abs(measured.response[np.isin(measured.sweep, shown)])
     figure, axes = axes_grid(len(shown), 2, height=2.6, sharex="col", height_ratios=(1, 2.5))
     for (top, ax), label in zip(axes.T, shown, strict=True):
-        own, drawn = (x.select(x.sweep == label) for x in (measured, simulated))
-        top.plot(np.asarray(own.t) - np.asarray(own.t)[0], own.applied, color=SECOND, lw=1.0)
-        for x, color, word in ((own, MEASURED, "measured"), (drawn, SIMULATED, "simulated")):
+        record, drawn = (x.select(x.sweep == label) for x in (measured, simulated))
+        top.plot(
+            np.asarray(record.t) - np.asarray(record.t)[0], record.applied, color=SECOND, lw=1.0
+        )
+        for x, color, word in ((record, MEASURED, "measured"), (drawn, SIMULATED, "simulated")):
             t = np.asarray(x.t) - np.asarray(x.t)[0]
             ax.plot(t, np.abs(x.response), color=color, lw=1.0, alpha=0.85, label=word)
         _scaled(ax, size)
@@ -33,9 +35,9 @@ def figure_currents(measured: mj.Measurement, simulated: mj.Measurement) -> Any:
         ax.set(xlabel="Time")
         engineering(ax.xaxis, "s")
         ax.locator_params(axis="x", nbins=5)
-        for each, unit in zip((top, ax), units, strict=True):
-            if each.get_yscale() == "linear":
-                engineering(each.yaxis, unit)
+        for panel, unit in zip((top, ax), units, strict=True):
+            if panel.get_yscale() == "linear":
+                engineering(panel.yaxis, unit)
     names = ("Voltage", "|Current|") if units[0] == "V" else ("Current", "|Voltage|")
     for ax, name, unit in zip(axes[:, 0], names, units, strict=True):
         ax.set_ylabel(name + f" ({unit})" * (ax.get_yscale() == "log"))
@@ -51,13 +53,13 @@ def _scaled(ax: Any, size: np.ndarray) -> None:
         ax.set_ylim(low / 3, high * 3)
 
 
-def figure_curves(table: Any, about: dict) -> Any:
+def figure_curves(table: Any, transients: dict) -> Any:
     """Measured currents of curves under one pulse each against time, and that of the best values.
 
-    `table` is what `CURVES` holds: curve, t_s from the onset of its pulse, v_V, i_A; `about` the part `transients` of a
-    fit.json.
+    `table` is what `CURVES` holds: curve, t_s from the onset of its pulse, v_V, i_A; `transients` is the part of that
+    name of a fit.json.
     """
-    typical, pulse = about["typical"], about["pulse"]
+    typical, pulse = transients["typical"], transients["pulse"]
     figure, (axes,) = axes_grid(2, height=4.4)
     groups = [x for _, x in table.groupby("curve")]
     size = np.abs(table["i_A"].to_numpy())
@@ -68,7 +70,10 @@ def figure_curves(table: Any, about: dict) -> Any:
         t = np.array(typical["t_s"]) - pulse["onset_s"]
         look = {"color": SIMULATED, "lw": 1.8, "label": "best values, without noise"}
         ax.plot(t, np.abs(typical["i_A"]), **look)
-        levels = {about["threshold_A"], about.get("off_threshold_A", about["threshold_A"])}
+        levels = {
+            transients["threshold_A"],
+            transients.get("off_threshold_A", transients["threshold_A"]),
+        }
         for n, level in enumerate(sorted(levels)):
             ax.axhline(level, color=SECOND, ls=":", lw=0.9, label=None if n else "threshold")
         ax.axvspan(0, pulse["width_s"], color=SECOND, alpha=0.08, lw=0, label="pulse")

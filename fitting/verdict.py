@@ -50,9 +50,9 @@ class AbstractVerdict:
 
     def as_json(self) -> dict[str, Any]:
         """Word, reason, and the numbers by name."""
-        about = asdict(cast(Any, self))
-        numbers = about.pop("numbers", {})
-        return about | numbers
+        content = asdict(cast(Any, self))
+        numbers = content.pop("numbers", {})
+        return content | numbers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +87,8 @@ def graded(value: float, limits: tuple[float, float], text: str) -> Mark:
 
 def graded_ratio(ratio: float, text: str, *, error: float = 0.0) -> Mark:
     """The mark of simulated over measured, by `FACTOR` beyond an error [natural log units]; poor unless positive."""
-    away = abs(np.log(ratio)) - error if ratio > 0 else np.inf
-    return graded(float(np.exp(max(away, 0.0))), FACTOR, text)
+    distance = abs(np.log(ratio)) - error if ratio > 0 else np.inf
+    return graded(float(np.exp(max(distance, 0.0))), FACTOR, text)
 
 
 def graded_gain(gain: float, text: str) -> Mark:
@@ -111,18 +111,18 @@ def verdict_of(marks: Iterable[Mark], otherwise: str, **numbers: float | None) -
     return Verdict(word=word, reason=reason, numbers=known)
 
 
-def systematic(away: Sequence[Float[np.ndarray, " _"]]) -> tuple[float, float]:
+def systematic(curves: Sequence[Float[np.ndarray, " _"]]) -> tuple[float, float]:
     """Typical residual of curves, robust, and the correlation of neighbouring ones; NaN counts for nothing.
 
     The product of the first and the root of the second is the systematic part: noise has none.
     """
-    size = np.abs(np.concatenate(away))
+    size = np.abs(np.concatenate(curves))
     known = size[np.isfinite(size)]
     typical = MAD * float(np.median(known)) if known.size else 0.0
     if typical == 0:
         return 0.0, 0.0
     # One on the wrong branch must not decide on the correlation of the others.
-    near = [np.clip(x, -3 * typical, 3 * typical) for x in away]
+    near = [np.clip(x, -3 * typical, 3 * typical) for x in curves]
     product = np.concatenate([x[1:] * x[:-1] for x in near])
     return typical, _mean(product) / _mean(np.concatenate(near) ** 2)
 

@@ -41,9 +41,9 @@ def parameter_tables(content: dict) -> list[Table]:
 
 def parameter_table(content: dict, *, title: str = "", long: int = 4) -> Table:
     """One table of parameters, with true values where they are known."""
-    truth, about = content["synthetic_truth"], content.get("uncertainty", {})
-    intervals = about.get("intervals", {})
-    head = ["parameter", "value", "sigma", f"{about.get('level', 0.9):.0%} interval", "unit"]
+    truth, uncertainty = content["synthetic_truth"], content.get("uncertainty", {})
+    intervals = uncertainty.get("intervals", {})
+    head = ["parameter", "value", "sigma", f"{uncertainty.get('level', 0.9):.0%} interval", "unit"]
     head += ["true", "(fit - true) / sigma"] * truth + ["remark", "meaning"]
     rows = []
     for name, p in content["parameters"].items():
@@ -52,8 +52,8 @@ def parameter_table(content: dict, *, title: str = "", long: int = 4) -> Table:
             rows.append([name, f"as {p['follows']}", "", "", p["unit"], *middle, "", p["doc"]])
             continue
         if truth and p.get("true") is not None:
-            away = f"{(p['value'] - p['true']) / p['std']:+.1f}" if p["std"] else ""
-            middle = [readable(p["true"]), away]
+            shift = f"{(p['value'] - p['true']) / p['std']:+.1f}" if p["std"] else ""
+            middle = [readable(p["true"]), shift]
         numbers = [readable(p["value"]), readable(p["std"], 2), _interval(intervals.get(name))]
         rows.append([name, *numbers, p["unit"], *middle, _remark(p), p["doc"]])
     return Table(head, rows, title, long)

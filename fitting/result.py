@@ -187,13 +187,8 @@ class AbstractFit(HasFolder):
             raise DataError(type(self).__name__, where="held-out data", allowed="sweeps, pulses, decays")  # fmt: skip
         values = self.problem.of_data(self.z)
         alone, reason = np.full(len(values), -1), "it is not known what the rows were weighed by"
-        return Residuals(
-            values=values,
-            no_likelihood=reason,
-            sigma=np.ones(len(values)),
-            series=alone,
-            unit="sigma",
-        )
+        scale: dict[str, Any] = dict(sigma=np.ones(len(values)), series=alone, unit="sigma")
+        return Residuals(values=values, no_likelihood=reason, **scale)
 
     @property
     def complete(self) -> "AbstractFit":
@@ -393,13 +388,8 @@ class AbstractFit(HasFolder):
         list of dict
             `std` is the standard deviation [unit]; None for a fixed parameter.
         """
-        return parameter_rows(
-            self.owner,
-            self.std,
-            self.intervals(),
-            undetermined=self.undetermined,
-            at_bound=self.at_bound,
-        )
+        marks = {"undetermined": self.undetermined, "at_bound": self.at_bound}
+        return parameter_rows(self.owner, self.std, self.intervals(), **marks)
 
 
 def apart(sample: Any) -> list[str]:

@@ -137,9 +137,8 @@ class PulseFit(AbstractFit):
     def moved(self, problem: PulseResiduals, z, covariance) -> "PulseFit":
         """See `AbstractFit`; the randomness stays."""
         pulsed = problem.under_pulses(jnp.asarray(z))
-        return replace(
-            self, pulsed=pulsed, problem=problem, z=z, covariance=covariance, loss=problem.loss(z)
-        )
+        fields = dict(problem=problem, z=z, covariance=covariance, loss=problem.loss(z))
+        return replace(self, pulsed=pulsed, **fields)
 
     @functools.cached_property
     def verdict(self) -> Verdict:
@@ -160,9 +159,8 @@ class PulseFit(AbstractFit):
             mean = cycle_weights(len(data.g), self.memory) @ data.g
             problem = replace(problem, target=jnp.asarray(np.log(mean)))
         values, sigma = problem.of_data(self.z), np.full(len(problem.target), self.sigma)
-        return Residuals(
-            values=values, sigma=sigma, series=np.zeros(len(values), int), unit="of ln G"
-        )
+        scale: dict[str, Any] = dict(series=np.zeros(len(values), int), unit="of ln G")
+        return Residuals(values=values, sigma=sigma, **scale)
 
     @property
     def freedom(self) -> float:
@@ -307,12 +305,8 @@ def solve_pulses(
     problem, search = _searched(problem, points, progress)
     if len(record.g) < FEWEST:
         notes.append(f"fewer than {FEWEST} cycles: nothing is said about randomness")
-    notes += named_far(
-        np.log10(record.g),
-        record.cycles.tolist(),
-        name="cycles",
-        what="they count in the mean as their weights say",
-    )
+    words = {"name": "cycles", "what": "they count in the mean as their weights say"}
+    notes += named_far(np.log10(record.g), record.cycles.tolist(), **words)
     return _result(problem, search, record, weights, memory=memory, seed=seed, notes=tuple(notes))
 
 

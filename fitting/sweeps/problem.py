@@ -201,18 +201,10 @@ class KernelProblem:
         """Solves of all waveforms at several points, those of one point after the other; derivatives by coordinates."""
         values, derivatives, zeros = self._begin(jnp.asarray(z))
         group, policy = self.problem.group, self.problem.policy
+        options: dict[str, Any] = dict(stimuli=group.stimuli, rows=group.rows, policy=policy)
+        options["steps"] = self.steps
         along = derivatives if derive else None
-        return solve_lanes(
-            self.kernel,
-            z,
-            values,
-            along,
-            zeros=zeros,
-            stimuli=group.stimuli,
-            rows=group.rows,
-            policy=policy,
-            steps=self.steps,
-        )
+        return solve_lanes(self.kernel, z, values, along, zeros=zeros, **options)
 
 
 def lengthened(problem: Problem) -> tuple[Problem, np.ndarray]:
@@ -237,15 +229,8 @@ def _observe_all(problem: Problem, device: Model):
 
     def one(limits, stimulus, rows, span):
         scaled = scaled_under(problem, device, limits)
-        sol = solve_stiff(
-            scaled,
-            stimulus,
-            rows=rows,
-            steps=True,
-            y0=scaled.initial(),
-            end=end,
-            policy=problem.policy,
-        )
+        options: dict[str, Any] = dict(y0=scaled.initial(), end=end, policy=problem.policy)
+        sol = solve_stiff(scaled, stimulus, rows=rows, steps=True, **options)
         left = None if group.left is None else bench_of(device, problem.bench)
         observed = read_off(scaled, stimulus, rows, span, group.thresholds, sol, left)
         return *observed, sol.result == 0
@@ -346,9 +331,8 @@ def _residuals_of(problem: Problem, z, y, steps: EventSteps | None, ends):
             return logs, jnp.zeros(span.shape)
         return logs, rows_of_events(scaled, stimulus, rows, steps, ends)
 
-    logs, events = jax.vmap(one)(
-        group.limits, group.stimuli, group.rows, group.span, y, steps, ends
-    )
+    waveforms = group.limits, group.stimuli, group.rows, group.span
+    logs, events = jax.vmap(one)(*waveforms, y, steps, ends)
     r = problem.with_prior(misfit(group, *logs, events=events), z)
     return r, (r, floored(group, logs[0]))
 

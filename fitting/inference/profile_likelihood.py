@@ -224,14 +224,14 @@ def profiles(
     best = levenberg_marquardt(evaluate, result.z[None], iterations=_ITERATIONS, tolerance=1e-5)
     show = None if tick is None else partial(tick, "profile")
     for _ in range(_AGAIN):
-        found, ends = _found(result, evaluate, best, chosen, level=level, beyond=beyond, tick=show)
+        curves, ends = _found(result, evaluate, best, chosen, level=level, beyond=beyond, tick=show)
         missed = _missed(result, evaluate, best, ends, level=level, tick=show)
         if not missed:
             break
         beyond = [*beyond, *missed]
     else:
-        found, _ = _found(result, evaluate, best, chosen, level=level, beyond=beyond, tick=show)
-    return found
+        curves, _ = _found(result, evaluate, best, chosen, level=level, beyond=beyond, tick=show)
+    return curves
 
 
 def _found(
@@ -275,8 +275,8 @@ def _found(
     )
     lanes = {int(k): np.flatnonzero(pinned == k) for k in chosen}
     outer = [(k, float(f(ends.z[x]))) for k, x in lanes.items() for f in (np.min, np.max)]
-    found = [_profile(result, level, ends, x, k) for k, x in lanes.items()]
-    return found, [(k, z) for k, z in outer if np.isfinite(z)]
+    curves = [_profile(result, level, ends, x, k) for k, x in lanes.items()]
+    return curves, [(k, z) for k, z in outer if np.isfinite(z)]
 
 
 def _missed(

@@ -163,12 +163,19 @@ def test_no_file_that_is_read_can_run_code():
 
 
 @pytest.mark.slow
+def _is_long(function: ast.FunctionDef) -> bool:
+    """Whether a function has 80 lines or more, or more than 60 beside its docstring."""
+    lines = function.end_lineno - function.lineno + 1
+    text = function.body[0] if ast.get_docstring(function) is not None else None
+    return lines > 80 or lines - (text.end_lineno - text.lineno + 1 if text else 0) > 60
+
+
 def test_functions_and_files_are_short():
     long = [
         f"{path}:{node.lineno} {node.name}"
         for path, tree in _trees()
         for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef) and node.end_lineno - node.lineno >= 80
+        if isinstance(node, ast.FunctionDef) and _is_long(node)
     ]
     most = {"fitting": 400}  # the others: 700
     for p in SOURCES:

@@ -1,6 +1,6 @@
 """What a fit directory holds: fit.json, the measured and the simulated currents."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -37,6 +37,28 @@ def distribution(trace: Trace | None, thresholds: Thresholds) -> dict[str, dict[
     return voltages
 
 
+_ELEMENTS = (
+    "series_resistance",
+    "parallel_resistance",
+    "parallel_capacitance",
+    "offset_current",
+    "offset_voltage",
+    "reversed",
+)
+
+
+def _bench_content(result: FitResult, levels: Sequence[float]) -> dict[str, Any]:
+    """What stood around the device; of sweeps with limits of their own [A] the highest of these."""
+    bench, limits = result.problem.bench, result.problem.group.limits
+    return {n: getattr(bench, n) for n in _ELEMENTS} | {
+        "compliance": bench.compliance if limits is None else max(levels),
+        "compliance_negative": bench.compliance_negative if limits is None else None,
+        "compliance_by_sweep": limits is not None,
+        "temperature": float(result.problem.env.temperature),
+        "point_time": result.point_time,
+    }
+
+
 def to_json(
     result: FitResult,
     files: list[Path],
@@ -47,28 +69,12 @@ def to_json(
     trace: Trace | None = None,
 ) -> dict:
     """The content of ``fit.json``; `truth` are true parameters [SI] of synthetic data, `trace` is that of `cycles`."""
-    bench, u, problem = result.problem.bench, result.uncertainty, result.problem
-    limits = problem.group.limits
-    levels = levels_of(bench, limits)
-    elements = (
-        "series_resistance",
-        "parallel_resistance",
-        "parallel_capacitance",
-        "offset_current",
-        "offset_voltage",
-        "reversed",
-    )
+    u, problem = result.uncertainty, result.problem
+    levels = levels_of(problem.bench, problem.group.limits)
     content = common_content(
         result,
         kind="sweeps",
-        bench={n: getattr(bench, n) for n in elements}
-        | {
-            "compliance": bench.compliance if limits is None else max(levels),
-            "compliance_negative": bench.compliance_negative if limits is None else None,
-            "compliance_by_sweep": limits is not None,
-            "temperature": float(problem.env.temperature),
-            "point_time": result.point_time,
-        },
+        bench=_bench_content(result, levels),
         driven=result.waves[0].driven,
         thresholds=asdict(result.thresholds),
         read_noise=result.read_noise,

@@ -412,21 +412,38 @@ def load_recording(folder: str | Path, *, most: int | None = None) -> Recording:
         notes=tuple(description.get("notes", NOT_ENDED)),
         final=store.checkpoint(end),
         energy={
-            n: EnergyLedger(
-                kinds=g["elements"],
-                energies=ledger[_ENERGY_KEYS[0]],
-                times=ledger[_ENERGY_KEYS[1]],
-                rest_power=g["rest_W"],
-                neurons=g["n"],
+            n: _ledger(
+                g,
+                ledger,
                 spikes=int(counts[n].sum()) if n in counts else len(spikes[n]["member"]),
-                ends=dt
-                * ledger.get(
-                    _ENERGY_KEYS[2], steps * (np.arange(len(ledger[_ENERGY_KEYS[1]])) + 1)
-                ),
+                steps=steps,
+                dt=dt,
             )
             for n, g in description["groups"].items()
             if (ledger := tables["energy"].get(n)) is not None
         },
+    )
+
+
+def _ledger(
+    group: Mapping[str, Any],
+    columns: Mapping[str, np.ndarray],
+    *,
+    spikes: int,
+    steps: int,
+    dt: float,
+) -> EnergyLedger:
+    """The energy of a group; where no ends are written they are those of so many steps [s] each."""
+    energies, times, ends = (columns.get(k) for k in _ENERGY_KEYS)
+    times = np.asarray(times)
+    return EnergyLedger(
+        kinds=group["elements"],
+        energies=np.asarray(energies),
+        times=times,
+        rest_power=group["rest_W"],
+        neurons=group["n"],
+        spikes=spikes,
+        ends=dt * (steps * (np.arange(len(times)) + 1) if ends is None else ends),
     )
 
 

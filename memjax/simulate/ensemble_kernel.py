@@ -172,6 +172,17 @@ def _text(scaled: Scaled, values, key, policy: Fixed, dtype, drive: tuple[int, .
     return _text_of_program(t, owns, states, [number, *step_values], results, count)
 
 
+def _watch_of(stiffness: list) -> list[str]:
+    """Statements that keep the largest of each measure of stiffness, where there are any."""
+    # What is met after a failure, or a step that was too long, is no rate of the device.
+    ends = "(result[j] != 0) | is_too_long(stiffness[0][j], stiffness[1][j])"
+    watch = [f"const int32_t ends = {ends};"] * bool(stiffness)
+    return watch + [
+        f"stiffness[{k}][j] = most(ends ? 0 : {text_of(x)}, stiffness[{k}][j]);"
+        for k, x in enumerate(stiffness)
+    ]
+
+
 def _text_of_program(t, owns, states, places: list, results: list, constants: int) -> str:
     """All of the kernel, with so many constants, of the operations of a step.
 
@@ -191,15 +202,6 @@ def _text_of_program(t, owns, states, places: list, results: list, constants: in
     # which is no number where one of its terms is none.
     finish = [f"c->broken[j] |= is_nan({' + '.join(map(text_of, before_bounds))});"]
     finish = [] if before_bounds == ends else finish
-    # What is met after a failure, or a step that was too long, is no rate of the device.
-    watch = [
-        "const int32_t ends = (result[j] != 0) | is_too_long(stiffness[0][j], stiffness[1][j]);"
-    ]
-    watch += [
-        f"stiffness[{k}][j] = most(ends ? 0 : {text_of(x)}, stiffness[{k}][j]);"
-        for k, x in enumerate(stiffness)
-    ]
-    watch = watch if stiffness else []
     sizes = [f"ABS(c->{x.text}[j])" for x in states]
     largest = functools.reduce(lambda a, b: f"greater({b}, {a})", sizes)
     parts = [
@@ -230,13 +232,24 @@ INLINE Real largest_state(Carry *restrict c, int64_t j) {{ return {largest}; }}
         look.advance_block(
             "NOINLINE void watch_block(const Uniform *u, int32_t t, const Own *o, Carry *restrict c, "
             "int32_t *restrict result, Real (*restrict stiffness)[LANES])",
-            watch,
+            _watch_of(stiffness),
             "(void)c, (void)result, (void)stiffness;",
             "",
         ),
         threaded(_FOLDER / "ensemble_kernel.c"),
     ]
     return "\n".join(parts)
+
+
+def _ends_of_lanes(codes, stiffness, driven) -> tuple:
+    """How the lanes of a sweep ended, and their stiffness, out of those of its stretches."""
+    # The first failure of each lane counts.
+    code = jnp.take_along_axis(codes, jnp.argmax(codes != 0, axis=0)[None], axis=0)[0]
+    code = jnp.where((code == 0) & ~jnp.all(driven), Result.not_finite, code)
+    # What is met after a failure, or after a step that was too long, is no rate of the device.
+    ended = jnp.cumsum((codes != 0) | is_too_long(stiffness), axis=0)
+    counts = jnp.concatenate([jnp.zeros_like(ended[:1]), ended[:-1]]) == 0
+    return code, jnp.max(jnp.where(counts[..., None], stiffness, 0.0), axis=0)
 
 
 def solve_by_kernel(
@@ -289,15 +302,8 @@ def solve_by_kernel(
             results = jax.tree.map(lambda x: x[None], stretch(y, [x[0] for x in parts])[1])
         else:
             _, results = lax.scan(stretch, y, parts)
-        ys, codes, stiffness, driven = results
-        # The first failure of each lane counts.
-        code = jnp.take_along_axis(codes, jnp.argmax(codes != 0, axis=0)[None], axis=0)[0]
-        code = jnp.where((code == 0) & ~jnp.all(driven), Result.not_finite, code)
-        # What is met after a failure, or after a step that was too long, is no rate of the device.
-        ended = jnp.cumsum((codes != 0) | is_too_long(stiffness), axis=0)
-        counts = jnp.concatenate([jnp.zeros_like(ended[:1]), ended[:-1]]) == 0
-        stiffness = jnp.max(jnp.where(counts[..., None], stiffness, 0.0), axis=0)
-        return ys.reshape(padded, *ys.shape[2:])[:count], code, stiffness
+        ys, *ends = results
+        return ys.reshape(padded, *ys.shape[2:])[:count], *_ends_of_lanes(*ends)
 
     lanes = (grid.stimuli, grid.rows, *(jax.tree.map(lambda x: x.T, (grid.values, grid.keys)),))
     lanes = (*lanes, jnp.swapaxes(y0, 0, 1))

@@ -16,6 +16,7 @@ from memjax.simulate import solve_fixed
 from memjax.simulate.policy import Fixed
 from memjax.solver import DriftImplicitEuler, drift_implicit_euler_step
 from memjax.solver.linear import factor, orientation
+from memjax.solver.newton import Stage
 from memjax.stimulus import Sampled
 from tests.helpers import fitted_order, z_score
 from tests.systems.exact import Geometric, OrnsteinUhlenbeck
@@ -266,3 +267,10 @@ def test_small_systems_are_solved_as_by_lapack():
         assert orientation(a) == np.sign(np.linalg.det(a))
         flipped = a.at[0].multiply(-1.0)
         assert orientation(flipped) == -orientation(a)
+
+
+def test_an_error_is_filtered_once_unless_it_is_said_how_often():
+    y, yes = jnp.array([3.0, -1.0]), jnp.asarray(True)
+    root = Stage(y=y, converged=yes, matrix=2 * jnp.eye(2), positive_det=yes)
+    np.testing.assert_allclose(root.filter(y), y / 2)
+    np.testing.assert_allclose(root.filter(y, 2), y / 4)

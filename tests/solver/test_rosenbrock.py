@@ -8,6 +8,7 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from memjax.solver import Rodas3, rodas3_step
+from memjax.solver.rosenbrock import DERIVATIVE_ERROR, derivative_error
 from tests.helpers import fitted_order
 
 MU = 1e3
@@ -131,3 +132,11 @@ def test_a_state_is_brought_back_into_its_domain_after_the_step():
     seen = np.asarray(sol.ys)[np.isfinite(np.asarray(sol.ts))]
     assert seen.min() >= 0.0
     assert seen[-1] == 0.0
+
+
+def test_directions_along_fast_modes_are_filtered_before_their_error_counts():
+    """Of J = diag(-1e6, -1) and a step of 1 the filter (1 - h J / 2)^-1 leaves 2e-6 and 2/3."""
+    error = derivative_error(
+        lambda e: (e, 0.5 * e), jnp.diag(jnp.array([-1e6, -1.0])), jnp.asarray(1.0)
+    )
+    assert float(error) == pytest.approx(0.5 * 2 / 3 / DERIVATIVE_ERROR, rel=1e-12)

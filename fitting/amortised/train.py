@@ -107,9 +107,8 @@ def amortise(
     simulator = _simulator(model, protocol, bounds, population, cycle_spread, seed, points)
     simulator = replace(simulator, policy=policy, deterministic=deterministic)
     size = 4 * _REPLICATES * len(simulator.statistics.names())
-    check_size(
-        simulations, size, fix="take fewer", what="simulations", where="amortise", error=DataError
-    )
+    words = {"what": "simulations", "where": "amortise", "fix": "take fewer"}
+    check_size(simulations, size, **words, error=DataError)
     return _trained(simulator, simulations, density, training, tick or (lambda *_, **__: None))
 
 

@@ -112,15 +112,13 @@ def fit_auto(
     if all(isinstance(x, str) for x in fits.values()):
         raise FitError(f"none of {len(fits)} models is fitted: {fits[listed.models[0]]}")
     try:
-        training, held_out = halves(every, point_time=point_time)
+        half, held_out = halves(every, point_time=point_time)
     except DataError:
         parts: dict[str, AbstractFit | str] = {}
         held_out = None
     else:
         parts = {
-            n: _fit(n, training, asked, seed, say)
-            for n, x in fits.items()
-            if not isinstance(x, str)
+            n: _fit(n, half, asked, seed, say) for n, x in fits.items() if not isinstance(x, str)
         }
     comparison = compare_models(dict(fits), parts, held_out)
     model, _ = winner(comparison)

@@ -13,6 +13,7 @@ from memjax.core.transforms import Logit, LogLogit, from_spec, within
 from memjax.errors import DataError
 
 from ..problem import PRIOR_SIGMA, initial_states
+from .instrument import DeviceOnBench
 from .loops import (
     Loops,
     depends_on_loops,
@@ -264,7 +265,7 @@ def starts(
     origin: Guess,
     free: Sequence[str],
     *,
-    device: mj.AbstractDevice | mj.Circuit,
+    device: mj.AbstractDevice | mj.Circuit | DeviceOnBench,
     center: Float[np.ndarray, " free"],
     count: int,
     seed: int,

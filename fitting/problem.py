@@ -144,7 +144,7 @@ def shift_by_prior(
     return -axes @ np.divide(gradient, size, out=np.zeros(n), where=known)
 
 
-def initial_states(device: mj.AbstractDevice | mj.Circuit) -> tuple[str, ...]:
+def initial_states(device: eqx.Module) -> tuple[str, ...]:
     """Parameters that set the state at the start: of a state ``x`` the parameter ``x0``."""
     named = [f"{s.name}0" for s in getattr(device, "states", ())]
     return tuple(n for n in named if n in parameter_specs(device))

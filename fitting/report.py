@@ -68,7 +68,7 @@ def build(folder: Path, **options: Any) -> list[str]:
 
 
 def build_page(content: dict, folder: Path) -> list[str]:
-    """Make the pictures of both tables and the page of a fit directory, with the sections of its kind."""
+    """Make the pictures of both tables and the page of a fit directory, by its kind; names of the files."""
     kind: Any = kind_of(content, where=folder / "fit.json")
     tables = [read_table(folder / f"{name}.csv") for name in TABLES]
     with style():

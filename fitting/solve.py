@@ -40,7 +40,7 @@ class AbstractFitProblem(abc.ABC):
 
     @abc.abstractmethod
     def solve(self, *, seed: int = 0, progress: Callable[..., None] | None = None) -> Any:
-        """Make the fit, see `fitting.solve`."""
+        """The fit that solves the problem, see `fitting.solve`."""
 
 
 def solve(

@@ -126,7 +126,7 @@ def train(
     training: TrainingSettings | None = None,
     tick: Callable[[int, int, float, float], None] | None = None,
 ) -> Density:
-    """Train a density on simulated devices.
+    """The density that is trained on simulated devices.
 
     Parameters
     ----------

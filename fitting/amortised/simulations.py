@@ -114,7 +114,7 @@ class Simulator:
         replicates: int = 1,
         tick: Callable[[int], None] | None = None,
     ) -> Simulations:
-        """Draw devices, simulate and read them.
+        """Draw devices, simulate and read them; coordinates and statistics, and how many failed.
 
         Parameters
         ----------

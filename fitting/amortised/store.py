@@ -90,7 +90,7 @@ def fill(posterior: AmortisedPosterior, place: Path) -> None:
 
 
 def load_amortised(folder: str | Path) -> AmortisedPosterior:
-    """Read a trained density.
+    """Read a trained density; the posterior that it gives.
 
     Parameters
     ----------

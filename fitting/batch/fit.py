@@ -155,7 +155,7 @@ def solve_batch(
     seed: int = 0,
     progress: Callable[[int, int, bool], None] | None = None,
 ) -> list[Row]:
-    """Calibrate a model to each of many devices, see `BatchProblem`."""
+    """Calibrate a model to each of many devices, see `BatchProblem`; their rows, in order."""
     require_x64()
     device, devices = asked.device, asked.data
     check_request(device, asked.free, asked.fix, asked.start)

@@ -62,7 +62,7 @@ def compare_models(
     halves: Mapping[str, AbstractFit | str] | None = None,
     held_out: Any = None,
 ) -> Comparison:
-    """Compare fits of several models to the same data.
+    """Compare fits of several models to the same data; a row for each model, and notes.
 
     Parameters
     ----------

@@ -101,7 +101,7 @@ def estimate_of(
     information: np.ndarray,
     surely: np.ndarray | None = None,
 ) -> Estimate:
-    """Estimate out of the information matrix of the logarithms, and of what of it is sure."""
+    """The estimate out of the information matrix of the logarithms, and of what of it is sure."""
     covariance, _ = lifted_inverse(information)
     strict, null = lifted_inverse(information if surely is None else surely)
     values, sigma = values_at(circuit, free, z), np.sqrt(np.diag(covariance))

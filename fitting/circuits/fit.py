@@ -202,7 +202,7 @@ class MomentProblem(AbstractFitProblem):
 def solve_moments(
     asked: MomentProblem, *, seed: int = 0, progress: Callable[[str, Progress], None] | None = None
 ) -> SpikeFit:
-    """Fit parameters of a noisy circuit to spike times alone, see `MomentProblem`."""
+    """Fit parameters of a noisy circuit to spike times alone, see `MomentProblem`; the fit."""
     seed = as_seed(seed, where="MomentProblem", lowest=0)
     require_x64()
     stimulus = asked.stimulus

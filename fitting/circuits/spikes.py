@@ -193,7 +193,7 @@ class SpikeProblem(AbstractFitProblem):
 def solve_spikes(
     asked: SpikeProblem, *, seed: int = 0, progress: Callable[[str, Progress], None] | None = None
 ) -> SpikeCalibration:
-    """Fit kinetics and noise to spike trains, with steps that are as good as adaptive ones, see `SpikeProblem`."""
+    """The fit of kinetics and noise to spike trains, with steps as good as adaptive ones, see `SpikeProblem`."""
     stimulus, trains, free = asked.stimulus, asked.data, asked.free or ()
     circuit = begun_circuit(asked)
     window = (0.0, float(stimulus.duration))

@@ -151,7 +151,7 @@ class TraceProblem(AbstractFitProblem):
 def solve_trace(
     asked: TraceProblem, *, seed: int = 0, progress: Callable[[str, Progress], None] | None = None
 ) -> VoltageFit:
-    """Fit parameters of a circuit to the trace of a node, by least squares, see `TraceProblem`."""
+    """Fit parameters of a circuit to the trace of a node, by least squares, see `TraceProblem`; the fit."""
     seed = as_seed(seed, where="TraceProblem", lowest=0)
     if asked.starts < 1:
         raise DataError(f"starts = {asked.starts}", where="TraceProblem", allowed="at least 1")

@@ -240,7 +240,7 @@ def draw(
     limit: float = np.inf,
     tick: Callable[[str], None] | None = None,
 ) -> Sample:
-    """Draw from a posterior.
+    """Draw from a posterior; the draws with what speaks against them.
 
     Parameters
     ----------
@@ -336,7 +336,7 @@ class _Progress:
 
 
 def draw_fit(result: AbstractFit, **options: Any) -> Sample:
-    """Draw from the posterior of a fit.
+    """Draw from the posterior of a fit; the draws with what speaks against them.
 
     Parameters
     ----------

@@ -228,7 +228,7 @@ class JointProblem(AbstractFitProblem):
 def solve_jointly(
     asked: JointProblem, *, seed: int = 0, progress: Callable[[str, Progress], None] | None = None
 ) -> JointFit:
-    """Calibrate one device to all files of which there are fits, see `JointProblem`."""
+    """Calibrate one device to all files of which there are fits, see `JointProblem`; the joint fit."""
     seed = as_seed(seed, where="JointProblem", lowest=0)
     fits, order = asked.data, asked.order
     _check(fits, asked.device)

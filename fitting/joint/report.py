@@ -15,7 +15,7 @@ values of all files than with its own. p: probability of so large a rise where t
 
 
 def build(content: dict, folder: Path) -> list[str]:
-    """Make the pages of all files, and ``report.html`` above them."""
+    """Make the pages of all files, and ``report.html`` above them; names of the files."""
     files, shown = [], []
     for part in content["files"]:
         place = folder_of_part(folder, part["folder"])

@@ -277,7 +277,7 @@ def solve_pulses(
     seed: int = 0,
     progress: Callable[[str, Progress], None] | None = None,
 ) -> PulseFit:
-    """Calibrate a device and its randomness to conductances per pulse, see `PulseProblem`."""
+    """Calibrate a device and its randomness to conductances per pulse, see `PulseProblem`; the fit."""
     seed, reversed = as_seed(seed, where="PulseProblem", lowest=0), asked.reversed
     require_x64()
     record, fix, notes = asked.data, asked.fix or {}, list[str]()

@@ -262,7 +262,7 @@ class RetentionProblem(AbstractFitProblem):
 def solve_retention(
     asked: RetentionProblem, *, progress: Callable[[str, Progress], None] | None = None
 ) -> RetentionFit:
-    """Compare laws of decay, and a device's own relaxation, on resistance against time, see `RetentionProblem`."""
+    """The fit of laws of decay, and of a device's relaxation, to resistance against time, see `RetentionProblem`."""
     require_x64()
     record, fix, env = asked.data, asked.fix or {}, asked.env or mj.Environment()
     laws = compare(record)

@@ -148,7 +148,7 @@ def _least(law: Law, t: np.ndarray, y: np.ndarray) -> Any:
 
 
 def fit_law(law: Law, t: Float[np.ndarray, " rows"], r: Float[np.ndarray, " rows"]) -> LawFit:
-    """Fit a law of decay, one of `LAWS`, to resistances [ohm] at times [s].
+    """Fit a law of decay, one of `LAWS`, to resistances [ohm] at times [s]; the fitted law.
 
     Raises
     ------

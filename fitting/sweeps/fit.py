@@ -221,7 +221,7 @@ def solve_sweeps(
     seed: int = 0,
     progress: Callable[[str, Progress], None] | None = None,
 ) -> FitResult:
-    """Calibrate a device or circuit to sweeps of one, see `SweepProblem`."""
+    """Calibrate a device or circuit to sweeps of one, see `SweepProblem`; the fit."""
     seed = as_seed(seed, where="fit", lowest=0)
     require_x64()
     data, point_time = problem.data, problem.point_time

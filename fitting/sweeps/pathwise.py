@@ -91,7 +91,7 @@ def _value_and_gradient(loss: _SpreadLoss, x: Float[Array, " names"]):
 def calibrate_spread(
     result: FitResult, *, tick: Callable[[str, Any], None] | None = None
 ) -> FitResult:
-    """Calibrate the spread from cycle to cycle to the joint distribution of switching and return.
+    """The fit with the spread from cycle to cycle calibrated to the joint distribution of switching and return.
 
     The fit's first-order spread is the start; the fit comes back with `cycle_spread` replaced, or with a note where too
     few cycles were measured.

@@ -250,7 +250,7 @@ class TargetProblem(AbstractFitProblem):
 def solve_targets(
     asked: TargetProblem, *, seed: int = 0, progress: Tick | None = None
 ) -> TargetFit:
-    """Find values with which a device or circuit meets wanted numbers, see `TargetProblem`."""
+    """Find values with which a device or circuit meets wanted numbers, see `TargetProblem`; the fit."""
     seed, fix, start = as_seed(seed, where="TargetProblem", lowest=0), asked.fix or {}, asked.start
     require_x64()
     wanted = tuple(Target.parse(t) if isinstance(t, str) else t for t in asked.data)

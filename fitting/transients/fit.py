@@ -283,7 +283,7 @@ def solve_transients(
     seed: int = 0,
     progress: Callable[[str, Progress], None] | None = None,
 ) -> TransientFit:
-    """Calibrate a diffusive memristor to delays and relaxations, see `TransientProblem`."""
+    """Calibrate a diffusive memristor to delays and relaxations, see `TransientProblem`; the fit."""
     seed, device = as_seed(seed, where="TransientProblem", lowest=0), asked.device
     require_x64()
     if not isinstance(device, mj.DiffusiveMemristor):

@@ -144,7 +144,7 @@ class FitProcess:
         return path
 
     def save(self, out: str) -> Path:
-        """Put the folder of the latest fit in its place; its command then names that.
+        """Put the folder of the latest fit in its place, which its command then names; the place.
 
         Raises
         ------

@@ -124,7 +124,7 @@ class Answers:
         }
 
     def fit(self, choice: dict) -> dict:
-        """Start a fit."""
+        """Start a fit; how it stands."""
         if not hasattr(self.subject, "fit_words"):
             raise MemjaxError(
                 "nothing measured", where="Fit", fix="start the explorer with a measured file"
@@ -141,7 +141,7 @@ class Answers:
         return self.fits.state()
 
     def save(self, choice: dict) -> dict:
-        """Save the latest fit to a folder."""
+        """Save the latest fit to a folder; where it is."""
         return {"folder": str(self.fits.save(str(choice.get("out", ""))))}
 
     def parameters(self, choice: dict) -> dict:

@@ -110,6 +110,13 @@ def test_assumed_units_are_said_and_stated_ones_are_not(write):
     assert read(write(TABLE)).warnings == ()
 
 
+def test_a_unit_that_measures_something_else_is_named(write):
+    m = read(write("v (V),i (apples)\n0,0\n1,1\n"), columns={"i": "i (apples)"})
+    text = "the unit 'apples' of 'i (apples)' is no unit of a current: its numbers are taken as A"
+    assert text in m.warnings
+    assert not any("no units stated" in w for w in m.warnings)
+
+
 def test_labels_of_the_file_are_kept(write):
     text = "cycle,v_V,i_A\n7,0,0\n7,1,1\n3,0,0\n3,1,1\n"
     assert read(write(text)).sweep.tolist() == [7, 7, 3, 3]

@@ -212,6 +212,7 @@ def _report(
 ) -> "tuple[dict, Measurement | None]":
     """The summary of one file, which is written where that is asked for, and the measurement where it holds one."""
     from ..data import has_records
+    from ..data.numbers import CellError
     from ..data.summary import write_tidy
     from ..data.text import load
 
@@ -220,6 +221,8 @@ def _report(
         return _records(source, name, options), None
     try:
         measurement = measurement_from(source, options)
+    except CellError:  # voltage and current are there: the file is damaged, and no waveform
+        raise
     except ReaderError:
         if (report := _waveforms(source, options)) is None:
             raise

@@ -14,6 +14,10 @@ _NOT_MEASURED = 9.8e37
 _EMPTY = {"", "-", "--", "---", "n/a", "#n/a", "na", "null", "none"}
 
 
+class CellError(ReaderError):
+    """A cell of a column of numbers holds something else."""
+
+
 def to_numbers(
     cells: list[str] | Float[np.ndarray, " rows"] | Shaped[np.ndarray, " rows"],
     lines: Sequence[int] | Int[np.ndarray, " rows"],
@@ -39,7 +43,7 @@ def to_numbers(
 
     Raises
     ------
-    ReaderError
+    CellError
         If a cell is neither a number nor empty.
     """
     if isinstance(cells, list) or np.asarray(cells).dtype.kind != "f":
@@ -111,7 +115,7 @@ def _floats(cells: list[str], lines: Sequence[int], where: str, name: str) -> np
         try:
             values[k] = np.nan if text.lower() in _EMPTY else _number(plain)
         except ValueError:
-            raise ReaderError(
+            raise CellError(
                 f"{text!r} in column {name!r} is not a number", where=f"{where}, line {lines[k]}",
                 allowed="numbers and empty cells", fix="mend or delete the line",
             ) from None  # fmt: skip

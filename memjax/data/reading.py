@@ -29,6 +29,7 @@ from .roles import (
     heading_remarks,
     is_modulus,
     left_aside,
+    stated_unit,
 )
 from .row_order import in_counted_order
 from .scope import CHANNELS
@@ -243,7 +244,10 @@ def _record(
         values[role] = scale * numbers
         if role != "compliance":
             warnings += overflow_remarks(table.columns[k], numbers, table.lines, name=name)
-        if not stated:
+        if not stated and (unit := stated_unit(table, k)) is not None:
+            text = f"the unit {unit!r} of {name!r} is no unit of a {WORDS[role]}"
+            warnings.append(f"{text}: its numbers are taken as {SI_UNITS[role]}")
+        elif not stated:
             assumed.append(f"{name} in {SI_UNITS[role]}")
     if assumed:
         warnings.append(_ASSUMED + ", ".join(assumed))

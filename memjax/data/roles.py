@@ -192,6 +192,11 @@ def factor(table: Table, index: int, role: str) -> tuple[float, bool]:
     return (parse_unit(unit).factor, True) if measures(unit, role) else (1.0, table.si)
 
 
+def stated_unit(table: Table, index: int) -> str | None:
+    """The unit of a column as it is stated, whatever it measures; None where none is."""
+    return _heading(table, index).unit or None
+
+
 def is_logarithm(name: str) -> bool:
     """Whether a column name says that it holds a logarithm: ``log(I)``, ``log10|I|``, ``ln I``, ``I (log A)``."""
     return _LOGARITHM.search(name) is not None

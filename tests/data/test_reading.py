@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from memjax.data import SpikeRecord, base, has_records, read, read_records, reader_names, registry
+from memjax.data.reading import _record
 from memjax.errors import ReaderError
 
 TABLE = "t_s,v_V,i_A\n0,0,0\n1,0.5,1e-3\n2,1,2e-3\n3,0.5,1e-3\n4,0,0\n"
@@ -108,6 +109,19 @@ def test_assumed_units_are_said_and_stated_ones_are_not(write):
     assumed = read(write("Voltage,Current\n0,0\n1,1\n"))
     assert assumed.warnings == ("no units stated, taken as SI: Voltage in V, Current in A",)
     assert read(write(TABLE)).warnings == ()
+
+
+def test_a_unit_that_measures_something_else_is_named():
+    """As a reader may state it; a header cell that ends in no unit is a name."""
+    table = base.Table(
+        names=("v", "i"),
+        columns=(["0", "1"], ["0", "1"]),
+        lines=[2, 3],
+        units=("V", "apples"),
+    )
+    rows = _record(table, {"v": 0, "i": 1}, 0, "a.txt", {})
+    text = "the unit 'apples' of 'i' is no unit of a current: its numbers are taken as A"
+    assert rows.warnings == [text]
 
 
 def test_labels_of_the_file_are_kept(write):

@@ -57,6 +57,13 @@ def test_who_names_a_current_gets_the_error_of_that(write, columns, capsys):
     assert "memjax: error:" in capsys.readouterr().err
 
 
+def test_a_word_among_the_currents_is_refused_and_makes_no_waveform(tmp_path, capsys):
+    path = tmp_path / "w.csv"
+    path.write_text("t_s,v_V,i_A\n0,0,0\n1,0.1,1e-6\n2,0.2,banana\n3,0.1,2e-6\n")
+    assert main(["read", str(path)]) == 2
+    assert "'banana' in column 'i_A' is not a number" in capsys.readouterr().err
+
+
 def test_a_file_without_time_is_none(tmp_path, capsys):
     path = tmp_path / "w.csv"
     path.write_text("v_V,r_ohm\n1,2\n3,4\n")

@@ -21,7 +21,7 @@ def package(tmp_path_factory) -> Path:
     place = tmp_path_factory.mktemp("package")
     page = (ROOT / "docs" / "kinds.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    assert sum(bool(line.strip()) for line in code.splitlines()) <= 80
+    assert sum(bool(line.strip()) for line in code.splitlines()) <= 84
     (place / "switching_times.py").write_text(code, encoding="utf-8")
     about = place / "switching_times-1.0.dist-info"
     about.mkdir()
@@ -36,21 +36,30 @@ def package(tmp_path_factory) -> Path:
 
 
 def _memjax(package: Path, *words: str) -> subprocess.CompletedProcess:
+    return _python(package, "-m", "memjax", *words)
+
+
+def _python(package: Path, *words: str) -> subprocess.CompletedProcess:
     path = os.pathsep.join([str(package), str(ROOT)])
     environment = os.environ | {"PYTHONPATH": path, "MPLBACKEND": "agg"}
     return subprocess.run(
-        [sys.executable, "-m", "memjax", *words], env=environment, cwd=package,
+        [sys.executable, *words], env=environment, cwd=package,
         capture_output=True, text=True, check=False,
     )  # fmt: skip
 
 
-@pytest.mark.slow
-def test_a_package_adds_a_kind_of_data(package):
-    done = _memjax(
-        package, "fit", "times.csv", "--model", "mms", "--uncertainty", "profile", "--out", "own"
-    )
+@pytest.fixture(scope="module")
+def fitted(package) -> dict:
+    """What the command writes of its data."""
+    words = ("--model", "mms", "--uncertainty", "profile", "--out", "own")
+    done = _memjax(package, "fit", "times.csv", *words)
     assert done.returncode == 0, done.stderr
-    content = json.loads((package / "own" / "fit.json").read_text())
+    return json.loads((package / "own" / "fit.json").read_text())
+
+
+@pytest.mark.slow
+def test_a_package_adds_a_kind_of_data(package, fitted):
+    content = fitted
     assert content["kind"] == "times of switching"
     assert content["uncertainty"]["method"] == "profile"
     for name, true in (("tau", TAU), ("v_on", V_ON)):
@@ -65,6 +74,26 @@ def test_a_package_adds_a_kind_of_data(package):
     assert '<a href="times.svg"><img' in page
     again = _memjax(package, "report", "own")
     assert again.returncode == 0, again.stderr
+
+
+PYTHON = """
+import jax
+jax.config.update("jax_enable_x64", True)
+import pandas, memjax as mj, fitting as ft
+from switching_times import TimesProblem
+problem = TimesProblem(pandas.read_csv("times.csv"), mj.MetastableSwitches())
+fit = ft.profile(ft.laplace(ft.solve(problem, seed=0)))
+fit.save("python")
+assert ft.load("python").values == fit.values
+"""
+
+
+@pytest.mark.slow
+def test_its_problem_is_solved_and_saved_from_python_as_by_the_command(package, fitted):
+    done = _python(package, "-c", PYTHON)
+    assert done.returncode == 0, done.stderr
+    python = json.loads((package / "python" / "fit.json").read_text())
+    assert {k for k in fitted if fitted[k] != python.get(k)} <= {"command", "config", "data"}
 
 
 @pytest.mark.slow

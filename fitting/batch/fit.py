@@ -29,7 +29,6 @@ from ..solve import AbstractFitProblem
 from ..sweeps.prepare import as_jax, choose_free
 from ..sweeps.result import FitResult
 from .chunks import Lost, Request, Source, fit_here, fit_on_cluster
-from .each_search import SHARES
 from .population_prior import PopulationPrior, population_prior
 from .rows import Posterior, Row as Row, row_of
 from .search import Search
@@ -160,9 +159,9 @@ def solve_batch(
     device, devices = asked.device, asked.data
     check_request(device, asked.free, asked.fix, asked.start)
     options = {n: getattr(asked, n) for n in _OPTIONS}
-    chunk, starts = -(-asked.chunk // SHARES), asked.starts
-    some = -(-asked.screened // starts) * starts
-    search = Search(chunk=chunk, screened=some, starts=starts, seed=seed)
+    starts = asked.starts
+    screened = -(-asked.screened // starts) * starts
+    search = Search(screened=screened, starts=starts, seed=seed)
     prints = {n: _print(source) for n, source in devices.items()}
     folder = _open_run(Path(asked.out), [prints, _run_signature(device, options, search)])
     cluster = asked.cluster

@@ -47,9 +47,8 @@ _CORRECTIONS = 3  # steps to the optimum of a loss whose prior or noise has chan
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """How devices are fitted: devices of a chunk, starts screened, starts improved, seed."""
+    """How devices are fitted: starts screened, starts improved, seed."""
 
-    chunk: int
     screened: int
     starts: int
     seed: int

@@ -15,9 +15,7 @@ from tests.fits import WAFER_MODEL
 
 OPTIONS = dict.fromkeys(("bench", "env", "point_time", "model_sigma", "free", "start", "points"))
 OPTIONS |= {"fix": {}, "thresholds": (None, None)}
-REQUEST = Request(
-    device=WAFER_MODEL, options=OPTIONS, search=Search(screened=1, starts=1, seed=0)
-)
+REQUEST = Request(device=WAFER_MODEL, options=OPTIONS, search=Search(screened=1, starts=1, seed=0))
 _TIMES = np.linspace(0, 1, 61)
 _DRIVE = 0.6 * np.sin(2 * np.pi * _TIMES)
 _NOTHING = np.zeros(61, int)

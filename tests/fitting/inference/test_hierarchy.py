@@ -141,6 +141,6 @@ def test_what_devices_do_not_determine_has_no_median():
     assert on["median"] == pytest.approx(500, rel=4 * 0.1 / np.sqrt(6))
     assert off == dict.fromkeys(off) | {"name": "r_off", "unit": "ohm", "determined": False}
     drawn_devices = BatchPopulation(found, found.population(model), "covariance of the estimates")
-    page = _hierarchy(drawn_devices.as_json())
+    page = str(_hierarchy(drawn_devices.as_json()))
     assert "1000" not in page
     assert page.count("not determined") == 3

@@ -31,7 +31,7 @@ from .each_search import (
     share_of_problems,
     switches,
 )
-from .stacked_problems import Linearised, Observed, StackedProblems
+from .stacked_problems import AbstractStackedProblems, Linearised, Observed
 
 Residuals = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
@@ -142,23 +142,23 @@ class _Many:
         self.prepared, self.halt = prepared, halt
 
     @functools.cached_property
-    def problems(self) -> StackedProblems:
+    def problems(self) -> AbstractStackedProblems:
         """The problems; most devices that are weighed anew are optima still, and need none."""
         return share_of_problems(self.prepared)
 
     @functools.cached_property
-    def broad(self) -> StackedProblems | None:
+    def broad(self) -> AbstractStackedProblems | None:
         """The same with no less granted to the model than by default; None where that is so."""
         wider = [replace(p, problem=_broad(p.problem)) for p in self.prepared]
         same = all(a.problem is b.problem for a, b in zip(wider, self.prepared, strict=True))
         return None if same else share_of_problems(wider)
 
     def linearise(self, z: np.ndarray, which: np.ndarray) -> Linearised:
-        """See `StackedProblems.linearise`."""
+        """See `AbstractStackedProblems.linearise`."""
         return self._unless_halted(self.problems.linearise, z, which)
 
     def observe(self, z: np.ndarray, which: np.ndarray) -> Observed:
-        """See `StackedProblems.observe`."""
+        """See `AbstractStackedProblems.observe`."""
         return self._unless_halted(self.problems.observe, z, which)
 
     def _unless_halted(self, method: Callable, z: np.ndarray, which: np.ndarray) -> Any:
@@ -167,7 +167,7 @@ class _Many:
         return method(z, which)
 
     def _descend(
-        self, problems: StackedProblems, z: np.ndarray, owner: np.ndarray, **ends: Any
+        self, problems: AbstractStackedProblems, z: np.ndarray, owner: np.ndarray, **ends: Any
     ) -> Progress:
         """Levenberg-Marquardt of all points, each of the problem of its number."""
 

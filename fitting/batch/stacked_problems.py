@@ -1,10 +1,11 @@
 """Problems of one shape, each solved at points of its own: by one kernel in C, or by XLA where there is none."""
 
+import abc
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import partial
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import equinox as eqx
 import jax
@@ -49,35 +50,35 @@ Observed = tuple[np.ndarray, np.ndarray]
 """Residuals, success."""
 
 
-class StackedProblems(Protocol):
+class AbstractStackedProblems(abc.ABC):
     """Problems of one shape (see `fitting.problem.shape_of`), of which some are solved at a time."""
 
+    @abc.abstractmethod
     def linearise(
         self, z: Float[np.ndarray, "points free"], which: Int[np.ndarray, " points"]
     ) -> Linearised:
         """Residuals, Jacobians and success at points, each of the problem of this number."""
-        ...
 
+    @abc.abstractmethod
     def observe(
         self, z: Float[np.ndarray, "points free"], which: Int[np.ndarray, " points"]
     ) -> Observed:
         """Residuals and success at points."""
-        ...
 
-    def roughly(self, rtol: float) -> "StackedProblems":
+    @abc.abstractmethod
+    def roughly(self, rtol: float) -> "AbstractStackedProblems":
         """The same solved with another tolerance, where that costs no compilation."""
-        ...
 
 
-def problems_of(problems: Sequence[Problem], *, threads: int) -> StackedProblems:
+def problems_of(problems: Sequence[Problem], *, threads: int) -> AbstractStackedProblems:
     """Problems of one shape, by their kernel where there is one."""
     if isinstance(kernel_of(problems[0]), str):
         return XlaProblems(problems)
     return KernelProblems(problems, threads=threads)
 
 
-class KernelProblems:
-    """`StackedProblems` that have a kernel.
+class KernelProblems(AbstractStackedProblems):
+    """`AbstractStackedProblems` that have a kernel.
 
     Parameters
     ----------
@@ -107,19 +108,19 @@ class KernelProblems:
     def linearise(
         self, z: Float[np.ndarray, "points free"], which: Int[np.ndarray, " points"]
     ) -> Linearised:
-        """See `StackedProblems`."""
+        """See `AbstractStackedProblems`."""
         r, jacobian, ok = self._each(self._linearise, z, which, derive=True)
         return r[:, self.residual_columns], jacobian[:, self.residual_columns], ok
 
     def observe(
         self, z: Float[np.ndarray, "points free"], which: Int[np.ndarray, " points"]
     ) -> Observed:
-        """See `StackedProblems`."""
+        """See `AbstractStackedProblems`."""
         r, ok = self._each(self._observe, z, which, derive=False)
         return r[:, self.residual_columns], ok
 
     def roughly(self, rtol: float) -> "KernelProblems":
-        """See `StackedProblems`."""
+        """See `AbstractStackedProblems`."""
         rough = copy(self)
         share = self.policy.atol / self.policy.rtol
         rough.policy = replace(self.policy, rtol=rtol, atol=share * rtol)
@@ -205,8 +206,8 @@ def _observe_each(
     return _at_each(observe_lanes, problem, leaves, z, by_point(lanes, len(z)))[:2]
 
 
-class XlaProblems:
-    """`StackedProblems` by XLA: points that are solved together wait for the slowest.
+class XlaProblems(AbstractStackedProblems):
+    """`AbstractStackedProblems` by XLA: points that are solved together wait for the slowest.
 
     Parameters
     ----------
@@ -222,19 +223,19 @@ class XlaProblems:
     def linearise(
         self, z: Float[np.ndarray, "points free"], which: Int[np.ndarray, " points"]
     ) -> Linearised:
-        """See `StackedProblems`."""
+        """See `AbstractStackedProblems`."""
         r, jacobian, ok = self._each(_linearise_alone, z, which)
         return r, jacobian, ok
 
     def observe(
         self, z: Float[np.ndarray, "points free"], which: Int[np.ndarray, " points"]
     ) -> Observed:
-        """See `StackedProblems`."""
+        """See `AbstractStackedProblems`."""
         r, ok = self._each(_observe_alone, z, which)
         return r, ok
 
     def roughly(self, rtol: float) -> "XlaProblems":
-        """See `StackedProblems`; here it would cost one."""
+        """See `AbstractStackedProblems`; here it would cost one."""
         del rtol
         return self
 

@@ -7,6 +7,7 @@ import fitting as ft
 import memjax as mj
 
 
+@pytest.mark.wrong_types
 def test_old_names_forward_with_a_warning(monkeypatch):
     heard = {}
 

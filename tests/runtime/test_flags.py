@@ -83,6 +83,7 @@ def test_functions_with_flags_were_met():
     assert wanted <= set(FUNCTIONS)
 
 
+@pytest.mark.wrong_types
 @pytest.mark.parametrize(
     ("make", "flag"),
     [

@@ -181,7 +181,8 @@ class _Many:
     ) -> Float[np.ndarray, "devices starts free"]:
         """The starts of each device from the best to the worst; its guess among the first `count`."""
         devices, starts, n = z.shape
-        r, ok = self.observe(z.reshape(-1, n), np.repeat(which, starts))
+        rough = self.problems.roughly(_ROUGH).observe
+        r, ok = self._unless_halted(rough, z.reshape(-1, n), np.repeat(which, starts))
         order = _ranking(half_squares(r, ok).reshape(devices, starts), count)
         return np.take_along_axis(z, order[:, :, None], axis=1)
 

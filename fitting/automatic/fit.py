@@ -103,12 +103,17 @@ def fit_auto(
     seed = as_seed(seed, where="fit_auto", lowest=0)
     require_x64()
     every = [measurements] if isinstance(measurements, mj.Measurement) else list(measurements)
-    asked: dict[str, Any] = dict(bench=bench, env=env, point_time=point_time)
+    options: dict[str, Any] = dict(bench=bench, env=env, point_time=point_time)
     say = tick or (lambda _: None)
     listed = shortlist(
-        every, models=models, count=count, seed=seed, tick=lambda n: say(f"starts of {n}"), **asked
+        every,
+        models=models,
+        count=count,
+        seed=seed,
+        tick=lambda n: say(f"starts of {n}"),
+        **options,
     )
-    fits = {n: _fit(n, every, asked, seed, say) for n in listed.models}
+    fits = {n: _fit(n, every, options, seed, say) for n in listed.models}
     if all(isinstance(x, str) for x in fits.values()):
         raise FitError(f"none of {len(fits)} models is fitted: {fits[listed.models[0]]}")
     try:
@@ -118,7 +123,7 @@ def fit_auto(
         held_out = None
     else:
         parts = {
-            n: _fit(n, half, asked, seed, say) for n, x in fits.items() if not isinstance(x, str)
+            n: _fit(n, half, options, seed, say) for n, x in fits.items() if not isinstance(x, str)
         }
     comparison = compare_models(dict(fits), parts, held_out)
     model, _ = winner(comparison)
@@ -134,14 +139,14 @@ def fit_auto(
 def _fit(
     name: str,
     measurements: Sequence[mj.Measurement],
-    asked: dict[str, Any],
+    options: dict[str, Any],
     seed: int,
     say: Callable[[str], None],
 ) -> FitResult | str:
     """A fit, or why there is none."""
     say(f"fit of {name}")
     try:
-        problem = SweepProblem(measurements, mj.model(name), **asked)
+        problem = SweepProblem(measurements, mj.model(name), **options)
         return problem.solve(seed=seed)
     except (MemjaxError, LinAlgError) as error:
         return str(error)

@@ -18,7 +18,7 @@ from ..constants import AUTOMATIC, COMPARISON
 from ..kinds import of_data, refuse_unused
 from ..progress import Session
 from ..sweeps.kind import KIND as SWEEPS
-from ..sweeps.options import asked_of
+from ..sweeps.options import sweep_options
 
 if TYPE_CHECKING:
     from ..choice.comparison import Comparison
@@ -73,7 +73,7 @@ def _shortlist(request: Request) -> "Shortlist":
         tick=lambda n: say("progress", f"which models can begin: starts of {n}"),
         free=request.free,
         seed=request.seed,
-        **asked_of(request),
+        **sweep_options(request),
     )
     say("note", f"{listed.features}")
     for note in listed.notes:

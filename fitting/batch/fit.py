@@ -25,25 +25,13 @@ from memjax.simulate.policy import require_x64
 
 from ..constants import CHUNK
 from ..problem import begun
-from ..solve import AbstractFitProblem
-from ..sweeps.prepare import as_jax, choose_free
+from ..sweeps.prepare import AbstractSweepProblem, as_jax, choose_free
 from ..sweeps.result import FitResult
 from .chunks import Lost, Request, Source, fit_here, fit_on_cluster
 from .population_prior import PopulationPrior, population_prior
 from .rows import Posterior, Row as Row, row_of
 from .search import Search
 
-_OPTIONS = (
-    "bench",
-    "env",
-    "point_time",
-    "model_sigma",
-    "free",
-    "fix",
-    "start",
-    "thresholds",
-    "points",
-)
 _AGAIN = "the same command tries it again"
 
 RUN, _CHUNK = "run.json", "chunk-{:05d}.json"
@@ -80,7 +68,7 @@ class File:
 
 
 @dataclass(frozen=True)
-class BatchProblem(AbstractFitProblem):
+class BatchProblem(AbstractSweepProblem):
     """Sweeps of many devices, to each of which one model is calibrated, chunk by chunk; what is done stays done.
 
     Parameters
@@ -117,12 +105,6 @@ class BatchProblem(AbstractFitProblem):
     data: Mapping[str, Source]
     _: dataclasses.KW_ONLY
     out: str | Path
-    bench: mj.Bench | None = None
-    env: mj.Environment | None = None
-    point_time: float | None = None
-    model_sigma: float | None = None
-    thresholds: tuple[float | None, float | None] = (None, None)
-    points: int | None = None
     screened: int = 8
     starts: int = 2
     chunk: int = CHUNK
@@ -149,27 +131,27 @@ class BatchProblem(AbstractFitProblem):
 
 
 def solve_batch(
-    asked: BatchProblem,
+    task: BatchProblem,
     *,
     seed: int = 0,
     progress: Callable[[int, int, bool], None] | None = None,
 ) -> list[Row]:
     """Calibrate a model to each of many devices, see `BatchProblem`; their rows, in order."""
     require_x64()
-    device, devices = asked.device, asked.data
-    check_request(device, asked.free, asked.fix, asked.start)
-    options = {n: getattr(asked, n) for n in _OPTIONS}
-    starts = asked.starts
-    screened = -(-asked.screened // starts) * starts
+    device, devices = task.device, task.data
+    check_request(device, task.free, task.fix, task.start)
+    options = task.options | {"points": task.points}
+    starts = task.starts
+    screened = -(-task.screened // starts) * starts
     search = Search(screened=screened, starts=starts, seed=seed)
     prints = {n: _print(source) for n, source in devices.items()}
-    folder = _open_run(Path(asked.out), [prints, _run_signature(device, options, search)])
-    cluster = asked.cluster
+    folder = _open_run(Path(task.out), [prints, _run_signature(device, options, search)])
+    cluster = task.cluster
     find = fit_here if cluster is None else partial(fit_on_cluster, cluster=cluster)
     request = Request(device=device, options=options, search=search)
-    run = partial(_advance, devices, folder, asked.chunk, tick=progress)
-    rows = _alone(request, find, run, asked.on_fit)
-    return _shrunken(rows, folder, request, find, run) if asked.shrink else rows
+    run = partial(_advance, devices, folder, task.chunk, tick=progress)
+    rows = _alone(request, find, run, task.on_fit)
+    return _shrunken(rows, folder, request, find, run) if task.shrink else rows
 
 
 def _alone(request: Request, find: Callable, run: Callable, on_fit: Callable | None) -> list[Row]:

@@ -18,7 +18,7 @@ from ..sweeps.group import EVENT_SIGMA, Group, sigma_log
 from ..sweeps.initial_guess import hints_of, needs_loops
 from ..sweeps.loops import slopes
 from ..sweeps.prepare import (
-    Asked,
+    Choices,
     Prepared,
     Summary,
     assemble,
@@ -59,7 +59,7 @@ def prepare_each(
         try:
             check_model_sigma(arguments.get("model_sigma"))
             first = summarise(devices[names[0]], *options)
-            problem = assemble(first, model, Asked(**arguments), numpy=True)
+            problem = assemble(first, model, Choices(**arguments), numpy=True)
         except (MemjaxError, OSError) as error:
             results[names[0]] = str(error)
             results |= {n: _alone(devices[n], options, arguments) for n in names[1:]}
@@ -75,7 +75,7 @@ def prepare_each(
 def _alone(measured: Measured, options: tuple, arguments: Mapping[str, Any]) -> Prepared | str:
     """The problem of one device, or why there is none."""
     try:
-        return assemble(summarise(measured, *options), options[0], Asked(**arguments), numpy=True)
+        return assemble(summarise(measured, *options), options[0], Choices(**arguments), numpy=True)
     except (MemjaxError, OSError) as error:
         return str(error)
 
@@ -141,7 +141,7 @@ def _assembled(
     summary: Summary, group: Group, model: Any, arguments: Mapping[str, Any]
 ) -> Prepared | str:
     try:
-        return assemble(summary, model, Asked(**arguments), group=group, numpy=True)
+        return assemble(summary, model, Choices(**arguments), group=group, numpy=True)
     except MemjaxError as error:
         return str(error)
 

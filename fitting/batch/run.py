@@ -29,7 +29,7 @@ from ..config import Request
 from ..devices import devices_of
 from ..progress import Session, duration
 from ..sweeps.content import to_json
-from ..sweeps.options import asked_of
+from ..sweeps.options import sweep_options
 from ..sweeps.result import FitResult
 from . import wafer
 from .fit import RUN, BatchProblem, File, Row, check_request
@@ -123,7 +123,7 @@ def _fit_all(
     sources = {n: File(file_of(f), partial(read, f), how) for n, f in named.items()}
     arguments: dict[str, Any] = {"chunk": request.chunk, "on_fit": keep, "cluster": cluster}
     arguments |= {"shrink": request.shrink, "free": request.free, "points": request.points}
-    arguments |= asked_of(request) | {"out": folder / _CHUNKS}
+    arguments |= sweep_options(request) | {"out": folder / _CHUNKS}
     problem = BatchProblem(sources, device, **arguments)
     rows = problem.solve(seed=request.seed, progress=progress)
     drawn = batch_population(rows, fits, device)

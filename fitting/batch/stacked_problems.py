@@ -98,8 +98,7 @@ class KernelProblems(AbstractStackedProblems):
         self.kernel, self.threads = cast(StiffKernel, kernel_of(problems[0])), threads
         # A solve has one end: problems whose waveforms end together are solved together.
         self.ends = np.array([np.max(p.group.rows) for p in every])
-        arrays = [jax.tree.leaves(eqx.filter(p, is_array)) for p in every]
-        self.columns = [np.stack(x) for x in zip(*arrays, strict=True)]
+        self.columns = _columns(every)
         self.problem, self.policy = every[0], every[0].policy
         self.steps = any(seeks_events(p.group) for p in problems)
         functions = (_begin_each, _linearise_each, _observe_each)
@@ -173,6 +172,12 @@ class KernelProblems(AbstractStackedProblems):
         return map(np.asarray, function(leaves, z, lanes))
 
 
+def _columns(problems: Sequence[Problem]) -> list[np.ndarray]:
+    """Each array of the problems, stacked."""
+    arrays = [jax.tree.leaves(eqx.filter(p, is_array)) for p in problems]
+    return [np.stack(x) for x in zip(*arrays, strict=True)]
+
+
 def _filled(problem: Problem, leaves: Sequence[Any]) -> Problem:
     """A problem with other arrays."""
     arrays, static = eqx.partition(problem, is_array)
@@ -217,8 +222,7 @@ class XlaProblems(AbstractStackedProblems):
 
     def __init__(self, problems: Sequence[Problem]):
         self.problem = problems[0]
-        arrays = [jax.tree.leaves(eqx.filter(p, is_array)) for p in problems]
-        self.columns = [np.stack(x) for x in zip(*arrays, strict=True)]
+        self.columns = _columns(problems)
 
     def linearise(
         self, z: Float[np.ndarray, "points free"], which: Int[np.ndarray, " points"]

@@ -200,26 +200,26 @@ class MomentProblem(AbstractFitProblem):
 
 
 def solve_moments(
-    asked: MomentProblem, *, seed: int = 0, progress: Callable[[str, Progress], None] | None = None
+    task: MomentProblem, *, seed: int = 0, progress: Callable[[str, Progress], None] | None = None
 ) -> SpikeFit:
     """Fit parameters of a noisy circuit to spike times alone, see `MomentProblem`; the fit."""
     seed = as_seed(seed, where="MomentProblem", lowest=0)
     require_x64()
-    stimulus = asked.stimulus
-    circuit, free, z = start_of(begun_circuit(asked), asked.free or ())
-    window = asked.window or (0.0, float(stimulus.duration))
-    how = (asked.signal, asked.level, asked.rearm, asked.sign, window, tuple(asked.summaries))
-    solved = asked.members, seed, asked.policy, asked.save, asked.env
+    stimulus = task.stimulus
+    circuit, free, z = start_of(begun_circuit(task), task.free or ())
+    window = task.window or (0.0, float(stimulus.duration))
+    how = (task.signal, task.level, task.rearm, task.sign, window, tuple(task.summaries))
+    solved = task.members, seed, task.policy, task.save, task.env
     bench = SimulatedMoments(circuit, stimulus, free, *how, *solved)
-    bench.check(asked.step)
-    data, fits = bench.measured(asked.data), []
-    begins = _screened(bench, z, data[0], asked.starts, asked.spread)
+    bench.check(task.step)
+    data, fits = bench.measured(task.data), []
+    begins = _screened(bench, z, data[0], task.starts, task.spread)
     for k, begin in enumerate(begins, 1):
         shown = Progress(begin[None], np.full(1, np.inf), problem=bench)
-        shown.later = asked.iterations * (len(begins) - k)
+        shown.later = task.iterations * (len(begins) - k)
         tick = None if progress is None else partial(progress, "simulated moments")
-        show = None if tick is None else partial(_told, shown, tick, asked.iterations)
-        fits.append(_descend(bench, begin, data, asked.step, asked.iterations, show))
+        show = None if tick is None else partial(_told, shown, tick, task.iterations)
+        fits.append(_descend(bench, begin, data, task.step, task.iterations, show))
         if chi2.sf(fits[-1].chi2, max(fits[-1].freedom, 1)) >= _DISAGREE:
             break
     return min(fits, key=lambda f: f.chi2)

@@ -25,10 +25,10 @@ POLICY = mj.Stiff(rtol=1e-6, atol=1e-8, max_steps=10_000)
 """Solver of a fit to a trace: its error is far below a millivolt."""
 
 
-def begun_circuit(asked: AbstractFitProblem) -> mj.Circuit:
+def begun_circuit(task: AbstractFitProblem) -> mj.Circuit:
     """The circuit of a problem with what is fixed, at the start of what is free."""
-    circuit: Any = mj.params.replace(asked.device, asked.fix or {}, where="--fix")
-    return begun(circuit, known(circuit, asked.free or (), where="--free"), asked.start)
+    circuit: Any = mj.params.replace(task.device, task.fix or {}, where="--fix")
+    return begun(circuit, known(circuit, task.free or (), where="--free"), task.start)
 
 
 def start_of(circuit: mj.Circuit, free: Sequence[str]) -> tuple[mj.Circuit, tuple, np.ndarray]:

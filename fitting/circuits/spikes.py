@@ -191,20 +191,20 @@ class SpikeProblem(AbstractFitProblem):
 
 
 def solve_spikes(
-    asked: SpikeProblem, *, seed: int = 0, progress: Callable[[str, Progress], None] | None = None
+    task: SpikeProblem, *, seed: int = 0, progress: Callable[[str, Progress], None] | None = None
 ) -> SpikeCalibration:
     """The fit of kinetics and noise to spike trains, with steps as good as adaptive ones, see `SpikeProblem`."""
-    stimulus, trains, free = asked.stimulus, asked.data, asked.free or ()
-    circuit = begun_circuit(asked)
+    stimulus, trains, free = task.stimulus, task.data, task.free or ()
+    circuit = begun_circuit(task)
     window = (0.0, float(stimulus.duration))
     trains_inside = tuple(x[in_window(x, *window)] for x in (np.asarray(t, float) for t in trains))
     short, moved = _short(trains_inside), moved_inside(circuit, to_dict(circuit), free)
-    members = asked.members or max(MEMBERS, _MORE * len(trains_inside))
-    dt, steps = asked.dt or short / _STEPS, []
+    members = task.members or max(MEMBERS, _MORE * len(trains_inside))
+    dt, steps = task.dt or short / _STEPS, []
     shown = Progress(np.zeros((1, len(free))), np.full(1, np.inf))
     say = progress or (lambda *_: None)
-    signals: dict[str, Any] = {n: getattr(asked, n) for n in ("signal", "level", "rearm")}
-    options: dict[str, Any] = {**signals, "env": asked.env}
+    signals: dict[str, Any] = {n: getattr(task, n) for n in ("signal", "level", "rearm")}
+    options: dict[str, Any] = {**signals, "env": task.env}
     while True:
         policy = mj.Fixed(dt, method=SemiImplicitEuler())
         options["save"] = save = dt * max(1, int(short / _ROWS / dt))

@@ -149,32 +149,32 @@ class TraceProblem(AbstractFitProblem):
 
 
 def solve_trace(
-    asked: TraceProblem, *, seed: int = 0, progress: Callable[[str, Progress], None] | None = None
+    task: TraceProblem, *, seed: int = 0, progress: Callable[[str, Progress], None] | None = None
 ) -> VoltageFit:
     """Fit parameters of a circuit to the trace of a node, by least squares, see `TraceProblem`; the fit."""
     seed = as_seed(seed, where="TraceProblem", lowest=0)
-    if asked.starts < 1:
-        raise DataError(f"starts = {asked.starts}", where="TraceProblem", allowed="at least 1")
-    t, x = asked.data
-    sigma = _scatter(np.asarray(x, float)) if asked.sigma is None else asked.sigma
-    policy, circuit = asked.policy or POLICY, begun_circuit(asked)
+    if task.starts < 1:
+        raise DataError(f"starts = {task.starts}", where="TraceProblem", allowed="at least 1")
+    t, x = task.data
+    sigma = _scatter(np.asarray(x, float)) if task.sigma is None else task.sigma
+    policy, circuit = task.policy or POLICY, begun_circuit(task)
     problem = voltage_problem(
         circuit,
-        asked.stimulus,
+        task.stimulus,
         t,
         x,
-        node=asked.node,
-        free=asked.free or (),
+        node=task.node,
+        free=task.free or (),
         sigma=sigma,
-        env=asked.env,
+        env=task.env,
         policy=policy,
     )
     names, center = problem.free, np.asarray(problem.center)
-    noise = np.random.default_rng(seed).normal(size=(asked.starts, len(names)))
+    noise = np.random.default_rng(seed).normal(size=(task.starts, len(names)))
     noise[0] = 0.0
     # Scattered by logarithms, whatever the coordinates of bounded parameters are.
-    many = center + asked.spread * noise / np.abs(log_slopes(problem.device, names, center))
-    keep = min(asked.starts, TOGETHER)
+    many = center + task.spread * noise / np.abs(log_slopes(problem.device, names, center))
+    keep = min(task.starts, TOGETHER)
     search = Progress(many[:keep], np.full(keep, np.inf), problem=problem)
     show = None if progress is None else partial(progress, "least squares")
     if show is not None:
@@ -184,8 +184,8 @@ def solve_trace(
         problem.linearise, z, iterations=ITERATIONS, progress=search, tick=show
     )
     fit = _voltage_fit(problem, search)
-    scale = fit.chi2 if asked.sigma is None and fit.chi2 > 1 else 1.0
-    return replace(fit, covariance=scale * fit.covariance, stated=asked.sigma is not None)
+    scale = fit.chi2 if task.sigma is None and fit.chi2 > 1 else 1.0
+    return replace(fit, covariance=scale * fit.covariance, stated=task.sigma is not None)
 
 
 def _scatter(x: np.ndarray) -> float:

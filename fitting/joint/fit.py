@@ -226,14 +226,14 @@ class JointProblem(AbstractFitProblem):
 
 
 def solve_jointly(
-    asked: JointProblem, *, seed: int = 0, progress: Callable[[str, Progress], None] | None = None
+    task: JointProblem, *, seed: int = 0, progress: Callable[[str, Progress], None] | None = None
 ) -> JointFit:
     """Calibrate one device to all files of which there are fits, see `JointProblem`; the joint fit."""
     seed = as_seed(seed, where="JointProblem", lowest=0)
-    fits, order = asked.data, asked.order
-    _check(fits, asked.device)
-    labels = list(asked.labels) or [f"file {k + 1}" for k in range(len(fits))]
-    problem, starts = joined(asked.device, fits)
+    fits, order = task.data, task.order
+    _check(fits, task.device)
+    labels = list(task.labels) or [f"file {k + 1}" for k in range(len(fits))]
+    problem, starts = joined(task.device, fits)
     groups = [list(g) for g in order] or [list(range(len(fits)))]
     last, search, known, stages = _in_order(problem, starts, groups, labels, progress)
     z, n = search.z[search.best], len(problem.free)

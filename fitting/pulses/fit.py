@@ -272,35 +272,35 @@ class PulseProblem(AbstractFitProblem):
 
 
 def solve_pulses(
-    asked: PulseProblem,
+    task: PulseProblem,
     *,
     seed: int = 0,
     progress: Callable[[str, Progress], None] | None = None,
 ) -> PulseFit:
     """Calibrate a device and its randomness to conductances per pulse, see `PulseProblem`; the fit."""
-    seed, reversed = as_seed(seed, where="PulseProblem", lowest=0), asked.reversed
+    seed, reversed = as_seed(seed, where="PulseProblem", lowest=0), task.reversed
     require_x64()
-    record, fix, notes = asked.data, asked.fix or {}, list[str]()
-    protocol = asked.protocol or record.protocol
+    record, fix, notes = task.data, task.fix or {}, list[str]()
+    protocol = task.protocol or record.protocol
     if protocol is None:
         raise DataError(
             "pulses that are not known", where=str(record.source.get("file", "record")),
             fix="say their voltages and widths (--pulse-voltages, --pulse-widths)",
         )  # fmt: skip
     record = replace(record, protocol=protocol)
-    memory = choose_memory(record.g) if asked.memory is None else asked.memory
+    memory = choose_memory(record.g) if task.memory is None else task.memory
     weights = cycle_weights(len(record.g), memory)
     if np.isfinite(memory):
         notes.append(f"recent cycles predict better: their weight fades over {memory:g} cycles")
-    device = with_values(asked.device, fix, where="--fix")
-    named = None if asked.free is None else tuple(known(device, asked.free, where="--free"))
+    device = with_values(task.device, fix, where="--fix")
+    named = None if task.free is None else tuple(known(device, task.free, where="--free"))
     recipe = recipe_of(device, named)
     if reversed is None:
         reversed = recipe.reversed and protocol.voltages[0] > 0
         if reversed:
             notes.append("the model sets at negative voltage: the device is taken as reversed")
-    begins = _starts(record, weights, device, recipe, named, fix, asked.start or {})
-    problem = _problem(record, weights, begins, recipe.ties, fix, asked.env, reversed)
+    begins = _starts(record, weights, device, recipe, named, fix, task.start or {})
+    problem = _problem(record, weights, begins, recipe.ties, fix, task.env, reversed)
     points = [np.asarray(unconstrain(d, problem.free)) for d in begins[1]]
     problem, search = _searched(problem, points, progress)
     if len(record.g) < FEWEST:

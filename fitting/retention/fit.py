@@ -260,14 +260,14 @@ class RetentionProblem(AbstractFitProblem):
 
 
 def solve_retention(
-    asked: RetentionProblem, *, progress: Callable[[str, Progress], None] | None = None
+    task: RetentionProblem, *, progress: Callable[[str, Progress], None] | None = None
 ) -> RetentionFit:
     """The fit of laws of decay, and of a device's relaxation, to resistance against time, see `RetentionProblem`."""
     require_x64()
-    record, fix, env = asked.data, asked.fix or {}, asked.env or mj.Environment()
+    record, fix, env = task.data, task.fix or {}, task.env or mj.Environment()
     laws = compare(record)
-    device = with_values(asked.device, fix, where="--fix")
-    names, points = _begin(record, device, asked.free, fix, asked.start or {})
+    device = with_values(task.device, fix, where="--fix")
+    names, points = _begin(record, device, task.free, fix, task.start or {})
     problem = RetentionResiduals(
         device=device,
         free=names,

@@ -27,14 +27,14 @@ from ..optimize.levenberg_marquardt import (
 )
 from ..optimize.restarts import search_beside
 from ..problem import WEAK_SIGMA
-from ..solve import AbstractFitProblem, Tick
+from ..solve import Tick
 from .basins import last_starts, notes_on_optima
 from .completion import completed
 from .failures import no_start
 from .initial_guess import near
 from .instrument import bench_of
 from .noise_estimate import exceeds_scatter, known_to_a_row, noise_of_each, without_explosions
-from .prepare import Origin, Prepared, prepare
+from .prepare import AbstractSweepProblem, Origin, Prepared, prepare
 from .problem import PATIENT, Problem
 from .result import FitResult, counted_responses, fit_at
 from .thinning import thin
@@ -154,7 +154,7 @@ class _Search:
 
 
 @dataclass(frozen=True)
-class SweepProblem(AbstractFitProblem):
+class SweepProblem(AbstractSweepProblem):
     r"""Sweeps of the voltage or the current of one device, or of what drives one circuit.
 
     Parameters
@@ -201,12 +201,6 @@ class SweepProblem(AbstractFitProblem):
 
     data: mj.Measurement | Sequence[mj.Measurement]
     _: dataclasses.KW_ONLY
-    bench: mj.Bench | None = None
-    env: mj.Environment | None = None
-    point_time: float | None = None
-    model_sigma: float | None = None
-    thresholds: tuple[float | None, float | None] = (None, None)
-    points: int | None = None
     free_bench: Sequence[str] = ()
     screened: int = SCREENED
 
@@ -227,9 +221,8 @@ def solve_sweeps(
     data, point_time = problem.data, problem.point_time
     every = [data] if isinstance(data, mj.Measurement) else data
     measurements = [thin(m, problem.points, point_time=point_time) for m in every]
-    names = ("bench", "env", "free", "fix", "start", "model_sigma", "thresholds", "free_bench")
-    options: dict[str, Any] = {n: getattr(problem, n) for n in (*names, "point_time", "screened")}
-    prepared = prepare(measurements, problem.device, **options, seed=seed)
+    more: dict[str, Any] = dict(free_bench=problem.free_bench, screened=problem.screened, seed=seed)
+    prepared = prepare(measurements, problem.device, **problem.options, **more)
     search, interrupted = _run_search(prepared, seed, progress)
     if search.best_z is None:
         raise no_start(NOTHING, search.problem, prepared.candidates[:BATCH])

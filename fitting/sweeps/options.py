@@ -94,7 +94,7 @@ def fit(config: SweepConfig, device: Any, session: Session) -> "FitResult":
     from .halves import halves
     from .randomness import calibrate
 
-    options = asked_of(config)
+    options = sweep_options(config)
     point_time = options["point_time"]
     read = measurements_from(config.files, config)
     measurements = _thinned(read, config, point_time)
@@ -125,7 +125,7 @@ def fit(config: SweepConfig, device: Any, session: Session) -> "FitResult":
     return result
 
 
-def asked_of(config: Any) -> dict[str, Any]:
+def sweep_options(config: Any) -> dict[str, Any]:
     """What `SweepProblem` and `fitting.BatchProblem` are asked for alike."""
     bench, env, point_time = bench_from(config)
     return {

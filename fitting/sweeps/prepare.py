@@ -1,7 +1,7 @@
 """The problem that sweeps of one device make: what is free, thresholds, limits, values that are not fitted, starts."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from memjax.observables import Thresholds, find_thresholds
 
 from ..constants import FREE_BENCH
 from ..problem import begun
+from ..solve import AbstractFitProblem
 from .group import Group, pack, without_charging
 from .initial_guess import Guess, guess, starts
 from .instrument import PART, BenchStart, free_quantities, start_of_bench
@@ -105,14 +106,14 @@ def prepare(
 ) -> Prepared:
     """The problem that measurements of one device make, and starts; errors as `fitting.SweepProblem` has them.
 
-    `options` are those of `Asked`.
+    `options` are those of `Choices`.
     """
     check_model_sigma(options.get("model_sigma"))
     quantities = free_quantities(free_bench, device, measurements[0].driven)
     summary = summarise(measurements, device, bench or mj.Bench(), point_time, thresholds)
     data = measurements, summary.waves, summary.floor, summary.bench
     around = start_of_bench(quantities, *data) if quantities else None
-    prepared = assemble(summary, device, Asked(**options), around=around)
+    prepared = assemble(summary, device, Choices(**options), around=around)
     remarks = remarks_on_zero(measurements, prepared.problem.bench, quantities)
     return replace(prepared, notes=(*prepared.notes, *remarks))
 
@@ -159,7 +160,26 @@ def summarise(
     )
 
 
-class Asked(NamedTuple):
+@dataclass(frozen=True)
+class AbstractSweepProblem(AbstractFitProblem):
+    """Sweeps of one device or of many, and how they were measured, see `fitting.SweepProblem`."""
+
+    _: KW_ONLY
+    bench: mj.Bench | None = None
+    env: mj.Environment | None = None
+    point_time: float | None = None
+    model_sigma: float | None = None
+    thresholds: tuple[float | None, float | None] = (None, None)
+    points: int | None = None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What `prepare` takes of each device alike."""
+        names = ("bench", "env", "point_time", "model_sigma", "free", "fix", "start", "thresholds")
+        return {n: getattr(self, n) for n in names}
+
+
+class Choices(NamedTuple):
     """What of a problem its user says, see `fitting.SweepProblem`; seed and number of starts."""
 
     env: mj.Environment | None
@@ -185,7 +205,7 @@ class _Begin(NamedTuple):
 def assemble(
     summary: Summary,
     device: mj.AbstractDevice | mj.Circuit,
-    asked: Asked,
+    choices: Choices,
     *,
     group: Group | None = None,
     numpy: bool = False,
@@ -196,7 +216,7 @@ def assemble(
     Values of the model that the data say are arrays of JAX, or of `numpy`, as for `memjax.params.replace`; `group` are
     the waveforms packed, where that is done. `around` are quantities of the bench that are free.
     """
-    begin = _begin(summary, device, asked, around)
+    begin = _begin(summary, device, choices, around)
     first, names, origin = begin.first, begin.names, begin.origin
     bench, notes = summary.bench, [*origin.notes, *summary.notes, *notes_on(summary.levels)]
     notes += _left_out(summary, begin.shown)
@@ -209,7 +229,7 @@ def assemble(
             summary.waves,
             floor=summary.floor,
             events=device.volatile,
-            model_sigma=asked.model_sigma,
+            model_sigma=choices.model_sigma,
             left=left,
             limits=summary.limits,
             limit=summary.named,
@@ -217,14 +237,14 @@ def assemble(
     if bench.parallel_capacitance is not None or f"{PART}.parallel_capacitance" in names:
         group = without_charging(group)
     model = first if numpy else as_jax(first)
-    problem = Problem.of(model, names, group, bench=bench, env=asked.env)
+    problem = Problem.of(model, names, group, bench=bench, env=choices.env)
     candidates_of = partial(
         starts, origin, names, device=problem.device, center=np.asarray(problem.center)
     )
-    count, seed = asked.screened, asked.seed
+    count, seed = choices.screened, choices.seed
     candidates = candidates_of(count=count, seed=seed)
     unstarted = None
-    if asked.start:
+    if choices.start:
         # Half of them as without these values: where a search ends may not depend on where a user lets it begin.
         center = np.asarray(coordinates(begin.plain, names))
         other: dict[str, Any] = dict(device=begin.plain, center=center, count=count, seed=seed)
@@ -243,19 +263,19 @@ def assemble(
     )
 
 
-def _begin(summary: Summary, device: Any, asked: Asked, around: BenchStart | None) -> _Begin:
+def _begin(summary: Summary, device: Any, choices: Choices, around: BenchStart | None) -> _Begin:
     """Where the search of a model begins, by the data and by what its user says."""
-    fix = dict(asked.fix or {})
+    fix = dict(choices.fix or {})
     fixed = mj.params.replace(device, fix, where="--fix")
     origin = of_data = guess(summary.waves, floor=summary.floor, device=fixed)
-    names = choose_free(origin.free, origin.device, asked.free, fix)
+    names = choose_free(origin.free, origin.device, choices.free, fix)
     explicit, shown = not_fitted(device, origin.device, {*origin.free, *names}, {*names, *fix})
     first = mj.params.replace(origin.device, explicit | fix, where="--fix", numpy=True)
     # A parameter that follows another one has a value of its own once it is free.
     values = {n: get(first, n) for n in names if stored(first, n) is None}
     first = mj.params.replace(first, values)
     plain = begun(first, names)
-    first, origin = begun(first, names, asked.start), origin.with_start(asked.start or {})
+    first, origin = begun(first, names, choices.start), origin.with_start(choices.start or {})
     if around is not None:
         first, plain = around.around(first), around.around(plain)
         names = (*names, *around.names)
@@ -279,9 +299,7 @@ def _left_out(summary: Summary, shown: Mapping[str, float]) -> list[str]:
 
 
 def _scatter_both(
-    scatter: Callable[[np.random.Generator], dict[str, float]],
-    around: BenchStart,
-    rng: np.random.Generator,
+    scatter: Callable, around: BenchStart, rng: np.random.Generator
 ) -> dict[str, float]:
     """Values of another start of a device and of its bench [SI]."""
     return scatter(rng) | around.scatter(rng)

@@ -247,22 +247,20 @@ class TargetProblem(AbstractFitProblem):
         return solve_targets(self, seed=seed, progress=progress)
 
 
-def solve_targets(
-    asked: TargetProblem, *, seed: int = 0, progress: Tick | None = None
-) -> TargetFit:
+def solve_targets(task: TargetProblem, *, seed: int = 0, progress: Tick | None = None) -> TargetFit:
     """Find values with which a device or circuit meets wanted numbers, see `TargetProblem`; the fit."""
-    seed, fix, start = as_seed(seed, where="TargetProblem", lowest=0), asked.fix or {}, asked.start
+    seed, fix, start = as_seed(seed, where="TargetProblem", lowest=0), task.fix or {}, task.start
     require_x64()
-    wanted = tuple(Target.parse(t) if isinstance(t, str) else t for t in asked.data)
-    device = with_values(asked.device, {**(start or {}), **fix})
-    names = _free(device, asked.free, fix)
+    wanted = tuple(Target.parse(t) if isinstance(t, str) else t for t in task.data)
+    device = with_values(task.device, {**(start or {}), **fix})
+    names = _free(device, task.free, fix)
     begun(device, names, start)
-    settings = asked.settings or TargetSettings()
-    protocols, places = protocols_for(wanted, settings, bench=asked.bench, env=asked.env)
-    problem = _problem(device, names, wanted, protocols, places, asked.dt, seed)
+    settings = task.settings or TargetSettings()
+    protocols, places = protocols_for(wanted, settings, bench=task.bench, env=task.env)
+    problem = _problem(device, names, wanted, protocols, places, task.dt, seed)
     trials = Trials(problem, progress)
     try:
-        return _searched(trials, asked.members, seed)
+        return _searched(trials, task.members, seed)
     except (KeyboardInterrupt, *FAILURES) as reason:
         fit = reached(trials, reason)
         if isinstance(reason, NotShownError) and fit is not None:

@@ -278,27 +278,27 @@ class TransientProblem(AbstractFitProblem):
 
 
 def solve_transients(
-    asked: TransientProblem,
+    task: TransientProblem,
     *,
     seed: int = 0,
     progress: Callable[[str, Progress], None] | None = None,
 ) -> TransientFit:
     """Calibrate a diffusive memristor to delays and relaxations, see `TransientProblem`; the fit."""
-    seed, device = as_seed(seed, where="TransientProblem", lowest=0), asked.device
+    seed, device = as_seed(seed, where="TransientProblem", lowest=0), task.device
     require_x64()
     if not isinstance(device, mj.DiffusiveMemristor):
         what = f"the model {device.name!r}"
         raise DataError(what, where="a fit to delay and relaxation", allowed="diffusive")
-    thresholds = {"threshold": asked.threshold, "off_threshold": asked.off_threshold}
-    features = features_of(asked.data, **thresholds)
-    problem = _problem(device, features, asked.free or FREE, asked.fix or {}, asked.start or {})
+    thresholds = {"threshold": task.threshold, "off_threshold": task.off_threshold}
+    features = features_of(task.data, **thresholds)
+    problem = _problem(device, features, task.free or FREE, task.fix or {}, task.start or {})
     center, stage = np.asarray(problem.center), "delay and relaxation"
     search = one_by_one(problem, [center], stage=stage, iterations=_ITERATIONS, tick=progress)
     z = search.z[search.best]
     best = problem.at(jnp.asarray(z))
     _, jacobian, _ = problem.linearise(z[None])
     spread, floors = spread_of(best, features, seed)
-    simulated, w1 = compared(best, features, spread, floors, asked.draws, seed)
+    simulated, w1 = compared(best, features, spread, floors, task.draws, seed)
     return TransientFit(
         features=features,
         device=best,
@@ -312,7 +312,7 @@ def solve_transients(
         loss=float(search.cost[search.best]),
         search=search,
         seed=seed,
-        curves=curves_of(asked.data),
+        curves=curves_of(task.data),
     )
 
 

@@ -25,7 +25,7 @@ from ...config import Request
 from ...fit_json import digest, load
 from ...kinds import kind_of, of_data
 from ...sweeps.limits import by_wave
-from ...sweeps.options import asked_of
+from ...sweeps.options import sweep_options
 from ...sweeps.prepare import Prepared, prepare
 from ...sweeps.summary import Waveform, middle
 from ...sweeps.thinning import thin
@@ -128,7 +128,7 @@ class Measured:
 
     def _coarsen(self, points: int, spent: float) -> None:
         """Average neighbours, down to so many points of a sweep."""
-        arguments = asked_of(self.options) | {"seed": self.options.seed}
+        arguments = sweep_options(self.options) | {"seed": self.options.seed}
         thinned = [thin(m, points, point_time=arguments["point_time"]) for m in self.measurements]
         self.prepared = problem_of(thinned, self.device, arguments, self.free)
         self.waves = self.prepared.waves
@@ -298,7 +298,7 @@ def of_file(options: Request) -> Measured:
         raise DataError(
             f"a file of {kind.label}", where=where, allowed="sweeps", fix="use 'memjax fit'"
         )
-    arguments, device = asked_of(options) | {"seed": options.seed}, start_of(options)
+    arguments, device = sweep_options(options) | {"seed": options.seed}, start_of(options)
     read = [
         thin(m, options.points, point_time=arguments["point_time"])
         for m in measurements_from(options.files, options)

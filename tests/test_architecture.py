@@ -169,7 +169,6 @@ def _is_long(function: ast.FunctionDef) -> bool:
     return lines > 80 or lines - (text.end_lineno - text.lineno + 1 if text else 0) > 60
 
 
-@pytest.mark.slow
 def test_functions_and_files_are_short():
     long = [
         f"{path}:{node.lineno} {node.name}"

@@ -1,6 +1,6 @@
 """The model of sweeps chosen and fitted, from Python."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -116,15 +116,7 @@ def fit_auto(
     fits = {n: _fit(n, every, options, seed, say) for n in listed.models}
     if all(isinstance(x, str) for x in fits.values()):
         raise FitError(f"none of {len(fits)} models is fitted: {fits[listed.models[0]]}")
-    try:
-        half, held_out = halves(every, point_time=point_time)
-    except DataError:
-        parts: dict[str, AbstractFit | str] = {}
-        held_out = None
-    else:
-        parts = {
-            n: _fit(n, half, options, seed, say) for n, x in fits.items() if not isinstance(x, str)
-        }
+    parts, held_out = _held_out(fits, every, options, seed, say)
     comparison = compare_models(dict(fits), parts, held_out)
     model, _ = winner(comparison)
     return AutomaticFit(
@@ -134,6 +126,22 @@ def fit_auto(
         model=str(model),
         explanation=explain(listed, comparison),
     )
+
+
+def _held_out(
+    fits: Mapping[str, FitResult | str],
+    measurements: Sequence[mj.Measurement],
+    options: dict[str, Any],
+    seed: int,
+    say: Callable[[str], None],
+) -> tuple[dict[str, AbstractFit | str], Any]:
+    """Return fits of every second sweep and the data of the others; nothing where there are not two of a kind."""
+    try:
+        half, held_out = halves(measurements, point_time=options["point_time"])
+    except DataError:
+        return {}, None
+    names = [n for n, x in fits.items() if not isinstance(x, str)]
+    return {n: _fit(n, half, options, seed, say) for n in names}, held_out
 
 
 def _fit(

@@ -11,7 +11,7 @@ from ..core.fields import param, state
 from ..core.params import is_none
 from ..core.system import Diagonal, General
 from .base import AbstractOhmicDevice
-from .laws import bound, gap_ratio, nearest, safe_exp
+from .laws import bound, gap_ratio, nearest, normal_cdf, normal_pdf, safe_exp
 
 _CLOSING_WIDTH = 1e-3
 """Gap, and excess area, over which a limit sets in (published: at f + r > 0.999999).
@@ -43,13 +43,11 @@ def _rectified_moments(
     """Mean and standard deviation of max(1 + s N, 0) for a standard normal N and s = sigma x; sigma None means 0."""
     if sigma is None:
         return jnp.ones_like(x), jnp.zeros_like(x)
-    from jax.scipy.stats import norm  # here: it loads all distributions of JAX, 0.05 s
-
     s = sigma * jnp.maximum(x, 0.0)
     # Below 0.1 the normal number is positive but for 1e-23: mean 1 and deviation s are exact.
     small = s < 0.1
     safe = jnp.where(small, 1.0, s)
-    cdf, pdf = norm.cdf(1 / safe), norm.pdf(1 / safe)
+    cdf, pdf = normal_cdf(1 / safe), normal_pdf(1 / safe)
     mean = cdf + safe * pdf
     variance = (1 + safe**2) * cdf + safe * pdf - mean**2
     return jnp.where(small, 1.0, mean), jnp.where(

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import stats
 
 import memjax as mj
 from memjax.device import laws
@@ -11,6 +12,7 @@ from memjax.device.laws import (
     gap_ratio,
     grow_bracket,
     increasing_root,
+    normal_cdf,
     root_between,
     safe_exp,
     safe_sqrt,
@@ -135,6 +137,13 @@ def test_laws_at_their_limits():
 
 
 @pytest.mark.parametrize("ratio", [-1e6, -0.3, 0.0, 2.0, 1e9])
+def test_the_normal_distribution_has_its_density_as_derivative():
+    x = np.linspace(-6.0, 6.0, 25)
+    cdf, slope = jax.vmap(jax.value_and_grad(normal_cdf))(jnp.asarray(x))
+    np.testing.assert_allclose(cdf, stats.norm.cdf(x), rtol=1e-9)
+    np.testing.assert_allclose(slope, stats.norm.pdf(x), rtol=1e-12)
+
+
 def test_overpotentials_and_hopping_invert_their_currents(ratio):
     eta = laws.butler_volmer_inverse(jnp.asarray(ratio), 350.0, charge=2.0)
     back = laws.butler_volmer(eta, 350.0, transfer=jnp.asarray(0.5), charge=2.0)

@@ -99,6 +99,26 @@ def bound(
     return x
 
 
+def normal_pdf(x: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Density of the standard normal distribution."""
+    return jnp.exp(-0.5 * x**2) / math.sqrt(2 * math.pi)
+
+
+@jax.custom_jvp
+def normal_cdf(x: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Probability that a standard normal number is at most x.
+
+    `jax.scipy.stats.norm.cdf`, and the derivative of `jax.lax.erfc`, are other programs in each version of JAX, some of
+    which no translation to C or SPICE knows; here both are one primitive and an exponential.
+    """
+    return 0.5 * lax.erfc(-math.sqrt(0.5) * x)
+
+
+@normal_cdf.defjvp
+def _normal_cdf_tangent(primals, tangents):
+    return normal_cdf(*primals), normal_pdf(*primals) * tangents[0]
+
+
 # 2^t in powers of t for 0 <= t <= 1, of least largest relative error: 8e-8.
 _EXP2 = (0.9999999251, 0.6931530732, 0.240153617, 0.05582631805, 0.008989340093, 0.001877576674)
 

@@ -4,7 +4,11 @@ from .amortised.posterior import AmortisedPosterior as AmortisedPosterior
 from .amortised.protocol import SweepProtocol as SweepProtocol
 from .amortised.result import DevicePosteriors as DevicePosteriors
 from .amortised.store import load_amortised as load_amortised, save_amortised as save_amortised
-from .amortised.train import amortise as amortise
+from .amortised.train import (
+    DevicePrior as DevicePrior,
+    SimulationSettings as SimulationSettings,
+    amortise as amortise,
+)
 from .automatic.fit import AutomaticFit as AutomaticFit, fit_auto as fit_auto
 from .automatic.shortlist import Shortlist as Shortlist, shortlist as shortlist
 from .batch.fit import BatchProblem as BatchProblem, Row as Row

@@ -61,7 +61,12 @@ from .device import (
 from .models import model as model, model_names as model_names
 from .population import Population as Population
 from .runtime.saved import load as load, save as save
-from .simulate import simulate as simulate, simulate_like as simulate_like
+from .simulate import (
+    Conditions as Conditions,
+    Output as Output,
+    simulate as simulate,
+    simulate_like as simulate_like,
+)
 from .simulate.curve_loss import CurveLoss as CurveLoss
 from .simulate.policy import Auto as Auto, Fixed as Fixed, Stiff as Stiff
 from .stimulus import (

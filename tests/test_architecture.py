@@ -183,6 +183,30 @@ def test_functions_and_files_are_short():
     assert long == []
 
 
+MOST_ARGUMENTS = 10
+
+
+def _arguments(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> list[str]:
+    """Names of all arguments of a function, but for the object or class that it belongs to."""
+    a = function.args
+    names = [x.arg for x in (*a.posonlyargs, *a.args)]
+    names = names[1:] if names[:1] in (["self"], ["cls"]) else names
+    return names + [x.arg for x in (*a.kwonlyargs, a.vararg, a.kwarg) if x is not None]
+
+
+def test_no_function_of_the_libraries_has_more_than_ten_arguments():
+    functions = [
+        (f"{path}:{node.lineno}", _arguments(node))
+        for path, tree in _trees()
+        for node in ast.walk(tree)
+        if path.split("/")[0] in LIBRARIES
+        and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+    ]
+    assert [where for where, names in functions if len(names) > MOST_ARGUMENTS] == []
+    text = "class A:\n    def f(self, a, /, b, *c, d, **e): ..."
+    assert _arguments(ast.parse(text).body[0].body[0]) == ["a", "b", "d", "c", "e"]
+
+
 UNMIRRORED = {
     "constants.py": "it holds numbers alone",
     "page/blocks.py": "its blocks are shown by tests/fitting/page/test_render.py",

@@ -27,8 +27,8 @@ COMMAND = """
 import sys
 from pathlib import Path
 from memjax.cli import main
-from memjax.network.folder_run import run_network
-run_network.__kwdefaults__["save_interval"] = 0.2  # not ten seconds: runs are short here
+from memjax.network.folder_run import FolderSettings
+FolderSettings.__init__.__kwdefaults__["save_interval"] = 0.2  # not ten seconds: runs are short here
 Path("started").touch()
 sys.exit(main())
 """

@@ -72,7 +72,9 @@ def test_draws_are_values_of_a_simulation_and_make_a_batch_of_devices():
     own = population(cycle_covariance=CYCLES)
     drive = mj.triangle_sweep(0.4, rate=1.0)
     values = own.sample(0, 3, sweeps=2)
-    trace = mj.simulate(BASE, [drive] * 2, members=3, values=values, save=0.1).check()
+    trace = mj.simulate(
+        BASE, [drive] * 2, members=3, conditions=mj.Conditions(values=values), save=0.1
+    ).check()
     assert np.unique(np.asarray(trace.i[:, 4])).size == 3
     batched, axes = own.devices(0, 3)
     state = {"f": jnp.array(0.2), "r": jnp.array(0.1), "s": jnp.array(1.0)}

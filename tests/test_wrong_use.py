@@ -22,6 +22,10 @@ def _simulate(device=DEVICE, stimulus=SINE, **options):
     return lambda _: mj.simulate(device, stimulus, **options)
 
 
+def _conditions(**options):
+    return lambda _: mj.simulate(DEVICE, SINE, conditions=mj.Conditions(**options))
+
+
 CALLS = {
     "the name 'diffusive' in place of a model.*write mj.model": _simulate("diffusive"),
     "the class Vteam in place of a model.*make one: Vteam": _simulate(mj.Vteam),
@@ -36,7 +40,7 @@ CALLS = {
     "the number 1000.0 in place of a bench; .*mj.Bench": _simulate(bench=1e3),
     "a dict in place of a bench": _simulate(bench={"compliance": 1e-3}),
     "compliance = '1u'": lambda _: mj.Bench(compliance="1u"),
-    "the number 300.0 in place of an environment": _simulate(env=300.0),
+    "the number 300.0 in place of an environment": _conditions(env=300.0),
     "temperature = -1 K": lambda _: mj.Environment(-1.0),
     "the class Stiff in place of a policy": _simulate(policy=mj.Stiff),
     "0.001 in place of a policy.*mj.Fixed": _simulate(policy=1e-3),
@@ -61,18 +65,20 @@ CALLS = {
     r"times of shape \(0,\)": _simulate(save=np.zeros(0)),
     "text, 'all'; in save of simulate": _simulate(save="all"),
     "1 sweeps with rows for 2": _simulate(save=[ROWS, ROWS]),
-    r"labels \[1, 2\]": _simulate(labels=[1, 2]),
-    "a list in place of values": _simulate(values=[1, 2]),
-    "unknown parameter 'foo'": _simulate(values={"foo": 1.0}),
+    r"labels \[1, 2\]": _simulate(output=mj.Output(labels=[1, 2])),
+    "a list in place of values": _conditions(values=[1, 2]),
+    "unknown parameter 'foo'": _conditions(values={"foo": 1.0}),
     r"a value of shape \(3,\); .*\(members, sweeps\) = \(2, 1\)": _simulate(
-        members=2, values={"k_on": np.ones(3)}
+        members=2, conditions=mj.Conditions(values={"k_on": np.ones(3)})
     ),
     r"a value of shape \(2,\); .* = \(2, 2\)": _simulate(
-        stimulus=[SINE] * 2, members=2, values={"k_on": np.ones(2)}
+        stimulus=[SINE] * 2, members=2, conditions=mj.Conditions(values={"k_on": np.ones(2)})
     ),
-    "the setting 'conduction' in values": _simulate(values={"conduction": "linear"}),
-    "r_on = nan ohm": _simulate(values={"r_on": np.nan}),
-    "on_failure = 'shout'": _simulate(save=0.5, policy=mj.Fixed(0.1), on_failure="shout"),
+    "the setting 'conduction' in values": _conditions(values={"conduction": "linear"}),
+    "r_on = nan ohm": _conditions(values={"r_on": np.nan}),
+    "on_failure = 'shout'": _simulate(
+        save=0.5, policy=mj.Fixed(0.1), output=mj.Output(on_failure="shout")
+    ),
     "a Sine in place of a measurement": lambda _: mj.simulate_like(DEVICE, SINE),
     "a int in place of a file": lambda _: mj.read(3),
     "unknown preset 'diffusive'": lambda _: mj.presets.load("diffusive"),
@@ -140,7 +146,7 @@ def test_what_is_meant_all_the_same_works(two):
     np.testing.assert_array_equal(run(save=ROWS.tolist()).i, two.i[:1])
     beyond = run(save=np.array([0.5, 2.0]))  # a sine goes on
     assert beyond.t[-1] == 2.0
-    values = run(members=2, values={"k_on": np.array([500.0, 600.0])})
+    values = run(members=2, conditions=mj.Conditions(values={"k_on": np.array([500.0, 600.0])}))
     assert values.check().v.shape == two.v.shape
     assert observables.switching(run()) == observables.switching(two.member(0))
     assert len(plot.iv(two).lines) == 2

@@ -73,7 +73,7 @@ def sweeps(seed: int = 7) -> tuple[list[np.ndarray], list[np.ndarray], list[np.n
         stimuli,
         save=[t] * len(stimuli),
         bench=mj.Bench(compliance=LIMIT),
-        values=values,
+        conditions=mj.Conditions(values=values),
         deterministic=True,
         policy=EXACT,
     ).check()

@@ -27,7 +27,7 @@ trace = mj.simulate(
     bench=bench,
     save=[rows] * len(pulses),
     deterministic=True,
-    carry_state=False,
+    conditions=mj.Conditions(carry_state=False),
 ).check()
 on = np.abs(np.asarray(trace.i)).reshape(len(pulses), -1) > 1e-6
 delay = np.where(on.any(axis=1), rows[np.argmax(on, axis=1)], np.inf)

@@ -21,13 +21,17 @@ events = mj.observables.switching_events(sweep)
 
 def switching_voltage(mu):
     device = mj.params.replace(mj.DiffusiveMemristor(), {"mu": mu})
-    trace = mj.simulate(device, sweep, bench=bench, events=events, save=np.array([2.0]))
+    trace = mj.simulate(
+        device, sweep, bench=bench, output=mj.Output(events=events), save=np.array([2.0])
+    )
     return mj.observables.switching_voltage(trace)[0, 0]
 
 
 mus = np.linspace(45, 90, 10)
-options = dict(bench=bench, events=events, save=np.array([2.0]), members=len(mus))
-solves = mj.simulate(mj.DiffusiveMemristor(), sweep, values={"mu": mus[:, None]}, **options).check()
+options = dict(bench=bench, output=mj.Output(events=events), save=np.array([2.0]), members=len(mus))
+solves = mj.simulate(
+    mj.DiffusiveMemristor(), sweep, conditions=mj.Conditions(values={"mu": mus[:, None]}), **options
+).check()
 curve = np.ravel(mj.observables.switching_voltage(solves))
 value, slope = jax.jvp(switching_voltage, (60.0,), (1.0,))
 

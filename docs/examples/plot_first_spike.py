@@ -23,8 +23,9 @@ policy = mj.Stiff(rtol=1e-7, atol=1e-10, max_steps=100_000)
 @jax.jit
 def first_spike(mu):
     changed = mj.params.replace(neuron, {"memristor.mu": mu})
-    options = dict(events=events, save=np.array([0.03]), policy=policy, deterministic=True)
-    return mj.observables.spike_times(mj.simulate(changed, step, **options))[0, 0]
+    options = dict(save=np.array([0.03]), policy=policy, deterministic=True)
+    trace = mj.simulate(changed, step, output=mj.Output(events=events), **options)
+    return mj.observables.spike_times(trace)[0, 0]
 
 
 mu = float(mj.params.get(neuron, "memristor.mu"))

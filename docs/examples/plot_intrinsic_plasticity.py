@@ -20,7 +20,9 @@ width = 20e-3  # s
 pairs = [mj.PulseTrain(2.0, width, width + gap, 2, edge=1e-6) for gap in gaps]
 fine = np.linspace(0.0, width, 1001)[1:]
 rows = [np.concatenate([fine, width + gap + fine]) for gap in gaps]
-trace = mj.simulate(neuron, pairs, save=rows, deterministic=True, carry_state=False).check()
+trace = mj.simulate(
+    neuron, pairs, save=rows, deterministic=True, conditions=mj.Conditions(carry_state=False)
+).check()
 first, second = [], []
 for k, gap in enumerate(gaps):
     here = np.asarray(trace.sweep) == k

@@ -31,7 +31,7 @@ def scatter(dt):
         ramp,
         bench=mj.Bench(compliance=1e-6),
         members=2 * cycles,
-        values={name: sigma * factor for name, sigma in sigmas.items()},
+        conditions=mj.Conditions(values={name: sigma * factor for name, sigma in sigmas.items()}),
         policy=mj.Fixed(dt, method=mj.solver.SemiImplicitEuler(damped=True)),
         save=rows,
     ).check()

@@ -21,7 +21,7 @@ trace = mj.simulate(
     neuron,
     mj.PulseTrain(0.8, 1e-3, 2e-3, 200, edge=1e-6),
     members=len(resistances) * members,
-    values={"r_c.r": np.repeat(resistances, members)[:, None]},
+    conditions=mj.Conditions(values={"r_c.r": np.repeat(resistances, members)[:, None]}),
     seed=1,
     save=5e-5 * np.arange(1, 8001),
     policy=mj.Fixed(1e-6, method=mj.solver.SemiImplicitEuler()),

@@ -20,7 +20,9 @@ rates = np.geomspace(0.05, 5.0, 13)  # V/s
 sweeps = [mj.triangle_sweep(2.0, r) for r in rates]
 rows = [np.linspace(0, 4.0 / r, 400) for r in rates]
 events = [mj.observables.switching_events(s) for s in sweeps]
-trace = mj.simulate(device, sweeps, save=rows, events=events, deterministic=True).check()
+trace = mj.simulate(
+    device, sweeps, save=rows, output=mj.Output(events=events), deterministic=True
+).check()
 v_th = np.ravel(mj.observables.switching_voltage(trace))
 
 with mj.plot.style():

@@ -19,7 +19,9 @@ inputs = np.array([0.2, 0.3, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.4])
 end = 2.0  # s
 drives = [mj.Sampled([0.0, end], [v, v]) for v in inputs]
 rows = [np.geomspace(1e-3, end, 2000)] * len(drives)
-trace = mj.simulate(neuron, drives, save=rows, deterministic=True, carry_state=False).check()
+trace = mj.simulate(
+    neuron, drives, save=rows, deterministic=True, conditions=mj.Conditions(carry_state=False)
+).check()
 gates = np.asarray(trace.state["gate.v"])[0].reshape(len(drives), -1)
 spikes = [mj.observables.detect(rows[0], gate, level=0.2) for gate in gates]
 fires = np.array([len(s) > 0 for s in spikes])

@@ -29,8 +29,8 @@ trace = mj.simulate(
     sweep,
     bench=mj.Bench(compliance=1e-6),
     members=100,
-    values=values,
-    events=mj.observables.switching_events(sweep),
+    conditions=mj.Conditions(values=values),
+    output=mj.Output(events=mj.observables.switching_events(sweep)),
     save=np.array([2.4]),
     deterministic=True,
 ).check()

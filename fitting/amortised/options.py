@@ -134,7 +134,7 @@ def _train(request: Request, session: Session, devices: Mapping[str, str]) -> in
     import memjax as mj
 
     from .store import CONTENT, fill
-    from .train import SIMULATIONS, amortise
+    from .train import SIMULATIONS, DevicePrior, amortise
 
     if len(devices) > 1:
         what = f"{len(devices)} files for --amortise"
@@ -154,8 +154,7 @@ def _train(request: Request, session: Session, devices: Mapping[str, str]) -> in
         posterior = amortise(
             device,
             protocol,
-            bounds=bounds or None,
-            population=population,
+            prior=DevicePrior(bounds=bounds or None, population=population),
             simulations=request.simulations or SIMULATIONS,
             seed=request.seed,
             tick=bar.describe,

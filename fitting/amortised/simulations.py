@@ -171,13 +171,12 @@ class Simulator:
                 [protocol.stimuli[k] for k in protocol.order],
                 save=[protocol.rows[k] for k in protocol.order],
                 bench=protocol.bench,
-                env=protocol.env,
+                conditions=mj.Conditions(env=protocol.env, values=self._values(first, u)),
                 policy=self.solver() if policy is None else policy,
                 members=first + np.arange(len(u)),
                 seed=self.seed,
                 deterministic=self.deterministic,
-                values=self._values(first, u),
-                on_failure="ignore",
+                output=mj.Output(on_failure="ignore"),
             )
             i, result = np.asarray(trace.i), np.asarray(trace.result)
         return i, np.all(result == 0, axis=1) & np.isfinite(i).all(axis=1)

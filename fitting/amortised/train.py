@@ -1,12 +1,13 @@
 """Simulate devices of a prior, train a density on them, and see whether it is right on others."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Any
 
 import memjax as mj
 from memjax.errors import DataError, ModelError
 from memjax.runtime.arguments import as_seed
+from memjax.runtime.deprecated import forward_keywords
 from memjax.runtime.flags import check_flags
 from memjax.runtime.memory import check_size
 from memjax.simulate.policy import require_x64
@@ -30,18 +31,57 @@ _HELD = 0.1  # share of them that decides which networks are kept
 _REPLICATES = 4  # readings of each device with other errors: new numbers at no solve
 
 
+@dataclass(frozen=True, kw_only=True)
+class DevicePrior:
+    """What the devices of a training are drawn from: ranges, or a population.
+
+    Parameters
+    ----------
+    bounds : mapping of str to (float, float), optional
+        Ranges of the free parameters [unit], within which they are log-uniform (uniform where a range begins at 0 or
+        below). ``sigma_ln(NAME)`` is the standard deviation from cycle to cycle of the logarithm of NAME.
+    population : memjax.Population, optional
+        What devices are drawn from in place of ranges, with its spread from cycle to cycle.
+    cycle_spread : mapping of str to float, optional
+        Standard deviations from cycle to cycle of the logarithms of parameters, where these are known.
+    """
+
+    bounds: Mapping[str, tuple[float, float]] | None = None
+    population: mj.Population | None = None
+    cycle_spread: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimulationSettings:
+    """How the devices of a training are simulated, and what is kept of their sweeps.
+
+    Parameters
+    ----------
+    policy : AbstractPolicy, optional
+        By default fixed damped drift-implicit steps, ten between two readings, where noise acts, else adaptive ones.
+    deterministic : bool
+        Whether diffusion and jumps are left out.
+    points : int
+        Stretches of a sweep at the most over which the logarithmic current is averaged.
+    """
+
+    policy: Any = None
+    deterministic: bool = False
+    points: int = POINTS
+
+    def __post_init__(self):
+        check_flags({"deterministic": self.deterministic}, where="amortise")
+
+
+@forward_keywords(groups={"prior": DevicePrior, "simulation": SimulationSettings})
 def amortise(
     device: mj.AbstractDevice | mj.Circuit | str,
     protocol: SweepProtocol,
     *,
-    bounds: Mapping[str, tuple[float, float]] | None = None,
-    population: mj.Population | None = None,
-    cycle_spread: Mapping[str, float] | None = None,
+    prior: DevicePrior | None = None,
     simulations: int = SIMULATIONS,
+    simulation: SimulationSettings | None = None,
     seed: int = 0,
-    policy: Any = None,
-    deterministic: bool = False,
-    points: int = POINTS,
     density: DensitySettings | None = None,
     training: TrainingSettings | None = None,
     tick: Callable[..., None] | None = None,
@@ -54,23 +94,14 @@ def amortise(
         The model, with the values of what is not free; or its name.
     protocol : SweepProtocol
         What is applied to each device, and how it is read.
-    bounds : mapping of str to (float, float), optional
-        Ranges of the free parameters [unit], within which they are log-uniform (uniform where a range begins at 0 or
-        below). ``sigma_ln(NAME)`` is the standard deviation from cycle to cycle of the logarithm of NAME.
-    population : memjax.Population, optional
-        What devices are drawn from in place of ranges, with its spread from cycle to cycle.
-    cycle_spread : mapping of str to float, optional
-        Standard deviations from cycle to cycle of the logarithms of parameters, where these are known.
+    prior : DevicePrior
+        What devices are drawn from: ranges of the free parameters, or a population.
     simulations : int
         Devices that are simulated for training; 1,000 more are for the test.
+    simulation : SimulationSettings, optional
+        How they are simulated.
     seed : int
         Of all random numbers.
-    policy : AbstractPolicy, optional
-        By default fixed damped drift-implicit steps, ten between two readings, where noise acts, else adaptive ones.
-    deterministic : bool
-        Whether diffusion and jumps are left out.
-    points : int
-        Stretches of a sweep at the most over which the logarithmic current is averaged.
     density, training
         Sizes of the networks, and how they are trained.
     tick : callable, optional
@@ -98,14 +129,13 @@ def amortise(
     have not, on average over the prior, and nothing of a wrong model.
     """
     seed = as_seed(seed, where="amortise", lowest=0)
-    check_flags({"deterministic": deterministic}, where="amortise")
     require_x64()
     require_flows()
     if simulations < _FEWEST:
         raise DataError(f"{simulations} simulations", where="amortise", allowed=f">= {_FEWEST}")
     model = mj.model(device) if isinstance(device, str) else device
-    simulator = _simulator(model, protocol, bounds, population, cycle_spread, seed, points)
-    simulator = replace(simulator, policy=policy, deterministic=deterministic)
+    settings = simulation or SimulationSettings()
+    simulator = _simulator(model, protocol, prior or DevicePrior(), settings, seed)
     size = 4 * _REPLICATES * len(simulator.statistics.names())
     words = {"what": "simulations", "where": "amortise", "fix": "take fewer"}
     check_size(simulations, size, **words, error=DataError)
@@ -151,15 +181,10 @@ def _trained(
 
 
 def _simulator(
-    model: Any,
-    protocol: Any,
-    bounds: Mapping[str, tuple[float, float]] | None,
-    population: mj.Population | None,
-    cycle_spread: Mapping[str, float] | None,
-    seed: int,
-    points: int,
+    model: Any, protocol: Any, prior: DevicePrior, settings: SimulationSettings, seed: int
 ) -> Simulator:
     """What is simulated."""
+    bounds, population = prior.bounds, prior.population
     if not isinstance(protocol, SweepProtocol):
         kind = type(protocol).__name__
         allowed = "SweepProtocol.of(measurement, relative=...)"
@@ -178,9 +203,11 @@ def _simulator(
         device=base,
         protocol=protocol,
         prior=law,
-        cycle_spread={n: float(x) for n, x in (cycle_spread or {}).items()},
-        statistics=SweepStatistics(protocol=protocol, first=keeps, points=points),
+        cycle_spread={n: float(x) for n, x in (prior.cycle_spread or {}).items()},
+        statistics=SweepStatistics(protocol=protocol, first=keeps, points=settings.points),
         seed=seed,
+        policy=settings.policy,
+        deterministic=settings.deterministic,
     )
 
 

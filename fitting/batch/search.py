@@ -15,6 +15,7 @@ from memjax.runtime.arguments import as_seed
 from ..constants import MODEL_SIGMA
 from ..optimize.levenberg_marquardt import (
     PROXIMAL,
+    Ending,
     Progress,
     half_squares,
     levenberg_marquardt,
@@ -40,8 +41,8 @@ _MORE = 3  # further starts that are tried where a search has led nowhere
 _ENOUGH = 0.1  # root mean square residual [sigma] that is enough where another search follows
 _ROUGHER, _ROUGH = 3e-3, 3e-4  # tolerances of solves there, and on the way to an optimum
 # How searches end where others follow: the share by which a step must lower a cost, and how many may do so by less.
-_BROAD: dict[str, Any] = {"tolerance": 0.1, "patience": 1}
-_WAY: dict[str, Any] = {"tolerance": 1e-2, "patience": 1}
+_BROAD = 0.1  # share of the cost by which steps must lower it, where the search is rough
+_WAY: dict[str, Any] = {"tolerance": 1e-2, "ending": Ending(patience=1)}
 _CORRECTIONS = 3  # steps to the optimum of a loss whose prior or noise has changed, at most
 
 
@@ -194,7 +195,9 @@ class _Many:
         owner, z = np.repeat(which, starts), z.reshape(-1, n)
         if self.broad is not None:
             enough = 0.5 * _ENOUGH**2 * np.size(self.prepared[0].problem.group.weight)
-            z = self._descend(self.broad.roughly(_ROUGHER), z, owner, enough=enough, **_BROAD).z
+            ending = Ending(patience=1, enough=enough)
+            broad = self.broad.roughly(_ROUGHER)
+            z = self._descend(broad, z, owner, tolerance=_BROAD, ending=ending).z
         way = self._descend(self.problems.roughly(_ROUGH), z, owner, **_WAY)
         best = np.argmin(way.cost.reshape(devices, starts), axis=1) + starts * np.arange(devices)
         z = way.z[best]

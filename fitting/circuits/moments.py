@@ -24,11 +24,20 @@ _COLLINEAR = 1e-3
 
 
 def simulate_signal(
-    circuit: mj.Circuit, stimulus: mj.AbstractStimulus, *, signal: str, save: float, **options: Any
+    circuit: mj.Circuit,
+    stimulus: mj.AbstractStimulus,
+    *,
+    signal: str,
+    save: float,
+    conditions: mj.Conditions,
+    **options: Any,
 ) -> tuple[mj.Trace, Any]:
     """Members of a circuit, failed ones included, at rows so far apart [s], and their signal [its unit]."""
     rows = np.arange(int(np.floor(stimulus.duration / save + 1e-9)) + 1) * save
-    trace = mj.simulate(circuit, stimulus, save=rows, on_failure="ignore", **options)
+    output = mj.Output(on_failure="ignore")
+    trace = mj.simulate(
+        circuit, stimulus, save=rows, conditions=conditions, output=output, **options
+    )
     return trace, signal_of(trace, signal)
 
 
@@ -147,10 +156,11 @@ class SimulatedMoments:
             signal=self.signal,
             save=self.save,
             policy=self.policy,
-            env=self.env,
             members=self.members,
             seed=self.seed,
-            values={n: np.full((self.members, 1), x) for n, x in values.items()},
+            conditions=mj.Conditions(
+                env=self.env, values={n: np.full((self.members, 1), x) for n, x in values.items()}
+            ),
         )
         self.calls.append(trace.notes["backend"])
         if trace.failed.size or not np.isfinite(np.asarray(x)).all():

@@ -16,6 +16,7 @@ References
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import version
 from typing import Any, NamedTuple
@@ -226,6 +227,33 @@ def draw_each(
     return steps.z, steps.diverging
 
 
+@dataclass(frozen=True)
+class Sampling:
+    """How much is drawn from a posterior.
+
+    Parameters
+    ----------
+    chains, warmup, draws : int
+        Chains, steps of adaptation and draws of each.
+    seed : int
+        Seed; equal ones give equal draws.
+    limit : float
+        Time after which no further block begins [s], half of it for the warm-up; a note says what was left out.
+    """
+
+    chains: int = CHAINS
+    warmup: int = WARMUP
+    draws: int = DRAWS
+    seed: int = 0
+    limit: float = np.inf
+
+    def __post_init__(self):
+        as_seed(self.seed, where="draw", lowest=0)
+        if self.chains < 2 or self.warmup < 50 or self.draws < 50:
+            what = f"chains = {self.chains}, warmup = {self.warmup}, draws = {self.draws}"
+            raise DataError(what, where="draw", allowed="at least 2, 50 and 50")
+
+
 def draw(
     target: AbstractTarget,
     device: mj.AbstractDevice | mj.Circuit,
@@ -233,11 +261,7 @@ def draw(
     *,
     z: Float[np.ndarray, " free"],
     covariance: Float[np.ndarray, "free free"],
-    chains: int = CHAINS,
-    warmup: int = WARMUP,
-    draws: int = DRAWS,
-    seed: int = 0,
-    limit: float = np.inf,
+    sampling: Sampling | None = None,
     tick: Callable[[str], None] | None = None,
 ) -> Sample:
     """Draw from a posterior; the draws with what speaks against them.
@@ -253,28 +277,20 @@ def draw(
     z, covariance
         Where chains start and how widely they scatter: the best point and a covariance that is about
         right; the sampler sees coordinates in which it is the identity.
-    chains, warmup, draws : int
-        Chains, steps of adaptation and draws of each.
-    seed : int
-        Seed; equal ones give equal draws.
-    limit : float
-        Time after which no further block begins [s], half of it for the warm-up; a note says what was left out.
+    sampling : Sampling, optional
+        How much is drawn.
     tick : callable, optional
         Called with a line of progress after each tenth of the steps.
 
     Raises
     ------
-    DataError
-        For fewer than two chains or numbers of steps that leave nothing to judge by.
     PolicyError
         In float32.
     """
-    seed = as_seed(seed, where="draw", lowest=0)
+    sampling = sampling or Sampling()
+    chains, warmup, draws, seed = sampling.chains, sampling.warmup, sampling.draws, sampling.seed
     require_x64()
     names, specs = known(device, names), parameter_specs(device)
-    if chains < 2 or warmup < 50 or draws < 50:
-        what = f"chains = {chains}, warmup = {warmup}, draws = {draws}"
-        raise DataError(what, where="draw", allowed="at least 2, 50 and 50")
 
     def natural(z: np.ndarray) -> dict[str, np.ndarray]:
         laws = {n: from_spec(specs[n]) for n in names}
@@ -286,7 +302,10 @@ def draw(
     progress = None if tick is None else _Progress(tick, warmup, draws, natural)
     numbers: dict[str, Any] = dict(warmup=warmup, draws=draws)
     with ThreadPoolExecutor(min(chains, usable_cores())) as pool:
-        run, options = _in_threads(target, pool), numbers | {"tick": progress, "limit": limit}
+        run, options = (
+            _in_threads(target, pool),
+            numbers | {"tick": progress, "limit": sampling.limit},
+        )
         steps, warmed = _sample(run, keys, everywhere, wide, pooled=True, **options)
     attributes = {"sampler": f"blackjax {version('blackjax')} NUTS", "seed": seed, "warmup": warmed}
     stats = dict(lp=steps.log_density, diverging=steps.diverging, n_steps=steps.gradients)
@@ -335,15 +354,19 @@ class _Progress:
         self.tick(f"{share}: {text}; {spent:.0f} s, about {left:.0f} s to go at this pace")
 
 
-def draw_fit(result: AbstractFit, **options: Any) -> Sample:
+def draw_fit(
+    result: AbstractFit, *, tick: Callable[[str], None] | None = None, **numbers: Any
+) -> Sample:
     """Draw from the posterior of a fit; the draws with what speaks against them.
 
     Parameters
     ----------
     result : AbstractFit
         The fit.
-    **options
-        `chains`, `warmup`, `draws`, `seed`, `limit` and `tick` of `draw`.
+    tick : callable, optional
+        See `draw`.
+    **numbers
+        `chains`, `warmup`, `draws`, `seed` and `limit` of `Sampling`.
 
     Raises
     ------
@@ -369,4 +392,5 @@ def draw_fit(result: AbstractFit, **options: Any) -> Sample:
     target = LeastSquares(
         problem.in_program, problem.center, jnp.asarray(width), jnp.asarray(variance)
     )
-    return draw(target, problem.device, problem.free, z=z, covariance=covariance, **options)
+    sampling, names = Sampling(**numbers), problem.free
+    return draw(target, problem.device, names, z=z, covariance=covariance, sampling=sampling, tick=tick)  # fmt: skip

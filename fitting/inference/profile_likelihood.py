@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from memjax.core.params import known
 from memjax.runtime.flags import check_flags
 
-from ..optimize.levenberg_marquardt import PROXIMAL, Evaluate, Progress, levenberg_marquardt
+from ..optimize.levenberg_marquardt import PROXIMAL, Ending, Evaluate, Progress, levenberg_marquardt
 from ..parameters import to_parameter_units
 from ..problem import of_some
 from ..result import AbstractFit
@@ -134,7 +134,7 @@ def profile_ends(
         start = z + x[:, None] * path
         start[lanes, pinned] = (z + x[:, None] * slope)[lanes, pinned]
         start[done] = near[done]  # they stay there
-        options["enough"] = np.where(done, np.inf, 0.0)
+        options["ending"] = Ending(enough=np.where(done, np.inf, 0.0))
         later = _ITERATIONS * (_ROUNDS - k - 1)
         shown = Progress(start, np.full(count, np.inf), later=later)
         fit = levenberg_marquardt(of_some(held, start), start, progress=shown, tick=tick, **options)

@@ -111,18 +111,39 @@ def half_squares(r: np.ndarray, ok: np.ndarray) -> np.ndarray:
     return np.where(ok, 0.5 * np.sum(np.where(ok[:, None], r, 0.0) ** 2, axis=1), np.inf)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Ending:
+    """When starts of a search end.
+
+    Parameters
+    ----------
+    patience : int
+        Small gains in a row after which a start has converged.
+    enough : float or Float[np.ndarray, "starts"]
+        Cost below which a start has converged, whatever more could be gained, of all or of each.
+    halving, back : int, (float, float), optional
+        Iterations after which the worse half of the starts ends (`evaluate` is given no numbers there), and costs
+        between which the best one then ends the search.
+    """
+
+    patience: int = 3
+    enough: float | Float[np.ndarray, " starts"] = 0.0
+    halving: int | None = None
+    back: tuple[float, float] = (0.0, 0.0)
+
+
+_ENDING = Ending()
+
+
 def levenberg_marquardt(
     evaluate: Evaluate,
     z: Float[np.ndarray, "starts free"],
     *,
     iterations: int = 60,
     tolerance: float = 1e-4,
-    enough: float | Float[np.ndarray, " starts"] = 0.0,
     together: bool = True,
     proximal: float = 0.0,
-    patience: int = 3,
-    halving: int | None = None,
-    back: tuple[float, float] = (0.0, 0.0),
+    ending: Ending = _ENDING,
     progress: Progress | None = None,
     tick: Callable[[Progress], None] | None = None,
 ) -> Progress:
@@ -135,17 +156,15 @@ def levenberg_marquardt(
         that go on, where they are not of one problem.
     z, iterations : Float[np.ndarray, "starts free"], int
         Starts; largest number of iterations.
-    tolerance, patience : float, int
-        A start has converged when `patience` steps in a row lower its cost by less than this share; the search ends
-        when all have, or when eight iterations lower the best by less than it each.
-    enough, together : float or Float[np.ndarray, "starts"], bool
-        Cost below which a start has converged, whatever more could be gained, of all or of each; whether the starts
-        are of one problem, so that the best of them may end the search.
+    tolerance : float
+        A start has converged when steps in a row (`Ending.patience`) lower its cost by less than this share; the
+        search ends when all have, or when eight iterations lower the best by less than it each.
+    together : bool
+        Whether the starts are of one problem, so that the best of them may end the search.
     proximal : float
         Share of the mean squared residual that is added to the diagonal of J'J, see `PROXIMAL`.
-    halving, back : int, (float, float), optional
-        Iterations after which the worse half of the starts ends (`evaluate` is given no numbers there), and costs
-        between which the best one then ends the search.
+    ending : Ending, optional
+        When starts end otherwise.
     progress, tick : Progress, callable, optional
         Updated in place, and called, after each iteration; a `KeyboardInterrupt` leaves it whole.
 
@@ -159,13 +178,13 @@ def levenberg_marquardt(
     r, jac, ok = evaluate(z) if together else evaluate(z, every)
     state = progress if progress is not None else Progress(z, np.full(len(z), np.inf))
     state.z, state.cost = z.copy(), half_squares(r, ok)
-    state.converged, state.evaluations = state.cost < enough, state.evaluations + len(z)
+    state.converged, state.evaluations = state.cost < ending.enough, state.evaluations + len(z)
     damping, growth = np.full(len(z), 1e-2), np.full(len(z), 2.0)
     small, begun = np.zeros(len(z), int), len(state.history)
     for k in range(iterations):
         over = bool(np.all(state.converged | ~np.isfinite(state.cost)))
-        if halving and k and k % halving == 0:
-            over |= bool(back[0] < np.min(state.cost) < back[1])
+        if ending.halving and k and k % ending.halving == 0:
+            over |= bool(ending.back[0] < np.min(state.cost) < ending.back[1])
             going &= state.cost <= np.median(state.cost[going])
         if over or (together and _stalled(state.history[begun:], tolerance)):
             break
@@ -183,7 +202,9 @@ def levenberg_marquardt(
         r, jac, state.z = map(partial(_pick, better), (new_r, new_jac, trial), (r, jac, state.z))
         ok, state.cost = ok | (better & new_ok), np.where(better, cost, state.cost)
         # So much damping allows no step that would be seen.
-        state.converged = (small >= patience) | (damping > 1e8) | (state.cost < enough)
+        state.converged = (
+            (small >= ending.patience) | (damping > 1e8) | (state.cost < ending.enough)
+        )
         state.converged |= (not together) & (predicted_reduction < 0.1 * tolerance * state.cost)
         state.counted(int(np.sum(going[which])), int(np.sum((going & ~new_ok)[which])))
         state.left = iterations - k - 1 + state.later

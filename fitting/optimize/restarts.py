@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float
 
-from .levenberg_marquardt import LONGEST, Progress
+from .levenberg_marquardt import LONGEST, Ending, Progress
 
 _ROUNDS = 8  # rounds at the most
 _FURTHER = 3.0  # how much further out every other draw lies
@@ -70,7 +70,10 @@ def search_beside(
     while calm < quiet and rounds < _ROUNDS:
         cost = 0.5 * residuals @ residuals
         back = (1 - _GAIN) * cost, (1 + _GAIN) * cost
-        done = search(draw_beside(z, jacobian, count=count, rng=rng), halving=_HALVING, back=back)
+        done = search(
+            draw_beside(z, jacobian, count=count, rng=rng),
+            ending=Ending(halving=_HALVING, back=back),
+        )
         best, rounds = done.best, rounds + 1
         calm = 0 if done.cost[best] < back[0] else calm + 1
         if done.cost[best] < cost:

@@ -275,9 +275,10 @@ class Ensemble:
                     self.experiment.stimuli,
                     save=list(self.experiment.rows),
                     members=members[at],
-                    values={n: x[at] for n, x in values.items()},
-                    carry_state=False,
-                    on_failure="ignore",
+                    conditions=mj.Conditions(
+                        values={n: x[at] for n, x in values.items()}, carry_state=False
+                    ),
+                    output=mj.Output(on_failure="ignore"),
                     **self.options,
                 )
                 return np.asarray(trace.i), np.asarray(trace.result)

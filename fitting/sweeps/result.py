@@ -204,12 +204,13 @@ class FitResult(AbstractFit):
         options: dict[str, Any] = dict(
             limited=limited, point_time=self.point_time, deterministic=True
         )
-        options |= dict(bench=self.problem.bench, env=self.problem.env)
+        options |= dict(bench=self.problem.bench, output=mj.Output(on_failure="ignore"))
+        options["conditions"] = mj.Conditions(env=self.problem.env)
         try:
-            trace = simulate_like(self.device, m, on_failure="ignore", **options).check()
+            trace = simulate_like(self.device, m, **options).check()
         except SolveError:
             policy = replace(self.problem.policy, max_steps=PATIENT.max_steps)
-            trace = simulate_like(self.device, m, policy=policy, on_failure="ignore", **options)
+            trace = simulate_like(self.device, m, policy=policy, **options)
         frame = trace.to_pandas(device=not self.problem.bench.bare, failed=True)
         lost = m.labels[np.asarray(trace.result)[0] != 0]
         values = [c for c in frame if c not in ("member", "sweep", "t_s", "v_V")]
@@ -243,12 +244,11 @@ class FitResult(AbstractFit):
             [w.stimulus for w in self.waves],
             save=[w.rows for w in self.waves],
             bench=self.problem.bench,
-            env=self.problem.env,
+            conditions=mj.Conditions(env=self.problem.env, values=values),
             members=_DRAWS,
-            values=values,
             seed=self.seed,
             deterministic=self.stochastic is None,
-            on_failure="ignore",
+            output=mj.Output(on_failure="ignore"),
         ).good()
 
     def _figure(self, *, cycles: bool) -> Any:

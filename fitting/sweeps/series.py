@@ -10,7 +10,13 @@ from jaxtyping import Float
 import memjax as mj
 from memjax.core.params import coordinates
 
-from ..optimize.levenberg_marquardt import PROXIMAL, Progress, half_squares, levenberg_marquardt
+from ..optimize.levenberg_marquardt import (
+    PROXIMAL,
+    Ending,
+    Progress,
+    half_squares,
+    levenberg_marquardt,
+)
 from ..parameters import to_parameter_units
 from ..problem import of_some
 from ..verdict import WORDS
@@ -105,7 +111,7 @@ def hidden_series(
         of_some(evaluate, starts),
         starts,
         iterations=_ITERATIONS,
-        enough=most,
+        ending=Ending(enough=most),
         together=False,
         proximal=PROXIMAL,
         tick=tick,

@@ -209,14 +209,13 @@ class CycleSimulation:
             device,
             [self.wave.stimulus] * self.shape[1],
             save=[self.wave.rows] * self.shape[1],
-            labels=range(-int(self.carried), self.cycles),
+            output=mj.Output(labels=range(-int(self.carried), self.cycles), on_failure="ignore"),
             bench=self.bench,
-            env=self.env,
+            conditions=mj.Conditions(
+                env=self.env, values=values | scale(device, factors), carry_state=self.carried
+            ),
             members=self.members,
-            values=values | scale(device, factors),
-            carry_state=self.carried,
             deterministic=True,
-            on_failure="ignore",
         )
 
     def counted(self, trace: mj.Trace) -> Float[np.ndarray, "members cycles rows"]:

@@ -88,10 +88,10 @@ class TargetResiduals(AbstractProblem):
         if self.noisy:  # every point has the same noise
             numbers = np.tile(np.arange(self.members), self.points)
             options = {"members": numbers, "seed": self.seed}
-        options["values"] = {
+        values = {
             n: np.repeat(np.asarray(x, float), self.members)[:, None] for n, x in columns.items()
         }
-        values = self.read(self.device, **options)
+        values = self.read(self.device, values=values, **options)
         groups = values.reshape(self.points, self.members, len(self.targets))[: len(z)]
         return np.stack([center_of(x, self.targets) for x in groups])
 

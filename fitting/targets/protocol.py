@@ -83,19 +83,17 @@ class Protocol:
         corners = np.asarray(self.stimulus.breakpoints(), float)
         return np.unique(np.concatenate([grid, corners[corners <= grid[-1]]]))
 
-    def simulate(self, device: Any, **options: Any) -> mj.Trace:
-        """Members under this protocol; options as for `memjax.simulate`."""
+    def simulate(self, device: Any, *, values: Any = None, **options: Any) -> mj.Trace:
+        """Members with values of their own under this protocol; options as for `memjax.simulate`."""
         if self.policy is not None and not options.get("deterministic"):
             options["policy"] = self.policy
         return mj.simulate(
             device,
             self.stimulus,
-            events=self.events,
-            integrals=self.integrals,
+            output=mj.Output(events=self.events, integrals=self.integrals, on_failure="ignore"),
             save=self.rows,
             bench=self.bench,
-            env=self.env,
-            on_failure="ignore",
+            conditions=mj.Conditions(env=self.env, values=values),
             **options,
         )
 

@@ -155,11 +155,11 @@ def curves(
     trace = mj.simulate(
         device,
         features.stimulus,
-        on_failure="ignore",
+        output=mj.Output(on_failure="ignore"),
         save=rows,
         members=members,
         deterministic=True,
-        values={n: np.asarray(x)[:, None] for n, x in values.items()},
+        conditions=mj.Conditions(values={n: np.asarray(x)[:, None] for n, x in values.items()}),
     )
     good = np.asarray(trace.result)[:, 0] == int(mj.Result.successful)
     return rows, np.minimum(np.abs(np.asarray(trace.i)), features.clip), good

@@ -13,7 +13,7 @@ from ..core.scaling import Scaled
 from ..core.system import Environment
 from ..device import AbstractDevice
 from ..runtime.compile_cache import jit_with_options
-from ..simulate import simulate, solve_stiff
+from ..simulate import Conditions, Output, simulate, solve_stiff
 from ..simulate.policy import Stiff
 from ..stimulus import AbstractStimulus
 
@@ -138,7 +138,11 @@ class _Curves:
         env: Environment,
     ):
         self.stimulus = stimulus
-        self.options = {"bench": bench, "env": env, "deterministic": True, "on_failure": "ignore"}
+        self.options = {
+            "bench": bench,
+            "conditions": Conditions(env=env),
+            "output": Output(on_failure="ignore"),
+        }
         self.device = device
         self.t, self.y = np.zeros(0), np.zeros((0, 0))
 
@@ -147,7 +151,7 @@ class _Curves:
         rows = fill_rows(
             np.unique(np.concatenate([t, np.asarray(self.stimulus.breakpoints())[[0, -1]]]))
         )
-        trace = simulate(self.device, self.stimulus, save=rows, **self.options)
+        trace = simulate(self.device, self.stimulus, save=rows, deterministic=True, **self.options)
         columns = [trace.v, trace.i, trace.v_device, trace.i_device]
         columns += [jnp.moveaxis(x[0], 0, -1) for x in trace.state.values()]
         y = np.concatenate([np.asarray(c).reshape(-1, len(rows)) for c in columns])

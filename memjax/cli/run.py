@@ -191,7 +191,7 @@ def _simulate(options: argparse.Namespace) -> int:
     """Run, draw, and say what happened; the exit status."""
     from .. import __version__
     from ..network import estimate
-    from ..network.folder_run import run_network
+    from ..network.folder_run import FolderSettings, run_network
     from ..network.run_store import load_recording, read_description
     from ..network.toml import load_network
     from ..runtime.jax_setup import prepare_jax
@@ -204,6 +204,9 @@ def _simulate(options: argparse.Namespace) -> int:
     if sys.stderr.isatty() or size > _MUCH:
         say("note", f"about {size / 2**30 + _PROCESS:.1f} GiB of memory")
     out = Path(options.out)
+    extra = {"area": _areas(file.models)} if file.energy else {}
+    extra |= {"file": options.file, "read": file.source, "memjax": __version__}
+    extra["memory_estimate_bytes"] = size
     run_network(
         file.network,
         file.duration if options.duration is None else options.duration,
@@ -211,19 +214,12 @@ def _simulate(options: argparse.Namespace) -> int:
         watch=file.watch,
         every=file.every,
         conductances_every=file.conductances_every,
-        resume=options.resume,
-        force=options.force,
         devices=devices,
         progress=sys.stderr.isatty(),
         energy=file.energy,
-        stimuli=file.stimuli,
-        extra=({"area": _areas(file.models)} if file.energy else {})
-        | {
-            "file": options.file,
-            "read": file.source,
-            "memjax": __version__,
-            "memory_estimate_bytes": size,
-        },
+        folder=FolderSettings(
+            resume=options.resume, force=options.force, extra=extra, stimuli=file.stimuli
+        ),
     )
     description = read_description(out)
     recording = load_recording(out, most=_RASTER_SPIKES)

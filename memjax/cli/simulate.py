@@ -98,20 +98,20 @@ def _sample_parameters(
 
 def _common(setup: Setup, options: argparse.Namespace, sweeps: int) -> dict[str, Any]:
     """Arguments of `simulate` that both kinds of waveform share."""
+    from ..simulate import Conditions, Output
     from ..simulate.checks import checked_members
 
     checked_members(options.members)  # before their parameters are drawn
     carry = None if options.carry_state is None else options.carry_state == "yes"
+    values = _spread(setup, options, sweeps)
     return {
         "bench": setup.bench,
-        "env": setup.env,
         "members": options.members,
         "seed": options.seed,
         "deterministic": options.deterministic,
-        "carry_state": carry,
-        "values": _spread(setup, options, sweeps),
-        "progress": sys.stderr.isatty(),
-        "on_failure": "ignore",  # `_usable` says it in the words of the command line
+        "conditions": Conditions(env=setup.env, carry_state=carry, values=values),
+        # `_usable` says in the words of the command line what failed.
+        "output": Output(progress=sys.stderr.isatty(), on_failure="ignore"),
     }
 
 

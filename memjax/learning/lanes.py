@@ -21,7 +21,7 @@ from ..noise import device_key, words
 from ..runtime.arguments import as_integer, as_seed, check_known, is_traced, number
 from ..runtime.compile_cache import jit_with_options
 from ..runtime.flags import check_flags
-from ..simulate import is_noisy, outputs_and_states, solve_fixed
+from ..simulate import Begin, is_noisy, outputs_and_states, solve_fixed
 from ..simulate.batch import wide_loop_options
 from ..simulate.fixed import with_values
 from ..simulate.policy import Fixed, check
@@ -115,7 +115,7 @@ def _solve_lane(scaled: Scaled, protocol: Protocol, lane: _Lanes):
         drive = Sampled(jnp.zeros(1, y.dtype), jnp.asarray(level, y.dtype)[None], "staircase")
         end = jnp.asarray(h * substeps, y.dtype)
         solution = solve_fixed(
-            system, drive, rows=end[None], y0=y, start=zero, first=first, key=lane.key, substeps=substeps,
+            system, drive, rows=end[None], begin=Begin(y, zero, first), key=lane.key, substeps=substeps,
             policy=_POLICY,
         )  # fmt: skip
         y, code = solution.y[0], jnp.where(code == 0, solution.result, code)

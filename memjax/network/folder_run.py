@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import jax
 
 from ..circuit.power import kinds_of_elements
+from ..runtime.deprecated import forward_keywords
 from ..runtime.files import lock_folder
 from ..runtime.flags import check_flags
 from .energy import energy_report, poisson_stimuli
@@ -98,22 +100,47 @@ def _group(group: Group, energy: bool) -> dict[str, Any]:
     return content
 
 
+@dataclass(frozen=True, kw_only=True)
+class FolderSettings:
+    """How the folder of a run is opened and written.
+
+    Parameters
+    ----------
+    resume : bool
+        Whether to go on from the last checkpoint of the same network.
+    force : bool
+        Whether an earlier run may be replaced.
+    save_interval : float
+        Time of computing after which what was simulated is written [s].
+    extra : mapping, optional
+        Further entries of `run.json`.
+    stimuli : mapping of str to tuple of (float, int), optional
+        Length [s] and number of the stimuli of groups of sources, for the energy of each; those of `Poisson` groups.
+    """
+
+    resume: bool = False
+    force: bool = False
+    save_interval: float = SAVE_INTERVAL
+    extra: Mapping[str, Any] | None = None
+    stimuli: Mapping[str, tuple[float, int]] | None = None
+
+    def __post_init__(self):
+        check_flags({"resume": self.resume, "force": self.force}, where="run_network")
+
+
+@forward_keywords(groups={"folder": FolderSettings})
 def run_network(
     network: Network,
     duration: float,
     out: str | Path,
     *,
+    folder: FolderSettings | None = None,
     watch: Mapping[str, Sequence[int]] | None = None,
-    resume: bool = False,
-    force: bool = False,
     devices: Sequence[Any] | None = None,
     progress: bool = False,
     every: float | None = None,
     conductances_every: float | None = None,
-    save_interval: float = SAVE_INTERVAL,
-    extra: Mapping[str, Any] | None = None,
     energy: bool = False,
-    stimuli: Mapping[str, tuple[float, int]] | None = None,
 ) -> Path:
     """Simulate a network into a folder.
 
@@ -125,18 +152,10 @@ def run_network(
         Time [s] from its beginning, also where a run is resumed.
     out : str or Path
         Folder: `recording.h5`, `run.json`, and `checkpoint.npz`, from which a longer run goes on.
+    folder : FolderSettings, optional
+        Whether the run goes on from a checkpoint or replaces an earlier one, and what is written beside it.
     watch, every, conductances_every, devices, progress, energy
         See `memjax.network.run`.
-    resume : bool
-        Go on from the last checkpoint of the same network.
-    force : bool
-        Whether an earlier run may be replaced.
-    save_interval : float
-        Time of computing after which what was simulated is written [s].
-    extra : mapping, optional
-        Further entries of `run.json`.
-    stimuli : mapping of str to tuple of (float, int), optional
-        Length [s] and number of the stimuli of groups of sources, for the energy of each; those of `Poisson` groups.
 
     Returns
     -------
@@ -151,32 +170,33 @@ def run_network(
         After Ctrl-C: all that was simulated is on disk.
     """
     began = time.perf_counter()
-    flags = {"resume": resume, "force": force, "progress": progress, "energy": energy}
-    check_flags(flags, where="run_network")
+    check_flags({"progress": progress, "energy": energy}, where="run_network")
+    settings = folder or FolderSettings()
+    opening = {"resume": settings.resume, "force": settings.force}
     log: dict[str, Any] = dict(every=every, conductances_every=conductances_every, energy=energy)
-    content = _description(network, duration, watch, extra, **log)
+    content = _description(network, duration, watch, settings.extra, **log)
     writes = jax.process_index() == 0
-    folder = open_folder(Path(out), content, resume=resume, force=force) if writes else Path(out)
-    with lock_folder(folder) if writes else contextlib.nullcontext():
+    place = open_folder(Path(out), content, **opening) if writes else Path(out)
+    with lock_folder(place) if writes else contextlib.nullcontext():
         if writes:
-            clear_folder(folder, resume=resume, force=force)
-            write_description(folder, content)
+            clear_folder(place, **opening)
+            write_description(place, content)
         simulation = Simulation(network, watch=watch, devices=devices, **log)
-        _complete_description(content, simulation, folder if writes else None)
-        store, start = RunFolder(folder, save_interval), simulation.conductances()
-        if resume:
+        _complete_description(content, simulation, place if writes else None)
+        store, start = RunFolder(place, settings.save_interval), simulation.conductances()
+        if settings.resume:
             store.restore(simulation, content)
         finished = _simulate(simulation, store, network.steps(duration), progress)
         at_end = _at_end(simulation, start)
         if writes:
             merge_parts(store, network, simulation.done, at_end)
-            content |= _outcome(simulation, folder, stimuli)
+            content |= _outcome(simulation, place, settings.stimuli)
             content["wall_s"] += time.perf_counter() - began
             content["status"] = "done" if finished else "interrupted"
-            write_description(folder, content)
+            write_description(place, content)
     if not finished:
         raise KeyboardInterrupt
-    return folder
+    return place
 
 
 def _complete_description(

@@ -156,7 +156,7 @@ def _crossing(trace: Trace, name: str, maker: str) -> Crossing:
             f"a trace without the event {name!r}",
             where="observables",
             allowed=", ".join(trace.events) or "none",
-            fix=f"mj.simulate(..., events=mj.observables.{maker}(...)), or one member of it: trace.member(0)",
+            fix=f"mj.simulate with mj.Output(events=mj.observables.{maker}(...)), or one member of it: trace.member(0)",
         )
     return trace.events[name]
 

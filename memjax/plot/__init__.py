@@ -1,6 +1,12 @@
 """Pictures: functions that take axes and return them."""
 
-from .curve import curve as curve, ppf as ppf, refractory as refractory, stdp as stdp
+from .curve import (
+    CurveStyle as CurveStyle,
+    curve as curve,
+    ppf as ppf,
+    refractory as refractory,
+    stdp as stdp,
+)
 from .energy import (
     energy_by_cause as energy_by_cause,
     energy_by_element as energy_by_element,

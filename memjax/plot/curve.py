@@ -1,12 +1,14 @@
 """Figures of merit with errors, beside published ones: plasticity windows, paired pulses, refractory periods."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Array, Float
 
 from ..observables import StdpWindow
+from ..runtime.deprecated import forward_keywords
 from .arguments import check_arrays
 from .axes import axes_or_new, prefix, show_in
 from .style import MEASURED, MUTED, SIMULATED
@@ -17,6 +19,24 @@ Published = Sequence[Float[np.ndarray | Array, "..."]]
 Log = Literal["", "x", "y", "xy"]
 
 
+@dataclass(frozen=True)
+class CurveStyle:
+    """How a curve is drawn.
+
+    Parameters
+    ----------
+    color, label : str
+        Of matplotlib; no label is no entry of the legend.
+    line : str
+        Line style of matplotlib, "" for points alone.
+    """
+
+    color: str = SIMULATED
+    label: str = ""
+    line: str = "-"
+
+
+@forward_keywords(groups={"look": CurveStyle})
 def curve(
     x: Points,
     y: Points,
@@ -27,9 +47,7 @@ def curve(
     ax: Any = None,
     log: Log = "",
     published: Published | None = None,
-    color: str = SIMULATED,
-    label: str = "",
-    line: str = "-",
+    look: CurveStyle | None = None,
 ) -> Any:
     """Draw points with error bars, and hollow ones that were published.
 
@@ -47,8 +65,8 @@ def curve(
         Axes that are logarithmic.
     published : sequence of two or three arrays, optional
         x, y and, where there are, errors of published points.
-    color, label, line
-        How to draw; `line` is a line style of matplotlib, "" for points alone.
+    look : CurveStyle, optional
+        Color, label and line.
 
     Returns
     -------
@@ -57,13 +75,14 @@ def curve(
     check_arrays("curve", "curve(x, y)", x=x, y=y)
     ax = axes_or_new(ax)
     bars = None if error is None else np.asarray(error)
-    look = {"capsize": 3, "ms": 5, "zorder": 2.5}
+    look = look or CurveStyle()
+    marks = {"capsize": 3, "ms": 5, "zorder": 2.5}
     points = np.asarray(x), np.asarray(y), bars
-    ax.errorbar(*points, fmt="o", ls=line, color=color, label=label or None, **look)
+    ax.errorbar(*points, fmt="o", ls=look.line, color=look.color, label=look.label or None, **marks)
     if published is not None:
         published_columns = [np.asarray(p) for p in published]
         hollow = {"mfc": "white", "mec": MEASURED, "ecolor": MEASURED, "label": "published"}
-        ax.errorbar(*published_columns, fmt="s", **(look | hollow | {"ms": 7, "zorder": 2.2}))
+        ax.errorbar(*published_columns, fmt="s", **(marks | hollow | {"ms": 7, "zorder": 2.2}))
     ax.set(
         xlabel=xlabel,
         ylabel=ylabel,
@@ -134,9 +153,7 @@ def stdp(
         ax=ax,
         ylabel="Change of weight (%)",
         published=published,
-        color=color,
-        label=label,
-        line="",
+        look=CurveStyle(color, label, line=""),
     )
     show_in(ax.yaxis, 0.01)
     _label_axis(ax.xaxis, "Δt = t(post) − t(pre)", _column(dt, published, 0), "s")
@@ -183,7 +200,7 @@ def ppf(
     ax = axes_or_new(ax)
     ax.axhline(1, color=MUTED, lw=0.8)
     name = "Paired-pulse ratio"
-    options = {"ax": ax, "log": log, "published": published, "color": color, "label": label}
+    options = {"ax": ax, "log": log, "published": published, "look": CurveStyle(color, label)}
     curve(interval, ratio, error, ylabel=name, **options)
     if "y" in log:
         show_in(ax.yaxis, 1.0)
@@ -217,8 +234,8 @@ def refractory(
     -------
     matplotlib.axes.Axes
     """
-    options = {"log": log, "published": published, "color": color, "label": label}
-    ax = curve(r, isi, error, ax=ax, **options)
+    look = CurveStyle(color, label)
+    ax = curve(r, isi, error, ax=ax, log=log, published=published, look=look)
     _label_axis(ax.xaxis, "Resistance", _column(r, published, 0), "Ω")
     _label_axis(ax.yaxis, "Mean interval between spikes", _column(isi, published, 1), "s")
     return ax

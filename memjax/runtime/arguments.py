@@ -16,7 +16,7 @@ from ..errors import BoundsError, MemjaxError
 from .copies import copied
 
 ENSEMBLE = (
-    "an ensemble is written mj.simulate(..., members=N, values={name: array}), "
+    "an ensemble is written mj.simulate(..., members=N, conditions=mj.Conditions(values={name: array})), "
     "and drives that differ are a sequence of stimuli"
 )
 """How many devices are simulated together: a module describes one."""

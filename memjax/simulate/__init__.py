@@ -7,7 +7,8 @@ imported from, as in ``from memjax.simulate.adaptive import solve_adaptive``.
 from .adaptive import solve_adaptive as solve_adaptive, solve_stiff as solve_stiff
 from .diffrax import solve_by_diffrax as solve_by_diffrax
 from .events import locate_events as locate_events
-from .fixed import solve_fixed as solve_fixed
+from .fixed import Begin as Begin, solve_fixed as solve_fixed
+from .requests import Conditions as Conditions, Output as Output
 from .signals import (
     check_signals as check_signals,
     outputs_and_states as outputs_and_states,

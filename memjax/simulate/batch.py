@@ -25,7 +25,7 @@ from .adaptive import solve_adaptive, solve_stiff
 from .diffrax import solve_by_diffrax
 from .ensemble_kernel import solve_by_kernel, takes_kernel
 from .events import locate_events
-from .fixed import chunk_sizes, solve_fixed, with_values
+from .fixed import Begin, chunk_sizes, solve_fixed, with_values
 from .policy import Fixed, Stiff
 from .resolution import steps_in
 from .solution import Solution, add_watch_results
@@ -166,14 +166,11 @@ def _fixed_steps(scaled, grid, y0, record, first, substeps, policy, by_kernel):
             with_values(scaled, values),
             sweep.stimulus,
             rows=sweep.rows[1:],
-            y0=y,
-            start=sweep.rows[0],
-            first=first,
+            begin=Begin(y, sweep.rows[0], first, record),
             key=key,
             substeps=substeps,
             policy=policy,
             watch=sweep.watch,
-            record=record,
         )
 
     return dataclasses.replace(map_lanes(run, grid, y0, record), backend=backend)

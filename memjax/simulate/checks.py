@@ -454,10 +454,10 @@ def report_failures(trace: Trace, on_failure: str, steps: StepReport) -> Trace:
             f"{' '.join(repr(trace).split())}; {failure_remedy(np.asarray(trace.result))}; "
             f"{f'{steps.text}; ' if steps.text else ''}"
             f"trace.good() drops the {len(trace.failed)} of {trace.result.shape[0]} "
-            "members that failed, trace.check() raises, mj.simulate(..., on_failure='ignore') says nothing",
+            "members that failed, trace.check() raises, mj.Output(on_failure='ignore') says nothing",
             SolveWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
     elif steps.coarse:
-        warnings.warn(f"{steps.text}; compare with a smaller step", StepWarning, stacklevel=4)
+        warnings.warn(f"{steps.text}; compare with a smaller step", StepWarning, stacklevel=5)
     return trace

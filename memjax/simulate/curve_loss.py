@@ -17,7 +17,7 @@ from ..errors import BoundsError, StimulusError
 from ..observables import HOLD_THRESHOLD, ON_THRESHOLD, switching_events
 from ..observables.data import one_member
 from ..stimulus import AbstractStimulus
-from . import simulate, waveform
+from . import Output, simulate, waveform
 
 _LEVEL_OFF = 10.0
 """Residual [sigma] at which the pull of a row levels off: a row on the wrong branch must not drown the rest."""
@@ -195,7 +195,7 @@ class CurveLoss(eqx.Module):
     def simulate(self, device: Any, **options: Any) -> Trace:
         """Simulate a device under the measured sweeps, noise-free, with rows and events to be compared."""
         arguments = {"bench": self.bench, "deterministic": True, "save": self.rows} | options
-        return simulate(device, self.stimuli, events=self.events, **arguments)
+        return simulate(device, self.stimuli, output=Output(events=self.events), **arguments)
 
     def compare(self, trace: Trace) -> Float[Array, ""]:
         """Mean squared residual [1] of what `simulate` gives; NaN where a solve failed."""

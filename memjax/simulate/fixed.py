@@ -71,6 +71,25 @@ class GridStep(NamedTuple):
     u1: Float[Array, ""]
 
 
+class Begin(NamedTuple):
+    """Where a stretch of equal steps begins.
+
+    Parameters
+    ----------
+    y : Float[Array, "n"]
+        Scaled state.
+    t, step
+        Time [s] and number of the first step.
+    record : tuple, optional
+        Integrals and memory of events, of the solve that is continued.
+    """
+
+    y: Float[Array, " n"]
+    t: Float[Array, ""]
+    step: Int[Array, ""]
+    record: Any = None
+
+
 def grid_step(stimulus: AbstractStimulus, step, t0, h) -> GridStep:
     """The step with a given number, which starts at `t0`."""
     t_start, t_end = t0 + _NUDGE * h, t0 + (1 - _NUDGE) * h
@@ -111,31 +130,26 @@ def solve_fixed(
     stimulus: AbstractStimulus,
     *,
     rows: Float[Array, " rows"],
-    y0: Float[Array, " n"],
-    start: Float[Array, ""],
-    first: Int[Array, ""],
+    begin: Begin,
     key: Words | None,
     substeps: int,
     policy: Fixed,
     watch: Watch | None = None,
-    record: Any = None,
 ) -> Solution:
     """Equal steps on a grid, differentiable in forward and reverse mode, for one device.
 
     Parameters
     ----------
-    scaled, stimulus, rows, y0
-        As for `solve_stiff`; `y0` holds at `start` [s], before the first of the rows.
-    start, first
-        Time [s] and step number at which this stretch begins.
+    scaled, stimulus, rows
+        As for `solve_stiff`.
+    begin : Begin
+        Where this stretch begins, before the first of the rows.
     key : tuple of two UInt32[Array, ""], or None
         Key of the noise of this device; None for none.
     substeps : int
         Least number of equal steps between two rows, see `chunk_sizes`.
     policy, watch : Fixed, Watch or None
         Method and increments; events and integrals.
-    record : tuple, optional
-        Integrals and memory of events at `start`, of the solve that is continued.
 
     Notes
     -----
@@ -180,12 +194,13 @@ def solve_fixed(
         integrals = None if state[3] is None else state[3][0]
         return (state, row, step + chunks * size), (scaled.join(state[0]), integrals)
 
+    y0, record = begin.y, begin.record
     stiffness = None if stiffness_at is None else jnp.zeros(2, y0.dtype)
     record = _begin_record(watch, y0) if record is None else record
     # One array per state: a batch of devices then runs along contiguous memory.
     state = (scaled.split(y0), jnp.asarray(0), jnp.zeros((), y0.dtype), record, stiffness)
-    end, (y, q) = lax.scan(interval, (state, start, first), rows)
-    return _solution(end, y, q, first)
+    end, (y, q) = lax.scan(interval, (state, begin.t, begin.step), rows)
+    return _solution(end, y, q, begin.step)
 
 
 def _begin_record(watch: Watch | None, y0: Float[Array, " n"]) -> tuple | None:

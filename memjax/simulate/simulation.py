@@ -9,7 +9,7 @@ import jax
 import jax.core
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Int
 
 from ..circuit import Bench, Circuit, build_system, limited_bench, replace_values
 from ..core import params
@@ -17,13 +17,13 @@ from ..core.fields import parameter_specs, stored
 from ..core.result import FinalState, Result, Trace
 from ..core.scaling import Scaled
 from ..core.system import AbstractSystem, Environment, NoNoise
-from ..core.watch import Event, Integral, TimeAbove
 from ..data.measurement import Measurement
 from ..device import AbstractDevice, AbstractTwoTerminal
 from ..errors import StimulusError
 from ..noise import words_of_devices
 from ..runtime.arguments import as_seed
 from ..runtime.compile_cache import cached_jit
+from ..runtime.deprecated import forward_keywords
 from ..runtime.flags import check_flags
 from ..runtime.memory import check_size
 from ..stimulus import AbstractStimulus, Drives, Sampled, staircase
@@ -49,6 +49,7 @@ from .crossings import named_integrals, public_crossings, sweep_watches
 from .fixed import with_values
 from .policy import AbstractPolicy, Auto, check, resolve
 from .precision import check_precision
+from .requests import Conditions, Output
 from .resolution import check_pulses_seen
 from .signals import outputs_and_states, terminal_values
 from .solution import Solution, value_before
@@ -191,25 +192,19 @@ def _notes(device, policy, seed, noisy: bool, driven: str) -> dict[str, Any]:
     return notes | {"seed": "traced" if is_traced(seed) else seed, "deterministic": not noisy}
 
 
+@forward_keywords(groups={"conditions": Conditions, "output": Output})
 def simulate(
     device: AbstractDevice | AbstractTwoTerminal | AbstractSystem,
     stimulus: AbstractStimulus | Sequence[AbstractStimulus],
     *,
     bench: Bench | None = None,
     policy: AbstractPolicy | None = None,
-    env: Environment | None = None,
     members: int | Sequence[int] | np.ndarray = 1,
     seed: int | Int[Array, ""] = 0,
     save: float | np.ndarray | Sequence[np.ndarray] | None = None,
-    labels: Sequence[int] | None = None,
     deterministic: bool = False,
-    carry_state: bool | None = None,
-    values: Mapping[str, Float[Array | np.ndarray, "members sweeps"]] | None = None,
-    events: Mapping[str, Event] | Sequence[Mapping[str, Event]] | None = None,
-    integrals: Mapping[str, Integral | TimeAbove] | Sequence[str] = (),
-    initial: Mapping[str, Any] | None = None,
-    progress: bool = False,
-    on_failure: str = "warn",
+    conditions: Conditions | None = None,
+    output: Output | None = None,
 ) -> Trace:
     """Simulate a device on a bench, or a circuit.
 
@@ -223,8 +218,6 @@ def simulate(
         Series and parallel elements, compliance.
     policy : AbstractPolicy, optional
         `Auto` by default.
-    env : Environment, optional
-        Temperature.
     members : int or sequence of int
         How many devices of equal parameters and independent noise; or the number of each: those of
         equal number share their noise.
@@ -232,25 +225,12 @@ def simulate(
         Seed of all noise, which may be traced. Member m's noise in sweep k depends on seed, m and k only.
     save : float, array or sequence of arrays, optional
         Interval between rows [s], or times of rows [s], of every sweep where it is a sequence.
-    labels : sequence of int, optional
-        Labels of the sweeps; 0, 1, ... by default.
     deterministic : bool
         Whether to leave diffusion out; the drift stands as it is.
-    carry_state : bool, optional
-        Whether a sweep starts where the last one ended; by default if the device is not volatile.
-    values : mapping of str to Float[Array, "members sweeps"], optional
-        Parameters that differ between members and sweeps [SI]; `compliance` and `compliance_negative` of a bench too.
-    events : mapping of str to Event, or a sequence of such mappings, optional
-        Crossings of levels, found on the solver's own steps: `Trace.events`. A sequence has one mapping per sweep.
-    integrals : mapping of str to Integral or TimeAbove, or sequence of str
-        What the solve integrates, ``("charge", "energy")`` of the source for example: `Trace.integrals`.
-    initial : mapping of str to float or Float[Array, "members ..."], optional
-        States [SI] from which the solve starts, those that are not given at rest; or `Trace.final` of an earlier
-        simulation. The noise of a second simulation is that of the first unless it has another seed.
-    progress : bool
-        Whether to show a progress bar on standard error.
-    on_failure : {"warn", "raise", "ignore"}
-        A `SolveWarning`, a `SolveError`, or nothing where solves failed; under jit look at `result`.
+    conditions : Conditions, optional
+        Temperature, initial states, whether they are carried on, and parameters that differ between members.
+    output : Output, optional
+        Labels, events, integrals, a progress bar, and what happens where solves failed.
 
     Returns
     -------
@@ -267,26 +247,22 @@ def simulate(
     Rows are samples: a sum over them is a staircase in the switching time, and a crossing between two moves with their
     secant. Ask for `events` and `integrals` to differentiate. No derivative sees events that appear or vanish.
     """
-    return _run(
-        device, stimulus, bench=bench, policy=policy, env=env, members=members, seed=seed, save=save, labels=labels,
-        deterministic=deterministic, carry_state=carry_state, values=values, events=events, integrals=integrals,
-        initial=initial, progress=progress, on_failure=on_failure)  # fmt: skip
+    request = conditions or Conditions(), output or Output()
+    return _run(device, stimulus, bench, policy, members, seed, save, deterministic, *request)
 
 
 def _run(
-    device, stimulus, *, bench, policy, env, members, seed, save, labels, deterministic, carry_state,
-    values, events, integrals, initial, progress, on_failure,
+    device, stimulus, bench, policy, members, seed, save, deterministic, conditions: Conditions, output: Output
 ) -> Trace:  # fmt: skip
     """See `simulate`."""
-    # Whether the state is carried may be left to the model.
-    flags = {"deterministic": deterministic, "progress": progress}
-    flags |= {} if carry_state is None else {"carry_state": carry_state}
-    watched = (events, integrals)
+    env, bar = conditions.env, output.progress
+    watched = (output.events, output.integrals)
+    flags = {"deterministic": deterministic}
     check_arguments(device, stimulus, bench=bench, env=env, watched=watched, flags=flags)
     members, seed = checked_members(members), as_seed(seed, where="simulate")
-    drives, rows = _sweeps(stimulus, as_rows(save), labels)
+    drives, rows = _sweeps(stimulus, as_rows(save), output.labels)
     model = _without_source(device, bench, drives[0].quantity)
-    values = as_values(model, values, members=members, sweeps=len(rows))
+    values = as_values(model, conditions.values, members=members, sweeps=len(rows))
     noisy = not deterministic and is_noisy(model, values)
     system, stimuli = _system(_strong(model, values), bench, drives)
     policy = resolve(Auto() if policy is None else policy)
@@ -297,35 +273,32 @@ def _run(
     check_rows_fit(count, rows, len(system.specs))
     inputs = Scaled(system, env or Environment()), stimuli, values
     scaled, stimuli, inputs = mark_inputs(policy, inputs)
-    carry = not getattr(device, "volatile", True) if carry_state is None else carry_state
-    watch = sweep_watches(system, events or {}, integrals, len(stimuli))
+    watch = sweep_watches(system, output.events or {}, output.integrals, len(stimuli))
     batch = _Batch(scaled, stimuli, rows, members, seed if noisy else None, inputs, policy, watch)
     batch.model = model_text(model)
-    if initial is not None:
-        batch.start = mark_inputs(
-            policy, checked_start(scaled, initial, batch.members, model=model)
-        )
-    lanes = mark_derivatives(policy, batch.solve(carry, progress))
-    trace = _trace(
-        batch,
-        lanes,
-        rows,
-        labels,
-        _notes(device, policy, seed, noisy, drives[0].quantity)
-        | {"backend": " and ".join(batch.backends)},
-        integrals,
-    )
+    if conditions.initial is not None:
+        start = checked_start(scaled, conditions.initial, batch.members, model=model)
+        batch.start = mark_inputs(policy, start)
+    lanes = mark_derivatives(policy, batch.solve(_carries(device, conditions), bar))
+    notes = _notes(device, policy, seed, noisy, drives[0].quantity)
+    notes["backend"] = " and ".join(batch.backends)
+    trace = _trace(batch, lanes, rows, output, notes)
     trace = flag_out_of_bounds(trace, model, values=values, bench=bench, env=env, stimuli=drives)
-    return report_failures(trace, on_failure, step_report(policy, lanes[-1].stiffness))
+    return report_failures(trace, output.on_failure, step_report(policy, lanes[-1].stiffness))
+
+
+def _carries(device: Any, conditions: Conditions) -> bool:
+    """Whether each sweep starts where the one before ended."""
+    carry = conditions.carry_state
+    return not getattr(device, "volatile", True) if carry is None else carry
 
 
 def _trace(
     batch: "_Batch",
     lanes: tuple,
     rows: Sequence[np.ndarray],
-    labels,
+    output: Output,
     notes: dict,
-    integrals: Mapping[str, Integral | TimeAbove] | Sequence[str],
 ) -> Trace:
     """Return the lanes of a batch as a trace."""
     visible, state, watch_results, ends = lanes
@@ -336,10 +309,12 @@ def _trace(
     drive = value_before(batch.last_drive, t[-1]) if is_circuit else None
     return Trace(
         t=t,
-        sweep=numbers if labels is None else np.asarray(labels)[numbers],
+        sweep=numbers if output.labels is None else np.asarray(output.labels)[numbers],
         state=state,
-        events=public_crossings(crossings, integrals),
-        integrals=named_integrals(integrals, watch_results["integrals"], crossings, t, numbers),
+        events=public_crossings(crossings, output.integrals),
+        integrals=named_integrals(
+            output.integrals, watch_results["integrals"], crossings, t, numbers
+        ),
         final=FinalState({k: x[:, -1] for k, x in state.items()}, drive, batch.model),
         **{k: getattr(ends, k) for k in ("result", "accepted", "rejected", "pattern")},
         units={s.name: s.unit for s in batch.scaled.system.specs},
@@ -541,6 +516,7 @@ def waveform(
     return stimuli, rows, labels
 
 
+@forward_keywords(groups={"conditions": Conditions, "output": Output})
 def simulate_like(
     device: AbstractDevice | AbstractTwoTerminal | AbstractSystem,
     measurement: Measurement,
@@ -578,7 +554,14 @@ def simulate_like(
             fix="under a stimulus, write mj.simulate(device, stimulus)",
         )
     stimuli, rows, labels = waveform(measurement, point_time)
+    conditions, output = (
+        options.get("conditions") or Conditions(),
+        options.get("output") or Output(),
+    )
     if limited:
         bench, limits = limited_bench(options.get("bench") or Bench(), measurement.limits())
-        options |= {"bench": bench, "values": {**(options.get("values") or {}), **limits}}
-    return simulate(device, stimuli, save=rows, labels=labels, **options)
+        conditions = dataclasses.replace(conditions, values={**(conditions.values or {}), **limits})
+        options["bench"] = bench
+    output = dataclasses.replace(output, labels=labels)
+    options |= {"conditions": conditions, "output": output}
+    return simulate(device, stimuli, save=rows, **options)

@@ -127,7 +127,7 @@ def _check_same_model(initial: FinalState, wanted: str, specs: Mapping[str, Any]
         f"the final state of {initial.model} ({', '.join(initial)})",
         where=f"initial of a simulation of {wanted}",
         allowed=f"its states {states}, and no others",
-        fix="where they mean the same, give them by name: initial={...}",
+        fix="where they mean the same, give them by name: mj.Conditions(initial={...})",
     )
 
 

@@ -12,7 +12,7 @@ from ..circuit import Circuit
 from ..core.system import Environment
 from ..errors import BoundsError, CircuitError
 from ..observables import responses, weight_change
-from ..simulate import simulate
+from ..simulate import Conditions, simulate
 from ..simulate.policy import AbstractPolicy
 from ..stimulus import Drives, Sampled
 
@@ -186,8 +186,12 @@ def conductance(
 
 def _simulate_sweeps(circuit: Circuit, drives: list, rows: list, weight: str, options: dict):
     """Trace and weights (sweep, row) [S] of sweeps that each start from rest."""
-    trace = simulate(circuit, drives, save=rows, carry_state=False, **options).check()
-    weights = conductance(circuit, trace.state, weight=weight, env=options["env"])
+    env = options["env"]
+    trace = simulate(
+        circuit, drives, save=rows, policy=options["policy"], seed=options["seed"],
+        conditions=Conditions(env=env, carry_state=False),
+    ).check()  # fmt: skip
+    weights = conductance(circuit, trace.state, weight=weight, env=env)
     return trace, weights.reshape(len(rows), -1)
 
 

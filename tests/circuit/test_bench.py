@@ -186,9 +186,15 @@ def test_a_device_that_is_not_ohmic_finds_the_same_point_at_compliance(cubic):
 def test_each_polarity_may_have_a_limit_of_its_own_and_each_sweep(device):
     bench = mj.Bench(compliance=2e-4, compliance_negative=5e-5)
     rows, sweep = np.array([0.25, 0.75]), mj.triangle_sweep(1.0, 4.0, negative=1.0)
-    options = dict(bench=bench, policy=ALGEBRA, carry_state=False)
+    options = dict(bench=bench, policy=ALGEBRA)
     values = {"compliance": [[2e-4, 3e-4]], "compliance_negative": [[5e-5, 1e-5]]}
-    trace = mj.simulate(device, [sweep] * 2, save=[rows] * 2, values=values, **options).check()
+    trace = mj.simulate(
+        device,
+        [sweep] * 2,
+        save=[rows] * 2,
+        conditions=mj.Conditions(values=values, carry_state=False),
+        **options,
+    ).check()
     np.testing.assert_allclose(trace.i[0], [2e-4, -5e-5, 3e-4, -1e-5], rtol=1e-5)
     assert float(bench.limit_current(jnp.asarray(0.0))) == 0.0
     assert float(jax.grad(bench.limit_current)(jnp.asarray(0.0))) == 1.0
@@ -204,9 +210,11 @@ def test_limits_that_the_bench_has_not_are_refused():
         ({"compliance": [[1e-6, 0.0]]}, "finite numbers > 0 A"),
     ):
         with pytest.raises(BoundsError, match=message):
-            mj.simulate(Resistor(), [STEP] * 2, bench=bench, values=values)
+            mj.simulate(
+                Resistor(), [STEP] * 2, bench=bench, conditions=mj.Conditions(values=values)
+            )
     with pytest.raises(ModelError, match="unknown parameter"):
-        mj.simulate(Resistor(), STEP, values={"compliance": 1e-6})
+        mj.simulate(Resistor(), STEP, conditions=mj.Conditions(values={"compliance": 1e-6}))
 
 
 @pytest.mark.slow

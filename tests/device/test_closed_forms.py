@@ -404,7 +404,7 @@ def test_event_switches_are_independent_however_many():
         save=np.array([0.5]),
         policy=mj.Fixed(1e-4, method=mj.solver.SemiImplicitEuler()),
         members=members,
-        values={"n": n[:, None]},
+        conditions=mj.Conditions(values={"n": n[:, None]}),
     ).check()
     off = n * (np.asarray(trace.state["on"])[:, 0] - p) ** 2 / (p * (1 - p))
     for k in (16.0, 256.0):

@@ -13,7 +13,7 @@ from memjax.core.fields import parameter_specs
 from memjax.core.scaling import Scaled
 from memjax.device.diffusive import _rectified_moments
 from memjax.observables import summarise, switching
-from memjax.simulate import solve_fixed
+from memjax.simulate import Begin, solve_fixed
 from memjax.solver import DriftImplicitEuler, DriftImplicitMilstein
 from tests.helpers import z_score
 
@@ -205,8 +205,9 @@ def marched(request):
         scaled = Scaled(mj.BenchedDevice(device, mj.Bench(), driven), ENV)
         held = mj.Sampled(jnp.array([0.0, 1.0]), jnp.stack([u, u]), quantity=driven)
         rows = dt * jnp.arange(1.0, 21.0)
-        more = dict(start=jnp.zeros(()), first=zero, key=key, substeps=1, policy=policy)
-        return solve_fixed(scaled, held, rows=rows, y0=scaled.project(y), **more).y
+        begin = Begin(scaled.project(y), jnp.zeros(()), zero)
+        more = dict(key=key, substeps=1, policy=policy)
+        return solve_fixed(scaled, held, rows=rows, begin=begin, **more).y
 
     return march, (1.0 if driven == "voltage" else 1e-6)
 

@@ -40,12 +40,12 @@ def _solve(name: str) -> mj.Trace:
         mj.model(name),
         list(DRIVES.values()),
         save=ROWS,
-        labels=range(len(DRIVES)),
+        output=mj.Output(labels=range(len(DRIVES)), on_failure="raise"),
         bench=mj.Bench(compliance=1.0, compliance_negative=1.0),
-        values={"compliance": limits, "compliance_negative": limits},
+        conditions=mj.Conditions(
+            values={"compliance": limits, "compliance_negative": limits}, carry_state=False
+        ),
         deterministic=True,
-        carry_state=False,
-        on_failure="raise",
     )
 
 

@@ -155,7 +155,12 @@ def halves() -> None:
         for n, s in spread.items()
     }
     made = mj.simulate(
-        device, stimulus, save=rows, members=8, values=values, deterministic=True
+        device,
+        stimulus,
+        save=rows,
+        members=8,
+        conditions=mj.Conditions(values=values),
+        deterministic=True,
     ).check()
     i = np.asarray(made.i) * np.exp(0.01 * rng.normal(size=(8, 80)))
     for name, part in (("set.csv", slice(0, 40)), ("reset.csv", slice(40, 80))):
@@ -170,7 +175,9 @@ def wafer() -> None:
     drive = mj.Sampled(times, 0.6 * np.sin(2 * np.pi * times))
     values = {"r_on": 500.0, "r_off": 5e3}
     values = {n: x * np.exp(0.1 * rng.normal(size=(5, 1))) for n, x in values.items()}
-    options = dict(save=times, members=5, values=values, deterministic=True)
+    options = dict(
+        save=times, members=5, conditions=mj.Conditions(values=values), deterministic=True
+    )
     i = np.asarray(mj.simulate(mj.MetastableSwitches(), drive, **options).check().i)
     i = i * np.exp(0.01 * rng.normal(size=i.shape))
     Path("wafer").mkdir()

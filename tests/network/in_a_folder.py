@@ -10,9 +10,15 @@ from memjax.runtime.compile_cache import fuse_small_loops
 fuse_small_loops()
 jax.config.update("jax_enable_x64", True)
 
-from memjax.network.folder_run import run_network  # noqa: E402
+from memjax.network.folder_run import FolderSettings, run_network  # noqa: E402
 from tests.network.conftest import spiking  # noqa: E402
 
 folder = Path(sys.argv[1])
 resume = (folder / "run.json").exists()
-run_network(spiking(), 0.5, folder, watch={"cells": [0, 39]}, resume=resume, save_interval=0.1)
+run_network(
+    spiking(),
+    0.5,
+    folder,
+    watch={"cells": [0, 39]},
+    folder=FolderSettings(resume=resume, save_interval=0.1),
+)

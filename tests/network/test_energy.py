@@ -12,7 +12,7 @@ from memjax.circuit import energies, powers
 from memjax.errors import ModelError, NetworkError
 from memjax.models import footprint
 from memjax.network.energy import CAUSES, EnergyLedger
-from memjax.network.folder_run import run_network
+from memjax.network.folder_run import FolderSettings, run_network
 from memjax.network.run_store import load_recording, read_description
 from memjax.neuron import one_memristor
 from tests.network.conftest import neurons, same, spiking
@@ -187,7 +187,7 @@ def test_a_run_that_is_resumed_has_the_energies_of_one_in_one_go(tmp_path, ledge
     about = {"watch": {"cells": [0, 39]}, "energy": True, "save_interval": 0.0}
     folder = run_network(spiking(), 0.01, tmp_path / "run", **about)
     half = read_description(folder)["energy"]["groups"]["cells"]
-    run_network(spiking(), 0.02, folder, resume=True, **about)
+    run_network(spiking(), 0.02, folder, folder=FolderSettings(resume=True), **about)
     loaded, whole = load_recording(folder), ledger_run.energy["cells"]
     ledger = loaded.energy["cells"]
     np.testing.assert_array_equal(ledger.energies, whole.energies)
@@ -201,7 +201,9 @@ def test_a_run_that_is_resumed_has_the_energies_of_one_in_one_go(tmp_path, ledge
         loaded.statistics["cells"]["energy"], ledger_run.statistics["cells"]["energy"]
     )
     with pytest.raises(NetworkError, match="a run with an energy ledger"):
-        run_network(spiking(), 0.03, folder, resume=True, **about | {"energy": False})
+        run_network(
+            spiking(), 0.03, folder, folder=FolderSettings(resume=True), **about | {"energy": False}
+        )
     assert read_description(folder)["status"] == "done"
 
 

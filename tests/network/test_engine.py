@@ -91,7 +91,7 @@ def test_neurons_alone_are_those_of_simulate():
         members=8,
         seed=4,
         save=rows,
-        values={k: x[:, None] for k, x in cells.values.items()},
+        conditions=mj.Conditions(values={k: x[:, None] for k, x in cells.values.items()}),
     ).check()
     gate = np.asarray(trace.state["gate.v"])
     first = np.argmax(gate > 0.2, axis=1)

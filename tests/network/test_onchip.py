@@ -9,7 +9,7 @@ import pytest
 from memjax import network as nw
 from memjax.errors import NetworkError
 from memjax.network import folder_run
-from memjax.network.folder_run import run_network
+from memjax.network.folder_run import FolderSettings, run_network
 from memjax.network.run_store import load_recording
 from memjax.network.toml import load_network
 
@@ -98,18 +98,26 @@ def test_a_run_that_was_killed_goes_on_to_the_same_conductances(folder, learned,
     with monkeypatch.context() as patch:
         patch.setattr(folder_run, "merge_parts", kill)
         with pytest.raises(SystemExit):
-            run_network(file.network, 0.1, folder / "twice", save_interval=0.0, **every)
+            run_network(
+                file.network,
+                0.1,
+                folder / "twice",
+                folder=FolderSettings(save_interval=0.0),
+                **every,
+            )
     so_far = load_recording(folder / "twice").conductances["input-neurons"]
     np.testing.assert_array_equal(
         so_far["series"], learned.conductances["input-neurons"]["series"][:1]
     )
-    run_network(file.network, IMAGES * 30e-3, folder / "twice", resume=True, **every)
+    run_network(
+        file.network, IMAGES * 30e-3, folder / "twice", folder=FolderSettings(resume=True), **every
+    )
     again = load_recording(folder / "twice")
     for key, g in learned.conductances["input-neurons"].items():
         np.testing.assert_array_equal(again.conductances["input-neurons"][key], g)
     np.testing.assert_array_equal(again.spikes["neurons"][1], learned.spikes["neurons"][1])
     with pytest.raises(NetworkError, match="not the one that was run"):
-        run_network(file.network, 0.4, folder / "twice", resume=True)
+        run_network(file.network, 0.4, folder / "twice", folder=FolderSettings(resume=True))
 
 
 @pytest.mark.slow

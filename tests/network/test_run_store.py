@@ -16,7 +16,7 @@ import pytest
 
 from memjax import network as nw
 from memjax.errors import NetworkError, OutputError
-from memjax.network.folder_run import run_network
+from memjax.network.folder_run import FolderSettings, run_network
 from memjax.network.run_store import load_recording, read_description
 from memjax.runtime.files import lock_folder
 from tests.network.conftest import same, spiking
@@ -41,10 +41,14 @@ def _equal(a: nw.Recording, b: nw.Recording) -> bool:
 @pytest.mark.slow
 def test_a_run_in_parts_is_the_run_in_memory(tmp_path, undisturbed):
     """Parts, checkpoint and recording; and a longer duration goes on where the run ended."""
-    folder = run_network(spiking(), 0.02, tmp_path / "run", watch=WATCH, save_interval=0.0)
+    folder = run_network(
+        spiking(), 0.02, tmp_path / "run", watch=WATCH, folder=FolderSettings(save_interval=0.0)
+    )
     assert read_description(folder)["status"] == "done"
     assert load_recording(folder).duration == pytest.approx(0.02)
-    run_network(spiking(), 0.05, folder, watch=WATCH, resume=True, save_interval=0.0)
+    run_network(
+        spiking(), 0.05, folder, watch=WATCH, folder=FolderSettings(resume=True, save_interval=0.0)
+    )
     assert _equal(load_recording(folder), undisturbed)
     assert not list((folder / "parts").iterdir())
 
@@ -52,7 +56,9 @@ def test_a_run_in_parts_is_the_run_in_memory(tmp_path, undisturbed):
 @pytest.mark.wrong_types
 def test_of_many_spikes_the_last_are_read(tmp_path):
     """Those from a time on, about as many as were asked for; statistics are of the whole run."""
-    folder = run_network(spiking(), 0.05, tmp_path / "run", watch=WATCH, save_interval=0.0)
+    folder = run_network(
+        spiking(), 0.05, tmp_path / "run", watch=WATCH, folder=FolderSettings(save_interval=0.0)
+    )
     whole = load_recording(folder)
     total = sum(len(x[0]) for x in whole.spikes.values())
     late = load_recording(folder, most=total // 3)
@@ -84,7 +90,7 @@ def test_ctrl_c_leaves_what_was_simulated(tmp_path, monkeypatch, undisturbed):
 
     monkeypatch.setattr(os, "fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        run_network(spiking(), 2.0, folder, watch=WATCH, save_interval=0.0)
+        run_network(spiking(), 2.0, folder, watch=WATCH, folder=FolderSettings(save_interval=0.0))
     monkeypatch.setattr(os, "fsync", sync)
     about = read_description(folder)
     assert about["status"] == "interrupted"
@@ -94,7 +100,7 @@ def test_ctrl_c_leaves_what_was_simulated(tmp_path, monkeypatch, undisturbed):
     assert 0 < part.duration < 2.0
     assert part.duration == pytest.approx(about["simulated_s"])
     longer = max(0.05, part.duration)
-    run_network(spiking(), longer, folder, watch=WATCH, resume=True)
+    run_network(spiking(), longer, folder, watch=WATCH, folder=FolderSettings(resume=True))
     assert _equal(load_recording(folder), nw.run(spiking(), longer, watch=WATCH))
 
 
@@ -113,9 +119,9 @@ def test_a_full_disk_and_a_vanished_folder(tmp_path, monkeypatch, undisturbed):
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OutputError, match=r"No space left.*--resume"):
-        run_network(spiking(), 0.05, folder, watch=WATCH, save_interval=0.0)
+        run_network(spiking(), 0.05, folder, watch=WATCH, folder=FolderSettings(save_interval=0.0))
     monkeypatch.setattr(os, "fsync", sync)
-    run_network(spiking(), 0.05, folder, watch=WATCH, resume=True)
+    run_network(spiking(), 0.05, folder, watch=WATCH, folder=FolderSettings(resume=True))
     assert _equal(load_recording(folder), undisturbed)
 
     def vanished(descriptor):
@@ -124,7 +130,7 @@ def test_a_full_disk_and_a_vanished_folder(tmp_path, monkeypatch, undisturbed):
 
     monkeypatch.setattr(os, "fsync", vanished)
     with pytest.raises(OutputError, match=r"No such file.*--resume"):
-        run_network(spiking(), 0.01, folder, force=True)
+        run_network(spiking(), 0.01, folder, folder=FolderSettings(force=True))
 
 
 @pytest.mark.wrong_types
@@ -140,11 +146,11 @@ def test_a_run_killed_between_recording_and_tidying(tmp_path, monkeypatch, undis
     unlink = Path.unlink
     monkeypatch.setattr(Path, "unlink", killed)
     with pytest.raises(KeyboardInterrupt):
-        run_network(spiking(), 0.02, folder, watch=WATCH, save_interval=0.0)
+        run_network(spiking(), 0.02, folder, watch=WATCH, folder=FolderSettings(save_interval=0.0))
     monkeypatch.setattr(Path, "unlink", unlink)
     assert list((folder / "parts").iterdir())
     assert _equal(load_recording(folder), nw.run(spiking(), 0.02, watch=WATCH))
-    run_network(spiking(), 0.05, folder, watch=WATCH, resume=True)
+    run_network(spiking(), 0.05, folder, watch=WATCH, folder=FolderSettings(resume=True))
     assert _equal(load_recording(folder), undisturbed)
 
 
@@ -154,9 +160,9 @@ def test_a_second_run_on_the_folder_is_refused(tmp_path):
     folder = run_network(spiking(), 0.01, tmp_path / "run")
     before = (folder / "recording.h5").read_bytes()
     with lock_folder(folder), pytest.raises(OutputError, match="another run"):
-        run_network(spiking(), 0.02, folder, resume=True)
+        run_network(spiking(), 0.02, folder, folder=FolderSettings(resume=True))
     with lock_folder(folder), pytest.raises(OutputError, match="another run"):
-        run_network(spiking(), 0.02, folder, force=True)
+        run_network(spiking(), 0.02, folder, folder=FolderSettings(force=True))
     with pytest.raises(OutputError, match="exists already"):
         run_network(spiking(), 0.01, folder)
     assert (folder / "recording.h5").read_bytes() == before
@@ -171,7 +177,7 @@ def test_a_run_killed_as_it_began_is_no_run(tmp_path):
     for name in (".lock", f".run.json.{none}.part", f"parts/.0.h5.{none}.part"):
         (folder / name).touch()
     with pytest.raises(OutputError, match="no run to be read"):
-        run_network(spiking(), 0.01, folder, resume=True)
+        run_network(spiking(), 0.01, folder, folder=FolderSettings(resume=True))
     run_network(spiking(), 0.01, folder)
     assert not list(folder.rglob("*.part"))
     with pytest.raises(OutputError, match="exists already"):
@@ -184,7 +190,7 @@ def test_a_run_killed_as_it_replaced_another_is_resumed(tmp_path, undisturbed):
     folder = run_network(spiking(), 0.02, tmp_path / "run", watch=WATCH)
     (folder / "checkpoint.npz").unlink()
     (folder / "parts").rmdir()
-    run_network(spiking(), 0.05, folder, watch=WATCH, resume=True)
+    run_network(spiking(), 0.05, folder, watch=WATCH, folder=FolderSettings(resume=True))
     assert _equal(load_recording(folder), undisturbed)
 
 
@@ -194,9 +200,9 @@ def test_another_network_is_not_resumed(tmp_path):
     folder = run_network(spiking(), 0.01, tmp_path / "run")
     other = nw.Network(**{**vars(spiking()), "seed": 5})
     with pytest.raises(NetworkError, match="not the one that was run"):
-        run_network(other, 0.02, folder, resume=True)
+        run_network(other, 0.02, folder, folder=FolderSettings(resume=True))
     with pytest.raises(OutputError, match="no run to be read"):
-        run_network(other, 0.02, tmp_path / "none", resume=True)
+        run_network(other, 0.02, tmp_path / "none", folder=FolderSettings(resume=True))
 
 
 def _killed(folder: Path, kills: int, seed: int) -> nw.Recording:

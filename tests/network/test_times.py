@@ -12,7 +12,7 @@ from memjax.compiled import library as kernels
 from memjax.errors import NetworkError, StepWarning
 from memjax.network import soft_rates
 from memjax.network.exchange_program import _cached_program
-from memjax.network.folder_run import run_network
+from memjax.network.folder_run import FolderSettings, run_network
 from memjax.network.run_store import load_recording
 from memjax.network.toml import load_network
 from tests.network.conftest import neurons, same
@@ -304,10 +304,12 @@ def test_conductances_of_circuits_count_from_the_beginning_of_an_interval():
 @pytest.mark.study
 def test_a_folder_goes_on_within_an_interval(tmp_path):
     network, about = busy(), {"watch": {"cells": [0]}, "energy": True}
-    folder = run_network(network, 333 * STEP, tmp_path / "run", save_interval=0.0, **about)
+    folder = run_network(
+        network, 333 * STEP, tmp_path / "run", folder=FolderSettings(save_interval=0.0), **about
+    )
     assert load_recording(folder).duration == pytest.approx(333 * STEP, rel=1e-12)
     for steps in (334, 1000):
-        run_network(network, steps * STEP, folder, resume=True, **about)
+        run_network(network, steps * STEP, folder, folder=FolderSettings(resume=True), **about)
     whole, found = nw.run(network, 0.01, **about), load_recording(folder)
     assert found.duration == pytest.approx(0.01, rel=1e-12)
     check_parts(whole, [found])

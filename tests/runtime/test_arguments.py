@@ -165,10 +165,10 @@ def _changed(module, name, value):
             "values holds NaN; in Sampled",
         ),
         ({"bench": _changed(mj.Bench(compliance=1e-3), "compliance", np.nan)}, "compliance = nan A"),
-        ({"env": _changed(mj.Environment(), "temperature", np.nan)}, "temperature = nan K"),
-        ({"events": {"on": _changed(mj.Event("i", 1e-6), "level", np.nan)}}, "level = nan"),
-        ({"values": {"r_on": np.nan}}, "r_on = nan ohm"),
-        ({"initial": {"x": np.nan}}, "x = nan"),
+        ({"conditions": mj.Conditions(env=_changed(mj.Environment(), "temperature", np.nan))}, "temperature = nan K"),
+        ({"output": mj.Output(events={"on": _changed(mj.Event("i", 1e-6), "level", np.nan)})}, "level = nan"),
+        ({"conditions": mj.Conditions(values={"r_on": np.nan})}, "r_on = nan ohm"),
+        ({"conditions": mj.Conditions(initial={"x": np.nan})}, "x = nan"),
     ],
 )  # fmt: skip
 def test_nan_that_no_constructor_saw_is_refused_where_simulate_is_called(options, message):
@@ -182,7 +182,13 @@ def test_an_infinite_start_of_a_node_is_refused():
         [("in", mj.VoltageSource(), "a", "0"), ("r", mj.Resistor(), "a", "b"), ("c", mj.Capacitor(), "b", "0")]
     )  # fmt: skip
     with pytest.raises(BoundsError, match=r"b\.v = inf V; in initial"):
-        mj.simulate(circuit, SINE, save=ROWS, policy=QUICK, initial={"b.v": np.inf})
+        mj.simulate(
+            circuit,
+            SINE,
+            save=ROWS,
+            policy=QUICK,
+            conditions=mj.Conditions(initial={"b.v": np.inf}),
+        )
 
 
 def _dense(x):

@@ -286,7 +286,7 @@ prepare_jax()
 import memjax as mj
 device, stimulus, rows = mj.Vteam(), mj.triangle_sweep(1.0, 4e-3), np.linspace(0, 4e-3, 37)
 for events in (None, {"up": mj.Event("v", 0.5)}):
-    mj.simulate(device, stimulus, save=rows, deterministic=True, events=events)
+    mj.simulate(device, stimulus, save=rows, deterministic=True, output=mj.Output(events=events))
 """
     env = {**os.environ, "EQX_ON_ERROR": "nan", "MEMJAX_CACHE": str(tmp_path)}
     subprocess.run([sys.executable, "-c", program], env=env, check=True)

@@ -9,6 +9,7 @@ import pytest
 import fitting
 import memjax as mj
 from memjax.errors import BoundsError, ModelError, StimulusError
+from memjax.network.folder_run import FolderSettings
 from memjax.runtime.flags import check_flags, is_text
 from memjax.solver import SemiImplicitEuler
 
@@ -77,7 +78,7 @@ def test_no_public_function_takes_a_word_for_a_flag(which, word):
 def test_functions_with_flags_were_met():
     wanted = {
         "memjax.simulate.simulation.simulate.deterministic",
-        "memjax.simulate.simulation.simulate.carry_state",
+        "memjax.simulate.simulation.simulate_like.limited",
         "memjax.network.simulation.run.energy",
     }
     assert wanted <= set(FUNCTIONS)
@@ -90,6 +91,9 @@ def test_functions_with_flags_were_met():
         (lambda x: mj.Bench(reversed=x), "reversed"),
         (lambda x: mj.Stiff(single_precision=x), "single_precision"),
         (lambda x: mj.Fixed(1e-3, single_precision=x), "single_precision"),
+        (lambda x: mj.Conditions(carry_state=x), "carry_state"),
+        (lambda x: mj.Output(progress=x), "progress"),
+        (lambda x: FolderSettings(resume=x), "resume"),
         (lambda x: SemiImplicitEuler(damped=x), "damped"),
         (lambda x: mj.Event("i", 1e-6, modulus=x), "modulus"),
         (lambda x: mj.Integral("i", modulus=x), "modulus"),
@@ -107,7 +111,12 @@ def test_no_class_takes_a_word_for_a_flag(make, flag):
 @pytest.mark.slow
 def test_flags_of_numpy_count():
     check_flags({"a": np.bool_(False), "b": True}, where="here")
-    trace = mj.simulate(DEVICE, DRIVE, deterministic=np.bool_(True), carry_state=np.bool_(False))
+    trace = mj.simulate(
+        DEVICE,
+        DRIVE,
+        deterministic=np.bool_(True),
+        conditions=mj.Conditions(carry_state=np.bool_(False)),
+    )
     assert trace.notes["deterministic"]
 
 
@@ -119,13 +128,13 @@ TEXTS = ["0.3", b"0.3", ["0.3"], [0.1, "0.2"], np.array(["0.3"]), np.array([0.1,
 def test_text_is_no_number(text):
     assert is_text(text)
     with pytest.raises(ModelError, match=r"text.*in place of numbers; in values of 'k_on'"):
-        mj.simulate(DEVICE, DRIVE, values={"k_on": text})
+        mj.simulate(DEVICE, DRIVE, conditions=mj.Conditions(values={"k_on": text}))
     with pytest.raises(
         ModelError, match=r"k_on = .*, which is text; in params.replace; allowed: numbers"
     ):
         mj.params.replace(DEVICE, {"k_on": text})
     with pytest.raises(ModelError, match=r"x = .*, which is text; in initial"):
-        mj.simulate(DEVICE, DRIVE, initial={"x": text})
+        mj.simulate(DEVICE, DRIVE, conditions=mj.Conditions(initial={"x": text}))
     with pytest.raises(StimulusError, match=r"text, .*; in save of simulate"):
         mj.simulate(DEVICE, DRIVE, save=text)
 

@@ -154,12 +154,12 @@ def random_case(seed: int) -> Case:
         policy=_policy(rng, period),
         save=period / 50,
         deterministic=bool(rng.integers(2)),
-        on_failure="ignore",
+        output=mj.Output(on_failure="ignore"),
     )
     if alone:
         device, stimulus = random_device(rng, names[0]), drives[: int(rng.integers(1, 3))]
         options["bench"] = _bench(rng, device)
-        options["values"] = _values(rng, device, members)
+        options["conditions"] = mj.Conditions(values=_values(rng, device, members))
         names = names[:1]
     else:
         device, sources = _circuit(rng, names, period / 100)

@@ -64,7 +64,7 @@ def test_a_switch_faster_than_the_clock_takes_some_ticks(watched):
     """It lasts 1e-18 of the solve. Branches are those of the cubic, the switch is at its fold."""
     rows = np.array([0.9 * FOLD, 1.1 * FOLD, HEIGHT]) / HEIGHT
     events = {"switch": mj.Event("x", LOW + 0.2)} if watched else {}
-    trace = simulate(save=rows, events=events).check()
+    trace = simulate(save=rows, output=mj.Output(events=events)).check()
     cubic = lambda x, v: x * (1 - x) * (x - 0.5) + v  # noqa: E731
     branches = [(0.0, LOW), (1.0, 1.3), (1.0, 1.5)]
     for x, t, ends in zip(np.asarray(trace.state["x"])[0], rows, branches, strict=True):
@@ -77,7 +77,9 @@ def test_a_switch_faster_than_the_clock_takes_some_ticks(watched):
 def test_derivatives_behind_such_a_switch_hold_and_that_of_its_time_is_none():
     def run(tilt, rate=1e20):
         events = {"switch": mj.Event("x", LOW + 0.2)}
-        trace = simulate(rate=rate, tilt=tilt, save=np.array([0.1, 1.0]), events=events)
+        trace = simulate(
+            rate=rate, tilt=tilt, save=np.array([0.1, 1.0]), output=mj.Output(events=events)
+        )
         return trace.state["x"][0, -1], trace.events["switch"].t[0, 0]
 
     h = 1e-3

@@ -26,7 +26,9 @@ def test_the_on_state_is_read_as_on():
     about = {"bench": mj.Bench(compliance=1e-6), "save": 0.01, "members": 20, "seed": 1}
 
     def trace(policy):
-        return mj.simulate(device, hold, policy=policy, on_failure="ignore", **about)
+        return mj.simulate(
+            device, hold, policy=policy, output=mj.Output(on_failure="ignore"), **about
+        )
 
     exact = trace(mj.Auto()).check()
     damped, plain = (
@@ -57,7 +59,7 @@ def test_an_area_at_the_edge_of_growing_takes_no_more_steps_than_one_that_grows(
         save=0.01,
         members=[*range(8), *range(8)],
         seed=1,
-        values=values,
+        conditions=mj.Conditions(values=values),
         policy=mj.Stiff(max_steps=5000),
     ).check()
     steps = np.asarray(trace.accepted + trace.rejected).reshape(2, 8)

@@ -44,12 +44,16 @@ def way(trace) -> str:
 @pytest.fixture(scope="module")
 def whole():
     """70 lanes, which do not fill their last block, each with a parameter of its own."""
-    return simulate(values=spread(70))
+    return simulate(conditions=mj.Conditions(values=spread(70)))
 
 
 def simulate(device=DEVICE, drive=DRIVE, *, members=70, damped=True, save=ROWS, **options):
     method = SemiImplicitEuler(damped=damped)
-    about = {"bench": mj.Bench(compliance=1e-4), "seed": 3, "on_failure": "ignore"} | options
+    about = {
+        "bench": mj.Bench(compliance=1e-4),
+        "seed": 3,
+        "output": mj.Output(on_failure="ignore"),
+    } | options
     policy = mj.Fixed(STEP, method=method, single_precision=about.pop("single_precision", False))
     return mj.simulate(device, drive, save=save, members=members, policy=policy, **about)
 
@@ -78,7 +82,7 @@ def spread(members: int) -> dict[str, np.ndarray]:
 @pytest.mark.few(1)
 @pytest.mark.parametrize("single", [False, True])
 def test_states_are_those_of_xla(anew, whole, single):
-    options = {"values": spread(70), "single_precision": single}
+    options = {"conditions": mj.Conditions(values=spread(70)), "single_precision": single}
     ours = simulate(**options) if single else whole
     anew.setenv(library.COMPILER, "")
     jax.clear_caches()
@@ -92,8 +96,11 @@ def test_states_are_those_of_xla(anew, whole, single):
 
 def test_a_lane_does_not_depend_on_the_others_nor_on_threads(anew, whole):
     anew.setattr(ensemble_kernel, "usable_cores", lambda: 3)
-    again = simulate(values=spread(70))
-    few = simulate(members=[3, 69], values={n: x[[3, 69]] for n, x in spread(70).items()})
+    again = simulate(conditions=mj.Conditions(values=spread(70)))
+    few = simulate(
+        members=[3, 69],
+        conditions=mj.Conditions(values={n: x[[3, 69]] for n, x in spread(70).items()}),
+    )
     assert same(whole, again)
     assert np.array_equal(few.i, whole.i[np.array([3, 69])])
     assert {way(whole), way(again), way(few)} == {"C"}
@@ -102,7 +109,7 @@ def test_a_lane_does_not_depend_on_the_others_nor_on_threads(anew, whole):
 def test_stretches_of_rows_follow_each_other(anew, whole):
     """Drives of few steps in memory at once, whose last stretch is filled up with rows of no duration."""
     anew.setattr(ensemble_kernel, "_PLACES", 70)
-    again = simulate(values=spread(70))
+    again = simulate(conditions=mj.Conditions(values=spread(70)))
     assert same(whole, again)
     assert {way(whole), way(again)} == {"C"}
 
@@ -110,7 +117,7 @@ def test_stretches_of_rows_follow_each_other(anew, whole):
 def test_sweeps_of_one_batch_are_those_of_single_ones(whole):
     other = mj.Sampled(np.array([0.0, 0.2, 0.4]), np.array([0.0, -0.6, 0.0]))
     values = {n: np.repeat(x, 2, axis=1) for n, x in spread(70).items()}
-    about = dict(save=[ROWS, ROWS], carry_state=False, values=values)
+    about = dict(save=[ROWS, ROWS], conditions=mj.Conditions(carry_state=False, values=values))
     both = simulate(drive=[DRIVE, other], **about)
     assert np.array_equal(both.i[:, : len(ROWS)], whole.i)
     assert not np.array_equal(both.i[:, len(ROWS) :], both.i[:, : len(ROWS)])
@@ -159,7 +166,7 @@ def test_arrays_of_other_lengths_are_refused(anew, wrong):
 
     anew.setattr(ensemble_kernel.Kernel, "__call__", cut)
     with pytest.raises(jax.errors.JaxRuntimeError, match="an ensemble of other equations"):
-        jax.block_until_ready(simulate(values=spread(70)).i)
+        jax.block_until_ready(simulate(conditions=mj.Conditions(values=spread(70))).i)
 
 
 def test_what_is_differentiated_is_solved_by_xla():
@@ -202,7 +209,12 @@ def test_absurd_voltages_end_at_one_edge_by_either_way(anew):
     """Explicit steps of 1e11 m/s and more: a gap closes at positive voltage, and stays open at negative."""
     device, volts = mj.StanfordPKU(), (100.0, 1e4, -100.0, -1e4)
     drives = [mj.Sampled(np.array([0.0, 0.02, 0.04]), np.array([0.0, v, v])) for v in volts]
-    about = {"members": 1, "damped": False, "bench": None, "carry_state": False}
+    about = {
+        "members": 1,
+        "damped": False,
+        "bench": None,
+        "conditions": mj.Conditions(carry_state=False),
+    }
     about |= {"save": np.linspace(0.01, 0.04, 4)}
     ours = simulate(device, drives, **about)
     anew.setenv(library.COMPILER, "")

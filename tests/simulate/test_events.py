@@ -22,18 +22,19 @@ LEVEL, END = 0.4, 1.0
 QUIET = OrnsteinUhlenbeck(sigma=0.0, g=1.0, x0=0.0)
 
 
-def _rising(k, policy=None, **options):
+EVENTS = {"up": mj.Event("x", LEVEL)}
+INTEGRALS = {
+    "x": mj.Integral("x"),
+    "drive": mj.Integral("v"),
+    "above": mj.TimeAbove("x", LEVEL),
+}
+
+
+def _rising(k, policy=None, *, events=EVENTS, integrals=INTEGRALS):
     """x relaxes from 0 to g v = 1 at the rate k: x = 1 - exp(-k t)."""
     system = mj.params.replace(QUIET, {"k": k})
-    about = {
-        "events": {"up": mj.Event("x", LEVEL)},
-        "integrals": {
-            "x": mj.Integral("x"),
-            "drive": mj.Integral("v"),
-            "above": mj.TimeAbove("x", LEVEL),
-        },
-    }
-    return mj.simulate(system, HELD, policy=policy or mj.Stiff(), save=END, **about | options)
+    output = mj.Output(events=events, integrals=integrals)
+    return mj.simulate(system, HELD, policy=policy or mj.Stiff(), save=END, output=output)
 
 
 def _numbers(k, policy=None):
@@ -84,7 +85,7 @@ def spiking():
     wave = mj.Sine(1.0, 10.0, cycles=5.0)
     system = OrnsteinUhlenbeck(sigma=0.0, k=300.0, g=1.0, x0=0.0)
     events = {"spike": mj.Event("x", 0.0, rearm=-0.1, size=8)}
-    return mj.simulate(system, wave, events=events, save=0.5, policy=mj.Stiff())
+    return mj.simulate(system, wave, output=mj.Output(events=events), save=0.5, policy=mj.Stiff())
 
 
 @pytest.mark.slow
@@ -105,18 +106,20 @@ def test_a_second_simulation_goes_on_from_the_first():
     system = OrnsteinUhlenbeck(sigma=0.0, k=3.0, g=1.0, x0=0.0)
     whole = mj.simulate(system, HELD, save=END, policy=mj.Stiff())
     first = mj.simulate(system, half, save=0.5, policy=mj.Stiff())
-    second = mj.simulate(system, half, save=0.5, policy=mj.Stiff(), initial=first.final)
+    second = mj.simulate(
+        system, half, save=0.5, policy=mj.Stiff(), conditions=mj.Conditions(initial=first.final)
+    )
     # Two solves beside one: the error of a step, 1e-5, twice.
     np.testing.assert_allclose(second.final["x"], whole.final["x"], rtol=1e-4)
     with pytest.raises(ModelError, match="no states z"):
-        mj.simulate(system, half, save=0.5, initial={"z": 1.0})
+        mj.simulate(system, half, save=0.5, conditions=mj.Conditions(initial={"z": 1.0}))
 
 
 @pytest.mark.study
 def test_a_switching_voltage_is_the_row_that_dense_rows_show():
     device, sweep = mj.DiffusiveMemristor(), mj.triangle_sweep(0.5, 0.5)
     events, bench = switching_events(sweep), mj.Bench(compliance=1e-6)
-    trace = mj.simulate(device, sweep, bench=bench, events=events, save=1e-3)
+    trace = mj.simulate(device, sweep, bench=bench, output=mj.Output(events=events), save=1e-3)
     sampled = switching_voltage(trace.member(0))
     assert 0 <= sampled[0] - float(switching_voltage(trace)[0, 0]) <= 0.5e-3  # one row
 
@@ -132,21 +135,25 @@ def test_spikes_and_intervals_of_a_neuron_have_the_derivatives_of_their_secants(
     """By growth and discharge: a first spike moves 15 times as far with growth as the interval after it changes."""
     circuit = mj.neuron.one_memristor(output_stage=False)
     held = mj.Sampled(np.array([0.0, 0.061]), np.array([0.7, 0.7]))
-    about = dict(events=spike_events("gate.v", level=0.2, rearm=0.1, size=2), save=0.061)
+    about = dict(
+        output=mj.Output(events=spike_events("gate.v", level=0.2, rearm=0.1, size=2)), save=0.061
+    )
     values = {"memristor.mu": 150.0, "r_c.r": 250e6}
 
-    def spikes(policy, **options):
-        times = spike_times(mj.simulate(circuit, held, policy=policy, **about, **options))
+    def spikes(policy, each, **options):
+        conditions = mj.Conditions(values=each)
+        trace = mj.simulate(circuit, held, policy=policy, conditions=conditions, **about, **options)
+        times = spike_times(trace)
         return jnp.concatenate([times[:, :1], spike_intervals(times)], axis=1)
 
     def run(logs):
         changed = {n: x * jnp.exp(logs[k]) for k, (n, x) in enumerate(values.items())}
-        return spikes(mj.Stiff(), values={n: x[None, None] for n, x in changed.items()})[0]
+        return spikes(mj.Stiff(), {n: x[None, None] for n, x in changed.items()})[0]
 
     found = jax.jit(jax.jacfwd(run))(jnp.zeros(2))
     shift, step = np.concatenate([np.eye(2), -np.eye(2)]), 1e-4
     each = {n: (x * np.exp(step * shift[:, k]))[:, None] for k, (n, x) in enumerate(values.items())}
-    ends = np.asarray(spikes(mj.Stiff(rtol=1e-8, atol=1e-10), members=4, values=each))
+    ends = np.asarray(spikes(mj.Stiff(rtol=1e-8, atol=1e-10), each, members=4))
     exact = ((ends[:2] - ends[2:]) / (2 * step)).T
     away = np.max(np.abs(found - exact), axis=1) / np.max(np.abs(exact), axis=1)
     assert np.max(away) < 1e-3
@@ -189,7 +196,7 @@ class _Integrated(mj.AbstractSystem):
 def test_roughness_tells_which_derivatives_of_noisy_times_no_tolerance_settles():
     def times(level, policy):
         events = {"rough": mj.Event("x", 0.7), "smooth": mj.Event("y", 0.3)}
-        about = dict(events=events, save=END, policy=policy, members=4, seed=2)
+        about = dict(output=mj.Output(events=events), save=END, policy=policy, members=4, seed=2)
         trace = mj.simulate(_Integrated(level), HELD, **about)
         return {n: c.t[:, 0, 0] for n, c in trace.events.items()}, trace.events
 
@@ -219,7 +226,9 @@ def test_a_jacobian_of_a_whole_crossing_is_refused_and_its_times_have_one():
 
     def crossing(a):
         step = mj.Sampled(np.array([0.0, 1e-2]), np.array([1.0, 1.0]))
-        return mj.simulate(circuit, step * a, events={"x": mj.Event("node.v", 0.5)}).events["x"]
+        return mj.simulate(
+            circuit, step * a, output=mj.Output(events={"x": mj.Event("node.v", 0.5)})
+        ).events["x"]
 
     with pytest.raises(
         mj.errors.GradientError, match=r"a Jacobian of a whole Crossing.*t, v, i and state"

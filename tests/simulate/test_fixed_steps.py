@@ -94,7 +94,7 @@ def test_a_step_far_too_long_for_a_node_is_a_failure_that_names_it(backend):
 @pytest.mark.slow
 def test_a_state_beyond_any_scale_is_a_failure(backend):
     """It grows by a tenth in each step, to 1e41 times its scale: no number is lost, and no step is too long."""
-    trace = line(100.0, 1e-3, on_failure="ignore")
+    trace = line(100.0, 1e-3, output=mj.Output(on_failure="ignore"))
     assert np.isfinite(np.asarray(trace.state["x"])).all()
     assert int(trace.result[0, 0]) == mj.Result.runaway
     assert np.all(np.asarray(line(10.0, 1e-3).result) == 0)  # to 2e4 times its scale
@@ -110,7 +110,9 @@ def test_a_decay_is_compared_with_the_step(backend, product, word):
         ):
             line(-product / 1e-2, 1e-2, save=np.array([0.05]))
     elif word == "failed":
-        trace = line(-product / 1e-2, 1e-2, save=np.array([0.05]), on_failure="ignore")
+        trace = line(
+            -product / 1e-2, 1e-2, save=np.array([0.05]), output=mj.Output(on_failure="ignore")
+        )
         assert int(trace.result[0, 0]) == mj.Result.step_too_long
     else:
         assert int(line(-product / 1e-2, 1e-2, save=np.array([0.05])).result[0, 0]) == 0
@@ -124,7 +126,13 @@ def test_a_state_at_rest_on_a_bound_is_no_fast_one(backend, model):
     away = mj.Sampled(np.array([0.0, 1.0]), np.array([2.0, 2.0]))
     bound = {s.name: s.bounds[1] for s in device.states}
     options = {"policy": mj.Fixed(0.01, method=EXPLICIT), "save": 0.1, "deterministic": True}
-    trace = mj.simulate(device, away, initial=bound, **options, on_failure="ignore")
+    trace = mj.simulate(
+        device,
+        away,
+        conditions=mj.Conditions(initial=bound),
+        **options,
+        output=mj.Output(on_failure="ignore"),
+    )
     still = all(np.ptp(np.asarray(x)) == 0 for x in trace.state.values())
     assert (int(trace.result[0, 0]) == 0) or not still
 
@@ -132,7 +140,11 @@ def test_a_state_at_rest_on_a_bound_is_no_fast_one(backend, model):
 @pytest.mark.slow
 def test_derivatives_through_steps_do_not_see_the_rates_that_were_looked_at():
     """d/dk of (1 + k h)^n, exactly."""
-    end = lambda k: line(k, 0.1, save=np.array([0.5]), on_failure="ignore").state["x"][0, 0]  # noqa: E731
+
+    def end(k):
+        silent = mj.Output(on_failure="ignore")
+        return line(k, 0.1, save=np.array([0.5]), output=silent).state["x"][0, 0]
+
     expected = 5 * 0.1 * (1 - 0.3 * 0.1) ** 4
     both = jax.jit(lambda k: (jax.grad(end)(k), jax.jacfwd(end)(k)))(-0.3)
     np.testing.assert_allclose(both, expected, rtol=1e-12)
@@ -148,7 +160,12 @@ def test_a_drive_without_a_number_is_a_failure(backend, model):
     policies = [mj.Fixed(0.01, method=EXPLICIT, single_precision=True)]
     policies += [mj.Stiff(), mj.Fixed(0.01)] if backend == "XLA" and model == "vteam" else []
     for policy in policies:
-        options = {"policy": policy, "save": 0.1, "members": 2, "on_failure": "ignore"}
+        options = {
+            "policy": policy,
+            "save": 0.1,
+            "members": 2,
+            "output": mj.Output(on_failure="ignore"),
+        }
         trace = mj.simulate(mj.model(model), Lost(), deterministic=True, **options)
         assert np.all(np.asarray(trace.result) != 0), policy
 
@@ -241,7 +258,7 @@ def test_pulses_are_looked_at_under_jit_too():
 
 @pytest.mark.slow
 def test_simulate_refuses_steps_over_pulses_and_adaptive_steps_see_them():
-    device, options = Resistor(), {"save": END, "integrals": ("charge",)}
+    device, options = Resistor(), {"save": END, "output": mj.Output(integrals=("charge",))}
     with pytest.raises(PolicyError, match=r"steps of 0.005 s over a pulse"):
         mj.simulate(device, PULSES, policy=mj.Fixed(5e-3), **options)
     charge = mj.simulate(device, PULSES, **options).integrals["charge"][0, -1]

@@ -107,7 +107,12 @@ def test_without_noise_along_lanes_that_end_after_different_numbers_of_steps():
 
     def run(theta, policy):
         device = OrnsteinUhlenbeck(sigma=0.0, g=theta[0], x0=theta[1])
-        options = dict(save=np.array([0.01, 0.2]), policy=policy, members=2, values={"k": rates})
+        options = dict(
+            save=np.array([0.01, 0.2]),
+            policy=policy,
+            members=2,
+            conditions=mj.Conditions(values={"k": rates}),
+        )
         trace = mj.simulate(device, mj.triangle_sweep(1.0, 5.0), **options)
         return _sound(trace, trace.state["x"].ravel())
 

@@ -172,7 +172,7 @@ def test_a_traced_bound_needs_a_clock():
 def test_a_clock_that_is_slower_than_the_jumps_is_reported(thinned):
     def run(kappa):
         system = PoissonDecay(kappa=kappa, thinned=thinned)
-        return _run(system, mj.Stiff(clock=4.0), members=5, on_failure="ignore")
+        return _run(system, mj.Stiff(clock=4.0), members=5, output=mj.Output(on_failure="ignore"))
 
     trace = run(8.0)
     assert {Result(int(k)) for k in trace.result[:, 0]} == {Result.clock_too_slow}
@@ -202,7 +202,7 @@ class Liar(AbstractFree):
 
 @pytest.mark.slow
 def test_a_system_that_jumps_more_often_than_it_says_is_reported():
-    trace = _run(Liar(), members=5, save=np.array([2.0]), on_failure="ignore")
+    trace = _run(Liar(), members=5, save=np.array([2.0]), output=mj.Output(on_failure="ignore"))
     assert {Result(int(k)) for k in trace.result[:, 0]} == {Result.clock_too_slow}
 
 

@@ -169,7 +169,11 @@ SERIES = dict(bench=mj.Bench(series_resistance=1e3))
         (
             "r_on = .* beside a gap of 1e\\+15 ohm",
             mj.DiffusiveMemristor,
-            dict(policy=mj.Fixed(1e-2), members=2, values={"r_off": [[1e11], [1e15]]}),
+            dict(
+                policy=mj.Fixed(1e-2),
+                members=2,
+                conditions=mj.Conditions(values={"r_off": [[1e11], [1e15]]}),
+            ),
         ),
         ("fixed steps in float32", mj.Vteam, dict(policy=mj.Fixed(1e-5), save=0.1)),
     ],

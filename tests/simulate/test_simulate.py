@@ -35,7 +35,11 @@ BOTH = pytest.mark.parametrize("policy", [FIXED, STIFF], ids=["fixed", "stiff"])
 
 def _geometric(policy=FIXED, *, members=3, **options):
     """Two sweeps of each member; the same lanes in most tests, which are one program."""
-    about = {"save": 0.1, "carry_state": False, "members": members} | options
+    about = {
+        "save": 0.1,
+        "conditions": mj.Conditions(carry_state=False),
+        "members": members,
+    } | options
     return mj.simulate(Geometric(), [HELD, HELD], policy=policy, **about)
 
 
@@ -46,9 +50,12 @@ def _quiet(policy=None, *, sweeps=1, save=0.5):
 @pytest.fixture(scope="module")
 def spoilt():
     """Three members, of which the second fails: its growth does not end, and the numbers do."""
-    options = dict(save=0.1, policy=mj.Fixed(0.1), members=3, on_failure="ignore")
+    options = dict(save=0.1, policy=mj.Fixed(0.1), members=3, output=mj.Output(on_failure="ignore"))
     run = lambda **o: mj.simulate(  # noqa: E731
-        Geometric(), HELD, values={"a": np.array([[-1.0], [1e9], [-2.0]])}, **options | o
+        Geometric(),
+        HELD,
+        conditions=mj.Conditions(values={"a": np.array([[-1.0], [1e9], [-2.0]])}),
+        **options | o,
     )
     return run(), run
 
@@ -118,14 +125,14 @@ def test_progress_and_chunks_change_nothing(capsys):
     run = lambda **o: mj.simulate(  # noqa: E731
         Geometric(), HELD, save=rows, policy=mj.Fixed(0.01), members=2, **o
     )
-    assert _same(run(), run(progress=True))
+    assert _same(run(), run(output=mj.Output(progress=True)))
     assert "simulate" in capsys.readouterr().err
 
 
 @pytest.mark.slow
 def test_a_sweep_starts_where_the_one_before_ended_if_the_device_keeps_its_state():
     run = lambda **o: mj.simulate(LinearDrift(), [HELD, HELD], save=0.5, **o).state["w"][0]  # noqa: E731
-    kept, fresh = run(), run(carry_state=False)
+    kept, fresh = run(), run(conditions=mj.Conditions(carry_state=False))
     np.testing.assert_allclose(kept[3], kept[2], rtol=1e-12)
     assert kept[5] > kept[3] > 0.11
     assert fresh[3] == 0.1
@@ -256,7 +263,7 @@ def test_values_differ_between_members_and_sweeps():
         [HELD, HELD],
         save=np.array([1.0]),
         members=2,
-        values={"ohms": ohms},
+        conditions=mj.Conditions(values={"ohms": ohms}),
         policy=FIXED,
     )
     np.testing.assert_allclose(trace.i, 0.5 / ohms, rtol=1e-12)
@@ -264,15 +271,29 @@ def test_values_differ_between_members_and_sweeps():
 
 def test_values_that_no_parameter_has_are_refused():
     with pytest.raises(ModelError, match=r"unknown parameter 'resistance'.*allowed: k, g"):
-        mj.simulate(OrnsteinUhlenbeck(), HELD, values={"resistance": np.ones((1, 1))})
+        mj.simulate(
+            OrnsteinUhlenbeck(),
+            HELD,
+            conditions=mj.Conditions(values={"resistance": np.ones((1, 1))}),
+        )
     with pytest.raises(BoundsError, match="ohms"):
-        mj.simulate(OrnsteinUhlenbeck(), HELD, save=0.5, values={"ohms": -np.ones((1, 1))})
+        mj.simulate(
+            OrnsteinUhlenbeck(),
+            HELD,
+            save=0.5,
+            conditions=mj.Conditions(values={"ohms": -np.ones((1, 1))}),
+        )
 
 
 @pytest.mark.slow
 def test_deterministic_leaves_out_diffusion_and_keeps_its_part_of_the_drift():
     values = {"sigma1": np.array([[8.0], [0.0]]), "sigma2": np.array([[5.0], [0.0]])}
-    about = dict(save=np.array([0.01, 0.02]), members=2, values=values, policy=mj.Fixed(1e-4))
+    about = dict(
+        save=np.array([0.01, 0.02]),
+        members=2,
+        conditions=mj.Conditions(values=values),
+        policy=mj.Fixed(1e-4),
+    )
     about |= {"deterministic": True}
     runs = [mj.simulate(mj.DiffusiveMemristor(), HELD, seed=seed, **about) for seed in (0, 1)]
     np.testing.assert_array_equal(runs[0].state["f"], runs[1].state["f"])
@@ -287,7 +308,7 @@ def test_the_step_limit_and_a_value_that_is_no_number_are_told_apart(spoilt):
     with pytest.warns(SolveWarning, match=r"1 of 1 solves failed \(step_limit 1x\)"):
         stuck = mj.simulate(LinearDrift(), HELD, **few)
     with pytest.raises(SolveError, match=r"step_limit 1x.*allow more steps \(mj\.Stiff\(max_steps"):
-        mj.simulate(LinearDrift(), HELD, on_failure="raise", **few)
+        mj.simulate(LinearDrift(), HELD, output=mj.Output(on_failure="raise"), **few)
     assert Result(int(stuck.result[0, 0])) is Result.step_limit
     with pytest.raises(
         SolveError, match=r"1 of 1 solves failed \(step_limit 1x\); in members \[0\]"
@@ -307,7 +328,9 @@ def test_not_a_number_in_the_drift_is_reported_as_such(monkeypatch):
     checks = importlib.import_module("memjax.simulate.checks")
     monkeypatch.setattr(checks, "check_modules", lambda tree: None)
     for policy in (mj.Stiff(max_steps=200), mj.Fixed(0.1)):
-        trace = mj.simulate(bad, HELD, save=0.5, policy=policy, on_failure="ignore")
+        trace = mj.simulate(
+            bad, HELD, save=0.5, policy=policy, output=mj.Output(on_failure="ignore")
+        )
         assert Result(int(trace.result[0, 0])) is Result.not_finite
 
 
@@ -341,7 +364,7 @@ def test_an_ensemble_under_adaptive_steps_has_the_exact_mean_and_variance():
 @pytest.mark.integration
 def test_failed_members_are_dropped_by_good_and_counted_by_check(spoilt):
     with pytest.warns(SolveWarning, match=r"geometric: 3 members.*drops the 1 of 3 members"):
-        trace = spoilt[1](on_failure="warn")
+        trace = spoilt[1](output=mj.Output(on_failure="warn"))
     np.testing.assert_array_equal(trace.failed, [1])
     with pytest.raises(SolveError, match=r"1 of 3 solves failed.*in members \[1\]"):
         trace.check()

@@ -15,8 +15,8 @@ def test_the_end_of_another_model_is_no_start():
     end = mj.simulate(mj.Vteam(), DRIVE).final
     text = r"final state of vteam \(x\); in initial of a simulation of threshold-switch; allowed: its states x"
     with pytest.raises(ModelError, match=text):
-        mj.simulate(mj.ThresholdSwitch(), DRIVE, initial=end)
-    mj.simulate(mj.ThresholdSwitch(), DRIVE, initial=dict(end))
+        mj.simulate(mj.ThresholdSwitch(), DRIVE, conditions=mj.Conditions(initial=end))
+    mj.simulate(mj.ThresholdSwitch(), DRIVE, conditions=mj.Conditions(initial=dict(end)))
 
 
 @pytest.mark.slow
@@ -26,9 +26,9 @@ def test_a_model_with_other_values_or_on_a_bench_goes_on():
     other = mj.params.replace(device, {"r_on": 200.0})
     bench = mj.Bench(series_resistance=1e3, parallel_capacitance=1e-9)
     for model, about in ((other, {}), (device, {"bench": bench})):
-        trace = mj.simulate(model, DRIVE, initial=end, **about)
+        trace = mj.simulate(model, DRIVE, conditions=mj.Conditions(initial=end), **about)
         np.testing.assert_array_equal(trace.state["x"][0, 0], end["x"][0])
-        mj.simulate(model, DRIVE, initial=trace.final, **about)
+        mj.simulate(model, DRIVE, conditions=mj.Conditions(initial=trace.final), **about)
 
 
 @pytest.mark.slow
@@ -38,11 +38,11 @@ def test_the_end_of_another_circuit_is_no_start():
 
     end = mj.simulate(circuit(mj.Vteam()), DRIVE).final
     with pytest.raises(ModelError, match=r"the final state of a circuit of D \(vteam\)"):
-        mj.simulate(circuit(mj.ThresholdSwitch()), DRIVE, initial=end)
-    mj.simulate(circuit(mj.Vteam()), DRIVE, initial=end)
+        mj.simulate(circuit(mj.ThresholdSwitch()), DRIVE, conditions=mj.Conditions(initial=end))
+    mj.simulate(circuit(mj.Vteam()), DRIVE, conditions=mj.Conditions(initial=end))
 
 
 @pytest.mark.integration
 def test_a_number_in_place_of_states_is_refused():
     with pytest.raises(ModelError, match="a float in place of states; in initial; allowed: x"):
-        mj.simulate(mj.Vteam(), DRIVE, initial=0.3)
+        mj.simulate(mj.Vteam(), DRIVE, conditions=mj.Conditions(initial=0.3))

@@ -85,7 +85,14 @@ def test_traced_parameters_out_of_bounds_are_flagged_and_known_ones_refused():
     def trace(x0, rows):
         changed = mj.params.replace(device, {"x0": x0})
         values = {"r_on": rows}
-        return mj.simulate(changed, drive, save=ROWS, policy=FIXED, members=2, values=values)
+        return mj.simulate(
+            changed,
+            drive,
+            save=ROWS,
+            policy=FIXED,
+            members=2,
+            conditions=mj.Conditions(values=values),
+        )
 
     run = lambda x0, *rows: trace(jnp.asarray(x0), jnp.array(rows)[:, None])  # noqa: E731
     assert np.all(run(0.5, 100.0, 200.0).result == 0)
@@ -106,7 +113,9 @@ def test_a_bench_a_temperature_and_corners_may_be_traced_and_are_flagged_where_t
     @jax.jit
     def run(ohms, kelvin, end):
         drive = mj.Sampled([0.0, 0.5, end], [0.0, 1.0, 0.0])
-        where = dict(bench=mj.Bench(compliance=ohms), env=mj.Environment(kelvin))
+        where = dict(
+            bench=mj.Bench(compliance=ohms), conditions=mj.Conditions(env=mj.Environment(kelvin))
+        )
         return mj.simulate(device, drive, save=ROWS, policy=FIXED, **where).result[0, 0]
 
     assert run(1e-3, 300.0, 1.0) == 0

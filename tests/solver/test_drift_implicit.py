@@ -12,7 +12,7 @@ from memjax.circuit import BenchedDevice
 from memjax.core.scaling import Scaled
 from memjax.core.system import Environment
 from memjax.noise import GridPath, device_key, increments, words
-from memjax.simulate import solve_fixed
+from memjax.simulate import Begin, solve_fixed
 from memjax.simulate.policy import Fixed
 from memjax.solver import DriftImplicitEuler, drift_implicit_euler_step
 from memjax.solver.linear import factor, orientation
@@ -148,9 +148,7 @@ def geometric_path():
             scaled,
             flat,
             rows=rows,
-            y0=scaled.initial(),
-            start=zero,
-            first=first,
+            begin=Begin(scaled.initial(), zero, first),
             key=key,
             substeps=4,
             policy=Fixed(0.025),
@@ -196,9 +194,7 @@ def test_both_drivers_take_the_same_path():
         scaled,
         flat,
         rows=rows,
-        y0=scaled.initial(),
-        start=zero,
-        first=jnp.asarray(0),
+        begin=Begin(scaled.initial(), zero, jnp.asarray(0)),
         key=words(key),
         substeps=1,
         policy=Fixed(0.02),

@@ -19,7 +19,7 @@ from benchmarks.timing import Times
 from fitting.amortised.calibration import LEVELS
 from fitting.amortised.descent import TrainingSettings
 from fitting.amortised.simulations import Simulator
-from fitting.inference.nuts import draw
+from fitting.inference.nuts import Sampling, draw
 
 SIZES = {"smoke": (2000, 40, 1), "full": (40_000, 150, 8)}
 """Simulated devices, passes over them, and devices that NUTS draws for."""
@@ -84,7 +84,7 @@ def _setting(name: str, size: str, record: Recorder, **about: Any) -> tuple[Any,
     wall, cpu, posterior = _timed(
         lambda: ft.amortise(simulations=simulations, seed=0, training=training, **about)
     )
-    i, truth = _fresh(posterior, bool(about.get("deterministic")))
+    i, truth = _fresh(posterior, "simulation" in about)
     options: dict[str, Any] = {"uncalibrated": True, "warn": False}
     first = _timed(lambda: posterior.posterior(i, **options))
     runs = [_timed(lambda: posterior.posterior(i, **options)) for _ in range(5)]
@@ -145,10 +145,10 @@ def _against_nuts(size: str, record: Recorder, posterior: Any, i: np.ndarray, tr
         z = jnp.asarray(mj.params.unconstrain(device, list(at)))
         jacobian = np.asarray(jax.jacfwd(lambda x, t=target: t.residuals(x)[0])(z))
         covariance = np.linalg.inv(jacobian.T @ jacobian + 1e-6 * np.eye(len(z)))
-        about: dict[str, Any] = dict(zip(("chains", "warmup", "draws"), draws, strict=True))
+        sampling = Sampling(*draws)
         wall, _, sample = _timed(
-            lambda t=target, z=z, c=covariance, a=about: draw(
-                t, t.device, list(BOUNDS), z=np.asarray(z), covariance=c, seed=0, **a
+            lambda t=target, z=z, c=covariance, s=sampling: draw(
+                t, t.device, list(BOUNDS), z=np.asarray(z), covariance=c, sampling=s
             )
         )
         walls.append(wall)
@@ -199,14 +199,17 @@ def run(size: str, record: Recorder) -> None:
     """Both settings, and NUTS where there is a likelihood."""
     jax.config.update("jax_enable_x64", True)
     quiet = dict(
-        device=problem.quiet_model(), protocol=problem.quiet_protocol(), bounds=problem.BOUNDS
+        device=problem.quiet_model(),
+        protocol=problem.quiet_protocol(),
+        prior=ft.DevicePrior(bounds=problem.BOUNDS),
+        simulation=ft.SimulationSettings(deterministic=True),
     )
-    posterior, i, truth = _setting("quiet", size, record, deterministic=True, **quiet)
+    posterior, i, truth = _setting("quiet", size, record, **quiet)
     _against_nuts(size, record, posterior, i, truth)
     noisy = dict(
         device=mj.DiffusiveMemristor(),
         protocol=problem.noisy_protocol(),
-        bounds=problem.NOISY_BOUNDS,
+        prior=ft.DevicePrior(bounds=problem.NOISY_BOUNDS),
     )
     _setting("noisy", size, record, **noisy)
 

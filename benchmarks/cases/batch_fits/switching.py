@@ -45,7 +45,9 @@ def measured() -> list[mj.Measurement]:
     about: dict[str, Any] = {"v": v, "sweep": same, "reader": "", "source": {}}
     bare = mj.Measurement(i=np.ones(len(v)), at_compliance=same == 1, **about)
     options = {"point_time": POINT, "bench": _OPTIONS["bench"], "deterministic": True}
-    trace = mj.simulate_like(device, bare, members=DEVICES, values=values, **options).check()
+    trace = mj.simulate_like(
+        device, bare, members=DEVICES, conditions=mj.Conditions(values=values), **options
+    ).check()
     i = np.abs(np.asarray(trace.i).reshape(DEVICES, -1))
     i = i * np.exp(NOISE * rng.normal(size=i.shape)) + 1e-13 * np.abs(rng.normal(size=i.shape))
     limited = i > 0.93 * LIMIT

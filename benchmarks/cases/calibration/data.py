@@ -44,10 +44,9 @@ def measured(
         [DRIVE] * cycles,
         save=[TIMES] * cycles,
         members=count,
-        values=values,
+        conditions=mj.Conditions(values=values, carry_state=False),
         policy=FINE,
         deterministic=True,
-        carry_state=False,
     ).check()
     i = np.asarray(trace.i) * np.exp(noise * rng.normal(size=(count, cycles * len(TIMES))))
     v, t = np.tile(np.asarray(DRIVE.values), cycles), np.tile(TIMES, cycles)

@@ -156,7 +156,14 @@ def _simulated(model: str, bench: mj.Bench, values: dict[str, np.ndarray], count
     stimulus = mj.triangle_sweep(amplitude, 4 * amplitude / duration, negative=amplitude)
     t = np.linspace(0.0, duration, POINTS + 1)[1:]
     about: dict[str, Any] = dict(bench=bench, policy=FINE, deterministic=True)
-    trace = mj.simulate(truth_of(model), stimulus, save=t, members=count, values=values, **about)
+    trace = mj.simulate(
+        truth_of(model),
+        stimulus,
+        save=t,
+        members=count,
+        conditions=mj.Conditions(values=values),
+        **about,
+    )
     return trace.check(), t
 
 

@@ -81,7 +81,7 @@ def measured(true: dict[str, float], seed: int) -> mj.Measurement:
         [mj.staircase(VOLTS, HOLD)] * CYCLES,
         save=[HOLD * np.arange(1, len(VOLTS) + 1)] * CYCLES,
         bench=BENCH,
-        values={n: get(device, n) * x for n, x in factors.items()},
+        conditions=mj.Conditions(values={n: get(device, n) * x for n, x in factors.items()}),
         policy=mj.Fixed(HOLD / 40, method=SemiImplicitEuler(damped=True)),
         seed=seed,
     ).check()

@@ -125,9 +125,14 @@ def _simulated(
         for p in periods
     ]
     rows = [np.linspace(0.0, p * duration, POINTS + 1)[1:] for p in periods]
-    about: dict[str, Any] = dict(bench=bench, policy=FINE, deterministic=True, carry_state=False)
+    about: dict[str, Any] = dict(bench=bench, policy=FINE, deterministic=True)
     trace = mj.simulate(
-        truth_of(model), stimuli, save=rows, members=count, values=values, **about
+        truth_of(model),
+        stimuli,
+        save=rows,
+        members=count,
+        conditions=mj.Conditions(values=values, carry_state=False),
+        **about,
     ).check()
     v, i, t, sweep = (np.asarray(x) for x in (trace.v, trace.i, trace.t, trace.sweep))
     return np.broadcast_to(v, i.shape), i, t, sweep

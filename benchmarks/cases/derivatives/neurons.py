@@ -56,7 +56,13 @@ def spikes(
     held = mj.Sampled(np.array([0.0, end]), np.full(2, DRIVE))
     events = spike_events("gate.v", level=0.2, rearm=0.1, size=SPIKES)
     trace = mj.simulate(
-        circuit, held, policy=policy, save=rows or end, events=events, seed=1, **options
+        circuit,
+        held,
+        policy=policy,
+        save=rows or end,
+        output=mj.Output(events=events),
+        seed=1,
+        **options,
     )
     times = spike_times(trace)
     return jnp.concatenate([times[:, :1], spike_intervals(times)], axis=1)
@@ -86,7 +92,13 @@ def secants(
     shift = step * np.concatenate([np.eye(n), -np.eye(n)])
     each = {name: (x * np.exp(shift[:, k]))[:, None] for k, (name, x) in enumerate(values.items())}
     found = np.asarray(
-        spikes(circuit, policy, members=np.zeros(2 * n, int), values=each, **options)
+        spikes(
+            circuit,
+            policy,
+            members=np.zeros(2 * n, int),
+            conditions=mj.Conditions(values=each),
+            **options,
+        )
     )
     return ((found[:n] - found[n:]) / (2 * step)).T
 

@@ -86,8 +86,8 @@ class Problem:
     def swept(self, device: Any, **options: Any) -> Float[Array, "members 4"]:
         """Switching and hold voltage [V], charge [C] and energy [J] of a sweep."""
         events = switching_events(self.sweep, on_threshold=self.on, hold_threshold=self.hold)
-        about: dict[str, Any] = dict(events=events, integrals=("charge", "energy"))
-        trace = self._simulated(device, self.sweep, **about | options)
+        output = mj.Output(events=events, integrals=("charge", "energy"))
+        trace = self._simulated(device, self.sweep, output=output, **options)
         integrals = [trace.integrals[n][:, -1] for n in ("charge", "energy")]
         voltages = [switching_voltage(trace)[:, 0], hold_voltage(trace)[:, 0]]
         return jnp.stack(voltages + integrals, axis=1)
@@ -95,7 +95,7 @@ class Problem:
     def pulsed(self, device: Any, **options: Any) -> Float[Array, "members 1"]:
         """Delay [s] of the pulse."""
         events = pulse_events(self.pulse, on_threshold=self.on)
-        trace = self._simulated(device, self.pulse, events=events, **options)
+        trace = self._simulated(device, self.pulse, output=mj.Output(events=events), **options)
         return jnp.asarray(switching_delay(trace))
 
     def quantities(self, device: Any, **options: Any) -> Float[Array, "members quantities"]:
@@ -135,7 +135,9 @@ def secants(
         name: (values[k] * np.exp(shift[:, k]))[:, None] for k, name in enumerate(names)
     }
     same = np.zeros(2 * n, int)
-    found = np.asarray(of(problem, problem.device, members=same, values=each, **options))
+    found = np.asarray(
+        of(problem, problem.device, members=same, conditions=mj.Conditions(values=each), **options)
+    )
     return ((found[:n] - found[n:]) / (2 * step)).T
 
 

@@ -16,7 +16,7 @@ from benchmarks.registry import Case
 from benchmarks.timing import measure
 from memjax.core.scaling import Scaled
 from memjax.noise import device_key, words
-from memjax.simulate import solve_adaptive, solve_fixed
+from memjax.simulate import Begin, solve_adaptive, solve_fixed
 from memjax.solver import SemiImplicitEuler
 
 NAMES = ("a", "b", "lam", "r_ext", "eps")
@@ -56,9 +56,7 @@ def fixed(q: jax.Array, *, steps: int, members: int = 1000) -> jax.Array:
             _scaled(q, 0.2),
             _flat(end),
             rows=jnp.array([end]),
-            y0=jnp.array([-1.0, 0.3, 0.0]),
-            start=jnp.asarray(0.0),
-            first=jnp.asarray(0),
+            begin=Begin(jnp.array([-1.0, 0.3, 0.0]), jnp.asarray(0.0), jnp.asarray(0)),
             key=words(device_key(0, member=m, sweep=0)),
             substeps=steps,
             policy=policy,

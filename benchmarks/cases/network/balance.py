@@ -94,7 +94,7 @@ def adaptive(problem: pb.Problem, run: nw.Recording, *, count: int, save: float 
             policy=mj.Stiff(),
             save=grid,
             seed=k,
-            on_failure="ignore",
+            output=mj.Output(on_failure="ignore"),
         )
         failed += int(not np.all(np.asarray(trace.result) == 0))
         gate = np.asarray(trace.state["gate.v"][0])

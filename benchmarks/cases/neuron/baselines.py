@@ -44,8 +44,9 @@ class Baseline:
 
     def run(self, drives, rows, *, values=None, members: int = 1) -> list[np.ndarray]:
         """Spikes of each sweep of each member [s]."""
-        options = {"save": rows, "policy": POLICY, "values": values, "members": members}
-        trace = mj.simulate(self.circuit, drives, **options).check()
+        conditions = mj.Conditions(values=values)
+        options = {"save": rows, "policy": POLICY, "members": members}
+        trace = mj.simulate(self.circuit, drives, conditions=conditions, **options).check()
         seen, t = np.asarray(trace.state[self.signal]), np.asarray(trace.t)
         each = [trace.sweep == k for k in range(len(rows))]
         read: Callable = lambda x, m: detect(t[m], x[m], level=self.level, rearm=self.rearm)  # noqa: E731

@@ -104,10 +104,16 @@ def refractory(
     """Trains under 0.8 V, 1 ms every 2 ms, from rest; all resistances in one batch."""
     resistances = list(resistances)
     count = members * len(resistances)
-    values = {"r_c.r": np.repeat(resistances, members)[:, None]}
+    conditions = mj.Conditions(values={"r_c.r": np.repeat(resistances, members)[:, None]})
     rows = ROW * np.arange(1, round(stop / ROW) + 1)  # even: steps between rows are equal in number
     drive = pulses(0.8, 1e-3, 1e-3, round(stop / 2e-3))
-    options = {"members": count, "seed": 1, "values": values, "save": rows, "policy": fixed(dt)}
+    options = {
+        "members": count,
+        "seed": 1,
+        "conditions": conditions,
+        "save": rows,
+        "policy": fixed(dt),
+    }
     trace = mj.simulate(neuron(sigma1=sigma1), drive, **options)
     every = trains(trace)
     parts = {r: every[k * members : (k + 1) * members] for k, r in enumerate(resistances)}

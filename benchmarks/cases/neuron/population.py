@@ -28,7 +28,7 @@ def trains(policy, count: int, seed: int) -> list[np.ndarray]:
         pulses(1.4, 1e-3, 1e-3, round(END / 2e-3)),
         members=count,
         seed=seed,
-        values=values(count),
+        conditions=mj.Conditions(values=values(count)),
         save=1e-4,
         policy=policy,
     ).check()

@@ -90,8 +90,8 @@ def again(result: ft.FitResult, like: mj.Measurement, *, members: int, seed: int
         bench=result.problem.bench,
         members=members,
         seed=seed,
-        values=values,
-        on_failure="ignore",
+        conditions=mj.Conditions(values=values),
+        output=mj.Output(on_failure="ignore"),
         **options,
     )
     failed(trace)

@@ -46,7 +46,7 @@ def measured(
     count = cycles + 1  # the first one brings the device to where cycles are alike
     factors = cycle_factors(seed, sigma, members=1, sweeps=count, correlation=correlation)
     waves, rows, values = [mj.Sampled(t, v)] * count, [t] * count, scale(device, factors)
-    trace = mj.simulate(device, waves, save=rows, values=values).check()
+    trace = mj.simulate(device, waves, save=rows, conditions=mj.Conditions(values=values)).check()
     i = np.asarray(trace.i)[0].reshape(count, -1)[1:]
     i = i * np.exp(_READ * np.random.default_rng(seed).normal(size=i.shape))
     return Measurement(

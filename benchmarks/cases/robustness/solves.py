@@ -16,7 +16,7 @@ from memjax.core.system import NoNoise
 from memjax.device import AbstractDevice
 from memjax.noise import clock
 from memjax.runtime.compile_cache import jit_with_options
-from memjax.simulate import solve_adaptive, solve_fixed, solve_stiff, value_before
+from memjax.simulate import Begin, solve_adaptive, solve_fixed, solve_stiff, value_before
 
 SHORTEST, LONGEST = 1e-28, 1e4
 """Range of the length of a drive [s]: what the fastest noise inside the bounds needs, a sweep of hours."""
@@ -150,13 +150,13 @@ class Program(eqx.Module):
 
     def _solve(self, scaled: Scaled, device: AbstractDevice, drive: mj.Sampled, length, key):
         """One solve from rest."""
-        task: dict[str, Any] = dict(
-            rows=self._times(length), y0=scaled.initial(), policy=self.policy
-        )
+        y0 = scaled.initial()
+        task: dict[str, Any] = dict(rows=self._times(length), policy=self.policy)
         noisy, zero = self.noisy and is_random(device), jnp.zeros_like(length)
         if isinstance(self.policy, mj.Fixed):
-            own: dict[str, Any] = dict(start=zero, first=jnp.asarray(0), key=key if noisy else None)
-            return solve_fixed(scaled, drive, substeps=self.substeps, **own, **task)
+            task |= {"begin": Begin(y0, zero, jnp.asarray(0)), "key": key if noisy else None}
+            return solve_fixed(scaled, drive, substeps=self.substeps, **task)
+        task["y0"] = y0
         if not noisy:
             return solve_stiff(scaled, drive, end=length, **task)
         ticks = None

@@ -114,9 +114,14 @@ class DrivenCircuit(Driven):
         begin = time.perf_counter()
         for k, (start, piece, rows) in enumerate(pieces(wave)):
             trace = simulate(
-                device, piece, save=rows, env=self.env, seed=1000 * seed + k, initial=final,
-                deterministic=quiet, on_failure="ignore",
-            )  # fmt: skip
+                device,
+                piece,
+                save=rows,
+                seed=1000 * seed + k,
+                deterministic=quiet,
+                conditions=mj.Conditions(env=self.env, initial=final),
+                output=mj.Output(on_failure="ignore"),
+            )
             try:
                 trace.check()
             except MemjaxError as error:

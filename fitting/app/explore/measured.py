@@ -248,7 +248,8 @@ class Measured:
         )
         trace = simulate(
             device, [w.stimulus for w in waves], save=[w.rows for w in waves], bench=problem.bench,
-            env=problem.env, members=CYCLES, seed=seed, values=values, deterministic=not noisy, on_failure="ignore",
+            members=CYCLES, seed=seed, deterministic=not noisy,
+            conditions=mj.Conditions(env=problem.env, values=values), output=mj.Output(on_failure="ignore"),
         ).good()  # fmt: skip
         read = [
             event_voltages(f)

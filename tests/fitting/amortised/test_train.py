@@ -11,9 +11,8 @@ from memjax.errors import DataError, ModelError
 from .conftest import BOUNDS, MODEL, SMALL
 
 OPTIONS = dict(
-    bounds=BOUNDS,
-    deterministic=True,
-    points=10,
+    prior=ft.DevicePrior(bounds=BOUNDS),
+    simulation=ft.SimulationSettings(deterministic=True, points=10),
     density=SMALL,
     simulations=2000,
     training=TrainingSettings(epochs=150, rate=5e-3, networks=1, decay=0.01),
@@ -56,9 +55,13 @@ def test_it_finds_devices(trained, simulator):
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"bounds": None}, DataError, "no bounds and no population"),
+        ({"prior": None}, DataError, "no bounds and no population"),
         ({"simulations": 10}, DataError, "10 simulations"),
-        ({"cycle_spread": {"nothing": 0.1}}, ModelError, "nothing"),
+        (
+            {"prior": ft.DevicePrior(bounds=BOUNDS, cycle_spread={"nothing": 0.1})},
+            ModelError,
+            "nothing",
+        ),
     ],
 )
 def test_wrong_arguments_are_refused_before_anything_is_simulated(
@@ -75,9 +78,10 @@ def test_a_protocol_and_a_prior_of_the_model_are_needed(protocol):
     z = mj.params.unconstrain(mj.DriftMemristor(), ["beta"])
     other = mj.Population.of(mj.DriftMemristor(), ["beta"], center=z, covariance=[[0.01]])
     with pytest.raises(ModelError, match="a population of drift for mms"):
-        ft.amortise(MODEL, protocol, **(OPTIONS | {"bounds": None, "population": other}))
+        ft.amortise(MODEL, protocol, **(OPTIONS | {"prior": ft.DevicePrior(population=other)}))
+    prior = ft.DevicePrior(bounds=BOUNDS, population=other)
     with pytest.raises(DataError, match="bounds and a population"):
-        ft.amortise(MODEL, protocol, **OPTIONS, population=other)
+        ft.amortise(MODEL, protocol, **(OPTIONS | {"prior": prior}))
 
 
 @pytest.mark.study
@@ -85,7 +89,7 @@ def test_devices_of_a_population_are_drawn_from_it_and_kept_in_the_folder(protoc
     names = list(BOUNDS)
     z, covariance = mj.params.unconstrain(MODEL, names), np.diag([0.04, 0.01])
     population = mj.Population.of(MODEL, names, center=z, covariance=covariance)
-    options = OPTIONS | {"bounds": None, "population": population}
+    options = OPTIONS | {"prior": ft.DevicePrior(population=population)}
     trained = ft.amortise(MODEL, protocol, seed=3, **options)
     ft.save_amortised(trained, tmp_path / "density")
     again = ft.load_amortised(tmp_path / "density")
@@ -93,7 +97,7 @@ def test_devices_of_a_population_are_drawn_from_it_and_kept_in_the_folder(protoc
     u = np.random.default_rng(0).normal(size=(40, 2))
     trace = mj.simulate(
         MODEL, protocol.stimuli[0], save=protocol.rows[0], members=40, deterministic=True,
-        values={n: x[:, None] for n, x in trained.prior.values(u).items()},
+        conditions=mj.Conditions(values={n: x[:, None] for n, x in trained.prior.values(u).items()}),
     ).check()  # fmt: skip
     result = again.posterior(np.asarray(trace.i), uncalibrated=True, extrapolate=True, warn=False)
     # Without errors of reading the logarithm of the resistance is found to a fraction of its spread.

@@ -23,7 +23,7 @@ def truth():
 def wafer(truth):
     """A sweep of each device with 1 % of noise; one that cannot be read, one of another length, one without data."""
     values = {n: x[:, None] for n, x in truth.items()}
-    options = dict(save=WAFER_TIMES, members=WAFER_DEVICES, values=values)
+    options = dict(save=WAFER_TIMES, members=WAFER_DEVICES, conditions=mj.Conditions(values=values))
     trace = mj.simulate(WAFER_MODEL, WAFER_DRIVE, deterministic=True, **options).check()
     rng = np.random.default_rng(1)
 

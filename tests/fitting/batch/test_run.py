@@ -42,7 +42,9 @@ def write_wafer(folder: Path) -> None:
     rng = np.random.default_rng(0)
     values = {"r_on": 500.0, "r_off": 5e3}
     values = {n: x * np.exp(0.1 * rng.normal(size=(SIDE**2, 1))) for n, x in values.items()}
-    options = dict(save=TIMES, members=SIDE**2, values=values, deterministic=True)
+    options = dict(
+        save=TIMES, members=SIDE**2, conditions=mj.Conditions(values=values), deterministic=True
+    )
     i = np.asarray(mj.simulate(mj.MetastableSwitches(), DRIVE, **options).check().i)
     i = i * np.exp(0.01 * rng.normal(size=i.shape))
     for k in range(SIDE**2):

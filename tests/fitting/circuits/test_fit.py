@@ -36,7 +36,13 @@ def core():
 def trains():
     values = {n: np.full((MEMBERS, 1), x) for n, x in SPIKE_TRUTH.items()}
     trace = mj.simulate(
-        core(), PULSES, members=MEMBERS, seed=1000, save=2e-5, policy=POLICY, values=values
+        core(),
+        PULSES,
+        members=MEMBERS,
+        seed=1000,
+        save=2e-5,
+        policy=POLICY,
+        conditions=mj.Conditions(values=values),
     ).check()
     found = detect_all(trace.t, trace.state["gate.v"], level=0.22, rearm=0.15)
     return [SpikeTrain(times=x, start=0.0, stop=0.1) for x in found[:TRAINS]]

@@ -9,14 +9,14 @@ from jaxtyping import Array, Float
 from scipy import stats
 
 import memjax as mj
-from fitting.inference.nuts import draw, draw_each
+from fitting.inference.nuts import Sampling, draw, draw_each
 from fitting.inference.posterior import LeastSquares
 from fitting.problem import stacked
 from memjax.errors import DataError
 
 DEVICE = mj.DiffusiveMemristor()
 NAMES = ["mu", "gamma1"]
-DRAWS = {"chains": 4, "warmup": 200, "draws": 1000}
+DRAWS = Sampling(chains=4, warmup=200, draws=1000)
 
 
 class Line(eqx.Module):
@@ -47,7 +47,11 @@ def drawn():
     target, mean, covariance = line(np.random.default_rng(0), np.array([4.0, 3.5]))
     # told a covariance that is twice too wide, and without its correlation
     wide = 4 * np.diag(np.diag(covariance))
-    return draw(target, DEVICE, NAMES, z=mean + 0.3, covariance=wide, **DRAWS), mean, covariance
+    return (
+        draw(target, DEVICE, NAMES, z=mean + 0.3, covariance=wide, sampling=DRAWS),
+        mean,
+        covariance,
+    )
 
 
 @pytest.mark.slow
@@ -101,14 +105,14 @@ def test_ranks_of_truths_from_the_prior_are_uniform():
 def test_too_few_draws_are_refused():
     target, mean, covariance = line(np.random.default_rng(0), np.zeros(2))
     with pytest.raises(DataError, match="at least 2, 50 and 50"):
-        draw(target, DEVICE, NAMES, z=mean, covariance=covariance, chains=1)
+        draw(target, DEVICE, NAMES, z=mean, covariance=covariance, sampling=Sampling(chains=1))
 
 
 def short(tick=None, **more):
     """A few draws of the line's posterior."""
     target, mean, covariance = line(np.random.default_rng(0), np.array([4.0, 3.5]))
-    numbers = {"chains": 4, "warmup": 60, "draws": 100} | more
-    return draw(target, DEVICE, NAMES, z=mean, covariance=covariance, tick=tick, **numbers)
+    sampling = Sampling(**({"chains": 4, "warmup": 60, "draws": 100} | more))
+    return draw(target, DEVICE, NAMES, z=mean, covariance=covariance, tick=tick, sampling=sampling)
 
 
 def test_draws_do_not_depend_on_the_number_of_threads(monkeypatch):
@@ -160,7 +164,12 @@ class Half(eqx.Module):
 def test_a_chain_that_would_start_where_no_solve_ends_begins_nearer_to_the_fit():
     target = LeastSquares(Half(), jnp.zeros(2), jnp.asarray(2.0), jnp.asarray(1.0))
     sample = draw(
-        target, DEVICE, NAMES, z=np.zeros(2), covariance=np.eye(2), warmup=60, draws=100, seed=3
+        target,
+        DEVICE,
+        NAMES,
+        z=np.zeros(2),
+        covariance=np.eye(2),
+        sampling=Sampling(warmup=60, draws=100, seed=3),
     )
     z = np.log(np.stack([sample.data.posterior[n].values for n in NAMES]))
     assert np.all(np.abs(z) < 0.2)

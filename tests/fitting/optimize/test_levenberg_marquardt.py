@@ -7,6 +7,7 @@ import pytest
 from fitting.optimize.adam import descend
 from fitting.optimize.levenberg_marquardt import (
     PROXIMAL,
+    Ending,
     Progress,
     _steps,
     crossover,
@@ -159,11 +160,13 @@ def test_a_search_that_has_come_back_to_what_is_known_ends_where_the_worse_half_
         return r, np.moveaxis(np.array(rows), 2, 0), np.ones(len(z), bool)
 
     z = np.array([[-1.2, 1.0], [-1.0, 2.0], [2.0, -1.0], [0.0, 3.0]])
-    whole = levenberg_marquardt(evaluate, z, halving=4)
+    whole = levenberg_marquardt(evaluate, z, ending=Ending(halving=4))
     known = whole.history[3]
     assert whole.iterations > 4
-    near = levenberg_marquardt(evaluate, z, halving=4, back=(0.999 * known, 1.001 * known))
+    near = levenberg_marquardt(
+        evaluate, z, ending=Ending(halving=4, back=(0.999 * known, 1.001 * known))
+    )
     assert near.iterations == 4
     np.testing.assert_allclose(np.min(near.cost), known)
-    far = levenberg_marquardt(evaluate, z, halving=4, back=(2 * known, 3 * known))
+    far = levenberg_marquardt(evaluate, z, ending=Ending(halving=4, back=(2 * known, 3 * known)))
     assert far.history == whole.history

@@ -56,10 +56,10 @@ def test_rounds_end_where_they_gain_nothing_or_after_eight(gain, rounds):
     r, jacobian = np.array([1.0, 1.0, 2.0]), np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
     calls = []
 
-    def search(starts, *, halving, back):
+    def search(starts, *, ending):
         known = 0.5 * r @ r * (1 - gain) ** len(calls)
-        calls.append(halving)
-        np.testing.assert_allclose(back, [0.999 * known, 1.001 * known])
+        calls.append(ending.halving)
+        np.testing.assert_allclose(ending.back, [0.999 * known, 1.001 * known])
         lower = r * np.sqrt((1 - gain) ** len(calls))
         done = Progress(starts, np.full(len(starts), 0.5 * lower @ lower))
         done.residuals = np.repeat(lower[None], len(starts), axis=0)

@@ -30,7 +30,7 @@ def noisy_cycles(noisy_device, result) -> mj.Measurement:
         [mj.staircase(v, 0.01)] * NOISE_CYCLES,
         save=[0.01 * np.arange(1, len(v) + 1)] * NOISE_CYCLES,
         bench=mj.Bench(compliance=1e-6),
-        values={n: get(noisy_device, n) * x for n, x in factors.items()},
+        conditions=mj.Conditions(values={n: get(noisy_device, n) * x for n, x in factors.items()}),
         seed=5,
     ).check()
     noise = 1 + 0.02 * np.random.default_rng(0).normal(size=trace.i[0].shape)

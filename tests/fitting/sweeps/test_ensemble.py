@@ -58,10 +58,15 @@ def test_noise_given_by_value_acts_as_noise_of_the_device(start):
     ours = mj.simulate(with_values(quiet, NOISE_TRUTH), [w.stimulus], **options)
     values = {"sigma_ion": np.full((16, 1), NOISE_TRUTH["sigma_ion"])}
     np.testing.assert_allclose(
-        mj.simulate(quiet, [w.stimulus], values=values, **options).i, ours.i, rtol=1e-9
+        mj.simulate(quiet, [w.stimulus], conditions=mj.Conditions(values=values), **options).i,
+        ours.i,
+        rtol=1e-9,
     )
     mixed = mj.simulate(
-        quiet, [w.stimulus], values={"sigma_ion": values["sigma_ion"] * 0}, **options
+        quiet,
+        [w.stimulus],
+        conditions=mj.Conditions(values={"sigma_ion": values["sigma_ion"] * 0}),
+        **options,
     )
     assert np.ptp(np.asarray(mixed.i), axis=0).max() == 0
 

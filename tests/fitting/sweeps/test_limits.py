@@ -36,8 +36,10 @@ def measured() -> mj.Measurement:
     """Two sweeps with 1 % of noise of reading."""
     device = mj.params.replace(MODEL, TRUTH | FIX)
     bench = mj.Bench(compliance=1e-3, compliance_negative=1e-3)
-    about = dict(bench=bench, save=[TIMES] * 2, values=LIMITS, deterministic=True)
-    trace = mj.simulate(device, [DRIVE] * 2, carry_state=False, **about).check()
+    about = dict(bench=bench, save=[TIMES] * 2, deterministic=True)
+    trace = mj.simulate(
+        device, [DRIVE] * 2, conditions=mj.Conditions(carry_state=False, values=LIMITS), **about
+    ).check()
     i = np.asarray(trace.i[0])
     i = i * np.exp(0.01 * np.random.default_rng(0).normal(size=i.size))
     v, t, sweep = np.tile(np.asarray(DRIVE.values), 2), np.tile(TIMES, 2), np.repeat([0, 1], 101)

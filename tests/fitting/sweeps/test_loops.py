@@ -119,7 +119,11 @@ def test_a_device_mounted_the_other_way_round_is_found():
     assert result.problem.bench.reversed
     assert any("reversed" in note for note in result.notes)
     trace = mj.simulate_like(
-        result.device, data, bench=result.problem.bench, env=result.problem.env, deterministic=True
+        result.device,
+        data,
+        bench=result.problem.bench,
+        conditions=mj.Conditions(env=result.problem.env),
+        deterministic=True,
     ).check()
     error = np.abs(np.log10(np.abs(np.asarray(trace.i).ravel() / data.i)))
     assert np.median(error) < 0.3 / np.sqrt(len(data.i) / 4)  # the scatter granted to the model

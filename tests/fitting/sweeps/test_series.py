@@ -57,7 +57,7 @@ def fit():
         save=[rows] * cycles,
         bench=mj.Bench(SERIES),
         deterministic=True,
-        carry_state=False,
+        conditions=mj.Conditions(carry_state=False),
     ).check()
     i = np.asarray(trace.i[0]) * np.exp(
         0.03 * np.random.default_rng(0).normal(size=cycles * len(v))

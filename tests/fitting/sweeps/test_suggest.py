@@ -50,7 +50,7 @@ def measured(case: Hidden) -> mj.Measurement:
         t = np.linspace(0, period, 161)
         stimuli.append(mj.Sampled(t, case.peak * np.sin(2 * np.pi * t / period)))
         rows.append(t[1:])
-    how = dict(bench=case.bench, deterministic=True, carry_state=False)
+    how = dict(bench=case.bench, deterministic=True, conditions=mj.Conditions(carry_state=False))
     trace = mj.simulate(case.device, stimuli, save=rows, **how).check()
     i, rng = np.asarray(trace.i[0]), np.random.default_rng(0)
     i = i * (1 + NOISE * rng.normal(size=i.size)) + 1e-4 * NOISE * np.max(i) * rng.normal(

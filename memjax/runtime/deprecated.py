@@ -1,0 +1,65 @@
+"""Keywords that go: they are accepted for one version, with a DeprecationWarning that says what to write."""
+
+import functools
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
+from typing import Any, ParamSpec, TypeVar
+
+from ..errors import BoundsError
+
+P, T = ParamSpec("P"), TypeVar("T")
+
+
+def warn(old: str, new: str, *, level: int = 2) -> None:
+    """Warn that a name goes, of which `level` calls above this one is to blame."""
+    warnings.warn(f"{old} goes: say {new}", DeprecationWarning, stacklevel=level + 1)
+
+
+def _check_group(where: str, name: str, value: Any, cls: type) -> None:
+    if not isinstance(value, cls | None):
+        what = f"{name} = {value!r:.60}"
+        raise BoundsError(what, where=where, allowed=f"{cls.__name__}(...)")
+
+
+def forward_keywords(
+    names: Mapping[str, str] | None = None, groups: Mapping[str, type] | None = None
+) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Make a decorator of functions, which still take keywords that they had before.
+
+    Parameters
+    ----------
+    names : mapping of str to str, optional
+        New names of keywords, by the old ones.
+    groups : mapping of str to type, optional
+        Keywords that take an object of a frozen dataclass, each with its class: fields of it were keywords themselves.
+
+    Returns
+    -------
+    callable
+        The decorator. The function that it gives shows the new signature.
+    """
+    renamed, classes = dict(names or {}), dict(groups or {})
+    homes = {f.name: group for group, cls in classes.items() for f in fields(cls)}
+
+    def decorate(function: Callable[P, T]) -> Callable[P, T]:
+        where = function.__name__
+
+        @functools.wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> T:
+            passed: dict[str, Any] = dict(kwargs)
+            for group, cls in classes.items():
+                _check_group(where, group, passed.get(group), cls)
+            for old in [k for k in passed if k in renamed]:
+                warn(f"{old}= of {where}", f"{renamed[old]}=")
+                passed[renamed[old]] = passed.pop(old)
+            for old in [k for k in passed if k in homes]:
+                group = homes[old]
+                cls = classes[group]
+                warn(f"{old}= of {where}", f"{group}={cls.__name__}({old}=...)")
+                passed[group] = replace(passed.get(group) or cls(), **{old: passed.pop(old)})
+            return function(*args, **passed)  # pyright: ignore[reportCallIssue]
+
+        return call
+
+    return decorate

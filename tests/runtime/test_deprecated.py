@@ -1,0 +1,47 @@
+"""Keywords of the last version are taken, with a warning that says what to write."""
+
+import inspect
+from dataclasses import dataclass
+
+import pytest
+
+from memjax.errors import BoundsError
+from memjax.runtime.deprecated import forward_keywords
+
+
+@dataclass(frozen=True)
+class Place:
+    x: float = 0.0
+    y: float = 0.0
+
+
+@forward_keywords(names={"old": "new"}, groups={"place": Place})
+def arguments(*, new: int = 0, place: Place | None = None):
+    return new, place
+
+
+def test_keywords_of_a_group_and_old_names_arrive_and_warn():
+    with pytest.warns(
+        DeprecationWarning, match=r"y= of arguments goes: say place=Place\(y=\.\.\.\)"
+    ):
+        assert arguments(y=2.0) == (0, Place(0.0, 2.0))
+    with pytest.warns(DeprecationWarning, match="old= of arguments goes: say new="):
+        assert arguments(old=3) == (3, None)
+    assert arguments(new=1, place=Place(1.0)) == (1, Place(1.0))
+
+
+def test_a_keyword_is_put_into_the_group_that_is_there():
+    with pytest.warns(DeprecationWarning, match="x= of arguments") as caught:
+        assert arguments(x=1.0, place=Place(5.0, 7.0)) == (0, Place(1.0, 7.0))
+    assert [w.filename for w in caught] == [__file__]
+
+
+def test_unknown_keywords_and_other_objects_are_refused():
+    with pytest.raises(TypeError, match="nothing"):
+        arguments(nothing=1)
+    with pytest.raises(BoundsError, match=r"place = 'there'; in arguments; allowed: Place"):
+        arguments(place="there")
+
+
+def test_the_signature_is_the_new_one():
+    assert list(inspect.signature(arguments).parameters) == ["new", "place"]

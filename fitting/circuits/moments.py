@@ -1,6 +1,6 @@
 """Simulated moments of spike trains: their summaries, the covariance of these, and derivatives by differences."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,11 +29,13 @@ def simulate_signal(
     *,
     signal: str,
     save: float,
-    conditions: mj.Conditions,
+    env: mj.Environment | None = None,
+    values: Mapping[str, np.ndarray] | None = None,
     **options: Any,
 ) -> tuple[mj.Trace, Any]:
     """Members of a circuit, failed ones included, at rows so far apart [s], and their signal [its unit]."""
     rows = np.arange(int(np.floor(stimulus.duration / save + 1e-9)) + 1) * save
+    conditions = mj.Conditions(env=env, values=values)
     output = mj.Output(on_failure="ignore")
     trace = mj.simulate(
         circuit, stimulus, save=rows, conditions=conditions, output=output, **options
@@ -156,11 +158,10 @@ class SimulatedMoments:
             signal=self.signal,
             save=self.save,
             policy=self.policy,
+            env=self.env,
             members=self.members,
             seed=self.seed,
-            conditions=mj.Conditions(
-                env=self.env, values={n: np.full((self.members, 1), x) for n, x in values.items()}
-            ),
+            values={n: np.full((self.members, 1), x) for n, x in values.items()},
         )
         self.calls.append(trace.notes["backend"])
         if trace.failed.size or not np.isfinite(np.asarray(x)).all():

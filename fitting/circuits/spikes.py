@@ -204,7 +204,7 @@ def solve_spikes(
     shown = Progress(np.zeros((1, len(free))), np.full(1, np.inf))
     say = progress or (lambda *_: None)
     signals: dict[str, Any] = {n: getattr(task, n) for n in ("signal", "level", "rearm")}
-    options: dict[str, Any] = {**signals, "conditions": mj.Conditions(env=task.env)}
+    options: dict[str, Any] = {**signals, "env": task.env}
     while True:
         policy = mj.Fixed(dt, method=SemiImplicitEuler())
         options["save"] = save = dt * max(1, int(short / _ROWS / dt))

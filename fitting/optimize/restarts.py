@@ -68,7 +68,7 @@ def search_beside(
     """
     rng, calm, rounds = np.random.default_rng(seed), 0, 0
     while calm < quiet and rounds < _ROUNDS:
-        cost = 0.5 * residuals @ residuals
+        cost = 0.5 * float(residuals @ residuals)
         back = (1 - _GAIN) * cost, (1 + _GAIN) * cost
         done = search(
             draw_beside(z, jacobian, count=count, rng=rng),

@@ -148,8 +148,9 @@ def _under_stimulus(setup: Setup, options: argparse.Namespace) -> "Trace":
     stimulus = load_stimulus(options.stimulus, ports if len(ports) > 1 else ())
     setup.notes["stimulus"] = options.stimulus
     common = _common(setup, options, 1)
-    noisy = not options.deterministic and is_noisy(setup.device, common["values"])
-    rows = _rows(setup, options, stimulus, noisy, common["values"])
+    values = common["conditions"].values
+    noisy = not options.deterministic and is_noisy(setup.device, values)
+    rows = _rows(setup, options, stimulus, noisy, values)
     adaptive = options.save_every is None and not noisy
     fine_rows = (
         fill_rows(rows) if adaptive else rows

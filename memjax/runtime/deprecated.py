@@ -4,11 +4,11 @@ import functools
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 from ..errors import BoundsError
 
-P, T = ParamSpec("P"), TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def warn(old: str, new: str, *, level: int = 2) -> None:
@@ -24,7 +24,7 @@ def _check_group(where: str, name: str, value: Any, cls: type) -> None:
 
 def forward_keywords(
     names: Mapping[str, str] | None = None, groups: Mapping[str, type] | None = None
-) -> Callable[[Callable[P, T]], Callable[P, T]]:
+) -> Callable[[F], F]:
     """Make a decorator of functions, which still take keywords that they had before.
 
     Parameters
@@ -42,12 +42,11 @@ def forward_keywords(
     renamed, classes = dict(names or {}), dict(groups or {})
     homes = {f.name: group for group, cls in classes.items() for f in fields(cls)}
 
-    def decorate(function: Callable[P, T]) -> Callable[P, T]:
+    def decorate(function: F) -> F:
         where = function.__name__
 
         @functools.wraps(function)
-        def call(*args: P.args, **kwargs: P.kwargs) -> T:
-            passed: dict[str, Any] = dict(kwargs)
+        def call(*args: Any, **passed: Any) -> Any:
             for group, cls in classes.items():
                 _check_group(where, group, passed.get(group), cls)
             for old in [k for k in passed if k in renamed]:
@@ -58,8 +57,8 @@ def forward_keywords(
                 cls = classes[group]
                 warn(f"{old}= of {where}", f"{group}={cls.__name__}({old}=...)")
                 passed[group] = replace(passed.get(group) or cls(), **{old: passed.pop(old)})
-            return function(*args, **passed)  # pyright: ignore[reportCallIssue]
+            return function(*args, **passed)
 
-        return call
+        return call  # pyright: ignore[reportReturnType]
 
     return decorate

@@ -6,6 +6,7 @@ import pytest
 from memjax.errors import BoundsError
 from memjax.observables import SpikeTrain, stdp_window
 from memjax.plot import (
+    CurveStyle,
     curve,
     isi_histogram,
     phase_plane,
@@ -180,7 +181,14 @@ def test_points_have_bars_and_published_ones_are_hollow():
     x, y = np.array([1.0, 2.0, 3.0]), np.array([2.0, 4.0, 8.0])
     published = (x[:2], y[:2] + 0.5)
     ax = curve(
-        x, y, 0.1 * y, xlabel="x (V)", ylabel="y (A)", log="y", published=published, label="memjax"
+        x,
+        y,
+        0.1 * y,
+        xlabel="x (V)",
+        ylabel="y (A)",
+        log="y",
+        published=published,
+        look=CurveStyle(label="memjax"),
     )
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("x (V)", "y (A)")
     assert (ax.get_xscale(), ax.get_yscale()) == ("linear", "log")

@@ -16,7 +16,6 @@ from .choice.comparison import (
     Comparison as Comparison,
     compare_models as compare_models,
 )
-from .circuits.estimate import Estimate as Estimate
 from .circuits.fit import MomentProblem as MomentProblem, SpikeFit as SpikeFit
 from .circuits.spikes import SpikeProblem as SpikeProblem
 from .circuits.voltage_fit import TraceProblem as TraceProblem, VoltageFit as VoltageFit

@@ -18,7 +18,7 @@ def write_folder(fit: Any, out: Path, origin: Origin, *, drawn: bool = True) -> 
 
     Parameters
     ----------
-    fit : AbstractFit or SpikeCalibration
+    fit : AbstractFit
         The fit.
     out : Path
         Its folder, which `prepare_output` has allowed.

@@ -1,63 +1,55 @@
 """What a fit directory holds of a circuit's spike trains, or of the trace of a node: content and tables."""
 
-from typing import Any
-
 import numpy as np
 import pandas
 
-from ..fit_json import content_of
-from .spikes import METHOD, SpikeCalibration, Trains
+from memjax.errors import DataError
+
+from .fit import SpikeFit
+from .report import Trains
+from .spikes import METHOD
+from .trains import FreshTrains
 from .voltage_fit import VoltageFit
 
 
-def spike_content(calibration: SpikeCalibration) -> dict:
-    """Content of ``fit.json`` of spike trains."""
-    fit, estimate = calibration.fit, calibration.fit.estimate
-    return content_of(
-        estimate.circuit,
-        estimate.table(),
-        estimate.correlation,
-        kind="spike times",
-        model=calibration.model,
-        loss=fit.chi2 / 2,
-        search={"iterations": fit.iterations, "evaluations": fit.simulations, "failed": 0},
-        n_points=int(sum(map(len, calibration.trains))),
-        n_sweeps=len(calibration.trains),
-        reduced_chi2=fit.chi2 / fit.freedom if fit.freedom > 0 else None,
-        covariance_from="simulated trains",
-        seed=calibration.seed,
-        verdict=calibration.verdict.as_json(),
-        warnings=list(calibration.warnings),
-        reader=["spike times"],
-        moved_inside=list(calibration.moved),
-        backend=fit.backend,
-        spikes=_spikes(calibration),
-    )
-
-
-def _spikes(calibration: SpikeCalibration) -> dict[str, Any]:
-    """What is of this kind alone: signal, estimator, summaries, how fresh trains compare."""
-    fit = calibration.fit
+def spike_content(fit: SpikeFit) -> dict:
+    """What ``fit.json`` holds of spike trains: signal, estimator, summaries, how fresh trains compare."""
+    bench, fresh = fit.problem.simulated, _fresh(fit)
     rows = zip(fit.summaries, fit.measured, fit.simulated, fit.sigma, strict=True)
     return {
-        "signal": calibration.signal,
-        "level": calibration.level,
-        "rearm": calibration.rearm,
-        "window_s": list(calibration.window),
-        "estimator": METHOD,
-        "members": calibration.members,
-        "dt_s": calibration.dt,
-        "rows_s": calibration.save,
-        "steps": list(calibration.steps),
-        "summaries": {
-            n: {"measured": float(m), "simulated": float(s), "sigma": float(e), "z": float((s - m) / e)}
-            for n, m, s, e in rows
+        "n_points": int(sum(map(len, fresh.measured))),
+        "n_sweeps": len(fresh.measured),
+        "reduced_chi2": fit.chi2 / fit.chi2_freedom if fit.chi2_freedom > 0 else None,
+        "covariance_from": "simulated trains",
+        "reader": ["spike times"],
+        "spikes": {
+            "signal": bench.signal,
+            "level": bench.level,
+            "rearm": bench.rearm,
+            "window_s": list(bench.window),
+            "estimator": METHOD,
+            "members": bench.members,
+            "dt_s": fresh.steps[-1]["dt_s"],
+            "rows_s": bench.save,
+            "steps": list(fresh.steps),
+            "summaries": {
+                n: {"measured": float(m), "simulated": float(s), "sigma": float(e), "z": float((s - m) / e)}
+                for n, m, s, e in rows
+            },
+            "chi2": fit.chi2,
+            "freedom": fit.chi2_freedom,
+            "p": fit.probability,
+            "comparison": fresh.comparison,
         },
-        "chi2": fit.chi2,
-        "freedom": fit.freedom,
-        "p": calibration.probability,
-        "comparison": calibration.comparison,
     }  # fmt: skip
+
+
+def _fresh(fit: SpikeFit) -> FreshTrains:
+    """Its fresh trains."""
+    if fit.fresh is None:
+        what, fix = "a fit of moments alone, without fresh trains", "solve a fitting.SpikeProblem"
+        raise DataError(what, where="the folder of a fit to spikes", fix=fix)
+    return fit.fresh
 
 
 def _table(trains: Trains) -> pandas.DataFrame:
@@ -66,11 +58,10 @@ def _table(trains: Trains) -> pandas.DataFrame:
     return pandas.DataFrame({"train": train, "t_s": np.concatenate([np.zeros(0), *trains])})
 
 
-def spike_tables(
-    calibration: SpikeCalibration,
-) -> dict[str, pandas.DataFrame]:
+def spike_tables(fit: SpikeFit) -> dict[str, pandas.DataFrame]:
     """Measured and simulated trains."""
-    return {"measured": _table(calibration.trains), "simulated": _table(calibration.simulated)}
+    fresh = _fresh(fit)
+    return {"measured": _table(fresh.measured), "simulated": _table(fresh.simulated)}
 
 
 def trace_content(fit: VoltageFit) -> dict:

@@ -31,29 +31,31 @@ import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 from scipy.stats import chi2
 
 import memjax as mj
-from memjax.core.html import bullet_list, card, inline_picture, or_text
 from memjax.errors import FitError
 from memjax.observables import SpikeTrain
-from memjax.plot import style
 from memjax.runtime.arguments import as_seed
+from memjax.runtime.deprecated import forward_attribute
 from memjax.simulate.policy import require_x64
 
 from ..inference.identifiability import log_slopes
 from ..optimize.levenberg_marquardt import Progress
+from ..result import AbstractFit
 from ..solve import AbstractFitProblem, Tick
 from ..verdict import Verdict
-from .estimate import Estimate, estimate_of, lifted_inverse
-from .moments import SUMMARIES, SimulatedMoments, jacobian_noise_bias, left_out
+from .estimate import lifted_inverse, unsettled
+from .moments import SUMMARIES, MomentResiduals, SimulatedMoments, jacobian_noise_bias, left_out
 from .problem import begun_circuit, start_of
-from .report import summary_figure
-from .verdict import judge_summaries
+from .report import spike_figure, summary_figure
+from .trains import FreshTrains
+from .verdict import judge_summaries, judge_trains
 
 _LONGEST = 0.5  # longest move of a parameter in one iteration on spikes [natural log units]
 _MANY = 16  # measured trains whose scatter tells enough to begin with
@@ -63,79 +65,101 @@ _DISAGREE, _SEARCHED = 0.01, 3
 _BIAS_MARGIN = 3.0
 
 
+_UNSETTLED = (
+    "its standard deviation exceeds half its value, or the noise of the derivatives hides it"
+)
+
+
 @dataclass(frozen=True, kw_only=True, repr=False)
-class SpikeFit:
-    """What simulated moments say, see `MomentProblem`.
+class SpikeFit(AbstractFit):
+    """A circuit fitted to spike trains by simulated moments, see `MomentProblem` and `SpikeProblem`.
 
     Parameters
     ----------
-    estimate : Estimate
-        Parameters, standard deviations, what is undetermined.
+    device, model, problem, z, loss, search, covariance, seed, warnings, profiles, sample
+        See `AbstractFit`; the loss is half of chi squared. Directions in which the data say next to nothing are cut off
+        at a factor of 150.
     summaries : tuple of str
         Names of what was compared.
     measured, simulated, sigma : Float[np.ndarray, "summaries"]
         Summaries of both, and the standard deviation of their difference.
-    chi2, freedom : float, int
-        Squared difference, weighted by the inverse of its covariance; summaries less parameters.
     predicted_reduction, converged : float, bool
         Fall of chi2 that one more full step promises; whether it is below 1.
-    iterations, simulations : int
-        Iterations, and parameter sets simulated.
-    backend : str
-        What simulated them.
+    unsettled : tuple of str
+        Parameters that the trains leave open, see `fitting.circuits.estimate.unsettled`.
+    fresh : FreshTrains, optional
+        Trains of the fit in adaptive steps beside the measured ones, of a `SpikeProblem`.
     """
 
-    estimate: Estimate
+    device: mj.Circuit
+    model: str = "circuit"
+    problem: MomentResiduals
+    z: Float[np.ndarray, " free"]
+    loss: float
+    search: Progress
+    covariance: Float[np.ndarray, "free free"]
     summaries: tuple[str, ...]
     measured: Float[np.ndarray, " summaries"]
     simulated: Float[np.ndarray, " summaries"]
     sigma: Float[np.ndarray, " summaries"]
-    chi2: float
-    freedom: int
     predicted_reduction: float
     converged: bool
-    iterations: int
-    simulations: int
-    backend: str = "xla"
+    unsettled: tuple[str, ...] = ()
+    fresh: FreshTrains | None = None
+    seed: int = 0
+    warnings: tuple[str, ...] = ()
+    profiles: tuple[Any, ...] = ()
+    sample: Any = None
+    kind: ClassVar[str] = "spike times"
+
+    estimate = forward_attribute("SpikeFit", "estimate")
+    fit = forward_attribute("SpikeFit", "fit")
+    circuit = forward_attribute("SpikeFit", "circuit", "device")
+    trains = forward_attribute("SpikeFit", "trains", "fresh.measured")
+    comparison = forward_attribute("SpikeFit", "comparison", "fresh.comparison")
+    steps = forward_attribute("SpikeFit", "steps", "fresh.steps")
+    iterations = forward_attribute("SpikeFit", "iterations", "search.iterations")
+    simulations = forward_attribute("SpikeFit", "simulations", "search.evaluations")
+    backend = forward_attribute("SpikeFit", "backend", "problem.backend")
+
+    @property
+    def chi2(self) -> float:
+        """Squared difference of the summaries, weighted by the inverse of its covariance."""
+        return 2 * self.loss
+
+    @property
+    def chi2_freedom(self) -> int:
+        """Summaries less free parameters."""
+        return len(self.summaries) - len(self.free)
+
+    @property
+    def probability(self) -> float | None:
+        """Of a chi squared at least as large, where the model is right; None without a degree of freedom."""
+        free = self.chi2_freedom
+        return float(chi2.sf(self.chi2, free)) if free > 0 else None
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Why each parameter that is not determined is not."""
+        return dict.fromkeys(self.unsettled, _UNSETTLED)
 
     @functools.cached_property
     def verdict(self) -> Verdict:
-        """What the fit of the summaries is worth, and why."""
-        return judge_summaries(self.summaries, self.measured, self.simulated, self.sigma)
+        """What the fresh trains are worth as a description of the measured ones, or the summaries without such."""
+        fresh = self.fresh
+        if fresh is None:
+            return judge_summaries(self.summaries, self.measured, self.simulated, self.sigma)
+        window = self.problem.simulated.window
+        return judge_trains(self.summaries, fresh.measured, fresh.simulated, window)
 
-    def __repr__(self) -> str:
-        """How well the summaries agree, and a line for each free parameter."""
-        lines = str(self.estimate).split("\n")[1:]
-        return "\n".join(
-            [f"SpikeFit({self.verdict.word}, chi2 {self.chi2:.3g} of {self.freedom})", *lines]
-        )
-
-    def _repr_html_(self) -> str | None:
-        """The picture of `plot`, and parameters with units."""
-        return or_text(lambda: self.html(self.plot))
-
-    def html(self, draw: Callable[[], Any], *remarks: str) -> str:
-        """A card of the picture that `draw` makes, the parameters, and remarks."""
-        text = f"chi squared of the summaries {self.chi2:.3g} of {self.freedom}"
-        loose = [f"{n} is not determined" for n in self.estimate.undetermined]
-        below = bullet_list([*remarks, *loose])
-        return card("Fit to spike times", text, inline_picture(draw), self.estimate.html(), below)
-
-    def plot(self) -> Any:
-        """Draw how far each simulated summary is from the measured one.
-
-        Returns
-        -------
-        matplotlib.figure.Figure
-            Notebooks show it; `savefig` writes it.
-
-        Raises
-        ------
-        MemjaxError
-            If matplotlib is not installed.
-        """
-        with style():
+    def _figure(self, *, cycles: bool) -> Any:
+        """See `AbstractFit`: measured and fresh trains, or how far summaries are apart."""
+        del cycles
+        fresh = self.fresh
+        if fresh is None:
             return summary_figure(self.summaries, self.measured, self.simulated, self.sigma)
+        window = self.problem.simulated.window
+        return spike_figure(fresh.measured, fresh.simulated, window, fresh.comparison)
 
 
 @dataclass(frozen=True)
@@ -220,7 +244,7 @@ def solve_moments(
         tick = None if progress is None else partial(progress, "simulated moments")
         show = None if tick is None else partial(_told, shown, tick, task.iterations)
         fits.append(_descend(bench, begin, data, task.step, task.iterations, show))
-        if chi2.sf(fits[-1].chi2, max(fits[-1].freedom, 1)) >= _DISAGREE:
+        if chi2.sf(fits[-1].chi2, max(fits[-1].chi2_freedom, 1)) >= _DISAGREE:
             break
     return min(fits, key=lambda f: f.chi2)
 
@@ -261,7 +285,7 @@ def _descend(
 
     `show` hears of each point and its chi squared.
     """
-    features, (target, trains) = bench.features(z), data
+    start, features, (target, trains) = z, bench.features(z), data
     if features is None:
         what = "too few simulated spikes, or a failed solve, at the start"
         raise FitError(what, where="MomentProblem", fix="start from values at which it fires")
@@ -288,20 +312,35 @@ def _descend(
         if better is None:
             break
         z, features, done = *better, done + 1
-    known = {"information": matrix - bias, "surely": matrix - _BIAS_MARGIN * bias}
+    information, slope = matrix - bias, log_slopes(bench.circuit, bench.free, z)
+    size, axes = np.linalg.eigh(weight)
+    problem = MomentResiduals(
+        device=bench.circuit,
+        free=bench.free,
+        center=start,
+        simulated=bench,
+        target=target,
+        root=axes * np.sqrt(np.maximum(size, 0.0)),
+        step=step,
+    )
+    loss = 0.5 * float(difference @ weight @ difference)
+    search = Progress(z[None], np.array([loss]), done, len(bench.calls), problem=problem)
+    search.converged = np.array([predicted_reduction < 1.0])
     return SpikeFit(
-        estimate=estimate_of(bench.circuit, bench.free, z, **known),
+        device=problem.at(jnp.asarray(z)),
+        problem=problem,
+        z=z,
+        loss=loss,
+        search=search,
+        covariance=lifted_inverse(information)[0] / np.outer(slope, slope),
         summaries=bench.names,
         measured=target,
         simulated=target - difference,
         sigma=sigma,
-        chi2=float(difference @ weight @ difference),
-        freedom=len(target) - len(z),
         predicted_reduction=predicted_reduction,
         converged=predicted_reduction < 1.0,
-        iterations=done,
-        simulations=len(bench.calls),
-        backend=" and ".join(dict.fromkeys(bench.calls)),
+        unsettled=unsettled(bench.free, information, matrix - _BIAS_MARGIN * bias),
+        seed=bench.seed,
     )
 
 

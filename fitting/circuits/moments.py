@@ -4,14 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import equinox as eqx
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 import memjax as mj
 from memjax.errors import DataError, FitError
 from memjax.observables import SpikeTrain, detect_all, in_window
 
 from ..inference.identifiability import log_slopes
+from ..problem import AbstractProblem
 from .estimate import values_at
 
 SUMMARIES = ("rate", "isi_mean", "isi_spread", "latency_mean", "latency_spread")
@@ -216,3 +219,55 @@ def jacobian_noise_bias(
     n = len(deviations)
     # Jackknife variance of a mean: (n - 1) / n times the sum of the squares of the deviations.
     return (n - 1) / n * np.einsum("kai,ab,kbj->ij", deviations, weight, deviations)
+
+
+class MomentResiduals(AbstractProblem):
+    """Summaries of simulated trains less those of measured ones, in units of their covariance, without a prior.
+
+    Parameters
+    ----------
+    device, free, center, ties, noise
+        See `AbstractProblem`; the centre is the start.
+    simulated : SimulatedMoments
+        What gives the summaries, with the same noise at all points.
+    target : Float[np.ndarray, "summaries"]
+        Of the measured trains.
+    root : Float[np.ndarray, "summaries summaries"]
+        Root of the inverse of the covariance of the difference, as it is at the best point.
+    step : float
+        Half the distance of differences [natural log units].
+    """
+
+    device: mj.Circuit
+    free: tuple[str, ...] = eqx.field(static=True)
+    center: Float[np.ndarray, " free"]
+    simulated: SimulatedMoments = eqx.field(static=True)
+    target: Float[np.ndarray, " summaries"]
+    root: Float[np.ndarray, "summaries summaries"]
+    step: float = eqx.field(static=True)
+    ties: tuple[tuple[str, str], ...] = eqx.field(static=True, default=())
+    noise: Float[Array, ""] = eqx.field(default_factory=lambda: jnp.zeros((), float))
+
+    @property
+    def backend(self) -> str:
+        """See `AbstractProblem`."""
+        return " and ".join(dict.fromkeys(self.simulated.calls)) or "xla"
+
+    def linearise(self, z: Float[np.ndarray, "points free"]):
+        """See `AbstractProblem`; equal points are simulated once."""
+        points, back = np.unique(z, axis=0, return_inverse=True)
+        parts = [self._at(point) for point in points]
+        r, jacobian, ok = (np.stack(x)[back.ravel()] for x in zip(*parts, strict=True))
+        return r, jacobian, ok
+
+    def _at(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Residuals, their Jacobian, and success at one point."""
+        n, bench = len(z), self.simulated
+        r, jacobian = np.zeros(len(self.target) + n), np.zeros((len(self.target) + n, n))
+        features = bench.features(z)
+        if features is None:
+            return r, jacobian, np.asarray(False)
+        slopes, _ = bench.jacobian(z, features, self.step)
+        r[:-n] = self.root.T @ (bench.summaries(features.mean(axis=0)) - self.target)
+        jacobian[:-n] = self.root.T @ slopes * log_slopes(self.device, self.free, z)
+        return r, jacobian, np.asarray(True)

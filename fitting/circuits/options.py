@@ -21,7 +21,7 @@ from ..config import (
 from ..progress import Session
 
 if TYPE_CHECKING:
-    from .spikes import SpikeCalibration
+    from .fit import SpikeFit
     from .voltage_fit import VoltageFit
 
 
@@ -74,8 +74,8 @@ def _asked(config: Any, circuit: Any, **needed: str) -> dict[str, Any]:
     return options | {"stimulus": drive(config, circuit)}
 
 
-def fit_trains(config: SpikeConfig, circuit: Any, session: Session) -> "SpikeCalibration":
-    """The calibration to spike trains."""
+def fit_trains(config: SpikeConfig, circuit: Any, session: Session) -> "SpikeFit":
+    """The fit to spike trains."""
     from memjax.data import read_spike_trains
 
     from .spikes import SpikeProblem
@@ -89,8 +89,8 @@ def fit_trains(config: SpikeConfig, circuit: Any, session: Session) -> "SpikeCal
     with session.stages(checked=False) as stages:
         more: dict[str, Any] = dict(members=config.draws, dt=config.dt)
         problem = SpikeProblem(trains, circuit, **options, **more)
-        calibration = problem.solve(seed=config.seed, progress=stages)
-    return replace(calibration, model=config.model)
+        fit = problem.solve(seed=config.seed, progress=stages)
+    return replace(fit, model=config.model)
 
 
 def fit_trace(config: TraceConfig, circuit: Any, session: Session) -> "VoltageFit":

@@ -1,36 +1,27 @@
 """Kinetics and noise of a circuit out of spike trains, and how far its fresh trains are from the measured ones."""
 
 import dataclasses
-import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import chi2, wasserstein_distance
 
 import memjax as mj
-from memjax.core.html import or_text
-from memjax.core.params import to_dict
 from memjax.errors import DataError
-from memjax.observables import detect_all, in_window, isi_statistics
-from memjax.plot import style
+from memjax.observables import detect_all, in_window
 from memjax.solver import SemiImplicitEuler
 
-from ..fit_json import finite
-from ..has_folder import HasFolder
 from ..optimize.levenberg_marquardt import Progress
-from ..problem import moved_inside
 from ..solve import AbstractFitProblem, Tick
 from ..stochastic.two_sample import energy_test
-from ..verdict import Verdict
 from .fit import MomentProblem, SpikeFit
 from .moments import signal_of, simulate_signal
 from .problem import begun_circuit
-from .report import Trains, spike_figure
-from .verdict import judge_trains
+from .report import Trains
+from .trains import FreshTrains, compare_trains, scaled_features
 
 MEMBERS = 96
 """Fewest simulated trains of each parameter set."""
@@ -44,103 +35,7 @@ _SHORT = 0.05  # quantile that is a short one
 _TOLD, _TRIES = 0.01, 3
 _FRESH = 64  # fewest fresh trains that are compared with the measured ones
 
-_HALVES = 200
-
 METHOD = "method of simulated moments; derivatives by central differences with the same random numbers on both sides"
-
-
-@dataclass(frozen=True, kw_only=True, repr=False)
-class SpikeCalibration(HasFolder):
-    """A circuit calibrated to spike trains, and its fresh trains beside the measured ones.
-
-    Parameters
-    ----------
-    fit : SpikeFit
-        Parameters and summaries.
-    trains, simulated : tuple of Float[np.ndarray, "spikes"]
-        Spike times [s]: measured, and fresh ones in adaptive steps.
-    dt, save : float
-        Step, and time between the rows in which spikes were sought [s], of the fit.
-    members, seed : int
-        Trains of each parameter set; of their noise. Fresh trains have the next seed.
-    steps : tuple of dict
-        `dt_s` and `p`, of the energy test between trains in fixed and in adaptive steps, of each step that was tried.
-    comparison : dict
-        See `compare_trains`.
-    warnings : tuple of str
-        What should be known before the fit is used, in words.
-    window : tuple of float
-        Time that counts [s].
-    signal : str or None
-        State of the circuit that spikes.
-    level, rearm : float or None
-        What a spike rises above, and below which it was before [unit of the signal].
-    moved : tuple of str
-        Free parameters whose start was moved inside narrower bounds.
-    model : str
-        The name by which `memjax.model` makes the circuit; "circuit" for one of one's own.
-    notes, summary, interrupted, failure, sample
-        See `fitting.result.AbstractFit`.
-    """
-
-    fit: SpikeFit
-    trains: tuple[Float[np.ndarray, " _"], ...]
-    simulated: tuple[Float[np.ndarray, " _"], ...]
-    dt: float
-    save: float
-    members: int
-    seed: int
-    steps: tuple[dict, ...]
-    comparison: dict
-    warnings: tuple[str, ...] = ()
-    window: tuple[float, float]
-    signal: str | None = None
-    level: float | None = None
-    rearm: float | None = None
-    moved: tuple[str, ...] = ()
-    model: str = "circuit"
-    notes: tuple[str, ...] = ()
-    summary: tuple[str, ...] = ()
-    interrupted: bool = False
-    failure: str = ""
-    sample: None = None
-    kind: ClassVar[str] = "spike times"
-
-    @functools.cached_property
-    def verdict(self) -> Verdict:
-        """What the fresh trains are worth as a description of the measured ones, and why."""
-        return judge_trains(self.fit.summaries, self.trains, self.simulated, self.window)
-
-    def __repr__(self) -> str:
-        """The verdict's word, numbers of trains, and what `SpikeFit` says."""
-        sides = f"{len(self.trains)} measured and {len(self.simulated)} simulated trains"
-        return f"SpikeCalibration({self.verdict.word}, {sides})\n{self.fit}"
-
-    def _repr_html_(self) -> str | None:
-        """The picture of `plot`, parameters with units, what is to be known of them."""
-        return or_text(lambda: self.fit.html(self.plot, *self.warnings, *self.notes))
-
-    def plot(self) -> Any:
-        """Draw the picture of the report: measured and simulated spikes, their intervals and latencies.
-
-        Returns
-        -------
-        matplotlib.figure.Figure
-            Notebooks show it; `savefig` writes it.
-
-        Raises
-        ------
-        MemjaxError
-            If matplotlib is not installed.
-        """
-        with style():
-            return spike_figure(self.trains, self.simulated, self.window, self.comparison)
-
-    @property
-    def probability(self) -> float | None:
-        """Of a chi squared at least as large, where the model is right; None without a degree of freedom."""
-        free = self.fit.freedom
-        return float(chi2.sf(self.fit.chi2, free)) if free > 0 else None
 
 
 @dataclass(frozen=True)
@@ -185,20 +80,20 @@ class SpikeProblem(AbstractFitProblem):
     dt: float | None = None
     env: mj.Environment | None = None
 
-    def solve(self, *, seed: int = 0, progress: Tick | None = None) -> SpikeCalibration:
+    def solve(self, *, seed: int = 0, progress: Tick | None = None) -> SpikeFit:
         """See `fitting.solve`; the seed is that of the noise of the simulated trains."""
         return solve_spikes(self, seed=seed, progress=progress)
 
 
 def solve_spikes(
     task: SpikeProblem, *, seed: int = 0, progress: Callable[[str, Progress], None] | None = None
-) -> SpikeCalibration:
+) -> SpikeFit:
     """The fit of kinetics and noise to spike trains, with steps as good as adaptive ones, see `SpikeProblem`."""
     stimulus, trains, free = task.stimulus, task.data, task.free or ()
     circuit = begun_circuit(task)
     window = (0.0, float(stimulus.duration))
     trains_inside = tuple(x[in_window(x, *window)] for x in (np.asarray(t, float) for t in trains))
-    short, moved = _short(trains_inside), moved_inside(circuit, to_dict(circuit), free)
+    short = _short(trains_inside)
     members = task.members or max(MEMBERS, _MORE * len(trains_inside))
     dt, steps = task.dt or short / _STEPS, []
     shown = Progress(np.zeros((1, len(free))), np.full(1, np.inf))
@@ -207,7 +102,7 @@ def solve_spikes(
     options: dict[str, Any] = {**signals, "env": task.env}
     while True:
         policy = mj.Fixed(dt, method=SemiImplicitEuler())
-        options["save"] = save = dt * max(1, int(short / _ROWS / dt))
+        options["save"] = dt * max(1, int(short / _ROWS / dt))
         stage = f"simulated moments, steps of {dt:.2g} s"
         say(stage, shown)
         search: dict[str, Any] = dict(free=free, members=members, policy=policy)
@@ -216,31 +111,26 @@ def solve_spikes(
         fit = MomentProblem(trains_inside, circuit, **search, **options).solve(
             seed=seed, progress=tick
         )
-        circuit, many = fit.estimate.circuit, max(_FRESH, 2 * len(trains_inside))
+        circuit, many = fit.device, max(_FRESH, 2 * len(trains_inside))
         say("fresh trains in fixed and adaptive steps", shown)
         fresh, fixed = (
             fresh_trains(circuit, stimulus, members=many, policy=p, seed=seed + k, **options)
             for k, p in ((1, mj.Auto()), (2, policy))
         )
-        p_value = energy_test(*_scaled(fixed, fresh, window), seed=seed)
+        p_value = energy_test(*scaled_features(fixed, fresh, window), seed=seed)
         steps.append({"dt_s": dt, "p": p_value})
         if p_value >= _TOLD or len(steps) > _TRIES:
             break
         dt /= 2
-    calibration = SpikeCalibration(
-        fit=fit,
-        trains=trains_inside,
+    trains_beside = FreshTrains(
+        measured=trains_inside,
         simulated=tuple(fresh),
-        dt=dt,
-        save=save,
-        members=members,
-        seed=seed,
-        steps=tuple(steps),
         comparison=compare_trains(trains_inside, fresh, window=window, seed=seed),
-        window=window,
+        steps=tuple(steps),
     )
+    fit = replace(fit, fresh=trains_beside)
     lost = sum(map(len, trains)) - sum(map(len, trains_inside))
-    return replace(calibration, **signals, moved=moved, warnings=_warnings(calibration, lost))
+    return replace(fit, warnings=_warnings(fit, lost))
 
 
 def _in_stage(progress: Callable, stage: str, _: str, search: Progress) -> None:
@@ -248,17 +138,13 @@ def _in_stage(progress: Callable, stage: str, _: str, search: Progress) -> None:
     progress(stage, search)
 
 
-def _warnings(calibration: SpikeCalibration, lost: int) -> tuple[str, ...]:
+def _warnings(fit: SpikeFit, lost: int) -> tuple[str, ...]:
     """What should be known before the fit is used."""
-    p, test, last = (
-        calibration.probability,
-        calibration.comparison["energy_p"],
-        calibration.steps[-1],
-    )
-    fit = calibration.fit
+    fresh: Any = fit.fresh
+    p, test, last = fit.probability, fresh.comparison["energy_p"], fresh.steps[-1]
     texts = {
         f"{lost} spikes lie outside the stimulus and do not count": lost > 0,
-        f"the summaries do not agree (chi squared {fit.chi2:.3g} of {fit.freedom}, p = {p or 0:.2g}): "
+        f"the summaries do not agree (chi squared {fit.chi2:.3g} of {fit.chi2_freedom}, p = {p or 0:.2g}): "
         "this circuit does not do what the trains do": p is not None and p < _TOLD,
         "the search had not ended": not fit.converged,
         f"steps of {last['dt_s']:.2g} s are told from adaptive ones (p = {last['p']:.2g}): say a smaller --dt":
@@ -298,79 +184,3 @@ def fresh_trains(
     trace, _ = simulate_signal(circuit, stimulus, signal=signal, members=members, **options)
     trace = trace.check() if len(trace.failed) == members else trace.good()
     return detect_all(trace.t, signal_of(trace, signal), level=level, rearm=rearm)
-
-
-def _features(trains: Trains, window: tuple[float, float]) -> Float[np.ndarray, "trains 4"]:
-    """Logarithms of count, interval (mean, spread) and latency of each train; the window where there is none."""
-    length, rows = window[1] - window[0], []
-    for t in trains:
-        log = np.log(np.diff(t))
-        first = np.log(t[0] - window[0] if t.size and t[0] > window[0] else length)
-        mean, sd = (log.mean(), log.std()) if log.size else (np.log(length), 0.0)
-        rows.append([np.log(t.size + 0.5), mean, sd, first])
-    return np.array(rows)
-
-
-def _scaled(x: Trains, y: Trains, window: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
-    """Features of both, in units of the second one's spread."""
-    a, b = _features(x, window), _features(y, window)
-    scale = np.maximum(b.std(axis=0), 1e-6)
-    return a / scale, b / scale
-
-
-def compare_trains(
-    measured: Trains, simulated: Trains, *, window: tuple[float, float], seed: int
-) -> dict:
-    """Rates, intervals and latencies of measured and simulated spike times [s], watched from one time to another [s].
-
-    `rate` [1/s], `isi` [s], `latency` [s]: each with `measured` and `simulated` (`n`, `mean`, `cv`), the first
-    Wasserstein distance `w1` and its `floor` (mean over random halves of the measured trains; None of fewer than four);
-    `isi` with standard errors by the jackknife over trains and `z` of mean and CV; `energy_p` of count, intervals and
-    latency of each train together (None of fewer than four).
-    """
-    rng, enough = np.random.default_rng(seed), len(measured) >= 4
-    length, out = window[1] - window[0], {}
-    kinds: dict[str, Callable[[Trains], np.ndarray]] = {
-        "rate": lambda trains: np.array([len(t) / length for t in trains]),
-        "isi": lambda trains: np.concatenate([np.zeros(0), *map(np.diff, trains)]),
-        "latency": lambda trains: np.array([t[0] - window[0] for t in trains if len(t)]),
-    }
-    both = {"measured": measured, "simulated": simulated}
-    for name, values in kinds.items():
-        sides = {word: values(trains) for word, trains in both.items()}
-        whole = all(x.size for x in sides.values())
-        out[name] = {word: _moments(x) for word, x in sides.items()}
-        out[name]["w1"] = float(wasserstein_distance(*sides.values())) if whole else None
-        out[name]["floor"] = _floor(measured, values, rng) if enough else None
-    isi = out["isi"]
-    for word, trains in both.items():
-        s = isi_statistics(trains, start=window[0], stop=window[1], convention="inside")
-        isi[word] |= {"mean_se": finite(s.mean_se), "cv_se": finite(s.cv_se)}
-    isi["z"] = {n: _z(isi["measured"], isi["simulated"], n) for n in ("mean", "cv")}
-    scaled = _scaled(measured, simulated, window)
-    return out | {"energy_p": energy_test(*scaled, seed=seed) if enough else None}
-
-
-def _moments(x: np.ndarray) -> dict:
-    """Size, mean and coefficient of variation."""
-    mean = float(np.mean(x)) if x.size else None
-    return {"n": int(x.size), "mean": mean, "cv": float(np.std(x) / mean) if mean else None}
-
-
-def _z(m: dict, s: dict, name: str) -> float | None:
-    """Simulated less measured in standard errors of both."""
-    errors = [e[f"{name}_se"] for e in (m, s)]
-    if None in errors or m[name] is None or s[name] is None or not np.hypot(*errors) > 0:
-        return None
-    return float((s[name] - m[name]) / np.hypot(*errors))
-
-
-def _floor(trains: Trains, values, rng: np.random.Generator) -> float | None:
-    """Mean first Wasserstein distance of random halves of the trains."""
-    half, distances = len(trains) // 2, []
-    for _ in range(_HALVES):
-        order = rng.permutation(len(trains))
-        a, b = (values([trains[k] for k in part]) for part in (order[:half], order[half:]))
-        if a.size and b.size:
-            distances.append(wasserstein_distance(a, b))
-    return float(np.mean(distances)) if distances else None

@@ -1,6 +1,7 @@
-"""Keywords that go: they are accepted for one version, with a DeprecationWarning that says what to write."""
+"""Keywords and attributes that go: they work for one version, with a DeprecationWarning that says what to write."""
 
 import functools
+import operator
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
@@ -14,6 +15,29 @@ F = TypeVar("F", bound=Callable[..., Any])
 def warn(old: str, new: str, *, level: int = 2) -> None:
     """Warn that a name goes, of which `level` calls above this one is to blame."""
     warnings.warn(f"{old} goes: say {new}", DeprecationWarning, stacklevel=level + 1)
+
+
+def forward_attribute(owner: str, old: str, new: str = "") -> Any:
+    """Make an attribute of the last version, which gives another one of the object, or of that, or the object.
+
+    Parameters
+    ----------
+    owner, old : str
+        Names of the class and of the attribute.
+    new : str
+        What has its place, dotted where it is an attribute of an attribute; the object where it is empty.
+
+    Returns
+    -------
+    property
+        Which warns.
+    """
+
+    def get(self: Any) -> Any:
+        warn(f"{old} of {owner}", f"{owner}.{new}" if new else f"the {owner} itself")
+        return operator.attrgetter(new)(self) if new else self
+
+    return property(get, doc=f"Deprecated: {new or 'the object itself'}.")
 
 
 def _check_group(where: str, name: str, value: Any, cls: type) -> None:

@@ -5,17 +5,20 @@ import pytest
 
 import fitting as ft
 import memjax as mj
-from fitting.circuits.estimate import Estimate
+from fitting.circuits.content import spike_content
 from fitting.circuits.fit import SpikeFit
-from fitting.circuits.spikes import SpikeCalibration, compare_trains
+from fitting.circuits.moments import MomentResiduals, SimulatedMoments
+from fitting.circuits.trains import FreshTrains, compare_trains
+from fitting.optimize.levenberg_marquardt import Progress
 from fitting.targets.report import tolerances
+from memjax.errors import DataError
 from tests.fits import LINE_START, fitted_line
 
 PICTURE = "data:image/png;base64,"
 WINDOW = (0.0, 0.1)
 
 
-def spike_fit() -> SpikeFit:
+def spike_fit(**more) -> SpikeFit:
     """A resistor that is known, a capacitor that is not, and three summaries."""
     circuit = mj.Circuit(
         [
@@ -24,17 +27,19 @@ def spike_fit() -> SpikeFit:
             ("c", mj.Capacitor(1e-9), "gate", "0"),
         ]
     )
-    estimate = Estimate(
-        circuit=circuit,
-        values={"r.r": 2e6, "c.c": 1e-9},
-        std={"r.r": 1e5, "c.c": 2e-9},
-        correlation=np.eye(2),
-        undetermined=("c.c",),
-    )
+    free = ("r.r", "c.c")
+    z, sigma = np.asarray(mj.params.unconstrain(circuit, free)), np.array([0.1, 0.1, 0.2])
+    measured, simulated = np.array([1.0, 2.0, 3.0]), np.array([1.1, 1.8, 3.0])
+    how = ("gate.v", 0.2, None, 1, WINDOW, ("rate", "latency_mean", "isi_mean"))
+    drive, policy = mj.Sampled([0.0, 0.1], [1.0, 1.0]), mj.Fixed(1e-5)
+    bench = SimulatedMoments(circuit, drive, free, *how, 96, 0, policy, 1e-4, None)
+    problem = MomentResiduals(
+        device=circuit, free=free, center=z, simulated=bench, target=measured, root=np.diag(1 / sigma), step=0.2
+    )  # fmt: skip
     return SpikeFit(
-        estimate=estimate, summaries=("rate", "latency_mean", "isi_mean"), measured=np.array([1.0, 2.0, 3.0]),
-        simulated=np.array([1.1, 1.8, 3.0]), sigma=np.array([0.1, 0.1, 0.2]), chi2=5.0, freedom=1,
-        predicted_reduction=0.1, converged=True, iterations=3, simulations=40,
+        device=circuit, problem=problem, z=z, loss=2.5, search=Progress(z[None], np.array([2.5])),
+        covariance=np.diag([0.05**2, 2.0**2]), summaries=bench.names, measured=measured, simulated=simulated,
+        sigma=sigma, predicted_reduction=0.1, converged=True, unsettled=("c.c",), **more,
     )  # fmt: skip
 
 
@@ -44,27 +49,42 @@ def test_a_fit_to_spikes_draws_its_summaries_in_standard_deviations():
     np.testing.assert_allclose(points.get_xdata(), [1.0, -2.0, 0.0])
     page = fit._repr_html_()
     assert PICTURE in page
-    assert "c.c is not determined" in page
+    assert "not determined: c.c" in page
     assert "r.r = 2e+06 +- 1e+05 ohm" in repr(fit)
     assert "c.c = 1e-09 +- 2e-09 F, not determined" in repr(fit)
-    assert "not determined" in fit.estimate._repr_html_()
 
 
-def test_a_calibration_to_spikes_draws_its_trains_as_its_report_does():
+def test_a_fit_to_spikes_with_fresh_trains_draws_them_as_its_report_does():
     rng = np.random.default_rng(0)
     sides = [tuple(np.cumsum(rng.gamma(4, 1e-3, 15)) for _ in range(6)) for _ in range(2)]
     comparison = compare_trains(*sides, window=WINDOW, seed=0)
-    calibration = SpikeCalibration(
-        fit=spike_fit(), trains=sides[0], simulated=sides[1], dt=1e-5, save=1e-4, members=96, seed=0, steps=(),
-        comparison=comparison, warnings=("<few> trains",), window=WINDOW,
-    )  # fmt: skip
-    raster, intervals, _ = calibration.plot().axes
+    fresh = FreshTrains(measured=sides[0], simulated=sides[1], comparison=comparison, steps=())
+    fit = spike_fit(fresh=fresh, warnings=("<few> trains",))
+    raster, intervals, _ = fit.plot().axes
     assert raster.get_title() == "Spikes"
     assert intervals.get_title().startswith("W1")
-    page = calibration._repr_html_()
+    page = fit._repr_html_()
     assert PICTURE in page
     assert "&lt;few&gt; trains" in page
-    assert "6 measured and 6 simulated trains" in repr(calibration)
+
+
+def test_a_fit_to_spikes_is_a_fit_like_others_and_old_names_warn():
+    fit = spike_fit()
+    assert fit.chi2 == 5.0
+    assert fit.chi2_freedom == 1
+    assert fit.probability == pytest.approx(0.0253, rel=1e-2)
+    assert fit.undetermined == ("c.c",)
+    low, high = fit.intervals(0.9)["r.r"]
+    assert np.log(high / low) == pytest.approx(2 * 1.6449 * 0.05, rel=1e-3)
+    assert [r["name"] for r in fit.table() if not r["determined"]] == ["c.c"]
+    with pytest.warns(
+        DeprecationWarning, match="estimate of SpikeFit goes: say the SpikeFit itself"
+    ):
+        assert fit.estimate is fit
+    with pytest.warns(DeprecationWarning, match=r"circuit of SpikeFit goes: say SpikeFit\.device"):
+        assert fit.circuit is fit.device
+    with pytest.raises(DataError, match="a fit of moments alone"):
+        spike_content(fit)
 
 
 @pytest.mark.integration

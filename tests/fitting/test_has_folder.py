@@ -22,6 +22,7 @@ def test_all_fits_are_of_an_installed_kind():
         ft.RetentionFit,
         ft.TransientFit,
         ft.VoltageFit,
+        ft.SpikeFit,
         ft.TargetFit,
         ft.JointFit,
     )

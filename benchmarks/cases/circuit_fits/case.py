@@ -1,6 +1,7 @@
 """Fits through a circuit to synthetic data of known truth: whether the errors are as large as is said."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import numpy as np
@@ -148,9 +149,9 @@ def _scored(
     for k, one in enumerate(data):
         took, found = _timed(fit, one, k)
         seconds.append(took)
-        e = found if isinstance(found, ft.VoltageFit) else found.estimate
-        z = {n: x for n, x in e.z_scores(truth).items() if n not in e.undetermined}
-        row = {"z": z, "values": e.values, "std": e.std, "undetermined": list(e.undetermined)}
+        z = {n: x for n, x in found.z_scores(truth).items() if n not in found.undetermined}
+        row: dict[str, Any] = {"z": z, "values": found.values, "std": found.std}
+        row["undetermined"] = list(found.undetermined)
         rows.append(row | {"chi2": found.chi2, "converged": found.converged})
     z = np.array([x for row in rows for x in row["z"].values()])
     worst = float(np.max(np.abs(z))) if z.size else None

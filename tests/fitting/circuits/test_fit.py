@@ -65,18 +65,20 @@ def by_spikes(trains):
 
 @pytest.mark.study
 def test_spike_times_give_the_truth_within_three_sigma_or_say_that_they_do_not(by_spikes):
-    found = by_spikes.estimate
+    found = by_spikes
     away = found.z_scores({n: x for n, x in SPIKE_TRUTH.items() if n not in found.undetermined})
     assert {"memristor.mu", "r_c.r"} <= set(away)  # growth by latency, resistance by intervals
     assert max(map(abs, away.values())) < 3, away
     assert by_spikes.converged
     assert by_spikes.chi2 < 14  # 2 degrees of freedom: once in 1000
-    assert by_spikes.freedom == 2
+    assert by_spikes.chi2_freedom == 2
 
 
 def test_a_rate_alone_determines_nothing_of_three(trains):
     found = fit_trains(trains, seed=5, summaries=("rate",), iterations=2)
-    assert set(found.estimate.undetermined) == set(SPIKE_TRUTH)
+    assert set(found.undetermined) == set(SPIKE_TRUTH)
+    # The residuals of its problem are what was minimised.
+    assert found.problem.loss(found.z) == pytest.approx(found.loss, rel=1e-6)
     assert abs(found.measured - found.simulated)[0] < 3 * found.sigma[0]
 
 

@@ -285,7 +285,7 @@ def _descend(
 
     `show` hears of each point and its chi squared.
     """
-    start, features, (target, trains) = z, bench.features(z), data
+    features, (target, trains) = bench.features(z), data
     if features is None:
         what = "too few simulated spikes, or a failed solve, at the start"
         raise FitError(what, where="MomentProblem", fix="start from values at which it fires")
@@ -313,16 +313,7 @@ def _descend(
             break
         z, features, done = *better, done + 1
     information, slope = matrix - bias, log_slopes(bench.circuit, bench.free, z)
-    size, axes = np.linalg.eigh(weight)
-    problem = MomentResiduals(
-        device=bench.circuit,
-        free=bench.free,
-        center=start,
-        simulated=bench,
-        target=target,
-        root=axes * np.sqrt(np.maximum(size, 0.0)),
-        step=step,
-    )
+    problem = MomentResiduals.of(bench, target=target, weight=weight, step=step)
     loss = 0.5 * float(difference @ weight @ difference)
     search = Progress(z[None], np.array([loss]), done, len(bench.calls), problem=problem)
     search.converged = np.array([predicted_reduction < 1.0])

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 import memjax as mj
+from memjax.core.params import unconstrain
 from memjax.errors import DataError, FitError
 from memjax.observables import SpikeTrain, detect_all, in_window
 
@@ -247,6 +248,23 @@ class MomentResiduals(AbstractProblem):
     step: float = eqx.field(static=True)
     ties: tuple[tuple[str, str], ...] = eqx.field(static=True, default=())
     noise: Float[Array, ""] = eqx.field(default_factory=lambda: jnp.zeros((), float))
+
+    @classmethod
+    def of(
+        cls,
+        simulated: SimulatedMoments,
+        *,
+        target: np.ndarray,
+        weight: np.ndarray,
+        step: float,
+    ) -> "MomentResiduals":
+        """The residuals whose sum of squares is weighed by a matrix."""
+        size, axes = np.linalg.eigh(weight)
+        # The least eigenvalues are as good as zero, and rounding may leave them below it.
+        root = axes * np.sqrt(np.maximum(size, 0.0))
+        circuit, free = simulated.circuit, simulated.free
+        start = np.asarray(unconstrain(circuit, free))
+        return cls(circuit, free, start, simulated, target, root, step)
 
     @property
     def backend(self) -> str:

@@ -7,7 +7,7 @@ a command line.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 
 FORMS = (
     "text",
@@ -134,6 +134,17 @@ class CommonConfig:
         "seed of starts and resampling (default 0)", form="count", default=0, metavar="K"
     )
     temperature: float | None = shared()
+
+    @classmethod
+    def of(cls, request: "Request") -> Self:
+        """Return the configuration of a request: of its fields what was asked for."""
+        return request.config(cls)
+
+    @classmethod
+    def names(cls, request: "Request") -> set[str]:
+        """Return names of the options that mean something to a fit of the request."""
+        known = options_of(cls)
+        return {n for n, o in known.items() if not o.needs or getattr(request, o.needs)}
 
 
 @dataclass(frozen=True, kw_only=True)

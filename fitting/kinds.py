@@ -13,7 +13,7 @@ from memjax.data.bundled import FOLDER as EXAMPLES
 from memjax.errors import DataError, UsageError
 from memjax.io.request import file_of
 
-from .config import CommonConfig, Option, Request, options_of
+from .config import CommonConfig, Option, Request
 from .page.blocks import Section
 from .progress import Session
 
@@ -72,8 +72,8 @@ class Kind:
     label : str
         What ``fit.json`` calls it.
     configs : tuple of type
-        Its configurations, frozen dataclasses, see `fitting.config`: their fields are the options that mean something
-        to it. Of several `choose` says which.
+        Its configurations, `fitting.config.CommonConfig` or classes that derive from it: their fields are the options
+        that mean something to it. Of several `choose` says which.
     takes : callable, optional
         ``takes(request, file) -> float``: how surely a file is of this kind, from 0 or False to 1 or True, where no
         option says what files are. Fits of such kinds take part in joint fits and in choices among models.
@@ -81,13 +81,11 @@ class Kind:
         ``claims(request) -> bool``: whether an option says that all files are of this kind.
     choose : callable, optional
         ``choose(request) -> type``: which of the configurations is meant.
-    used : callable, optional
-        ``used(request) -> names`` of the options that mean something, where these are those of other kinds as well.
     refused : mapping of str to str
         Why it refuses an option, by name, in place of that it would be ignored; ``"uncertainty nuts"`` is one value.
     fit : callable, optional
-        ``fit(config, device, session) -> AbstractFit`` of the files of ``config.files``, which are one device's; of a
-        kind with `used` the request stands in the place of a configuration. See `fitting.progress.Session`.
+        ``fit(config, device, session) -> AbstractFit`` of the files of ``config.files``, which are one device's. See
+        `fitting.progress.Session`.
     content : callable, optional
         ``content(fit) -> dict``: what its ``fit.json`` holds beside what every `AbstractFit` says, or in its
         place; of what is no `AbstractFit`, all of it.
@@ -119,11 +117,10 @@ class Kind:
     """
 
     label: str
-    configs: tuple[type, ...] = (CommonConfig,)
+    configs: tuple[type[CommonConfig], ...] = (CommonConfig,)
     takes: Callable[[Request, str], float] | None = None
     claims: Callable[[Request], bool] = _never
-    choose: Callable[[Request], type] | None = None
-    used: Callable[[Request], Collection[str]] | None = None
+    choose: Callable[[Request], type[CommonConfig]] | None = None
     refused: Mapping[str, str] = field(default_factory=dict)
     fit: Callable[[Any, Any, Session], Any] | None = None
     content: Callable[[Any], dict] | None = None
@@ -143,16 +140,13 @@ class Kind:
 
     def config(self, request: Request) -> Any:
         """Return what `fit` takes: of a request what means something to this kind."""
-        return request if self.used else request.config(self._chosen(request))
+        return self._chosen(request).of(request)
 
     def uses(self, request: Request) -> set[str]:
         """Names of all options that mean something to it."""
-        if self.used:
-            return {*options_of(CommonConfig), *FILES, *self.used(request)}
-        known = options_of(self._chosen(request))
-        return {*FILES, *(n for n, o in known.items() if not o.needs or getattr(request, o.needs))}
+        return {*FILES, *self._chosen(request).names(request)}
 
-    def _chosen(self, request: Request) -> type:
+    def _chosen(self, request: Request) -> type[CommonConfig]:
         return self.configs[0] if self.choose is None else self.choose(request)
 
 

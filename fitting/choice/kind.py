@@ -4,12 +4,12 @@ from memjax.runtime.lazy import deferred
 
 from ..constants import COMPARISON
 from ..kinds import Kind
-from .options import LABEL, used
+from .options import LABEL, ChoiceConfig
 
 KIND = Kind(
     label=LABEL,
     phrase=f"a {LABEL}",
-    used=used,
+    configs=(ChoiceConfig,),
     refused={
         "batch": "it is of one device",
         "preset": "a preset is of one model",

@@ -3,7 +3,7 @@
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from memjax.errors import (
 from memjax.runtime.console import say, table
 
 from ..command import new_folder, start_of, write_fit
-from ..config import Request
+from ..config import CommonConfig, Request
 from ..constants import COMPARISON
 from ..kinds import Kind, flag, kinds, of_data, origin_of, refuse_unused
 from ..progress import Session, duration
@@ -39,9 +39,14 @@ LABEL = "choice among models"
 _WHERE = f"a {LABEL}"
 
 
-def used(request: Request) -> set[str]:
-    """Options that mean something here: those of the data but cycles that are held out, and draws."""
-    return of_data(request).uses(request) - {"draws", "hold_out"}
+@dataclass(frozen=True, kw_only=True)
+class ChoiceConfig(CommonConfig):
+    """What a choice among models is asked for: what the fits of its data are."""
+
+    @classmethod
+    def names(cls, request: Request) -> set[str]:
+        """See `CommonConfig`: those of the data but cycles that are held out, and draws."""
+        return of_data(request).uses(request) - {"draws", "hold_out"}
 
 
 def claims(request: Request) -> bool:

@@ -264,7 +264,8 @@ class MomentResiduals(AbstractProblem):
         root = axes * np.sqrt(np.maximum(size, 0.0))
         circuit, free = simulated.circuit, simulated.free
         start = np.asarray(unconstrain(circuit, free))
-        return cls(circuit, free, start, simulated, target, root, step)
+        fixed = dict(simulated=simulated, target=target, root=root, step=step)
+        return cls(device=circuit, free=free, center=start, **fixed)
 
     @property
     def backend(self) -> str:

@@ -3,13 +3,12 @@
 from memjax.runtime.lazy import deferred, deferred_functions
 
 from ..kinds import JOINT, Kind
-from .options import JointConfig, fit, run, used
+from .options import JointConfig, fit, run
 
 KIND = Kind(
     label=JOINT,
     phrase="a joint fit",
     configs=(JointConfig,),
-    used=used,
     fit=fit,
     run=run,
     write=deferred("fitting.joint.content:write"),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from memjax.errors import DataError, UsageError
 from memjax.io.request import file_of
@@ -11,7 +11,7 @@ from memjax.runtime.console import say
 from memjax.runtime.documents import load_toml
 
 from .. import command
-from ..config import ELEMENTS, CommonConfig, Request, option
+from ..config import ELEMENTS, CommonConfig, Request, option, options_of
 from ..kinds import Kind, of_file, refuse_unused
 from ..progress import Session
 
@@ -27,7 +27,7 @@ _GROUP = "files of one device that are fitted at once"
 
 @dataclass(frozen=True, kw_only=True)
 class JointConfig(CommonConfig):
-    """What a joint fit is asked for, beside what the fits of its files are."""
+    """What a joint fit is asked for, beside what the fits of its files are: `parts`, with the `request` of all."""
 
     bench: str | None = option(
         'options by file, as ["dc.csv"] with compliance = 1e-3: the others hold for all files. Files of several '
@@ -41,18 +41,23 @@ class JointConfig(CommonConfig):
         metavar="KIND,KIND",
         group=_GROUP,
     )
+    request: Request
+    parts: tuple[Part, ...] = ()
 
+    @classmethod
+    def of(cls, request: Request) -> Self:
+        """See `CommonConfig`."""
+        common = {n: getattr(request, n) for n in ("files", "model", *options_of(cls))}
+        return cls(**common, request=request, parts=tuple(parts_of(request)))
 
-def used(request: Request) -> set[str]:
-    """Options that mean something here: those of all files."""
-    parts = parts_of(request)
-    names = {"bench", "order", *(n for kind, part in parts for n in kind.uses(part))}
-    # Of several parts `fit` says why it does not take --stochastic.
-    return (
-        names
-        if len(parts) == 1
-        else {*names, "stochastic"} - {"batch", "draws", "hold_out", "free_bench"}
-    )
+    @classmethod
+    def names(cls, request: Request) -> set[str]:
+        """See `CommonConfig`: those of all files."""
+        parts = parts_of(request)
+        names = {*options_of(cls), *(n for kind, part in parts for n in kind.uses(part))}
+        # Of several parts `fit` says why it does not take --stochastic.
+        left_out = {"batch", "draws", "hold_out", "free_bench"} if len(parts) > 1 else set()
+        return {*names, *["stochastic"] * (len(parts) > 1)} - left_out
 
 
 def run(kind: Kind, request: Request, session: Session) -> int:
@@ -67,11 +72,11 @@ def run(kind: Kind, request: Request, session: Session) -> int:
     return (one.run or command.run)(one, part, session)
 
 
-def fit(request: Request, device: Any, session: Session) -> "JointFit":
+def fit(config: JointConfig, device: Any, session: Session) -> "JointFit":
     """The fit of all files, each of which is fitted alone before."""
     from .fit import JointProblem
 
-    parts = parts_of(request)
+    request, parts = config.request, config.parts
     if request.stochastic:
         raise UsageError(
             "--stochastic", where="a joint fit", fix="leave it out",
@@ -81,7 +86,7 @@ def fit(request: Request, device: Any, session: Session) -> "JointFit":
         # What one file says is of its kind; what stands around the device does so in all files.
         around = set(ELEMENTS) & set(request.explicit)
         refuse_unused(part, kind, sorted(_keys(request, part) | around))
-    order = _ordered(request, [kind.label for kind, _ in parts])
+    order = _ordered(config, [kind.label for kind, _ in parts])
     labels = [", ".join(Path(n).name for n in part.files) for _, part in parts]
     fits = _alone(parts, device, labels)
     with session.stages(checked=False) as stages:
@@ -97,17 +102,15 @@ def _keys(request: Request, part: Request) -> set[str]:
     return {n.replace("-", "_") for name in part.files for n in tables.get(name, {})}
 
 
-def _ordered(request: Request, labels: Sequence[str]) -> list[list[int]]:
+def _ordered(config: JointConfig, labels: Sequence[str]) -> list[list[int]]:
     """Places of the parts of each kind, in the order that is asked for; none where none is."""
-    if request.order is None:
+    if config.order is None:
         return []
     every = list(dict.fromkeys(labels))
-    matches = [
-        [k for k in every if k.startswith(word.strip())] for word in request.order.split(",")
-    ]
+    matches = [[k for k in every if k.startswith(word.strip())] for word in config.order.split(",")]
     named = [k[0] for k in matches if len(k) == 1]
     if len(named) < len(matches) or sorted(named) != sorted(every):
-        raise UsageError(request.order, where="--order", allowed=f"each once: {','.join(every)}")
+        raise UsageError(config.order, where="--order", allowed=f"each once: {','.join(every)}")
     return [[place for place, k in enumerate(labels) if k == name] for name in named]
 
 

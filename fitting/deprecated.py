@@ -20,17 +20,17 @@ def _forwarding(old: str, problem: Callable[..., Any]) -> Callable[..., Any]:
     """A function of the old name that solves a problem."""
     new = f"fitting.solve(fitting.{getattr(problem, '__name__', '')}(...))"
 
-    def fit(*data: Any, seed: int = 0, tick: Any = None, **asked: Any) -> Any:
+    def fit(*data: Any, seed: int = 0, tick: Any = None, **options: Any) -> Any:
         warnings.warn(f"fitting.{old} goes: say {new}", DeprecationWarning, stacklevel=2)
-        return solve(problem(*data, **asked), seed=seed, progress=tick)
+        return solve(problem(*data, **options), seed=seed, progress=tick)
 
     fit.__name__, fit.__doc__ = old, f"Deprecated: `{new}`."
     return fit
 
 
-def _trace(t: Any, v: Any, circuit: Any, **asked: Any) -> TraceProblem:
+def _trace(t: Any, v: Any, circuit: Any, **options: Any) -> TraceProblem:
     """The problem of a trace whose times and values are two arguments."""
-    return TraceProblem((t, v), circuit, **asked)
+    return TraceProblem((t, v), circuit, **options)
 
 
 _trace.__name__ = "TraceProblem"

@@ -64,14 +64,14 @@ def save(figure: Any, path: Path) -> None:
     tidy(figure)
     with rc_context({"figure.constrained_layout.use": False}):
         figure.set_layout_engine(None)
-    with writing(path) as beside:
-        figure.savefig(beside, format="png")
+    with writing(path) as temporary:
+        figure.savefig(temporary, format="png")
     for ax in figure.axes:
         dense = sum(len(line.get_xdata(orig=False)) for line in ax.lines) > _MANY
         for line in ax.lines if dense else ():
             line.set_rasterized(True)
-    with writing(path.with_suffix(".svg")) as beside:
-        figure.savefig(beside, format="svg", metadata={"Date": None})
+    with writing(path.with_suffix(".svg")) as temporary:
+        figure.savefig(temporary, format="svg", metadata={"Date": None})
 
 
 def tidy(figure: Any) -> None:

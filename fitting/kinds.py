@@ -248,7 +248,7 @@ def origin_of(request: Request) -> Origin:
         command=request.command,
         temperature=ROOM_TEMPERATURE if kelvin is None else kelvin,
         truth=true_parameters(files),
-        config=request.asked,
+        config=request.entries,
     )
 
 

@@ -573,12 +573,12 @@ def _check_differences(probe: _Probe, points: Array, exact: np.ndarray, sizes: A
     if np.any(wrong):
         # Sides differ by h f'' where f is smooth: by far less than they do at a kink.
         here = np.asarray(batched(points))
-        ahead, behind = (
+        ahead, backward = (
             np.asarray(batched(points + h * directions) - here) / h for h in (5e-6, -5e-6)
         )
-        is_kink = np.abs(ahead - behind) > 10 * size
-        beside = np.minimum(np.abs(slope - ahead), np.abs(slope - behind))
-        wrong &= ~(is_kink & (beside <= size))
+        is_kink = np.abs(ahead - backward) > 10 * size
+        distance = np.minimum(np.abs(slope - ahead), np.abs(slope - backward))
+        wrong &= ~(is_kink & (distance <= size))
     if np.any(wrong):
         k, j = np.argwhere(wrong)[0]
         raise probe.fail(

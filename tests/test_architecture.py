@@ -323,6 +323,7 @@ def test_citation_file_has_what_a_reader_needs():
 
 # Pronouns, prepositions and participles say nothing of the thing that they stand for.
 NO_NAMES = {"about", "own", "rest", "each", "away", "told", "seen", "found"}
+NO_NAMES |= {"given", "kept", "beside", "behind", "asked"}
 # The pause between pulses or samples, which documented constructors and saved designs call so.
 RESTS = {f"memjax/{m}.py" for m in ("learning/design", "learning/lanes", "learning/reservoir")}
 RESTS |= {"memjax/cli/reservoir.py", "memjax/synapse/pulsed.py"}

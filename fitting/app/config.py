@@ -168,10 +168,10 @@ def request_of(options: argparse.Namespace, command: str) -> Request:
     values = {n: getattr(options, n) for n in plain}  # a program adds options of its own
     explicit = _explicit(values, plain)
     if options.config is not None:
-        asked = _load(Path(options.config))
-        files = asked.pop("files", [])
+        entries = _load(Path(options.config))
+        files = entries.pop("files", [])
         try:
-            added = _interpret({n: x for n, x in asked.items() if n not in explicit}, parser)
+            added = _interpret({n: x for n, x in entries.items() if n not in explicit}, parser)
         except UsageError as error:
             where, allowed = options.config, "options of memjax fit"
             raise DataError(str(error), where=where, allowed=allowed) from error
@@ -185,10 +185,10 @@ def request_of(options: argparse.Namespace, command: str) -> Request:
     for name in ("config", "parser"):
         del values[name]
     names = [n for n in ("model", "files", *sorted(explicit)) if n not in _PLACES]
-    asked = {n: _plain_data(values[n]) for n in names}
+    entries = {n: _plain_data(values[n]) for n in names}
     if values["compliance_negative"] is not None:
-        asked["compliance"] = [values["compliance"], values["compliance_negative"]]
-    values |= {"command": command, "asked": asked}
+        entries["compliance"] = [values["compliance"], values["compliance_negative"]]
+    values |= {"command": command, "entries": entries}
     return Request(values, explicit, interpret=partial(_interpret, parser=parser))
 
 
@@ -212,14 +212,14 @@ def _load(path: Path) -> dict[str, Any]:
             raise DataError("no config", where=str(path), allowed=allowed)
     else:
         table = load_toml(path, DataError, what="cannot be read", allowed="TOML")
-    asked = {n.replace("-", "_"): x for n, x in table.items()}
-    if "files" in asked:
-        files = _as_list(asked["files"])
+    entries = {n.replace("-", "_"): x for n, x in table.items()}
+    if "files" in entries:
+        files = _as_list(entries["files"])
         if not all(isinstance(f, str) for f in files):
             allowed = "the name of a file, or a list of names"
-            raise DataError(f"files = {asked['files']!r}", where=str(path), allowed=allowed)
-        asked["files"] = files
-    return asked
+            raise DataError(f"files = {entries['files']!r}", where=str(path), allowed=allowed)
+        entries["files"] = files
+    return entries
 
 
 def _interpret(table: Mapping[str, Any], parser: argparse.ArgumentParser) -> dict[str, Any]:

@@ -94,13 +94,16 @@ def fit_on_cluster(
     Devices are read here, and what was read is sent: workers need no files. A device keeps its place among the others
     of its chunk, whether it could be read or not: so its numbers are those of a fit in this process.
     """
-    asked = replace(request, options=request.options | {"points": 0})
+    plain_request = replace(request, options=request.options | {"points": 0})
 
     def jobs() -> Iterator[tuple[int, bytes]]:
         for k, devices in chunks:
             measured = {n: _measured(x, request.options) for n, x in devices.items()}
             starts = {n: request.first[n] for n in devices if n in request.first}
-            yield k, to_bytes({"devices": measured, "request": replace(asked, first=starts)})
+            yield (
+                k,
+                to_bytes({"devices": measured, "request": replace(plain_request, first=starts)}),
+            )
 
     with contextlib.closing(cluster.map(work, jobs())) as answers:
         for k, answer in answers:

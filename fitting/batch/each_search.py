@@ -96,23 +96,23 @@ class Gathering:
         """Answer, if all have asked."""
         if not self._asked or len(self._asked) < self.members:
             return
-        asked, self._asked = sorted(self._asked.items()), {}
+        questions, self._asked = sorted(self._asked.items()), {}
         try:
             if self.halt.is_set():
                 raise KeyboardInterrupt
             for method in ("observe", "linearise"):
-                self._answer(method, [(k, q) for k, q in asked if q.method == method])
+                self._answer(method, [(k, q) for k, q in questions if q.method == method])
         except BaseException as error:  # it is raised in each of the threads
-            for _, question in asked:
+            for _, question in questions:
                 question.answer = error
         self._turn.notify_all()
 
-    def _answer(self, method: str, asked: Sequence[tuple[int, _Question]]) -> None:
-        if not asked:
+    def _answer(self, method: str, questions: Sequence[tuple[int, _Question]]) -> None:
+        if not questions:
             return
-        counts = [len(q.z) for _, q in asked]
-        which = np.repeat([k for k, _ in asked], counts)
-        points = np.concatenate([q.z for _, q in asked])
+        counts = [len(q.z) for _, q in questions]
+        which = np.repeat([k for k, _ in questions], counts)
+        points = np.concatenate([q.z for _, q in questions])
         # Points that are no numbers cost nothing, and are no success; one of them tells what that looks like.
         there = np.flatnonzero(~np.any(np.isnan(points), axis=1))
         there = there if len(there) else np.zeros(1, int)
@@ -122,7 +122,7 @@ class Gathering:
             whole = np.zeros((len(points), *x.shape[1:]), x.dtype)
             whole[there] = x
             parts.append(np.split(whole, np.cumsum(counts)[:-1]))
-        for (_, question), *answer in zip(asked, *parts, strict=True):
+        for (_, question), *answer in zip(questions, *parts, strict=True):
             question.answer = tuple(answer)
 
 

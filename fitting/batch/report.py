@@ -61,7 +61,7 @@ def write_devices(
             cells[f"{name} std [{unit}]"] = r.std.get(name, "")
         cells |= {n: getattr(r, n) for n in ("loss", "reduced_chi2", "verdict", "reason")}
         table.append(cells | {"undetermined": " ".join(r.undetermined), "failure": r.failure})
-    with writing(path) as beside, beside.open("w", encoding="utf-8", newline="") as out:
+    with writing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as out:
         writer = csv.DictWriter(out, list(table[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(table)

@@ -33,7 +33,7 @@ def write_shrunken(rows: Sequence[Row], units: Mapping[str, str], path: Path) ->
         known = {"excess_chi2": p.excess, "distance2": p.distance, "p_value": p.p_value}
         cells |= {n: "" if x is None else x for n, x in ({"loss": p.loss} | known).items()}
         table.append(cells | {n: getattr(p, n) for n in ("verdict", "reason", "failure")})
-    with writing(path) as beside, beside.open("w", encoding="utf-8", newline="") as out:
+    with writing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as out:
         writer = csv.DictWriter(out, list(table[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(table)

@@ -92,6 +92,6 @@ def scores(left: Mapping[str, Residuals]) -> tuple[dict[str, dict[str, float | N
         apart = np.sum((r[name] - r[best]) ** 2) / np.count_nonzero(used)
         error = 2 * np.sqrt(apart * square[best] / count)
         columns = {"score": np.sqrt(square[name]), "held_residual": residuals.typical}
-        behind = float((square[name] - square[best]) / error) if error > 0 else 0.0
-        by_model[name] = {k: x and float(x) for k, x in columns.items()} | {"behind": behind}
+        deficit = float((square[name] - square[best]) / error) if error > 0 else 0.0
+        by_model[name] = {k: x and float(x) for k, x in columns.items()} | {"behind": deficit}
     return by_model, int(np.count_nonzero(~same))

@@ -37,8 +37,8 @@ def write(
         k: best(comparison.rows, k).get("model") for k in ("score", "aic", "bic", "loss")
     }
     content["data"] = [{"file": str(f), "sha256": digest(f)} for f in files]
-    with writing(folder / "comparison.csv") as beside:
-        pandas.DataFrame(comparison.rows).to_csv(beside, index=False)
+    with writing(folder / "comparison.csv") as temporary:
+        pandas.DataFrame(comparison.rows).to_csv(temporary, index=False)
     write_json(folder / COMPARISON, content | {"versions": versions()})
 
 

@@ -42,7 +42,7 @@ import memjax as mj
 from memjax.errors import FitError
 from memjax.observables import SpikeTrain
 from memjax.runtime.arguments import as_seed
-from memjax.runtime.deprecated import forward_attribute
+from memjax.runtime.deprecated import forward_attributes
 from memjax.simulate.policy import require_x64
 
 from ..inference.identifiability import log_slopes
@@ -70,6 +70,18 @@ _UNSETTLED = (
 )
 
 
+@forward_attributes(
+    {
+        **dict.fromkeys(("estimate", "fit"), ""),
+        "circuit": "device",
+        "trains": "fresh.measured",
+        "comparison": "fresh.comparison",
+        "steps": "fresh.steps",
+        "iterations": "search.iterations",
+        "simulations": "search.evaluations",
+        "backend": "problem.backend",
+    }
+)
 @dataclass(frozen=True, kw_only=True, repr=False)
 class SpikeFit(AbstractFit):
     """A circuit fitted to spike trains by simulated moments, see `MomentProblem` and `SpikeProblem`.
@@ -111,16 +123,6 @@ class SpikeFit(AbstractFit):
     profiles: tuple[Any, ...] = ()
     sample: Any = None
     kind: ClassVar[str] = "spike times"
-
-    estimate = forward_attribute("SpikeFit", "estimate")
-    fit = forward_attribute("SpikeFit", "fit")
-    circuit = forward_attribute("SpikeFit", "circuit", "device")
-    trains = forward_attribute("SpikeFit", "trains", "fresh.measured")
-    comparison = forward_attribute("SpikeFit", "comparison", "fresh.comparison")
-    steps = forward_attribute("SpikeFit", "steps", "fresh.steps")
-    iterations = forward_attribute("SpikeFit", "iterations", "search.iterations")
-    simulations = forward_attribute("SpikeFit", "simulations", "search.evaluations")
-    backend = forward_attribute("SpikeFit", "backend", "problem.backend")
 
     @property
     def chi2(self) -> float:

@@ -25,25 +25,25 @@ def curved(result: AbstractFit, *, level: float = 0.9, follow: bool = True) -> t
     check_flags({"follow": follow}, where="curved")
     problem, z, reach = result.problem, result.z, result.reach(level)
     covariance, sigma, lost = result.covariance, result.sigma_z, set(result.undetermined)
-    asked = [k for k, n in enumerate(result.free) if n not in lost and sigma[k] > 0]
-    moves = reach * covariance[asked] / sigma[asked][:, None]
+    indices = [k for k, n in enumerate(result.free) if n not in lost and sigma[k] > 0]
+    moves = reach * covariance[indices] / sigma[indices][:, None]
     points = np.concatenate([z[None], z + moves, z - moves])
     r, _, ok = Batches(problem)(points)
     cost = np.where(ok, np.sum(np.where(ok[:, None], r, 0.0) ** 2, axis=1), np.inf)
-    threshold = thresholds(result, level, asked)
+    threshold = thresholds(result, level, indices)
     rise = (cost[1:].reshape(2, -1) - cost[0]) / threshold
     low, high = _RISES
     linear = np.all((rise > low) & (rise < high), axis=0)
     if follow:
-        linear &= ~_elsewhere(result, asked, threshold, cost=float(cost[0]), scale=reach)
+        linear &= ~_elsewhere(result, indices, threshold, cost=float(cost[0]), scale=reach)
     return tuple(
-        result.free[k] for k, is_linear in zip(asked, linear, strict=True) if not is_linear
+        result.free[k] for k, is_linear in zip(indices, linear, strict=True) if not is_linear
     )
 
 
 def _elsewhere(
     result: AbstractFit,
-    asked: list[int],
+    indices: list[int],
     threshold: Float[np.ndarray, " asked"],
     *,
     cost: float,
@@ -57,11 +57,11 @@ def _elsewhere(
     problem, z, sigma = result.problem, result.z, result.sigma_z
     n = len(z)
     loose = [k for k, name in enumerate(result.free) if name in result.undetermined]
-    if not loose or not asked:
-        return np.zeros(len(asked), bool)
+    if not loose or not indices:
+        return np.zeros(len(indices), bool)
     sides = np.repeat(loose, 2), np.tile([1.0, -1.0], len(loose))
     points = z + (sides[1] * PRIOR_SIGMA)[:, None] * np.eye(n)[sides[0]]
-    leaves = np.zeros(len(asked), bool)
+    leaves = np.zeros(len(indices), bool)
     for pinned, x, r, j, ok in zip(sides[0], points, *Batches(problem)(points), strict=True):
         if not ok:
             continue
@@ -69,5 +69,5 @@ def _elsewhere(
         step = -np.linalg.lstsq(j, r, rcond=None)[0]
         moved = np.insert(step, pinned, 0.0) + x - z
         rise = np.sum((r + j @ step) ** 2) - cost
-        leaves |= (np.abs(moved[asked]) > scale * sigma[asked]) & (rise < threshold)
+        leaves |= (np.abs(moved[indices]) > scale * sigma[indices]) & (rise < threshold)
     return leaves

@@ -66,8 +66,8 @@ def run(kind: Kind, request: Request, session: Session) -> int:
     if len(parts) > 1:
         return command.run(kind, request, session)
     ((one, part),) = parts
-    asked = sorted({*request.explicit, *_keys(request, part)} - {"bench"})
-    part = part.replace(explicit=asked)
+    explicit = sorted({*request.explicit, *_keys(request, part)} - {"bench"})
+    part = part.replace(explicit=explicit)
     refuse_unused(part, one)
     return (one.run or command.run)(one, part, session)
 

@@ -47,5 +47,5 @@ def write_page(folder: Path, title: str, heading: Words, blocks: Sequence[Block]
     `title` is what the browser calls it, `heading` what stands on top of it.
     """
     text = _template("page").render(title=title, blocks=[Section(heading, blocks)])
-    with writing(folder / "report.html") as beside:
-        beside.write_text(text, encoding="utf-8")
+    with writing(folder / "report.html") as temporary:
+        temporary.write_text(text, encoding="utf-8")

@@ -114,10 +114,10 @@ def _protocol(record: PulseRecord, config: PulseConfig) -> PulseProtocol:
     """Pulses as was asked for, else the file, else as is assumed."""
     protocol = record.protocol
     values: dict[str, Any] = {"period": config.pulse_period or (protocol and protocol.period)}
-    for name, (asked, assumed) in _ASSUMED.items():
-        value, stated = getattr(config, asked), protocol and getattr(protocol, name)
+    for name, (field, assumed) in _ASSUMED.items():
+        value, stated = getattr(config, field), protocol and getattr(protocol, name)
         if value is None and stated is None:
             text = f"{name.replace('_', ' ')} not stated, taken as {assumed}"
-            say("note", f"{text}: fitted rates belong to this ({flag(asked)})")
+            say("note", f"{text}: fitted rates belong to this ({flag(field)})")
         values[name] = (tuple(value) if isinstance(value, list) else value) or stated or assumed
     return PulseProtocol(**values)

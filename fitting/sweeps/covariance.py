@@ -199,10 +199,10 @@ def _uncertainties(
     estimate = NoiseEstimates(problems, waves, residuals, jacobian, seed)
     j, prior, sweeps = estimate.j, estimate.prior, estimate.sweeps
     # A root of the covariance, so that rounding makes no variance negative.
-    prior_root = estimate.given[:, None, None] * prior
+    prior_root = estimate.start_noise[:, None, None] * prior
     spread = np.concatenate([estimate.root, prior_root], axis=1) @ estimate.inverse
     chi2, error = _stated(problems, estimate.r)
-    least = (estimate.given / PRIOR_SIGMA) ** 2
+    least = (estimate.start_noise / PRIOR_SIGMA) ** 2
     data_z, information = _data_only(j, estimate.r, np.asarray(z), estimate.root, least)
     fisher = j.mT @ j / np.maximum(estimate.scale, 1e-300)[:, None, None]
     covariance = spread.mT @ spread

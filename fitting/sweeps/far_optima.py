@@ -57,26 +57,26 @@ def far_optima(
     """
     lost = set(result.undetermined)
     known = [n not in lost for n in result.free]
-    asked = np.flatnonzero(known & (result.sigma_z >= least))
-    if not len(asked):
+    indices = np.flatnonzero(known & (result.sigma_z >= least))
+    if not len(indices):
         return []
     width = result.reach(level) * result.sigma_z
-    pinned, sides = np.repeat(asked, 2), np.tile([-1.0, 1.0], len(asked))
+    pinned, sides = np.repeat(indices, 2), np.tile([-1.0, 1.0], len(indices))
     # The others begin where they are: of how they follow so far off first order says nothing.
     starts = np.repeat(result.z[None], len(pinned), axis=0)
     starts[np.arange(len(pinned)), pinned] += sides * np.maximum(LEAP, _WIDTHS * width[pinned])
     z, cost = _searched(result, starts, pinned, tick)
     lower = cost < result.loss - ALIKE / 2 * float(result.problem.noise) ** 2
     rise = 2 * (cost - result.loss)[:, None]
-    share = np.maximum(rise, 0.0) / thresholds(result, level, asked)
-    beyond = rise < thresholds(result, SURE, asked)
+    share = np.maximum(rise, 0.0) / thresholds(result, level, indices)
+    beyond = rise < thresholds(result, SURE, indices)
     # A valley that is not straight has a longer end: that is no other optimum.
-    farthest = np.maximum(_WIDTHS, _BENT * np.sqrt(share)) * width[asked]
-    beyond &= np.abs(z - result.z)[:, asked] > farthest
+    farthest = np.maximum(_WIDTHS, _BENT * np.sqrt(share)) * width[indices]
+    beyond &= np.abs(z - result.z)[:, indices] > farthest
     optima = []
     for k in np.argsort(cost, kind="stable"):
         if lower[k] or np.any(beyond[k]):
-            names = tuple(result.free[j] for j in asked[beyond[k]])
+            names = tuple(result.free[j] for j in indices[beyond[k]])
             optima.append(FarOptimum(z[k], float(cost[k]), bool(lower[k]), names))
     return optima
 

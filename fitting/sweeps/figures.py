@@ -71,7 +71,7 @@ def figure_iv(
     Behind them simulated sweeps with noise and spread, where there are some.
     """
     data, model = _legs(measured), _legs(simulated, measured)
-    behind = {} if random is None else _legs(random)
+    background = {} if random is None else _legs(random)
     levels = []
     if thresholds is not None and measured.driven == "voltage":
         levels = [(thresholds.on, "on"), (thresholds.hold, "hold")]
@@ -88,7 +88,7 @@ def figure_iv(
             "alpha": 1.0 if few else 0.5,
         }
         for curves, look in (
-            (behind.get(sign, []), cycles),
+            (background.get(sign, []), cycles),
             (legs, measured_look | {"label": "measured"}),
             (model[sign], fitted),
         ):

@@ -293,7 +293,7 @@ class NoiseEstimates:
         self.r, j = residuals[:, :-n], jacobian[:, :-n]
         steep = np.max(np.abs(j), axis=2) > STEEPEST
         self.j = j = np.where(steep[..., None], 0.0, j)
-        self.given = np.array([float(p.noise) for p in problems])
+        self.start_noise = np.array([float(p.noise) for p in problems])
         weights = np.array([float(p.prior_weight) for p in problems])
         self.prior = np.eye(n) * weights[:, None, None]
         moves = np.any(j != 0, axis=2)

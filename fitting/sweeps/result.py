@@ -131,8 +131,8 @@ class FitResult(AbstractFit):
         spread = cycle_spread(problem, self.waves, jacobian=jacobian)
         moved = self.moved(problem, z, known.covariance)
         above = (self.loss / moved.loss - 1, self.values)
-        kept = [n for n in self.notes if not speaks_of_optima(n)]
-        notes = (*kept, *optima_in_words(2, 2, [above], moved.values))
+        other_notes = [n for n in self.notes if not speaks_of_optima(n)]
+        notes = (*other_notes, *optima_in_words(2, 2, [above], moved.values))
         return replace(moved, uncertainty=known, cycle_spread=spread, notes=notes)
 
     def values_at(self, z: Float[np.ndarray, " free"]) -> dict[str, float]:

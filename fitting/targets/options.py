@@ -168,7 +168,7 @@ def _settings(config: Any, device: Any) -> "TargetSettings":
     from .protocol import TargetSettings
 
     names = _OF_TRAINS if _trains(config) else _OF_DEVICES
-    settings = {n: getattr(config, asked) for n, asked in names.items()}
+    settings = {n: getattr(config, field) for n, field in names.items()}
     if "stimulus" in settings:
         ports = device.ports if len(device.ports) > 1 else ()
         settings["stimulus"] = load_stimulus(config.stimulus, ports)

@@ -37,11 +37,13 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL",
         help="device model or circuit (see 'memjax models'); with --to nir a network file",
     )
-    given = parser.add_argument_group("parameters (default values without any)")
-    given = given.add_mutually_exclusive_group()
-    given.add_argument("--preset", metavar="P", help="a published set (see 'memjax models NAME')")
-    given.add_argument("--params", metavar="FILE", help="TOML or JSON, name = value in SI")
-    given.add_argument(
+    value_options = parser.add_argument_group("parameters (default values without any)")
+    value_options = value_options.add_mutually_exclusive_group()
+    value_options.add_argument(
+        "--preset", metavar="P", help="a published set (see 'memjax models NAME')"
+    )
+    value_options.add_argument("--params", metavar="FILE", help="TOML or JSON, name = value in SI")
+    value_options.add_argument(
         "--fit", metavar="DIR", help="a fit, with the deviations of its parameters and its bench"
     )
     add(
@@ -160,9 +162,9 @@ def _testbench(options: argparse.Namespace, choice: _Choice, ports: Any) -> "Tes
             what = f"a {waves[wrong[0].name].quantity} at {wrong[0].name}"
             raise StimulusError(what, where=options.stimulus, allowed=f"a {wrong[0].quantity}")
     else:
-        given = options.amplitude is not None or options.duration is not None
+        has_drive = options.amplitude is not None or options.duration is not None
         first = triangle(options.amplitude or 1.0, options.duration or 1.0)
-        first = first if choice.wave is None or given else choice.wave
+        first = first if choice.wave is None or has_drive else choice.wave
         flat = Sampled(first.times, 0.0 * np.asarray(first.values))
         waves = {p.name: first if k == 0 else flat for k, p in enumerate(ports)}
     bench = choice.bench
@@ -185,10 +187,10 @@ def _run_nir(options: argparse.Namespace) -> int:
     from ..runtime.files import prepare_output
     from ..runtime.jax_setup import prepare_jax
 
-    given = [f"--{n.replace('_', '-')}" for n in _OF_MODELS if getattr(options, n, None)]
-    if given:
+    flags = [f"--{n.replace('_', '-')}" for n in _OF_MODELS if getattr(options, n, None)]
+    if flags:
         raise UsageError(
-            f"{', '.join(given)} of a network",
+            f"{', '.join(flags)} of a network",
             where="--to nir",
             allowed="--duration, --out, --force",
         )

@@ -119,8 +119,8 @@ def traits() -> "dict[str, Traits]":
     """Return what the devices of this library can describe, by name, without loading any."""
     from ..data.suitability import Traits
 
-    kept = {n: facts["traits"] for n, facts in _kept().items() if facts["traits"] is not None}
-    return {n: Traits.from_json(content) for n, content in kept.items()}
+    traits = {n: facts["traits"] for n, facts in _kept().items() if facts["traits"] is not None}
+    return {n: Traits.from_json(content) for n, content in traits.items()}
 
 
 def require_models(names: Sequence[str]) -> None:

@@ -125,7 +125,7 @@ def _check_whole(content: bytes) -> None:
 
 
 def obtain_library(
-    compile_to: Callable[[Path], None], symbol: str, kept: Path | None
+    compile_to: Callable[[Path], None], symbol: str, cache_path: Path | None
 ) -> ctypes.CDLL:
     """The library that was kept, where it can be loaded; else a new one, which is kept once it is loaded.
 
@@ -146,13 +146,13 @@ def obtain_library(
     with tempfile.TemporaryDirectory(prefix="memjax-", ignore_cleanup_errors=True) as folder:
         # Of two names: a library that was loaded once is not read again.
         old, new = Path(folder) / "kept.so", Path(folder) / "built.so"
-        content = read_sealed(kept) if kept else None
+        content = read_sealed(cache_path) if cache_path else None
         if content is not None:
             old.write_bytes(content)
             with contextlib.suppress(CompilerError):  # of another processor or system
                 return load_library(old, symbol)
         compile_to(new)
         library = load_library(new, symbol)
-        if kept:
-            write_sealed(kept, new.read_bytes())
+        if cache_path:
+            write_sealed(cache_path, new.read_bytes())
         return library

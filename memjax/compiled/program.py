@@ -198,10 +198,10 @@ typedef struct {{ /* of all lanes, some of each step */
         """Return the lines that depend on parameters only."""
         used = {x for level in self.by_level.values() for o in level for x in o.operands}
         used |= set(self.results)
-        given = [x for x in used if isinstance(x, Name) and x.level == 0 and x.text[0] == "k"]
+        constants = [x for x in used if isinstance(x, Name) and x.level == 0 and x.text[0] == "k"]
         lines = [
             f"const Real {x.text} = constant[{x.text[1:]}];"
-            for x in sorted(given, key=lambda x: x.text)
+            for x in sorted(constants, key=lambda x: x.text)
         ]
         return join([*lines, "(void)constant;", *map(line_of, self.by_level[0])], 4)
 

@@ -94,8 +94,8 @@ static void prepare_uniform({arguments}) {{
     def _piece(self, k: int, piece: Sequence[Operation], arguments: str) -> str:
         """The function of a piece."""
         results, stored = [o.name for o in piece], set(self._stored)
-        given = dict.fromkeys(x for o in piece for x in _names(o) if x not in results)
-        lines = [f"const {c_type(x.kind)} {x.text} = {self._read(x)};" for x in given]
+        inputs = dict.fromkeys(x for o in piece for x in _names(o) if x not in results)
+        lines = [f"const {c_type(x.kind)} {x.text} = {self._read(x)};" for x in inputs]
         lines += map(line_of, piece)
         lines += [f"u->{x.text}[t] = {x.text};" for x in results if x in stored]
         return f"""
@@ -120,9 +120,9 @@ def _function(operation: Operation) -> str | None:
 def _each_text(function: str) -> str:
     """A function of one column, or of two, written to the first."""
     columns = ["x", "z"] if function == "pow_of" else ["x"]
-    given = ", ".join(f"const Real *restrict {x}" for x in columns)
+    arguments = ", ".join(f"const Real *restrict {x}" for x in columns)
     values = ", ".join(f"{x}[t]" for x in columns)
     return f"""
-static NOINLINE void {function}_each(Real *restrict y, {given}) {{
+static NOINLINE void {function}_each(Real *restrict y, {arguments}) {{
     for (int t = 0; t < STEPS; t++) y[t] = {function}({values});
 }}"""

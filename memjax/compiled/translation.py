@@ -98,12 +98,12 @@ class Translation:
     def used(self, results: Sequence[Atom]) -> list[Operation]:
         """The operations that these results need, in order."""
         wanted = {x for x in results if isinstance(x, Name)}
-        kept = []
+        live_operations = []
         for operation in reversed(self.operations):
             if operation.name in wanted:
-                kept.append(operation)
+                live_operations.append(operation)
                 wanted |= {x for x in operation.operands if isinstance(x, Name)}
-        return kept[::-1]
+        return live_operations[::-1]
 
 
 def kind_of(dtype: Any) -> str:
@@ -424,8 +424,8 @@ _STRUCTURAL: dict[str, Callable] = {
 
 def _reduce(t: Translation, combine: Callable, x: np.ndarray, axes: tuple) -> np.ndarray:
     """Numbers along some axes combined from the first to the last."""
-    kept = [k for k in range(x.ndim) if k not in axes]
-    rows = np.transpose(x, [*kept, *axes]).reshape([x.shape[k] for k in kept] + [-1])
+    outer_axes = [k for k in range(x.ndim) if k not in axes]
+    rows = np.transpose(x, [*outer_axes, *axes]).reshape([x.shape[k] for k in outer_axes] + [-1])
     result = np.empty(rows.shape[:-1], object)
     for index in np.ndindex(result.shape):
         atom, *others = rows[index]

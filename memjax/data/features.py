@@ -227,7 +227,7 @@ def features(*data: "Sweeps") -> Features | None:
         opening=max(abs(float(np.median([x.opening for x in s]))) for s in sides.values() if s),
         share=share,
         jump=jump,
-        rectification=None if modulus else _rectification(legs, kept=volatile is False),
+        rectification=None if modulus else _rectification(legs, nonvolatile=volatile is False),
         sweeps=sum(len(np.unique(d.sweep)[:_MOST]) for d in data),
         reason=reason,
     )
@@ -383,12 +383,15 @@ def _volatility(
     return False, text
 
 
-def _differences(legs: Sequence[_Excursion], *, kept: bool) -> dict[int, float]:
+def _differences(legs: Sequence[_Excursion], *, nonvolatile: bool) -> dict[int, float]:
     """Decades by which excursions conduct better than the next one of the other polarity, by their own polarity."""
     turns = [(a, b) for a, b in itertools.pairwise([*legs, legs[0]]) if a.sign * b.sign < 0]
-    if not turns and not kept:
+    if not turns and not nonvolatile:
         turns = [(legs[0], x) for x in legs if x.sign != legs[0].sign]
-    values = {s: [_difference(a, b, kept=kept) for a, b in turns if a.sign == s] for s in (1, -1)}
+    values = {
+        s: [_difference(a, b, nonvolatile=nonvolatile) for a, b in turns if a.sign == s]
+        for s in (1, -1)
+    }
     return {s: float(np.median(x)) for s, x in values.items() if x}
 
 
@@ -397,7 +400,7 @@ def _relaxes(legs: Sequence[_Excursion], sets_at: tuple[int, ...]) -> bool:
 
     Where these differ as much, the device rectifies.
     """
-    lost = _differences(legs, kept=True)
+    lost = _differences(legs, nonvolatile=True)
     if len(sets_at) != 1 or len(lost) < 2:
         return False
     opening = float(np.median([x.opening for x in legs if x.sign in sets_at]))
@@ -405,22 +408,22 @@ def _relaxes(legs: Sequence[_Excursion], sets_at: tuple[int, ...]) -> bool:
     return bool(on > _STEEP * opening and abs(off) < _STEEP * on)
 
 
-def _rectification(legs: Sequence[_Excursion], *, kept: bool) -> float | None:
+def _rectification(legs: Sequence[_Excursion], *, nonvolatile: bool) -> float | None:
     """Decades by which the same state conducts better at positive voltage; None where one polarity was measured.
 
     The state at the end of an excursion is that at the begin of the next one where it is `kept`, of the first one after
     the last; else each begins at rest. On and off states have to agree: what resets at a small voltage is not taken
     for what conducts less.
     """
-    middles = [s * x for s, x in _differences(legs, kept=kept).items()]
+    middles = [s * x for s, x in _differences(legs, nonvolatile=nonvolatile).items()]
     if not middles:
         return None
     return min(middles, key=abs) if all(x * middles[0] > 0 for x in middles) else 0.0
 
 
-def _difference(a: _Excursion, b: _Excursion, *, kept: bool) -> float:
+def _difference(a: _Excursion, b: _Excursion, *, nonvolatile: bool) -> float:
     """Decades by which an excursion conducts better than the next one, at equal low voltages."""
     level = min(a.peak, b.peak) * np.linspace(0.1, 0.4, 16)
-    first, second = a.returning if kept else a.out, b.out
+    first, second = a.returning if nonvolatile else a.out, b.out
     ways = (np.interp(level, x.peak * _LEVELS, y) for x, y in ((a, first), (b, second)))
     return float(np.median(np.subtract(*ways)))

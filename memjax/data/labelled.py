@@ -30,12 +30,12 @@ def to_xarray(measurement: "Measurement") -> "xarray.Dataset":
 
     m = measurement
     variable = lambda name: ("point", getattr(m, name), {"units": UNITS[name]})  # noqa: E731
-    given = {n: variable(n) for n in ("v", "i", "limit") if getattr(m, n) is not None}
+    variables = {n: variable(n) for n in ("v", "i", "limit") if getattr(m, n) is not None}
     coords: dict[str, Any] = {"sweep": ("point", m.sweep)}
     coords |= {} if m.t is None else {"t": variable("t")}
     facts = json.dumps({name: getattr(m, name) for name in _FACTS}, default=str)
     return xr.Dataset(
-        given | {"at_compliance": ("point", m.at_compliance)}, coords, {"measurement": facts}
+        variables | {"at_compliance": ("point", m.at_compliance)}, coords, {"measurement": facts}
     )
 
 

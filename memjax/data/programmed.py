@@ -86,9 +86,9 @@ def _ramp(v: np.ndarray, x: np.ndarray, a: int, b: int) -> Float[np.ndarray, " r
         if down is None or down * side >= 0:
             return None
         going = np.minimum(going, side * (v[b] + down * (x[a:b] - x[b])))
-    behind = (going - side * v[a:b]) / step
+    lag = (going - side * v[a:b]) / step
     # A source that was told to stop at a top does so from a point of the ramp; a lost voltage leaves it at once.
-    lost = behind[0] > _EVEN and np.max(behind[:_WITHIN]) > _LOST
+    lost = lag[0] > _EVEN and np.max(lag[:_WITHIN]) > _LOST
     return side * going if lost else None
 
 

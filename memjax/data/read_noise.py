@@ -242,9 +242,9 @@ def _conductance(
     n, rows = jnp.arange(len(v)), len(v)
     sweep, tells = jnp.cumsum(begins), jnp.abs(v) >= _LEAST_V
     before = lax.cummax(jnp.where(tells, n, -1))
-    behind = lax.cummin(jnp.where(tells, n, rows), reverse=True)
+    following = lax.cummin(jnp.where(tells, n, rows), reverse=True)
     in_same_sweep = lambda k: (k >= 0) & (k < rows) & (sweep[jnp.clip(k, 0, rows - 1)] == sweep)  # noqa: E731
-    k = jnp.clip(jnp.where(in_same_sweep(before), before, behind), 0, rows - 1)
-    inside = in_same_sweep(before) | in_same_sweep(behind)
+    k = jnp.clip(jnp.where(in_same_sweep(before), before, following), 0, rows - 1)
+    inside = in_same_sweep(before) | in_same_sweep(following)
     g = i / jnp.where(tells, v, 1.0)
     return jnp.where(inside, jnp.maximum(g[k], 0.0), 0.0)

@@ -113,8 +113,8 @@ def choose(
     """
     check_flags({"skip_forming": skip_forming}, where="choose")
     labels, where = measurement.labels, str(measurement.source.get("file", "measurement"))
-    asked = None if sweeps is None else list(sweeps)
-    for option, named in (("--sweeps", asked or ()), ("--exclude", exclude or ())):
+    numbers = None if sweeps is None else list(sweeps)
+    for option, named in (("--sweeps", numbers or ()), ("--exclude", exclude or ())):
         if unknown := [n for n in named if n not in labels]:
             raise ReaderError(
                 f"no sweeps {_listed(unknown)}",
@@ -125,8 +125,8 @@ def choose(
     reasons = {int(n): f"excluded: {why}" for n, why in (exclude or {}).items()}
     if skip_forming:
         reasons[int(labels[0])] = "the first one, taken as forming"
-    if asked is not None:
-        reasons |= dict.fromkeys(set(map(int, labels)) - set(asked), "not among those chosen")
+    if numbers is not None:
+        reasons |= dict.fromkeys(set(map(int, labels)) - set(numbers), "not among those chosen")
     if not reasons:
         return measurement
     keep = ~np.isin(measurement.sweep, list(reasons))

@@ -68,7 +68,7 @@ def write_tidy(measurement: Measurement, path: str | Path) -> None:
     columns |= {"compliance_A": m.limit if len(m.compliances) > 1 else None}
     present = {name: values for name, values in columns.items() if values is not None}
     formats = ["%d" if name == "sweep" else "%.17g" for name in present]
-    with writing(path) as beside, beside.open("w", encoding="utf-8") as file:
+    with writing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         file.write(",".join(present) + "\n")
         np.savetxt(file, _columns(present), fmt=formats, delimiter=",")
 

@@ -40,5 +40,5 @@ def write_measurement(measurement: Measurement, path: str | Path) -> None:
     if Path(path).suffix.lower() == ".csv":
         write_tidy(measurement, path)
         return
-    with writing(path) as beside:
-        measurement.to_xarray().to_netcdf(beside, engine="h5netcdf")
+    with writing(path) as temporary:
+        measurement.to_xarray().to_netcdf(temporary, engine="h5netcdf")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..data.bundled import EXAMPLE, example_path
 from ..datasets.catalogue import PREFIX as DATASET
 from ..errors import UsageError
+from ..runtime.deprecated import forward_keywords
 
 if TYPE_CHECKING:
     from ..circuit import Bench
@@ -36,8 +37,9 @@ def environment(options: Any) -> "Environment":
     return Environment() if kelvin is None else Environment(float(kelvin))
 
 
+@forward_keywords(names={"given": "defaults"})
 def bench_from(
-    options: Any, given: Mapping[str, float | bool | None] | None = None
+    options: Any, defaults: Mapping[str, float | bool | None] | None = None
 ) -> "tuple[Bench, Environment, float | None]":
     """Bench, environment and point time of the bench options.
 
@@ -45,7 +47,7 @@ def bench_from(
     ----------
     options : Any
         An object with the attributes of a bench: parsed options of a command, or the configuration of a fit.
-    given : mapping, optional
+    defaults : mapping, optional
         Values [SI] that hold where an option is not used (the bench of a fit), by the names of
         `BENCH_ELEMENTS`, ``reversed``, ``temperature`` and ``point_time``.
 
@@ -65,11 +67,11 @@ def bench_from(
         value = getattr(options, name, None)
         if name == "compliance_negative" and options.compliance is not None:
             return value  # one limit that is given holds for both polarities
-        value = (given or {}).get(name) if value is None else value
+        value = (defaults or {}).get(name) if value is None else value
         return None if value is None else float(value)
 
     kelvin = pick("temperature")
-    reverse = options.reversed or bool((given or {}).get("reversed"))
+    reverse = options.reversed or bool((defaults or {}).get("reversed"))
     bench = Bench(**{name: pick(name) for name in BENCH_ELEMENTS}, reversed=reverse)
     return bench, Environment() if kelvin is None else Environment(kelvin), pick("point_time")
 

@@ -52,13 +52,13 @@ def write_trace(
     """
     check_suffix(path)
     numbers = np.arange(trace.v.shape[0]) if members is None else np.asarray(members)
-    with writing(path) as beside:
+    with writing(path) as temporary:
         if Path(path).suffix.lower() == ".csv":
             frame = trace.to_pandas(device=device).drop(columns=NODE, errors="ignore")
             frame["member"] = numbers[frame["member"]]
-            frame.to_csv(beside, index=False, lineterminator="\n")
+            frame.to_csv(temporary, index=False, lineterminator="\n")
             return
         data = trace.to_xarray().drop_vars(NODE, errors="ignore")
         data = data if device else data.drop_vars(["v_device", "i_device"])
         data = data.assign_coords(member=numbers).assign_attrs(dict(notes or {}))
-        data.to_netcdf(beside, engine="h5netcdf")
+        data.to_netcdf(temporary, engine="h5netcdf")

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..errors import NetworkError
+from ..runtime.deprecated import forward_attributes
 from .energy_program import PHASES
 from .groups import Poisson
 
@@ -25,6 +26,7 @@ NOT_MODELLED = (
 """What no ledger of a network holds."""
 
 
+@forward_attributes({"given": "source_energy"})
 @dataclass(frozen=True, kw_only=True, eq=False)
 class EnergyLedger:
     r"""Energy of a group of neurons over a run.
@@ -99,19 +101,19 @@ class EnergyLedger:
             for j, k in enumerate(self.kinds)
         }
 
-    def _given(self, energies: np.ndarray) -> np.ndarray:
+    def _source_energies(self, energies: np.ndarray) -> np.ndarray:
         """Return the energy that sources give, out of energies by element [J]."""
         columns = [j for j, kind in enumerate(self.kinds.values()) if kind in SOURCES]
         return -energies[..., columns].sum(axis=-1)
 
     @property
-    def given(self) -> float:
+    def source_energy(self) -> float:
         """Energy that all sources have given [J]."""
-        return float(self._given(self.energies).sum())
+        return float(self._source_energies(self.energies).sum())
 
     @property
     def by_cause(self) -> dict[str, float]:
-        """Energy that all sources have given by cause [J]; together they are `given`."""
+        """Energy that all sources have given by cause [J]; together they are `source_energy`."""
         table = self.table
         sources = [k for k, kind in self.kinds.items() if kind in SOURCES]
         return {c: 0.0 - sum(table[k][c] for k in sources) for c in CAUSES}
@@ -119,12 +121,12 @@ class EnergyLedger:
     @property
     def residual(self) -> float:
         """Difference of the energies that sources give and that elements take up, as a share of the first."""
-        return float(self.energies.sum() / self.given) if self.given else 0.0
+        return float(self.energies.sum() / self.source_energy) if self.source_energy else 0.0
 
     @property
     def numerical_share(self) -> float:
         """Numerical dissipation of the implicit steps as a share of what sources give; it goes to 0 with dt."""
-        return self.by_kind["numerical"] / self.given if self.given else 0.0
+        return self.by_kind["numerical"] / self.source_energy if self.source_energy else 0.0
 
     @property
     def per_spike(self) -> dict[str, float] | None:
@@ -132,7 +134,7 @@ class EnergyLedger:
         if not self.spikes:
             return None
         causes = {c: e / self.spikes for c, e in self.by_cause.items()}
-        return {"total": self.given / self.spikes} | causes
+        return {"total": self.source_energy / self.spikes} | causes
 
     def per_interval(
         self, interval: float, count: int | None = None
@@ -168,7 +170,7 @@ class EnergyLedger:
                 where="per_interval",
                 allowed=f"at least the exchange interval, {longest:g} s",
             )
-        total = np.concatenate([[0.0], np.cumsum(self._given(self.energies).sum(axis=1))])
+        total = np.concatenate([[0.0], np.cumsum(self._source_energies(self.energies).sum(axis=1))])
         first, last = (
             int(f(x / interval + e))
             for f, x, e in ((np.ceil, self.start, -1e-9), (np.floor, edges[-1], 1e-9))
@@ -182,8 +184,8 @@ class EnergyLedger:
         size = max(-(-len(self.energies) // rows), 1)
         first = np.arange(0, len(self.energies), size)
         edges = np.append(np.concatenate([[self.start], self.ends])[first], self.ends[-1:])
-        given = np.add.reduceat(self._given(self.energies), first, axis=0)
-        powers = given / np.diff(edges)[:, None]
+        sums = np.add.reduceat(self._source_energies(self.energies), first, axis=0)
+        powers = sums / np.diff(edges)[:, None]
         return (edges[1:] + edges[:-1]) / 2, {p: powers[:, k] for k, p in enumerate(PHASES)}
 
     def summary(self, stimuli: Mapping[str, tuple[float, int]] | None = None) -> dict[str, Any]:
@@ -198,7 +200,7 @@ class EnergyLedger:
         return {
             "neurons": self.neurons,
             "spikes": self.spikes,
-            "given_J": self.given,
+            "given_J": self.source_energy,
             "by_element_J": self.by_element,
             "by_kind_J": self.by_kind,
             "by_cause_J": self.by_cause,
@@ -247,7 +249,7 @@ def energy_report(
     """
     groups = {n: x.summary(stimuli) for n, x in ledgers.items()}
     return {
-        "given_J": sum(x.given for x in ledgers.values()),
+        "given_J": sum(x.source_energy for x in ledgers.values()),
         "by_cause_J": {c: sum(x.by_cause[c] for x in ledgers.values()) for c in CAUSES},
         "per_inference": {
             n: _interval_summary(sum(x.per_interval(*pair) for x in ledgers.values()), pair[0])

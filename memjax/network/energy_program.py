@@ -160,8 +160,8 @@ class EnergyProgram:
         """Memory of the ledger after a chunk, and the sums of a block by phase: of powers [W] by element, of steps."""
         window, peak, sums, counts = carry
         real = constants["real"]
-        (high, low), given = memory["given"], -sum(t[k] for t in sums for k in self._sources)
-        memory = {"window": window, "peak": peak, "given": _add_twice(high, low, given)}
+        (high, low), supply = memory["given"], -sum(t[k] for t in sums for k in self._sources)
+        memory = {"window": window, "peak": peak, "given": _add_twice(high, low, supply)}
         powers = [[jnp.sum(jnp.where(real, t[k], 0)) for k in self.kinds] for t in sums]
         steps = [jnp.sum(jnp.where(real, n, 0)).astype(self.program.dtype) for n in counts]
         return memory, (jnp.asarray(powers), jnp.asarray(steps))

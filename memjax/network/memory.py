@@ -46,18 +46,18 @@ def estimate(network: "Network", *, shards: int = 1, energy: bool = False) -> di
         numbers = len(g.values) + len(g.biases) + 2  # keys
         sizes[f"states of {g.name!r}"] = blocks.size * (2 * states + numbers) * max(item, 4)
         sizes[f"arrivals at {g.name!r}"] = blocks.size * steps * len(blocks.receptors) * item
-    kept = dict.fromkeys((g.name for g in network.groups), 1)
+    exchanges = dict.fromkeys((g.name for g in network.groups), 1)
     for p in network.projections:
         delays = edge_delays(p, network.clock)
         edge_size = 4 + (item if isinstance(p.weight, np.ndarray) else 0) + 4 * (delays.ndim > 0)
         sizes[f"connections of {p.name!r}"] = len(p.edges) * (2 * edge_size + 8)
         longest = int(delays.max(initial=1)) + (p.receptor.width or 0.0) / network.dt
-        kept[p.pre] = max(kept[p.pre], -(-int(longest) // steps) + 1)
+        exchanges[p.pre] = max(exchanges[p.pre], -(-int(longest) // steps) + 1)
         if isinstance(p.weight, DriftWeights):
             device_numbers = len(p.weight.pulsed.scaled.scale) + 5  # 1/f noise, jitter, conductance
             sizes[f"devices of {p.name!r}"] = len(p.edges) * (2 * (device_numbers * item + 12) + 20)
     for g in network.groups:
-        sizes[f"spikes of {g.name!r} on their way"] = kept[g.name] * first_room(g.n) * SPIKE
+        sizes[f"spikes of {g.name!r} on their way"] = exchanges[g.name] * first_room(g.n) * SPIKE
     longest = max((len(p.edges) for p in network.projections), default=0)
     sizes["putting connections in order"] = longest * _SORT
     return sizes

@@ -183,15 +183,15 @@ class NeuronProgram:
     def equations(self, values: dict) -> Scaled:
         """The equations of one neuron."""
         # Noise that no neuron has is no part of the equations.
-        given = {k: x for k, x in values.items() if stored(self.scaled.system, k) is not None}
-        if not given:
+        overrides = {k: x for k, x in values.items() if stored(self.scaled.system, k) is not None}
+        if not overrides:
             return self.scaled
 
         # `params.replace` would take them to the precision that JAX is set to.
         def pick(system):
-            return [stored(system, name) for name in given]
+            return [stored(system, name) for name in overrides]
 
-        circuit = eqx.tree_at(pick, self.scaled.system, list(given.values()))
+        circuit = eqx.tree_at(pick, self.scaled.system, list(overrides.values()))
         return Scaled(circuit, self.scaled.env)
 
     def step(self, constants: State, parts: State, inputs: list, number):

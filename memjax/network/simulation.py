@@ -335,8 +335,8 @@ class Simulation:
                 cv = np.where(count > 2, spread / mean, np.nan)
                 statistics[name] |= {"isi": mean * self.plan.clock.dt, "cv": cv}
                 if self.energy:
-                    given = [_global_array(x).ravel()[: g.n] for x in state["energy"]["given"]]
-                    total = sum(x.astype(np.float64) for x in given)
+                    pieces = [_global_array(x).ravel()[: g.n] for x in state["energy"]["given"]]
+                    total = sum(x.astype(np.float64) for x in pieces)
                     statistics[name] |= {"energy": total * self.plan.clock.dt}
         return statistics
 

@@ -5,10 +5,12 @@ import operator
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
+from functools import partial
 from typing import Any, TypeVar
 
 from ..errors import BoundsError
 
+C = TypeVar("C", bound=type)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -17,27 +19,34 @@ def warn(old: str, new: str, *, level: int = 2) -> None:
     warnings.warn(f"{old} goes: say {new}", DeprecationWarning, stacklevel=level + 1)
 
 
-def forward_attribute(owner: str, old: str, new: str = "") -> Any:
-    """Make an attribute of the last version, which gives another one of the object, or of that, or the object.
+def forward_attributes(names: Mapping[str, str]) -> Callable[[C], C]:
+    """Make a decorator of classes, whose objects still have attributes of the last version.
 
     Parameters
     ----------
-    owner, old : str
-        Names of the class and of the attribute.
-    new : str
-        What has its place, dotted where it is an attribute of an attribute; the object where it is empty.
+    names : mapping of str to str
+        What has the place of each, by the old names: an attribute, dotted where it is one of an attribute; the object
+        itself where it is empty.
 
     Returns
     -------
-    property
-        Which warns.
+    callable
+        The decorator.
     """
 
-    def get(self: Any) -> Any:
-        warn(f"{old} of {owner}", f"{owner}.{new}" if new else f"the {owner} itself")
-        return operator.attrgetter(new)(self) if new else self
+    def decorate(cls: C) -> C:
+        for old, new in names.items():
+            setattr(cls, old, property(partial(_forwarded, old=old, new=new)))
+        return cls
 
-    return property(get, doc=f"Deprecated: {new or 'the object itself'}.")
+    return decorate
+
+
+def _forwarded(self: Any, *, old: str, new: str) -> Any:
+    """An attribute of the last version."""
+    name = type(self).__name__
+    warn(f"{old} of {name}", f"{name}.{new}" if new else f"the {name} itself")
+    return operator.attrgetter(new)(self) if new else self
 
 
 def _check_group(where: str, name: str, value: Any, cls: type) -> None:

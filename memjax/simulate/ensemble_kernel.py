@@ -158,12 +158,12 @@ def _text(scaled: Scaled, values, key, policy: Fixed, dtype, drive: tuple[int, .
         return [*system.join(system.project_parts(end)), *system.join(end), *stiffness]
 
     constants = Constants(real)
-    given = [constants.names(x.shape) for x in leaves]
+    arguments = [constants.names(x.shape) for x in leaves]
     states = [Name(real, f"in{k}", STEP | LANE) for k in range(vector.shape[0])]
     number = Name("i", "number", STEP)
     step_values = [Name(real, f"place{k}", STEP) for k in range(*step[1].shape)]
     owns = names_of(owned, "own", LANE)
-    inputs = [*given, *map(scalar, owns), np.array(states, object)]
+    inputs = [*arguments, *map(scalar, owns), np.array(states, object)]
     inputs += [scalar(number), np.array(step_values, object)]
     t, results = trace(lane, (leaves, owned, vector, *step), inputs, constants)
     if constants.values:

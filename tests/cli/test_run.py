@@ -80,7 +80,7 @@ def test_a_run_leaves_its_recording_and_pictures_and_says_what_happened(run, net
     told = json.loads((out / "run.json").read_text())
     assert set(told["read"]) == {"net.toml"}
     energy = told["energy"]["groups"]["exc"]
-    assert energy["given_J"] == pytest.approx(recording.energy["exc"].given)
+    assert energy["given_J"] == pytest.approx(recording.energy["exc"].source_energy)
     assert sum(energy["by_cause_J"].values()) == pytest.approx(energy["given_J"])
     assert energy["per_spike_J"]["total"] == pytest.approx(energy["given_J"] / count)
     assert abs(energy["residual_share"]) < 1e-3

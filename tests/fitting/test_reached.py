@@ -31,7 +31,7 @@ def reached(tmp_path):
     return Reached(
         Request(
             dict(out=str(tmp_path / "fit"), model="mms", files=[], temperature=None, seed=3)
-            | {"command": "memjax fit", "asked": {}}
+            | {"command": "memjax fit", "entries": {}}
         )
     )
 

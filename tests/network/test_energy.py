@@ -28,10 +28,10 @@ def _sums_agree(ledger: EnergyLedger, share: float) -> None:
     """What elements take up is what sources give, to a share of it; causes and times add up."""
     gives = {k: e for k, e in ledger.by_element.items() if ledger.kinds[k] in ("input", "supply")}
     takes = sum(e for k, e in ledger.by_element.items() if k not in gives)
-    assert ledger.given == pytest.approx(-sum(gives.values()))
-    assert takes == pytest.approx(ledger.given, rel=share)
+    assert ledger.source_energy == pytest.approx(-sum(gives.values()))
+    assert takes == pytest.approx(ledger.source_energy, rel=share)
     assert abs(ledger.residual) < share
-    assert sum(ledger.by_cause.values()) == pytest.approx(ledger.given)
+    assert sum(ledger.by_cause.values()) == pytest.approx(ledger.source_energy)
     for name, row in ledger.table.items():
         assert sum(row.values()) == pytest.approx(ledger.by_element[name])
     assert ledger.times.sum() == pytest.approx(ledger.neurons * ledger.ends[-1])
@@ -46,14 +46,14 @@ def test_sums_agree_and_spikes_are_those_without_a_ledger(recording, ledger_run)
     ledger = ledger_run.energy["cells"]
     assert ledger.spikes == len(recording.spikes["cells"][0]) > 50
     _sums_agree(ledger, 1e-4)  # float32, 40,000 steps
-    assert ledger.by_cause["spike"] > 0.5 * ledger.given  # the channel is closed meanwhile
+    assert ledger.by_cause["spike"] > 0.5 * ledger.source_energy  # the channel is closed meanwhile
     # The sums by neuron are made separately, in float32 with a carried remainder.
     by_neuron = ledger_run.statistics["cells"]["energy"]
-    assert by_neuron.sum() == pytest.approx(ledger.given, rel=1e-6)
-    assert ledger.per_spike["total"] == pytest.approx(ledger.given / ledger.spikes)
+    assert by_neuron.sum() == pytest.approx(ledger.source_energy, rel=1e-6)
+    assert ledger.per_spike["total"] == pytest.approx(ledger.source_energy / ledger.spikes)
     table = ledger_run.to_xarray()
     assert float(-table["cells.energies"].sel({"cells.element": "input"}).sum()) == pytest.approx(
-        ledger.given
+        ledger.source_energy
     )
 
 
@@ -114,7 +114,9 @@ def test_a_million_steps_lose_no_digits():
     recording = nw.run(network, 10.0, energy=True)
     ledger = recording.energy["cells"]
     assert -ledger.by_element["input"] == pytest.approx(9e-8 * 10.0, rel=2e-6)
-    assert recording.statistics["cells"]["energy"][0] == pytest.approx(ledger.given, rel=1e-7)
+    assert recording.statistics["cells"]["energy"][0] == pytest.approx(
+        ledger.source_energy, rel=1e-7
+    )
 
 
 @pytest.mark.slow
@@ -145,10 +147,10 @@ def test_jumps_of_a_source_charge_coupling_capacitors_at_no_loss():
     _sums_agree(ledger, 1e-12)
     # At the jump both capacitors take half the voltage, C V^2 / 4 in all; the node then falls to 0 with heat of as
     # much, and the source gives C V^2 / 2 meanwhile.
-    assert ledger.given == pytest.approx(0.75e-9, rel=1e-3)
+    assert ledger.source_energy == pytest.approx(0.75e-9, rel=1e-3)
     assert ledger.by_element["c_in"] == pytest.approx(0.5e-9, rel=2e-3)
     assert ledger.by_element["r"] == pytest.approx(0.25e-9, rel=0.01)
-    assert ledger.by_cause["synaptic event"] == pytest.approx(ledger.given)
+    assert ledger.by_cause["synaptic event"] == pytest.approx(ledger.source_energy)
 
 
 @pytest.mark.slow
@@ -194,7 +196,7 @@ def test_a_run_that_is_resumed_has_the_energies_of_one_in_one_go(tmp_path, ledge
     np.testing.assert_array_equal(ledger.times, whole.times)
     assert (ledger.kinds, ledger.rest_power) == (whole.kinds, whole.rest_power)
     report = read_description(folder)["energy"]
-    assert report["given_J"] == pytest.approx(whole.given)
+    assert report["given_J"] == pytest.approx(whole.source_energy)
     assert 0 < half["given_J"] < report["given_J"]
     assert report["groups"]["cells"] == json.loads(json.dumps(whole.summary()))
     np.testing.assert_array_equal(
@@ -226,7 +228,7 @@ def test_rest_is_taken_off_each_phase_for_as_long_as_it_lasts():
     expected = {"rest": 2.5, "spike": 9.75, "synaptic event": 19.25, "integration": 28.5}
     assert ledger.by_cause == pytest.approx(expected)
     assert tuple(ledger.by_cause) == CAUSES
-    assert sum(expected.values()) == ledger.given == 60.0
+    assert sum(expected.values()) == ledger.source_energy == 60.0
     assert ledger.per_spike == pytest.approx(
         {k: x / 5 for k, x in expected.items()} | {"total": 12.0}
     )

@@ -316,7 +316,7 @@ def test_a_folder_goes_on_within_an_interval(tmp_path):
     ledger, expected = found.energy["cells"], whole.energy["cells"]
     assert ledger.ends[-1] == pytest.approx(0.01, rel=1e-12)
     np.testing.assert_allclose(np.diff(ledger.ends[65:69]), STEP * np.array([3, 1, 1]), atol=1e-12)
-    assert ledger.given == pytest.approx(expected.given, rel=1e-5)
+    assert ledger.source_energy == pytest.approx(expected.source_energy, rel=1e-5)
     np.testing.assert_allclose(ledger.per_interval(1e-3), expected.per_interval(1e-3), rtol=1e-4)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from memjax.errors import BoundsError
-from memjax.runtime.deprecated import forward_keywords
+from memjax.runtime.deprecated import forward_attributes, forward_keywords
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,23 @@ class Place:
 @forward_keywords(names={"old": "new"}, groups={"place": Place})
 def arguments(*, new: int = 0, place: Place | None = None):
     return new, place
+
+
+@forward_attributes({"height": "place.y", "whole": ""})
+@dataclass(frozen=True)
+class Thing:
+    place: Place
+
+
+def test_attributes_of_the_last_version_are_there_and_warn():
+    thing = Thing(Place(1.0, 2.0))
+    with pytest.warns(DeprecationWarning, match=r"height of Thing goes: say Thing\.place\.y"):
+        assert thing.height == 2.0
+    with pytest.warns(
+        DeprecationWarning, match="whole of Thing goes: say the Thing itself"
+    ) as caught:
+        assert thing.whole is thing
+    assert [w.filename for w in caught] == [__file__]
 
 
 def test_keywords_of_a_group_and_old_names_arrive_and_warn():

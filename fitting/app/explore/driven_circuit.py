@@ -195,8 +195,8 @@ def pieces(wave: mj.Sampled) -> Iterator[tuple[float, mj.Sampled, np.ndarray]]:
     length = edges[1]
     for a, corners in zip(edges, inner, strict=False):
         # One number of corners, and with it one program, for all: further ones lie behind the last row.
-        behind = length * (1 + np.arange(1, most - len(corners) + 1))
-        t = np.concatenate([[0.0], corners - a, [length], behind])
+        padding = length * (1 + np.arange(1, most - len(corners) + 1))
+        t = np.concatenate([[0.0], corners - a, [length], padding])
         x = np.interp(np.minimum(a + t, times[-1]), times, values)
         yield (
             float(a),

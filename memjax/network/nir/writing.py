@@ -85,8 +85,8 @@ def write_nir(
         edges += pairwise(names)
     saved = np.frombuffer(to_bytes(network), np.uint8)
     graph = nir.NIRGraph(nodes, edges, metadata={SAVED: saved})
-    with writing(path) as beside:
-        nir.write(beside, graph)
+    with writing(path) as temporary:
+        nir.write(temporary, graph)
     return chosen
 
 

@@ -97,8 +97,8 @@ class Scatter:
 
     def without(self, element: str) -> "Scatter":
         """Return the scatter without the parameters of an element."""
-        kept = {n: s for n, s in self.sigma_ln.items() if not n.startswith(f"{element}.")}
-        return Scatter(kept, [p for p in self.correlations if {*p[:2]} <= {*kept}])
+        spread = {n: s for n, s in self.sigma_ln.items() if not n.startswith(f"{element}.")}
+        return Scatter(spread, [p for p in self.correlations if {*p[:2]} <= {*spread}])
 
     def __add__(self, other: "Scatter") -> "Scatter":
         pairs = [*self.correlations, *other.correlations]

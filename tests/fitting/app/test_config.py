@@ -14,15 +14,15 @@ WORDS = ["a.csv", "--model", "vteam", "--out", "x", "--fix", "r_on=100", "--boun
 
 
 def _values(request, *left_out):
-    return {n: str(x) for n, x in request.values.items() if n not in ("asked", *left_out)}
+    return {n: str(x) for n, x in request.values.items() if n not in ("entries", *left_out)}
 
 
 def test_what_was_asked_for_is_asked_for_again_by_its_words():
     request = parse_fit(WORDS)
-    asked = dict(json.loads(json.dumps(request.asked)))
+    asked = dict(json.loads(json.dumps(request.entries)))
     again = parse_fit([*asked.pop("files"), "--out", "x", *words_of(asked)])
     assert _values(again) == _values(request)
-    assert again.asked == request.asked
+    assert again.entries == request.entries
 
 
 def test_a_file_of_options_is_the_command_line_with_them(tmp_path):
@@ -52,13 +52,13 @@ def test_what_is_said_counts_also_where_it_is_the_default(tmp_path):
     request = _from(path, text, "b.csv", "--seed", "0", "--point-time", "0.1", "--free", "r_on")
     assert (request.files, request.seed, request.point_time) == (["b.csv"], 0, 0.1)
     assert request.free == ["r_on"]
-    assert request.asked["files"] == ["b.csv"]
+    assert request.entries["files"] == ["b.csv"]
 
 
 def test_what_is_switched_off_is_not_asked_for_and_one_wanted_number_needs_no_list(tmp_path):
     text = 'model = "vteam"\nreversed = false\ntarget = "v_th=0.5"\n'
     request = _from(tmp_path / "fit.toml", text)
-    assert request.asked == {"model": "vteam", "files": [], "target": ["v_th=0.5"]}
+    assert request.entries == {"model": "vteam", "files": [], "target": ["v_th=0.5"]}
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,8 @@ def run_records(kind: Kind, request: Request, session: Session) -> int:
     out.mkdir(exist_ok=True)
     rows: list[dict[str, Any]] = []
     for label in labels:
-        labelled = request.replace(device=label)
+        entries = {n: x for n, x in request.entries.items() if n != "batch"}
+        labelled = request.replace(device=label, entries=entries | {"device": label})
         place = out / re.sub(r"[^\w.+-]+", "_", label)
         folder = prepare_output(place, force=request.force, folder=True, marker=MARKER)
         try:

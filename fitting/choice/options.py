@@ -166,7 +166,7 @@ class _Choice:
                 self.out.mkdir()
             place = self.out / name
             try:
-                write_fit(fit, self.request.replace(model=name), place, self.session)
+                write_fit(fit, self._request(name), place, self.session)
             except (FitError, SolveError) as error:  # of intervals, when the fit is written
                 say("warning", f"{name}: {error}")
             finally:
@@ -193,13 +193,17 @@ class _Choice:
                 raise KeyboardInterrupt
             self.halves[name] = fit
 
+    def _request(self, name: str) -> Request:
+        """Return what a fit of one model alone would be asked for."""
+        return self.request.replace(model=name, entries={**self.request.entries, "model": name})
+
     def _fit(self, name: str, *, half: bool) -> "AbstractFit | str":
         """A fit, or why there is none; what cannot be read, or written, is an error for all."""
         from numpy.linalg import LinAlgError
 
         fit: Any = self.kind.fit
         try:
-            config = self.kind.config(self.request.replace(model=name))
+            config = self.kind.config(self._request(name))
             return fit(config, self.starts[name], replace(self.session, half=half))
         except (ReaderError, OutputError, UsageError):
             raise

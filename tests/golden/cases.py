@@ -140,7 +140,7 @@ FITS = {
         inputs="loops",
     ),
     "auto-named": _case(
-        "A parameter that one model alone has: refused, since a second model is compared that has none of the name.",
+        "A parameter that few models have: those that lack it are not fitted for comparison.",
         "fit loops.csv --model auto --free r_on r_off tau --out out",
         inputs="loops",
     ),

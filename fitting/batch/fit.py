@@ -127,31 +127,21 @@ class BatchProblem(AbstractSweepProblem):
         progress : callable, optional
             Called after each chunk, of each pass, with the numbers of devices done and in all, and whether it is new.
         """
-        return solve_batch(self, seed=seed, progress=progress)
-
-
-def solve_batch(
-    task: BatchProblem,
-    *,
-    seed: int = 0,
-    progress: Callable[[int, int, bool], None] | None = None,
-) -> list[Row]:
-    """Calibrate a model to each of many devices, see `BatchProblem`; their rows, in order."""
-    require_x64()
-    device, devices = task.device, task.data
-    check_request(device, task.free, task.fix, task.start)
-    options = task.options | {"points": task.points}
-    starts = task.starts
-    screened = -(-task.screened // starts) * starts
-    search = Search(screened=screened, starts=starts, seed=seed)
-    prints = {n: _print(source) for n, source in devices.items()}
-    folder = _open_run(Path(task.out), [prints, _run_signature(device, options, search)])
-    cluster = task.cluster
-    find = fit_here if cluster is None else partial(fit_on_cluster, cluster=cluster)
-    request = Request(device=device, options=options, search=search)
-    run = partial(_advance, devices, folder, task.chunk, tick=progress)
-    rows = _alone(request, find, run, task.on_fit)
-    return _shrunken(rows, folder, request, find, run) if task.shrink else rows
+        require_x64()
+        device, devices = self.device, self.data
+        check_request(device, self.free, self.fix, self.start)
+        options = self.options | {"points": self.points}
+        starts = self.starts
+        screened = -(-self.screened // starts) * starts
+        search = Search(screened=screened, starts=starts, seed=seed)
+        prints = {n: _print(source) for n, source in devices.items()}
+        folder = _open_run(Path(self.out), [prints, _run_signature(device, options, search)])
+        cluster = self.cluster
+        find = fit_here if cluster is None else partial(fit_on_cluster, cluster=cluster)
+        request = Request(device=device, options=options, search=search)
+        run = partial(_advance, devices, folder, self.chunk, tick=progress)
+        rows = _alone(request, find, run, self.on_fit)
+        return _shrunken(rows, folder, request, find, run) if self.shrink else rows
 
 
 def _alone(request: Request, find: Callable, run: Callable, on_fit: Callable | None) -> list[Row]:

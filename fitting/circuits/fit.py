@@ -1,17 +1,12 @@
-r"""Fits through a circuit: parameters of its elements from the trace of a node, or from spike times alone.
+r"""Parameters of a noisy circuit from spike times alone, by the method of simulated moments [1]_ [2]_.
 
 Notes
 -----
-`solve_trace` minimises :math:`\frac12\sum_k (v(t_k) - v_k)^2/\sigma_k^2` over unconstrained coordinates with the
-forward-mode Jacobian J of the adaptive solve. Standard deviations are those of :math:`(J^TJ)^{-1}`: of
-first order, for independent errors of the stated size, without a prior and not inflated where chi2 is above 1.
-A switching time that is far off has its own local minimum: hence several starts.
-
-`solve_moments` is the method of simulated moments [1]_ [2]_. With the summaries S of the trains and :math:`d =
-S_{measured} - S_{simulated}(\theta)` it minimises :math:`d^TWd` by Gauss-Newton steps, where :math:`W^{-1} = C\,(1/n
-+ 1/m)`, C is the covariance of one train's share (jackknife over the m simulated trains, at the current
-point) and n the number of measured ones. The covariance of the logarithms of the parameters is
-:math:`(J^TWJ)^{-1}`, which holds the factor :math:`1 + n/m` for the noise of the simulation.
+With the summaries S of the trains and :math:`d = S_{measured} - S_{simulated}(\theta)` the method minimises
+:math:`d^TWd` by Gauss-Newton steps, where :math:`W^{-1} = C\,(1/n + 1/m)`, C is the covariance of one train's share
+(jackknife over the m simulated trains, at the current point) and n the number of measured ones. The covariance of the
+logarithms of the parameters is :math:`(J^TWJ)^{-1}`, which holds the factor :math:`1 + n/m` for the noise of the
+simulation.
 
 A threshold makes spike counts piecewise constant in the parameters, and derivatives along paths say nothing
 of spikes that come or go. J is therefore of central differences over a finite step with the same noise on both
@@ -222,33 +217,26 @@ class MomentProblem(AbstractFitProblem):
 
     def solve(self, *, seed: int = 0, progress: Tick | None = None) -> SpikeFit:
         """See `fitting.solve`; the seed is that of the noise of the simulated trains."""
-        return solve_moments(self, seed=seed, progress=progress)
-
-
-def solve_moments(
-    task: MomentProblem, *, seed: int = 0, progress: Callable[[str, Progress], None] | None = None
-) -> SpikeFit:
-    """Fit parameters of a noisy circuit to spike times alone, see `MomentProblem`; the fit."""
-    seed = as_seed(seed, where="MomentProblem", lowest=0)
-    require_x64()
-    stimulus = task.stimulus
-    circuit, free, z = start_of(begun_circuit(task), task.free or ())
-    window = task.window or (0.0, float(stimulus.duration))
-    how = (task.signal, task.level, task.rearm, task.sign, window, tuple(task.summaries))
-    solved = task.members, seed, task.policy, task.save, task.env
-    bench = SimulatedMoments(circuit, stimulus, free, *how, *solved)
-    bench.check(task.step)
-    data, fits = bench.measured(task.data), []
-    begins = _screened(bench, z, data[0], task.starts, task.spread)
-    for k, begin in enumerate(begins, 1):
-        shown = Progress(begin[None], np.full(1, np.inf), problem=bench)
-        shown.later = task.iterations * (len(begins) - k)
-        tick = None if progress is None else partial(progress, "simulated moments")
-        show = None if tick is None else partial(_told, shown, tick, task.iterations)
-        fits.append(_descend(bench, begin, data, task.step, task.iterations, show))
-        if chi2.sf(fits[-1].chi2, max(fits[-1].chi2_freedom, 1)) >= _DISAGREE:
-            break
-    return min(fits, key=lambda f: f.chi2)
+        seed = as_seed(seed, where="MomentProblem", lowest=0)
+        require_x64()
+        stimulus = self.stimulus
+        circuit, free, z = start_of(begun_circuit(self), self.free or ())
+        window = self.window or (0.0, float(stimulus.duration))
+        how = (self.signal, self.level, self.rearm, self.sign, window, tuple(self.summaries))
+        solved = self.members, seed, self.policy, self.save, self.env
+        bench = SimulatedMoments(circuit, stimulus, free, *how, *solved)
+        bench.check(self.step)
+        data, fits = bench.measured(self.data), []
+        begins = _screened(bench, z, data[0], self.starts, self.spread)
+        for k, begin in enumerate(begins, 1):
+            shown = Progress(begin[None], np.full(1, np.inf), problem=bench)
+            shown.later = self.iterations * (len(begins) - k)
+            tick = None if progress is None else partial(progress, "simulated moments")
+            show = None if tick is None else partial(_told, shown, tick, self.iterations)
+            fits.append(_descend(bench, begin, data, self.step, self.iterations, show))
+            if chi2.sf(fits[-1].chi2, max(fits[-1].chi2_freedom, 1)) >= _DISAGREE:
+                break
+        return min(fits, key=lambda f: f.chi2)
 
 
 def _told(

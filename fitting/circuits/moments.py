@@ -264,7 +264,7 @@ class MomentResiduals(AbstractProblem):
         root = axes * np.sqrt(np.maximum(size, 0.0))
         circuit, free = simulated.circuit, simulated.free
         start = np.asarray(unconstrain(circuit, free))
-        fixed = dict(simulated=simulated, target=target, root=root, step=step)
+        fixed: dict[str, Any] = dict(simulated=simulated, target=target, root=root, step=step)
         return cls(device=circuit, free=free, center=start, **fixed)
 
     @property

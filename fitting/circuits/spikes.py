@@ -82,55 +82,50 @@ class SpikeProblem(AbstractFitProblem):
 
     def solve(self, *, seed: int = 0, progress: Tick | None = None) -> SpikeFit:
         """See `fitting.solve`; the seed is that of the noise of the simulated trains."""
-        return solve_spikes(self, seed=seed, progress=progress)
-
-
-def solve_spikes(
-    task: SpikeProblem, *, seed: int = 0, progress: Callable[[str, Progress], None] | None = None
-) -> SpikeFit:
-    """The fit of kinetics and noise to spike trains, with steps as good as adaptive ones, see `SpikeProblem`."""
-    stimulus, trains, free = task.stimulus, task.data, task.free or ()
-    circuit = begun_circuit(task)
-    window = (0.0, float(stimulus.duration))
-    trains_inside = tuple(x[in_window(x, *window)] for x in (np.asarray(t, float) for t in trains))
-    short = _short(trains_inside)
-    members = task.members or max(MEMBERS, _MORE * len(trains_inside))
-    dt, steps = task.dt or short / _STEPS, []
-    shown = Progress(np.zeros((1, len(free))), np.full(1, np.inf))
-    say = progress or (lambda *_: None)
-    signals: dict[str, Any] = {n: getattr(task, n) for n in ("signal", "level", "rearm")}
-    options: dict[str, Any] = {**signals, "env": task.env}
-    while True:
-        policy = mj.Fixed(dt, method=SemiImplicitEuler())
-        options["save"] = dt * max(1, int(short / _ROWS / dt))
-        stage = f"simulated moments, steps of {dt:.2g} s"
-        say(stage, shown)
-        search: dict[str, Any] = dict(free=free, members=members, policy=policy)
-        search |= {"starts": 1 if steps else _STARTS, "stimulus": stimulus}
-        tick = None if progress is None else partial(_in_stage, progress, stage)
-        fit = MomentProblem(trains_inside, circuit, **search, **options).solve(
-            seed=seed, progress=tick
+        stimulus, trains, free = self.stimulus, self.data, self.free or ()
+        circuit = begun_circuit(self)
+        window = (0.0, float(stimulus.duration))
+        trains_inside = tuple(
+            x[in_window(x, *window)] for x in (np.asarray(t, float) for t in trains)
         )
-        circuit, many = fit.device, max(_FRESH, 2 * len(trains_inside))
-        say("fresh trains in fixed and adaptive steps", shown)
-        fresh, fixed = (
-            fresh_trains(circuit, stimulus, members=many, policy=p, seed=seed + k, **options)
-            for k, p in ((1, mj.Auto()), (2, policy))
+        short = _short(trains_inside)
+        members = self.members or max(MEMBERS, _MORE * len(trains_inside))
+        dt, steps = self.dt or short / _STEPS, []
+        shown = Progress(np.zeros((1, len(free))), np.full(1, np.inf))
+        say = progress or (lambda *_: None)
+        signals: dict[str, Any] = {n: getattr(self, n) for n in ("signal", "level", "rearm")}
+        options: dict[str, Any] = {**signals, "env": self.env}
+        while True:
+            policy = mj.Fixed(dt, method=SemiImplicitEuler())
+            options["save"] = dt * max(1, int(short / _ROWS / dt))
+            stage = f"simulated moments, steps of {dt:.2g} s"
+            say(stage, shown)
+            search: dict[str, Any] = dict(free=free, members=members, policy=policy)
+            search |= {"starts": 1 if steps else _STARTS, "stimulus": stimulus}
+            tick = None if progress is None else partial(_in_stage, progress, stage)
+            fit = MomentProblem(trains_inside, circuit, **search, **options).solve(
+                seed=seed, progress=tick
+            )
+            circuit, many = fit.device, max(_FRESH, 2 * len(trains_inside))
+            say("fresh trains in fixed and adaptive steps", shown)
+            fresh, fixed = (
+                fresh_trains(circuit, stimulus, members=many, policy=p, seed=seed + k, **options)
+                for k, p in ((1, mj.Auto()), (2, policy))
+            )
+            p_value = energy_test(*scaled_features(fixed, fresh, window), seed=seed)
+            steps.append({"dt_s": dt, "p": p_value})
+            if p_value >= _TOLD or len(steps) > _TRIES:
+                break
+            dt /= 2
+        trains_beside = FreshTrains(
+            measured=trains_inside,
+            simulated=tuple(fresh),
+            comparison=compare_trains(trains_inside, fresh, window=window, seed=seed),
+            steps=tuple(steps),
         )
-        p_value = energy_test(*scaled_features(fixed, fresh, window), seed=seed)
-        steps.append({"dt_s": dt, "p": p_value})
-        if p_value >= _TOLD or len(steps) > _TRIES:
-            break
-        dt /= 2
-    trains_beside = FreshTrains(
-        measured=trains_inside,
-        simulated=tuple(fresh),
-        comparison=compare_trains(trains_inside, fresh, window=window, seed=seed),
-        steps=tuple(steps),
-    )
-    fit = replace(fit, fresh=trains_beside)
-    lost = sum(map(len, trains)) - sum(map(len, trains_inside))
-    return replace(fit, warnings=_warnings(fit, lost))
+        fit = replace(fit, fresh=trains_beside)
+        lost = sum(map(len, trains)) - sum(map(len, trains_inside))
+        return replace(fit, warnings=_warnings(fit, lost))
 
 
 def _in_stage(progress: Callable, stage: str, _: str, search: Progress) -> None:

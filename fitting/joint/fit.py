@@ -1,7 +1,7 @@
 """Calibration of one device to files of several kinds at once."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -222,39 +222,32 @@ class JointProblem(AbstractFitProblem):
 
     def solve(self, *, seed: int = 0, progress: Tick | None = None) -> JointFit:
         """See `fitting.solve`; the seed is that of the fits of single files, for the record."""
-        return solve_jointly(self, seed=seed, progress=progress)
-
-
-def solve_jointly(
-    task: JointProblem, *, seed: int = 0, progress: Callable[[str, Progress], None] | None = None
-) -> JointFit:
-    """Calibrate one device to all files of which there are fits, see `JointProblem`; the joint fit."""
-    seed = as_seed(seed, where="JointProblem", lowest=0)
-    fits, order = task.data, task.order
-    _check(fits, task.device)
-    labels = list(task.labels) or [f"file {k + 1}" for k in range(len(fits))]
-    problem, starts = joined(task.device, fits)
-    groups = [list(g) for g in order] or [list(range(len(fits)))]
-    last, search, known, stages = _in_order(problem, starts, groups, labels, progress)
-    z, n = search.z[search.best], len(problem.free)
-    covariance = np.linalg.inv(sum(known) + PRECISION * np.eye(len(z)))
-    parts = tuple(
-        _part(problem, k, z, covariance, known[k], fits[k], labels[k]) for k in range(len(fits))
-    )
-    return JointFit(
-        device=problem.at(jnp.asarray(z[:n])),
-        model=fits[0].model,
-        problem=last,
-        z=z[:n],
-        covariance=covariance[:n, :n],
-        loss=float(search.cost[search.best]),
-        search=search,
-        parts=parts,
-        stages=stages if order else (),
-        whole=(z, covariance),
-        seed=seed,
-        notes=_notes(problem, parts),
-    )
+        seed = as_seed(seed, where="JointProblem", lowest=0)
+        fits, order = self.data, self.order
+        _check(fits, self.device)
+        labels = list(self.labels) or [f"file {k + 1}" for k in range(len(fits))]
+        problem, starts = joined(self.device, fits)
+        groups = [list(g) for g in order] or [list(range(len(fits)))]
+        last, search, known, stages = _in_order(problem, starts, groups, labels, progress)
+        z, n = search.z[search.best], len(problem.free)
+        covariance = np.linalg.inv(sum(known) + PRECISION * np.eye(len(z)))
+        parts = tuple(
+            _part(problem, k, z, covariance, known[k], fits[k], labels[k]) for k in range(len(fits))
+        )
+        return JointFit(
+            device=problem.at(jnp.asarray(z[:n])),
+            model=fits[0].model,
+            problem=last,
+            z=z[:n],
+            covariance=covariance[:n, :n],
+            loss=float(search.cost[search.best]),
+            search=search,
+            parts=parts,
+            stages=stages if order else (),
+            whole=(z, covariance),
+            seed=seed,
+            notes=_notes(problem, parts),
+        )
 
 
 def _check(fits: Sequence[AbstractFit], device: mj.AbstractDevice | mj.Circuit) -> None:

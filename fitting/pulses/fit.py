@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -268,46 +268,38 @@ class PulseProblem(AbstractFitProblem):
 
     def solve(self, *, seed: int = 0, progress: Tick | None = None) -> PulseFit:
         """See `fitting.solve`; the seed is that of what is simulated."""
-        return solve_pulses(self, seed=seed, progress=progress)
-
-
-def solve_pulses(
-    task: PulseProblem,
-    *,
-    seed: int = 0,
-    progress: Callable[[str, Progress], None] | None = None,
-) -> PulseFit:
-    """Calibrate a device and its randomness to conductances per pulse, see `PulseProblem`; the fit."""
-    seed, reversed = as_seed(seed, where="PulseProblem", lowest=0), task.reversed
-    require_x64()
-    record, fix, notes = task.data, task.fix or {}, list[str]()
-    protocol = task.protocol or record.protocol
-    if protocol is None:
-        raise DataError(
-            "pulses that are not known", where=str(record.source.get("file", "record")),
-            fix="say their voltages and widths (--pulse-voltages, --pulse-widths)",
-        )  # fmt: skip
-    record = replace(record, protocol=protocol)
-    memory = choose_memory(record.g) if task.memory is None else task.memory
-    weights = cycle_weights(len(record.g), memory)
-    if np.isfinite(memory):
-        notes.append(f"recent cycles predict better: their weight fades over {memory:g} cycles")
-    device = with_values(task.device, fix, where="--fix")
-    named = None if task.free is None else tuple(known(device, task.free, where="--free"))
-    recipe = recipe_of(device, named)
-    if reversed is None:
-        reversed = recipe.reversed and protocol.voltages[0] > 0
-        if reversed:
-            notes.append("the model sets at negative voltage: the device is taken as reversed")
-    begins = _starts(record, weights, device, recipe, named, fix, task.start or {})
-    problem = _problem(record, weights, begins, recipe.ties, fix, task.env, reversed)
-    points = [np.asarray(unconstrain(d, problem.free)) for d in begins[1]]
-    problem, search = _searched(problem, points, progress)
-    if len(record.g) < FEWEST:
-        notes.append(f"fewer than {FEWEST} cycles: nothing is said about randomness")
-    words = {"name": "cycles", "what": "they count in the mean as their weights say"}
-    notes += named_far(np.log10(record.g), record.cycles.tolist(), **words)
-    return _result(problem, search, record, weights, memory=memory, seed=seed, notes=tuple(notes))
+        seed, reversed = as_seed(seed, where="PulseProblem", lowest=0), self.reversed
+        require_x64()
+        record, fix, notes = self.data, self.fix or {}, list[str]()
+        protocol = self.protocol or record.protocol
+        if protocol is None:
+            raise DataError(
+                "pulses that are not known", where=str(record.source.get("file", "record")),
+                fix="say their voltages and widths (--pulse-voltages, --pulse-widths)",
+            )  # fmt: skip
+        record = replace(record, protocol=protocol)
+        memory = choose_memory(record.g) if self.memory is None else self.memory
+        weights = cycle_weights(len(record.g), memory)
+        if np.isfinite(memory):
+            notes.append(f"recent cycles predict better: their weight fades over {memory:g} cycles")
+        device = with_values(self.device, fix, where="--fix")
+        named = None if self.free is None else tuple(known(device, self.free, where="--free"))
+        recipe = recipe_of(device, named)
+        if reversed is None:
+            reversed = recipe.reversed and protocol.voltages[0] > 0
+            if reversed:
+                notes.append("the model sets at negative voltage: the device is taken as reversed")
+        begins = _starts(record, weights, device, recipe, named, fix, self.start or {})
+        problem = _problem(record, weights, begins, recipe.ties, fix, self.env, reversed)
+        points = [np.asarray(unconstrain(d, problem.free)) for d in begins[1]]
+        problem, search = _searched(problem, points, progress)
+        if len(record.g) < FEWEST:
+            notes.append(f"fewer than {FEWEST} cycles: nothing is said about randomness")
+        words = {"name": "cycles", "what": "they count in the mean as their weights say"}
+        notes += named_far(np.log10(record.g), record.cycles.tolist(), **words)
+        return _result(
+            problem, search, record, weights, memory=memory, seed=seed, notes=tuple(notes)
+        )
 
 
 def _result(problem: PulseResiduals, search: Progress, record, weights, **fields: Any) -> PulseFit:

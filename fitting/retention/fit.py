@@ -256,47 +256,42 @@ class RetentionProblem(AbstractFitProblem):
     def solve(self, *, seed: int = 0, progress: Tick | None = None) -> RetentionFit:
         """See `fitting.solve`; nothing depends on the seed."""
         del seed
-        return solve_retention(self, progress=progress)
-
-
-def solve_retention(
-    task: RetentionProblem, *, progress: Callable[[str, Progress], None] | None = None
-) -> RetentionFit:
-    """The fit of laws of decay, and of a device's relaxation, to resistance against time, see `RetentionProblem`."""
-    require_x64()
-    record, fix, env = task.data, task.fix or {}, task.env or mj.Environment()
-    laws = compare(record)
-    device = with_values(task.device, fix, where="--fix")
-    names, points = _begin(record, device, task.free, fix, task.start or {})
-    problem = RetentionResiduals(
-        device=device,
-        free=names,
-        center=jnp.asarray(points[0]),
-        t=jnp.asarray(record.t - record.t[0]),
-        v=jnp.asarray(record.read_voltage or 0.0, float),
-        reads=jnp.asarray(record.read_voltage or _READ, float),
-        env=env,
-        target=jnp.asarray(np.log(record.r)),
-        sigma=jnp.asarray(max(laws[0].rms, 1e-6), float),
-    )
-    search = one_by_one(problem, points, stage="relaxation", iterations=_ITERATIONS, tick=progress)
-    z = search.z[search.best]
-    r, jacobian, _ = problem.linearise(z[None])
-    off = r[0][: len(record.r)]
-    return RetentionFit(
-        record=record,
-        laws=laws,
-        device=problem.at(jnp.asarray(z)),
-        model=device.name,
-        problem=problem,
-        z=z,
-        covariance=_covariance(off, jacobian[0]),
-        curve=np.asarray(problem.relaxed(jnp.asarray(z))),
-        rms=float(np.sqrt(np.mean(np.expm1(off * float(problem.sigma)) ** 2))),
-        loss=float(search.cost[search.best]),
-        voltage=float(problem.v),
-        search=search,
-    )
+        require_x64()
+        record, fix, env = self.data, self.fix or {}, self.env or mj.Environment()
+        laws = compare(record)
+        device = with_values(self.device, fix, where="--fix")
+        names, points = _begin(record, device, self.free, fix, self.start or {})
+        problem = RetentionResiduals(
+            device=device,
+            free=names,
+            center=jnp.asarray(points[0]),
+            t=jnp.asarray(record.t - record.t[0]),
+            v=jnp.asarray(record.read_voltage or 0.0, float),
+            reads=jnp.asarray(record.read_voltage or _READ, float),
+            env=env,
+            target=jnp.asarray(np.log(record.r)),
+            sigma=jnp.asarray(max(laws[0].rms, 1e-6), float),
+        )
+        search = one_by_one(
+            problem, points, stage="relaxation", iterations=_ITERATIONS, tick=progress
+        )
+        z = search.z[search.best]
+        r, jacobian, _ = problem.linearise(z[None])
+        off = r[0][: len(record.r)]
+        return RetentionFit(
+            record=record,
+            laws=laws,
+            device=problem.at(jnp.asarray(z)),
+            model=device.name,
+            problem=problem,
+            z=z,
+            covariance=_covariance(off, jacobian[0]),
+            curve=np.asarray(problem.relaxed(jnp.asarray(z))),
+            rms=float(np.sqrt(np.mean(np.expm1(off * float(problem.sigma)) ** 2))),
+            loss=float(search.cost[search.best]),
+            voltage=float(problem.v),
+            search=search,
+        )
 
 
 def _begin(record: DecayRecord, device: mj.AbstractDevice, free, fix: Mapping[str, float], start):

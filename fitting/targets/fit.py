@@ -244,30 +244,26 @@ class TargetProblem(AbstractFitProblem):
 
     def solve(self, *, seed: int = 0, progress: Tick | None = None) -> TargetFit:
         """See `fitting.solve`; the seed is that of the starts and of the noise."""
-        return solve_targets(self, seed=seed, progress=progress)
-
-
-def solve_targets(task: TargetProblem, *, seed: int = 0, progress: Tick | None = None) -> TargetFit:
-    """Find values with which a device or circuit meets wanted numbers, see `TargetProblem`; the fit."""
-    seed, fix, start = as_seed(seed, where="TargetProblem", lowest=0), task.fix or {}, task.start
-    require_x64()
-    wanted = tuple(Target.parse(t) if isinstance(t, str) else t for t in task.data)
-    device = with_values(task.device, {**(start or {}), **fix})
-    names = _free(device, task.free, fix)
-    begun(device, names, start)
-    settings = task.settings or TargetSettings()
-    protocols, places = protocols_for(wanted, settings, bench=task.bench, env=task.env)
-    problem = _problem(device, names, wanted, protocols, places, task.dt, seed)
-    trials = Trials(problem, progress)
-    try:
-        return _searched(trials, task.members, seed)
-    except (KeyboardInterrupt, *FAILURES) as reason:
-        fit = reached(trials, reason)
-        if isinstance(reason, NotShownError) and fit is not None:
-            reason.fit = fit
-        if fit is None or isinstance(reason, NotShownError):
-            raise
-        return fit
+        seed = as_seed(seed, where="TargetProblem", lowest=0)
+        fix, start = self.fix or {}, self.start
+        require_x64()
+        wanted = tuple(Target.parse(t) if isinstance(t, str) else t for t in self.data)
+        device = with_values(self.device, {**(start or {}), **fix})
+        names = _free(device, self.free, fix)
+        begun(device, names, start)
+        settings = self.settings or TargetSettings()
+        protocols, places = protocols_for(wanted, settings, bench=self.bench, env=self.env)
+        problem = _problem(device, names, wanted, protocols, places, self.dt, seed)
+        trials = Trials(problem, progress)
+        try:
+            return _searched(trials, self.members, seed)
+        except (KeyboardInterrupt, *FAILURES) as reason:
+            fit = reached(trials, reason)
+            if isinstance(reason, NotShownError) and fit is not None:
+                reason.fit = fit
+            if fit is None or isinstance(reason, NotShownError):
+                raise
+            return fit
 
 
 def _searched(trials: Trials, members: int, seed: int) -> TargetFit:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -274,46 +274,36 @@ class TransientProblem(AbstractFitProblem):
 
     def solve(self, *, seed: int = 0, progress: Tick | None = None) -> TransientFit:
         """See `fitting.solve`; the seed is that of the curves that are simulated."""
-        return solve_transients(self, seed=seed, progress=progress)
-
-
-def solve_transients(
-    task: TransientProblem,
-    *,
-    seed: int = 0,
-    progress: Callable[[str, Progress], None] | None = None,
-) -> TransientFit:
-    """Calibrate a diffusive memristor to delays and relaxations, see `TransientProblem`; the fit."""
-    seed, device = as_seed(seed, where="TransientProblem", lowest=0), task.device
-    require_x64()
-    if not isinstance(device, mj.DiffusiveMemristor):
-        what = f"the model {device.name!r}"
-        raise DataError(what, where="a fit to delay and relaxation", allowed="diffusive")
-    thresholds = {"threshold": task.threshold, "off_threshold": task.off_threshold}
-    features = features_of(task.data, **thresholds)
-    problem = _problem(device, features, task.free or FREE, task.fix or {}, task.start or {})
-    center, stage = np.asarray(problem.center), "delay and relaxation"
-    search = one_by_one(problem, [center], stage=stage, iterations=_ITERATIONS, tick=progress)
-    z = search.z[search.best]
-    best = problem.at(jnp.asarray(z))
-    _, jacobian, _ = problem.linearise(z[None])
-    spread, floors = spread_of(best, features, seed)
-    simulated, w1 = compared(best, features, spread, floors, task.draws, seed)
-    return TransientFit(
-        features=features,
-        device=best,
-        model=device.name,
-        problem=problem,
-        z=z,
-        covariance=np.linalg.inv(jacobian[0].T @ jacobian[0]),
-        cycle_spread=spread,
-        w1=w1,
-        simulated=simulated,
-        loss=float(search.cost[search.best]),
-        search=search,
-        seed=seed,
-        curves=curves_of(task.data),
-    )
+        seed, device = as_seed(seed, where="TransientProblem", lowest=0), self.device
+        require_x64()
+        if not isinstance(device, mj.DiffusiveMemristor):
+            what = f"the model {device.name!r}"
+            raise DataError(what, where="a fit to delay and relaxation", allowed="diffusive")
+        thresholds = {"threshold": self.threshold, "off_threshold": self.off_threshold}
+        features = features_of(self.data, **thresholds)
+        problem = _problem(device, features, self.free or FREE, self.fix or {}, self.start or {})
+        center, stage = np.asarray(problem.center), "delay and relaxation"
+        search = one_by_one(problem, [center], stage=stage, iterations=_ITERATIONS, tick=progress)
+        z = search.z[search.best]
+        best = problem.at(jnp.asarray(z))
+        _, jacobian, _ = problem.linearise(z[None])
+        spread, floors = spread_of(best, features, seed)
+        simulated, w1 = compared(best, features, spread, floors, self.draws, seed)
+        return TransientFit(
+            features=features,
+            device=best,
+            model=device.name,
+            problem=problem,
+            z=z,
+            covariance=np.linalg.inv(jacobian[0].T @ jacobian[0]),
+            cycle_spread=spread,
+            w1=w1,
+            simulated=simulated,
+            loss=float(search.cost[search.best]),
+            search=search,
+            seed=seed,
+            curves=curves_of(self.data),
+        )
 
 
 def _problem(device: Any, features: Features, free: Sequence[str], fix, start) -> Medians:

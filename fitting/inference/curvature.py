@@ -44,11 +44,11 @@ def curved(result: AbstractFit, *, level: float = 0.9, follow: bool = True) -> t
 def _elsewhere(
     result: AbstractFit,
     indices: list[int],
-    threshold: Float[np.ndarray, " asked"],
+    threshold: Float[np.ndarray, " indices"],
     *,
     cost: float,
     scale: float,
-) -> Bool[np.ndarray, " asked"]:
+) -> Bool[np.ndarray, " indices"]:
     """Which parameters leave their interval where one moves that the data do not determine, and chi squared allows it.
 
     Where derivatives by that one vanish, first order has it that the others do not depend on it. A step of Gauss and
@@ -68,6 +68,7 @@ def _elsewhere(
         j = np.delete(j, pinned, axis=1)
         step = -np.linalg.lstsq(j, r, rcond=None)[0]
         moved = np.insert(step, pinned, 0.0) + x - z
+        # What the linear model promises at the end of that step, which costs no solve.
         rise = np.sum((r + j @ step) ** 2) - cost
         leaves |= (np.abs(moved[indices]) > scale * sigma[indices]) & (rise < threshold)
     return leaves

@@ -150,6 +150,7 @@ def _within(estimates: Sequence[dict[str, Any]]) -> np.ndarray:
     score = np.concatenate([np.array(t["cycle_score"]) for t in estimates])
     counts = [len(t["cycle_score"]) for t in estimates]
     information = np.repeat([t["cycle_information"] for t in estimates], counts, axis=0)
+    # The choice takes many fits: an even sample of many cycles is enough for it.
     some = slice(None, None, max(len(score) // _MOST_CYCLES, 1))
     few = information[some], score[some]
     chosen, gain, n = [], 0.0, score.shape[1]

@@ -69,6 +69,7 @@ def fit_endurance(
             continue
         means.append(z.mean(axis=0))
         within += (z - means[-1]).T @ (z - means[-1])
+        # The mean of each device takes one degree of freedom.
         freedom += len(z) - 1
         labels.append(record.device)
         counts.append(len(z))
@@ -79,6 +80,7 @@ def fit_endurance(
             allowed="at least two",
         )
     within = within / freedom
+    # The mean of n cycles has an nth of the covariance from cycle to cycle.
     information = np.array(counts)[:, None, None] * np.linalg.inv(within)
     score = np.einsum("dij,dj->di", information, np.array(means))
     return fit_population(

@@ -108,6 +108,7 @@ class Hierarchy:
     @property
     def correlation(self) -> Float[np.ndarray, "free free"]:
         """From device to device."""
+        # A parameter without spread has a row of zeros, and is divided by no zero.
         sigma = np.sqrt(np.maximum(np.diag(self.covariance), 1e-300))
         return self.covariance / np.outer(sigma, sigma)
 
@@ -141,6 +142,7 @@ class Hierarchy:
             cycle = _deviations(self.within)
             spreads["cycle"] = cycle, cycle / np.sqrt(2 * self.cycles)
         ranges = {
+            # 1.645 standard deviations to either side hold 90 % of a normal law.
             key: to_parameter_units(base, names, self.center - 1.645 * s, self.center + 1.645 * s)
             for key, (s, _) in spreads.items()
         }
@@ -190,6 +192,7 @@ def fit_population(devices: Devices | Iterable[Any]) -> Hierarchy:
     if count < 2:
         raise DataError(f"{count} device", where="fit_population", allowed="at least two")
     total = devices.information.sum(axis=0)
+    # Below this share of the largest eigenvalue the sum is rounding: no device says anything of that direction.
     if np.linalg.matrix_rank(total, hermitian=True, rtol=1e-12) < n:
         raise FitError(
             "the devices' data leave a direction open",

@@ -153,6 +153,7 @@ def of_information(
     if undetermined.shape[1]:
         order = cast(tuple, qr(undetermined.T, pivoting=True, mode="r"))[1]
         pivots = order[: undetermined.shape[1]]
+        # Each direction moves its pivot by 1 and the other pivots not at all.
         basis = undetermined @ np.linalg.inv(undetermined[pivots])
         sloppy = [_move(names, x, information) for x in basis.T]
         sentences += [_words(x, names[k]) for x, k in zip(sloppy, pivots, strict=True)]
@@ -189,6 +190,7 @@ def _combination(names: Sequence[str], x: np.ndarray, sigma: float) -> Combinati
 def _move(names: Sequence[str], x: np.ndarray, information: np.ndarray) -> dict[str, float]:
     """Moves of the parameters along a direction at which chi squared has risen by 1."""
     curved = float(x @ information @ x)
+    # Curvature below the rounding of the largest is none: the direction is open.
     least = 1e-15 * np.max(np.diag(information)) * (x @ x)
     far = 1 / np.sqrt(curved) if curved > least else np.inf
     with np.errstate(invalid="ignore"):

@@ -90,6 +90,7 @@ class LeastSquares(AbstractTarget):
         if linearised is None:
             return in_forward_mode(self.log_density, z)
         r, jacobian, ok = linearised(z)
+        # The derivative of -(r'r / variance + |z - center|^2 / width^2) / 2.
         slope = -(r @ jacobian / self.variance + (z - self.center) / self.width**2)
         return self._of_residuals(r, ok, z), slope
 
@@ -135,7 +136,10 @@ class SyntheticLikelihood(AbstractTarget):
         deviations = rows - mean[None]
         root = jnp.linalg.cholesky(deviations.T @ deviations / (m - 1))
         half = lambda x: jax.scipy.linalg.solve_triangular(root, x.T, lower=True)  # noqa: E731
+        # The sum of squares about the simulated mean splits: rows about their own mean, and that mean about it, which
+        # is known no better than both samples tell.
         within = jnp.sum(half(self.measured - target[None]) ** 2)
         between = jnp.sum(half((target - mean)[None]) ** 2) / (1 / n + 1 / m)
+        # The last term is half the logarithm of the determinant of C, once for each row.
         value = -0.5 * (within + between) - n * jnp.sum(jnp.log(jnp.diag(root)))
         return value - 0.5 * jnp.sum(((z - self.center) / self.width) ** 2)

@@ -139,6 +139,7 @@ def profile_ends(
         shown = Progress(start, np.full(count, np.inf), later=later)
         fit = levenberg_marquardt(of_some(held, start), start, progress=shown, tick=tick, **options)
         rise = 2 * (fit.cost - cost) / threshold
+        # Near the best point the rise is a parabola and its root a straight line, whose chords end soon.
         root = np.sqrt(np.maximum(rise, 0.0))
         tried.append(start[lanes, pinned])
         rises.append(rise)
@@ -168,7 +169,9 @@ def _next(x, root, below, above, farthest) -> Float[np.ndarray, " lanes"]:
     sound = bracketed & np.isfinite(root_high)
     width = np.where(bracketed, high - low, 1.0)
     chord = (1 - root_low) / np.where(sound, np.maximum(root_high - root_low, 1e-12), 2.0)
+    # No nearer to an end than a twentieth: the bracket shrinks whichever end stays.
     inside = low + np.clip(np.where(sound, chord, 0.5), 0.05, 0.95) * width
+    # As if the root went on straight, four times as far at the most, since it may bend.
     further = x * np.clip(1 / np.maximum(root, 1e-12), 1.1, 4.0)
     return np.where(bracketed, inside, np.minimum(further, farthest))
 
@@ -262,6 +265,7 @@ def _found(
         above[:first_lanes] = False
         threshold = np.where(above, thresholds(result, SURE, pinned), threshold)
     slopes = np.abs(log_slopes(problem.device, free, best.z[0][: len(free)]))[pinned]
+    # So many first moves change the logarithm of the parameter by `_FARTHEST`.
     far = _FARTHEST / np.maximum(slopes, 1e-12) / (reach * sigma[pinned])
     ends = profile_ends(
         evaluate,
@@ -326,6 +330,7 @@ def thresholds(
     """Rise of chi squared at the ends of the intervals of the parameters of these numbers, see `profiles`."""
     jacobian = Batches(result.problem)(result.z[None])[1][0]
     inverse = np.linalg.pinv(jacobian.T @ jacobian, hermitian=True)
+    # The covariance over the inverse curvature: what the noise makes of residuals that are not independent.
     weight = np.diag(result.covariance)[which] / np.diag(inverse)[which]
     return result.reach(level) ** 2 * weight
 

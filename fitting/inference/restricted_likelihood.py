@@ -84,12 +84,14 @@ class AxisEstimates:
 
 def maximum(estimates: AxisEstimates) -> Float[np.ndarray, "free free"]:
     """Covariance of largest restricted likelihood."""
+    # Mean squares of the estimates hold their errors too: a spread that is too wide to begin with.
     begin = np.einsum("dij,dj->i", estimates.axes**2, estimates.z**2) / len(estimates.z) + 1e-12
     sigma = np.diag(np.minimum(begin, (3 * estimates.prior.spread) ** 2))
     for _ in range(_BEGINNING):
         weight, of_center, _, pull, _ = estimates.at(sigma)
         # What the data leave open of each device's distance; without the centre's error variances would come out low.
         left = (weight - weight @ of_center @ weight).mean(axis=0)
+        # A step of expectation and maximisation is safe far from the maximum and slow near it, where BFGS takes over.
         value, axes = np.linalg.eigh(sigma + sigma @ (pull.T @ pull / len(weight) - left) @ sigma)
         sigma = (axes * np.maximum(value, 0.0)) @ axes.T  # rounding makes variances negative
     size = np.sqrt(np.maximum(np.diag(sigma), 1e-24))
@@ -103,6 +105,7 @@ def maximum(estimates: AxisEstimates) -> Float[np.ndarray, "free free"]:
     def cost(x):
         factor = root(x)
         value, slope = _minus_log_likelihood(estimates, factor @ factor.T)
+        # The derivative by the root L of a function of L L' is twice that by the covariance, times L.
         return value, (size[:, None] * (2 * slope @ factor))[places]
 
     value, axes = np.linalg.eigh(sigma / np.outer(size, size))

@@ -89,6 +89,7 @@ def judge(
     r_hat, ess = ({n: float(f(x)) for n, x in columns.items()} for f in (arviz.rhat, arviz.ess))
     lost, chains = int(np.sum(stats["diverging"])), len(next(iter(columns.values())))
     apart = ", ".join(f"{n} {x:.3f}" for n, x in r_hat.items() if not x <= R_HAT)
+    # With fewer independent draws a chain neither quantiles nor R-hat itself are reliable (Vehtari et al. 2021).
     few = ", ".join(f"{n} {x:.0f}" for n, x in ess.items() if not x >= 100 * chains)
     notes = list(notes)
     if apart:

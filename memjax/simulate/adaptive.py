@@ -187,6 +187,7 @@ def solve_stiff(
     if watch is not None:
         term, solver, norm = WatchedTerm(term), WatchedSolver(solver, resolution), watched_norm
         args, begin = WatchedArgs(scaled, scaled, drive, watch), begin_watched(watch, y0)
+    # A proportional share damps step sizes that would oscillate about the limit of a stiff problem.
     pid = dfx.PIDController(rtol=rtol, atol=atol, pcoeff=0.3, icoeff=0.3, norm=norm)
     control = _landing_control(_RoundedSteps(pid, shortest), stimulus, rows.dtype)
     # Behind the last row by some roundings: a row at the very end is then interpolated and never

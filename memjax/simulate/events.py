@@ -207,6 +207,7 @@ class _Instant(NamedTuple):
 def _by_step(scaled: Scaled, stimulus, piece: Piece, share) -> _Instant:
     """State at the event, by a step of its own from the beginning of the step: as accurate as the solve."""
     t0, t1, whole = lax.stop_gradient((piece.t_start, piece.t_end, piece.h))
+    # A step has to be longer than the clock tells apart, or it ends where it begins.
     shortest = jnp.minimum(4 * jnp.finfo(t0.dtype).eps * jnp.abs(t1), whole)
     h = jnp.maximum(share * whole, shortest)
     driven = Driven(scaled, stimulus, Watch({}, {}))
@@ -238,6 +239,7 @@ def _root(g) -> Float[Array, ""]:
 
 def _turning(g, piece: Piece, share) -> Float[Array, ""]:
     """How far a crossing is beyond the turning point of the signal, as a share of level or change, by its curvature."""
+    # Inside, so that both neighbours of the difference lie within the step.
     s, h = jnp.clip(share, 0.05, 0.95), 0.05
     shares = jnp.stack([s - h, s, s + h, jnp.zeros_like(s), jnp.ones_like(s)])
     low, middle, high, first, last = jax.vmap(lambda s: g(piece.time(s), piece.state(s)))(shares)

@@ -63,6 +63,7 @@ def explicit_rates(scaled: Scaled, policy: Fixed) -> Callable | None:
 
         def slope_of(k):
             x, (rate, slope) = parts[k], (y[k] for y in along[k])
+            # Scaled states are of order one: a move by some roundings of it is rest.
             roundings = 8 * jnp.finfo(x.dtype).eps * jnp.maximum(jnp.abs(x), 1.0)
             at_rest = jnp.abs(step.h * rate) <= roundings
             return step.h * jnp.ravel(jnp.where(at_rest, 0.0, slope))

@@ -154,6 +154,7 @@ def _smooth_step_jvp(primals, tangents):
     ends = jnp.stack([t0, t1]), jnp.stack([y0, out.y])
     slopes = jax.vmap(lambda t, y: _slope(driven, t, y, h))(*ends)
     w0, w1 = slopes.slope
+    # What the step makes of a shift in time: both ends move, and the state at the start by its slope.
     shift = push(none, one, one, w0)
 
     def changes(t, y):
@@ -175,6 +176,7 @@ def _smooth_step_jvp(primals, tangents):
     b = d_jacobian @ s0 + jnp.diff(jax.vmap(by_parameters)(*ends), axis=0)[0]
     shift_ratio = _ratio(jnp.sum(w0 * s0 + w1 * tangent.y), jnp.sum(w0**2 + w1**2))
     floor = _LINEAR**2 * jnp.sum(w0**2 + w1**2) / h**2
+    # Where derivatives of the rates hardly change, the ratio of the slopes takes over, without a threshold.
     share = _ratio(jnp.sum(a * b) + floor * shift_ratio, jnp.sum(a * a) + floor)
     y = tangent.y + (w1 - shift.y) * (confidence * share)
     q = tangent.q
@@ -209,10 +211,13 @@ def smooth_slope(driven: Driven, t, y, h) -> Float[Array, " n"]:
 
 def _slope(driven: Driven, t, y, h) -> _Slope:
     """See `smooth_slope`."""
+    # Time is a coordinate too: one Jacobian gives the derivatives by time and by state.
     point = jnp.concatenate([jnp.zeros_like(y, shape=1), y])
     rate, columns = value_and_jacobian(lambda z: driven.field(t + z[0], z[1:]), point)
     time_slope, jacobian = columns[:, 0], columns[:, 1:]
     solve = factor(jnp.eye(y.shape[0], dtype=y.dtype) - 0.5 * h * jacobian)
+    # (I - S)(f - f*), with the balance f* = -J^-1 df/dt but without an inverse of J; the scan applies I - S the other
+    # times.
     fast = rate - solve(rate + 0.5 * h * time_slope)
     fast, _ = lax.scan(lambda r, _: (r - solve(r), None), fast, length=_SHARPNESS - 1)
     return _Slope(rate - fast, time_slope, jacobian)

@@ -119,6 +119,7 @@ def _event_step(
 ) -> dict[str, Any]:
     """See `watch_step`, for one event of a group."""
     level, rearm = event.sign * event.level, event.sign * event.rearm
+    # A step that lands on the start of the window begins some roundings off it.
     slack = 1e-9 * (piece.t_end - piece.t_start)
     in_window = piece.t_start >= event.start - slack
     was_armed = (memory["armed"] > 0) & in_window

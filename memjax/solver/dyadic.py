@@ -88,6 +88,7 @@ class DyadicController(dfx.AbstractAdaptiveStepSizeController):
 
     def _first(self, t, h) -> _Interval:
         """First step of the tree that starts at the bound `t`, not longer than `h`."""
+        # The last one of equal bounds, since a tree between them has no length.
         tree = jnp.searchsorted(self.bounds, t, side="right") - 1
         tree = jnp.clip(tree, 0, len(self.bounds) - 2)
         return _Interval(tree, jnp.zeros((), index_type(self.bounds.dtype)), self._size(tree, h))
@@ -134,6 +135,7 @@ class DyadicController(dfx.AbstractAdaptiveStepSizeController):
         """Norm of the error over its tolerance; infinite where it is not a number."""
         a, b, e = (ravel_pytree(self.part(y))[0] for y in (y0, y1, error))
         tolerance = self.atol + self.rtol * jnp.maximum(jnp.abs(a), jnp.abs(b))
+        # Derivatives are those along the steps that were taken: their choice has none.
         size = lax.stop_gradient(self.norm(e / tolerance))
         return jnp.where(jnp.isfinite(size) & jnp.all(jnp.isfinite(b)), size, jnp.inf)
 
@@ -160,6 +162,7 @@ class DyadicController(dfx.AbstractAdaptiveStepSizeController):
         factor = _SAFETY * jnp.maximum(excess, 1e-12) ** (-1 / error_order)
         h = self._length(interval)
         h_next = h * jnp.clip(factor, _SHRINK, _GROW)
+        # Half as long at least, and never below the finest step of the tree.
         smaller = jnp.minimum(self._size(interval.tree, h_next), jnp.maximum(interval.size >> 1, 1))
         retry = _Interval(interval.tree, interval.start, smaller)
         new = _either(keep, self._next(interval, h_next), retry)

@@ -81,6 +81,7 @@ class Increment(NamedTuple):
     @property
     def mean(self) -> Float[Array, " channels"]:
         """Mean of the path above its start [sqrt(s)]: the iterated integral of dW ds over the step."""
+        # The chord's mean is half its end, and the area is what the path lies above the chord.
         return 0.5 * self.w + (0.0 if self.h is None else self.h)
 
 
@@ -176,6 +177,7 @@ def _noise(noise, t0, t1, unravel, args, *, area: bool):
 
     def matrix(t, y):
         field = noise.vf(t, unravel(y), args)
+        # A term that gives the matrix itself costs one evaluation, and not one for each channel.
         if isinstance(field, jnp.ndarray) and field.shape == (*y.shape, *w.shape):
             return field
         columns = [

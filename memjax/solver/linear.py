@@ -93,6 +93,7 @@ def _eliminate(rows: Rows) -> Rows:
     rows, n = [list(row) for row in rows], len(rows)
     for k in range(n):
         for i in range(k + 1, n):
+            # A structural zero needs no multiplier, and fills no entry of its row.
             if _is_zero(rows[i][k]):
                 continue
             rows[i][k] = rows[i][k] / rows[k][k]

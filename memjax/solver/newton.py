@@ -58,6 +58,7 @@ class Stage(NamedTuple):
 def _newton(f, confine, base, guess, h, *, cap: int, tol: float, turn: bool, confine_late: bool):
     """The root, without derivatives, and whether the iteration converged."""
     base, guess, h = lax.stop_gradient((base, guess, h))
+    # What the drift closes over becomes an argument: no derivative reaches the loop through it.
     pure, consts = jax.closure_convert(f, base)
     keep, keep_consts = jax.closure_convert(confine, base, base)
     consts, keep_consts = lax.stop_gradient((consts, keep_consts))

@@ -45,6 +45,7 @@ def linear_change(
     """
     rate, rows = {}, []
     for k in linear:
+        # One forward derivative gives column k of A, for all rows at once.
         rate, slope = rates_along(rates, parts, k)
         rows.append([(1.0 if i == k else 0.0) - h * slope[i] for i in linear])
     columns = [list(column) for column in zip(*rows, strict=True)]  # row i: equation of part i
@@ -148,6 +149,7 @@ class SemiImplicitEuler(AbstractKernel):
         def rates(p):
             return split(eq.drift(t1, jnp.stack([p[k] for k in n])))
 
+        # Ito: the amplitudes are those at the start of the step.
         kick = split(apply(eq.diffusion(t0, y), inc.w))
         options: dict[str, Any] = dict(linear=eq.linear, damped=self.damped)
         end = semi_implicit_euler_step(rates, split(y), kick, h=h, **options)

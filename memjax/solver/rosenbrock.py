@@ -227,7 +227,7 @@ class Resolution(eqx.Module):
         return self.atol + self.rtol * jnp.maximum(jnp.abs(y0), jnp.abs(y1))
 
     def _is_tick(self, h: Float[Array, ""]) -> Bool[Array, ""]:
-        # One tick is off its length by roundings; a step of two ticks is none.
+        # A tick is off its length by roundings; a step of two ticks is no tick.
         return h < 1.5 * self.shortest
 
 

@@ -186,10 +186,11 @@ def test_the_ledger_agrees_with_powers_of_a_fine_trace():
 
 @pytest.mark.slow
 def test_a_run_that_is_resumed_has_the_energies_of_one_in_one_go(tmp_path, ledger_run):
-    about = {"watch": {"cells": [0, 39]}, "energy": True, "save_interval": 0.0}
-    folder = run_network(spiking(), 0.01, tmp_path / "run", **about)
+    about = {"watch": {"cells": [0, 39]}, "energy": True}
+    first, more = (FolderSettings(resume=x, save_interval=0.0) for x in (False, True))
+    folder = run_network(spiking(), 0.01, tmp_path / "run", folder=first, **about)
     half = read_description(folder)["energy"]["groups"]["cells"]
-    run_network(spiking(), 0.02, folder, folder=FolderSettings(resume=True), **about)
+    run_network(spiking(), 0.02, folder, folder=more, **about)
     loaded, whole = load_recording(folder), ledger_run.energy["cells"]
     ledger = loaded.energy["cells"]
     np.testing.assert_array_equal(ledger.energies, whole.energies)
@@ -203,9 +204,7 @@ def test_a_run_that_is_resumed_has_the_energies_of_one_in_one_go(tmp_path, ledge
         loaded.statistics["cells"]["energy"], ledger_run.statistics["cells"]["energy"]
     )
     with pytest.raises(NetworkError, match="a run with an energy ledger"):
-        run_network(
-            spiking(), 0.03, folder, folder=FolderSettings(resume=True), **about | {"energy": False}
-        )
+        run_network(spiking(), 0.03, folder, folder=more, **about | {"energy": False})
     assert read_description(folder)["status"] == "done"
 
 

@@ -159,7 +159,7 @@ def test_training_writes_a_folder_and_says_its_verdict(
     ((device, protocol, options),) = calls
     assert float(device.tau) == 1e-4
     assert protocol.relative == 0.05
-    assert options["bounds"] == {n: tuple(b) for n, b in BOUNDS.items()}
+    assert options["prior"].bounds == {n: tuple(b) for n, b in BOUNDS.items()}
     assert options["simulations"] == 600
     assert "calibrated, 256 devices" in capsys.readouterr().out
     names = {"amortised.json", "posterior.memjax", "calibration.png", "calibration.svg"}

@@ -24,6 +24,7 @@ from ..solve import AbstractFitProblem
 from .group import Group, pack, without_charging
 from .initial_guess import Guess, guess, starts
 from .instrument import PART, BenchStart, free_quantities, start_of_bench
+from .learned import GRANTED, learned_functions
 from .limits import limits_of, share_limits
 from .problem import Problem
 from .summary import (
@@ -229,7 +230,7 @@ def assemble(
             summary.waves,
             floor=summary.floor,
             events=device.volatile,
-            model_sigma=choices.model_sigma,
+            model_sigma=choices.model_sigma or (GRANTED if learned_functions(device) else None),
             left=left,
             limits=summary.limits,
             limit=summary.named,

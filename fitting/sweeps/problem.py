@@ -32,6 +32,7 @@ from ..problem import PRIOR_SIGMA, TOGETHER, AbstractDifferentiable, at_each_poi
 from .group import Group, floored, lengthen, misfit, seeks_events
 from .instrument import DeviceOnBench, bench_of, device_of
 from .lanes import by_point, solve_lanes
+from .learned import prior_root
 from .readout import EventSteps, find_steps, read_at, read_off, rows_of_events
 from .traced_kernel import TracedKernel
 
@@ -103,6 +104,7 @@ class Problem(AbstractDifferentiable):
             bench=bench,
             env=env or mj.Environment(),
             center=coordinates(device, names),
+            prior_root=prior_root(device_of(device), names),
         )
 
     @property

@@ -324,8 +324,7 @@ def choose_free(
 ):
     """Names of the free parameters."""
     names = known(device, free, where="--free") if free else list(default)
-    noise = [n for n in names if parameter_specs(device)[n].noise]
-    if noise:
+    if noise := [n for n in names if parameter_specs(device)[n].noise]:
         raise DataError(
             f"{', '.join(noise)} cannot be fitted to a deterministic loss",
             where="--free",

@@ -94,9 +94,8 @@ class Problem(AbstractDifferentiable):
         """Problem whose prior is centred on the device."""
         names = tuple(known(device, free))
         if not names:
-            raise DataError(
-                "no free parameter", allowed="at least one", fix="name them with --free"
-            )
+            fix = "name them with --free"
+            raise DataError("no free parameter", allowed="at least one", fix=fix)
         return cls(
             device=quiet(device),
             free=names,

@@ -182,16 +182,15 @@ def solve_stiff(
     reverse = not isinstance(policy.adjoint, dfx.ForwardMode)
     solver: Any = Rodas3(lambda sc, y: sc.project(y), resolution, reverse)
     args: Any = scaled
-    norm = optx.rms_norm
     begin: Any = y0
+    norm = optx.rms_norm
     if watch is not None:
         term, solver, norm = WatchedTerm(term), WatchedSolver(solver, resolution), watched_norm
         args, begin = WatchedArgs(scaled, scaled, drive, watch), begin_watched(watch, y0)
     # A proportional share damps step sizes that would oscillate about the limit of a stiff problem.
     pid = dfx.PIDController(rtol=rtol, atol=atol, pcoeff=0.3, icoeff=0.3, norm=norm)
     control = _landing_control(_RoundedSteps(pid, shortest), stimulus, rows.dtype)
-    # Behind the last row by some roundings: a row at the very end is then interpolated and never
-    # missed.
+    # Behind the last row by some roundings: a row at the very end is then interpolated and never missed.
     end = end * (1 + 4 * jnp.finfo(rows.dtype).eps)
     subs = [dfx.SubSaveAt(ts=rows, fn=_save_row), dfx.SubSaveAt(t1=True)]
     subs += [dfx.SubSaveAt(t0=True, steps=True, fn=_save_states)] if steps else []

@@ -68,7 +68,7 @@ class _Loop:
         start = inputs[split:]
         self.shapes = [x.shape for x in start]
         self.start: list[Atom] = [x for array in start for x in array.reshape(-1)]
-        self.given: dict[Name, Name] = {}
+        self.arguments: dict[Name, Name] = {}
         held = [
             self._inside(x) for x in (inputs[:split] if condition is None else inputs[fixed:split])
         ]
@@ -90,7 +90,9 @@ class _Loop:
         for index in np.ndindex(array.shape):
             x = array[index]
             if isinstance(x, Name):
-                x = self.given.setdefault(x, Name(x.kind, f"a{len(self.given)}", STEP | LANE))
+                x = self.arguments.setdefault(
+                    x, Name(x.kind, f"a{len(self.arguments)}", STEP | LANE)
+                )
             inner[index] = x
         return inner
 
@@ -114,37 +116,39 @@ class _Loop:
         if self.goes_on is not None:
             used |= _operands(self.condition.used([self.goes_on]), self.goes_on)
         used |= {x for x in begin.values() if isinstance(x, Name)}
-        given = {x: inner for x, inner in self.given.items() if inner in used}
+        arguments = {x: inner for x, inner in self.arguments.items() if inner in used}
         known = cast(dict[str, str], self.outer.loops)
         # One loop is traced several times, for values and for derivatives: named by its content it is taken once.
-        renamed = {x: Name(x.kind, f"a{n}", x.level) for n, x in enumerate(given.values())}
-        text = self._text(k, needed, begin, list(given.values()))
+        renamed = {x: Name(x.kind, f"a{n}", x.level) for n, x in enumerate(arguments.values())}
+        text = self._text(k, needed, begin, list(arguments.values()))
         for old, new in ((x.text, f"<{y.text}>") for x, y in renamed.items()):
             text = re.sub(rf"\b{old}\b", new, text)
         text = re.sub(r"<(a\d+)>", r"\1", text)
         name = f"loop_{sha256(text.encode()).hexdigest()[:12]}"
         known[name] = text.replace("loop_(", f"{name}(", 1)
-        places = ", ".join(["{}"] * len(given))
-        return self.outer.add(self.start[k].kind, f"{name}({places})", *given)
+        places = ", ".join(["{}"] * len(arguments))
+        return self.outer.add(self.start[k].kind, f"{name}({places})", *arguments)
 
     def _needed(self, k: int) -> list[int]:
         """Places of what has to be carried for the number at `k`, and for the condition."""
         place = {x: j for j, x in enumerate(self.carry)}
-        found = {k}
+        places = {k}
         if self.goes_on is not None:
             names = _operands(self.condition.used([self.goes_on]), self.goes_on)
-            found |= {place[x] for x in names if x in place}
-        todo = list(found)
+            places |= {place[x] for x in names if x in place}
+        todo = list(places)
         while todo:
             end = self.next[todo.pop()]
-            more = {place[x] for x in _operands(self.body.used([end]), end) if x in place} - found
-            found |= more
+            more = {place[x] for x in _operands(self.body.used([end]), end) if x in place} - places
+            places |= more
             todo += more
-        return sorted(found)
+        return sorted(places)
 
-    def _text(self, k: int, needed: list[int], begin: dict[int, Atom], given: list[Name]) -> str:
+    def _text(
+        self, k: int, needed: list[int], begin: dict[int, Atom], arguments: list[Name]
+    ) -> str:
         """The function in C, as yet without a name."""
-        types = ", ".join(f"{c_type(x.kind)} {x.text}" for x in given)
+        types = ", ".join(f"{c_type(x.kind)} {x.text}" for x in arguments)
         ends = [self.next[j] for j in needed]
         starts = [f"{_declared(self.carry[j])} = {text_of(begin[j])};" for j in needed]
         turn = [*map(line_of, self.body.used(ends))]

@@ -78,7 +78,9 @@ def test_loops_give_the_numbers_of_xla(f, tmp_path):
     program = SideBySide(t, [], [], {}, {x: x.text for x in names}, results)
     stores = "\n".join(f"y[{k}] = {text_of(x)};" for k, x in enumerate(results))
     lines = "\n".join(line_of(o) for k in (0, STEP) for o in program.by_level[k])
-    text = f"{program.prelude()}\nvoid f(double in0, double in1, double *y) {{\n{lines}\n{stores}\n}}"
+    text = (
+        f"{program.prelude()}\nvoid f(double in0, double in1, double *y) {{\n{lines}\n{stores}\n}}"
+    )
     path = tmp_path / "f.so"
     flags = [f"-I{jax.ffi.include_dir()}", *library._FLAGS, "-o", str(path)]
     library._compile(text, [str(library.find_compiler()), *flags])

@@ -1,6 +1,5 @@
 """A memristor whose conduction and rates are smooth functions that data teach, under laws that none can break."""
 
-import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -135,7 +134,7 @@ class HybridDevice(AbstractDevice):
         -1.5, unit="V", bounds=(-1e3, 0.0), symbol="V_l", doc="Lowest voltage of the nodes."
     )
     v_high: Float[Array, ""] = param(
-        1.5, unit="V", bounds=(1e-6, 1e3), symbol="V_h", doc="Highest voltage of the nodes."
+        1.5, unit="V", bounds=(1e-3, 1e3), symbol="V_h", doc="Highest voltage of the nodes."
     )
     p: Float[Array, ""] = param(
         0.0, unit="1", bounds=(-30.0, 30.0), symbol="p", doc="Feedback of the state on set."
@@ -223,12 +222,12 @@ class HybridDevice(AbstractDevice):
         """Logarithm of the conductance when off [S], and of the ratio of those when on and off, at 300 K."""
         value, line = self._at(("off", "gain"), v)
         # Outwards the conductance never falls: a current that rises with the voltage has one operating point.
-        return value[0] + bound(line[0], 0.0, math.inf), jax.nn.softplus(value[1])
+        return value[0] + bound(line[0], 0.0, _LIMIT), jax.nn.softplus(value[1])
 
     def log_rates(self, v: Float[Array, ""]) -> tuple[Float[Array, ""], Float[Array, ""]]:
         """Logarithms of the rates of set at x = 0 and of reset at x = 1 [1/s], at 300 K."""
         value, line = self._at(("set", "reset"), v)
-        up, down = value + line
+        up, down = bound(value + line, -_LIMIT, _LIMIT)
         return up, down
 
     def _at(self, functions: tuple[str, ...], v: Float[Array, ""]):

@@ -225,13 +225,12 @@ def assemble(
         bench = replace(bench, reversed=True)
         notes.append(REVERSED)
     if group is None:
-        left = isinstance(device, mj.AbstractDevice)
         group = pack(
             summary.waves,
             floor=summary.floor,
             events=device.volatile,
             model_sigma=choices.model_sigma or (GRANTED if learned_functions(device) else None),
-            left=left,
+            left=isinstance(device, mj.AbstractDevice),
             limits=summary.limits,
             limit=summary.named,
         )

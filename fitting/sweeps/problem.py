@@ -94,8 +94,7 @@ class Problem(AbstractDifferentiable):
         """Problem whose prior is centred on the device."""
         names = tuple(known(device, free))
         if not names:
-            fix = "name them with --free"
-            raise DataError("no free parameter", allowed="at least one", fix=fix)
+            raise DataError("no free parameter", allowed="at least one", fix="say --free NAMES")
         return cls(
             device=quiet(device),
             free=names,

@@ -1,7 +1,5 @@
 """A memristor whose conduction and rates are smooth functions that data teach, under laws that none can break."""
 
-import math
-import types
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -12,7 +10,7 @@ from jaxtyping import Array, Float
 
 from ..core.constants import BOLTZMANN_EV
 from ..core.fields import param, setting, state
-from ..core.system import SINGLE_PRECISION, Diagonal
+from ..core.system import Diagonal
 from .base import AbstractDevice
 from .laws import bound, safe_exp, safe_sqrt
 from .laws.splines import extrapolated
@@ -31,8 +29,11 @@ FUNCTIONS = {
 _LIMIT = 100.0
 """Size of a logarithm that no device reaches: within a tenth of it a coordinate of a search is the value itself."""
 
-_RATE_CAP = 40.0
-"""Exponent beyond which rates go on as straight lines: 1e17/s is faster than any ion."""
+_RATE_CAP = 30.0
+"""Exponent beyond which rates go on as straight lines: 1e13/s is the frequency at which ions attempt to hop."""
+
+_CONDUCTANCE_CAP = 20.0
+"""Exponent beyond which a conductance goes on as a straight line: 5e8 S is beyond that of any device."""
 
 _REFERENCE = 300.0
 """Temperature at which the functions hold as they are [K]."""
@@ -51,27 +52,14 @@ def node_names(function: str) -> tuple[str, ...]:
     return tuple(f"{function}{k}" for k in range(NODES))
 
 
-def _add_nodes(namespace: dict[str, Any]) -> None:
-    """Declare the parameters of all learned functions."""
-    names: dict[str, Any] = {}
-    for function, doc in FUNCTIONS.items():
-        for k, name in enumerate(node_names(function)):
-            default = round(float(_DEFAULTS[function][k]), 3)
-            symbol = rf"{function[0].upper()}_{{{k}}}"
-            names[name] = param(
-                default, unit="1", bounds=(-_LIMIT, _LIMIT), symbol=symbol, doc=f"{doc}, node {k}."
-            )
-    namespace |= {"__annotations__": dict.fromkeys(names, Float[Array, ""]), **names}
-    namespace |= {
-        "__module__": __name__,
-        "__doc__": "The nodes of learned functions, as parameters.",
-    }
+def _node(function: str, k: int) -> Any:
+    """Declare a node of a learned function as a parameter."""
+    default = round(float(_DEFAULTS[function][k]), 3)
+    symbol, doc = rf"{function[0].upper()}_{{{k}}}", f"{FUNCTIONS[function]}, node {k}."
+    return param(default, unit="1", bounds=(-_LIMIT, _LIMIT), symbol=symbol, doc=doc)
 
 
-AbstractNodes: Any = types.new_class("AbstractNodes", (AbstractDevice,), {}, _add_nodes)
-
-
-class HybridDevice(AbstractNodes):
+class HybridDevice(AbstractDevice):
     r"""Memristor with learned conduction and kinetics: a state `x` between 0 and 1 that moves between two branches.
 
     Notes
@@ -98,11 +86,55 @@ class HybridDevice(AbstractNodes):
     .. [2] Gaurav et al., J. Mater. Chem. C (2025), doi:10.1039/d4tc03696d
     """
 
+    off0: Float[Array, ""] = _node("off", 0)
+    off1: Float[Array, ""] = _node("off", 1)
+    off2: Float[Array, ""] = _node("off", 2)
+    off3: Float[Array, ""] = _node("off", 3)
+    off4: Float[Array, ""] = _node("off", 4)
+    off5: Float[Array, ""] = _node("off", 5)
+    off6: Float[Array, ""] = _node("off", 6)
+    off7: Float[Array, ""] = _node("off", 7)
+    off8: Float[Array, ""] = _node("off", 8)
+    off9: Float[Array, ""] = _node("off", 9)
+    off10: Float[Array, ""] = _node("off", 10)
+    gain0: Float[Array, ""] = _node("gain", 0)
+    gain1: Float[Array, ""] = _node("gain", 1)
+    gain2: Float[Array, ""] = _node("gain", 2)
+    gain3: Float[Array, ""] = _node("gain", 3)
+    gain4: Float[Array, ""] = _node("gain", 4)
+    gain5: Float[Array, ""] = _node("gain", 5)
+    gain6: Float[Array, ""] = _node("gain", 6)
+    gain7: Float[Array, ""] = _node("gain", 7)
+    gain8: Float[Array, ""] = _node("gain", 8)
+    gain9: Float[Array, ""] = _node("gain", 9)
+    gain10: Float[Array, ""] = _node("gain", 10)
+    set0: Float[Array, ""] = _node("set", 0)
+    set1: Float[Array, ""] = _node("set", 1)
+    set2: Float[Array, ""] = _node("set", 2)
+    set3: Float[Array, ""] = _node("set", 3)
+    set4: Float[Array, ""] = _node("set", 4)
+    set5: Float[Array, ""] = _node("set", 5)
+    set6: Float[Array, ""] = _node("set", 6)
+    set7: Float[Array, ""] = _node("set", 7)
+    set8: Float[Array, ""] = _node("set", 8)
+    set9: Float[Array, ""] = _node("set", 9)
+    set10: Float[Array, ""] = _node("set", 10)
+    reset0: Float[Array, ""] = _node("reset", 0)
+    reset1: Float[Array, ""] = _node("reset", 1)
+    reset2: Float[Array, ""] = _node("reset", 2)
+    reset3: Float[Array, ""] = _node("reset", 3)
+    reset4: Float[Array, ""] = _node("reset", 4)
+    reset5: Float[Array, ""] = _node("reset", 5)
+    reset6: Float[Array, ""] = _node("reset", 6)
+    reset7: Float[Array, ""] = _node("reset", 7)
+    reset8: Float[Array, ""] = _node("reset", 8)
+    reset9: Float[Array, ""] = _node("reset", 9)
+    reset10: Float[Array, ""] = _node("reset", 10)
     v_low: Float[Array, ""] = param(
         -1.5, unit="V", bounds=(-1e3, 0.0), symbol="V_l", doc="Lowest voltage of the nodes."
     )
     v_high: Float[Array, ""] = param(
-        1.5, unit="V", bounds=(1e-6, 1e3), symbol="V_h", doc="Highest voltage of the nodes."
+        1.5, unit="V", bounds=(1e-3, 1e3), symbol="V_h", doc="Highest voltage of the nodes."
     )
     p: Float[Array, ""] = param(
         0.0, unit="1", bounds=(-30.0, 30.0), symbol="p", doc="Feedback of the state on set."
@@ -136,13 +168,16 @@ class HybridDevice(AbstractNodes):
 
     name: ClassVar[str] = "hybrid"
     volatile: ClassVar[bool] = False
+    sets_at: ClassVar[tuple[int, ...]] = (1, -1)
+    resets_at: ClassVar[tuple[int, ...]] = (-1, 1)
+    has_sides: ClassVar[bool] = True
     rectifies: ClassVar[bool] = True
     noise_structure: ClassVar = Diagonal
     references: ClassVar[tuple[str, ...]] = (
         "doi:10.3390/mi15020253",
         "doi:10.1039/d4tc03696d",
     )
-    single_precision: ClassVar[tuple[str, ...]] = SINGLE_PRECISION
+    single_precision: ClassVar[tuple[str, ...]] = ("DriftImplicitEuler",)
 
     @property
     def states(self):
@@ -180,18 +215,19 @@ class HybridDevice(AbstractNodes):
         x = bound(state["x"], 0.0, 1.0)
         if self.order == 2:
             x = self.share * x + (1 - self.share) * bound(state["y"], 0.0, 1.0)
-        return v * safe_exp(off + gain * x + self._heat(self.e_conduction, env))
+        exponent = off + gain * x + self._heat(self.e_conduction, env)
+        return v * safe_exp(exponent, _CONDUCTANCE_CAP)
 
     def conduction(self, v: Float[Array, ""]) -> tuple[Float[Array, ""], Float[Array, ""]]:
         """Logarithm of the conductance when off [S], and of the ratio of those when on and off, at 300 K."""
         value, line = self._at(("off", "gain"), v)
         # Outwards the conductance never falls: a current that rises with the voltage has one operating point.
-        return value[0] + bound(line[0], 0.0, math.inf), jax.nn.softplus(value[1])
+        return value[0] + bound(line[0], 0.0, _LIMIT), jax.nn.softplus(value[1])
 
     def log_rates(self, v: Float[Array, ""]) -> tuple[Float[Array, ""], Float[Array, ""]]:
         """Logarithms of the rates of set at x = 0 and of reset at x = 1 [1/s], at 300 K."""
         value, line = self._at(("set", "reset"), v)
-        up, down = value + line
+        up, down = bound(value + line, -_LIMIT, _LIMIT)
         return up, down
 
     def _at(self, functions: tuple[str, ...], v: Float[Array, ""]):

@@ -34,4 +34,4 @@ def extrapolated(
     below, above = (0.5 * (coefficients[:, k] - coefficients[:, k - 2]) for k in (2, count - 1))
     outside = u - inner
     line = jnp.where(outside < 0, below, above) * outside
-    return jnp.sum(coefficients * cubic_basis(inner, count), axis=1), line
+    return jnp.sum(coefficients * cubic_basis(inner, count)[None], axis=1), line

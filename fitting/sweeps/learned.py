@@ -7,10 +7,13 @@ import numpy as np
 from jaxtyping import Float
 from scipy.linalg import block_diag
 
-from memjax.device.hybrid import NODES, node_names
+from memjax.device.hybrid import NODES, HybridDevice, node_names
 
 from .loops import Loops
 from .summary import Waveform
+
+LEARNED = (HybridDevice.name,)
+"""Models with learned functions."""
 
 GRANTED = 0.05
 """Standard deviation that is granted to a response of learned functions [decades]: no law of theirs is wrong."""
@@ -35,7 +38,7 @@ _REST, _STEEPNESS = -4.0, 8.0
 
 def learned_functions(device: object) -> dict[str, tuple[str, ...]]:
     """Names of the nodes of each learned function of a device; none of a device without such."""
-    if getattr(device, "name", None) != "hybrid":
+    if getattr(device, "name", None) not in LEARNED:
         return {}
     return {f: node_names(f) for f in BENDING}
 

@@ -19,6 +19,8 @@ from ..page.fit_blocks import few_cycles, readable
 from ..report import TABLES, parameters_section, read_table, write_fit_page
 from ..time_pictures import figure_currents
 from . import figures
+from .function_figure import figure_functions
+from .learned import LEARNED
 from .set_reset import UNITS, cycle_values
 from .trends import SURE, Series, keeps_state, of_excursions, trends
 
@@ -36,6 +38,10 @@ _TRUTH = "Synthetic data: the true parameters are known and stand beside the fit
 
 _SIMULATED = """ What simulated cycles calibrated has sigma and interval from profiles of the simulated loss, and
 counts as not determined where its logarithm has a standard deviation above 0.5 and above half the prior's."""
+
+
+_FUNCTIONS = """Bands hold nine tenths of the functions that the data and their smoothness allow. Strokes are points of
+the data: where there are none, a function is what its smoothness says."""
 
 
 def build(
@@ -77,8 +83,11 @@ def build(
             drawn["switching"] = figures.figure_switching(*both, spread, thresholds=levels)
             read = [summarise(switching(x, **levels.options)) for x in both]
             tables = [_switching_table(*read), *[Note(str(levels))] * (driven != "current")]
-        correlation = np.array(content["correlation"])
-        drawn["correlation"] = figures.figure_correlation(content["free"], correlation)
+        if content["model"] in LEARNED:  # correlations of nodes say nothing to anybody
+            drawn["functions"] = figure_functions(content, measured.applied)
+        else:
+            correlation = np.array(content["correlation"])
+            drawn["correlation"] = figures.figure_correlation(content["free"], correlation)
         if random is not None:
             drawn["cycles"] = figures.figure_cycles(measured, random)
         if measured.t is not None and is_pulsed(measured.applied):
@@ -291,6 +300,8 @@ def _blocks(
             *drawn("switching", "switching and hold voltages"),
         ]),
         *_cycles(series, drawn("trends", "cycle by cycle")),
+        *[Section("Learned functions", [*drawn("functions", "learned functions"), Note(_FUNCTIONS)])]
+        * ("functions" in paths),
         parameters_section(
             content, determined, *drawn("correlation", "correlation of parameters"), more=simulated
         ),

@@ -1,0 +1,69 @@
+"""Wires of all word lines, or of all bit lines, side by side: their equations are tridiagonal."""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float
+
+
+class Lines(NamedTuple):
+    """Wires of equal segments.
+
+    Parameters
+    ----------
+    resistance : Float[Array, ""]
+        Of a segment [ohm].
+    first, last : Float[Array, "lines"]
+        Conductance from the first and the last node of each line to what drives or senses it, over that of a segment;
+        0 where the line ends open.
+    """
+
+    resistance: Float[Array, ""]
+    first: Float[Array, " lines"]
+    last: Float[Array, " lines"]
+
+    def laplacian(self, x: Float[Array, "nodes lines"]) -> Float[Array, "nodes lines"]:
+        """Currents [A] times the resistance of a segment that leave the nodes along the wires, at voltages `x`."""
+        steps = jnp.diff(x, axis=0)
+        before, after = (jnp.pad(steps, (pad, (0, 0))) for pad in ((1, 0), (0, 1)))
+        return (before - after).at[0].add(self.first * x[0]).at[-1].add(self.last * x[-1])
+
+    def ratios(self, load: Float[Array, "nodes lines"]) -> Float[Array, "nodes lines"]:
+        """Inverse pivots of the Laplacian and a load to ground at each node, over the conductance of a segment.
+
+        Nothing is subtracted: each is a sum of conductances, and exact to rounding however thin the load.
+        """
+
+        def step(before, load):
+            conductance = load + before
+            passed = conductance / (1 + conductance)  # in series with the next segment
+            return passed, conductance
+
+        _, conductance = lax.scan(step, self.first, load)
+        return 1 / (conductance + 1).at[-1].set(conductance[-1] + self.last)
+
+
+def solve_lines(
+    ratios: Float[Array, "nodes lines"], x: Float[Array, "nodes lines"]
+) -> tuple[Float[Array, "nodes lines"], Float[Array, ""]]:
+    """Voltages at currents `x` into the nodes, with the pivots of `Lines.ratios`, and their product with `x`.
+
+    The sweeps run over the nodes of a line, all lines at once, which lie side by side in memory.
+    """
+    zero = jnp.zeros_like(x[0])
+
+    def down(before, row):
+        ratio, current = row
+        here = ratio * (current + before)
+        return here, here
+
+    def up(carry, row):
+        after, product = carry
+        ratio, current, here = row
+        voltage = here + ratio * after
+        return (voltage, product + voltage * current), voltage
+
+    _, half = lax.scan(down, zero, (ratios, x))
+    (_, products), voltage = lax.scan(up, (zero, zero), (ratios, x, half), reverse=True)
+    return voltage, jnp.sum(products)

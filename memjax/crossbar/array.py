@@ -6,20 +6,22 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Float
+from jaxtyping import Array, ArrayLike, Float
 
 from ..core.system import Environment
 from ..device import AbstractDevice
-from ..errors import SolveError
+from ..errors import BoundsError, SolveError
 from ..runtime.arguments import as_integer, is_traced
 from ..runtime.flags import check_flags
 from .cells import Cells
 from .checks import (
+    WIRE_FIX,
     check_cells,
     check_grounded,
     check_input,
     check_memory,
     check_wires,
+    guard_conductances,
     state_arrays,
 )
 from .lines import Lines
@@ -28,6 +30,9 @@ from .nodes import Net, Nodes, Progress, solve_nodes
 from .reading import Reading
 
 _WHERE = "Crossbar"
+
+Resistance = ArrayLike
+"""Ohms: one number, or one for each line."""
 
 
 class Crossbar(eqx.Module):
@@ -79,16 +84,16 @@ class Crossbar(eqx.Module):
 
     def __init__(
         self,
-        conductances=None,
+        conductances: ArrayLike | None = None,
         *,
         cells: AbstractDevice | None = None,
         states: Mapping | None = None,
-        selector=None,
+        selector: ArrayLike | AbstractDevice | None = None,
         selector_states: Mapping | None = None,
-        word_line,
-        bit_line,
-        driver=0.0,
-        sense=0.0,
+        word_line: Resistance,
+        bit_line: Resistance,
+        driver: Resistance = 0.0,
+        sense: Resistance = 0.0,
         drive_both_ends: bool = False,
         sense_both_ends: bool = False,
         env: Environment | None = None,
@@ -101,12 +106,13 @@ class Crossbar(eqx.Module):
         self.conductances, self.cells = check_cells(conductances, cells, states)
         self.states = state_arrays(cells, states, self.env)
         shape, kind = self.shape, self.dtype
-        self.selector = selector
-        if not (selector is None or isinstance(selector, AbstractDevice)):
-            self.selector = check_wires("selector", selector, shape, kind)
+        if selector is None or isinstance(selector, AbstractDevice):
+            self.selector = selector
+        else:
+            self.selector = check_wires("selector", selector, shape, kind, sign=">")
         self.selector_states = state_arrays(self.selector, selector_states, self.env, shape, kind)
-        self.word_line = check_wires("word_line", word_line, (), kind, sign=">")
-        self.bit_line = check_wires("bit_line", bit_line, (), kind, sign=">")
+        self.word_line = check_wires("word_line", word_line, (), kind, sign=">", fix=WIRE_FIX)
+        self.bit_line = check_wires("bit_line", bit_line, (), kind, sign=">", fix=WIRE_FIX)
         self.driver = check_wires("driver", driver, shape[:1], kind, infinite=True)
         self.sense = check_wires("sense", sense, shape[1:], kind, infinite=True)
         check_grounded(self.driver, self.sense)
@@ -143,7 +149,20 @@ class Crossbar(eqx.Module):
         far_sense = sense if self.sense_both_ends else jnp.zeros_like(sense)
         return Lines(self.word_line, drive, far_drive), Lines(self.bit_line, far_sense, sense)
 
-    def read(self, v) -> Reading:
+    @property
+    def crossings(self) -> Cells:
+        """The laws of the cells."""
+        element = self.conductances if self.cells is None else self.cells
+        if element is None:
+            raise BoundsError(
+                "an array without cells", where=_WHERE, allowed="conductances or a device"
+            )
+        selector = self.selector
+        if not (selector is None or isinstance(selector, AbstractDevice)):
+            selector = 1 / selector
+        return Cells(element, self.states, selector, self.selector_states, self.env)
+
+    def read(self, v: ArrayLike) -> Reading:
         """Currents and voltages at voltages of the drivers.
 
         Parameters
@@ -168,14 +187,20 @@ class Crossbar(eqx.Module):
         check_cells(self.conductances, self.cells, self.states or None)
         check_grounded(self.driver, self.sense)
         check_memory(self.conductances, self.states, inputs=v.shape[0] if v.ndim == 2 else 1)
-        reading = _read(self, v)
-        if self.cells is not None and not is_traced(reading.word):
-            if not bool(jnp.all(jnp.isfinite(reading.word))):
-                raise SolveError(
-                    "the currents do not balance", where="Crossbar.read",
-                    allowed="laws of cells and selectors whose currents rise with the voltage",
-                    fix="lower the voltages, or raise the resistance in series with the cells",
-                )  # fmt: skip
+        checked = eqx.tree_at(
+            lambda a: a.conductances,
+            self,
+            guard_conductances(self.conductances),
+            is_leaf=lambda x: x is None,
+        )
+        reading = _read(checked, v)
+        devices = (isinstance(x, AbstractDevice) for x in (self.cells, self.selector))
+        if any(devices) and not is_traced(reading.word) and bool(jnp.any(jnp.isnan(reading.word))):
+            raise SolveError(
+                "the currents do not balance", where="Crossbar.read",
+                allowed="laws of cells and selectors whose currents rise with the voltage",
+                fix="lower the voltages, or raise the resistance in series with the cells",
+            )  # fmt: skip
         return reading
 
 
@@ -183,15 +208,22 @@ class Crossbar(eqx.Module):
 def _read(array: Crossbar, v: Float[Array, "*inputs rows"]) -> Reading:
     """The compiled read."""
     batch = v if v.ndim == 2 else v[None]
-    element = array.cells if array.conductances is None else array.conductances
-    selector = array.selector
-    if not (selector is None or isinstance(selector, AbstractDevice)):
-        selector = 1 / selector
-    cells = Cells(element, array.states, selector, array.selector_states, array.env)
-    solve = _read_nonlinear if cells.conductance is None else _read_ohmic
-    nodes, current, progress, steps = solve(array, cells, batch)
+    cells = array.crossings
+    conductance = cells.conductance
+    if conductance is None:
+        nodes, current, progress, steps = _read_nonlinear(array, cells, batch)
+    else:
+        nodes, current, progress, steps = _read_ohmic(array, conductance, batch)
     word = jnp.swapaxes(nodes.word, 1, 2)
-    fields = (word, nodes.bit, current, progress.iterations, steps, progress.residual, progress.direct)
+    fields = (
+        word,
+        nodes.bit,
+        current,
+        progress.iterations,
+        steps,
+        progress.residual,
+        progress.direct,
+    )
     if v.ndim == 1:
         fields = jax.tree.map(lambda x: x[0], fields)
     return Reading(array, v, *fields)
@@ -207,11 +239,10 @@ def _sources(word: Lines, v: Float[Array, " rows"], columns: int) -> Nodes:
 
 
 def _read_ohmic(
-    array: Crossbar, cells: Cells, v: Float[Array, "inputs rows"]
+    array: Crossbar, conductance: Float[Array, "rows columns"], v: Float[Array, "inputs rows"]
 ) -> tuple[Nodes, Float[Array, "inputs rows columns"], Progress, Array]:
     """Voltages, currents of the cells and how the solves ended, where all cells are ohmic."""
     word, bit = array.lines
-    conductance = cells.conductance
     sources = jax.vmap(lambda x: _sources(word, x, array.shape[1]))(v)
     nodes, progress = solve_nodes(Net(conductance, word, bit), sources, most=array.max_iterations)
     current = conductance[None] * (jnp.swapaxes(nodes.word, 1, 2) - nodes.bit)
@@ -227,7 +258,9 @@ def _read_nonlinear(
     def read_one(x):
         sources = _sources(word, x, array.shape[1])
         ideal = jnp.where(jnp.isinf(array.driver), 0, x)
-        start = Nodes(jnp.broadcast_to(ideal[None], sources.word.shape), jnp.zeros_like(sources.bit))
+        start = Nodes(
+            jnp.broadcast_to(ideal[None], sources.word.shape), jnp.zeros_like(sources.bit)
+        )
         return balance(word, bit, cells, sources, start=start, most=array.max_iterations)
 
     end = lax.map(read_one, v)

@@ -59,7 +59,9 @@ def _law(
     def current(voltage, state):
         return element.current(t, state, voltage, env)
 
-    all_cells = jax.vmap(jax.vmap(lambda x, s: jax.jvp(lambda y: current(y, s), (x,), (jnp.ones_like(x),))))
+    all_cells = jax.vmap(
+        jax.vmap(lambda x, s: jax.jvp(lambda y: current(y, s), (x,), (jnp.ones_like(x),)))
+    )
     i, slope = all_cells(v, dict(states))
     return i, jnp.maximum(slope, _LEAST)
 

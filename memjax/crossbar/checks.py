@@ -17,6 +17,8 @@ from ..runtime.memory import check_size
 
 _WHERE = "Crossbar"
 
+WIRE_FIX = "an open line has an infinite driver or sense resistance, and an ideal wire 1e-6 ohm"
+
 _ARRAYS = 24
 """Numbers that a solve holds for each cell at most; each further input of a batch adds `_PER_INPUT`."""
 
@@ -40,15 +42,14 @@ def _as_array(name: str, x: Any, unit: str) -> Array:
 
 
 def _check_all(name: str, x: Array, fine: Any, allowed: str, unit: str, fix: str = "") -> Array:
-    """Refuse an array whose numbers are not all fine: with the first such number, or at run time where it is traced."""
+    """Refuse a known array whose numbers are not all fine, with the first such number."""
     if is_traced(x):
-        text = f"{name} with numbers that are not allowed; in {_WHERE}; allowed: {allowed}; {fix}"
-        return eqx.error_if(x, ~jnp.all(fine(x)), text)
+        return x
     numbers = np.asarray(x)
     wrong = np.argwhere(~np.asarray(fine(numbers)))
-    if wrong.size:
+    if len(wrong):
         index = tuple(int(k) for k in wrong[0])
-        at = f" at {index if len(index) > 1 else index[0]}" if index else ""
+        at = f" at {', '.join(map(str, index))}" if index else ""
         more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
         _refuse(f"{name} = {numbers[index]:g} {unit}{at}{more}", allowed, fix)
     return x
@@ -56,7 +57,7 @@ def _check_all(name: str, x: Array, fine: Any, allowed: str, unit: str, fix: str
 
 def check_memory(conductances: Any, states: Mapping | None, inputs: int = 1) -> None:
     """Refuse arrays, or batches of inputs, whose solve the free memory does not hold."""
-    known = conductances if conductances is not None else next(iter((states or {}).values()), None)
+    known = next(iter((states or {}).values()), ()) if conductances is None else conductances
     size = float(np.prod(np.shape(known), dtype=float))
     if size * inputs < _SMALL:
         return
@@ -76,19 +77,38 @@ def check_cells(
         _refuse(f"{given} of conductances and cells", "one of the two")
     if cells is not None:
         if not isinstance(cells, AbstractDevice):
-            raise ModelError(f"cells = {shown(cells)}", where=_WHERE, allowed="a device, as mj.model(name) makes one")
+            raise ModelError(
+                f"cells = {shown(cells)}",
+                where=_WHERE,
+                allowed="a device, as mj.model(name) makes one",
+            )
         if not states:
             names = ", ".join(s.name for s in cells.states)
-            _refuse("cells without states", f"an array of rows and columns for one of {names} at least")
+            _refuse(
+                "cells without states", f"an array of rows and columns for one of {names} at least"
+            )
         return None, cells
     if states:
         _refuse("states of conductances", "states of a device, which cells= names")
     g = _as_array("conductances", conductances, "S")
     if g.ndim != 2 or not g.size:
         _refuse(f"conductances of shape {g.shape}", "word lines x bit lines, one of each at least")
-    fix = "an open cell has its leakage, 1e-12 S for example"
-    allowed = "finite and > 0 S"
-    return _check_all("conductance", g, lambda x: (x > 0) & (x < np.inf), allowed, "S", fix), None
+    return _check_all("conductance", g, _is_conductance, _ALLOWED, "S", _FIX), None
+
+
+_ALLOWED, _FIX = "finite and > 0 S", "an open cell has its leakage, 1e-12 S for example"
+
+
+def _is_conductance(x: Any) -> Any:
+    return (x > 0) & (x < np.inf)
+
+
+def guard_conductances(g: Array | None) -> Array | None:
+    """Conductances; those that are traced with a check at run time."""
+    if g is None or not is_traced(g):
+        return g
+    text = f"a conductance that is none; in {_WHERE}; allowed: {_ALLOWED}; {_FIX}"
+    return eqx.error_if(g, ~jnp.all(_is_conductance(g)), text)
 
 
 def state_arrays(
@@ -106,15 +126,19 @@ def state_arrays(
     names = [s.name for s in device.states]
     unknown = sorted(set(states or {}) - set(names))
     if unknown:
-        raise ModelError(f"state {unknown[0]!r}", where=f"states of {device.name}", allowed=", ".join(names))
+        raise ModelError(
+            f"state {unknown[0]!r}", where=f"states of {device.name}", allowed=", ".join(names)
+        )
     arrays = {k: _as_array(f"state {k}", x, "SI") for k, x in (states or {}).items()}
-    if arrays and shape is None:
+    if shape is None:
         first = next(iter(arrays.values()))
         shape, kind = first.shape, first.dtype
     for name, x in arrays.items():
         if x.shape != shape or x.ndim != 2 or not x.size:
-            _refuse(f"state {name} of shape {x.shape}", f"word lines x bit lines{f', {shape}' if len(shape) == 2 else ''}")
-        _check_all(f"state {name}", x, np.isfinite if not is_traced(x) else jnp.isfinite, "a finite number", "SI")
+            _refuse(
+                f"state {name} of shape {x.shape}", "word lines x bit lines, alike for all states"
+            )
+        _check_all(f"state {name}", x, np.isfinite, "a finite number", "SI")
     start = device.initial(env)
     return {
         k: arrays[k].astype(kind) if k in arrays else jnp.full(shape, start[k], kind) for k in names
@@ -129,20 +153,20 @@ def check_wires(
     *,
     sign: str = ">=",
     infinite: bool = False,
+    fix: str = "",
 ) -> Array:
     """A resistance for each line, segment or cell [ohm]."""
     x = _as_array(name, x, "ohm").astype(kind)
     if x.shape not in ((), shape):
-        _refuse(f"{name} of shape {x.shape}", f"one resistance{f', or shape {shape}' if shape else ''}")
+        _refuse(
+            f"{name} of shape {x.shape}", f"one resistance{f', or shape {shape}' if shape else ''}"
+        )
 
     def fine(y):
         positive = y > 0 if sign == ">" else y >= 0
         return positive if infinite else positive & (y < np.inf)
 
     allowed = f"{sign} 0 ohm{', infinite where the line floats' if infinite else ' and finite'}"
-    fix = ""
-    if sign == ">":
-        fix = "a line that is open has an infinite driver or sense resistance, a wire that is ideal 1e-6 ohm"
     return jnp.broadcast_to(_check_all(name, x, fine, allowed, "ohm", fix), shape)
 
 
@@ -161,5 +185,7 @@ def check_input(v: Any, rows: int, kind: Any) -> Array:
     """Voltages of the drivers, of one input or of a batch."""
     v = _as_array("v", v, "V").astype(kind)
     if v.shape[-1:] != (rows,) or v.ndim > 2 or not v.size:
-        _refuse(f"v of shape {v.shape}", f"({rows},), or (inputs, {rows}): a voltage for each word line")
-    return _check_all("v", v, np.isfinite if not is_traced(v) else jnp.isfinite, "finite", "V")
+        _refuse(
+            f"v of shape {v.shape}", f"({rows},), or (inputs, {rows}): a voltage for each word line"
+        )
+    return _check_all("v", v, np.isfinite, "finite", "V")

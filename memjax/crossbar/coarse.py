@@ -28,7 +28,7 @@ def _modes(
 
 
 def smooth_correction(
-    conductance: Float[Array, ""], word: Lines, bit: Lines, shape: tuple[int, int]
+    conductance: Float[Array, ""], word: Lines, bit: Lines, shape: tuple[int, ...]
 ) -> tuple[Float[Array, "modes modes"], Float[Array, "columns modes"], Float[Array, "rows modes"]]:
     """What solves of the word lines leave of the inverse of the equations, in modes of the whole array.
 
@@ -55,7 +55,9 @@ def smooth_correction(
     w + m. The difference of the inverses is never negative, so that the sum of both stays positive definite.
     """
     rows, columns = shape
-    degrees = 8 + max(shape) // 128  # fewer leave iterations of long lines, more cost time in short ones
+    degrees = (
+        8 + max(shape) // 128
+    )  # fewer leave iterations of long lines, more cost time in short ones
     w, along_word = _modes(word, columns, degrees)
     b, along_bit = _modes(bit, rows, degrees)
     w, b = w[:, None], b[None, :]

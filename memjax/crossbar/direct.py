@@ -57,4 +57,5 @@ def _solve(net: "Net", sources: "Nodes", nodes: "Nodes", failed: np.ndarray) -> 
     except (RuntimeError, ValueError):  # singular, or with NaN
         x = np.full(b.size, np.nan)
     kind = np.asarray(nodes.bit).dtype
-    return type(nodes)(x[: g.size].reshape(g.shape).T.astype(kind), x[g.size :].reshape(g.shape).astype(kind))
+    word_voltages, bit_voltages = x.astype(kind).reshape(2, rows, columns)
+    return nodes._replace(word=word_voltages.T, bit=bit_voltages)

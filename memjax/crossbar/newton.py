@@ -56,6 +56,11 @@ class Balance(NamedTuple):
     converged: Bool[Array, ""]
 
 
+def _square(x: Array) -> Array:
+    """Sum of squares."""
+    return jnp.sum(x**2)
+
+
 def _solve(net: Net, sources: Nodes, most: int) -> tuple[Nodes, Progress]:
     """`solve_nodes` of one input."""
     batch = solve_nodes(net, jax.tree.map(lambda x: x[None], sources), most=most)
@@ -83,8 +88,8 @@ def balance(
     Notes
     -----
     The last step is taken where the others ended, held constant, and is the only one that derivatives see. With
-    G the slopes of the laws and v the voltages that the search ended at, it solves (L + G) x = s - I(v) + G v. At x = v the
-    derivative of G cancels, and what is left is the implicit function theorem.
+    G the slopes of the laws and v the voltages that the search ended at, it solves (L + G) x = s - I(v) + G v. At x = v
+    the derivative of G cancels, and what is left is the implicit function theorem.
     """
     frozen = lax.stop_gradient((word, bit, cells, sources, start))
     end, scale = _search(*frozen, most)
@@ -114,8 +119,8 @@ def _search(
 
     def imbalance_of(nodes, inner):
         point = cells.at(cell_voltage(nodes), inner)
-        missing = (*leaving(nodes, point.device), point.mismatch)
-        return sum(jnp.sum(x**2) for x in missing)
+        missing = leaving(nodes, point.device)
+        return sum(map(_square, missing), _square(point.mismatch))
 
     def moved(s, step, point, length):
         nodes = jax.tree.map(lambda x, dx: x + length * dx, s.nodes, step)
@@ -146,7 +151,9 @@ def _search(
     scale = jnp.max(jnp.abs(start.word)) + jnp.max(jnp.abs(start.bit))
     inner = v if cells.selector is None else v / 2
     zero = jnp.zeros((), int)
-    first = _State(start, inner, imbalance_of(start, inner), jnp.full_like(scale, jnp.inf), zero, zero)
+    first = _State(
+        start, inner, imbalance_of(start, inner), jnp.full_like(scale, jnp.inf), zero, zero
+    )
     tolerance = _CHANGE[scale.dtype.name]
     end = lax.while_loop(
         lambda s: (s.change > tolerance * scale) & (s.steps < _STEPS), advance, first

@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from .coarse import smooth_correction
 from .direct import solve_directly
-from .lines import Lines, solve_lines
+from .lines import Lines, inner_product, solve_lines, transposed
 
 TOLERANCE = {"float64": 2e-11, "float32": 1e-6}
 """Residual over that of no voltage, in the norm of the preconditioner, at which iterations end."""
@@ -143,8 +143,8 @@ def _prepared(net: Net, most: int) -> Callable[[Nodes], tuple[Nodes, Progress]]:
     # All equations of the word lines are multiplied by the resistance of their segments.
     def reduced(x):
         cells = load * x
-        voltages, _ = solve_lines(bit_ratios, ratio * cells.T)
-        return word.laplacian(x) + cells - load * voltages.T
+        voltages, _ = solve_lines(bit_ratios, ratio * transposed(cells))
+        return word.laplacian(x) + cells - load * transposed(voltages)
 
     def precondition(x):
         lines, product = solve_lines(word_ratios, x)
@@ -154,7 +154,7 @@ def _prepared(net: Net, most: int) -> Callable[[Nodes], tuple[Nodes, Progress]]:
 
     def advance(s: _Iterate) -> _Iterate:
         image = reduced(s.direction)
-        length = s.square / jnp.sum(s.direction * image)
+        length = s.square / inner_product(s.direction, image)
         residual = s.residual - length * image
         z, square = precondition(residual)
         direction = z + square / s.square * s.direction

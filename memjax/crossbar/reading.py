@@ -43,7 +43,8 @@ def _heat(
 ) -> Float[Array, "*inputs"]:
     """Power in the segments of lines [W], with the currents through those at their ends [A]."""
     power = jnp.sum(jnp.diff(voltages, axis=-2) ** 2, axis=(-2, -1)) / segment
-    return power + segment * sum(jnp.sum(i**2, axis=-1) for i in ends)
+    first, last = (jnp.sum(i**2, axis=-1) for i in ends)
+    return power + segment * (first + last)
 
 
 def _terminal_heat(
@@ -51,7 +52,13 @@ def _terminal_heat(
 ) -> Float[Array, "*inputs"]:
     """Power in resistances at the ends of lines [W]; none flows where one is infinite."""
     finite = jnp.where(jnp.isinf(resistance), 0, resistance)
-    return sum((jnp.sum(i**2 * finite, axis=-1) for i in ends), jnp.zeros((), resistance.dtype))
+    first, last = (jnp.sum(_times(i**2, finite), axis=-1) for i in ends)
+    return first + last
+
+
+def _times(x: Float[Array, "*inputs lines"], factors: Float[Array, " lines"]) -> Array:
+    """Numbers of all inputs by a factor of each line."""
+    return x * jnp.broadcast_to(factors, x.shape)
 
 
 class Reading(eqx.Module):
@@ -147,12 +154,12 @@ class Reading(eqx.Module):
     def _drive_currents(self) -> tuple[Float[Array, "*inputs rows"], ...]:
         """Currents into the first and the last cell of each word line [A]."""
         line, _ = self.array.lines
-        first = line.first / line.resistance * (self.v - self.word[..., 0])
-        return first, line.last / line.resistance * (self.v - self.word[..., -1])
+        first = _times(self.v - self.word[..., 0], line.first / line.resistance)
+        return first, _times(self.v - self.word[..., -1], line.last / line.resistance)
 
     @property
     def _sense_currents(self) -> tuple[Float[Array, "*inputs columns"], ...]:
         """Currents out of the first and the last cell of each bit line [A]."""
         _, line = self.array.lines
-        first = line.first / line.resistance * self.bit[..., 0, :]
-        return first, line.last / line.resistance * self.bit[..., -1, :]
+        first = _times(self.bit[..., 0, :], line.first / line.resistance)
+        return first, _times(self.bit[..., -1, :], line.last / line.resistance)

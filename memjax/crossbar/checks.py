@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
@@ -12,7 +13,6 @@ from ..core.system import Environment
 from ..device import AbstractDevice
 from ..errors import BoundsError, CircuitError, ModelError
 from ..runtime.arguments import is_real, is_traced, shown
-from ..runtime.copies import copied
 from ..runtime.memory import check_size
 
 _WHERE = "Crossbar"
@@ -32,27 +32,35 @@ def _refuse(what: str, allowed: str, fix: str = "") -> None:
     raise BoundsError(what, where=_WHERE, allowed=allowed, fix=fix)
 
 
-def _as_array(name: str, x: Any, unit: str) -> Array:
-    """An array of floats of JAX, whose numbers the caller cannot change."""
+def _as_array(name: str, x: Any, unit: str, kind: Any = None) -> np.ndarray | Array:
+    """An array of floats whose numbers the caller cannot change: of JAX where it was one, else of NumPy.
+
+    Operations of JAX on small arrays take a hundred times as long as those of NumPy, and reads begin here.
+    """
     x = np.asarray(x) if isinstance(x, list | tuple) else x
     if not is_real(x):
         _refuse(f"{name} = {shown(x)}", f"an array of numbers [{unit}]")
-    x = jnp.asarray(copied(x))
-    return x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(float)
+    if kind is None:
+        given = getattr(x, "dtype", None)
+        kind = jax.dtypes.canonicalize_dtype(given if given in ("float32", "float64") else float)
+    if isinstance(x, jax.Array):
+        return x if x.dtype == kind else x.astype(kind)
+    return np.array(x, kind)
 
 
-def _check_all(name: str, x: Array, fine: Any, allowed: str, unit: str, fix: str = "") -> Array:
+def _check_all(name: str, x: Any, fine: Any, allowed: str, unit: str, fix: str = "") -> None:
     """Refuse a known array whose numbers are not all fine, with the first such number."""
     if is_traced(x):
-        return x
+        return
     numbers = np.asarray(x)
-    wrong = np.argwhere(~np.asarray(fine(numbers)))
-    if len(wrong):
-        index = tuple(int(k) for k in wrong[0])
-        at = f" at {', '.join(map(str, index))}" if index else ""
-        more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-        _refuse(f"{name} = {numbers[index]:g} {unit}{at}{more}", allowed, fix)
-    return x
+    good = np.asarray(fine(numbers))
+    if good.all():
+        return
+    wrong = np.argwhere(~good)
+    index = tuple(int(k) for k in wrong[0])
+    at = f" at {', '.join(map(str, index))}" if index else ""
+    more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+    _refuse(f"{name} = {numbers[index]:g} {unit}{at}{more}", allowed, fix)
 
 
 def check_memory(conductances: Any, states: Mapping | None, inputs: int = 1) -> None:
@@ -93,7 +101,8 @@ def check_cells(
     g = _as_array("conductances", conductances, "S")
     if g.ndim != 2 or not g.size:
         _refuse(f"conductances of shape {g.shape}", "word lines x bit lines, one of each at least")
-    return _check_all("conductance", g, _is_conductance, _ALLOWED, "S", _FIX), None
+    _check_all("conductance", g, _is_conductance, _ALLOWED, "S", _FIX)
+    return jnp.asarray(g), None
 
 
 _ALLOWED, _FIX = "finite and > 0 S", "an open cell has its leakage, 1e-12 S for example"
@@ -141,7 +150,8 @@ def state_arrays(
         _check_all(f"state {name}", x, np.isfinite, "a finite number", "SI")
     start = device.initial(env)
     return {
-        k: arrays[k].astype(kind) if k in arrays else jnp.full(shape, start[k], kind) for k in names
+        k: jnp.asarray(arrays[k], kind) if k in arrays else jnp.full(shape, start[k], kind)
+        for k in names
     }
 
 
@@ -156,7 +166,7 @@ def check_wires(
     fix: str = "",
 ) -> Array:
     """A resistance for each line, segment or cell [ohm]."""
-    x = _as_array(name, x, "ohm").astype(kind)
+    x = _as_array(name, x, "ohm", kind)
     if x.shape not in ((), shape):
         _refuse(
             f"{name} of shape {x.shape}", f"one resistance{f', or shape {shape}' if shape else ''}"
@@ -167,7 +177,9 @@ def check_wires(
         return positive if infinite else positive & (y < np.inf)
 
     allowed = f"{sign} 0 ohm{', infinite where the line floats' if infinite else ' and finite'}"
-    return jnp.broadcast_to(_check_all(name, x, fine, allowed, "ohm", fix), shape)
+    _check_all(name, x, fine, allowed, "ohm", fix)
+    broadcast = jnp.broadcast_to if isinstance(x, jax.Array) else np.broadcast_to
+    return jnp.asarray(broadcast(x, shape))
 
 
 def check_grounded(driver: Array, sense: Array) -> None:
@@ -183,9 +195,10 @@ def check_grounded(driver: Array, sense: Array) -> None:
 
 def check_input(v: Any, rows: int, kind: Any) -> Array:
     """Voltages of the drivers, of one input or of a batch."""
-    v = _as_array("v", v, "V").astype(kind)
+    v = _as_array("v", v, "V", kind)
     if v.shape[-1:] != (rows,) or v.ndim > 2 or not v.size:
         _refuse(
             f"v of shape {v.shape}", f"({rows},), or (inputs, {rows}): a voltage for each word line"
         )
-    return _check_all("v", v, np.isfinite, "finite", "V")
+    _check_all("v", v, np.isfinite, "finite", "V")
+    return jnp.asarray(v)

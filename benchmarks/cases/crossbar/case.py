@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import equinox as eqx
 import jax
@@ -16,6 +17,7 @@ from benchmarks.environments import run_peer
 from benchmarks.records import Recorder
 from benchmarks.registry import Case
 from benchmarks.timing import Times, lap, measure
+from memjax.crossbar import Reading
 
 PEER, SCRIPT = "badcrossbar", Path(__file__).with_name("peer_badcrossbar.py")
 READ = "memjax"
@@ -24,7 +26,7 @@ SIZES = {"smoke": ((16, 1.0),), "full": ((128, 1.0), (128, 10.0), (256, 1.0), (2
 LARGE = 1024
 
 
-def _array(p: Problem, dtype=np.float64) -> mj.Crossbar:
+def _array(p: Problem, dtype: type[np.floating] = np.float64) -> mj.Crossbar:
     """The array of a problem, made anew: nothing of an earlier read is kept."""
     return mj.Crossbar(p.g.astype(dtype), word_line=p.wire, bit_line=p.wire)
 
@@ -96,7 +98,8 @@ def _large(record: Recorder) -> None:
     """An array that a direct solver takes minutes for: what leaves the drivers has to arrive."""
     for wire in (1.0, 10.0):
         p = problem(LARGE, wire, inputs=1)
-        times, reading = measure(lambda p=p: _array(p).read(p.v[0]), repeats=3)
+        times, result = measure(lambda p=p: _array(p).read(p.v[0]), repeats=3)
+        reading = cast(Reading, result)
         arriving, leaving = (float(jnp.sum(x)) for x in (reading.current, reading.driver_current))
         record.ok(
             READ, times, error=abs(arriving / leaving - 1), reference="currents out of all drivers, relative",
@@ -132,7 +135,7 @@ def _regression(record: Recorder, steps: int) -> None:
         return weight
 
     times, weight = measure(train, repeats=1)
-    untrained, trained = float(loss(layer.weight)) / ideal, float(loss(weight)) / ideal
+    untrained, trained = (float(loss(w)) / ideal for w in (layer.weight, weight))
     record.ok(
         "regression trained through wires", times, error=trained - 1, reference="error of the ideal array, relative",
         tolerance=0.05 if steps >= 300 else None, problem="32 x 32 cells, wires of 5 ohm", n=128, dtype="float64",

@@ -43,17 +43,18 @@ def problem(lines: int, wire: float, inputs: int = 64) -> Problem:
 
 def sparse_currents(p: Problem) -> Float[np.ndarray, " lines"]:
     """Currents at the first input, by SciPy's direct solver of the sparse node equations."""
-    from scipy.sparse import block_array, diags_array, eye_array, kron
+    from scipy.sparse import block_array, csr_array, diags_array, eye_array, kron
     from scipy.sparse.linalg import spsolve
 
     n, link = len(p.g), 1 / p.wire
-    ends = np.full(n, 2.0)
-    ends[-1] = 1.0  # open
-    chain = link * diags_array([ends, -np.ones(n - 1), -np.ones(n - 1)], offsets=[0, 1, -1])
-    turned = link * diags_array([ends[::-1], -np.ones(n - 1), -np.ones(n - 1)], offsets=[0, 1, -1])
+    neighbours = np.eye(n, k=1) + np.eye(n, k=-1)
+    # A driver or a sense node is one more neighbour of the first node; the last one is open.
+    chain = link * (np.diag(neighbours.sum(axis=1) + (np.arange(n) == 0)) - neighbours)
+    turned = chain[::-1, ::-1]
     cells, one = diags_array(p.g.ravel()), eye_array(n)
-    word, bit = kron(one, chain) + cells, kron(turned, one) + cells
+    word, bit = kron(one, csr_array(chain)) + cells, kron(csr_array(turned), one) + cells
     sources = np.zeros((2, n, n))
     sources[0, :, 0] = link * p.v[0]
-    x = spsolve(block_array([[word, -cells], [-cells, bit]]).tocsc(), sources.ravel())
+    matrix = block_array([[word, -cells], [-cells, bit]]).tocsc()
+    x = np.asarray(spsolve(matrix, sources.ravel()))
     return link * x.reshape(2, n, n)[1, -1]

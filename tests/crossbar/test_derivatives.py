@@ -24,7 +24,7 @@ def _loss(values):
 @pytest.fixture(scope="module")
 def derivatives():
     """In reverse mode, with what computes loss and derivatives."""
-    point = jax.tree.map(jnp.asarray, VALUES)
+    point = {k: jnp.asarray(np.asarray(x)) for k, x in VALUES.items()}
     both = jax.jit(jax.value_and_grad(_loss))
     return both, point, both(point)[1]
 

@@ -15,17 +15,12 @@ RANGE = {"low": 1e-6, "high": 1e-4}
 IDEAL = {"word_line": 1e-6, "bit_line": 1e-6}
 
 
-def test_without_resistance_in_the_wires_the_layer_is_the_product():
+def test_tiles_without_resistance_in_the_wires_add_up_to_the_product():
     x = RNG.normal(size=(2, 5, 6))
-    y = mj.crossbar.Linear(WEIGHT, **RANGE, **IDEAL)(jnp.asarray(x))
-    # Of 6 cells of 1e-4 S at 1e-6 ohm: 1e-9 of the currents, of which pairs leave the difference.
-    np.testing.assert_allclose(y, x @ WEIGHT, atol=1e-7)
-
-
-def test_tiles_add_up_to_the_matrix():
     layer = mj.crossbar.Linear(WEIGHT, **RANGE, **IDEAL, tile=(3, 5))
     assert [[a.shape for a in row] for row in layer.arrays] == [[(3, 4), (3, 4)]] * 2
-    np.testing.assert_allclose(layer(jnp.eye(6)), WEIGHT, atol=1e-7)
+    # Of 6 cells of 1e-4 S at 1e-6 ohm: 1e-9 of the currents, of which pairs leave the difference.
+    np.testing.assert_allclose(layer(jnp.asarray(x)), x @ WEIGHT, atol=1e-7)
 
 
 def test_conductances_are_within_the_range_and_of_the_levels():

@@ -136,7 +136,6 @@ def test_laws_at_their_limits():
     assert float(stop_at_bounds(jnp.asarray(1.0), jnp.asarray(1.0), 0.0, 1.0, 0.1)) == 0.0
 
 
-@pytest.mark.parametrize("ratio", [-1e6, -0.3, 0.0, 2.0, 1e9])
 def test_the_normal_distribution_has_its_density_as_derivative():
     x = np.linspace(-6.0, 6.0, 25)
     cdf, slope = jax.vmap(jax.value_and_grad(normal_cdf))(jnp.asarray(x))
@@ -144,6 +143,7 @@ def test_the_normal_distribution_has_its_density_as_derivative():
     np.testing.assert_allclose(slope, stats.norm.pdf(x), rtol=1e-12)
 
 
+@pytest.mark.parametrize("ratio", [-1e6, -0.3, 0.0, 2.0, 1e9])
 def test_overpotentials_and_hopping_invert_their_currents(ratio):
     eta = laws.butler_volmer_inverse(jnp.asarray(ratio), 350.0, charge=2.0)
     back = laws.butler_volmer(eta, 350.0, transfer=jnp.asarray(0.5), charge=2.0)

@@ -24,9 +24,9 @@ from .checks import (
     guard_conductances,
     state_arrays,
 )
-from .lines import Lines
-from .newton import balance
-from .nodes import Net, Nodes, Progress, solve_nodes
+from .lines import Lines, transposed
+from .newton import Balance, balance
+from .nodes import Net, Nodes, solve_nodes
 from .reading import Reading
 
 _WHERE = "Crossbar"
@@ -218,22 +218,17 @@ def _read(array: Crossbar, v: Float[Array, "*inputs rows"]) -> Reading:
     cells = array.crossings
     conductance = cells.conductance
     if conductance is None:
-        nodes, current, progress, steps = _read_nonlinear(array, cells, batch)
+        end = _read_nonlinear(array, cells, batch)
     else:
-        nodes, current, progress, steps = _read_ohmic(array, conductance, batch)
-    word = jnp.swapaxes(nodes.word, 1, 2)
-    fields = (
-        word,
-        nodes.bit,
-        current,
-        progress.iterations,
-        steps,
-        progress.residual,
-        progress.direct,
-    )
+        end = _read_ohmic(array, conductance, batch)
+    word = lax.map(transposed, end.nodes.word)
     if v.ndim == 1:
-        fields = jax.tree.map(lambda x: x[0], fields)
-    return Reading(array, v, *fields)
+        word, end = jax.tree.map(lambda x: x[0], (word, end))
+    progress = end.progress
+    return Reading(
+        array=array, v=v, word=word, bit=end.nodes.bit, law_current=end.current, newton_steps=end.steps,
+        iterations=progress.iterations, residual=progress.residual, direct=progress.direct,
+    )  # fmt: skip
 
 
 def _sources(word: Lines, v: Float[Array, " rows"], columns: int) -> Nodes:
@@ -247,19 +242,16 @@ def _sources(word: Lines, v: Float[Array, " rows"], columns: int) -> Nodes:
 
 def _read_ohmic(
     array: Crossbar, conductance: Float[Array, "rows columns"], v: Float[Array, "inputs rows"]
-) -> tuple[Nodes, Float[Array, "inputs rows columns"], Progress, Array]:
-    """Voltages, currents of the cells and how the solves ended, where all cells are ohmic."""
+) -> Balance:
+    """Balances of all inputs where all cells are ohmic."""
     word, bit = array.lines
     sources = jax.vmap(lambda x: _sources(word, x, array.shape[1]))(v)
     nodes, progress = solve_nodes(Net(conductance, word, bit), sources, most=array.max_iterations)
-    current = conductance[None] * (jnp.swapaxes(nodes.word, 1, 2) - nodes.bit)
-    return nodes, current, progress, jnp.zeros_like(progress.iterations)
+    return Balance(nodes, None, progress, jnp.zeros_like(progress.iterations), ~progress.direct)
 
 
-def _read_nonlinear(
-    array: Crossbar, cells: Cells, v: Float[Array, "inputs rows"]
-) -> tuple[Nodes, Float[Array, "inputs rows columns"], Progress, Array]:
-    """The same by Newton's method, which begins with wires without resistance."""
+def _read_nonlinear(array: Crossbar, cells: Cells, v: Float[Array, "inputs rows"]) -> Balance:
+    """Balances of all inputs by Newton's method, which begins with wires without resistance."""
     word, bit = array.lines
 
     def read_one(x):
@@ -268,9 +260,9 @@ def _read_nonlinear(
         start = Nodes(
             jnp.broadcast_to(ideal[None], sources.word.shape), jnp.zeros_like(sources.bit)
         )
-        return balance(word, bit, cells, sources, start=start, most=array.max_iterations)
+        end = balance(word, bit, cells, sources, start=start, most=array.max_iterations)
+        numbers = (end.nodes, end.current)
+        nodes, current = jax.tree.map(lambda y: jnp.where(end.converged, y, jnp.nan), numbers)
+        return end._replace(nodes=nodes, current=current)
 
-    end = lax.map(read_one, v)
-    fine = end.converged[:, None, None]
-    nodes = jax.tree.map(lambda y: jnp.where(fine, y, jnp.nan), end.nodes)
-    return nodes, jnp.where(fine, end.current, jnp.nan), end.progress, end.steps
+    return lax.map(read_one, v)

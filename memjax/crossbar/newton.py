@@ -33,27 +33,27 @@ class _State(NamedTuple):
 
 
 class Balance(NamedTuple):
-    """Node voltages of one input, at which currents through cells and wires balance.
+    """Node voltages at which currents through cells and wires balance.
 
     Parameters
     ----------
     nodes : Nodes
         The voltages [V].
-    current : Float[Array, "rows columns"]
-        Through the cells [A].
+    current : Float[Array, "*inputs rows columns"] or None
+        Through the cells [A]; None where they are ohmic.
     progress : Progress
         Of the last linear solve, with the iterations of all.
-    steps : Int[Array, ""]
+    steps : Int[Array, "*inputs"]
         Of Newton's method.
-    converged : Bool[Array, ""]
-        Whether they sufficed.
+    converged : Bool[Array, "*inputs"]
+        Whether the iterations sufficed.
     """
 
     nodes: Nodes
-    current: Float[Array, "rows columns"]
+    current: Float[Array, "*inputs rows columns"] | None
     progress: Progress
-    steps: Int[Array, ""]
-    converged: Bool[Array, ""]
+    steps: Int[Array, "*inputs"]
+    converged: Bool[Array, "*inputs"]
 
 
 def _square(x: Array) -> Array:

@@ -72,8 +72,8 @@ class Reading(eqx.Module):
         Voltages of the drivers [V].
     word, bit : Float[Array, "*inputs rows columns"]
         Voltage of the word line and of the bit line at each cell [V].
-    cell_current : Float[Array, "*inputs rows columns"]
-        Current from the word line to the bit line [A].
+    law_current : Float[Array, "*inputs rows columns"] or None
+        Current through cells that are not ohmic [A].
     iterations : Int[Array, "*inputs"]
         Of conjugate gradients, over all steps of Newton's method.
     newton_steps : Int[Array, "*inputs"]
@@ -88,7 +88,7 @@ class Reading(eqx.Module):
     v: Float[Array, "*inputs rows"]
     word: Float[Array, "*inputs rows columns"]
     bit: Float[Array, "*inputs rows columns"]
-    cell_current: Float[Array, "*inputs rows columns"]
+    law_current: Float[Array, "*inputs rows columns"] | None
     iterations: Int[Array, "*inputs"]
     newton_steps: Int[Array, "*inputs"]
     residual: Float[Array, "*inputs"]
@@ -103,6 +103,15 @@ class Reading(eqx.Module):
     def method(self) -> np.ndarray:
         """Which method gave the voltages, by input: "conjugate gradients" or "direct"."""
         return np.where(np.asarray(self.direct), "direct", "conjugate gradients")
+
+    @property
+    def cell_current(self) -> Float[Array, "*inputs rows columns"]:
+        """Current from the word line to the bit line of each cell [A]."""
+        conductance = self.array.crossings.conductance
+        if self.law_current is not None or conductance is None:
+            return jnp.asarray(self.law_current)
+        across = self.word - self.bit
+        return jnp.broadcast_to(conductance, across.shape) * across
 
     @property
     def current(self) -> Float[Array, "*inputs columns"]:

@@ -90,6 +90,7 @@ def _peers(record: Recorder, p: Problem, folder: Path) -> np.ndarray:
     file = folder / "array.npz"
     np.savez(file, g=p.g, v=p.v[0], current=exact)
     job = {"file": str(file), "wire": p.wire, "repeats": 3, "reference": REFERENCE}
+    job |= {"problem": p.name, "n": 1, "dtype": "float64"}
     run_peer(record, PEER, SCRIPT, job=job, variant="badcrossbar")
     return exact
 

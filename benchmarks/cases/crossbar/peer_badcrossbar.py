@@ -1,6 +1,7 @@
 """Times of badcrossbar; run with the Python of the peer badcrossbar.
 
-Reads {file, wire, repeats} on standard input: conductances `g`, voltages `v` and exact currents in an .npz.
+Reads {file, wire, repeats, ...} on standard input: conductances `g`, voltages `v` and exact currents in an .npz.
+The names that the record has besides are given back.
 """
 # badcrossbar is in the peer's environment only:
 # pyright: reportMissingImports=false
@@ -26,7 +27,8 @@ def main() -> None:
         current = badcrossbar.compute(v[:, None], 1 / g, job["wire"]).currents.output.ravel()
         seconds.append(time.perf_counter() - begin)
     error = float(np.max(np.abs(current / exact - 1)))
-    print(json.dumps({"run_s": seconds, "error": error, "reference": job["reference"]}))
+    answer = {name: job[name] for name in ("reference", "problem", "n", "dtype")}
+    print(json.dumps({"run_s": seconds, "error": error} | answer))
 
 
 if __name__ == "__main__":

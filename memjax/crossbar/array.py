@@ -194,13 +194,11 @@ class Crossbar(eqx.Module):
         check_cells(self.conductances, self.cells, self.states or None)
         check_grounded(self.driver, self.sense)
         check_memory(self.conductances, self.states, inputs=v.shape[0] if v.ndim == 2 else 1)
-        checked = eqx.tree_at(
-            lambda a: a.conductances,
-            self,
-            guard_conductances(self.conductances),
-            is_leaf=lambda x: x is None,
-        )
-        reading = _read(checked, v)
+        array = self
+        if is_traced(self.conductances):
+            guarded = guard_conductances(self.conductances)
+            array = eqx.tree_at(lambda a: a.conductances, self, guarded)
+        reading = _read(array, v)
         devices = (isinstance(x, AbstractDevice) for x in (self.cells, self.selector))
         if any(devices) and not is_traced(reading.word) and bool(jnp.any(jnp.isnan(reading.word))):
             raise SolveError(

@@ -112,10 +112,8 @@ def _is_conductance(x: Any) -> Any:
     return (x > 0) & (x < np.inf)
 
 
-def guard_conductances(g: Array | None) -> Array | None:
-    """Conductances; those that are traced with a check at run time."""
-    if g is None or not is_traced(g):
-        return g
+def guard_conductances(g: Array | None) -> Array:
+    """Conductances that are traced, with a check at run time."""
     text = f"a conductance that is none; in {_WHERE}; allowed: {_ALLOWED}; {_FIX}"
     return eqx.error_if(g, ~jnp.all(_is_conductance(g)), text)
 
@@ -178,8 +176,9 @@ def check_wires(
 
     allowed = f"{sign} 0 ohm{', infinite where the line floats' if infinite else ' and finite'}"
     _check_all(name, x, fine, allowed, "ohm", fix)
-    broadcast = jnp.broadcast_to if isinstance(x, jax.Array) else np.broadcast_to
-    return jnp.asarray(broadcast(x, shape))
+    if isinstance(x, jax.Array):
+        return jnp.broadcast_to(x, shape)
+    return jnp.asarray(x if x.shape == shape else np.full(shape, x))
 
 
 def check_grounded(driver: Array, sense: Array) -> None:

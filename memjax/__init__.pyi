@@ -47,6 +47,7 @@ from .device import (
     DriftMemristor as DriftMemristor,
     Ecm as Ecm,
     EventSwitches as EventSwitches,
+    HybridDevice as HybridDevice,
     JartVcm as JartVcm,
     LangevinChain as LangevinChain,
     LangevinMemristor as LangevinMemristor,

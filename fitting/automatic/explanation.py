@@ -9,6 +9,10 @@ from .shortlist import Shortlist
 _CRITERIA = ("score", "aic", "loss")
 """What decides, the first that two models have."""
 
+_POORLY = (
+    "; it describes the data poorly all the same: learned functions may do better, --model hybrid"
+)
+
 _MOST = 4
 """Names of a group that are listed; of more the number is said."""
 
@@ -52,7 +56,7 @@ def explain(shortlist: Shortlist, comparison: Comparison) -> str:
     poor = next(r for r in comparison.rows if r["model"] == name)["verdict"] == "poor"
     return (
         f"{name} is chosen{_though(shortlist, name)}: {data}; {_better(comparison.rows, name, key)}"
-        f"{'; it describes the data poorly all the same' * poor}"
+        f"{_POORLY * poor}"
     )
 
 

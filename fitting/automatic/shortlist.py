@@ -14,6 +14,7 @@ from memjax.errors import DataError, FitError
 
 from ..constants import AUTOMATIC
 from ..optimize.levenberg_marquardt import half_squares
+from ..sweeps.learned import learned_functions
 from ..sweeps.prepare import prepare
 from ..sweeps.problem import Problem, kernel_of
 from ..sweeps.thinning import thin
@@ -93,7 +94,7 @@ def shortlist(
     measurements : sequence of Measurement
         All of one device.
     models : sequence of str, optional
-        Devices among which the choice is made; all by default.
+        Devices among which the choice is made; by default all whose laws are those of physics.
     count : int
         Number of models at the most.
     needed : sequence of str
@@ -112,6 +113,8 @@ def shortlist(
     """
     shown = _features(measurements)
     devices = {n: mj.model(n) for n in models or mj.device_names()}
+    if models is None:  # what is learned describes anything: it is offered where no law does
+        devices = {n: d for n, d in devices.items() if not learned_functions(d)}
     bench = options.get("bench") or mj.Bench()
     table = {n: Traits.of(device) for n, device in devices.items()}
     judged = suitable(shown, table, reversed=bench.reversed)

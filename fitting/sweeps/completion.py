@@ -11,6 +11,8 @@ from ..inference.profile_likelihood import profiles
 from ..optimize.levenberg_marquardt import Progress
 from .basins import optima_in_words
 from .far_optima import FarOptimum, far_optima, outermost
+from .instrument import device_of
+from .learned import learned_functions
 from .result import FitResult
 from .series import with_note_on_series
 from .suggest import suggest
@@ -24,7 +26,12 @@ LOOSE = 0.3
 
 
 def completed(result: FitResult, tick: Callable[[str, Progress], None] | None) -> FitResult:
-    """The fit with what follows its search; as far as that came where it is interrupted."""
+    """The fit with what follows its search; as far as that came where it is interrupted.
+
+    Nothing follows that of learned functions: they take up what a bench does, and their prior holds what data leave.
+    """
+    if learned_functions(device_of(result.problem.device)):
+        return result
     stages = (_with_suggestion, "bench"), (_with_profiles, "intervals"), (_with_series, "intervals")
     for stage, name in stages:
         if result.interrupted:

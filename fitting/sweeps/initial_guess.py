@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -14,6 +14,7 @@ from memjax.errors import DataError
 
 from ..problem import PRIOR_SIGMA, initial_states
 from .instrument import DeviceOnBench
+from .learned import learned_functions, learned_values
 from .loops import (
     Loops,
     depends_on_loops,
@@ -220,6 +221,18 @@ def hints_of(device: mj.AbstractDevice, slope: float) -> tuple[str, ...]:
     return (text + f"{slope:.3g} ohm stand in series, say so with --series-resistance",)
 
 
+def _learned(shape: Loops, waves: Sequence[Waveform], floor: float, device: Any) -> Guess:
+    """Guess of a device with learned functions: branches of the data, and rates that rise to either side."""
+    values, scatter = learned_values(waves, floor, shape)
+    functions = learned_functions(device).values()
+    second = ("share", "lag") if device.order == 2 else ()
+    return Guess(
+        device=mj.params.replace(device, values, numpy=True),
+        free=(*(n for nodes in functions for n in nodes), "p", "n", "x0", *second),
+        scatter=scatter,
+    )
+
+
 def needs_loops(device: mj.AbstractDevice | mj.Circuit, free: Sequence[str] | None) -> bool:
     """Whether starting values of a device depend on its data, and not on its own values alone."""
     special = isinstance(device, mj.Circuit) or device.name in ("diffusive", "yakopcic")
@@ -256,6 +269,8 @@ def guess(
     if device.name == "diffusive":
         return _diffusive(waves, floor, device)
     shape = loops(waves, floor)
+    if learned_functions(device):
+        return _learned(shape, waves, floor, device)
     return _scaled(
         shape, device, _yakopcic(shape, waves, device) if device.name == "yakopcic" else {}
     )

@@ -24,6 +24,7 @@ from ..solve import AbstractFitProblem
 from .group import Group, pack, without_charging
 from .initial_guess import Guess, guess, starts
 from .instrument import PART, BenchStart, free_quantities, start_of_bench
+from .learned import GRANTED, learned_functions
 from .limits import limits_of, share_limits
 from .problem import Problem
 from .summary import (
@@ -224,13 +225,12 @@ def assemble(
         bench = replace(bench, reversed=True)
         notes.append(REVERSED)
     if group is None:
-        left = isinstance(device, mj.AbstractDevice)
         group = pack(
             summary.waves,
             floor=summary.floor,
             events=device.volatile,
-            model_sigma=choices.model_sigma,
-            left=left,
+            model_sigma=choices.model_sigma or (GRANTED if learned_functions(device) else None),
+            left=isinstance(device, mj.AbstractDevice),
             limits=summary.limits,
             limit=summary.named,
         )

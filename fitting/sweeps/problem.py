@@ -32,6 +32,7 @@ from ..problem import PRIOR_SIGMA, TOGETHER, AbstractDifferentiable, at_each_poi
 from .group import Group, floored, lengthen, misfit, seeks_events
 from .instrument import DeviceOnBench, bench_of, device_of
 from .lanes import by_point, solve_lanes
+from .learned import prior_root
 from .readout import EventSteps, find_steps, read_at, read_off, rows_of_events
 from .traced_kernel import TracedKernel
 
@@ -93,9 +94,7 @@ class Problem(AbstractDifferentiable):
         """Problem whose prior is centred on the device."""
         names = tuple(known(device, free))
         if not names:
-            raise DataError(
-                "no free parameter", allowed="at least one", fix="name them with --free"
-            )
+            raise DataError("no free parameter", allowed="at least one", fix="say --free NAMES")
         return cls(
             device=quiet(device),
             free=names,
@@ -103,6 +102,7 @@ class Problem(AbstractDifferentiable):
             bench=bench,
             env=env or mj.Environment(),
             center=coordinates(device, names),
+            prior_root=prior_root(device_of(device), names),
         )
 
     @property

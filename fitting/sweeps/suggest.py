@@ -20,6 +20,7 @@ from ..residuals import MAD
 from .basins import AGREED
 from .group import without_charging
 from .instrument import PART, BenchQuantities, DeviceOnBench, Evidence, device_of, quantity_names
+from .learned import with_further
 from .noise_estimate import correlation_of_neighbours, without_explosions
 from .problem import KernelProblem, Problem
 from .result import FitResult
@@ -203,6 +204,7 @@ class Extended:
             device=device,
             free=(*problem.free, *free),
             center=jnp.concatenate([jnp.asarray(problem.center), jnp.asarray(self.absent)]),
+            prior_root=with_further(problem.prior_root, len(free)),
         )
         self.solved: KernelProblem | Problem = self.problem.by_kernel() or self.problem
 

@@ -11,6 +11,7 @@ enum { LANES = BLOCK };
 #define FLOOR floor
 #define CEIL ceil
 #define ABS fabs
+#define ASIN asin
 #define NEXT nextafter
 
 /* Products that are added round once, on every processor that can: results do not depend on how a compiler sees them. */

@@ -8,6 +8,7 @@ enum { LANES = 64 };
 #define FLOOR floorf
 #define CEIL ceilf
 #define ABS fabsf
+#define ASIN asinf
 #define NEXT nextafterf
 
 /* Products that are added round once, on every processor that can: results do not depend on how a compiler sees them. */

@@ -77,11 +77,19 @@ class Constants:
 
 
 def trace(
-    lane: Callable, avals: Sequence[Any], inputs: Sequence[np.ndarray], constants: Constants
+    lane: Callable,
+    avals: Sequence[Any],
+    inputs: Sequence[np.ndarray],
+    constants: Constants,
+    *,
+    loops: bool = False,
 ) -> tuple[Translation, list]:
-    """Translation of a function of one lane, which gives a flat list of numbers, and its results."""
+    """Translation of a function of one lane, which gives a flat list of numbers, and its results.
+
+    `loops` says whether there may be such in it, see `Translation`.
+    """
     closed = jax.make_jaxpr(lane)(*avals)
-    t = Translation(constants.real)
+    t = Translation(constants.real, {} if loops else None)
     results = translate(t, closed, inputs, [constants.atoms(x) for x in closed.consts])
     return t, [x.item() for x in results]
 
@@ -171,7 +179,13 @@ class Program:
         """Return the text with which every kernel begins."""
         numbers = "float.c" if self.real == "f" else "double.c"
         files = ("prelude.c", numbers, "functions.c")
-        return "\n".join((_FOLDER / x).read_text() for x in files)
+        called = " ".join(o.template for level in self.by_level.values() for o in level)
+        loops: list[str] = []
+        # What a loop calls stands before it, as it was translated.
+        for name, text in reversed((self.translation.loops or {}).items()):
+            if name in called:
+                loops, called = [text, *loops], called + text
+        return "\n".join([*((_FOLDER / x).read_text() for x in files), *loops])
 
     def types(self) -> str:
         """Own, Carry and Uniform: what each lane has in all steps, from step to step, and what each step has."""

@@ -10,7 +10,7 @@ from .translation import STEP, Name, Operation, c_type, line_of
 _MOST = 60
 """Operations of a function, at the most: compilers take more than twice as long for all of them in one."""
 
-_CALL = re.compile(r"((exp|log|expm1|log1p|logistic|tanh|sinh|cosh|pow)_of)\(")
+_CALL = re.compile(r"((exp|log|expm1|log1p|logistic|tanh|sinh|cosh|pow)_of|loop_\w+)\(")
 
 
 class SideBySide(Program):
@@ -67,20 +67,19 @@ class SideBySide(Program):
 
     def prepare_uniform(self, arguments: str = "Uniform *restrict u") -> str:
         """Functions that compute what lanes have in common, and one, `load_parameters`, for what steps have, too."""
-        texts, calls, functions = [], [], set[str]()
+        texts, calls, functions = [], [], dict[str, list[str]]()
         for k, piece in enumerate(self._pieces):
             if (function := _function(piece[0])) is None:
                 calls.append(f"prepare_{k}(u);")
                 texts.append(self._piece(k, piece, arguments))
                 continue
-            functions.add(function)
-            columns = [
-                self._read(x).removesuffix("[t]") for x in (piece[0].name, *_names(piece[0]))
-            ]
+            names = [piece[0].name, *_names(piece[0])]
+            functions[function] = [c_type(x.kind) for x in names]
+            columns = [self._read(x).removesuffix("[t]") for x in names]
             calls.append(f"{function}_each({', '.join(columns)});")
         stores = [f"u->{x.text}[t] = {x.text};" for x in self.same]
         return f"""
-{join([_each_text(x) for x in sorted(functions)], 0)}
+{join([_each_text(x, functions[x]) for x in sorted(functions)], 0)}
 static void load_parameters(const Real *constant, int32_t t, Uniform *u) {{
 {self.parameter_lines()}
 {join(stores, 4)}
@@ -117,12 +116,12 @@ def _function(operation: Operation) -> str | None:
     return call[1] if call and len(_names(operation)) == len(operation.operands) else None
 
 
-def _each_text(function: str) -> str:
-    """A function of one column, or of two, written to the first."""
-    columns = ["x", "z"] if function == "pow_of" else ["x"]
-    given = ", ".join(f"const Real *restrict {x}" for x in columns)
+def _each_text(function: str, types: Sequence[str]) -> str:
+    """A function of columns written to the first of all; types of their numbers."""
+    columns = [f"x{k}" for k in range(len(types) - 1)]
+    given = "".join(f", const {a} *restrict {x}" for a, x in zip(types[1:], columns, strict=True))
     values = ", ".join(f"{x}[t]" for x in columns)
     return f"""
-static NOINLINE void {function}_each(Real *restrict y, {given}) {{
+static NOINLINE void {function}_each({types[0]} *restrict y{given}) {{
     for (int t = 0; t < STEPS; t++) y[t] = {function}({values});
 }}"""

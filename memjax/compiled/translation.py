@@ -10,7 +10,7 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
 
 KINDS = {"float32": "f", "float64": "d", "int32": "i", "uint32": "u", "bool": "b", "int64": "l"}
-"""Types of numbers that kernels know, by their names in NumPy; those of kind "l" only where they are constants."""
+"""Types of numbers that kernels know, by their names in NumPy; those of kind "l" as constants, and in loops."""
 
 _HIGHEST = 8
 """Power, at the most, that is taken by products."""
@@ -57,9 +57,15 @@ class Operation:
 
 @dataclass
 class Translation:
-    """Operations so far, in order; equal ones are taken once. Numbers that are not whole are of kind `real`."""
+    """Operations so far, in order; equal ones are taken once. Numbers that are not whole are of kind `real`.
+
+    A loop that gives one number is an operation too, the call of a function in `loops`, where there are to be such:
+    lanes that take loops of other lengths are not computed in whole vectors.
+    """
 
     real: str = "f"
+    loops: dict[str, str] | None = None
+    counts: bool = False
     operations: list[Operation] = field(default_factory=list)
     _by_content: dict = field(default_factory=dict)
     _by_name: dict[Name, Operation] = field(default_factory=dict)
@@ -67,7 +73,10 @@ class Translation:
     def add(self, kind: str, template: str, *operands: Atom) -> Name:
         """The result of an operation."""
         key = (kind, template, operands)
-        strange = {kind, *(x.kind for x in operands)} - {"i", "u", "b", self.real}
+        # How often a loop went round is a result that nothing outside of it uses.
+        whole = {"l"} if self.counts or template.startswith("loop_") else set()
+        known = {"i", "u", "b", self.real} | whole
+        strange = {kind, *(x.kind for x in operands)} - known
         if strange:
             names = {k: n for n, k in KINDS.items()}
             raise UntranslatableError(f"operations on {names[min(strange)]}")
@@ -290,6 +299,21 @@ def _function(name: str) -> Callable:
     return apply
 
 
+def _asinh(t: Translation, x: Atom) -> Atom:
+    """Inverse hyperbolic sine, odd and exact near 0: log(1 + a + a^2/(1 + sqrt(1 + a^2))) of the modulus a."""
+    one = Constant(x.kind, 1.0)
+    size = t.add(x.kind, "ABS({})", x)
+    # Beyond, the square overflows, and log(2 a) is exact.
+    most = Constant(x.kind, 1e150 if x.kind == "d" else 1e18)
+    inner = t.add(x.kind, "least({}, {})", _held(t, most), size)
+    square = _multiply(t, inner, inner)
+    root = t.add(x.kind, "SQRT({})", _add(t, one, square))
+    near = t.add(x.kind, "log1p_of({})", _add(t, inner, _divide(t, square, _add(t, one, root))))
+    far = _add(t, t.add(x.kind, "log_of({})", size), Constant(x.kind, math.log(2.0)))
+    value = _select(t, t.add("b", "{} > {}", size, most), near, far)
+    return _select(t, t.add("b", "{} < {}", x, Constant(x.kind, 0.0)), value, _negative(t, value))
+
+
 def _extreme(name: str, sign: str) -> Callable:
     def choose(t: Translation, x: Atom, y: Atom) -> Atom:
         known = _known(np.maximum if sign == ">" else np.minimum, x, y)
@@ -364,6 +388,8 @@ _ELEMENTWISE: dict[str, Callable] = {
     "tanh": _function("tanh_of"),
     "sinh": _function("sinh_of"),
     "cosh": _function("cosh_of"),
+    "asin": _function("ASIN"),
+    "asinh": _asinh,
     "erf": _function("erf_of"),
     "erfc": _function("erfc_of"),
     "stop_gradient": lambda t, x: x,
@@ -371,7 +397,14 @@ _ELEMENTWISE: dict[str, Callable] = {
 }
 """Operations on single numbers, by the names of JAX's primitives."""
 
-_C_TYPES = {"f": "float", "d": "double", "i": "int32_t", "u": "uint32_t", "b": "int32_t"}
+_C_TYPES = {
+    "f": "float",
+    "d": "double",
+    "i": "int32_t",
+    "u": "uint32_t",
+    "b": "int32_t",
+    "l": "int64_t",
+}
 _CALLS = {
     "jit",
     "pjit",
@@ -493,6 +526,12 @@ def _equation(t: Translation, equation: Any, inputs: list[np.ndarray]) -> list[n
         return [_reduce(t, _ELEMENTWISE[_REDUCTIONS[name]], inputs[0], params["axes"])]
     if name in _ELEMENTWISE:
         return [_map(lambda *x: _ELEMENTWISE[name](t, *x), *inputs)]
+    if name in ("while", "scan") and t.loops is not None:
+        from .loops import (
+            translate_loop,  # here: a loop is translated by what translates this equation
+        )
+
+        return translate_loop(t, name, params, inputs)
     raise UntranslatableError(f"the operation {name}")
 
 

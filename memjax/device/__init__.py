@@ -14,6 +14,7 @@ from .diffusive_spice import DiffusiveSpice as DiffusiveSpice
 from .drift import DriftMemristor as DriftMemristor
 from .ecm import Ecm as Ecm
 from .event_switches import EventSwitches as EventSwitches
+from .hybrid import HybridDevice as HybridDevice
 from .jart_vcm import JartVcm as JartVcm
 from .langevin import LangevinMemristor as LangevinMemristor
 from .langevin_chain import LangevinChain as LangevinChain

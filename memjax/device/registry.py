@@ -12,6 +12,7 @@ from .diffusive_spice import DiffusiveSpice
 from .drift import DriftMemristor
 from .ecm import Ecm
 from .event_switches import EventSwitches
+from .hybrid import HybridDevice
 from .jart_vcm import JartVcm
 from .langevin import LangevinMemristor
 from .langevin_chain import LangevinChain
@@ -42,6 +43,7 @@ BUILT_IN: tuple[type[AbstractDevice], ...] = (
     MetastableSwitches,
     Ecm,
     EventSwitches,
+    HybridDevice,
 )
 """The models of this library."""
 

@@ -19,7 +19,7 @@ _SAME = (
 """Primitives that are operations of the graph under the same name."""
 
 _MOVES = (
-    "broadcast_in_dim", "concatenate", "slice", "squeeze", "reshape", "transpose", "rev", "expand_dims", "pad",
+    "broadcast_in_dim", "concatenate", "stack", "slice", "squeeze", "reshape", "transpose", "rev", "expand_dims", "pad",
     "gather", "dynamic_slice", "iota",
 )  # fmt: skip
 """Primitives that only move components."""

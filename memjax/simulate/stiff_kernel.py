@@ -302,7 +302,7 @@ def _text(scaled: Scaled, moving: tuple[int, ...], wide: int) -> str:
     places = [Name("d", f"place{k}", STEP) for k in range(8 + n)]
     inputs = [numbers, *map(scalar, owns)]
     inputs += [np.array(x, object) for x in (places[8:], states, places[:8])]
-    t, results = trace(lane, avals, inputs, constants)
+    t, results = trace(lane, avals, inputs, constants, loops=True)
     if constants.values:
         raise UntranslatableError("arrays that are no parameters")
     options: dict[str, Any] = dict(translation=t, owns=owns, states=states, places={})

@@ -329,6 +329,7 @@ QUIETING = {
     "second-order": (("sigma",), 1e-8, 0.5, {}, 0.3, 0.02),
     "diffusive-1m1t1r": (("sigma1", "sigma2"), 1e-8, 0.5, {}, 0.5, 1e-3),
     "mms": (("noisy",), 1e-2, 1.0, {}, 0.25, 2e-4),
+    "hybrid": (("sigma",), 1e-4, 1.0, {"x0": 0.5}, 1.2, 0.05),
 }
 
 

@@ -41,6 +41,7 @@ NAMES = [
     "mms",
     "ecm",
     "event-switches",
+    "hybrid",
 ]
 REST = mj.Sampled(np.array([0.0, 1.0]), np.zeros(2))
 
@@ -65,6 +66,7 @@ def test_every_model_conforms(cls):
         ("second-order", {"sigma": 0.01}),
         ("linear-drift", {"window": "biolek"}),
         ("vteam", {"conduction": "exponential"}),
+        ("hybrid", {"order": 2, "sigma": 0.1}),
     ],
 )
 def test_other_forms_conform(name, values):

@@ -31,7 +31,7 @@ DRIVES = {
     "ag-filament": (0.5, 1e-2), "second-order": (1.0, 10.0), "and-ts": (0.6, 1e-5), "diffusive-1m1t1r": (0.5, 1.0),
     "threshold-switch": (1.0, 1e-3), "drift": (1.0, 1.0), "linear-drift": (0.6, 1.0), "vteam": (1.0, 2e-2),
     "yakopcic": (0.5, 4e-3), "stanford-pku": (1.5, 4e-3), "jart-vcm": (1.5, 1e-2), "mms": (0.5, 2e-3),
-    "ecm": (0.5, 1e-2), "event-switches": (0.5, 10.0),
+    "ecm": (0.5, 1e-2), "event-switches": (0.5, 10.0), "hybrid": (1.5, 1.0),
 }  # fmt: skip
 """Amplitude [V] and duration [s] at which each model switches; ngspice gives up on pulses of 1 V at `ag-filament`."""
 

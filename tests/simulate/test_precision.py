@@ -33,6 +33,7 @@ SWEEPS = {
     "mms": (0.5, -7, True),
     "ecm": (0.5, 0, True),
     "event-switches": (1.0, 0, True),
+    "hybrid": (1.0, 8, True),
 }
 """Peak [V], binary logarithm of the duration [s], whether to both polarities."""
 

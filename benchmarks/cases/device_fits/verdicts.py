@@ -54,6 +54,7 @@ LOOPS = {
     "mms": Loop("knowm", 0.3, 0.01),
     "ecm": Loop("illustration", 0.8, 1.0),
     "event-switches": Loop("el-geresy", 1.2, 10.0),
+    "hybrid": Loop("nb-sto", 1.0, 100.0),
 }
 """Where each model shows its loop."""
 

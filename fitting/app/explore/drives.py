@@ -56,6 +56,7 @@ SWEEPS = {
     "jart-vcm": Sweep(peak=1.5, negative=1.5, period=1.0, preset="v1b", cycles=2),
     "mms": Sweep(peak=0.5, negative=0.5, period=0.1, preset="knowm", cycles=2),
     "ecm": Sweep(peak=1.0, negative=1.0, period=1.0, preset="illustration", cycles=2),
+    "hybrid": Sweep(peak=1.0, negative=3.0, period=100.0, preset="nb-sto", cycles=2),
 }
 
 

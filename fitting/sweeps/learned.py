@@ -1,0 +1,122 @@
+"""Devices with learned functions: where a search of their nodes starts, and the prior that keeps them smooth."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from scipy.linalg import block_diag
+
+from memjax.device.hybrid import NODES, node_names
+
+from .loops import Loops
+from .summary import Waveform
+
+GRANTED = 0.05
+"""Standard deviation that is granted to a response of learned functions [decades]: no law of theirs is wrong."""
+
+BENDING = {"off": 1.0, "gain": 1.0, "set": 3.0, "reset": 3.0}
+"""Standard deviation of the second differences of nodes, by function [natural log units]."""
+
+WIDTH = 5.0
+"""Standard deviation of a node, and of what is no node, about where the search starts [natural log units]."""
+
+_LOW, _HIGH = 0.1, 0.9  # quantiles of the conductance at a voltage that stand for the two branches
+_LEAST_GAIN = 0.05  # natural logarithm of the ratio of the branches where the data show no loop
+_NEAR_ZERO = (
+    0.02  # share of the largest voltage below which a current says nothing of a conductance
+)
+
+_SCATTER = {"off": 0.2, "gain": 0.4, "set": 1.5, "reset": 1.5}  # of starts, by function
+
+# Rates of starts: e^-4 in a quarter of a sweep at 0 V, e^4 at the largest voltage.
+_REST, _STEEPNESS = -4.0, 8.0
+
+
+def learned_functions(device: object) -> dict[str, tuple[str, ...]]:
+    """Names of the nodes of each learned function of a device; none of a device without such."""
+    if getattr(device, "name", None) != "hybrid":
+        return {}
+    return {f: node_names(f) for f in BENDING}
+
+
+def prior_root(device: object, names: Sequence[str]) -> Float[np.ndarray, "free free"] | None:
+    """R where the precision of the prior of free parameters is R'R; None for a device without learned functions.
+
+    The prior of a function is a random walk of its slope from node to node, about a straight line of which it knows
+    little.
+    """
+    functions = learned_functions(device)
+    if not functions:
+        return None
+    precision = np.eye(len(names)) / WIDTH**2
+    place = {n: k for k, n in enumerate(names)}
+    for function, nodes in functions.items():
+        if not set(nodes) <= set(place):
+            continue
+        bends = np.zeros((NODES - 2, len(names)))
+        bends[:, [place[n] for n in nodes]] = np.diff(np.eye(NODES), 2, axis=0)
+        precision += bends.T @ bends / BENDING[function] ** 2
+    return np.linalg.cholesky(precision).T
+
+
+def with_further(root: Any, count: int) -> Any:
+    """The root of a prior of so many parameters more, which it knows as those that are no nodes; None of None."""
+    return None if root is None else block_diag(root, np.eye(count) / WIDTH)
+
+
+def learned_values(
+    waves: Sequence[Waveform], floor: float, shape: Loops
+) -> tuple[dict[str, float], Callable[[np.random.Generator], dict[str, float]]]:
+    """Nodes where a search starts, as the branches of the data show them, and those of other starts."""
+    v, g, top = _conductances(waves, floor)
+    low, high = min(float(v.min()), -0.1 * top), max(float(v.max()), 0.1 * top)
+    nodes = low + (high - low) / (NODES - 3) * np.arange(-1, NODES - 1)
+    branches = [_quantile(v, g, nodes, q) for q in (_LOW, _HIGH)]
+    off, ratio = branches[0], np.maximum(branches[1] - branches[0], _LEAST_GAIN)
+    rate = _REST - np.log(shape.duration / 4)
+    steep = _STEEPNESS * nodes / top
+    sign = shape.sets_at or 1
+    functions = {"off": off, "gain": np.log(np.expm1(ratio))}
+    functions |= {"set": rate + sign * steep, "reset": rate - sign * steep}
+
+    def scatter(rng: np.random.Generator) -> dict[str, float]:
+        moved = dict(functions)
+        if rng.random() < (0.1 if shape.sets_at else 0.5):
+            moved["set"], moved["reset"] = moved["reset"], moved["set"]
+        moved = {f: x + _SCATTER[f] * rng.normal(size=NODES) for f, x in moved.items()}
+        feedback = {"p": float(rng.normal()), "n": float(rng.normal())}
+        return _by_name(moved) | feedback | {"x0": float(1 / (1 + np.exp(2 * rng.normal())))}
+
+    return _by_name(functions) | {"v_low": low, "v_high": high}, scatter
+
+
+def _by_name(functions: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Nodes of functions by the names of their parameters."""
+    pairs = (
+        (n, x) for f, nodes in functions.items() for n, x in zip(node_names(f), nodes, strict=True)
+    )
+    return {n: float(x) for n, x in pairs}
+
+
+def _conductances(waves: Sequence[Waveform], floor: float) -> tuple[np.ndarray, np.ndarray, float]:
+    """Voltages [V] and logarithms of conductances [S] of all points that say something of one, and the largest |v|."""
+    voltages, logs = [], []
+    for w in waves:
+        size, i = w.sizes(floor)
+        counted = (i > floor) & ~w.censored
+        voltages.append((np.sign(w.v) * size)[counted])
+        logs.append(np.log(i[counted] / np.maximum(size[counted], 1e-300)))
+    v, g = np.concatenate(voltages), np.concatenate(logs)
+    top = float(np.max(np.abs(v)))
+    clear = np.abs(v) > _NEAR_ZERO * top
+    return v[clear], g[clear], top
+
+
+def _quantile(v: np.ndarray, g: np.ndarray, nodes: np.ndarray, q: float) -> np.ndarray:
+    """Quantile of the points about each node; between nodes that have some, and beyond them, that of the nearest."""
+    width = nodes[1] - nodes[0]
+    beside = [np.abs(v - x) < width for x in nodes]
+    known = np.array([k.sum() > 1 for k in beside])
+    values = [np.quantile(g[k], q) for k in beside if k.sum() > 1]
+    return np.interp(nodes, nodes[known], values)

@@ -1,0 +1,84 @@
+"""The device with learned functions: laws that no parameters break."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.interpolate import BSpline
+
+import memjax as mj
+from memjax.device.hybrid import FUNCTIONS, NODES, node_names
+from memjax.device.laws.splines import cubic_basis, extrapolated
+
+ENV = mj.Environment()
+SETS = 500
+"""Random sets of parameters."""
+
+
+def test_the_basis_is_that_of_cubic_splines():
+    u = np.linspace(0, NODES - 3, 41)
+    knots = np.arange(-3.0, NODES + 1)
+    basis = np.asarray(jax.vmap(lambda x: cubic_basis(x, NODES))(jnp.asarray(u)))
+    np.testing.assert_allclose(basis, BSpline(knots, np.eye(NODES), 3)(u), atol=1e-14)
+    np.testing.assert_allclose(basis.sum(axis=1), 1.0, rtol=1e-14)
+
+
+def test_functions_go_on_as_straight_lines_that_join_smoothly():
+    c = jnp.asarray(np.random.default_rng(0).normal(size=(1, NODES)))
+
+    def f(u):
+        value, line = extrapolated(c, u)
+        return (value + line)[0]
+
+    for end, outwards in ((0.0, -1.0), (NODES - 3.0, 1.0)):
+        slope = jax.grad(f)(end - 1e-9 * outwards)
+        assert float(jax.grad(f)(end + outwards)) == pytest.approx(float(slope), rel=1e-6)
+        assert float(f(end + 2 * outwards)) == pytest.approx(
+            float(f(end) + 2 * outwards * slope), rel=1e-6
+        )
+
+
+def random_parameters(rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Nodes far beyond what any device has, and feedback of either sign."""
+    values = {n: rng.normal(scale=20, size=SETS) for f in FUNCTIONS for n in node_names(f)}
+    values |= {n: rng.uniform(-30, 30, SETS) for n in ("p", "n")}
+    return values | {"share": rng.uniform(size=SETS), "lag": rng.uniform(0, 30, SETS)}
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_no_parameters_break_its_laws(order):
+    """Pinched, passive, rising with the state and bounded, at three times the voltages of the nodes too."""
+    values = random_parameters(np.random.default_rng(order))
+    volts = jnp.asarray([-4.5, -1.5, -0.3, 0.0, 1e-3, 0.7, 1.5, 4.5])
+    states = jnp.asarray([0.0, 0.2, 0.7, 1.0])
+
+    def look(parameters):
+        device = mj.params.replace(mj.HybridDevice(order=order), parameters, check=False)
+
+        def current(v):
+            at = lambda x: device.current(0.0, {s.name: x for s in device.states}, v, ENV)  # noqa: E731
+            return jax.vmap(at)(states)
+
+        rate = lambda v, x: device.drift(0.0, {s.name: x for s in device.states}, v, ENV)["x"]  # noqa: E731
+        ends = jax.vmap(lambda v: jnp.stack([rate(v, jnp.zeros(())), rate(v, jnp.ones(()))]))(volts)
+        return jax.vmap(current)(volts), ends
+
+    i, ends = jax.jit(jax.vmap(look))({n: jnp.asarray(x) for n, x in values.items()})
+    assert bool(jnp.all(jnp.isfinite(i)) & jnp.all(jnp.isfinite(ends)))
+    assert bool(jnp.all(i[:, 3] == 0))
+    assert bool(jnp.all(i * volts[None, :, None] >= 0))
+    # Up to the rounding of an exponential.
+    assert bool(
+        jnp.all(jnp.diff(jnp.abs(i), axis=2) >= -4 * jnp.finfo(i.dtype).eps * jnp.abs(i[..., 1:]))
+    )
+    # At either end the state moves inwards.
+    assert bool(jnp.all(ends[..., 0] >= 0) & jnp.all(ends[..., 1] <= 0))
+
+
+def test_heat_speeds_up_what_is_activated():
+    device = mj.HybridDevice(e_rates=0.6, e_conduction=0.1)
+    hot = mj.Environment(350.0)
+    factor = np.exp(0.6 / 8.617333262e-5 * (1 / 300 - 1 / 350))
+    state, v = {"x": jnp.asarray(0.0)}, jnp.asarray(1.0)
+    rates = [float(device.drift(0.0, state, v, e)["x"]) for e in (mj.Environment(300.0), hot)]
+    assert rates[1] / rates[0] == pytest.approx(factor, rel=1e-9)

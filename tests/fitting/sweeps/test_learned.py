@@ -1,0 +1,109 @@
+"""Learned functions: their prior, where a search of them starts, and a fit of a device that has such."""
+
+import numpy as np
+import pytest
+
+import fitting as ft
+import memjax as mj
+from fitting.sweeps.learned import (
+    BENDING,
+    WIDTH,
+    learned_functions,
+    learned_values,
+    prior_root,
+    with_further,
+)
+from fitting.sweeps.loops import loops
+from fitting.sweeps.prepare import summarise
+from memjax.device.hybrid import NODES, node_names
+
+NOISE = 0.01
+TOP = 1.2
+
+
+def test_only_devices_with_learned_functions_have_a_prior_of_their_bends():
+    assert learned_functions(mj.Vteam()) == {}
+    assert prior_root(mj.Vteam(), ("r_on", "r_off")) is None
+    assert with_further(None, 2) is None
+
+
+def test_the_prior_knows_the_bends_of_functions_and_little_of_lines():
+    device = mj.HybridDevice()
+    names = (*node_names("off"), *node_names("set"), "p")
+    root = prior_root(device, names)
+    assert root is not None
+    line = np.concatenate([np.linspace(0, 1, NODES), np.zeros(NODES + 1)])
+    kink = np.concatenate([np.abs(np.arange(NODES) - 5.0), np.zeros(NODES + 1)])
+    assert np.sum((root @ line) ** 2) == pytest.approx(np.sum(line**2) / WIDTH**2)
+    # One second difference, of 2.
+    bend = (2 / BENDING["off"]) ** 2
+    assert np.sum((root @ kink) ** 2) == pytest.approx(np.sum(kink**2) / WIDTH**2 + bend)
+    more = with_further(root, 1)
+    assert more.shape == (len(names) + 1,) * 2
+    assert more[-1, -1] == 1 / WIDTH
+
+
+def truth() -> mj.HybridDevice:
+    """A device that sets at positive voltage and whose branches have slopes of their own."""
+    v = np.linspace(-1, 1, NODES)
+    functions = {"off": -15 + 1.5 * np.abs(v), "gain": 3 - np.abs(v)}
+    functions |= {"set": -4 + 9 * v, "reset": -4 - 9 * v}
+    values = {n: float(x) for f, y in functions.items() for n, x in zip(node_names(f), y)}
+    return mj.params.replace(mj.HybridDevice(v_low=-1.0, v_high=1.0, x0=0.02), values)
+
+
+@pytest.fixture(scope="module")
+def measured() -> mj.Measurement:
+    """Two loops of other amplitudes with a reading noise of a percent."""
+    rng, parts = np.random.default_rng(0), []
+    for sweep, top in enumerate((0.8, TOP)):
+        v = top * np.concatenate(
+            [np.linspace(0, 1, 16), np.linspace(1, -1, 31)[1:], np.linspace(-1, 0, 16)[1:]]
+        )
+        t = 0.02 * np.arange(1.0, len(v) + 1)
+        drive = mj.stimulus.staircase(v, 0.02)
+        i = np.asarray(mj.simulate(truth(), drive, save=t).check().i).ravel()
+        parts.append((np.full(len(v), sweep), t, v, i * np.exp(NOISE * rng.normal(size=len(v)))))
+    sweep, t, v, i = (np.concatenate(x) for x in zip(*parts))
+    return mj.Measurement(
+        v=v,
+        i=i,
+        t=None,
+        sweep=sweep.astype(int),
+        at_compliance=np.zeros(len(v), bool),
+        reader="",
+        source={},
+    )
+
+
+def test_a_search_starts_between_the_branches_of_the_data(measured):
+    summary = summarise([measured], mj.HybridDevice(), mj.Bench(), 0.02, (None, None))
+    values, scatter = learned_values(
+        summary.waves, summary.floor, loops(summary.waves, summary.floor)
+    )
+    assert values["v_low"] == pytest.approx(-TOP)
+    assert values["v_high"] == pytest.approx(TOP)
+    for k in range(1, NODES - 1):
+        # Both branches of the truth hold the node, to what the functions change from node to node.
+        assert -16 < values[f"off{k}"] < -10
+    # It sets at positive voltage: rates of set rise with it, those of reset fall.
+    assert values["set9"] > values["set1"]
+    assert values["reset9"] < values["reset1"]
+    drawn = [scatter(np.random.default_rng(k)) for k in range(20)]
+    assert np.std([x["set5"] for x in drawn]) > 0.5
+    assert all(0 < x["x0"] < 1 for x in drawn)
+
+
+@pytest.mark.integration
+def test_a_fit_of_learned_functions_predicts_a_loop_that_it_has_not_seen(measured):
+    fit = ft.solve(ft.SweepProblem(measured, mj.HybridDevice(), point_time=0.02, screened=8))
+    assert fit.verdict.word == "good"
+    v = np.concatenate([np.linspace(0, 1, 16), np.linspace(1, -1, 31)[1:]])
+    clear, drive = np.abs(v) > 0.1, mj.stimulus.staircase(v, 0.02)
+    t = 0.02 * np.arange(1.0, len(v) + 1)[clear]
+    fitted, true = (
+        np.log10(np.abs(np.ravel(mj.simulate(d, drive, save=t).check().i)))
+        for d in (fit.device, truth())
+    )
+    # Some 40 numbers share 122 points: a curve of them is known to the noise at most, three times that in decades.
+    assert np.sqrt(np.mean((fitted - true) ** 2)) < 3 * NOISE

@@ -1,6 +1,6 @@
 """An array of cells between word lines and bit lines of real wires."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import equinox as eqx
 import jax
@@ -31,8 +31,8 @@ from .reading import Reading
 
 _WHERE = "Crossbar"
 
-Resistance = ArrayLike
-"""Ohms: one number, or one for each line."""
+Numbers = ArrayLike | Sequence
+"""One number, or many."""
 
 
 class Crossbar(eqx.Module):
@@ -65,7 +65,8 @@ class Crossbar(eqx.Module):
 
     Notes
     -----
-    The precision is that of the conductances or states: voltages are right to 1e-9 in float64, to 1e-4 in float32.
+    The precision is that of the conductances or states: voltages and currents are right to 1e-9 in float64, currents
+    into sense nodes to 1e-5 in float32.
     """
 
     conductances: Float[Array, "rows columns"] | None
@@ -84,16 +85,16 @@ class Crossbar(eqx.Module):
 
     def __init__(
         self,
-        conductances: ArrayLike | None = None,
+        conductances: Numbers | None = None,
         *,
         cells: AbstractDevice | None = None,
         states: Mapping | None = None,
-        selector: ArrayLike | AbstractDevice | None = None,
+        selector: Numbers | AbstractDevice | None = None,
         selector_states: Mapping | None = None,
-        word_line: Resistance,
-        bit_line: Resistance,
-        driver: Resistance = 0.0,
-        sense: Resistance = 0.0,
+        word_line: Numbers,
+        bit_line: Numbers,
+        driver: Numbers = 0.0,
+        sense: Numbers = 0.0,
         drive_both_ends: bool = False,
         sense_both_ends: bool = False,
         env: Environment | None = None,
@@ -169,7 +170,7 @@ class Crossbar(eqx.Module):
         fields = lambda a: (a.word_line, a.bit_line, a.driver, a.sense)  # noqa: E731
         return eqx.tree_at(fields, self, (ideal, ideal, *ends))
 
-    def read(self, v: ArrayLike) -> Reading:
+    def read(self, v: Numbers) -> Reading:
         """Currents and voltages at voltages of the drivers.
 
         Parameters

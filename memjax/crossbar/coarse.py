@@ -1,6 +1,7 @@
 """Correction of voltages that are smooth over the whole array, which solves of single lines reach slowly."""
 
 import functools
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -27,10 +28,28 @@ def _modes(
     return jnp.abs(levels) / lines.resistance, basis @ vectors
 
 
+class Correction(NamedTuple):
+    """What solves of the word lines leave of the inverse of the equations, in modes of the whole array.
+
+    Parameters
+    ----------
+    factors : Float[Array, "word_modes bit_modes"]
+        Resistance [ohm] of each pair of modes.
+    along_word : Float[Array, "columns word_modes"]
+        Modes of the word lines.
+    along_bit : Float[Array, "rows bit_modes"]
+        Modes of the bit lines.
+    """
+
+    factors: Float[Array, "word_modes bit_modes"]
+    along_word: Float[Array, "columns word_modes"]
+    along_bit: Float[Array, "rows bit_modes"]
+
+
 def smooth_correction(
     conductance: Float[Array, ""], word: Lines, bit: Lines, shape: tuple[int, ...]
-) -> tuple[Float[Array, "modes modes"], Float[Array, "columns modes"], Float[Array, "rows modes"]]:
-    """What solves of the word lines leave of the inverse of the equations, in modes of the whole array.
+) -> Correction:
+    """Correction of smooth voltages for an array whose cells are alike.
 
     Parameters
     ----------
@@ -43,10 +62,8 @@ def smooth_correction(
 
     Returns
     -------
-    factors : Float[Array, "modes modes"]
-        Resistance [ohm] by mode of the word lines and mode of the bit lines.
-    along_word, along_bit : Float[Array, "nodes modes"]
-        The modes.
+    Correction
+        For the equations of the word lines, from which the bit lines are eliminated.
 
     Notes
     -----
@@ -55,11 +72,10 @@ def smooth_correction(
     w + m. The difference of the inverses is never negative, so that the sum of both stays positive definite.
     """
     rows, columns = shape
-    degrees = (
-        8 + max(shape) // 128
-    )  # fewer leave iterations of long lines, more cost time in short ones
+    # Fewer leave iterations of long lines, more cost time in short ones.
+    degrees = 8 + max(shape) // 128
     w, along_word = _modes(word, columns, degrees)
     b, along_bit = _modes(bit, rows, degrees)
     w, b = w[:, None], b[None, :]
     factors = 1 / (w + conductance * b / (b + conductance)) - 1 / (w + conductance)
-    return factors, along_word, along_bit
+    return Correction(factors, along_word, along_bit)

@@ -35,7 +35,7 @@ def _wires(lines: Lines, count: int, stride: tuple[int, int]) -> tuple[np.ndarra
     return rows, columns, np.concatenate([full, full, -full, -full, first, last])
 
 
-def _solve(net: "Net", sources: "Nodes", nodes: "Nodes", failed: np.ndarray) -> "Nodes":
+def _solve(net: "Net", sources: "Nodes", nodes: "Nodes", failed: Bool[Array, ""]) -> "Nodes":
     """The same on the host."""
     from scipy.sparse import coo_array
     from scipy.sparse.linalg import splu

@@ -1,4 +1,5 @@
 from . import (
+    crossbar as crossbar,
     datasets as datasets,
     io as io,
     learning as learning,
@@ -33,6 +34,7 @@ from .core.watch import (
     Integral as Integral,
     TimeAbove as TimeAbove,
 )
+from .crossbar import Crossbar as Crossbar
 from .data import Measurement as Measurement, ReadNoise as ReadNoise, read as read
 from .device import (
     AbstractDevice as AbstractDevice,

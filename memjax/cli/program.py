@@ -16,14 +16,25 @@ from ..errors import FitError, MemjaxError, MemjaxWarning, SolveError
 from ..runtime.documents import printable
 from ..runtime.jax_setup import kernel_folder
 from ..runtime.process import prepare_environment
-from . import convert, datasets, export, models, observe, read, reservoir, run, simulate
+from . import convert, crossbar, datasets, export, models, observe, read, reservoir, run, simulate
 from .command import Parser, UsageError, join_negative_numbers, say
 
 _BUILT_IN = {
     c.name: c
     for c in (
         m.COMMAND
-        for m in (models, read, observe, simulate, run, reservoir, datasets, convert, export)
+        for m in (
+            models,
+            read,
+            observe,
+            simulate,
+            run,
+            crossbar,
+            reservoir,
+            datasets,
+            convert,
+            export,
+        )
     )
 }
 _GROUP = "memjax.commands"

@@ -1,5 +1,11 @@
 """Pictures: functions that take axes and return them."""
 
+from .crossbar import (
+    conductance_map as conductance_map,
+    current_errors as current_errors,
+    ideal_currents as ideal_currents,
+    ir_drop_map as ir_drop_map,
+)
 from .curve import (
     CurveStyle as CurveStyle,
     curve as curve,

@@ -231,7 +231,7 @@ class Table:
             return None
         if not is_inside(filename):
             self.note(
-                key, f"{filename!r} leads out of the folder of the network",
+                key, f"{filename!r} leads out of the folder of the file",
                 allowed="a file in it, or a link in it",
             )  # fmt: skip
             return None

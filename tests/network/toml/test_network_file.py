@@ -274,7 +274,7 @@ WRONG = [
     (
         "",
         (NEURON + "params = '/etc/hosts'\n",),
-        r"'/etc/hosts' leads out of the folder of the network",
+        r"'/etc/hosts' leads out of the folder of the file",
     ),
     (
         "",

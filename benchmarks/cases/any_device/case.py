@@ -1,0 +1,128 @@
+"""Sweeps of any device, every second one fitted and the others predicted: learned functions beside laws of physics."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+import fitting as ft
+import memjax as mj
+from benchmarks.cases.device_fits.settings import DATA
+from benchmarks.records import Recorder
+from benchmarks.registry import Case
+from benchmarks.timing import Times, lap
+from fitting.sweeps.halves import halves
+from fitting.sweeps.prepare import prepare
+from fitting.sweeps.problem import Problem, responses
+from memjax.errors import MemjaxError
+
+MODELS = ("hybrid", "yakopcic", "vteam", "stanford-pku", "mms")
+"""The learned device, and laws of devices that keep their state."""
+
+
+@dataclass(frozen=True)
+class Set:
+    """A measured set: its file, and the time of a point where it has none [s]."""
+
+    file: str
+    point_time: float | None = None
+
+
+SETS = {
+    "knowm_iv": Set("knowm_iv.csv", 0.01),
+    "sto_nb_iv_old_device": Set("sto_nb_iv_old_device.csv"),
+    "vo2_iv_cycles": Set("vo2_iv_cycles.csv", 0.01),
+    "nottingham_switchbox_iv": Set("nottingham_switchbox_iv.csv", 0.01),
+}
+
+SCREENED = {"smoke": 8, "full": 64}
+"""Starts of a search."""
+
+NOISE = 0.02
+"""Relative noise of the synthetic sweeps."""
+
+
+def synthetic() -> list[mj.Measurement]:
+    """Four loops of a device with laws of which `hybrid` knows nothing."""
+    device = mj.params.replace(
+        mj.Yakopcic(), {"a1": 1e-4, "a2": 5e-5, "b": 3.0, "a_p": 200.0, "a_n": 100.0}
+    )
+    rng, columns = np.random.default_rng(0), []
+    for sweep, top in enumerate((0.5, 0.6, 0.7, 0.8)):
+        v = top * np.concatenate(
+            [np.linspace(0, 1, 21), np.linspace(1, -1, 41)[1:], np.linspace(-1, 0, 21)[1:]]
+        )
+        drive, t = mj.stimulus.staircase(v, 0.01), 0.01 * np.arange(1.0, len(v) + 1)
+        i = np.ravel(mj.simulate(device, drive, save=t, deterministic=True).check().i)
+        columns.append((np.full(len(v), sweep), v, i * np.exp(NOISE * rng.normal(size=len(v)))))
+    sweep, v, i = (np.concatenate(x) for x in zip(*columns, strict=True))
+    limited = np.zeros(len(v), bool)
+    return [
+        mj.Measurement(v=v, i=i, t=None, sweep=sweep, at_compliance=limited, reader="", source={})
+    ]
+
+
+def residuals(
+    device: mj.AbstractDevice, data: Sequence[mj.Measurement], point_time: float | None
+) -> Float[np.ndarray, " points"]:
+    """What a device leaves of all points of sweeps that count [decades]."""
+    common = dict(env=None, free=None, fix=None, seed=0, screened=2)
+    first = prepare(data, device, bench=None, point_time=point_time, **common).problem
+    problem = Problem.of(device, first.free, first.group, bench=first.bench, env=first.env)
+    counted = np.asarray(first.group.weight) > 0
+    return (responses(problem, np.asarray(problem.center)) - np.asarray(first.group.target))[
+        counted
+    ]
+
+
+def _record(
+    record: Recorder, name: str, model: str, data: list[mj.Measurement], point_time: float | None, screened: int
+) -> None:  # fmt: skip
+    """Fit every second sweep of a set, and record what is left of the others."""
+    variant = f"{model}, {name}"
+    fitted, others = halves(data, point_time=point_time)
+    problem = ft.SweepProblem(fitted, mj.model(model), point_time=point_time, screened=screened)
+    try:
+        seconds, fit = lap(lambda: ft.solve(problem, seed=0))
+        known, unseen = (residuals(fit.device, x, point_time) for x in (fitted, others))
+    except (MemjaxError, np.linalg.LinAlgError) as error:
+        record.write(variant, status="failed", reason=str(error))
+        return
+    rms = lambda x: float(np.sqrt(np.mean(x**2)))  # noqa: E731
+    record.ok(
+        variant,
+        Times(run=[seconds]),
+        error=rms(unseen),
+        reference="root mean square of the residuals of sweeps that were not fitted [decades]",
+        problem=f"{name}: {known.size} points fitted, {unseen.size} predicted",
+        dtype="float64",
+        extra={
+            "fitted": rms(known),
+            "median_unseen": float(np.median(np.abs(unseen))),
+            "verdict": fit.verdict.word,
+        },
+    )
+
+
+def run(size: str, record: Recorder) -> None:
+    """Measured sets by each model; a synthetic one in the smoke size."""
+    jax.config.update("jax_enable_x64", True)
+    screened = SCREENED[size]
+    if size == "smoke":
+        _record(record, "synthetic", "hybrid", synthetic(), 0.01, screened)
+        return
+    for name, one in SETS.items():
+        data = mj.read(DATA / "clean" / one.file)
+        for model in MODELS:
+            _record(record, name, model, [data], one.point_time, screened)
+
+
+CASE = Case(
+    name="any_device",
+    run=run,
+    baseline="hybrid, knowm_iv",
+    suites=("device_fits",),
+    limit_s=3600.0,
+)

@@ -1,0 +1,267 @@
+"""An array of cells between word lines and bit lines of real wires."""
+
+from collections.abc import Mapping, Sequence
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, ArrayLike, Float
+
+from ..core.system import Environment
+from ..device import AbstractDevice
+from ..errors import BoundsError, SolveError
+from ..runtime.arguments import as_integer, is_traced
+from ..runtime.flags import check_flags
+from .cells import Cells
+from .checks import (
+    WIRE_FIX,
+    check_cells,
+    check_grounded,
+    check_input,
+    check_memory,
+    check_wires,
+    guard_conductances,
+    state_arrays,
+)
+from .lines import Lines, transposed
+from .newton import Balance, balance
+from .nodes import Net, Nodes, solve_nodes
+from .reading import Reading
+
+_WHERE = "Crossbar"
+
+Numbers = ArrayLike | Sequence
+"""One number, or many."""
+
+
+class Crossbar(eqx.Module):
+    """Cells at the crossings of M word lines (rows), which are driven, and N bit lines (columns), which are sensed.
+
+    Parameters
+    ----------
+    conductances : Float[Array, "rows columns"], optional
+        Ohmic cells [S].
+    cells : AbstractDevice, optional
+        In their place a device, whose current law at its present state each cell follows.
+    states : mapping of str to Float[Array, "rows columns"], optional
+        Its states [SI], at least one of them; the others are those of `AbstractDevice.initial`.
+    selector : float, Float[Array, "rows columns"] or AbstractDevice, optional
+        What lies in series with each cell: a resistance [ohm], as of a transistor that is on, or a device.
+    selector_states : mapping of str to Float[Array, "rows columns"], optional
+        States of a selector that is a device, those of `AbstractDevice.initial` by default.
+    word_line, bit_line : float
+        Resistance of a segment of the wires [ohm]: one lies between a driver and the first cell of its word line,
+        one between two neighbours, and one between the last cell of a bit line and its sense node.
+    driver, sense : float, Float[Array, "rows"], Float[Array, "columns"]
+        Resistance of the drivers, and of the sense nodes to virtual ground [ohm], one for all or one each. A line
+        floats where it is infinite.
+    drive_both_ends, sense_both_ends : bool
+        Whether a segment and a driver (a sense node) stand at the other end of each line too.
+    env : Environment, optional
+        Temperature of devices.
+    max_iterations : int
+        Iterations of conjugate gradients after which the sparse equations are solved directly.
+
+    Notes
+    -----
+    The precision is that of the conductances or states: voltages and currents are right to 1e-9 in float64, currents
+    into sense nodes to 1e-5 in float32.
+    """
+
+    conductances: Float[Array, "rows columns"] | None
+    cells: AbstractDevice | None
+    states: Mapping[str, Float[Array, "rows columns"]]
+    selector: Float[Array, "rows columns"] | AbstractDevice | None
+    selector_states: Mapping[str, Float[Array, "rows columns"]]
+    word_line: Float[Array, ""]
+    bit_line: Float[Array, ""]
+    driver: Float[Array, " rows"]
+    sense: Float[Array, " columns"]
+    env: Environment
+    drive_both_ends: bool = eqx.field(static=True)
+    sense_both_ends: bool = eqx.field(static=True)
+    max_iterations: int = eqx.field(static=True)
+
+    def __init__(
+        self,
+        conductances: Numbers | None = None,
+        *,
+        cells: AbstractDevice | None = None,
+        states: Mapping | None = None,
+        selector: Numbers | AbstractDevice | None = None,
+        selector_states: Mapping | None = None,
+        word_line: Numbers,
+        bit_line: Numbers,
+        driver: Numbers = 0.0,
+        sense: Numbers = 0.0,
+        drive_both_ends: bool = False,
+        sense_both_ends: bool = False,
+        env: Environment | None = None,
+        max_iterations: int = 500,
+    ):
+        flags = {"drive_both_ends": drive_both_ends, "sense_both_ends": sense_both_ends}
+        check_flags(flags, where=_WHERE)
+        check_memory(conductances, states)
+        self.env = Environment() if env is None else env
+        self.conductances, self.cells = check_cells(conductances, cells, states)
+        self.states = state_arrays(cells, states, self.env)
+        shape, kind = self.shape, self.dtype
+        if selector is None or isinstance(selector, AbstractDevice):
+            self.selector = selector
+        else:
+            self.selector = check_wires("selector", selector, shape, kind, sign=">")
+        self.selector_states = state_arrays(self.selector, selector_states, self.env, shape, kind)
+        self.word_line = check_wires("word_line", word_line, (), kind, sign=">", fix=WIRE_FIX)
+        self.bit_line = check_wires("bit_line", bit_line, (), kind, sign=">", fix=WIRE_FIX)
+        self.driver = check_wires("driver", driver, shape[:1], kind, infinite=True)
+        self.sense = check_wires("sense", sense, shape[1:], kind, infinite=True)
+        check_grounded(self.driver, self.sense)
+        self.drive_both_ends, self.sense_both_ends = bool(drive_both_ends), bool(sense_both_ends)
+        self.max_iterations = as_integer("max_iterations", max_iterations, where=_WHERE, lowest=1)
+
+    def __repr__(self) -> str:
+        rows, columns = self.shape
+        kind = "conductances" if self.cells is None else self.cells.name
+        return f"Crossbar of {rows} x {columns} cells ({kind})"
+
+    @property
+    def _leading(self) -> Array:
+        """An array of a number for each cell."""
+        return next(iter(self.states.values())) if self.conductances is None else self.conductances
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Word lines and bit lines."""
+        rows, columns = self._leading.shape
+        return rows, columns
+
+    @property
+    def dtype(self) -> jnp.dtype:
+        """Precision of the solve."""
+        return self._leading.dtype
+
+    @property
+    def lines(self) -> tuple[Lines, Lines]:
+        """The wires of the word lines and of the bit lines."""
+        drive = self.word_line / (self.word_line + self.driver)
+        sense = self.bit_line / (self.bit_line + self.sense)
+        far_drive = drive if self.drive_both_ends else jnp.zeros_like(drive)
+        far_sense = sense if self.sense_both_ends else jnp.zeros_like(sense)
+        return Lines(self.word_line, drive, far_drive), Lines(self.bit_line, far_sense, sense)
+
+    @property
+    def crossings(self) -> Cells:
+        """The laws of the cells."""
+        element = self.conductances if self.cells is None else self.cells
+        if element is None:
+            raise BoundsError(
+                "an array without cells", where=_WHERE, allowed="conductances or a device"
+            )
+        selector = self.selector
+        if not (selector is None or isinstance(selector, AbstractDevice)):
+            selector = 1 / selector
+        return Cells(element, self.states, selector, self.selector_states, self.env)
+
+    def without_wires(self) -> "Crossbar":
+        """The same cells between wires of 1e-6 ohm, and nothing at their ends; lines that float still do."""
+        ideal = jnp.asarray(1e-6, self.dtype)
+        ends = (jnp.where(jnp.isinf(x), x, 0) for x in (self.driver, self.sense))
+        fields = lambda a: (a.word_line, a.bit_line, a.driver, a.sense)  # noqa: E731
+        return eqx.tree_at(fields, self, (ideal, ideal, *ends))
+
+    def read(self, v: Numbers) -> Reading:
+        """Currents and voltages at voltages of the drivers.
+
+        Parameters
+        ----------
+        v : Float[Array, "rows"] or Float[Array, "inputs rows"]
+            Of one input, or of a batch, whose inputs share what depends on the conductances alone [V].
+
+        Returns
+        -------
+        Reading
+            Derivatives by conductances, states, inputs and resistances pass through it, in both modes.
+
+        Raises
+        ------
+        BoundsError
+            Where the shape of the input is wrong, or a number is none. In traced code the run-time check of Equinox
+            says so.
+        SolveError
+            Where Newton's method does not converge. In traced code the voltages are NaN.
+        """
+        v = check_input(v, self.shape[0], self.dtype)
+        check_cells(self.conductances, self.cells, self.states or None)
+        check_grounded(self.driver, self.sense)
+        check_memory(self.conductances, self.states, inputs=v.shape[0] if v.ndim == 2 else 1)
+        array = self
+        if is_traced(self.conductances):
+            guarded = guard_conductances(self.conductances)
+            array = eqx.tree_at(lambda a: a.conductances, self, guarded)
+        reading = _read(array, v)
+        devices = (isinstance(x, AbstractDevice) for x in (self.cells, self.selector))
+        if any(devices) and not is_traced(reading.word) and bool(jnp.any(jnp.isnan(reading.word))):
+            raise SolveError(
+                "the currents do not balance", where="Crossbar.read",
+                allowed="laws of cells and selectors whose currents rise with the voltage",
+                fix="lower the voltages, or raise the resistance in series with the cells",
+            )  # fmt: skip
+        return reading
+
+
+@eqx.filter_jit
+def _read(array: Crossbar, v: Float[Array, "*inputs rows"]) -> Reading:
+    """The compiled read."""
+    batch = v if v.ndim == 2 else v[None]
+    cells = array.crossings
+    conductance = cells.conductance
+    if conductance is None:
+        end = _read_nonlinear(array, cells, batch)
+    else:
+        end = _read_ohmic(array, conductance, batch)
+    word = lax.map(transposed, end.nodes.word)
+    if v.ndim == 1:
+        word, end = jax.tree.map(lambda x: x[0], (word, end))
+    progress = end.progress
+    return Reading(
+        array=array, v=v, word=word, bit=end.nodes.bit, law_current=end.current, newton_steps=end.steps,
+        iterations=progress.iterations, residual=progress.residual, direct=progress.direct,
+    )  # fmt: skip
+
+
+def _sources(word: Lines, v: Float[Array, " rows"], columns: int) -> Nodes:
+    """Currents into the nodes [A], were all of them at 0 V; no driver of a floating line supplies any."""
+    first, last = (
+        jnp.where(end > 0, end / word.resistance * v, 0) for end in (word.first, word.last)
+    )
+    currents = jnp.zeros((columns, v.shape[0]), v.dtype).at[0].add(first).at[-1].add(last)
+    return Nodes(currents, jnp.zeros_like(currents.T))
+
+
+def _read_ohmic(
+    array: Crossbar, conductance: Float[Array, "rows columns"], v: Float[Array, "inputs rows"]
+) -> Balance:
+    """Balances of all inputs where all cells are ohmic."""
+    word, bit = array.lines
+    sources = jax.vmap(lambda x: _sources(word, x, array.shape[1]))(v)
+    nodes, progress = solve_nodes(Net(conductance, word, bit), sources, most=array.max_iterations)
+    return Balance(nodes, None, progress, jnp.zeros_like(progress.iterations), ~progress.direct)
+
+
+def _read_nonlinear(array: Crossbar, cells: Cells, v: Float[Array, "inputs rows"]) -> Balance:
+    """Balances of all inputs by Newton's method, which begins with wires without resistance."""
+    word, bit = array.lines
+
+    def read_one(x):
+        sources = _sources(word, x, array.shape[1])
+        ideal = jnp.where(jnp.isinf(array.driver), 0, x)
+        start = Nodes(
+            jnp.broadcast_to(ideal[None], sources.word.shape), jnp.zeros_like(sources.bit)
+        )
+        end = balance(word, bit, cells, sources, start=start, most=array.max_iterations)
+        numbers = (end.nodes, end.current)
+        nodes, current = jax.tree.map(lambda y: jnp.where(end.converged, y, jnp.nan), numbers)
+        return end._replace(nodes=nodes, current=current)
+
+    return lax.map(read_one, v)

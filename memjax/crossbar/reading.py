@@ -1,0 +1,174 @@
+"""What a read of an array gives: currents, node voltages, and where voltage and power go."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+if TYPE_CHECKING:
+    from .array import Crossbar
+
+
+class Power(NamedTuple):
+    """Power by part of the array [W].
+
+    Parameters
+    ----------
+    cells : Float[Array, "*inputs"]
+        In the cells, selectors included.
+    word_wires, bit_wires : Float[Array, "*inputs"]
+        In the segments of the lines.
+    drivers, sense : Float[Array, "*inputs"]
+        In the resistances of drivers and sense nodes.
+    """
+
+    cells: Float[Array, "*inputs"]
+    word_wires: Float[Array, "*inputs"]
+    bit_wires: Float[Array, "*inputs"]
+    drivers: Float[Array, "*inputs"]
+    sense: Float[Array, "*inputs"]
+
+    @property
+    def total(self) -> Float[Array, "*inputs"]:
+        """Of all parts [W], which is what the drivers supply."""
+        return self.cells + self.word_wires + self.bit_wires + self.drivers + self.sense
+
+
+def _heat(
+    segment: Float[Array, ""],
+    voltages: Float[Array, "*inputs nodes lines"],
+    ends: tuple[Float[Array, "*inputs lines"], ...],
+) -> Float[Array, "*inputs"]:
+    """Power in the segments of lines [W], with the currents through those at their ends [A]."""
+    power = jnp.sum(jnp.diff(voltages, axis=-2) ** 2, axis=(-2, -1)) / segment
+    first, last = (jnp.sum(i**2, axis=-1) for i in ends)
+    return power + segment * (first + last)
+
+
+def _terminal_heat(
+    resistance: Float[Array, " lines"], ends: tuple[Float[Array, "*inputs lines"], ...]
+) -> Float[Array, "*inputs"]:
+    """Power in resistances at the ends of lines [W]; none flows where one is infinite."""
+    finite = jnp.where(jnp.isinf(resistance), 0, resistance)
+    first, last = (jnp.sum(_times(i**2, finite), axis=-1) for i in ends)
+    return first + last
+
+
+def _times(x: Float[Array, "*inputs lines"], factors: Float[Array, " lines"]) -> Array:
+    """Numbers of all inputs by a factor of each line."""
+    return x * jnp.broadcast_to(factors, x.shape)
+
+
+class Reading(eqx.Module):
+    """Voltages and currents of an array at one input, or at a batch of them, which leads in all shapes.
+
+    Parameters
+    ----------
+    array : Crossbar
+        The array.
+    v : Float[Array, "*inputs rows"]
+        Voltages of the drivers [V].
+    word, bit : Float[Array, "*inputs rows columns"]
+        Voltage of the word line and of the bit line at each cell [V].
+    law_current : Float[Array, "*inputs rows columns"] or None
+        Current through cells that are not ohmic [A].
+    iterations : Int[Array, "*inputs"]
+        Of conjugate gradients, over all steps of Newton's method.
+    newton_steps : Int[Array, "*inputs"]
+        Of Newton's method; 0 where all cells are ohmic.
+    residual : Float[Array, "*inputs"]
+        The last one over the first, in the norm of the preconditioner.
+    direct : Bool[Array, "*inputs"]
+        Whether a direct solve gave the voltages, since the iterations did not converge.
+    """
+
+    array: "Crossbar"
+    v: Float[Array, "*inputs rows"]
+    word: Float[Array, "*inputs rows columns"]
+    bit: Float[Array, "*inputs rows columns"]
+    law_current: Float[Array, "*inputs rows columns"] | None
+    iterations: Int[Array, "*inputs"]
+    newton_steps: Int[Array, "*inputs"]
+    residual: Float[Array, "*inputs"]
+    direct: Bool[Array, "*inputs"]
+
+    def __repr__(self) -> str:
+        rows, columns = self.array.shape
+        inputs = "" if self.v.ndim == 1 else f", {self.v.shape[0]} inputs"
+        return f"Reading of {rows} x {columns} cells{inputs}"
+
+    @property
+    def method(self) -> np.ndarray:
+        """Which method gave the voltages, by input: "conjugate gradients" or "direct"."""
+        return np.where(np.asarray(self.direct), "direct", "conjugate gradients")
+
+    @property
+    def cell_current(self) -> Float[Array, "*inputs rows columns"]:
+        """Current from the word line to the bit line of each cell [A]."""
+        conductance = self.array.crossings.conductance
+        if self.law_current is not None or conductance is None:
+            return jnp.asarray(self.law_current)
+        across = self.word - self.bit
+        return jnp.broadcast_to(conductance, across.shape) * across
+
+    @property
+    def current(self) -> Float[Array, "*inputs columns"]:
+        """Current into the sense node of each bit line [A]."""
+        first, last = self._sense_currents
+        return first + last
+
+    @property
+    def sense_voltage(self) -> Float[Array, "*inputs columns"]:
+        """Voltage at the end of each bit line [V], which is what a floating line shows."""
+        return self.bit[..., -1, :]
+
+    @property
+    def driver_current(self) -> Float[Array, "*inputs rows"]:
+        """Current out of the driver of each word line [A], by the currents through its cells."""
+        return jnp.sum(self.cell_current, axis=-1)
+
+    @property
+    def word_drop(self) -> Float[Array, "*inputs rows columns"]:
+        """Map of the IR drop along the word lines: voltage of the driver less that of the word line [V]."""
+        return self.v[..., :, None] - self.word
+
+    @property
+    def bit_drop(self) -> Float[Array, "*inputs rows columns"]:
+        """Map of the IR drop along the bit lines: voltage of the bit line above virtual ground [V]."""
+        return self.bit
+
+    @property
+    def ir_drop(self) -> Float[Array, "*inputs rows columns"]:
+        """Map of the voltage that a cell lacks: that of the driver less that across the cell [V]."""
+        return self.word_drop + self.bit_drop
+
+    @property
+    def power(self) -> Power:
+        """Power by part of the array."""
+        array = self.array
+        word, bit = array.lines
+        across = self.word - self.bit
+        drivers, senses = self._drive_currents, self._sense_currents
+        return Power(
+            cells=jnp.sum(self.cell_current * across, axis=(-2, -1)),
+            word_wires=_heat(word.resistance, jnp.swapaxes(self.word, -1, -2), drivers),
+            bit_wires=_heat(bit.resistance, self.bit, senses),
+            drivers=_terminal_heat(array.driver, drivers),
+            sense=_terminal_heat(array.sense, senses),
+        )
+
+    @property
+    def _drive_currents(self) -> tuple[Float[Array, "*inputs rows"], ...]:
+        """Currents into the first and the last cell of each word line [A]."""
+        line, _ = self.array.lines
+        first = _times(self.v - self.word[..., 0], line.first / line.resistance)
+        return first, _times(self.v - self.word[..., -1], line.last / line.resistance)
+
+    @property
+    def _sense_currents(self) -> tuple[Float[Array, "*inputs columns"], ...]:
+        """Currents out of the first and the last cell of each bit line [A]."""
+        _, line = self.array.lines
+        first = _times(self.bit[..., 0, :], line.first / line.resistance)
+        return first, _times(self.bit[..., -1, :], line.last / line.resistance)

@@ -1,0 +1,121 @@
+"""Pictures of arrays: conductances, lost voltage, and currents beside those of ideal wires."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float
+
+from .axes import axes_or_new, prefix
+from .style import MEASURED, MUTED, SIMULATED
+
+if TYPE_CHECKING:
+    from ..crossbar import Reading
+
+
+def _map(numbers: np.ndarray, *, unit: str, label: str, ax: Any, logarithmic: bool = False) -> Any:
+    """Draw a number of each cell as an image."""
+    from matplotlib.colors import LogNorm
+
+    ax = axes_or_new(ax)
+    factor, name = prefix(numbers, unit=unit)
+    norm = LogNorm() if logarithmic and numbers.min() > 0 else None
+    image = ax.imshow(numbers / factor, cmap="viridis", norm=norm, interpolation="nearest")
+    ax.figure.colorbar(image, ax=ax, label=f"{label} ({name})", shrink=0.8)
+    ax.grid(False)
+    ax.set(xlabel="Bit line", ylabel="Word line")
+    return ax
+
+
+def conductance_map(reading: "Reading", *, ax: Any = None) -> Any:
+    """Draw the conductances of the cells: of ohmic ones as they are, of others the mean of current over voltage.
+
+    Parameters
+    ----------
+    reading : Reading
+        The reading.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure's axes by default.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    across = np.asarray(reading.word - reading.bit)
+    current = np.asarray(reading.cell_current)
+    shape = (-1, *reading.array.shape)
+    currents, voltages = (np.abs(x).reshape(shape).sum(axis=0) for x in (current, across))
+    g = currents / np.where(voltages > 0, voltages, 1)
+    return _map(g, unit="S", label="Conductance", ax=ax, logarithmic=True)
+
+
+def ir_drop_map(reading: "Reading", *, ax: Any = None) -> Any:
+    """Draw the voltage that each cell lacks, the largest modulus over the inputs.
+
+    Parameters
+    ----------
+    reading : Reading
+        The reading.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure's axes by default.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    drop = np.abs(np.asarray(reading.ir_drop)).reshape(-1, *reading.array.shape).max(axis=0)
+    return _map(drop, unit="V", label="Lost voltage", ax=ax)
+
+
+def ideal_currents(
+    reading: "Reading", ideal: Float[np.ndarray, "*inputs columns"], *, ax: Any = None
+) -> Any:
+    """Draw the currents of the bit lines against those of ideal wires.
+
+    Parameters
+    ----------
+    reading : Reading
+        The reading.
+    ideal : Float[np.ndarray, "*inputs columns"]
+        Currents of the same inputs without resistance in the wires [A].
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure's axes by default.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax = axes_or_new(ax)
+    actual, exact = np.asarray(reading.current).ravel(), np.asarray(ideal).ravel()
+    factor, unit = prefix(exact, unit="A")
+    ends = np.array([exact.min(), exact.max()]) / factor
+    ax.plot(ends, ends, color=MUTED, lw=1, label="equal")
+    ax.plot(exact / factor, actual / factor, ".", color=MEASURED, ms=3)
+    ax.set(xlabel=f"Current with ideal wires ({unit})", ylabel=f"Current ({unit})")
+    ax.legend()
+    return ax
+
+
+def current_errors(
+    reading: "Reading", ideal: Float[np.ndarray, "*inputs columns"], *, ax: Any = None
+) -> Any:
+    """Draw how the errors of the currents are distributed, over the largest current with ideal wires.
+
+    Parameters
+    ----------
+    reading : Reading
+        The reading.
+    ideal : Float[np.ndarray, "*inputs columns"]
+        Currents of the same inputs without resistance in the wires [A].
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure's axes by default.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax = axes_or_new(ax)
+    actual, exact = np.asarray(reading.current).ravel(), np.asarray(ideal).ravel()
+    errors = 100 * (actual - exact) / (np.abs(exact).max() or 1.0)
+    ax.hist(errors, bins=40, color=SIMULATED)
+    ax.set(xlabel="Error over the largest ideal current (%)", ylabel="Bit lines")
+    return ax

@@ -1,0 +1,126 @@
+"""Reads of ohmic arrays: against node equations that SciPy solves, and what any network of resistors does."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import memjax as mj
+
+from .nodal import array_voltages, random_cells
+
+ACCURACY = 1e-9
+"""Stated of reads in float64, relative."""
+
+WIRES = {"word_line": 1.3, "bit_line": 0.7}
+SHAPE = (9, 7)
+CELLS, INPUT = random_cells(*SHAPE)
+
+
+@pytest.fixture(scope="module")
+def array():
+    return mj.Crossbar(CELLS, driver=20.0, sense=5.0, **WIRES)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", [(8, 8), (64, 48), (128, 128)], ids=str)
+def test_voltages_and_currents_agree_with_the_node_equations(shape):
+    g, v = random_cells(*shape)
+    for wire in (0.1, 1.0, 10.0):
+        word, bit = array_voltages(g, v, word_line=wire, bit_line=wire)
+        reading = mj.Crossbar(g, word_line=wire, bit_line=wire).read(v)
+        np.testing.assert_allclose(reading.word, word, rtol=ACCURACY)
+        np.testing.assert_allclose(reading.bit, bit, rtol=ACCURACY)
+        np.testing.assert_allclose(reading.current, np.sum(g * (word - bit), axis=0), rtol=ACCURACY)
+        assert str(reading.method) == "conjugate gradients"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "ends",
+    [
+        {"driver": 300.0, "sense": 80.0},
+        {"drive_both": True, "sense_both": True, "driver": 3.0},
+        {"driver": np.where(np.arange(9) % 3 == 1, np.inf, 10.0)},
+        {"sense": np.where(np.arange(7) < 5, np.inf, 2.0), "sense_both": True},
+        {"sense": np.inf},
+    ],
+    ids=["resistances", "both ends", "floating word lines", "floating bit lines", "nothing sensed"],
+)
+def test_ends_of_lines_are_where_the_node_equations_have_them(ends):
+    word, bit = array_voltages(CELLS, INPUT, **WIRES, **ends)
+    names = {"drive_both": "drive_both_ends", "sense_both": "sense_both_ends"}
+    array = mj.Crossbar(CELLS, **WIRES, **{names.get(k, k): x for k, x in ends.items()})
+    reading = array.read(INPUT)
+    np.testing.assert_allclose(reading.word, word, rtol=ACCURACY)
+    np.testing.assert_allclose(reading.bit, bit, rtol=ACCURACY)
+    np.testing.assert_allclose(reading.sense_voltage, bit[-1], rtol=ACCURACY)
+    # What no cell takes reaches the sense nodes, and a floating line takes none: its cells' currents add up to 0.
+    lost = np.abs(np.asarray(reading.current) - np.asarray(reading.cell_current).sum(axis=0))
+    assert lost.max() <= ACCURACY * float(jnp.abs(reading.cell_current).max())
+
+
+def test_power_of_the_parts_is_what_the_drivers_supply(array):
+    reading = array.read(INPUT)
+    power = reading.power
+    assert all(float(x) > 0 for x in power)  # passive
+    supplied = float(jnp.sum(reading.v * reading.driver_current))
+    np.testing.assert_allclose(power.total, supplied, rtol=ACCURACY)
+    np.testing.assert_allclose(
+        reading.ir_drop, INPUT[:, None] - np.asarray(reading.word - reading.bit), rtol=1e-12
+    )
+
+
+def test_inputs_of_a_batch_are_read_as_alone_and_superpose(array):
+    rng = np.random.default_rng(1)
+    first, second = rng.normal(size=(2, SHAPE[0]))
+    batch = array.read(np.stack([first, second, 2 * first - second]))
+    np.testing.assert_allclose(batch.current[0], array.read(first).current, rtol=1e-12)
+    mixed = 2 * batch.current[0] - batch.current[1]
+    scale = float(jnp.abs(batch.current).max())
+    np.testing.assert_allclose(batch.current[2], mixed, atol=ACCURACY * scale)
+    assert batch.iterations.shape == (3,)
+    assert batch.power.total.shape == (3,)
+
+
+def test_an_array_is_reciprocal():
+    """Current into one terminal at a voltage at another one is the same when they change places."""
+    square = CELLS[:7]
+    plain = mj.Crossbar(square, driver=20.0, sense=5.0, word_line=1.3, bit_line=0.7)
+    # Rows and columns, and first and last of each line, change places: the sense nodes of one drive the other.
+    turned = mj.Crossbar(square.T[::-1, ::-1], driver=5.0, sense=20.0, word_line=0.7, bit_line=1.3)
+    forward = plain.read(np.eye(7)).current
+    backward = turned.read(np.eye(7)).current
+    np.testing.assert_allclose(forward, np.asarray(backward).T[::-1, ::-1], rtol=ACCURACY)
+
+
+def test_wires_that_vanish_leave_the_product():
+    wires = np.array([1e-2, 1e-3, 1e-4])
+    reads = [mj.Crossbar(CELLS, word_line=r, bit_line=r).read(INPUT).current for r in wires]
+    errors = [np.abs(np.asarray(x) / (INPUT @ CELLS) - 1).max() for x in reads]
+    np.testing.assert_allclose(np.diff(np.log(errors)) / np.diff(np.log(wires)), 1, atol=0.01)
+
+
+def test_the_direct_solve_is_taken_where_iterations_end_early_and_is_told():
+    many = {"driver": 20.0, "sense": 5.0, **WIRES}
+    reading = mj.Crossbar(CELLS, **many).read(INPUT)
+    direct = mj.Crossbar(CELLS, **many, max_iterations=1).read(np.stack([INPUT, 0 * INPUT]))
+    assert list(direct.method) == ["direct", "conjugate gradients"]  # nothing is left to do at 0 V
+    np.testing.assert_allclose(direct.word[0], reading.word, rtol=ACCURACY)
+    np.testing.assert_allclose(direct.bit[0], reading.bit, rtol=ACCURACY)
+
+
+def test_jit_and_vmap_read_as_calls_do(array):
+    batch = np.stack([INPUT, 2 * INPUT])
+    mapped = jax.jit(jax.vmap(lambda v: array.read(v).current))(jnp.asarray(batch))
+    np.testing.assert_allclose(mapped, array.read(batch).current, rtol=ACCURACY)
+
+
+def test_float32_reads_to_1e_5():
+    g, v = random_cells(*SHAPE, seed=3)
+    double = mj.Crossbar(g, word_line=10.0, bit_line=10.0).read(v)
+    single = mj.Crossbar(g.astype(np.float32), word_line=10.0, bit_line=10.0).read(v)
+    assert single.current.dtype == jnp.float32
+    assert str(single.method) == "conjugate gradients"
+    np.testing.assert_allclose(single.current, double.current, rtol=1e-5)
+    np.testing.assert_allclose(single.word, double.word, rtol=1e-5)

@@ -1,0 +1,104 @@
+"""What makes no array: each is one sentence that says what, where, what is allowed, and often the fix."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import memjax as mj
+from memjax.errors import BoundsError, CircuitError, MemjaxError
+
+G = np.full((3, 4), 1e-4)
+WIRES = {"word_line": 1.0, "bit_line": 1.0}
+
+
+def _with(value, index=(1, 2)):
+    g = G.copy()
+    g[index] = value
+    return g
+
+
+def _array(g=G, **options):
+    return lambda: mj.Crossbar(g, **WIRES | options)
+
+
+def _read(v):
+    return lambda: mj.Crossbar(G, **WIRES).read(v)
+
+
+GAP = mj.StanfordPKU()
+
+CASES = {
+    r"conductance = 0 S at 1, 2; in Crossbar; allowed: finite and > 0 S; an open cell": _array(
+        _with(0.0)
+    ),
+    r"conductance = -1e-05 S at 1, 2": _array(_with(-1e-5)),
+    r"conductance = nan S at 1, 2": _array(_with(np.nan)),
+    r"conductance = inf S at 1, 2": _array(_with(np.inf)),
+    r"conductance = nan S at 0, 0 and 11 more": _array(np.full((3, 4), np.nan)),
+    r"conductances of shape \(4,\); in Crossbar; allowed: word lines x bit lines": _array(G[0]),
+    r"conductances of shape \(0, 4\)": _array(G[:0]),
+    r"conductances = 'high'; .*an array of numbers \[S\]": _array("high"),
+    r"1e\+10 cells take .* GiB; in Crossbar; allowed: at most .*tiles": _array(
+        np.broadcast_to(1e-4, (10**5, 10**5))
+    ),
+    r"neither of conductances and cells": _array(None),
+    r"both of conductances and cells": _array(G, cells=GAP, states={"gap": G}),
+    r"cells = 'vteam'; .*mj.model": _array(None, cells="vteam"),
+    r"cells without states; .* gap": _array(None, cells=GAP),
+    r"states of conductances": _array(G, states={"gap": G}),
+    r"state 'x'; in states of stanford-pku; allowed: gap": _array(None, cells=GAP, states={"x": G}),
+    r"state gap of shape \(3,\)": _array(None, cells=GAP, states={"gap": G[:, 0]}),
+    r"state gap = nan SI at 1, 2": _array(None, cells=GAP, states={"gap": _with(np.nan)}),
+    r"word_line = 0 ohm; in Crossbar; allowed: > 0 ohm and finite; an open line": _array(
+        word_line=0.0
+    ),
+    r"word_line = inf ohm; .*an open line has an infinite driver": _array(word_line=np.inf),
+    r"bit_line = -1 ohm": _array(bit_line=-1.0),
+    r"bit_line = nan ohm": _array(bit_line=np.nan),
+    r"driver = -1 ohm at 1; .*infinite where the line floats": _array(driver=[0.0, -1.0, 0.0]),
+    r"driver of shape \(4,\); .*or shape \(3,\)": _array(driver=np.zeros(4)),
+    r"selector = -5 ohm": _array(selector=-5.0),
+    r"all word lines are open; in Crossbar; .*driver= a finite": _array(driver=np.inf),
+    r"drive_both_ends = 'no'": _array(drive_both_ends="no"),
+    r"max_iterations = 0": _array(max_iterations=0),
+    r"v of shape \(4,\); in Crossbar; allowed: \(3,\), or \(inputs, 3\)": _read(np.zeros(4)),
+    r"v of shape \(2, 2, 3\)": _read(np.zeros((2, 2, 3))),
+    r"v = nan V at 1": _read(np.array([0.0, np.nan, 0.0])),
+    r"largest = 0": lambda: mj.crossbar.Linear(np.zeros((2, 2)), low=1e-6, high=1e-4, **WIRES),
+    r"low = 0.001 S; in Linear; allowed: below high": lambda: mj.crossbar.Linear(
+        G, low=1e-3, high=1e-4, **WIRES
+    ),
+    r"levels = 1": lambda: mj.crossbar.Linear(G, low=1e-6, high=1e-4, levels=1, **WIRES),
+    r"tile = 64; .*\(word lines, bit lines\)": lambda: mj.crossbar.Linear(
+        G, low=1e-6, high=1e-4, tile=64, **WIRES
+    ),
+    r"weight of shape \(4,\)": lambda: mj.crossbar.Linear(G[0], low=1e-6, high=1e-4, **WIRES),
+}
+
+
+@pytest.mark.wrong_types
+@pytest.mark.parametrize("message", CASES)
+def test_what_makes_no_array_is_refused_in_a_sentence(message):
+    with pytest.raises(MemjaxError, match=message):
+        CASES[message]()
+
+
+def test_a_change_of_an_array_is_checked_when_it_is_read():
+    array = eqx.tree_at(lambda a: a.conductances, mj.Crossbar(G, **WIRES), jnp.asarray(_with(-1.0)))
+    with pytest.raises(BoundsError, match=r"conductance = -1 S at 1, 2"):
+        array.read(np.ones(3))
+    array = eqx.tree_at(lambda a: a.driver, mj.Crossbar(G, **WIRES), jnp.full(3, jnp.inf))
+    with pytest.raises(CircuitError, match="all word lines are open"):
+        array.read(np.ones(3))
+
+
+@pytest.mark.slow
+def test_traced_conductances_are_checked_at_run_time():
+    read = jax.jit(lambda g: mj.Crossbar(g, **WIRES).read(jnp.ones(3)).current)
+    np.testing.assert_allclose(read(jnp.asarray(G)).shape, (4,))
+    with pytest.raises(
+        Exception, match="a conductance that is none; in Crossbar; allowed: finite and > 0 S"
+    ):
+        read(jnp.asarray(_with(0.0)))

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from ..core.jaxprs import scan_parts
 from .translation import (
     LANE,
     STEP,
@@ -53,10 +54,8 @@ class _Loop:
     def __init__(self, t: Translation, primitive: str, params: Mapping[str, Any], inputs: Sequence):
         self.outer, self.turns = t, None
         if primitive == "scan":
-            fixed, self.turns = params["num_consts"], params["length"]
-            if len(inputs) != fixed + params["num_carry"] or len(inputs) - fixed != len(
-                params["jaxpr"].out_avals
-            ):
+            (fixed, carried), self.turns = scan_parts(params), params["length"]
+            if not len(inputs) - fixed == carried == len(params["jaxpr"].out_avals):
                 raise UntranslatableError("a loop over the rows of an array")
             body, condition, split = params["jaxpr"], None, fixed
             before: Sequence = ()
@@ -74,15 +73,13 @@ class _Loop:
         ]
         both = STEP | LANE
         self.carry = [Name(x.kind, f"c{k}", both) for k, x in enumerate(self.start)]
-        carried = self._as_arrays(self.carry)
+        arrays = self._as_arrays(self.carry)
         self.body = Translation(t.real, t.loops, counts=True)
-        self.next = [
-            x for a in translate(self.body, body, [*held, *carried]) for x in a.reshape(-1)
-        ]
+        self.next = [x for a in translate(self.body, body, [*held, *arrays]) for x in a.reshape(-1)]
         self.condition, self.goes_on = Translation(t.real, t.loops, counts=True), None
         if condition is not None:
             first = [self._inside(x) for x in before]
-            self.goes_on = translate(self.condition, condition, [*first, *carried])[0].item()
+            self.goes_on = translate(self.condition, condition, [*first, *arrays])[0].item()
 
     def _inside(self, array: np.ndarray) -> np.ndarray:
         """Numbers from outside by the names of the function's arguments; those that are known stay."""

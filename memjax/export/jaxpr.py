@@ -8,6 +8,7 @@ import jax.extend.core as jex
 import jax.numpy as jnp
 import numpy as np
 
+from ..core.jaxprs import scan_parts
 from ..errors import ModelError
 from .expression import MOST_POWER, Graph, Node
 
@@ -97,6 +98,9 @@ class Translation:
             )
         if name in _MOVES:
             return [self._moved(equation, args)]
+        if name == "unstack":  # of jax 0.12: the parts of an array along an axis
+            axis = params["axis"]
+            return [np.squeeze(x, axis) for x in np.split(args[0], args[0].shape[axis], axis)]
         if name == "scan" and ROOT in str(equation.source_info.name_stack):
             return self._solve(params, args)
         if name == "sort" and len(args) == 1:
@@ -217,9 +221,9 @@ class Translation:
 
     def _solve(self, params: dict, args: Arrays) -> Arrays:
         """The loops of `root_between`: bisection makes the root, Newton's steps leave it where it is."""
-        if self._roots and len(args) - params["num_consts"] == 3 and _is(args[-1], 0.0):
+        if self._roots and len(args) - scan_parts(params)[0] == 3 and _is(args[-1], 0.0):
             return [args[-3], _filled([self._roots.pop()], ()), self.constant(1.0)]
-        body, n = params["jaxpr"], params["num_consts"]
+        body, n = params["jaxpr"], scan_parts(params)[0]
         *consts, _, low, high = args
         if n != len(consts):
             raise ModelError("a loop that is no bisection", where=ROOT)

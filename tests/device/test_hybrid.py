@@ -27,7 +27,7 @@ def test_functions_go_on_as_straight_lines_that_join_smoothly():
     c = jnp.asarray(np.random.default_rng(0).normal(size=(1, NODES)))
 
     def f(u):
-        value, line = extrapolated(c, u)
+        value, line = extrapolated(c, jnp.asarray(u))
         return (value + line)[0]
 
     for end, outwards in ((0.0, -1.0), (NODES - 3.0, 1.0)):

@@ -1,12 +1,14 @@
 """Devices with learned functions: where a search of their nodes starts, and the prior that keeps them smooth."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 from scipy.linalg import block_diag
 
+import memjax as mj
 from memjax.device.hybrid import NODES, HybridDevice, node_names
 
 from .loops import Loops
@@ -17,6 +19,9 @@ LEARNED = (HybridDevice.name,)
 
 GRANTED = 0.05
 """Standard deviation that is granted to a response of learned functions [decades]: no law of theirs is wrong."""
+
+SEQUENCE = 12
+"""Sweeps of a measurement, at the most, that are fitted one after the other."""
 
 BENDING = {"off": 1.0, "gain": 1.0, "set": 3.0, "reset": 3.0}
 """Standard deviation of the second differences of nodes, by function [natural log units]."""
@@ -66,6 +71,33 @@ def prior_root(device: object, names: Sequence[str]) -> Float[np.ndarray, "free 
 def with_further(root: Any, count: int) -> Any:
     """The root of a prior of so many parameters more, which it knows as those that are no nodes; None of None."""
     return None if root is None else block_diag(root, np.eye(count) / WIDTH)
+
+
+def in_sequence(measurements: Sequence[mj.Measurement]) -> list[mj.Measurement]:
+    """Sweeps of each measurement as one, each in the state in which the one before has left the device.
+
+    Where they are many they are as they were.
+
+    Rates that are learned fit each sweep from one start as well, and need not bring the device back there: simulated
+    one after the other such sweeps are others. Many sweeps of one waveform are summarised, and begin in one state.
+    """
+    return [_joined(m) if len(m.labels) <= SEQUENCE else m for m in measurements]
+
+
+def _joined(measurement: mj.Measurement) -> mj.Measurement:
+    """All sweeps of a measurement as one, a step of its points between two."""
+    t = measurement.t
+    if t is not None:
+        parts, end = [], 0.0
+        for label in measurement.labels:
+            part = t[measurement.sweep == label]
+            step = float(np.median(np.diff(part)))
+            parts.append(end + step + part - part[0])
+            end = float(parts[-1][-1])
+        order = np.concatenate([np.flatnonzero(measurement.sweep == x) for x in measurement.labels])
+        t = np.empty(len(t))
+        t[order] = np.concatenate(parts)
+    return replace(measurement, t=t, sweep=np.zeros_like(measurement.sweep))
 
 
 def learned_values(

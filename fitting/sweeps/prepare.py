@@ -24,7 +24,7 @@ from ..solve import AbstractFitProblem
 from .group import Group, pack, without_charging
 from .initial_guess import Guess, guess, starts
 from .instrument import PART, BenchStart, free_quantities, start_of_bench
-from .learned import GRANTED, learned_functions
+from .learned import GRANTED, in_sequence, learned_functions
 from .limits import limits_of, share_limits
 from .problem import Problem
 from .summary import (
@@ -111,7 +111,8 @@ def prepare(
     """
     check_model_sigma(options.get("model_sigma"))
     quantities = free_quantities(free_bench, device, measurements[0].driven)
-    summary = summarise(measurements, device, bench or mj.Bench(), point_time, thresholds)
+    sweeps = in_sequence(measurements) if learned_functions(device) else measurements
+    summary = summarise(sweeps, device, bench or mj.Bench(), point_time, thresholds)
     data = measurements, summary.waves, summary.floor, summary.bench
     around = start_of_bench(quantities, *data) if quantities else None
     prepared = assemble(summary, device, Choices(**options), around=around)

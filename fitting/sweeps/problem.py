@@ -95,15 +95,13 @@ class Problem(AbstractDifferentiable):
         names = tuple(known(device, free))
         if not names:
             raise DataError("no free parameter", allowed="at least one", fix="say --free NAMES")
+        root = prior_root(device_of(device), names)
+        # Learned functions take sweeps in sequence, and as many steps as all of them.
+        policy = POLICY if root is None else PATIENT
         return cls(
-            device=quiet(device),
-            free=names,
-            group=group,
-            bench=bench,
-            env=env or mj.Environment(),
-            center=coordinates(device, names),
-            prior_root=prior_root(device_of(device), names),
-        )
+            device=quiet(device), free=names, group=group, bench=bench, env=env or mj.Environment(),
+            center=coordinates(device, names), prior_root=root, policy=policy,
+        )  # fmt: skip
 
     @property
     def prior_weight(self) -> Float[Array | np.ndarray, ""]:

@@ -1,5 +1,7 @@
 """Learned functions: their prior, where a search of them starts, and a fit of a device that has such."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ import memjax as mj
 from fitting.sweeps.learned import (
     BENDING,
     WIDTH,
+    in_sequence,
     learned_functions,
     learned_values,
     prior_root,
@@ -54,22 +57,19 @@ def truth() -> mj.HybridDevice:
 
 @pytest.fixture(scope="module")
 def measured() -> mj.Measurement:
-    """Two loops of other amplitudes with a reading noise of a percent."""
-    rng, parts = np.random.default_rng(0), []
-    for sweep, top in enumerate((0.8, TOP)):
-        v = top * np.concatenate(
-            [np.linspace(0, 1, 16), np.linspace(1, -1, 31)[1:], np.linspace(-1, 0, 16)[1:]]
-        )
-        t = 0.02 * np.arange(1.0, len(v) + 1)
-        drive = mj.stimulus.staircase(v, 0.02)
-        i = np.asarray(mj.simulate(truth(), drive, save=t).check().i).ravel()
-        parts.append((np.full(len(v), sweep), t, v, i * np.exp(NOISE * rng.normal(size=len(v)))))
-    sweep, t, v, i = (np.concatenate(x) for x in zip(*parts))
+    """Two loops of other amplitudes, one after the other, with a reading noise of a percent."""
+    loop = np.concatenate(
+        [np.linspace(0, 1, 16), np.linspace(1, -1, 31)[1:], np.linspace(-1, 0, 16)[1:]]
+    )
+    v, t = np.concatenate([0.8 * loop, TOP * loop]), 0.02 * np.arange(1.0, 2 * len(loop) + 1)
+    i = np.ravel(mj.simulate(truth(), mj.stimulus.staircase(v, 0.02), save=t).check().i)
+    i = i * np.exp(NOISE * np.random.default_rng(0).normal(size=len(v)))
+    sweep = np.repeat([0, 1], len(loop))
     return mj.Measurement(
         v=v,
         i=i,
         t=None,
-        sweep=sweep.astype(int),
+        sweep=sweep,
         at_compliance=np.zeros(len(v), bool),
         reader="",
         source={},
@@ -92,6 +92,18 @@ def test_a_search_starts_between_the_branches_of_the_data(measured):
     drawn = [scatter(np.random.default_rng(k)) for k in range(20)]
     assert np.std([x["set5"] for x in drawn]) > 0.5
     assert all(0 < x["x0"] < 1 for x in drawn)
+
+
+def test_sweeps_follow_one_another_unless_they_are_many(measured):
+    (joined,) = in_sequence([measured])
+    assert joined.labels.tolist() == [0]
+    assert joined.t is None
+    timed = dataclasses.replace(measured, t=np.tile(np.arange(61) * 0.5, 2))
+    (joined,) = in_sequence([timed])
+    # One step between the sweeps, as between points.
+    np.testing.assert_allclose(np.diff(joined.t), 0.5)
+    many = dataclasses.replace(measured, sweep=np.repeat(np.arange(61), 2))
+    assert in_sequence([many])[0] is many
 
 
 @pytest.mark.integration

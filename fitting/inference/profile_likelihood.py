@@ -331,7 +331,8 @@ def thresholds(
     jacobian = Batches(result.problem)(result.z[None])[1][0]
     inverse = np.linalg.pinv(jacobian.T @ jacobian, hermitian=True)
     # The covariance over the inverse curvature: what the noise makes of residuals that are not independent.
-    weight = np.diag(result.covariance)[which] / np.diag(inverse)[which]
+    with np.errstate(divide="ignore"):  # no end is near where the data say nothing of a parameter
+        weight = np.diag(result.covariance)[which] / np.diag(inverse)[which]
     return result.reach(level) ** 2 * weight
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import memjax as mj
 from fitting.sweeps import completion
 from fitting.sweeps.far_optima import FarOptimum
 
@@ -41,7 +42,8 @@ class Fit:
 
 def fit(*, switches=False, backend="cc 14"):
     group = SimpleNamespace(event_weight=np.full((1, 1, 3), float(switches)))
-    return Fit(problem=SimpleNamespace(group=group, backend=backend))
+    problem = SimpleNamespace(group=group, backend=backend, device=mj.Vteam())
+    return Fit(problem=problem)
 
 
 @pytest.fixture
@@ -114,3 +116,9 @@ def test_an_interrupt_leaves_the_fit_as_far_as_it_came(stages, monkeypatch):
     done = completion.completed(fit(), None)
     assert done.interrupted
     assert done.profiles == ()
+
+
+def test_nothing_follows_the_search_of_learned_functions():
+    learned = fit()
+    learned.problem.device = mj.HybridDevice()
+    assert completion.completed(learned, None) is learned

@@ -1,6 +1,7 @@
 """Parameters of a fit in their own units: standard deviations, ends of intervals, what is wide or sits at a bound."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -137,3 +138,12 @@ def sits_at_bound(device: mj.AbstractDevice | mj.Circuit, name: str) -> bool:
     elif lower == 0 and value > 0:
         return value > (1 - _AT_BOUND) * upper
     return not lower + _AT_BOUND * (upper - lower) < value < upper - _AT_BOUND * (upper - lower)
+
+
+def prior_widths(problem: Any, count: int) -> Any:
+    """Standard deviations of a prior [natural log units]: one, or of so many parameters each; None without a prior."""
+    root = getattr(problem, "prior_root", None)
+    if root is not None:
+        return np.linalg.norm(np.linalg.inv(np.asarray(root)), axis=1)[:count]
+    noise, weight = float(problem.noise), float(problem.prior_weight)
+    return noise / weight if weight > 0 else None

@@ -22,6 +22,7 @@ from .parameters import (
     has_short_range,
     is_wide,
     parameter_rows,
+    prior_widths,
     reach,
     sits_at_bound,
     standard_deviations,
@@ -251,19 +252,21 @@ class AbstractFit(HasFolder):
         -------
         dict
             `centre` by parameter; `sigma_ln`, its standard deviation in the unconstrained coordinates [natural log
-            units]; `noise`, the standard deviation of a residual against which it weighs [sigma]; `pull`, the estimate
-            less the one without it, by parameter [standard deviations]: 0 along what the data do not determine, empty
+            units], by parameter where they differ; `noise`, the standard deviation of a residual against which it
+            weighs [sigma]; `pull`, the estimate less the one without it, by parameter [standard deviations]: 0 along
+            what the data do not determine, empty
             where it is not known, see `prior_shift`.
         """
         problem, free = self.problem, list(self.free)
         ends = to_parameter_units(self.owner, free, np.asarray(problem.center)[: len(free)])
-        noise, weight = float(problem.noise), float(problem.prior_weight)
-        shift, sigma = self.prior_shift, self.sigma_z
+        shift, sigma, width = self.prior_shift, self.sigma_z, prior_widths(problem, len(free))
         pull = {} if shift is None else dict(zip(free, shift[: len(free)] / sigma, strict=True))
         return {
             "centre": {n: x for n, (x,) in ends.items()},
-            "sigma_ln": noise / weight if weight > 0 else None,
-            "noise": noise,
+            "sigma_ln": width
+            if width is None or np.ndim(width) == 0
+            else dict(zip(free, width.tolist())),
+            "noise": float(problem.noise),
             "pull": {n: float(x) for n, x in pull.items()},
         }
 
@@ -354,9 +357,9 @@ class AbstractFit(HasFolder):
 
         Beside a bound a parameter changes little with its coordinate, and has a small error whatever that may be.
         """
-        noise, weight = float(self.problem.noise), float(self.problem.prior_weight)
-        pairs = zip(self.free, self.sigma_z, strict=False)
-        return [n for n, s in pairs if weight > 0 and s * weight > _OF_PRIOR * noise]
+        width = prior_widths(self.problem, len(self.free))
+        share = self.sigma_z[: len(self.free)] / (np.inf if width is None else width)
+        return [n for n, x in zip(self.free, share, strict=False) if x > _OF_PRIOR]
 
     def _open_profiles(self) -> list[str]:
         """Parameters whose profile is open at an end, or wider than that of a parameter which is determined."""

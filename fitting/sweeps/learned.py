@@ -31,9 +31,9 @@ WIDTH = 5.0
 
 _LOW, _HIGH = 0.1, 0.9  # quantiles of the conductance at a voltage that stand for the two branches
 _LEAST_GAIN = 0.05  # natural logarithm of the ratio of the branches where the data show no loop
-_NEAR_ZERO = (
-    0.02  # share of the largest voltage below which a current says nothing of a conductance
-)
+
+# Share of the largest voltage below which a current says nothing of a conductance.
+_NEAR_ZERO = 0.02
 
 _SCATTER = {"off": 0.2, "gain": 0.4, "set": 1.5, "reset": 1.5}  # of starts, by function
 

@@ -110,6 +110,13 @@ def test_sweeps_follow_one_another_unless_they_are_many(measured):
 def test_a_fit_of_learned_functions_predicts_a_loop_that_it_has_not_seen(measured):
     fit = ft.solve(ft.SweepProblem(measured, mj.HybridDevice(), point_time=0.02, screened=8))
     assert fit.verdict.word == "good"
+    # What is said of the prior is that of nodes that hold each other: less than that of one alone.
+    widths = fit.prior["sigma_ln"]
+    assert set(widths) == set(fit.free)
+    assert widths["p"] == pytest.approx(WIDTH)
+    assert all(1.5 < widths[n] < WIDTH for n in node_names("off"))
+    # Of the branch that no loop shows nothing is called known.
+    assert {"set1", "reset9"} <= set(fit.undetermined)
     v = np.concatenate([np.linspace(0, 1, 16), np.linspace(1, -1, 31)[1:]])
     clear, drive = np.abs(v) > 0.1, mj.stimulus.staircase(v, 0.02)
     t = 0.02 * np.arange(1.0, len(v) + 1)[clear]

@@ -7,7 +7,7 @@ a command line.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, TypeVar
 
 FORMS = (
     "text",
@@ -24,6 +24,8 @@ FORMS = (
 """Forms that the value of an option has."""
 
 _KEY = "option"
+
+C = TypeVar("C")
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ class CommonConfig:
     temperature: float | None = shared()
 
     @classmethod
-    def of(cls, request: "Request") -> Self:
+    def of(cls: type[C], request: "Request") -> C:
         """Return the configuration of a request: of its fields what was asked for."""
         return request.config(cls)
 

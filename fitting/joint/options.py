@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from memjax.errors import DataError, UsageError
 from memjax.io.request import file_of
@@ -45,7 +45,7 @@ class JointConfig(CommonConfig):
     parts: tuple[Part, ...] = ()
 
     @classmethod
-    def of(cls, request: Request) -> Self:
+    def of(cls, request: Request) -> "JointConfig":
         """See `CommonConfig`."""
         common = {n: getattr(request, n) for n in ("files", "model", *options_of(cls))}
         return cls(**common, request=request, parts=tuple(parts_of(request)))

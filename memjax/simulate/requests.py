@@ -4,9 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from jaxtyping import Array, Float
-
 from ..core.system import Environment
 from ..core.watch import Event, Integral, TimeAbove
 from ..runtime.flags import check_flags
@@ -32,7 +29,7 @@ class Conditions:
     env: Environment | None = None
     initial: Mapping[str, Any] | None = None
     carry_state: bool | None = None
-    values: Mapping[str, Float[Array | np.ndarray, "members sweeps"]] | None = None
+    values: Mapping[str, Any] | None = None
 
     def __post_init__(self):
         # Whether the state is carried may be left to the model.

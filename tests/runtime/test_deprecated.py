@@ -8,6 +8,9 @@ import pytest
 from memjax.errors import BoundsError
 from memjax.runtime.deprecated import forward_attributes, forward_keywords
 
+# Where annotations are checked each function stands in another one, which a warning then names.
+pytestmark = pytest.mark.wrong_types
+
 
 @dataclass(frozen=True)
 class Place:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import numpy as np
@@ -68,7 +69,7 @@ def residuals(
     device: mj.AbstractDevice, data: Sequence[mj.Measurement], point_time: float | None
 ) -> Float[np.ndarray, " points"]:
     """What a device leaves of all points of sweeps that count [decades]."""
-    common = dict(env=None, free=None, fix=None, seed=0, screened=2)
+    common: dict[str, Any] = dict(env=None, free=None, fix=None, seed=0, screened=2)
     first = prepare(data, device, bench=None, point_time=point_time, **common).problem
     problem = Problem.of(device, first.free, first.group, bench=first.bench, env=first.env)
     counted = np.asarray(first.group.weight) > 0

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from memjax.device.hybrid import NODES, node_names
+from memjax.device.hybrid import NODES, node_names, node_position
 from memjax.device.laws.splines import cubic_basis
 from memjax.plot.style import MUTED, SECOND, SIMULATED
 
@@ -42,7 +42,7 @@ def figure_functions(content: Mapping[str, Any], voltages: np.ndarray) -> Any:
     rows = content["parameters"]
     low, high = rows["v_low"]["value"], rows["v_high"]["value"]
     v = np.linspace(low, high, _POINTS)
-    u = jnp.asarray((v - low) / (high - low) * (NODES - 3))
+    u = jnp.asarray(node_position(v, low, high))
     basis = np.asarray(jax.vmap(lambda x: cubic_basis(x, NODES))(u))
     names = [node_names(f) for f in ("off", "gain", "set", "reset")]
     off, gain, up, down = (x @ basis.T for x in draws_of(content, names))

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from scipy.linalg import block_diag
 
 import memjax as mj
-from memjax.device.hybrid import NODES, HybridDevice, node_names
+from memjax.device.hybrid import NODES, HybridDevice, node_names, node_voltages
 
 from .loops import Loops
 from .summary import Waveform
@@ -106,7 +106,7 @@ def learned_values(
     """Nodes where a search starts, as the branches of the data show them, and those of other starts."""
     v, g, top = _conductances(waves, floor)
     low, high = min(float(v.min()), -0.1 * top), max(float(v.max()), 0.1 * top)
-    nodes = low + (high - low) / (NODES - 3) * np.arange(-1, NODES - 1)
+    nodes = node_voltages(low, high)
     branches = [_quantile(v, g, nodes, q) for q in (_LOW, _HIGH)]
     off, ratio = branches[0], np.maximum(branches[1] - branches[0], _LEAST_GAIN)
     rate = _REST - np.log(shape.duration / 4)

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from hashlib import sha256
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -15,9 +16,10 @@ from .translation import (
     Name,
     Operation,
     Translation,
-    UntranslatableError as UntranslatableError,
+    UntranslatableError,
     c_type,
     line_of,
+    mapped,
     text_of,
     translate,
 )
@@ -38,14 +40,7 @@ def translate_loop(
         Operands of the equation.
     """
     loop = _Loop(t, primitive, params, inputs)
-    results, start = [], 0
-    for shape in loop.shapes:
-        size = int(np.prod(shape))
-        numbers = np.empty(size, object)
-        numbers[:] = [loop.result(k) for k in range(start, start + size)]
-        results.append(numbers.reshape(shape))
-        start += size
-    return results
+    return loop.as_arrays([loop.result(k) for k in range(len(loop.start))])
 
 
 class _Loop:
@@ -63,42 +58,35 @@ class _Loop:
             split = params["cond_nconsts"] + params["body_nconsts"]
             body, condition = params["body_jaxpr"], params["cond_jaxpr"]
             before = inputs[: params["cond_nconsts"]]
-            fixed = params["cond_nconsts"]
         start = inputs[split:]
         self.shapes = [x.shape for x in start]
         self.start: list[Atom] = [x for array in start for x in array.reshape(-1)]
         self.arguments: dict[Name, Name] = {}
-        held = [
-            self._inside(x) for x in (inputs[:split] if condition is None else inputs[fixed:split])
-        ]
+        held = [mapped(self._inside, x) for x in inputs[len(before) : split]]
         both = STEP | LANE
         self.carry = [Name(x.kind, f"c{k}", both) for k, x in enumerate(self.start)]
-        arrays = self._as_arrays(self.carry)
-        self.body = Translation(t.real, t.loops, counts=True)
+        arrays = self.as_arrays(self.carry)
+        inner = partial(Translation, t.real, t.translate_loop, t.loops, counts=True)
+        self.body = inner()
         self.next = [x for a in translate(self.body, body, [*held, *arrays]) for x in a.reshape(-1)]
-        self.condition, self.goes_on = Translation(t.real, t.loops, counts=True), None
+        self.condition, self.goes_on = inner(), None
         if condition is not None:
-            first = [self._inside(x) for x in before]
+            first = [mapped(self._inside, x) for x in before]
             self.goes_on = translate(self.condition, condition, [*first, *arrays])[0].item()
 
-    def _inside(self, array: np.ndarray) -> np.ndarray:
-        """Numbers from outside by the names of the function's arguments; those that are known stay."""
-        inner = np.empty(array.shape, object)
-        for index in np.ndindex(array.shape):
-            x = array[index]
-            if isinstance(x, Name):
-                x = self.arguments.setdefault(
-                    x, Name(x.kind, f"a{len(self.arguments)}", STEP | LANE)
-                )
-            inner[index] = x
-        return inner
+    def _inside(self, x: Atom) -> Atom:
+        """A number from outside by the name of the function's argument; one that is known stays."""
+        if not isinstance(x, Name):
+            return x
+        return self.arguments.setdefault(x, Name(x.kind, f"a{len(self.arguments)}", STEP | LANE))
 
-    def _as_arrays(self, names: Sequence[Name]) -> list[np.ndarray]:
+    def as_arrays(self, numbers: Sequence[Atom]) -> list[np.ndarray]:
+        """Numbers of all that is carried in arrays of the shapes that the loop has."""
         arrays, first = [], 0
         for shape in self.shapes:
             size = int(np.prod(shape))
             array = np.empty(size, object)
-            array[:] = names[first : first + size]
+            array[:] = numbers[first : first + size]
             arrays.append(array.reshape(shape))
             first += size
         return arrays
@@ -108,21 +96,18 @@ class _Loop:
         if self.next[k] == self.carry[k]:  # it stays as it was
             return self.start[k]
         needed = self._needed(k)
-        begin = {j: self._inside(_single(self.start[j])).item() for j in needed}
+        begin = {j: self._inside(self.start[j]) for j in needed}
         used = {x for j in needed for x in _operands(self.body.used([self.next[j]]), self.next[j])}
         if self.goes_on is not None:
             used |= _operands(self.condition.used([self.goes_on]), self.goes_on)
         used |= {x for x in begin.values() if isinstance(x, Name)}
         arguments = {x: inner for x, inner in self.arguments.items() if inner in used}
-        known = cast(dict[str, str], self.outer.loops)
         # One loop is traced several times, for values and for derivatives: named by its content it is taken once.
-        renamed = {x: Name(x.kind, f"a{n}", x.level) for n, x in enumerate(arguments.values())}
+        names = {x.text: f"a{n}" for n, x in enumerate(arguments.values())}
         text = self._text(k, needed, begin, list(arguments.values()))
-        for old, new in ((x.text, f"<{y.text}>") for x, y in renamed.items()):
-            text = re.sub(rf"\b{old}\b", new, text)
-        text = re.sub(r"<(a\d+)>", r"\1", text)
+        text = re.sub(r"\ba\d+\b", lambda match: names[match[0]], text)
         name = f"loop_{sha256(text.encode()).hexdigest()[:12]}"
-        known[name] = text.replace("loop_(", f"{name}(", 1)
+        self.outer.loops[name] = text.replace("loop_(", f"{name}(", 1)
         places = ", ".join(["{}"] * len(arguments))
         return self.outer.add(self.start[k].kind, f"{name}({places})", *arguments)
 
@@ -168,12 +153,6 @@ class _Loop:
 
 def _declared(x: Name, prefix: str = "") -> str:
     return f"{c_type(x.kind)} {prefix}{x.text}"
-
-
-def _single(x: Atom) -> np.ndarray:
-    array = np.empty((), object)
-    array[()] = x
-    return array
 
 
 def _operands(operations: Iterable[Operation], result: Atom) -> set[Atom]:

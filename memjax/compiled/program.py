@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from .loops import translate_loop
 from .translation import (
     FLOATS,
     LANE,
@@ -89,7 +90,7 @@ def trace(
     `loops` says whether there may be such in it, see `Translation`.
     """
     closed = jax.make_jaxpr(lane)(*avals)
-    t = Translation(constants.real, {} if loops else None)
+    t = Translation(constants.real, translate_loop if loops else None)
     results = translate(t, closed, inputs, [constants.atoms(x) for x in closed.consts])
     return t, [x.item() for x in results]
 
@@ -182,7 +183,7 @@ class Program:
         called = " ".join(o.template for level in self.by_level.values() for o in level)
         loops: list[str] = []
         # What a loop calls stands before it, as it was translated.
-        for name, text in reversed((self.translation.loops or {}).items()):
+        for name, text in reversed(self.translation.loops.items()):
             if name in called:
                 loops, called = [text, *loops], called + text
         return "\n".join([*((_FOLDER / x).read_text() for x in files), *loops])

@@ -59,12 +59,14 @@ class Operation:
 class Translation:
     """Operations so far, in order; equal ones are taken once. Numbers that are not whole are of kind `real`.
 
-    A loop that gives one number is an operation too, the call of a function in `loops`, where there are to be such:
-    lanes that take loops of other lengths are not computed in whole vectors.
+    A loop that gives one number is an operation too, the call of a function in `loops`, where there is a
+    `translate_loop` (see `memjax.compiled.loops`): lanes that take loops of other lengths are not computed in whole
+    vectors.
     """
 
     real: str = "f"
-    loops: dict[str, str] | None = None
+    translate_loop: Callable[..., list[np.ndarray]] | None = None
+    loops: dict[str, str] = field(default_factory=dict)
     counts: bool = False
     operations: list[Operation] = field(default_factory=list)
     _by_content: dict = field(default_factory=dict)
@@ -477,7 +479,8 @@ _REDUCTIONS = {
 }
 
 
-def _map(f: Callable, *arrays: np.ndarray) -> np.ndarray:
+def mapped(f: Callable, *arrays: np.ndarray) -> np.ndarray:
+    """Results of a function of single atoms for each place of arrays."""
     arrays = tuple(np.broadcast_arrays(*arrays))
     result = np.empty(arrays[0].shape, object)
     for index in np.ndindex(result.shape):
@@ -505,15 +508,15 @@ def _equation(t: Translation, equation: Any, inputs: list[np.ndarray]) -> list[n
         ]
     if name in ("convert_element_type", "bitcast_convert_type"):
         change, kind = _convert if name[0] == "c" else _bitcast, kind_of(params["new_dtype"])
-        return [_map(lambda x: change(t, x, kind), inputs[0])]
+        return [mapped(lambda x: change(t, x, kind), inputs[0])]
     if name == "integer_pow":
-        return [_map(lambda x: _integer_power(t, x, params["y"]), inputs[0])]
+        return [mapped(lambda x: _integer_power(t, x, params["y"]), inputs[0])]
     if name == "memjax_kept":
-        return [_map(lambda d, tie: _kept(t, d, tie, params["sign"]), *inputs)]
+        return [mapped(lambda d, tie: _kept(t, d, tie, params["sign"]), *inputs)]
     if name == "clamp":
         low, x, high = inputs
-        raised = _map(lambda a, b: _ELEMENTWISE["max"](t, a, b), x, low)
-        return [_map(lambda a, b: _ELEMENTWISE["min"](t, a, b), raised, high)]
+        raised = mapped(lambda a, b: _ELEMENTWISE["max"](t, a, b), x, low)
+        return [mapped(lambda a, b: _ELEMENTWISE["min"](t, a, b), raised, high)]
     if name in ("concatenate", "stack"):
         join = np.concatenate if name == "concatenate" else np.stack
         return [join(inputs, params.get("dimension", params.get("axis", 0)))]
@@ -525,13 +528,9 @@ def _equation(t: Translation, equation: Any, inputs: list[np.ndarray]) -> list[n
     if name in _REDUCTIONS:
         return [_reduce(t, _ELEMENTWISE[_REDUCTIONS[name]], inputs[0], params["axes"])]
     if name in _ELEMENTWISE:
-        return [_map(lambda *x: _ELEMENTWISE[name](t, *x), *inputs)]
-    if name in ("while", "scan") and t.loops is not None:
-        from .loops import (
-            translate_loop,  # here: a loop is translated by what translates this equation
-        )
-
-        return translate_loop(t, name, params, inputs)
+        return [mapped(lambda *x: _ELEMENTWISE[name](t, *x), *inputs)]
+    if name in ("while", "scan") and t.translate_loop is not None:
+        return t.translate_loop(t, name, params, inputs)
     raise UntranslatableError(f"the operation {name}")
 
 

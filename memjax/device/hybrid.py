@@ -52,6 +52,16 @@ def node_names(function: str) -> tuple[str, ...]:
     return tuple(f"{function}{k}" for k in range(NODES))
 
 
+def node_position(v: Any, low: Any, high: Any) -> Any:
+    """Where voltages [V] lie among the nodes of a range: 0 at its lowest end, where node 1 is."""
+    return (v - low) / (high - low) * (NODES - 3)
+
+
+def node_voltages(low: float, high: float) -> np.ndarray:
+    """Voltages of all nodes of a range [V]."""
+    return low + (high - low) / (NODES - 3) * np.arange(-1, NODES - 1)
+
+
 def _node(function: str, k: int) -> Any:
     """Declare a node of a learned function as a parameter."""
     default = round(float(_DEFAULTS[function][k]), 3)
@@ -233,7 +243,7 @@ class HybridDevice(AbstractDevice):
     def _at(self, functions: tuple[str, ...], v: Float[Array, ""]):
         """Learned functions at a voltage, see `extrapolated`."""
         rows = [[getattr(self, n) for n in node_names(f)] for f in functions]
-        u = (v - self.v_low) / (self.v_high - self.v_low) * (NODES - 3)
+        u = node_position(v, self.v_low, self.v_high)
         return extrapolated(jnp.stack([jnp.stack(row) for row in rows]), u)
 
     def _rates(self, state: Mapping[str, Any], v: Float[Array, ""], env: Any) -> dict[str, Any]:

@@ -16,6 +16,9 @@ LATEST = 3.0
 INTERRUPTED = 130
 """Exit status."""
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+"""Those that interrupt. A shell without job control has what it starts with `&` ignore the first of them."""
+
 
 @contextlib.contextmanager
 def deadline(rescue: Callable[[], str], *, seconds: float = LATEST) -> Iterator[None]:
@@ -33,10 +36,10 @@ def deadline(rescue: Callable[[], str], *, seconds: float = LATEST) -> Iterator[
     -----
     Compiling a program with XLA, or a long call of a kernel, holds the main thread, which alone hears of signals. The
     operating system writes them to a pipe besides, which another thread reads. Outside the main thread, and where
-    interrupts are ignored, nothing is changed.
+    Python handles none of `SIGNALS`, nothing is changed.
     """
     in_main = threading.current_thread() is threading.main_thread()
-    if not in_main or not callable(signal.getsignal(signal.SIGINT)) or os.name != "posix":
+    if not in_main or not any(callable(signal.getsignal(number)) for number in SIGNALS) or os.name != "posix":
         yield
         return
     read, write = os.pipe()
@@ -54,7 +57,7 @@ def _watch(pipe: int, rescue: Callable[[], str], seconds: float) -> None:
     """Wait for an interrupt, then for the end of the block, the end of the time or another interrupt."""
     try:
         while signals := os.read(pipe, 1):
-            if signals[0] in (signal.SIGINT, signal.SIGTERM):
+            if signals[0] in SIGNALS:
                 break
         else:
             return

@@ -56,6 +56,12 @@ def test_a_program_that_does_not_hear_of_an_interrupt_is_saved_and_ended(number)
 
 
 @pytest.mark.integration
+def test_where_sigint_is_ignored_as_in_the_background_of_a_script_sigterm_ends_it():
+    ignoring = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n" + BLOCKED
+    assert _interrupted(ignoring, signal.SIGTERM)[0] == INTERRUPTED
+
+
+@pytest.mark.integration
 def test_a_program_that_ends_by_itself_is_left_alone():
     status, said = _interrupted(PROMPT)
     assert (status, said) == (7, "")

@@ -17,6 +17,7 @@ from .compiler import (
     COMPILER,
     CompilerError,
     call_compiler,
+    compiler_command,
     compiler_name,
     find_compiler,
     identity_of,
@@ -133,7 +134,8 @@ def _working_compiler(folder: Path | None) -> tuple[str, str]:
     if name is None:
         raise CompilerError(f"no compiler of C: none is wanted ({COMPILER})")
     if compiler is None:
-        raise CompilerError(f"no compiler of C: {escape(name)} is not there ({COMPILER} names one)")
+        fix = f"{COMPILER} names one, pip install 'memjax[compiler]' brings one"
+        raise CompilerError(f"no compiler of C: {escape(name)} is not there ({fix})")
     tried = _try_compiler(compiler, folder)
     if isinstance(tried, CompilerError):
         raise tried
@@ -197,7 +199,7 @@ def _obtain(
     digest = hashlib.sha256(content.encode()).hexdigest()
 
     def compile_to(file: Path) -> None:
-        _compile(text, [compiler, *flags, "-o", str(file)], seconds)
+        _compile(text, [*compiler_command(compiler), *flags, "-o", str(file)], seconds)
 
     return obtain_library(compile_to, symbol, folder and folder / f"{digest}.so"), digest
 

@@ -30,6 +30,7 @@ from ..errors import CircuitError
 from ..runtime.arguments import NumberSpec
 from ..runtime.flags import check_flags
 from ..solver.linear import solve_small
+from .alike import evaluate
 from .elements import AbstractElement, AbstractSource, Capacitor, CurrentSource, VoltageSource
 from .netlist import Topology, branch_lines, kind_of, lines, topology
 
@@ -190,9 +191,8 @@ class Circuit(AbstractSystem, AbstractComposite):
 
     def initial(self, env: Environment) -> State:
         """See `AbstractSystem`: devices at rest, capacitors at their initial voltages."""
-        device_states = {
-            f"{n}.{k}": x for n, e in self.devices.items() for k, x in e.initial(env).items()
-        }
+        rests = evaluate(lambda e: e.initial(env), self.devices, dict.fromkeys(self.names, ()))
+        device_states = {f"{n}.{k}": x for n, rest in rests.items() for k, x in rest.items()}
         charge = self._charges(lambda e, a, b: e.c * e.v0)
         return device_states | self._by_state_name(self._over_capacitance(charge))
 
@@ -295,21 +295,24 @@ class Circuit(AbstractSystem, AbstractComposite):
     def element_currents(self, t, state: State, u, env: Environment) -> dict[str, tuple]:
         """Current [A] into each terminal of each element, without displacement; 0 for voltage sources."""
         v, source_values = self.node_voltages(state, u), self._sources(u)
-        currents = {}
+        arguments, forced = {}, {}
         for k, (name, e, net) in enumerate(zip(self.names, self.elements, self.topology.nodes)):
             if isinstance(e, AbstractDevice):
-                i = e.current(t, self._device_state(name, state), v[net[0]] - v[net[1]], env)
-                currents[name] = (i, -i)
+                arguments[name] = _state_of(e, name, state), v[net[0]] - v[net[1]]
             elif isinstance(e, CurrentSource):
-                currents[name] = (-source_values[k], source_values[k])
+                forced[name] = (-source_values[k], source_values[k])
             else:
-                currents[name] = e.currents(tuple(v[n] for n in net), env)
-        return currents
+                arguments[name] = (tuple(v[n] for n in net),)
 
-    def _device_state(self, name: str, state: State) -> State:
-        """The states of one device, by the names that it knows."""
-        states = self.devices[name].states
-        return {s.name: state[f"{name}.{s.name}"] for s in states}
+        def currents(e, *values):
+            if not isinstance(e, AbstractDevice):
+                return e.currents(*values, env)
+            i = e.current(t, *values, env)
+            return i, -i
+
+        elements = {n: e for n, e in zip(self.names, self.elements) if n in arguments}
+        results = evaluate(currents, elements, arguments) | forced
+        return {n: results[n] for n in self.names}
 
     def _node_currents(self, currents: Mapping[str, tuple]) -> Volts:
         """Current [A] that leaves each node into elements."""
@@ -319,13 +322,14 @@ class Circuit(AbstractSystem, AbstractComposite):
                 total[k] = total[k] + x
         return total
 
-    def _device_inputs(self, state: State, u) -> dict[str, tuple[State, Any]]:
-        """Own states and voltage [V] of each device."""
-        v = self.node_voltages(state, u)
+    def _of_devices(self, function: Callable, state: State, u) -> dict[str, Any]:
+        """``function(device, state, voltage)`` of each device by name, its own states and its voltage [V]."""
+        v, devices = self.node_voltages(state, u), self.devices
         nets = dict(zip(self.names, self.topology.nodes))
-        return {
-            n: (self._device_state(n, state), v[nets[n][0]] - v[nets[n][1]]) for n in self.devices
+        arguments = {
+            n: (_state_of(e, n, state), v[nets[n][0]] - v[nets[n][1]]) for n, e in devices.items()
         }
+        return evaluate(function, devices, arguments)
 
     def drift(self, t, state, u, env):
         """See `AbstractSystem`."""
@@ -336,32 +340,28 @@ class Circuit(AbstractSystem, AbstractComposite):
             if g >= 0:
                 # Nodes that sources tie together are one supernode: their currents add up.
                 charge[g] = charge[g] - i
-        voltages = self._device_inputs(state, u)
-        rates = {
-            f"{n}.{k}": x
-            for n, e in self.devices.items()
-            for k, x in e.drift(t, *voltages[n], env).items()
-        }
+        rates = self._of_devices(lambda e, *x: e.drift(t, *x, env), state, u)
+        rates = {f"{n}.{k}": x for n, rate in rates.items() for k, x in rate.items()}
         return rates | self._by_state_name(self._over_capacitance(charge))
 
     def noise(self, t, state, u, env):
         """See `AbstractSystem`."""
-        voltages = self._device_inputs(state, u)
+        noises = self._of_devices(lambda e, *x: e.noise(t, *x, env), state, u)
         return {
             f"{n}.{channel}": {f"{n}.{k}": x for k, x in amplitude.items()}
-            for n, e in self.devices.items()
-            for channel, amplitude in e.noise(t, *voltages[n], env).items()
+            for n, noise in noises.items()
+            for channel, amplitude in noise.items()
         }
 
     def jumps(self, t, state, u, env):
         """See `AbstractSystem`."""
-        voltages = self._device_inputs(state, u)
+        jumps = self._of_devices(lambda e, *x: e.jumps(t, *x, env), state, u)
         return {
             f"{n}.{name}": Jump(
                 jump.intensity, jump.bound, {f"{n}.{k}": x for k, x in jump.after.items()}
             )
-            for n, e in self.devices.items()
-            for name, jump in e.jumps(t, *voltages[n], env).items()
+            for n, jumps_of_device in jumps.items()
+            for name, jump in jumps_of_device.items()
         }
 
     def node_slopes(self, t, state: State, u, env: Environment, slope=None) -> Volts:
@@ -452,17 +452,20 @@ class Circuit(AbstractSystem, AbstractComposite):
 
     def project(self, state):
         """See `AbstractSystem`."""
-        device_states = {
-            f"{n}.{k}": x
-            for n, e in self.devices.items()
-            for k, x in e.project(self._device_state(n, state)).items()
-        }
-        return state | device_states
+        devices = self.devices
+        arguments = {n: (_state_of(e, n, state),) for n, e in devices.items()}
+        inside = evaluate(lambda e, x: e.project(x), devices, arguments)
+        return state | {f"{n}.{k}": x for n, states in inside.items() for k, x in states.items()}
 
     def confine(self, state, before, u):
         """See `AbstractSystem`."""
         del before, u
         return self.project(state)
+
+
+def _state_of(device: AbstractDevice, name: str, state: State) -> State:
+    """The states of one device, by the names that it knows."""
+    return {s.name: state[f"{name}.{s.name}"] for s in device.states}
 
 
 def common_structure(

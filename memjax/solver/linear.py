@@ -1,6 +1,7 @@
 """Small dense linear systems by unrolled elimination, which vectorises over a batch; LAPACK is called lane by lane."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -28,7 +29,7 @@ def factor(a: Float[Array, "n n"]) -> Callable[[Float[Array, " n"]], Float[Array
     """
     n = a.shape[0]
     if n > _MAX_UNROLLED:
-        return lambda b: jnp.linalg.solve(a, b)
+        return partial(jax.scipy.linalg.lu_solve, jax.scipy.linalg.lu_factor(a))
     rows = _eliminate(_entries(a))
     return lambda b: jnp.stack(_substitute(rows, list(b)))
 

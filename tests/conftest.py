@@ -77,14 +77,20 @@ class _Marks(dict):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Give each test its tier, the dearest of its marks, and leave out those of whose tier `-m` is not true."""
+    """Give each test its tier, and leave out those of whose tier `-m` is not true.
+
+    Its tier is the dearest of its own marks, or else the one of its module.
+    """
     cases = collections.Counter()
     for item in items:
         few = item.get_closest_marker("few")
         cases[item.parent, item.originalname] += 1
         if few and cases[item.parent, item.originalname] > few.args[0]:
             item.add_marker("study")
-        marked = [t for t in TIERS if item.get_closest_marker(t)]
+        names = {m.name for m in item.own_markers}
+        marked = [t for t in TIERS if t in names] or [
+            t for t in TIERS if item.get_closest_marker(t)
+        ]
         marked = marked or ["integration" if item.get_closest_marker("slow") else "unit"]
         item.stash[TIER] = marked[-1]
         item.add_marker(marked[-1])

@@ -155,6 +155,7 @@ def test_lanes_that_diverge_are_flagged(node, result):
 
 
 @pytest.mark.parametrize("wrong", ["values", "states"])
+@pytest.mark.integration
 def test_arrays_of_other_lengths_are_refused(anew, wrong):
     """An array in the place of a number had lanes read what belongs to others: states of no device."""
     call = ensemble_kernel.Kernel.__call__
@@ -169,6 +170,7 @@ def test_arrays_of_other_lengths_are_refused(anew, wrong):
         jax.block_until_ready(simulate(conditions=mj.Conditions(values=spread(70))).i)
 
 
+@pytest.mark.integration
 def test_what_is_differentiated_is_solved_by_xla():
     """The derivative is that of a secant; steps of noise-free paths are smooth in a parameter."""
     ways = []
@@ -198,6 +200,7 @@ def test_what_is_differentiated_is_solved_by_xla():
         (mj.DriftMemristor(), mj.Bench(), "C"),
     ],
 )
+@pytest.mark.integration
 def test_what_has_no_translation_is_solved_by_xla(device, bench, how):
     """The current of a device behind a resistor is iterated."""
     trace = simulate(device, members=2, bench=bench, damped=False)

@@ -17,13 +17,14 @@ import pytest
 
 from memjax.compiled import library
 from memjax.runtime.compile_cache import fuse_small_loops
-from tests.quick import compile_quickly
+from tests.quick import compile_quickly, lower_quickly
 
 # Tracing makes objects by the million, and hardly any cycles: Python's collector took a sixth of the time.
 gc.set_threshold(1_000_000, 50, 100)
 
 compile_quickly()
 fuse_small_loops()
+lower_quickly()
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")

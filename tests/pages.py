@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.quick import compile_quickly
+from tests.quick import compile_quickly, lower_quickly
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -145,6 +145,7 @@ def main(words: list[str]) -> None:
     from memjax.runtime.compile_cache import fuse_small_loops
 
     fuse_small_loops()
+    lower_quickly()
     if not words:
         failed = run_forked(LONG)
         sys.exit(f"these pages fail: {', '.join(map(str, failed))}" if failed else 0)

@@ -23,11 +23,20 @@ from tests.simulate.random_cases import (
 
 pytestmark = pytest.mark.skipif(library.find_compiler() is None, reason="no compiler of C")
 
-COMPILERS = [c for c in dict.fromkeys([library.compiler_name(), "clang"]) if c and shutil.which(c)]
+COMPILERS = [None] + ["clang"] * (
+    shutil.which("clang") is not None and library.compiler_name() != "clang"
+)
+"""Compilers beside each other: the one of the machine, and clang where it is another one."""
 
 _ULPS, _FACTOR = 32, 100
 """Roundings by which drives and parameters are moved to see how much a path lets errors grow; that growth is taken
 times those of a step."""
+
+
+def use_compiler(monkeypatch, compiler: str | None) -> None:
+    """Let kernels be built by one of `COMPILERS`."""
+    if compiler is not None:
+        monkeypatch.setenv(library.COMPILER, compiler)
 
 
 def by_kernels(case, monkeypatch) -> dict:
@@ -41,7 +50,7 @@ def by_kernels(case, monkeypatch) -> dict:
 
     for compiler in COMPILERS:
         with monkeypatch.context() as patch:
-            patch.setenv(library.COMPILER, compiler)
+            use_compiler(patch, compiler)
             patch.setattr(batch, "solve_by_kernel", spy)
             # A function of its own: what is traced already calls the kernel of another compiler.
             anew = jit_with_options(
@@ -88,7 +97,7 @@ def check_derivatives(seed: int, monkeypatch) -> None:
     kind = str(rng.choice(["linear", "staircase"]))
     theirs, slope = stiff.by_xla(names, device, kind, values=values)
     for compiler in COMPILERS:
-        monkeypatch.setenv(library.COMPILER, compiler)
+        use_compiler(monkeypatch, compiler)
         _, ours = stiff.solve(names, device, kind, values=values)
         text = f"{compiler}, {seed}: {device.name}, {names}, {kind}, {values}"
         check_lanes(ours, theirs, slope, len(names), text)

@@ -4,6 +4,7 @@
 refuses, or ends with the numbers of float64.
 """
 
+import gc
 import json
 import os
 import re
@@ -120,6 +121,8 @@ def run_forked(pages: list[Path]) -> list[Path]:
     for package in (fitting, memjax, memjax.data, memjax.observables):  # names load at first use
         [getattr(package, name) for name in dir(package)]
     del matplotlib, optax
+    gc.set_threshold(1_000_000, 50, 100)  # as in tests, see `tests/conftest.py`
+    gc.freeze()
     failed = []
     for page in pages:
         process = os.fork()

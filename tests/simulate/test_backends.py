@@ -97,8 +97,9 @@ def check_derivatives(seed: int, monkeypatch) -> None:
     kind = str(rng.choice(["linear", "staircase"]))
     theirs, slope = stiff.by_xla(names, device, kind, values=values)
     for compiler in COMPILERS:
-        use_compiler(monkeypatch, compiler)
-        _, ours = stiff.solve(names, device, kind, values=values)
+        with monkeypatch.context() as patch:
+            use_compiler(patch, compiler)
+            _, ours = stiff.solve(names, device, kind, values=values)
         text = f"{compiler}, {seed}: {device.name}, {names}, {kind}, {values}"
         check_lanes(ours, theirs, slope, len(names), text)
 

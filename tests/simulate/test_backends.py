@@ -10,7 +10,6 @@ import pytest
 
 import memjax as mj
 from memjax.compiled import library
-from memjax.runtime.compile_cache import jit_with_options
 from memjax.simulate import batch, ensemble_kernel
 from tests.simulate import test_stiff_kernel as stiff
 from tests.simulate.random_cases import (
@@ -20,6 +19,7 @@ from tests.simulate.random_cases import (
     random_case,
     random_device,
 )
+from tests.simulate.test_ensemble_kernel import trace_anew
 
 pytestmark = pytest.mark.skipif(library.find_compiler() is None, reason="no compiler of C")
 
@@ -52,11 +52,7 @@ def by_kernels(case, monkeypatch) -> dict:
         with monkeypatch.context() as patch:
             use_compiler(patch, compiler)
             patch.setattr(batch, "solve_by_kernel", spy)
-            # A function of its own: what is traced already calls the kernel of another compiler.
-            anew = jit_with_options(
-                lambda *args: batch._fixed_steps(*args), batch.wide_loop_options
-            )
-            patch.setattr(batch, "_solve_fixed_steps", anew)
+            trace_anew(patch)
             traces[compiler] = case.run()
     assert ways == ["C"] * len(COMPILERS), case.text
     return traces

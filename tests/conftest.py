@@ -17,13 +17,14 @@ import pytest
 
 from memjax.compiled import library
 from memjax.runtime.compile_cache import fuse_small_loops
-from tests.quick import compile_quickly
+from tests.quick import compile_quickly, lower_quickly
 
 # Tracing makes objects by the million, and hardly any cycles: Python's collector took a sixth of the time.
 gc.set_threshold(1_000_000, 50, 100)
 
 compile_quickly()
 fuse_small_loops()
+lower_quickly()
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -77,14 +78,20 @@ class _Marks(dict):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Give each test its tier, the dearest of its marks, and leave out those of whose tier `-m` is not true."""
+    """Give each test its tier, and leave out those of whose tier `-m` is not true.
+
+    Its tier is the dearest of its own marks, or else the one of its module.
+    """
     cases = collections.Counter()
     for item in items:
         few = item.get_closest_marker("few")
         cases[item.parent, item.originalname] += 1
         if few and cases[item.parent, item.originalname] > few.args[0]:
             item.add_marker("study")
-        marked = [t for t in TIERS if item.get_closest_marker(t)]
+        names = {m.name for m in item.own_markers}
+        marked = [t for t in TIERS if t in names] or [
+            t for t in TIERS if item.get_closest_marker(t)
+        ]
         marked = marked or ["integration" if item.get_closest_marker("slow") else "unit"]
         item.stash[TIER] = marked[-1]
         item.add_marker(marked[-1])

@@ -1,19 +1,22 @@
-"""Run the Python of pages: `python -m tests.pages docs/targets.md`; the names of the long ones where none is given.
+"""Run the Python of pages: `python -m tests.pages docs/targets.md`; of all long ones where none is named.
 
 `python -m tests.pages --float32 PAGE ...` leaves out the line that enables float64: each page then
 refuses, or ends with the numbers of float64.
 """
 
+import gc
 import json
+import os
 import re
 import subprocess
 import sys
 import time
+import traceback
 from pathlib import Path
 
 import numpy as np
 
-from tests.quick import compile_quickly
+from tests.quick import compile_quickly, lower_quickly
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -34,7 +37,7 @@ LONG += [
         "uncertainty",
     )
 ]
-"""Those that .ci/run runs, a process each; the others are tests."""
+"""Those that .ci/run runs, a process each, into which it forks; the others are tests."""
 
 ENABLE = re.compile(r"^jax\.config\.update\(.jax_enable_x64., True\).*$", re.MULTILINE)
 SHARE = 0.01
@@ -100,23 +103,65 @@ def without_float64(page: Path) -> str:
     return f"equal: {', '.join(double) or 'no numbers'}"
 
 
+def _run_timed(page: Path) -> None:
+    """Run a page, and print how long it took."""
+    start = time.perf_counter()
+    count = len(run(page))
+    print(f"{page}: {time.perf_counter() - start:.0f} s, {count} names", flush=True)
+
+
+def run_forked(pages: list[Path]) -> list[Path]:
+    """Run pages, each in a process that begins with the libraries loaded and nothing computed; those that fail."""
+    import matplotlib.pyplot
+    import optax
+
+    import fitting
+    import memjax
+
+    for package in (fitting, memjax, memjax.data, memjax.observables):  # names load at first use
+        [getattr(package, name) for name in dir(package)]
+    del matplotlib, optax
+    gc.set_threshold(1_000_000, 50, 100)  # as in tests, see `tests/conftest.py`
+    gc.freeze()
+    failed = []
+    for page in pages:
+        process = os.fork()
+        if process == 0:
+            code = 1
+            try:
+                _run_timed(page)
+                code = 0
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(code)
+        if os.waitpid(process, 0)[1] != 0:
+            failed.append(page)
+    return failed
+
+
 def main(words: list[str]) -> None:
-    """Run pages, in either precision, or name the long ones."""
-    if not words:
-        print(*LONG, sep="\n")
-        return
+    """Run pages, in either precision."""
     compile_quickly()  # as the tests do, whose programs on disk are then those of pages too
     from memjax.runtime.compile_cache import fuse_small_loops
 
     fuse_small_loops()
+    lower_quickly()
+    if not words:
+        failed = run_forked(LONG)
+        sys.exit(f"these pages fail: {', '.join(map(str, failed))}" if failed else 0)
     single, dump = words[:1] == ["--float32"], words[:1] == ["--numbers"]
     for name in words[1:] if single or dump else words:
-        start = time.perf_counter()
         if dump:
             print(json.dumps(numbers(run(Path(name)))))
-            continue
-        ended = without_float64(Path(name)) if single else str(len(run(Path(name)))) + " names"
-        print(f"{name}: {time.perf_counter() - start:.0f} s, {ended}", flush=True)
+        elif single:
+            start = time.perf_counter()
+            ended = without_float64(Path(name))
+            print(f"{name}: {time.perf_counter() - start:.0f} s, {ended}", flush=True)
+        else:
+            _run_timed(Path(name))
 
 
 if __name__ == "__main__":

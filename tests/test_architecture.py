@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import functools
 import importlib
 import inspect
 import pkgutil
@@ -22,6 +23,7 @@ TOP = {"pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "CITATION.cff",
 TOP |= {"memjax", "fitting", "benchmarks", "tests", "docs", ".ci", ".gitignore", ".gitattributes"}
 
 
+@functools.cache
 def _modules(name: str) -> list[types.ModuleType]:
     root = importlib.import_module(name)
     found = pkgutil.walk_packages(getattr(root, "__path__", []), f"{name}.")
@@ -29,6 +31,7 @@ def _modules(name: str) -> list[types.ModuleType]:
     return [root, *inner]
 
 
+@functools.cache
 def _classes() -> list[type]:
     return [
         value
@@ -55,6 +58,7 @@ def _own_fields(cls: type) -> set[str]:
     return {f.name for f in dataclasses.fields(cls) if f.name in declared}
 
 
+@functools.cache
 def _trees() -> list[tuple[str, ast.Module]]:
     return [(str(p.relative_to(ROOT)), ast.parse(p.read_text("utf8"))) for p in SOURCES]
 

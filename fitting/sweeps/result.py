@@ -108,7 +108,8 @@ class FitResult(AbstractFit):
 
     def moved(self, problem: Problem, z, covariance) -> "FitResult":
         """See `AbstractFit`; the spread from cycle to cycle stays."""
-        r, jacobian, _ = (x[0] for x in problem.linearise(z[None]))
+        points = np.repeat(z[None], TOGETHER, axis=0)  # the program of a search
+        r, jacobian, _ = (x[0] for x in problem.linearise(points))
         known = uncertainty(
             problem, self.waves, z=z, residuals=r, jacobian=jacobian, seed=self.seed
         )

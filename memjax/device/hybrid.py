@@ -212,7 +212,9 @@ class HybridDevice(AbstractDevice):
     def noise(self, t, state, v, env):
         """See `AbstractDevice`: one channel per state."""
         del t
-        amplitudes = {}
+        amplitudes: dict = {}
+        if self.sigma is None:  # beside noisy devices of a circuit
+            return amplitudes
         for k, (x, up, down) in self._rates(state, v, env).items():
             variance = x * (1 - x) * (up * (1 - x) + down * x)
             amplitudes[f"ions_{k}"] = {k: self.sigma * safe_sqrt(variance, 1.0)}

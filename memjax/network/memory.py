@@ -10,7 +10,7 @@ from ..runtime.memory import free_memory
 from .groups import Neurons
 from .plan import edge_delays, layout
 from .weights import DriftWeights
-from .wire import SPIKE, first_room
+from .wire import SPIKE, first_room, first_slots
 
 if TYPE_CHECKING:
     from .network import Network
@@ -56,8 +56,10 @@ def estimate(network: "Network", *, shards: int = 1, energy: bool = False) -> di
         if isinstance(p.weight, DriftWeights):
             device_numbers = len(p.weight.pulsed.scaled.scale) + 5  # 1/f noise, jitter, conductance
             sizes[f"devices of {p.name!r}"] = len(p.edges) * (2 * (device_numbers * item + 12) + 20)
+    slots = first_slots(sum(g.n for g in network.groups))
     for g in network.groups:
-        sizes[f"spikes of {g.name!r} on their way"] = exchanges[g.name] * first_room(g.n) * SPIKE
+        room = first_room(g.n, slots)
+        sizes[f"spikes of {g.name!r} on their way"] = exchanges[g.name] * room * SPIKE
     longest = max((len(p.edges) for p in network.projections), default=0)
     sizes["putting connections in order"] = longest * _SORT
     return sizes

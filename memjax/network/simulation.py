@@ -20,10 +20,7 @@ from .plan import record_steps, rounded_delays
 from .projection import Projection
 from .recording import Recording, Snapshot, Stretch
 from .weights import ConductanceOf, DriftWeights
-from .wire import first_room
-
-_FIRST_SLOTS = 1
-"""Spikes of one neuron in an exchange interval that there is room for at first."""
+from .wire import first_room, first_slots
 
 _SECONDS = 1.0
 """Time between two looks at a run [s]."""
@@ -98,8 +95,9 @@ class Simulation:
         self.engine = network.engine(devices if devices is not None else jax.devices())
         self.plan = self.engine.plan
         self.program = self.engine.program(watched, self.every, energy)
-        sizes = {n: first_room(g.n) for n, g in self.plan.groups.items()}
-        self.room = _larger(Room(_FIRST_SLOTS, tuple(sizes.items())), self.program.room)
+        slots = first_slots(sum(g.n for g in self.plan.groups.values()))
+        sizes = {n: first_room(g.n, slots) for n, g in self.plan.groups.items()}
+        self.room = _larger(Room(slots, tuple(sizes.items())), self.program.room)
         self.state = self.engine.begin(self.program) | {"ring": self.engine.ring(self.room)}
         self._scratch: Any = None
         if initial is not None:

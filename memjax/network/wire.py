@@ -22,10 +22,22 @@ _UNEVEN = 2
 MIN_ROOM = 64
 """Spikes of a group in an exchange interval that there is room for at least."""
 
+_SMALL, _SLOTS = 4096, 5
+"""Members of a network that computes for less time than it compiles; spikes of one of them in an exchange interval
+that there is room for at first. Each time there is too little room the network is compiled anew."""
 
-def first_room(n: int) -> int:
-    """Spikes of a group of so many members in an exchange interval that there is room for at first."""
-    return min(n, max(MIN_ROOM, n // 16))
+
+def first_slots(n: int) -> int:
+    """Spikes of one of so many members of a network in an exchange interval that there is room for at first.
+
+    Of a large network one: every neuron carries its memory from step to step.
+    """
+    return _SLOTS if n <= _SMALL else 1
+
+
+def first_room(n: int, slots: int) -> int:
+    """Spikes of a group of so many members, with so many slots each, that there is room for at first."""
+    return min(n * slots, max(MIN_ROOM, n // 16))
 
 
 def places(room: int, shards: int) -> int:

@@ -95,3 +95,12 @@ def test_a_marker_that_is_none_or_wrong_is_named(message, marker):
 def test_a_class_or_a_name_is_no_device(wrong):
     with pytest.raises(ModelError, match="in place of a device; in check_device"):
         check_device(wrong)
+
+
+@pytest.mark.parametrize("name", mj.device_names())
+def test_without_noise_each_model_has_equations(name):
+    """Parameters of noise are None where nothing is noisy, beside noisy devices of a circuit too."""
+    device = mj.params.quiet(mj.model(name))
+    env = mj.Environment()
+    amplitudes = device.noise(jnp.zeros(()), device.initial(env), jnp.asarray(0.1), env)
+    assert isinstance(amplitudes, dict)

@@ -8,7 +8,8 @@ import pytest
 import memjax as mj
 from benchmarks.cases.stiff_sde.systems import Oscillator
 from memjax.compiled import library
-from memjax.simulate import ensemble_kernel
+from memjax.runtime.compile_cache import jit_with_options
+from memjax.simulate import batch, ensemble_kernel
 from memjax.solver import SemiImplicitEuler
 
 pytestmark = [
@@ -26,13 +27,17 @@ STEP, STEPS = 1e-3, 400
 _ROUNDINGS, _GROWTH = 100, 1e3
 
 
+def trace_anew(monkeypatch) -> None:
+    """Let steps be traced again: no program of theirs is used that calls another kernel."""
+    steps = jit_with_options(lambda *args: batch._fixed_steps(*args), batch.wide_loop_options)
+    monkeypatch.setattr(batch, "_solve_fixed_steps", steps)
+
+
 @pytest.fixture
 def anew(monkeypatch):
-    """Changes what is traced: nothing that is compiled already is used, and nothing of the test is used after it."""
-    jax.clear_caches()
-    yield monkeypatch
-    monkeypatch.undo()
-    jax.clear_caches()
+    """Changes what is traced: no steps that are compiled already are used, and none of the test are used after it."""
+    trace_anew(monkeypatch)
+    return monkeypatch
 
 
 def way(trace) -> str:
@@ -85,7 +90,7 @@ def test_states_are_those_of_xla(anew, whole, single):
     options = {"conditions": mj.Conditions(values=spread(70)), "single_precision": single}
     ours = simulate(**options) if single else whole
     anew.setenv(library.COMPILER, "")
-    jax.clear_caches()
+    trace_anew(anew)
     theirs = simulate(**options)
     assert way(ours) == "C"
     assert way(theirs).startswith("no compiler of C")
@@ -132,7 +137,7 @@ def test_each_source_of_a_circuit_has_its_own_drive(anew):
     options = {"members": 2, "bench": None}
     ours = simulate(circuit, drives, **options)
     anew.setenv(library.COMPILER, "")
-    jax.clear_caches()
+    trace_anew(anew)
     theirs = simulate(circuit, drives, **options)
     assert way(ours) == "C"
     assert way(theirs) != "C"
@@ -155,6 +160,7 @@ def test_lanes_that_diverge_are_flagged(node, result):
 
 
 @pytest.mark.parametrize("wrong", ["values", "states"])
+@pytest.mark.integration
 def test_arrays_of_other_lengths_are_refused(anew, wrong):
     """An array in the place of a number had lanes read what belongs to others: states of no device."""
     call = ensemble_kernel.Kernel.__call__
@@ -169,6 +175,7 @@ def test_arrays_of_other_lengths_are_refused(anew, wrong):
         jax.block_until_ready(simulate(conditions=mj.Conditions(values=spread(70))).i)
 
 
+@pytest.mark.integration
 def test_what_is_differentiated_is_solved_by_xla():
     """The derivative is that of a secant; steps of noise-free paths are smooth in a parameter."""
     ways = []
@@ -198,6 +205,7 @@ def test_what_is_differentiated_is_solved_by_xla():
         (mj.DriftMemristor(), mj.Bench(), "C"),
     ],
 )
+@pytest.mark.integration
 def test_what_has_no_translation_is_solved_by_xla(device, bench, how):
     """The current of a device behind a resistor is iterated."""
     trace = simulate(device, members=2, bench=bench, damped=False)
@@ -218,7 +226,7 @@ def test_absurd_voltages_end_at_one_edge_by_either_way(anew):
     about |= {"save": np.linspace(0.01, 0.04, 4)}
     ours = simulate(device, drives, **about)
     anew.setenv(library.COMPILER, "")
-    jax.clear_caches()
+    trace_anew(anew)
     theirs = simulate(device, drives, **about)
     assert way(ours) == "C"
     assert way(theirs).startswith("no compiler of C")

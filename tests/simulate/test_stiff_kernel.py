@@ -150,6 +150,7 @@ def test_lanes_side_by_side_and_those_that_follow_are_those_alone(monkeypatch):
             np.testing.assert_array_equal(*both)
 
 
+@pytest.mark.integration
 def test_too_many_steps_are_said():
     few = mj.Stiff(rtol=RTOL, atol=1e-2 * RTOL, max_steps=30)
     _, lanes = solve(("mu",), QUIET, policy=few)
@@ -161,6 +162,7 @@ def test_too_many_steps_are_said():
     np.testing.assert_array_equal(finite, accepted + 1)
 
 
+@pytest.mark.integration
 def test_numbers_of_another_system_are_refused():
     kernel, _ = solve(("mu",), QUIET)
     about = {"stimuli": drives("linear"), "zeros": np.zeros((2, 3)), "rows": np.stack([ROWS] * 2)}
@@ -168,6 +170,7 @@ def test_numbers_of_another_system_are_refused():
         kernel(np.ones((2, 3)), np.zeros((2, 3)), None, policy=POLICY, **about)
 
 
+@pytest.mark.integration
 def test_where_there_is_no_compiler_or_no_translation_it_is_said(monkeypatch):
     scaled = system(("mu",), jnp.zeros(1), QUIET)
     assert stiff_kernel_of(scaled, (0,), 65) == "no translation of derivatives along 72 directions"

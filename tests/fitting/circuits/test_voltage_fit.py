@@ -98,12 +98,9 @@ def test_a_fit_draws_its_trace_over_the_rows(by_voltage):
 def test_failed_solves_are_no_result(measured):
     broken = mj.Sampled(PULSE.times, 1e250 * PULSE.values, kind="staircase")
     free = [*TRACE_TRUTH, "memristor.mu_neg"]
-    with pytest.raises(FitError, match="no solve of 8 starts ended well"):
-        ft.solve(
-            ft.TraceProblem(
-                (ROWS, measured), oscillator(), stimulus=broken, node="node", sigma=SIGMA, free=free
-            )
-        )
+    given = dict(stimulus=broken, node="node", sigma=SIGMA, free=free, starts=4)  # that program
+    with pytest.raises(FitError, match="no solve of 4 starts ended well"):
+        ft.solve(ft.TraceProblem((ROWS, measured), oscillator(), **given))
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import fitting as ft
 import memjax as mj
 from fitting.app.config import parse_fit
 from fitting.sweeps.fit import BATCH
+from fitting.sweeps.prepare import prepare
 from memjax.cli import main
 from memjax.core.params import get
 from memjax.errors import DataError, ModelError
@@ -93,20 +94,14 @@ def test_currents_off_the_limit_agree_to_a_tenth_of_a_decade(result, example):
     assert np.median(np.abs(np.log10(i[clear] / np.abs(example.i[clear])))) < 0.1
 
 
-def fit_growth(example):
-    """Growth of both polarities."""
-    options = dict(free=["mu", "mu_neg"], fix={"lam": 0.9}, screened=BATCH)
-    return ft.solve(ft.SweepProblem([example], mj.DiffusiveMemristor(), **options))
-
-
-@pytest.fixture(scope="module")
-def chosen(example):
-    return fit_growth(example)
+GROWTH = dict(free=["mu", "mu_neg"], fix={"lam": 0.9}, screened=BATCH)
+"""Growth of both polarities."""
 
 
 @pytest.mark.study
-def test_equal_seeds_give_equal_numbers(chosen, example):
-    again = fit_growth(example)
+def test_equal_seeds_give_equal_numbers(example):
+    problem = ft.SweepProblem([example], mj.DiffusiveMemristor(), **GROWTH)
+    chosen, again = ft.solve(problem), ft.solve(problem)
     np.testing.assert_array_equal(again.z, chosen.z)
     assert again.loss == chosen.loss
     np.testing.assert_array_equal(again.uncertainty.covariance, chosen.uncertainty.covariance)
@@ -124,10 +119,15 @@ def test_an_interrupt_returns_the_best_so_far(example):
     assert np.isfinite(stopped.loss)
 
 
-def test_free_and_fix_choose_the_parameters_and_a_follower_gets_a_value_of_its_own(chosen):
-    assert chosen.problem.free == ("mu", "mu_neg")
-    assert float(chosen.device.lam) == pytest.approx(0.9)
-    assert get(chosen.device, "mu_neg") != get(chosen.device, "mu")
+def test_free_and_fix_choose_the_parameters_and_a_follower_gets_a_value_of_its_own(example):
+    """Of the problem that is solved, at the first point that is screened beside the guess."""
+    asked = ft.SweepProblem([example], mj.DiffusiveMemristor(), **GROWTH)
+    more = dict(free_bench=(), screened=asked.screened, seed=0)
+    prepared = prepare([example], asked.device, **asked.options, **more)
+    assert prepared.problem.free == ("mu", "mu_neg")
+    device = prepared.problem.at(prepared.candidates[1])
+    assert float(device.lam) == pytest.approx(0.9)
+    assert get(device, "mu_neg") != get(device, "mu")
 
 
 def test_wrong_choices_are_named(example):

@@ -12,7 +12,7 @@ from memjax.compiled import library
 
 pytestmark = [
     pytest.mark.skipif(library.find_compiler() is None, reason="no compiler of C"),
-    pytest.mark.parity,
+    pytest.mark.integration,
 ]
 
 

@@ -62,6 +62,7 @@ def test_states_are_those_of_xla(request):
 
 
 @needs_compiler
+@pytest.mark.integration
 def test_spikes_do_not_depend_on_how_arrivals_are_kept(recording):
     """As lists, or as arrays over all steps, which a record of states between exchanges needs."""
     every = 10 * spiking().dt
@@ -69,6 +70,7 @@ def test_spikes_do_not_depend_on_how_arrivals_are_kept(recording):
 
 
 @needs_compiler
+@pytest.mark.integration
 def test_several_spikes_of_a_neuron_within_an_exchange():
     """More than words have room for at first: the interval is repeated, and all are there, in order."""
     fast = mj.Circuit(
@@ -98,6 +100,7 @@ def test_several_spikes_of_a_neuron_within_an_exchange():
 
 
 @needs_compiler
+@pytest.mark.integration
 def test_noise_that_no_neuron_has_is_left_out():
     """A strength of 0 for each neuron is none."""
     network = spiking()
@@ -110,6 +113,7 @@ def test_noise_that_no_neuron_has_is_left_out():
 @pytest.mark.parametrize(
     ("dtype", "compiler", "reason"), [("float64", "cc", "float64"), ("float32", "", "no compiler")]
 )
+@pytest.mark.integration
 def test_xla_takes_the_place_of_a_kernel(monkeypatch, dtype, compiler, reason):
     monkeypatch.setenv(kernels.COMPILER, compiler)
     _cached_program.cache_clear()
@@ -121,6 +125,7 @@ def test_xla_takes_the_place_of_a_kernel(monkeypatch, dtype, compiler, reason):
 
 
 @needs_compiler
+@pytest.mark.integration
 def test_a_compiler_that_fails_is_named(monkeypatch, tmp_path):
     broken = tmp_path / "broken-cc"
     broken.write_text("#!/bin/sh\necho 'no such thing' >&2\nexit 3\n")
@@ -136,6 +141,7 @@ def test_a_compiler_that_fails_is_named(monkeypatch, tmp_path):
 
 
 @needs_compiler
+@pytest.mark.integration
 def test_a_damaged_library_is_built_again(tmp_path, monkeypatch):
     """One flipped bit in what is kept on disk: it is not loaded."""
     kernel = nw.Simulation(nw.Network(groups=[neurons(2)], dt=1e-6)).program.kernels["cells"]
@@ -158,6 +164,7 @@ def test_a_damaged_library_is_built_again(tmp_path, monkeypatch):
     assert len(built) == 2
 
 
+@pytest.mark.integration
 def test_states_of_several_numbers_are_refused():
     """A network carries one number per state and neuron."""
     cells = neurons(

@@ -1,6 +1,7 @@
 """An array of cells between word lines and bit lines of real wires."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -110,6 +111,8 @@ class Crossbar(eqx.Module):
         self.conductances, self.cells = check_cells(conductances, cells, states)
         self.states = state_arrays(cells, states, self.env)
         shape, kind = self.shape, self.dtype
+        # Parameters of another precision would change that of the solve.
+        self.env, self.cells, selector = _cast((self.env, self.cells, selector), kind)
         if selector is None or isinstance(selector, AbstractDevice):
             self.selector = selector
         else:
@@ -237,6 +240,17 @@ class Crossbar(eqx.Module):
         )
 
 
+def _cast(tree: Any, kind: jnp.dtype) -> Any:
+    """The arrays of devices and of an environment in a precision; whatever else there is as it is."""
+
+    def cast(x):
+        if not isinstance(x, AbstractDevice | Environment):
+            return x
+        return jax.tree.map(lambda y: jnp.asarray(y, kind) if eqx.is_inexact_array_like(y) else y, x)
+
+    return jax.tree.map(cast, tree, is_leaf=lambda x: not isinstance(x, tuple))
+
+
 def _is_none(x: object) -> bool:
     return x is None
 
@@ -308,16 +322,19 @@ def read_cells(
         Its voltages and currents are NaN where the method did not converge.
     """
     word, bit = array.lines
+    ideal = jnp.where(jnp.isinf(array.driver), 0, v)
+    ground = jnp.where(jnp.isinf(array.sense), 0, v_bit)
     if start is None:
-        ideal = jnp.where(jnp.isinf(array.driver), 0, v)
-        ground = jnp.where(jnp.isinf(array.sense), 0, v_bit)
         rows, columns = array.shape
         start = Nodes(
             jnp.broadcast_to(ideal[None], (columns, rows)),
             jnp.broadcast_to(ground[None], (rows, columns)),
         )
     sources = _sources(array, v, v_bit)
-    end = balance(word, bit, cells, sources, start=start, most=array.max_iterations)
+    scale = jnp.max(jnp.abs(ideal)) + jnp.max(jnp.abs(ground))
+    end = balance(
+        word, bit, cells, sources, start=start, scale=scale, most=array.max_iterations
+    )
     numbers = (end.nodes, end.current)
     nodes, current = jax.tree.map(lambda y: jnp.where(end.converged, y, jnp.nan), numbers)
     return end._replace(nodes=nodes, current=current)

@@ -207,6 +207,16 @@ def check_ends(name: str, v: Any, lines: int, kind: Any) -> Array:
     return jnp.broadcast_to(jnp.asarray(v), (lines,))
 
 
+def as_voltages(name: str, v: Any, shape: tuple[int | str, int], kind: Any) -> Array:
+    """Voltages of so many lines in a number of steps [V], which a word stands for where any number will do."""
+    v = _as_array(name, v, "V", kind)
+    steps, lines = shape
+    if v.ndim != 2 or v.shape[1] != lines or steps not in ("steps", len(v)) or not v.size:
+        _refuse(f"{name} of shape {v.shape}", f"({steps}, {lines}): a row for each step")
+    _check_all(name, v, np.isfinite, "finite", "V")
+    return jnp.asarray(v)
+
+
 def check_input(v: Any, rows: int, kind: Any) -> Array:
     """Voltages of the drivers, of one input or of a batch."""
     v = _as_array("v", v, "V", kind)

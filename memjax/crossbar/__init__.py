@@ -8,5 +8,6 @@ from .motion import conductances_of as conductances_of, states_at as states_at
 from .programmed import Miss as Miss, Programmed as Programmed
 from .pulses import Pulses as Pulses
 from .reading import Power as Power, Reading as Reading
+from .retention import Retention as Retention
 from .transients import Transient as Transient, transient as transient
 from .writing import WriteNoise as WriteNoise, program as program

@@ -1,4 +1,4 @@
-"""Crossbars: arrays of cells between real wires, read, written and trained by differentiable solves of their voltages."""
+"""Crossbars: arrays of cells between real wires, which are read, written and trained by differentiable solves."""
 
 from .array import Crossbar as Crossbar
 from .converters import Converters as Converters

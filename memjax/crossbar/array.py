@@ -236,7 +236,10 @@ class Crossbar(eqx.Module):
         if converters is None:
             return reading
         return eqx.tree_at(
-            lambda r: r.converted, reading, converters.outputs(reading.current, key), is_leaf=_is_none
+            lambda r: r.converted,
+            reading,
+            converters.outputs(reading.current, key),
+            is_leaf=_is_none,
         )
 
 
@@ -246,7 +249,9 @@ def _cast(tree: Any, kind: jnp.dtype) -> Any:
     def cast(x):
         if not isinstance(x, AbstractDevice | Environment):
             return x
-        return jax.tree.map(lambda y: jnp.asarray(y, kind) if eqx.is_inexact_array_like(y) else y, x)
+        return jax.tree.map(
+            lambda y: jnp.asarray(y, kind) if eqx.is_inexact_array_like(y) else y, x
+        )
 
     return jax.tree.map(cast, tree, is_leaf=lambda x: not isinstance(x, tuple))
 
@@ -331,10 +336,12 @@ def read_cells(
             jnp.broadcast_to(ground[None], (rows, columns)),
         )
     sources = _sources(array, v, v_bit)
-    scale = jnp.max(jnp.abs(ideal)) + jnp.max(jnp.abs(ground))
-    end = balance(
-        word, bit, cells, sources, start=start, scale=scale, most=array.max_iterations
+    # Lines that are all at 0 V are reached from the voltages before.
+    driven, before = (
+        jnp.max(jnp.abs(x)) + jnp.max(jnp.abs(y)) for x, y in ((ideal, ground), start)
     )
+    scale = jnp.where(driven > 0, driven, before)
+    end = balance(word, bit, cells, sources, start=start, scale=scale, most=array.max_iterations)
     numbers = (end.nodes, end.current)
     nodes, current = jax.tree.map(lambda y: jnp.where(end.converged, y, jnp.nan), numbers)
     return end._replace(nodes=nodes, current=current)

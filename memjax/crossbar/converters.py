@@ -83,13 +83,9 @@ def _pair(name: str, bits: object, span: object, unit: str) -> tuple[int | None,
     """Bits and range of one side, which come together."""
     if (bits is None) != (span is None):
         known, missing = (
-            (f"{name}_bits", f"{name}_range")
-            if span is None
-            else (f"{name}_range", f"{name}_bits")
+            (f"{name}_bits", f"{name}_range") if span is None else (f"{name}_range", f"{name}_bits")
         )
-        raise BoundsError(
-            f"{known} without {missing}", where=_WHERE, allowed="both, or neither"
-        )
+        raise BoundsError(f"{known} without {missing}", where=_WHERE, allowed="both, or neither")
     if bits is None:
         return None, None
     count = as_integer(f"{name}_bits", bits, where=_WHERE, lowest=1, highest=_MOST_BITS)

@@ -36,7 +36,7 @@ class Faults(eqx.Module):
 
     def __init__(self, *, on: Any = 0.0, off: Any = 0.0, seed: int = 0):
         self.on, self.off = _cells_or_share("on", on), _cells_or_share("off", off)
-        shares = [x for x in (self.on, self.off) if isinstance(x, float)]
+        shares = [x for x in (self.on, self.off) if not isinstance(x, np.ndarray)]
         if sum(shares) > 1:
             raise BoundsError(f"shares {shares}", where=_WHERE, allowed="at most 1 together")
         self.seed = as_seed(seed, where=_WHERE, lowest=0)
@@ -51,13 +51,13 @@ class Faults(eqx.Module):
         """
         rows = [np.random.default_rng((self.seed, i)).random(shape[1]) for i in range(shape[0])]
         draw = np.stack(rows)
-        on = draw < self.on if isinstance(self.on, float) else self.on
-        off = draw > 1 - self.off if isinstance(self.off, float) else self.off
+        on = self.on if isinstance(self.on, np.ndarray) else draw < self.on
+        off = self.off if isinstance(self.off, np.ndarray) else draw > 1 - self.off
         for name, mask in (("on", on), ("off", off)):
             if mask.shape != shape:
                 raise BoundsError(f"{name} of shape {mask.shape}", where=_WHERE, allowed=f"{shape}")
         both = np.argwhere(on & off)
-        if len(both) and isinstance(self.on, float) == isinstance(self.off, float):
+        if len(both) and isinstance(self.on, np.ndarray) == isinstance(self.off, np.ndarray):
             at = ", ".join(map(str, both[0]))
             raise BoundsError(f"cell {at} in on and off", where=_WHERE, allowed="one of the two")
         return on, off & ~on
@@ -85,14 +85,14 @@ def _cells_or_share(name: str, x: Any) -> float | np.ndarray:
         return np.array(x)
     if not (is_real(x) and np.ndim(x) == 0 and 0 <= x <= 1):
         raise BoundsError(
-            f"{name} = {shown(x)}", where=_WHERE, allowed="a share from 0 to 1, or a mask of all cells"
+            f"{name} = {shown(x)}",
+            where=_WHERE,
+            allowed="a share from 0 to 1, or a mask of all cells",
         )
     return float(x)
 
 
-def draw_cells(
-    population: Population, shape: tuple[int, int], *, seed: int = 0
-) -> AbstractDevice:
+def draw_cells(population: Population, shape: tuple[int, int], *, seed: int = 0) -> AbstractDevice:
     """A device for the cells of an array whose parameters differ from cell to cell.
 
     Parameters

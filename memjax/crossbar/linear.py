@@ -1,4 +1,4 @@
-"""A layer of weights in crossbars: pairs or offset columns, in tiles, with wires, noise and converters in its forward pass."""
+"""A layer of weights in crossbars: pairs or offset columns, in tiles, with wires, noise and converters."""
 
 from typing import Any
 

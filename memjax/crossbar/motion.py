@@ -1,7 +1,7 @@
 """The states of all cells in time: node voltages at each step, and the devices' own dynamics between them."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -46,14 +46,19 @@ class Moment(NamedTuple):
     energy: Float[Array, ""]
 
 
-def check_moves(array: Crossbar, where: str) -> AbstractDevice:
-    """The device of cells that move in time, behind resistances or alone."""
-    device = array.cells
-    if device is None:
+def device_of(array: Crossbar, where: str = "Crossbar") -> AbstractDevice:
+    """The device of the cells."""
+    if array.cells is None:
         raise ModelError(
             "ohmic cells, which have no states", where=where, allowed="cells that are devices",
             fix="give cells= and states= in place of conductances",
         )  # fmt: skip
+    return array.cells
+
+
+def check_moves(array: Crossbar, where: str) -> None:
+    """Refuse cells that do not move in time by their devices' rates alone."""
+    device = device_of(array, where)
     if isinstance(array.selector, AbstractDevice):
         raise ModelError(
             f"a selector that is a device ({array.selector.name})", where=where,
@@ -64,7 +69,6 @@ def check_moves(array: Crossbar, where: str) -> AbstractDevice:
         raise ModelError(
             f"jumps of {device.name}", where=where, allowed="devices whose states move continuously"
         )
-    return device
 
 
 def cell_keys(seed: int | None, shape: tuple[int, int]) -> Keys:
@@ -85,7 +89,7 @@ def _advance_cell(
     device: AbstractDevice,
     state: Mapping[str, Array],
     u: Float[Array, ""],
-    series: Float[Array, ""] | None,
+    series: Any,
     key: Keys,
     *,
     array: Crossbar,
@@ -96,19 +100,19 @@ def _advance_cell(
     bench = Bench() if series is None else Bench(series_resistance=series)
     scaled = Scaled(BenchedDevice(device, bench), array.env)
     z, zero = scaled.pack(dict(state)), jnp.zeros_like(u)
-    channels = 0 if key is None else len(scaled.channels())
+    channels = scaled.channels() if key is not None else ()
 
     def rate(t, y):
         return scaled.drift(t, y, u)
 
-    if not channels:
+    if key is None or not channels:
         end = rodas3_step(rate, zero, z, h=h).y
         return scaled.unpack(scaled.project(end))
     equation = Equation(
         rate, lambda t, y: scaled.diffusion(t, y, u), scaled.project,
         lambda y, before: scaled.confine(y, before, u), structure=device.noise_structure,
     )  # fmt: skip
-    w = jnp.sqrt(h) * increments(key, number, channels=channels, dtype=z.dtype)
+    w = jnp.sqrt(h) * increments(key, number, channels=len(channels), dtype=z.dtype)
     step = DriftImplicitMilstein().kernel(equation, zero, h, z, Increment(w), h=h)
     return scaled.unpack(jnp.where(step.converged, step.y, jnp.nan))
 
@@ -117,14 +121,11 @@ def advance_cells(
     array: Crossbar, across: Cell, *, keys: Keys, number: Int[Array, ""], h: Float[Array, ""]
 ) -> dict[str, Cell]:
     """States of all cells after a step, at the voltages of the cells at its start [V]."""
-    device = array.cells
-    if device is None or isinstance(array.selector, AbstractDevice):
-        raise ModelError("cells that do not move", where="Crossbar")
 
     def one(device, state, u, series, key):
         return _advance_cell(device, state, u, series, key, array=array, number=number, h=h)
 
-    return each_cell(one, device)(dict(array.states), across, array.selector, keys)
+    return each_cell(one, device_of(array))(dict(array.states), across, array.selector, keys)
 
 
 def hold(
@@ -168,6 +169,7 @@ def hold(
     In each step the voltages of all nodes are solved for with the states at its start. The devices then move at the
     voltages of their cells, behind their selectors: first order in the steps.
     """
+    stays = jnp.zeros(array.shape, bool) if stuck is None else stuck
 
     def step(moment: Moment, at):
         h, number = at
@@ -178,8 +180,7 @@ def hold(
         power = jnp.sum(drive.word[:, None] * current) - jnp.sum(drive.bit[None] * current)
         across = balance.nodes.word.T - balance.nodes.bit
         states = advance_cells(now, across, keys=keys, number=number, h=h)
-        if stuck is not None:
-            states = jax.tree.map(lambda x, y: jnp.where(stuck, y, x), states, dict(moment.states))
+        states = jax.tree.map(lambda x, y: jnp.where(stays, y, x), states, dict(moment.states))
         end = Moment(states, balance.nodes, moment.energy + h * power)
         return end, jnp.sum(current, axis=0)
 
@@ -190,21 +191,18 @@ def hold(
 def conductances_of(array: Crossbar, read_voltage: Float[Array, ""] | float) -> Cell:
     """Conductances [S] of the devices of all cells at a voltage, selectors and wires left out."""
     v = jnp.asarray(read_voltage, array.dtype)
-    device = array.cells
-    if device is None:
-        return jnp.asarray(array.conductances)
+    if array.conductances is not None:
+        return array.conductances
 
     def one(device, state):
         return device.current(jnp.zeros_like(v), state, v, array.env) / v
 
-    return each_cell(one, device)(dict(array.states))
+    return each_cell(one, device_of(array))(dict(array.states))
 
 
 def ends_of(array: Crossbar) -> tuple[Crossbar, Crossbar]:
     """The array with the first state of all cells at either end of its range."""
-    device = array.cells
-    if device is None:
-        raise ModelError("ohmic cells, which have no states", where="Crossbar")
+    device = device_of(array)
     first = device.states[0]
 
     def at(device, state, sign):
@@ -228,7 +226,7 @@ def states_at(
     the array.
     """
     low, high = ends_of(array)
-    name = array.cells.states[0].name if array.cells is not None else ""
+    name = device_of(array).states[0].name
     rising = conductances_of(high, read_voltage) >= conductances_of(low, read_voltage)
     halvings = jnp.finfo(array.dtype).nmant + 8
 

@@ -112,6 +112,11 @@ class Programmed:
         return self.counts.sum(axis=0)
 
     @property
+    def pulses_per_cell(self) -> Float[np.ndarray, " reads"]:
+        """Mean number of pulses of a cell at each of `errors`: a round has one for each cell off its target."""
+        return np.append(0, np.cumsum(self.off_target[:-1])) / self.targets.size
+
+    @property
     def reached(self) -> Bool[np.ndarray, "rows columns"]:
         """Cells whose last read lay within the tolerance."""
         return np.asarray(self.progress.wants) == 0
@@ -120,7 +125,9 @@ class Programmed:
     def misses(self) -> tuple[Miss, ...]:
         """All cells whose last read did not, and why."""
         return tuple(
-            Miss(i, j, self._reason(i, j), float(self.targets[i, j]), float(self.conductances[i, j]))
+            Miss(
+                i, j, self._reason(i, j), float(self.targets[i, j]), float(self.conductances[i, j])
+            )
             for i, j in np.argwhere(~self.reached).tolist()
         )
 
@@ -148,5 +155,7 @@ def numbers_of(done: Programmed) -> dict[str, np.ndarray | Array]:
     states = {f"states/{k}": x for k, x in progress.pop("states").items()}
     return {
         k: np.asarray(x)
-        for k, x in (progress | states | {"errors": done.errors, "off_target": done.off_target}).items()
+        for k, x in (
+            progress | states | {"errors": done.errors, "off_target": done.off_target}
+        ).items()
     }

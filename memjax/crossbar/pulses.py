@@ -38,7 +38,9 @@ def _both(name: str, x: Any, unit: str, sign: str = "") -> Float[Array, "2"]:
     """A number for set and reset pulses, or one for both."""
     pair = x if isinstance(x, tuple | list) else (x, x)
     if len(pair) != 2:
-        raise BoundsError(f"{name} = {shown(x)}", where=_WHERE, allowed="one number, or (set, reset)")
+        raise BoundsError(
+            f"{name} = {shown(x)}", where=_WHERE, allowed="one number, or (set, reset)"
+        )
     spec = NumberSpec(unit, where=_WHERE, sign=sign)
     for y in pair:
         spec.check_single(name, y)
@@ -65,10 +67,10 @@ class Pulses(eqx.Module):
         Resistance of a transistor that is off [ohm], for "gate".
     at_once : int, optional
         Cells of a word line that one pulse may write: all of them by default.
-    rest : float
+    pause : float
         Time at 0 V after each pulse [s].
     substeps : int
-        Solves of the node voltages in a pulse, and as many in a rest.
+        Solves of the node voltages in a pulse, and as many in a pause.
     read_voltage : float
         At which conductances are read [V].
     """
@@ -80,7 +82,7 @@ class Pulses(eqx.Module):
     scheme: str = eqx.field(static=True)
     off: float = eqx.field(static=True)
     at_once: int | None = eqx.field(static=True)
-    rest: float = eqx.field(static=True)
+    pause: float = eqx.field(static=True)
     substeps: int = eqx.field(static=True)
     read_voltage: float = eqx.field(static=True)
 
@@ -94,7 +96,7 @@ class Pulses(eqx.Module):
         scheme: str = "half",
         off: float = 1e12,
         at_once: int | None = None,
-        rest: float = 0.0,
+        pause: float = 0.0,
         substeps: int = _SUBSTEPS,
         read_voltage: float = 0.1,
     ):
@@ -110,7 +112,9 @@ class Pulses(eqx.Module):
         self.largest = 2 * size if largest is None else _both("largest", largest, "V", ">")
         if bool(jnp.any(self.largest < size)):
             raise BoundsError(
-                f"largest = {shown(largest)}", where=_WHERE, allowed="at least the moduli of voltages"
+                f"largest = {shown(largest)}",
+                where=_WHERE,
+                allowed="at least the moduli of voltages",
             )
         if scheme not in SCHEMES:
             raise BoundsError(f"scheme = {shown(scheme)}", where=_WHERE, allowed=", ".join(SCHEMES))
@@ -120,14 +124,12 @@ class Pulses(eqx.Module):
             None if at_once is None else as_integer("at_once", at_once, where=_WHERE, lowest=1)
         )
         spec = NumberSpec("s", where=_WHERE, sign=">=")
-        spec.check_single("rest", rest)
-        self.rest = spec.as_static("rest", rest)
+        spec.check_single("pause", pause)
+        self.pause = spec.as_static("pause", pause)
         self.substeps = as_integer("substeps", substeps, where=_WHERE, lowest=1)
         self.read_voltage = positive("read_voltage", read_voltage, "V", _WHERE)
 
-    def amplitudes(
-        self, kind: Int[Array, ""], count: Int[Array, "..."]
-    ) -> Float[Array, "..."]:
+    def amplitudes(self, kind: Int[Array, ""], count: Int[Array, "..."]) -> Float[Array, "..."]:
         """Voltages of the pulses of a kind [V], each the `count`-th of this kind that a cell needs."""
         more = jnp.maximum(count - 1, 0).astype(self.steps.dtype)
         size = jnp.abs(self.voltages[kind]) + self.steps[kind] * more

@@ -147,7 +147,7 @@ class Reading(eqx.Module):
 
     @property
     def bit_drop(self) -> Float[Array, "*inputs rows columns"]:
-        """Map of the IR drop along the bit lines: voltage of the bit line above what is behind its sense resistance [V]."""
+        """Map of the IR drop along the bit lines: their voltage above what is behind the sense resistance [V]."""
         return self.bit - jnp.broadcast_to(self.v_bit, self.bit.shape)
 
     @property

@@ -71,7 +71,9 @@ class Retention(eqx.Module):
         names = list(signature(LAWS[law]).parameters)[1:]
         if set(values) != set(names):
             raise BoundsError(
-                f"values of {', '.join(values)}", where=_WHERE, allowed=f"{', '.join(names)} for a {law}"
+                f"values of {', '.join(values)}",
+                where=_WHERE,
+                allowed=f"{', '.join(names)} for a {law}",
             )
         self.law, self.values = law, {n: float(values[n]) for n in names}
         spec = NumberSpec("1", where=_WHERE, sign=">=")

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-from ..errors import BoundsError, SolveError
+from ..errors import SolveError
 from ..runtime.arguments import as_integer, as_seed, is_traced
 from .array import Crossbar, Numbers
 from .cells import Cell

@@ -1,6 +1,7 @@
 """Write and verify: pulses by the devices' own dynamics until all cells are near their targets."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -25,17 +26,19 @@ from .motion import (
     cell_keys,
     check_moves,
     conductances_of,
+    device_of,
     ends_of,
     hold,
     resting,
 )
-from .programmed import Progress, Programmed, reachable
+from .programmed import Programmed, Progress, reachable
 from .pulses import SET, Pulses, Selection
 
 _WHERE = "program"
 
 _DRAWS = 6
 """Normal numbers of a cell and a pulse: five of `PulseNoise`, and that of the logarithmic noise."""
+
 
 class WriteNoise(eqx.Module):
     """What is random about a write besides the noise of the device's own equations.
@@ -54,9 +57,7 @@ class WriteNoise(eqx.Module):
     spread: Float[Array, ""]
     read: Float[Array, ""]
 
-    def __init__(
-        self, pulses: PulseNoise | None = None, *, spread: float = 0.0, read: float = 0.0
-    ):
+    def __init__(self, pulses: PulseNoise | None = None, *, spread: float = 0.0, read: float = 0.0):
         self.pulses = PulseNoise.none() if pulses is None else pulses
         spec = NumberSpec("1", where="WriteNoise", sign=">=")
         for name, x in (("spread", spread), ("read", read)):
@@ -163,6 +164,35 @@ def program(
     return result
 
 
+def resumed(
+    array: Crossbar,
+    targets: Numbers,
+    *,
+    progress: Progress,
+    history: tuple[np.ndarray, np.ndarray],
+    pulses: Pulses,
+    tolerance: Numbers | None,
+    noise: WriteNoise | None,
+    faults: Faults | None,
+    seed: int,
+) -> Programmed:
+    """The result that a state stands for, which was kept with its errors and numbers of cells off target.
+
+    Parameters
+    ----------
+    array, targets, pulses, tolerance, noise, faults, seed
+        See `program`.
+    progress : Progress
+        The state.
+    history : tuple of two np.ndarray
+        `Programmed.errors` and `Programmed.off_target`.
+    """
+    job = _job(array, targets, pulses, tolerance, noise, faults, seed)
+    g = conductances_of(job.array.with_states(progress.states), pulses.read_voltage)
+    result = _result(job, progress, _Read(g, jnp.asarray(history[0][-1])), None)
+    return replace(result, errors=history[0], off_target=history[1])
+
+
 def _job(array, targets, pulses, tolerance, noise, faults, seed) -> _Job:
     """All arguments, checked."""
     check_moves(array, _WHERE)
@@ -209,9 +239,11 @@ def _read(job: _Job, state: Progress) -> tuple[Progress, _Read]:
     g = conductances_of(job.array.with_states(state.states), job.pulses.read_voltage)
     draw = jax.vmap(jax.vmap(lambda *key: increments(key, state.read, channels=2, dtype=g.dtype)))
     normal = draw(*job.reads)
-    seen = g + jnp.sum(state.flicker, axis=-1) + state.jitter
-    seen = seen + job.noise.pulses.read * normal[..., 0] + job.noise.read * g * normal[..., 1]
-    low, high = seen < job.targets - job.tolerance, seen > job.targets + job.tolerance
+    readings = g + jnp.sum(state.flicker, axis=-1) + state.jitter
+    readings = (
+        readings + job.noise.pulses.read * normal[..., 0] + job.noise.read * g * normal[..., 1]
+    )
+    low, high = readings < job.targets - job.tolerance, readings > job.targets + job.tolerance
     wants = jnp.where(low, 1, jnp.where(high, -1, 0))
     error = jnp.sqrt(jnp.mean((g - job.targets) ** 2))
     return state._replace(wants=wants, read=state.read + 1), _Read(g, error)
@@ -232,23 +264,25 @@ def _round(job: _Job, state: Progress) -> tuple[Progress, _Read]:
         sign = jnp.where(kind == SET, 1, -1)
         chosen = (wants[row] == sign) & (jnp.arange(columns) // size == part)
         pulse = Selection(row, chosen, job.pulses.amplitudes(kind, jnp.abs(streak[row])))
-        return lax.cond(jnp.any(chosen), partial(_pulse, job), lambda s, *_: s, state, pulse, kind), None
+        return lax.cond(
+            jnp.any(chosen), partial(_pulse, job), lambda s, *_: s, state, pulse, kind
+        ), None
 
     state, _ = lax.scan(step, state, jnp.arange(2 * rows * blocks))
     return _read(job, state)
 
 
 def _pulse(job: _Job, state: Progress, pulse: Selection, kind: Int[Array, ""]) -> Progress:
-    """All cells after a pulse, and after the rest behind it."""
+    """All cells after a pulse, and after the pause behind it."""
     pulses, array = job.pulses, job.array
     driven, drive = pulses.selected(array, pulse)
     count, width = pulses.substeps, pulses.widths[kind]
     moment = Moment(state.states, resting(array), state.energy)
-    first = state.pulse * (2 * count if pulses.rest else count)
+    first = state.pulse * (2 * count if pulses.pause else count)
     moment = _held(job, driven, moment, drive, jnp.full(count, width / count), first)
-    if pulses.rest:
+    if pulses.pause:
         # Relaxation slows down as it goes on: each step is twice the one before.
-        steps = pulses.rest * 2.0 ** np.arange(count) / (2.0**count - 1)
+        steps = pulses.pause * 2.0 ** np.arange(count) / (2.0**count - 1)
         off = jax.tree.map(jnp.zeros_like, drive)
         moment = _held(job, array, moment, off, jnp.asarray(steps, array.dtype), first + count)
     is_cell = (jnp.arange(array.shape[0]) == pulse.row)[:, None] & pulse.columns[None]
@@ -274,7 +308,9 @@ def _held(job: _Job, array: Crossbar, moment: Moment, drive, steps, first) -> Mo
     return end
 
 
-def _kicked(job: _Job, state: Progress, kind: Int[Array, ""]) -> tuple[dict[str, Cell], Array, Cell]:
+def _kicked(
+    job: _Job, state: Progress, kind: Int[Array, ""]
+) -> tuple[dict[str, Cell], Array, Cell]:
     """States, flicker and jitter of all cells, had the pulse been for each of them."""
     noise, pulses, env = job.noise, job.pulses, job.array.env
 
@@ -290,7 +326,9 @@ def _kicked(job: _Job, state: Progress, kind: Int[Array, ""]) -> tuple[dict[str,
         z = kick(pulsed, memory.z, slope[0], sigma * draw[5], sigma)
         return pulsed.scaled.unpack(z), memory.flicker, memory.jitter
 
-    return each_cell(one, job.array.cells)(dict(state.states), state.flicker, state.jitter, job.kicks)
+    return each_cell(one, device_of(job.array))(
+        dict(state.states), state.flicker, state.jitter, job.kicks
+    )
 
 
 def _result(job: _Job, state: Progress, read: _Read, before: Programmed | None) -> Programmed:

@@ -10,7 +10,7 @@ import memjax as mj
 from memjax.crossbar.motion import cell_keys
 from tests.helpers import fitted_order
 
-from .conftest import DEVICE, SHAPE, WIRES, X
+from .conftest import SHAPE, WIRES, X
 from .nodal import array_voltages
 
 V = np.array([-0.9, 0.2, 0.8, 0.0])
@@ -125,9 +125,7 @@ def test_derivatives_pass_through_all_steps(vteam_array):
     slopes = jax.jit(jax.grad(mean, argnums=(0, 1)))(*point)
     rng, step = np.random.default_rng(1), 1e-5
     directions = [jnp.asarray(rng.normal(size=p.shape)) for p in point]
-    ends = [
-        float(mean(*(p + s * d for p, d in zip(point, directions)))) for s in (step, -step)
-    ]
+    ends = [float(mean(*(p + s * d for p, d in zip(point, directions)))) for s in (step, -step)]
     secant = (ends[0] - ends[1]) / (2 * step)
     total = sum(float(jnp.sum(a * b)) for a, b in zip(slopes, directions))
     np.testing.assert_allclose(total, secant, rtol=1e-5)

@@ -13,7 +13,7 @@ from memjax.synapse import PulseNoise
 from .conftest import DEVICE, SHAPE, WIRES, X
 
 x = mj.crossbar
-PULSES = x.Pulses((-0.4, 0.4), widths=2e-4, steps=0.01)
+PULSES = x.Pulses((-0.4, 0.4), widths=2e-4, steps=0.01, pause=1e-3)
 STILL = eqx.tree_at(lambda p: p.voltages, PULSES, jnp.asarray([-0.29, 0.29]))
 """Below the thresholds: nothing moves but what noise kicks."""
 TARGETS = 10 ** np.random.default_rng(1).uniform(-5.5, -4.5, SHAPE)
@@ -53,11 +53,11 @@ def test_cells_are_written_within_the_tolerance_of_their_reads(vteam_array, writ
 def test_a_result_goes_on_as_if_it_had_not_ended(vteam_array, written):
     done, rounds = written
     options = CLOSE | {"noise": NOISE, "seed": 1}
-    rest = x.program(vteam_array, TARGETS, **options, start=rounds[2])
-    np.testing.assert_array_equal(rest.conductances, done.conductances)
-    np.testing.assert_array_equal(rest.counts, done.counts)
-    np.testing.assert_array_equal(rest.errors, done.errors)
-    assert rest.energy == done.energy
+    later = x.program(vteam_array, TARGETS, **options, start=rounds[2])
+    np.testing.assert_array_equal(later.conductances, done.conductances)
+    np.testing.assert_array_equal(later.counts, done.counts)
+    np.testing.assert_array_equal(later.errors, done.errors)
+    assert later.energy == done.energy
     other = x.program(vteam_array, TARGETS, **options | {"seed": 2, "rounds": 1})
     assert np.all(other.conductances != rounds[0].conductances)
 
@@ -70,10 +70,14 @@ def test_error_against_pulses_is_that_of_the_noise(vteam_array, written):
     for seed in range(runs):
         path = []
         options = {"pulses": STILL, "noise": x.WriteNoise(spread=sigma), "seed": seed}
-        x.program(vteam_array, LOWEST, tolerance=1e-12, rounds=rounds, progress=path.append, **options)
+        x.program(
+            vteam_array, LOWEST, tolerance=1e-12, rounds=rounds, progress=path.append, **options
+        )
         walks.append([np.log(p.conductances) for p in path])
     start = -np.log(1e4) - X * np.log(100)
-    steps = np.diff(np.concatenate([np.broadcast_to(start, (runs, 1, *SHAPE)), walks], axis=1), axis=1)
+    steps = np.diff(
+        np.concatenate([np.broadcast_to(start, (runs, 1, *SHAPE)), walks], axis=1), axis=1
+    )
     count = steps.size
     z = (np.sum((steps / sigma) ** 2) - count) / np.sqrt(2 * count)
     assert abs(z) < 4
@@ -89,7 +93,9 @@ def test_noise_of_a_fit_of_pulses_kicks_by_its_conductance(vteam_array, written)
     noise = x.WriteNoise(eqx.tree_at(lambda n: n.programming, PulseNoise.none(), both))
     options = {"pulses": STILL, "noise": noise, "tolerance": 1e-12, "rounds": 1}
     start = 1 / (1e4 * 100**X)
-    runs = [x.program(vteam_array, LOWEST, **options, seed=s).conductances - start for s in range(25)]
+    runs = [
+        x.program(vteam_array, LOWEST, **options, seed=s).conductances - start for s in range(25)
+    ]
     # A kick moves the state along the tangent: to first order in the kick over the conductance, up to 0.1.
     count = np.size(runs)
     z = (np.sum((np.asarray(runs) / kick) ** 2) - count) / np.sqrt(2 * count)
@@ -109,7 +115,9 @@ def test_energy_is_power_times_time_where_nothing_moves(vteam_array, written):
 
 
 @pytest.mark.slow
-def test_half_selected_cells_are_disturbed_and_those_behind_transistors_are_not(vteam_array, written):
+def test_half_selected_cells_are_disturbed_and_those_behind_transistors_are_not(
+    vteam_array, written
+):
     """One cell is written at 0.9 V: its line's others see half of it, above the threshold of 0.3 V."""
     targets = np.array(1 / (1e4 * 100**X))
     targets[1, 1] *= 4
@@ -130,9 +138,10 @@ def test_half_selected_cells_are_disturbed_and_those_behind_transistors_are_not(
         driven, drive = pulses.selected(vteam_array, chosen)
         voltages[scheme] = np.asarray(drive.word[:, None] - drive.bit[None])
         off = np.asarray(driven.selector) > 1e11
-        assert off.tolist() == np.broadcast_to(
-            (np.arange(4) != 1)[:, None] & (scheme == "gate"), SHAPE
-        ).tolist()
+        assert (
+            off.tolist()
+            == np.broadcast_to((np.arange(4) != 1)[:, None] & (scheme == "gate"), SHAPE).tolist()
+        )
     for scheme, share in (("half", 0.5), ("third", 1 / 3)):
         across = voltages[scheme]
         assert across[1, 1] == -0.9

@@ -73,7 +73,8 @@ class Linear(eqx.Module):
         G &= G_{low} + (G_{high} - G_{low}) \frac{1 + w}{2}, \qquad
         y = \frac{2 W_{max} (I - I_{ref})}{(G_{high} - G_{low})\,\mathrm{volt}}
 
-    Outputs of tiles below each other add up. Derivatives pass through wires, noise and cells; those of the rounding to
+    Outputs of tiles below each other add up. A batch costs as many reads as a tile has word lines at most, since the
+    cells are ohmic. Derivatives pass through wires, noise and cells; those of the rounding to
     levels, and of converters inside of their ranges, are taken as 1 (straight through).
     """
 
@@ -187,7 +188,12 @@ class Linear(eqx.Module):
 
     def _difference(self, array: Crossbar, v: Array, key: Key[Array, ""] | None) -> Array:
         """Currents of the outputs of a tile, less those of their references [A]."""
-        current = array.read(v, converters=self.converters, key=_folded(key, 0, 1)).output
+        converters = self.converters or Converters()
+        v, rows = converters.inputs(v), array.shape[0]
+        # Many inputs superpose from one of each word line.
+        few = v.shape[0] <= rows
+        current = array.read(v if few else jnp.eye(rows, dtype=v.dtype)).current
+        current = converters.outputs(current if few else v @ current, _folded(key, 0, 1))
         if self.signs == "pair":
             return current[:, 0::2] - current[:, 1::2]
         return 2 * (current[:, :-1] - current[:, -1:])

@@ -41,12 +41,13 @@ _DRAWS = 6
 
 
 class WriteNoise(eqx.Module):
-    """What is random about a write besides the noise of the device's own equations.
+    """What is random about a write.
 
     Parameters
     ----------
-    pulses : PulseNoise
-        As a fit of pulses gives it: what each pulse adds to the cell that it is for, and what each read adds.
+    pulses : PulseNoise, optional
+        As a fit of pulses gives it: what each pulse adds to the cell that it is for, and what each read adds. The fit
+        explained all scatter by it, so that it replaces the noise of the device's own equations, which acts otherwise.
     spread : float
         Standard deviation of what each pulse adds to the logarithm of that conductance [1].
     read : float
@@ -56,9 +57,11 @@ class WriteNoise(eqx.Module):
     pulses: PulseNoise
     spread: Float[Array, ""]
     read: Float[Array, ""]
+    replaces: bool = eqx.field(static=True)
 
     def __init__(self, pulses: PulseNoise | None = None, *, spread: float = 0.0, read: float = 0.0):
         self.pulses = PulseNoise.none() if pulses is None else pulses
+        self.replaces = pulses is not None
         spec = NumberSpec("1", where="WriteNoise", sign=">=")
         for name, x in (("spread", spread), ("read", read)):
             spec.check_single(name, x)
@@ -112,7 +115,7 @@ def program(
     tolerance : float or Float[Array, "rows columns"], optional
         How far a conductance that is read may lie from its target [S]; a hundredth of the largest target by default.
     noise : WriteNoise, optional
-        Of pulses and reads; that of the devices' own equations, if any, acts by itself.
+        Of pulses and reads, besides that of the devices' own equations.
     faults : Faults, optional
         Cells that are stuck. The array writes them like the others: it does not know.
     rounds : int
@@ -216,7 +219,7 @@ def _job(array, targets, pulses, tolerance, noise, faults, seed) -> _Job:
     far = 2**20
     return _Job(
         array, jnp.asarray(goal), jnp.broadcast_to(jnp.asarray(limit), shape), stuck, *cast,
-        path=cell_keys(seed, shape), kicks=words_of_devices(seed, rows, far + columns),
+        path=None if noise.replaces else cell_keys(seed, shape), kicks=words_of_devices(seed, rows, far + columns),
         reads=words_of_devices(seed, rows, 2 * far + columns),
     )  # fmt: skip
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from importlib.util import find_spec
-from typing import NamedTuple
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -43,7 +44,13 @@ def digits() -> Digits:
 
 def _layers(weights: list[jax.Array], room: float) -> list[mj.crossbar.Linear]:
     """Both layers in arrays, whose largest weight is `room` times that of the matrices."""
-    options = {"low": 1e-6, "high": 3e-4, "word_line": WIRE, "bit_line": WIRE, "write_noise": NOISE}
+    options: dict[str, Any] = {
+        "low": 1e-6,
+        "high": 3e-4,
+        "word_line": WIRE,
+        "bit_line": WIRE,
+        "write_noise": NOISE,
+    }
     return [
         mj.crossbar.Linear(w, largest=room * float(jnp.max(jnp.abs(w))), tile=(64, 64), **options)
         for w in weights
@@ -68,7 +75,7 @@ def _loss(scores: jax.Array, y: jax.Array) -> jax.Array:
     return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(scores, y))
 
 
-def _train(loss: Callable, parameters, *, steps: int, rate: float):
+def _train(loss: Callable, parameters: Any, *, steps: int, rate: float) -> Any:
     """Parameters after steps of Adam; `loss` takes them and the number of the step."""
     optimiser = optax.adam(optax.cosine_decay_schedule(rate, steps))
     slopes = jax.jit(jax.grad(loss))
@@ -79,16 +86,16 @@ def _train(loss: Callable, parameters, *, steps: int, rate: float):
     return parameters
 
 
-def _start(data: Digits, steps: int):
+def _start(data: Digits, steps: int) -> Any:
     """The ideal classifier."""
     rng = np.random.default_rng(1)
     sizes = (64, HIDDEN, 10)
-    weights = [jnp.asarray(rng.normal(size=s) * np.sqrt(2 / s[0])) for s in zip(sizes, sizes[1:])]
+    weights = [jnp.asarray(rng.normal(size=s) * np.sqrt(2 / s[0])) for s in pairwise(sizes)]
     biases = [jnp.zeros(n) for n in sizes[1:]]
 
     def loss(p, _):
         decay = sum(jnp.sum(w**2) for w in p[0])
-        return _loss(_ideal(*p, data.x), data.y) + 1e-4 * decay
+        return _loss(_ideal(p[0], p[1], data.x), data.y) + 1e-4 * decay
 
     return _train(loss, (weights, biases), steps=steps, rate=0.02)
 
@@ -119,12 +126,12 @@ def classify(size: str, record: Recorder) -> None:
         key = jax.random.fold_in(jax.random.key(3), k)
         return _loss(_apply(arrays(p[0]), p[1], data.x, key), data.y)
 
-    exact = float(jnp.mean(jnp.argmax(_ideal(*ideal, data.x_test), axis=1) == data.y_test))
+    exact = float(jnp.mean(jnp.argmax(_ideal(ideal[0], ideal[1], data.x_test), axis=1) == data.y_test))
     mapped = accuracy(ideal)
     # Training begins at the ideal weights.
     seconds, trained = lap(lambda: _train(loss, ideal, steps=150 if full else 2, rate=0.01))
     reached = accuracy(trained)
-    many = {"problem": name, "n": len(data.y_test), "dtype": "float64"}
+    many: dict[str, Any] = {"problem": name, "n": len(data.y_test), "dtype": "float64"}
     spread = {"ideal": exact, "mapped": mapped, "trained": reached}
     record.ok(
         "digits trained", Times(run=[seconds]), error=exact - float(np.mean(reached)), reference=REFERENCE,

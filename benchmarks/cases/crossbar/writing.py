@@ -15,9 +15,10 @@ LAW = mj.crossbar.Retention("power of time", {"r0": 1e4, "nu": 0.02, "t0": 1.0},
 
 def _array(shape: tuple[int, int], x: float) -> mj.Crossbar:
     """VTEAM devices between wires of 2 ohm."""
-    device = mj.Vteam(conduction="exponential", r_on=1 / HIGH, r_off=1 / LOW)
-    wires = {"word_line": 2.0, "bit_line": 2.0}
-    return mj.Crossbar(cells=device, states={"x": np.full(shape, x)}, **wires)
+    ends = {"r_on": 1 / HIGH, "r_off": 1 / LOW}
+    device = mj.params.replace(mj.Vteam(conduction="exponential"), ends)
+    states = {"x": np.full(shape, x)}
+    return mj.Crossbar(cells=device, states=states, word_line=2.0, bit_line=2.0)
 
 
 def pairs(shape: tuple[int, int]) -> np.ndarray:
@@ -31,10 +32,15 @@ def _write(record: Recorder, shape: tuple[int, int]) -> mj.crossbar.Programmed:
     """Write and verify with noise of pulses and reads."""
     targets = pairs(shape)
     pulses = mj.crossbar.Pulses((-0.4, 0.4), widths=2.5e-4, steps=0.01)
-    options = {"noise": mj.crossbar.WriteNoise(spread=SPREAD, read=READ), "rounds": 30}
+    noise = mj.crossbar.WriteNoise(spread=SPREAD, read=READ)
     seconds, done = lap(
         lambda: mj.crossbar.program(
-            _array(shape, 0.7), targets, pulses=pulses, tolerance=5e-2 * targets, **options
+            _array(shape, 0.7),
+            targets,
+            pulses=pulses,
+            tolerance=5e-2 * targets,
+            noise=noise,
+            rounds=30,
         )
     )
     record.ok(

@@ -64,11 +64,21 @@ def check_moves(array: Crossbar, where: str) -> None:
             f"a selector that is a device ({array.selector.name})", where=where,
             allowed="a resistance, or none", fix="give selector= in ohm",
         )  # fmt: skip
-    one = jax.tree.map(lambda x: jnp.asarray(x).ravel()[0], device)
-    if Scaled(BenchedDevice(one), array.env).has_jumps:
+    if _one_cell(array).has_jumps:
         raise ModelError(
             f"jumps of {device.name}", where=where, allowed="devices whose states move continuously"
         )
+
+
+def _one_cell(array: Crossbar) -> Scaled:
+    """The first cell, alone."""
+    one = jax.tree.map(lambda x: jnp.asarray(x).ravel()[0], device_of(array))
+    return Scaled(BenchedDevice(one), array.env)
+
+
+def has_noise(array: Crossbar) -> bool:
+    """Whether the equations of the cells have noise."""
+    return bool(_one_cell(array).channels())
 
 
 def cell_keys(seed: int | None, shape: tuple[int, int]) -> Keys:
@@ -136,6 +146,7 @@ def hold(
     steps: Float[Array, " steps"],
     keys: Keys,
     first: Int[Array, ""],
+    on: Bool[Array, " steps"] | None = None,
     stuck: Bool[Array, "rows columns"] | None = None,
 ) -> tuple[Moment, Float[Array, "steps columns"]]:
     """Hold the lines at their voltages for steps of given lengths [s].
@@ -154,6 +165,8 @@ def hold(
         Of the devices' noise.
     first : Int[Array, ""]
         Number of the first step, which the noise depends on.
+    on : Bool[Array, "steps"], optional
+        Steps that have these voltages; in others all lines are at 0 V.
     stuck : Bool[Array, "rows columns"], optional
         Cells that stay as they are.
 
@@ -170,14 +183,17 @@ def hold(
     voltages of their cells, behind their selectors: first order in the steps.
     """
     stays = jnp.zeros(array.shape, bool) if stuck is None else stuck
+    holds = jnp.ones(len(steps), bool) if on is None else on
 
     def step(moment: Moment, at):
-        h, number = at
+        h, number, is_on = at
+        now_driven = jax.tree.map(lambda x: jnp.where(is_on, x, 0), drive)
         now = array.with_states(moment.states)
-        balance = read_cells(now, now.crossings, *drive, start=moment.nodes)
+        balance = read_cells(now, now.crossings, *now_driven, start=moment.nodes)
         current = jnp.asarray(balance.current)
         # What the drivers supply less what flows back into the sense nodes: by Kirchhoff, of the cells' currents.
-        power = jnp.sum(drive.word[:, None] * current) - jnp.sum(drive.bit[None] * current)
+        power = jnp.sum(now_driven.word[:, None] * current)
+        power = power - jnp.sum(now_driven.bit[None] * current)
         across = balance.nodes.word.T - balance.nodes.bit
         states = advance_cells(now, across, keys=keys, number=number, h=h)
         states = jax.tree.map(lambda x, y: jnp.where(stays, y, x), states, dict(moment.states))
@@ -185,7 +201,7 @@ def hold(
         return end, jnp.sum(current, axis=0)
 
     numbers = first + jnp.arange(len(steps))
-    return lax.scan(step, begin, (steps, numbers))
+    return lax.scan(step, begin, (steps, numbers, holds))
 
 
 def conductances_of(array: Crossbar, read_voltage: Float[Array, ""] | float) -> Cell:

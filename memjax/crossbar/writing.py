@@ -28,6 +28,7 @@ from .motion import (
     conductances_of,
     device_of,
     ends_of,
+    has_noise,
     hold,
     resting,
 )
@@ -54,14 +55,12 @@ class WriteNoise(eqx.Module):
         That of a read over the conductance [1].
     """
 
-    pulses: PulseNoise
+    pulses: PulseNoise | None
     spread: Float[Array, ""]
     read: Float[Array, ""]
-    replaces: bool = eqx.field(static=True)
 
     def __init__(self, pulses: PulseNoise | None = None, *, spread: float = 0.0, read: float = 0.0):
-        self.pulses = PulseNoise.none() if pulses is None else pulses
-        self.replaces = pulses is not None
+        self.pulses = pulses
         spec = NumberSpec("1", where="WriteNoise", sign=">=")
         for name, x in (("spread", spread), ("read", read)):
             spec.check_single(name, x)
@@ -76,7 +75,9 @@ class _Job(eqx.Module):
     tolerance: Cell
     stuck: Bool[Array, "rows columns"]
     pulses: Pulses
-    noise: WriteNoise
+    noise: PulseNoise
+    spread: Float[Array, ""]
+    read: Float[Array, ""]
     path: Keys
     kicks: tuple[Array, Array]
     reads: tuple[Array, Array]
@@ -213,13 +214,16 @@ def _job(array, targets, pulses, tolerance, noise, faults, seed) -> _Job:
     array, stuck = (faults or Faults()).applied(array)
     seed = as_seed(seed, where=_WHERE)
     noise = noise or WriteNoise()
-    cast = jax.tree.map(lambda x: x.astype(kind) if eqx.is_inexact_array(x) else x, (pulses, noise))
+    # Nothing is drawn for equations without noise, nor where a fit gave all of it.
+    draws = noise.pulses is None and has_noise(array)
+    parts = (pulses, noise.pulses or PulseNoise.none(), noise.spread, noise.read)
+    cast = jax.tree.map(lambda x: x.astype(kind) if eqx.is_inexact_array(x) else x, parts)
     rows, columns = (np.arange(n) for n in shape)
     # Sweep numbers beyond those of the path: kicks and reads share no number with it.
     far = 2**20
     return _Job(
         array, jnp.asarray(goal), jnp.broadcast_to(jnp.asarray(limit), shape), stuck, *cast,
-        path=None if noise.replaces else cell_keys(seed, shape), kicks=words_of_devices(seed, rows, far + columns),
+        path=cell_keys(seed, shape) if draws else None, kicks=words_of_devices(seed, rows, far + columns),
         reads=words_of_devices(seed, rows, 2 * far + columns),
     )  # fmt: skip
 
@@ -243,9 +247,7 @@ def _read(job: _Job, state: Progress) -> tuple[Progress, _Read]:
     draw = jax.vmap(jax.vmap(lambda *key: increments(key, state.read, channels=2, dtype=g.dtype)))
     normal = draw(*job.reads)
     readings = g + jnp.sum(state.flicker, axis=-1) + state.jitter
-    readings = (
-        readings + job.noise.pulses.read * normal[..., 0] + job.noise.read * g * normal[..., 1]
-    )
+    readings = readings + job.noise.read * normal[..., 0] + job.read * g * normal[..., 1]
     low, high = readings < job.targets - job.tolerance, readings > job.targets + job.tolerance
     wants = jnp.where(low, 1, jnp.where(high, -1, 0))
     error = jnp.sqrt(jnp.mean((g - job.targets) ** 2))
@@ -280,14 +282,16 @@ def _pulse(job: _Job, state: Progress, pulse: Selection, kind: Int[Array, ""]) -
     pulses, array = job.pulses, job.array
     driven, drive = pulses.selected(array, pulse)
     count, width = pulses.substeps, pulses.widths[kind]
-    moment = Moment(state.states, resting(array), state.energy)
-    first = state.pulse * (2 * count if pulses.pause else count)
-    moment = _held(job, driven, moment, drive, jnp.full(count, width / count), first)
+    steps, on = jnp.full(count, width / count), np.ones(count, bool)
     if pulses.pause:
         # Relaxation slows down as it goes on: each step is twice the one before.
-        steps = pulses.pause * 2.0 ** np.arange(count) / (2.0**count - 1)
-        off = jax.tree.map(jnp.zeros_like, drive)
-        moment = _held(job, array, moment, off, jnp.asarray(steps, array.dtype), first + count)
+        pause = pulses.pause * 2.0 ** np.arange(count) / (2.0**count - 1)
+        steps = jnp.concatenate([steps, jnp.asarray(pause, array.dtype)])
+        on = np.arange(2 * count) < count
+    moment, _ = hold(
+        driven, Moment(state.states, resting(array), state.energy), drive, steps=steps, keys=job.path,
+        first=state.pulse * len(steps), on=jnp.asarray(on), stuck=job.stuck,
+    )  # fmt: skip
     is_cell = (jnp.arange(array.shape[0]) == pulse.row)[:, None] & pulse.columns[None]
     state = state._replace(states=moment.states, energy=moment.energy)
     memory = _kicked(job, state, kind)
@@ -305,12 +309,6 @@ def _pulse(job: _Job, state: Progress, pulse: Selection, kind: Int[Array, ""]) -
     )  # fmt: skip
 
 
-def _held(job: _Job, array: Crossbar, moment: Moment, drive, steps, first) -> Moment:
-    """`hold`, in which stuck cells stay."""
-    end, _ = hold(array, moment, drive, steps=steps, keys=job.path, first=first, stuck=job.stuck)
-    return end
-
-
 def _kicked(
     job: _Job, state: Progress, kind: Int[Array, ""]
 ) -> tuple[dict[str, Cell], Array, Cell]:
@@ -323,9 +321,9 @@ def _kicked(
         )  # fmt: skip
         draw = increments(key, state.pulse, channels=_DRAWS, dtype=jitter.dtype)
         memory = Memory(pulsed.scaled.pack(states), flicker, jitter)
-        memory = disturb(pulsed, noise.pulses, memory, kind, draw[:5])
+        memory = disturb(pulsed, noise, memory, kind, draw[:5])
         g, slope = jax.value_and_grad(pulsed.conductance)(memory.z)
-        sigma = noise.spread * g
+        sigma = job.spread * g
         z = kick(pulsed, memory.z, slope[0], sigma * draw[5], sigma)
         return pulsed.scaled.unpack(z), memory.flicker, memory.jitter
 

@@ -12,6 +12,7 @@ import numpy as np
 import optax
 
 import memjax as mj
+from benchmarks.cases.crossbar.measured import write_fitted
 from benchmarks.cases.crossbar.problem import Problem, problem, sparse_currents
 from benchmarks.cases.crossbar.training import classify
 from benchmarks.cases.crossbar.writing import write
@@ -156,6 +157,7 @@ def run(size: str, record: Recorder) -> None:
     if size == "full":
         _large(record)
         _regression(record)
+        write_fitted(record)
     write(size, record)
     classify(size, record)
 

@@ -126,7 +126,9 @@ def classify(size: str, record: Recorder) -> None:
         key = jax.random.fold_in(jax.random.key(3), k)
         return _loss(_apply(arrays(p[0]), p[1], data.x, key), data.y)
 
-    exact = float(jnp.mean(jnp.argmax(_ideal(ideal[0], ideal[1], data.x_test), axis=1) == data.y_test))
+    exact = float(
+        jnp.mean(jnp.argmax(_ideal(ideal[0], ideal[1], data.x_test), axis=1) == data.y_test)
+    )
     mapped = accuracy(ideal)
     # Training begins at the ideal weights.
     seconds, trained = lap(lambda: _train(loss, ideal, steps=150 if full else 2, rate=0.01))

@@ -14,6 +14,7 @@ from jaxtyping import Array, Bool, Float
 
 import memjax as mj
 from memjax.circuit import build_system
+from memjax.compiled.choice import chosen_backend, use_backend
 from memjax.compiled.library import backend_of
 from memjax.core.params import coordinates, known, quiet
 from memjax.core.scaling import Scaled
@@ -63,6 +64,8 @@ class Problem(AbstractDifferentiable):
         Standard deviation of the default prior [natural log units].
     prior_root : Float[Array, "free free"] or None
         R where the precision of the prior is R'R; None for the default prior, alike in all coordinates.
+    chosen : str
+        Backend, see `memjax.use_backend`: that in use where the problem was made.
     """
 
     device: Model
@@ -80,6 +83,7 @@ class Problem(AbstractDifferentiable):
         default_factory=lambda: np.asarray(PRIOR_SIGMA, jnp.result_type(float))
     )
     prior_root: Float[Array | np.ndarray, "free free"] | None = None
+    chosen: str = eqx.field(static=True, default_factory=chosen_backend)
 
     @classmethod
     def of(
@@ -97,10 +101,9 @@ class Problem(AbstractDifferentiable):
             raise DataError("no free parameter", allowed="at least one", fix="say --free NAMES")
         root = prior_root(device_of(device), names)
         # Learned functions take sweeps in sequence, and as many steps as all of them.
-        policy = POLICY if root is None else PATIENT
         return cls(
             device=quiet(device), free=names, group=group, bench=bench, env=env or mj.Environment(),
-            center=coordinates(device, names), prior_root=root, policy=policy,
+            center=coordinates(device, names), prior_root=root, policy=POLICY if root is None else PATIENT,
         )  # fmt: skip
 
     @property
@@ -262,17 +265,19 @@ def responses(
     r"""log10(\|response\| + floor) at all rows of a point [decades], whether they count or not."""
     if isinstance(kernel_of(problem), str):
         return np.asarray(observe_point(problem, jnp.asarray(z))[2])
-    # As many points as are screened together: one program.
-    return problem.observe(np.repeat(np.asarray(z)[None], TOGETHER, axis=0))[2][0]
+    same = np.repeat(np.asarray(z)[None], TOGETHER, axis=0)  # as many as are screened together
+    return problem.observe(same)[2][0]
 
 
 def kernel_of(problem: Problem) -> StiffKernel | str:
     """The kernel that solves a problem; why there is none, where there is none."""
     parts = (problem.device, problem.bench, problem.env, problem.group.limits)
-    key = f"{signature(parts)} {problem.free} {problem.ties} {problem.group.stimuli.quantity}"
+    static = problem.free, problem.ties, problem.group.stimuli.quantity, problem.chosen
+    key = f"{signature(parts)} {static}"
     with _lock:  # a screening and the first derivatives ask for it at the same time
         if key not in _kernels:
-            _kernels[key] = _build_kernel(problem)
+            with use_backend(problem.chosen):
+                _kernels[key] = _build_kernel(problem)
     return _kernels[key]
 
 
@@ -338,14 +343,12 @@ def _residuals_of(problem: Problem, z, y, steps: EventSteps | None, ends):
 def _event_steps(problem: Problem, z, lanes: StiffLanes):
     """Steps of the events at one point, none where no steps were kept, and whether every solve ended well."""
     group, device = problem.group, problem.at(z)
-    keeps = lanes.step_t.shape[-1] > 1
 
     def one(limits, stimulus, rows, span, lane):
         scaled = scaled_under(problem, device, limits)
-        t, state = lane.last[0], lane.last[1:]
-        ok = (lane.counts[2] == 0) & jnp.all(jnp.isfinite(scaled.drift(t, state, stimulus(t))))
-        ok &= jnp.all(jnp.isfinite(lane.y))
-        if stimulus.quantity == "current" or not keeps:
+        slope = scaled.drift(lane.last[0], lane.last[1:], stimulus(lane.last[0]))
+        ok = (lane.counts[2] == 0) & jnp.all(jnp.isfinite(slope)) & jnp.all(jnp.isfinite(lane.y))
+        if stimulus.quantity == "current" or lanes.step_t.shape[-1] == 1:
             return None, ok
         levels = group.thresholds
         return find_steps(scaled, stimulus, rows, span, levels, lane.step_t, lane.step_y), ok

@@ -7,19 +7,19 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, UInt32
 
 from ..circuit import Bench, BenchedDevice
 from ..core.scaling import Scaled
 from ..device import AbstractDevice
 from ..errors import ModelError
-from ..noise import Words, increments, words_of_devices
+from ..noise import increments, words_of_devices
 from ..solver import DriftImplicitMilstein, Equation, Increment, rodas3_step
 from .array import Crossbar, read_cells
 from .cells import Cell, each_cell
 from .nodes import Nodes
 
-Keys = Words | None
+Keys = tuple[UInt32[Array, "..."], UInt32[Array, "..."]] | None
 """Words of the keys of all cells; None without noise."""
 
 

@@ -218,7 +218,7 @@ def _job(array, targets, pulses, tolerance, noise, faults, seed) -> _Job:
     draws = noise.pulses is None and has_noise(array)
     parts = (pulses, noise.pulses or PulseNoise.none(), noise.spread, noise.read)
     cast = jax.tree.map(lambda x: x.astype(kind) if eqx.is_inexact_array(x) else x, parts)
-    rows, columns = (np.arange(n) for n in shape)
+    rows, columns = (jnp.arange(n) for n in shape)
     # Sweep numbers beyond those of the path: kicks and reads share no number with it.
     far = 2**20
     return _Job(

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from memjax.crossbar.retention import logarithm_of_time, power_of_time, stretched_exponential
 from memjax.data import DecayRecord
 from memjax.errors import DataError
 
@@ -42,18 +43,18 @@ class Law:
 
 
 def _stretched(t, p):
-    """r_inf + (r0 - r_inf) exp(-(t/tau)^beta)."""
-    return p[1] + (p[0] - p[1]) * np.exp(-((t / np.exp(p[2])) ** p[3]))
+    """Times are searched for as logarithms."""
+    return stretched_exponential(t, p[0], p[1], np.exp(p[2]), p[3])
 
 
 def _log_time(t, p):
-    """r0 + a ln(1 + t/t0)."""
-    return p[0] + p[1] * np.log1p(t / np.exp(p[2]))
+    """See `_stretched`."""
+    return logarithm_of_time(t, p[0], p[1], np.exp(p[2]))
 
 
 def _power(t, p):
-    """r0 (1 + t/t0)^nu."""
-    return p[0] * np.exp(p[1] * np.log1p(t / np.exp(p[2])))
+    """See `_stretched`."""
+    return power_of_time(t, p[0], p[1], np.exp(p[2]))
 
 
 _FAST, _SLOW = np.log(1e-4), np.log(_LONGEST)

@@ -1,12 +1,13 @@
 """An array of cells between word lines and bit lines of real wires."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Array, ArrayLike, Float, Key
 
 from ..core.system import Environment
 from ..device import AbstractDevice
@@ -17,6 +18,7 @@ from .cells import Cells
 from .checks import (
     WIRE_FIX,
     check_cells,
+    check_ends,
     check_grounded,
     check_input,
     check_memory,
@@ -24,6 +26,7 @@ from .checks import (
     guard_conductances,
     state_arrays,
 )
+from .converters import Converters
 from .lines import Lines, transposed
 from .newton import Balance, balance
 from .nodes import Net, Nodes, solve_nodes
@@ -43,7 +46,8 @@ class Crossbar(eqx.Module):
     conductances : Float[Array, "rows columns"], optional
         Ohmic cells [S].
     cells : AbstractDevice, optional
-        In their place a device, whose current law at its present state each cell follows.
+        In their place a device, whose current law at its present state each cell follows. Its parameters may be arrays
+        of a number for each cell, as `memjax.crossbar.draw_cells` makes them.
     states : mapping of str to Float[Array, "rows columns"], optional
         Its states [SI], at least one of them; the others are those of `AbstractDevice.initial`.
     selector : float, Float[Array, "rows columns"] or AbstractDevice, optional
@@ -107,6 +111,8 @@ class Crossbar(eqx.Module):
         self.conductances, self.cells = check_cells(conductances, cells, states)
         self.states = state_arrays(cells, states, self.env)
         shape, kind = self.shape, self.dtype
+        # Parameters of another precision would change that of the solve.
+        self.env, self.cells, selector = _cast((self.env, self.cells, selector), kind)
         if selector is None or isinstance(selector, AbstractDevice):
             self.selector = selector
         else:
@@ -163,6 +169,10 @@ class Crossbar(eqx.Module):
             selector = 1 / selector
         return Cells(element, self.states, selector, self.selector_states, self.env)
 
+    def with_states(self, states: Mapping[str, Float[Array, "rows columns"]]) -> "Crossbar":
+        """The array with its cells at other states, without a check."""
+        return eqx.tree_at(lambda a: a.states, self, dict(states))
+
     def without_wires(self) -> "Crossbar":
         """The same cells between wires of 1e-6 ohm, and nothing at their ends; lines that float still do."""
         ideal = jnp.asarray(1e-6, self.dtype)
@@ -170,13 +180,26 @@ class Crossbar(eqx.Module):
         fields = lambda a: (a.word_line, a.bit_line, a.driver, a.sense)  # noqa: E731
         return eqx.tree_at(fields, self, (ideal, ideal, *ends))
 
-    def read(self, v: Numbers) -> Reading:
+    def read(
+        self,
+        v: Numbers,
+        *,
+        v_bit: Numbers | None = None,
+        converters: Converters | None = None,
+        key: Key[Array, ""] | None = None,
+    ) -> Reading:
         """Currents and voltages at voltages of the drivers.
 
         Parameters
         ----------
         v : Float[Array, "rows"] or Float[Array, "inputs rows"]
             Of one input, or of a batch, whose inputs share what depends on the conductances alone [V].
+        v_bit : Float[Array, "columns"], optional
+            Behind the sense resistances [V], the same for all inputs; virtual ground by default.
+        converters : Converters, optional
+            Levels of inputs and outputs, and read noise: `Reading.output` is what they leave of the currents.
+        key : Key[Array, ""], optional
+            Of the read noise; without it there is none.
 
         Returns
         -------
@@ -192,6 +215,9 @@ class Crossbar(eqx.Module):
             Where Newton's method does not converge. In traced code the voltages are NaN.
         """
         v = check_input(v, self.shape[0], self.dtype)
+        v = v if converters is None else converters.inputs(v)
+        ground = 0.0 if v_bit is None else v_bit
+        v_bit = check_ends("v_bit", ground, self.shape[1], self.dtype)
         check_cells(self.conductances, self.cells, self.states or None)
         check_grounded(self.driver, self.sense)
         check_memory(self.conductances, self.states, inputs=v.shape[0] if v.ndim == 2 else 1)
@@ -199,7 +225,7 @@ class Crossbar(eqx.Module):
         if is_traced(self.conductances):
             guarded = guard_conductances(self.conductances)
             array = eqx.tree_at(lambda a: a.conductances, self, guarded)
-        reading = _read(array, v)
+        reading = _read(array, v, v_bit)
         devices = (isinstance(x, AbstractDevice) for x in (self.cells, self.selector))
         if any(devices) and not is_traced(reading.word) and bool(jnp.any(jnp.isnan(reading.word))):
             raise SolveError(
@@ -207,61 +233,115 @@ class Crossbar(eqx.Module):
                 allowed="laws of cells and selectors whose currents rise with the voltage",
                 fix="lower the voltages, or raise the resistance in series with the cells",
             )  # fmt: skip
-        return reading
+        if converters is None:
+            return reading
+        return eqx.tree_at(
+            lambda r: r.converted,
+            reading,
+            converters.outputs(reading.current, key),
+            is_leaf=_is_none,
+        )
+
+
+def _cast(tree: Any, kind: jnp.dtype) -> Any:
+    """The arrays of devices and of an environment in a precision; whatever else there is as it is."""
+
+    def cast(x):
+        if not isinstance(x, AbstractDevice | Environment):
+            return x
+        return jax.tree.map(
+            lambda y: jnp.asarray(y, kind) if eqx.is_inexact_array_like(y) else y, x
+        )
+
+    return jax.tree.map(cast, tree, is_leaf=lambda x: not isinstance(x, tuple))
+
+
+def _is_none(x: object) -> bool:
+    return x is None
 
 
 @eqx.filter_jit
-def _read(array: Crossbar, v: Float[Array, "*inputs rows"]) -> Reading:
+def _read(
+    array: Crossbar, v: Float[Array, "*inputs rows"], v_bit: Float[Array, " columns"]
+) -> Reading:
     """The compiled read."""
     batch = v if v.ndim == 2 else v[None]
     cells = array.crossings
     conductance = cells.conductance
     if conductance is None:
-        end = _read_nonlinear(array, cells, batch)
+        end = lax.map(lambda x: read_cells(array, cells, x, v_bit), batch)
     else:
-        end = _read_ohmic(array, conductance, batch)
+        end = _read_ohmic(array, conductance, batch, v_bit)
     word = lax.map(transposed, end.nodes.word)
     if v.ndim == 1:
         word, end = jax.tree.map(lambda x: x[0], (word, end))
     progress = end.progress
     return Reading(
-        array=array, v=v, word=word, bit=end.nodes.bit, law_current=end.current, newton_steps=end.steps,
+        array=array, v=v, v_bit=v_bit, word=word, bit=end.nodes.bit, law_current=end.current, newton_steps=end.steps,
         iterations=progress.iterations, residual=progress.residual, direct=progress.direct,
     )  # fmt: skip
 
 
-def _sources(word: Lines, v: Float[Array, " rows"], columns: int) -> Nodes:
-    """Currents into the nodes [A], were all of them at 0 V; no driver of a floating line supplies any."""
-    first, last = (
-        jnp.where(end > 0, end / word.resistance * v, 0) for end in (word.first, word.last)
-    )
-    currents = jnp.zeros((columns, v.shape[0]), v.dtype).at[0].add(first).at[-1].add(last)
-    return Nodes(currents, jnp.zeros_like(currents.T))
+def _sources(array: Crossbar, v: Float[Array, " rows"], v_bit: Float[Array, " columns"]) -> Nodes:
+    """Currents into the nodes [A], were all of them at 0 V; nothing supplies any to a floating line."""
+    rows, columns = array.shape
+
+    def supply(line, voltages, nodes):
+        first, last = (
+            jnp.where(end > 0, end / line.resistance * voltages, 0)
+            for end in (line.first, line.last)
+        )
+        currents = jnp.zeros((nodes, voltages.shape[0]), voltages.dtype)
+        return currents.at[0].add(first).at[-1].add(last)
+
+    word, bit = array.lines
+    return Nodes(supply(word, v, columns), supply(bit, v_bit, rows))
 
 
 def _read_ohmic(
-    array: Crossbar, conductance: Float[Array, "rows columns"], v: Float[Array, "inputs rows"]
+    array: Crossbar,
+    conductance: Float[Array, "rows columns"],
+    v: Float[Array, "inputs rows"],
+    v_bit: Float[Array, " columns"],
 ) -> Balance:
     """Balances of all inputs where all cells are ohmic."""
     word, bit = array.lines
-    sources = jax.vmap(lambda x: _sources(word, x, array.shape[1]))(v)
+    sources = jax.vmap(lambda x: _sources(array, x, v_bit))(v)
     nodes, progress = solve_nodes(Net(conductance, word, bit), sources, most=array.max_iterations)
     return Balance(nodes, None, progress, jnp.zeros_like(progress.iterations), ~progress.direct)
 
 
-def _read_nonlinear(array: Crossbar, cells: Cells, v: Float[Array, "inputs rows"]) -> Balance:
-    """Balances of all inputs by Newton's method, which begins with wires without resistance."""
+def read_cells(
+    array: Crossbar,
+    cells: Cells,
+    v: Float[Array, " rows"],
+    v_bit: Float[Array, " columns"],
+    *,
+    start: Nodes | None = None,
+) -> Balance:
+    """Balance of one input by Newton's method, which begins with wires without resistance, or with given voltages.
+
+    Returns
+    -------
+    Balance
+        Its voltages and currents are NaN where the method did not converge.
+    """
     word, bit = array.lines
-
-    def read_one(x):
-        sources = _sources(word, x, array.shape[1])
-        ideal = jnp.where(jnp.isinf(array.driver), 0, x)
+    ideal = jnp.where(jnp.isinf(array.driver), 0, v)
+    ground = jnp.where(jnp.isinf(array.sense), 0, v_bit)
+    if start is None:
+        rows, columns = array.shape
         start = Nodes(
-            jnp.broadcast_to(ideal[None], sources.word.shape), jnp.zeros_like(sources.bit)
+            jnp.broadcast_to(ideal[None], (columns, rows)),
+            jnp.broadcast_to(ground[None], (rows, columns)),
         )
-        end = balance(word, bit, cells, sources, start=start, most=array.max_iterations)
-        numbers = (end.nodes, end.current)
-        nodes, current = jax.tree.map(lambda y: jnp.where(end.converged, y, jnp.nan), numbers)
-        return end._replace(nodes=nodes, current=current)
-
-    return lax.map(read_one, v)
+    sources = _sources(array, v, v_bit)
+    # Lines that are all at 0 V are reached from the voltages before.
+    driven, before = (
+        jnp.max(jnp.abs(x)) + jnp.max(jnp.abs(y)) for x, y in ((ideal, ground), start)
+    )
+    scale = jnp.where(driven > 0, driven, before)
+    end = balance(word, bit, cells, sources, start=start, scale=scale, most=array.max_iterations)
+    numbers = (end.nodes, end.current)
+    nodes, current = jax.tree.map(lambda y: jnp.where(end.converged, y, jnp.nan), numbers)
+    return end._replace(nodes=nodes, current=current)

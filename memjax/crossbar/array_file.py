@@ -23,6 +23,8 @@ from ..network.toml.tables import (
     Table,
 )
 from .array import Crossbar
+from .motion import check_moves
+from .program_file import ProgramTask, read_program
 
 _ENDS = Kind(
     "a number >= 0, inf, or a list of such: one of each line",
@@ -44,14 +46,17 @@ class ArrayFile:
     ----------
     array : Crossbar
         The array.
-    v : Float[np.ndarray, "inputs rows"]
-        Voltages of the drivers [V].
+    v : Float[np.ndarray, "inputs rows"] or None
+        Voltages of the drivers [V]; None where the array is written and not read.
+    program : ProgramTask or None
+        What is written into the array before it is read.
     source : dict of str to str
         SHA-256 of each file that was read, by its path as written, the file itself first.
     """
 
     array: Crossbar
-    v: Float[np.ndarray, "inputs rows"]
+    v: Float[np.ndarray, "inputs rows"] | None
+    program: ProgramTask | None
     source: dict[str, str]
 
 
@@ -71,12 +76,25 @@ def load_array_file(path: str | Path) -> ArrayFile:
     source = Source(path)
     table = source.load(UsageError)
     array = _read_array(table.table("array"), table)
-    v = _read_input(table.table("input"), None if array is None else array.shape[0])
+    shape, task = None if array is None else array.shape, None
+    if table.has("program"):
+        task = read_program(table.table("program"), shape)
+        _check_program(table, array)
+    v = None
+    if task is None or table.has("input"):
+        v = _read_input(table.table("input"), None if shape is None else shape[0])
     table.note_unknown_keys()
     source.check(UsageError)
-    if array is None or v is None:
+    if array is None or (v is None and task is None):
         raise UsageError("no array", where=str(path))
-    return ArrayFile(array=array, v=v, source=source.files)
+    return ArrayFile(array=array, v=v, program=task, source=source.files)
+
+
+def _check_program(table: Table, array: Crossbar | None) -> None:
+    """Note cells that nothing can be written into."""
+    if array is not None and not table.source.problems:
+        with table.errors_at("program"):
+            check_moves(array, "the cells")
 
 
 def _numbers(t: Table, key: str) -> np.ndarray | None:

@@ -1,6 +1,6 @@
 """Current laws of the cells of an array: conductances or devices at their states, alone or behind selectors."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import equinox as eqx
@@ -48,6 +48,25 @@ class Point(NamedTuple):
     shift: Cell
 
 
+def each_cell(law: Callable, device: AbstractDevice) -> Callable:
+    """A function of the device of a cell and more, as one of arrays of a number for each cell.
+
+    Parameters
+    ----------
+    law : callable
+        ``law(device, *numbers)`` of one cell.
+    device : AbstractDevice
+        The cells' device, whose parameters are one number for all cells, or an array of one for each.
+    """
+    axes = jax.tree.map(lambda x: 0 if jnp.ndim(x) == 2 else None, device)
+
+    def all_cells(*numbers):
+        along = (axes, *(0 for _ in numbers))
+        return jax.vmap(jax.vmap(law, in_axes=along), in_axes=along)(device, *numbers)
+
+    return all_cells
+
+
 def _law(
     element: Element, states: Mapping[str, Cell], v: Cell, env: Environment
 ) -> tuple[Cell, Cell]:
@@ -56,13 +75,10 @@ def _law(
         return element * v, jnp.broadcast_to(element, v.shape)
     t = jnp.zeros((), v.dtype)
 
-    def current(voltage, state):
-        return element.current(t, state, voltage, env)
+    def law(device, x, state):
+        return jax.jvp(lambda y: device.current(t, state, y, env), (x,), (jnp.ones_like(x),))
 
-    all_cells = jax.vmap(
-        jax.vmap(lambda x, s: jax.jvp(lambda y: current(y, s), (x,), (jnp.ones_like(x),)))
-    )
-    i, slope = all_cells(v, dict(states))
+    i, slope = each_cell(law, element)(v, dict(states))
     return i, jnp.maximum(slope, _LEAST)
 
 

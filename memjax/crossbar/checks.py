@@ -146,6 +146,12 @@ def state_arrays(
                 f"state {name} of shape {x.shape}", "word lines x bit lines, alike for all states"
             )
         _check_all(f"state {name}", x, np.isfinite, "a finite number", "SI")
+    for x in jax.tree.leaves(device):
+        if np.shape(x) not in ((), shape):
+            _refuse(
+                f"a parameter of {device.name} of shape {np.shape(x)}",
+                f"one number, or shape {shape}",
+            )
     start = device.initial(env)
     return {
         k: jnp.asarray(arrays[k], kind) if k in arrays else jnp.full(shape, start[k], kind)
@@ -190,6 +196,25 @@ def check_grounded(driver: Array, sense: Array) -> None:
             "all word lines are open", where=_WHERE, allowed="at least one driver of finite resistance",
             fix="give driver= a finite resistance",
         )  # fmt: skip
+
+
+def check_ends(name: str, v: Any, lines: int, kind: Any) -> Array:
+    """A voltage for each line [V], or one for all."""
+    v = _as_array(name, v, "V", kind)
+    if v.shape not in ((), (lines,)):
+        _refuse(f"{name} of shape {v.shape}", f"one voltage, or shape ({lines},)")
+    _check_all(name, v, np.isfinite, "finite", "V")
+    return jnp.broadcast_to(jnp.asarray(v), (lines,))
+
+
+def as_voltages(name: str, v: Any, shape: tuple[int | str, int], kind: Any) -> Array:
+    """Voltages of so many lines in a number of steps [V], which a word stands for where any number will do."""
+    v = _as_array(name, v, "V", kind)
+    steps, lines = shape
+    if v.ndim != 2 or v.shape[1] != lines or steps not in ("steps", len(v)) or not v.size:
+        _refuse(f"{name} of shape {v.shape}", f"({steps}, {lines}): a row for each step")
+    _check_all(name, v, np.isfinite, "finite", "V")
+    return jnp.asarray(v)
 
 
 def check_input(v: Any, rows: int, kind: Any) -> Array:

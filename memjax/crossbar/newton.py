@@ -68,7 +68,14 @@ def _solve(net: Net, sources: Nodes, most: int) -> tuple[Nodes, Progress]:
 
 
 def balance(
-    word: Lines, bit: Lines, cells: Cells, sources: Nodes, *, start: Nodes, most: int
+    word: Lines,
+    bit: Lines,
+    cells: Cells,
+    sources: Nodes,
+    *,
+    start: Nodes,
+    scale: Float[Array, ""],
+    most: int,
 ) -> Balance:
     """Voltages at which the currents of an array of nonlinear cells balance.
 
@@ -82,6 +89,8 @@ def balance(
         Currents [A] into the nodes.
     start : Nodes
         Voltages [V] to begin with.
+    scale : Float[Array, ""]
+        Largest voltage of what drives [V], beside which a change counts.
     most : int
         See `solve_nodes`.
 
@@ -91,8 +100,8 @@ def balance(
     G the slopes of the laws and v the voltages that the search ended at, it solves (L + G) x = s - I(v) + G v. At x = v
     the derivative of G cancels, and what is left is the implicit function theorem.
     """
-    frozen = lax.stop_gradient((word, bit, cells, sources, start))
-    end, scale = _search(*frozen, most)
+    frozen = lax.stop_gradient((word, bit, cells, sources, start, scale))
+    end = _search(*frozen, most)
     end = lax.stop_gradient(end)
     v = end.nodes.word.T - end.nodes.bit
     point = cells.at(v, end.inner)
@@ -106,9 +115,15 @@ def balance(
 
 
 def _search(
-    word: Lines, bit: Lines, cells: Cells, sources: Nodes, start: Nodes, most: int
-) -> tuple[_State, Float[Array, ""]]:
-    """Newton's steps, halved while the currents balance worse, and the largest voltage at the start [V]."""
+    word: Lines,
+    bit: Lines,
+    cells: Cells,
+    sources: Nodes,
+    start: Nodes,
+    scale: Float[Array, ""],
+    most: int,
+) -> _State:
+    """Newton's steps, halved while the currents balance worse."""
 
     def cell_voltage(nodes):
         return nodes.word.T - nodes.bit
@@ -148,14 +163,12 @@ def _search(
         )  # fmt: skip
 
     v = cell_voltage(start)
-    scale = jnp.max(jnp.abs(start.word)) + jnp.max(jnp.abs(start.bit))
     inner = v if cells.selector is None else v / 2
     zero = jnp.zeros((), int)
     first = _State(
         start, inner, imbalance_of(start, inner), jnp.full_like(scale, jnp.inf), zero, zero
     )
     tolerance = _CHANGE[scale.dtype.name]
-    end = lax.while_loop(
+    return lax.while_loop(
         lambda s: (s.change > tolerance * scale) & (s.steps < _STEPS), advance, first
     )
-    return end, scale

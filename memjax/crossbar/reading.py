@@ -70,6 +70,8 @@ class Reading(eqx.Module):
         The array.
     v : Float[Array, "*inputs rows"]
         Voltages of the drivers [V].
+    v_bit : Float[Array, "columns"]
+        Voltages behind the sense resistances [V].
     word, bit : Float[Array, "*inputs rows columns"]
         Voltage of the word line and of the bit line at each cell [V].
     law_current : Float[Array, "*inputs rows columns"] or None
@@ -82,10 +84,13 @@ class Reading(eqx.Module):
         The last one over the first, in the norm of the preconditioner.
     direct : Bool[Array, "*inputs"]
         Whether a direct solve gave the voltages, since the iterations did not converge.
+    converted : Float[Array, "*inputs columns"] or None
+        What the converters of the read leave of the currents [A].
     """
 
     array: "Crossbar"
     v: Float[Array, "*inputs rows"]
+    v_bit: Float[Array, " columns"]
     word: Float[Array, "*inputs rows columns"]
     bit: Float[Array, "*inputs rows columns"]
     law_current: Float[Array, "*inputs rows columns"] | None
@@ -93,6 +98,7 @@ class Reading(eqx.Module):
     newton_steps: Int[Array, "*inputs"]
     residual: Float[Array, "*inputs"]
     direct: Bool[Array, "*inputs"]
+    converted: Float[Array, "*inputs columns"] | None = None
 
     def __repr__(self) -> str:
         rows, columns = self.array.shape
@@ -120,6 +126,11 @@ class Reading(eqx.Module):
         return first + last
 
     @property
+    def output(self) -> Float[Array, "*inputs columns"]:
+        """Current of each bit line as it is read [A]: through the converters, where the read had any."""
+        return self.current if self.converted is None else self.converted
+
+    @property
     def sense_voltage(self) -> Float[Array, "*inputs columns"]:
         """Voltage at the end of each bit line [V], which is what a floating line shows."""
         return self.bit[..., -1, :]
@@ -136,12 +147,12 @@ class Reading(eqx.Module):
 
     @property
     def bit_drop(self) -> Float[Array, "*inputs rows columns"]:
-        """Map of the IR drop along the bit lines: voltage of the bit line above virtual ground [V]."""
-        return self.bit
+        """Map of the IR drop along the bit lines: their voltage above what is behind the sense resistance [V]."""
+        return self.bit - jnp.broadcast_to(self.v_bit, self.bit.shape)
 
     @property
     def ir_drop(self) -> Float[Array, "*inputs rows columns"]:
-        """Map of the voltage that a cell lacks: that of the driver less that across the cell [V]."""
+        """Map of the voltage that a cell lacks: that between both ends of its lines less that across the cell [V]."""
         return self.word_drop + self.bit_drop
 
     @property
@@ -170,5 +181,6 @@ class Reading(eqx.Module):
     def _sense_currents(self) -> tuple[Float[Array, "*inputs columns"], ...]:
         """Currents out of the first and the last cell of each bit line [A]."""
         _, line = self.array.lines
-        first = _times(self.bit[..., 0, :], line.first / line.resistance)
-        return first, _times(self.bit[..., -1, :], line.last / line.resistance)
+        drop = self.bit_drop
+        first = _times(drop[..., 0, :], line.first / line.resistance)
+        return first, _times(drop[..., -1, :], line.last / line.resistance)

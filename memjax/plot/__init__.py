@@ -5,6 +5,8 @@ from .crossbar import (
     current_errors as current_errors,
     ideal_currents as ideal_currents,
     ir_drop_map as ir_drop_map,
+    programming_error as programming_error,
+    reached_conductances as reached_conductances,
 )
 from .curve import (
     CurveStyle as CurveStyle,

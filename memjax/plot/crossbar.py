@@ -1,4 +1,4 @@
-"""Pictures of arrays: conductances, lost voltage, and currents beside those of ideal wires."""
+"""Pictures of arrays: conductances, lost voltage, currents beside those of ideal wires, and what writing reached."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +9,7 @@ from .axes import axes_or_new, prefix
 from .style import MEASURED, MUTED, SIMULATED
 
 if TYPE_CHECKING:
-    from ..crossbar import Reading
+    from ..crossbar import Programmed, Reading
 
 
 def _map(numbers: np.ndarray, *, unit: str, label: str, ax: Any, logarithmic: bool = False) -> Any:
@@ -118,4 +118,62 @@ def current_errors(
     errors = 100 * (actual - exact) / (np.abs(exact).max() or 1.0)
     ax.hist(errors, bins=40, color=SIMULATED)
     ax.set(xlabel="Error over the largest ideal current (%)", ylabel="Bit lines")
+    return ax
+
+
+def programming_error(done: "Programmed", *, ax: Any = None) -> Any:
+    """Draw the root mean square error of the conductances, and the cells off target, against pulses per cell.
+
+    Parameters
+    ----------
+    done : Programmed
+        The array that was written.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure's axes by default.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax = axes_or_new(ax)
+    factor, unit = prefix(done.errors, unit="S")
+    pulses = done.pulses_per_cell
+    ax.plot(pulses, done.errors / factor, ".-", color=MEASURED, label="RMS error")
+    ax.set(xlabel="Pulses per cell", ylabel=f"RMS error ({unit})", yscale="log")
+    others = ax.twinx()
+    share = 100 * done.off_target / done.targets.size
+    others.plot(pulses, share, color=SIMULATED, lw=1, label="off target")
+    others.set(ylabel="Cells off target (%)", ylim=(0, None))
+    others.grid(False)
+    ax.legend([*ax.lines, *others.lines], ["RMS error", "off target"])
+    return ax
+
+
+def reached_conductances(done: "Programmed", *, ax: Any = None) -> Any:
+    """Draw the conductances that were reached against their targets, those off target marked.
+
+    Parameters
+    ----------
+    done : Programmed
+        The array that was written.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure's axes by default.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax = axes_or_new(ax)
+    factor, unit = prefix(done.targets, unit="S")
+    ends = np.array([done.targets.min(), done.targets.max()]) / factor
+    ax.plot(ends, ends, color=MUTED, lw=1, label="equal")
+    for mask, color, label in (
+        (done.reached, MEASURED, "reached"),
+        (~done.reached, SIMULATED, "off target"),
+    ):
+        if mask.any():
+            x, y = done.targets[mask] / factor, done.conductances[mask] / factor
+            ax.plot(x, y, ".", color=color, ms=3, label=label)
+    ax.set(xlabel=f"Target ({unit})", ylabel=f"Conductance ({unit})")
+    ax.legend()
     return ax

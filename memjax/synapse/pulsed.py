@@ -242,15 +242,50 @@ def pulse(
 ) -> Memory:
     """The device after one more pulse; `draw` are five standard normal numbers of its own."""
     z = pulsed.after(memory.z, kind)
-    # Programming noise is given as conductance: the state moves by it over dG/dx.
-    g, slope = jax.value_and_grad(pulsed.conductance)(z)
-    size = noise.size(g, kind)
+    return disturb(pulsed, noise, Memory(z, memory.flicker, memory.jitter), kind, draw)
+
+
+def kick(
+    pulsed: Pulsed,
+    z: Float[Array, " n"],
+    slope: Float[Array, ""],
+    change: Float[Array, ""],
+    sigma: Float[Array, ""],
+) -> Float[Array, " n"]:
+    """A state that is moved so that the conductance changes [S]: by that over dG/dx, and not far.
+
+    Parameters
+    ----------
+    pulsed : Pulsed
+        The device.
+    z : Float[Array, "n"]
+        State, see `Pulsed`.
+    slope : Float[Array, ""]
+        Derivative of the conductance by its first component [S].
+    change, sigma : Float[Array, ""]
+        Change of the conductance, and its standard deviation [S].
+    """
     # Where dG/dx vanishes the quotient has no bound: no kick there, and a longest one elsewhere.
-    responsive = jnp.abs(slope[0]) * _FURTHEST > noise.programming[kind] * size * 1e-3
-    kick = noise.programming[kind] * size * draw[0] / jnp.where(responsive, slope[0], 1.0)
-    kick = jnp.where(responsive, jnp.clip(kick, -_FURTHEST, _FURTHEST), 0.0)
+    responsive = jnp.abs(slope) * _FURTHEST > sigma * 1e-3
+    step = change / jnp.where(responsive, slope, 1.0)
+    step = jnp.where(responsive, jnp.clip(step, -_FURTHEST, _FURTHEST), 0.0)
     # The first state carries the conductance; what is beyond the domain is brought back.
-    z = pulsed.scaled.project(z.at[0].add(kick))
+    return pulsed.scaled.project(z.at[0].add(step))
+
+
+def disturb(
+    pulsed: Pulsed,
+    noise: PulseNoise,
+    memory: Memory,
+    kind: Int[Array, ""],
+    draw: Float[Array, " 5"],
+) -> Memory:
+    """The device behind a pulse that ended, with what is random about it."""
+    # Programming noise is given as conductance: the state moves by it over dG/dx.
+    g, slope = jax.value_and_grad(pulsed.conductance)(memory.z)
+    size = noise.size(g, kind)
+    sigma = noise.programming[kind] * size
+    z = kick(pulsed, memory.z, slope[0], sigma * draw[0], sigma)
     jitter = noise.jitter[kind] * size
     decay = 1 / jnp.asarray(MEMORIES, z.dtype)
     # x' = phi x + sqrt((1 - phi^2) / 3) N keeps a third of the variance, whatever phi.

@@ -113,3 +113,118 @@ def test_all_that_is_wrong_is_said_at_once(run, array, tmp_path):
     assert len(lines) == 2
     assert "array.word_line" in lines[0]
     assert "'wire'" in lines[1]
+
+
+PROGRAM = """
+[program]
+targets = "targets.csv"
+voltages = [-0.4, 0.4]
+widths = 2e-4
+steps = 0.01
+tolerance = 1e-6
+spread = 0.01
+read_noise = 0.002
+stuck_off = "stuck.csv"
+"""
+CELLS = '[cells]\nmodel = "vteam"\nstates = { x = "x.csv" }\nvalues = { r_on = 1e4, r_off = 1e6 }\n'
+TARGETS = np.array([[1e-5, 2e-5], [3e-5, 4e-5], [5e-5, 1.5e-5]])
+
+
+@pytest.fixture
+def written(array, tmp_path):
+    """A file of an array that is written; its argument replaces a text in it by another."""
+    numbers = {"targets": TARGETS, "x": np.full((3, 2), 0.03), "stuck": np.eye(3, 2)}
+    for name, x in numbers.items():
+        np.savetxt(tmp_path / f"{name}.csv", x, delimiter=",")
+    text = array('conductances = "g.npy"\n', "").read_text().replace("[input]", CELLS + "[input]")
+
+    def written(old="", new=""):
+        path = tmp_path / "array.toml"
+        path.write_text((text + PROGRAM).replace(old, new))
+        return path
+
+    return written
+
+
+def _killed_behind(rounds):
+    """A `program` whose process ends behind so many rounds."""
+    program = mj.crossbar.program
+
+    def killed(*arguments, progress, **options):
+        def tick(done):
+            progress(done)
+            if done.rounds == rounds:
+                raise KeyboardInterrupt
+
+        return program(*arguments, progress=tick, **options)
+
+    return killed
+
+
+@pytest.mark.slow
+def test_an_array_is_written_and_a_killed_command_goes_on(run, written, tmp_path, monkeypatch):
+    whole = tmp_path / "whole"
+    ended = run("crossbar", written(), "--out", whole)
+    assert ended.status == 0, ended.err
+    assert "2 stuck" in ended.out
+    with monkeypatch.context() as patch:
+        patch.setattr("memjax.crossbar.program", _killed_behind(3))
+        out = tmp_path / "out"
+        assert run("crossbar", written(), "--out", out).status != 0
+    assert not out.exists()
+    assert (tmp_path / "out.program").exists()
+    ended = run("crossbar", written(), "--out", out, "--json")
+    assert "goes on behind round 3" in ended.err
+    assert not (tmp_path / "out.program").exists()
+    assert not (tmp_path / "whole.program").exists()
+    for name in ("program.csv", "rounds.csv", "currents.csv"):
+        assert (out / name).read_text() == (whole / name).read_text()
+    report = json.loads(ended.out)
+    assert report["program"]["off_target"] == {"stuck": 2, "out of range": 0, "not reached": 0}
+    cells = np.genfromtxt(out / "program.csv", delimiter=",", names=True)
+    free = cells["stuck"] == 0
+    np.testing.assert_allclose(cells["targets_S"], TARGETS.ravel())
+    # The tolerance, and five standard deviations of a read.
+    off = np.abs(cells["conductances_S"] - cells["targets_S"])
+    assert np.all(off[free] < 1e-6 + 5 * 0.002 * 5e-5)
+    np.testing.assert_allclose(cells["conductances_S"][~free], 1e-6, rtol=1e-9)
+    with h5py.File(out / "program.h5") as file:
+        assert file["states/x"].shape == (3, 2)
+        assert file["rms_error_S"][-1] == report["program"]["rms_error_S"]
+    if importlib.util.find_spec("matplotlib"):
+        assert {"programming_error.png", "reached.png"} <= set(report["files"])
+    # A state of another file is not gone on from.
+    (tmp_path / "other.program").write_bytes(b"nothing of ours")
+    ended = run("crossbar", written('[input]\nvoltages = "v.csv"', ""), "--out", tmp_path / "other")
+    assert "goes on" not in ended.err
+    assert not (tmp_path / "other" / "reading.h5").exists()
+
+
+WRONG_PROGRAM = {
+    "voltages = [-0.4, 0.4]|voltages = [0.4, 0.4]": "(0.4, 0.4); in program; allowed: (set, reset) of opposite",
+    "voltages = [-0.4, 0.4]|voltages = 0.4": "0.4; in program.voltages; allowed: a list of two finite numbers",
+    "widths = 2e-4|widths = [1e-4, 0]": "[0.0001, 0]; in program.widths; allowed: a finite number > 0, or",
+    '"targets.csv"|"v.csv"': "an array of shape (2, 3); in program.targets; allowed: finite",
+    "steps = 0.01|scheme = 'quarter'": "'quarter'; in program.scheme; allowed: half, third, gate",
+    '"stuck.csv"|1.5': "1.5; in program.stuck_off; allowed: a share from 0 to 1, or a file",
+    '"stuck.csv"|"targets.csv"': "an array of shape (3, 2); in program.stuck_off; allowed: 0 and 1, of shape (3, 2)",
+    "spread = 0.01|spred = 0.01": "no key 'spred'; in program",
+    "tolerance = 1e-6|tolerance = 0": "0; in program.tolerance; allowed: a finite number > 0",
+    'targets = "targets.csv"|': "no key 'targets'; in program",
+    CELLS + "|": "no conductances; in array",
+}
+
+
+@pytest.mark.parametrize("change", WRONG_PROGRAM)
+def test_a_wrong_key_of_what_is_written_is_one_line_that_names_it(run, written, tmp_path, change):
+    ended = run("crossbar", written(*change.split("|")), "--out", tmp_path / "out")
+    assert (ended.status, ended.out) == (2, "")
+    assert WRONG_PROGRAM[change] in ended.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_ohmic_cells_are_not_written(run, written, array, tmp_path):
+    text = written(CELLS, "").read_text().replace("[array]", '[array]\nconductances = "g.npy"')
+    (tmp_path / "array.toml").write_text(text)
+    ended = run("crossbar", tmp_path / "array.toml", "--out", tmp_path / "out")
+    assert "ohmic cells, which have no states" in ended.err

@@ -83,6 +83,20 @@ def test_inputs_of_a_batch_are_read_as_alone_and_superpose(array):
     assert batch.power.total.shape == (3,)
 
 
+def test_bit_lines_may_be_held_at_voltages_too(array):
+    reading = array.read(INPUT)
+    shifted = array.read(INPUT + 0.5, v_bit=0.5)
+    np.testing.assert_allclose(shifted.word - 0.5, reading.word, rtol=ACCURACY)
+    np.testing.assert_allclose(shifted.current, reading.current, rtol=1e-8)
+    np.testing.assert_allclose(shifted.ir_drop, reading.ir_drop, rtol=1e-8)
+    np.testing.assert_allclose(shifted.power.total, reading.power.total, rtol=1e-8)
+    # What one sense node at 1 V sends into another one is the same when they change places.
+    zero, ones = np.zeros(SHAPE[0]), np.eye(SHAPE[1])
+    sent = np.stack([array.read(zero, v_bit=x).current for x in ones])
+    np.testing.assert_allclose(sent, sent.T, rtol=1e-8, atol=1e-8 * np.abs(sent).max())
+    assert np.all(np.diag(sent) < 0)
+
+
 def test_an_array_is_reciprocal():
     """Current into one terminal at a voltage at another one is the same when they change places."""
     square = CELLS[:7]

@@ -28,6 +28,16 @@ def _read(v):
 
 
 GAP = mj.StanfordPKU()
+WRITABLE = mj.Crossbar(cells=mj.Vteam(), states={"x": 0 * G + 0.5}, **WIRES)
+
+
+def _pulses(voltages=(1.0, -1.0), **options):
+    return lambda: mj.crossbar.Pulses(voltages, **{"widths": 1e-6} | options)
+
+
+def _program(array=WRITABLE, targets=G, **options):
+    return lambda: mj.crossbar.program(array, targets, pulses=_pulses()(), **options)
+
 
 CASES = {
     r"conductance = 0 S at 1, 2; in Crossbar; allowed: finite and > 0 S; an open cell": _array(
@@ -66,6 +76,68 @@ CASES = {
     r"v of shape \(4,\); in Crossbar; allowed: \(3,\), or \(inputs, 3\)": _read(np.zeros(4)),
     r"v of shape \(2, 2, 3\)": _read(np.zeros((2, 2, 3))),
     r"v = nan V at 1": _read(np.array([0.0, np.nan, 0.0])),
+    r"v_bit of shape \(3,\); in Crossbar; allowed: one voltage, or shape \(4,\)": lambda: (
+        mj.Crossbar(G, **WIRES).read(np.ones(3), v_bit=np.zeros(3))
+    ),
+    r"v_bit = nan V": lambda: mj.Crossbar(G, **WIRES).read(np.ones(3), v_bit=np.nan),
+    r"a parameter of vteam of shape \(2,\); .*or shape \(3, 4\)": _array(
+        None,
+        cells=mj.params.replace(mj.Vteam(), {"r_on": np.ones(2)}, check=False),
+        states={"x": G},
+    ),
+    r"signs = 'three'; in Linear; allowed: pair, offset": lambda: mj.crossbar.Linear(
+        G, low=1e-6, high=1e-4, signs="three", **WIRES
+    ),
+    r"write_noise = -1": lambda: mj.crossbar.Linear(
+        G, low=1e-6, high=1e-4, write_noise=-1.0, **WIRES
+    ),
+    r"input_bits without input_range; in Converters": lambda: mj.crossbar.Converters(input_bits=4),
+    r"output_bits = 0; in Converters; .*>= 1 and <= 32": lambda: mj.crossbar.Converters(
+        output_bits=0, output_range=1.0
+    ),
+    r"read_noise = -1 A": lambda: mj.crossbar.Converters(read_noise=-1.0),
+    r"voltages = \(1.0, 0.5\); in Pulses; .*opposite signs": _pulses((1.0, 0.5)),
+    r"widths = 0 s; in Pulses": _pulses(widths=(1e-6, 0.0)),
+    r"widths = \(1e-06,\); .*one number, or \(set, reset\)": _pulses(widths=(1e-6,)),
+    r"largest = 0.5; in Pulses; .*at least the moduli": _pulses(largest=0.5),
+    r"scheme = 'quarter'; in Pulses; allowed: half, third, gate": _pulses(scheme="quarter"),
+    r"substeps = 0": _pulses(substeps=0),
+    r"targets of shape \(3,\); in program; allowed: finite numbers > 0 S, of shape \(3, 4\)": _program(
+        targets=G[:, 0]
+    ),
+    r"a target that is none; in program": _program(targets=_with(np.nan)),
+    r"tolerance = 0 S; in program": _program(tolerance=0.0),
+    r"rounds = 0; in program": _program(rounds=0),
+    r"ohmic cells, which have no states; in program; .*cells= and states=": _program(
+        mj.Crossbar(G, **WIRES)
+    ),
+    r"a selector that is a device \(yakopcic\); in program; allowed: a resistance, or none": _program(
+        mj.Crossbar(cells=mj.Vteam(), states={"x": G}, selector=mj.Yakopcic(), **WIRES)
+    ),
+    r"jumps of event-switches; in program": _program(
+        mj.Crossbar(cells=mj.EventSwitches(), states={"on": G}, **WIRES)
+    ),
+    r"on of shape \(2, 2\); in Faults; allowed: \(3, 4\)": _program(
+        faults=mj.crossbar.Faults(on=np.ones((2, 2), bool))
+    ),
+    r"shares \[0.6, 0.7\]; in Faults": lambda: mj.crossbar.Faults(on=0.6, off=0.7),
+    r"on = 2; in Faults; allowed: a share": lambda: mj.crossbar.Faults(on=2),
+    r"v of shape \(3,\); .*\(steps, 3\): a row for each step": lambda: mj.crossbar.transient(
+        WRITABLE, np.zeros(3), dt=1e-6
+    ),
+    r"v_bit of shape \(1, 4\); .*\(2, 4\)": lambda: mj.crossbar.transient(
+        WRITABLE, np.zeros((2, 3)), v_bit=np.zeros((1, 4)), dt=1e-6
+    ),
+    r"dt = 0 s; in transient": lambda: mj.crossbar.transient(WRITABLE, np.zeros((1, 3)), dt=0.0),
+    r"law = 'linear'; in Retention; allowed: stretched exponential": lambda: mj.crossbar.Retention(
+        "linear", {}
+    ),
+    r"values of r0; in Retention; allowed: r0, nu, t0": lambda: mj.crossbar.Retention(
+        "power of time", {"r0": 1.0}
+    ),
+    r"-8.* ohm after 100 s; in Retention": lambda: mj.crossbar.Retention(
+        "logarithm of time", {"r0": 1.0, "a": -2.0, "t0": 1.0}
+    ).share(100.0),
     r"largest = 0": lambda: mj.crossbar.Linear(np.zeros((2, 2)), low=1e-6, high=1e-4, **WIRES),
     r"low = 0.001 S; in Linear; allowed: below high": lambda: mj.crossbar.Linear(
         G, low=1e-3, high=1e-4, **WIRES

@@ -1,4 +1,4 @@
-"""Reads of crossbars with real wires: time and error beside badcrossbar and SciPy's sparse direct solver."""
+"""Crossbars with real wires: reads beside badcrossbar and SciPy's sparse direct solver, writing, and training."""
 
 import tempfile
 from collections.abc import Callable
@@ -12,7 +12,10 @@ import numpy as np
 import optax
 
 import memjax as mj
+from benchmarks.cases.crossbar.measured import write_fitted
 from benchmarks.cases.crossbar.problem import Problem, problem, sparse_currents
+from benchmarks.cases.crossbar.training import classify
+from benchmarks.cases.crossbar.writing import write
 from benchmarks.environments import run_peer
 from benchmarks.records import Recorder
 from benchmarks.registry import Case
@@ -154,6 +157,9 @@ def run(size: str, record: Recorder) -> None:
     if size == "full":
         _large(record)
         _regression(record)
+        write_fitted(record)
+    write(size, record)
+    classify(size, record)
 
 
 CASE = Case(

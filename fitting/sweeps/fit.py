@@ -34,6 +34,7 @@ from .failures import no_start
 from .initial_guess import near
 from .instrument import bench_of
 from .noise_estimate import exceeds_scatter, known_to_a_row, noise_of_each, without_explosions
+from .physics_first import begun_at_physics
 from .prepare import AbstractSweepProblem, Origin, Prepared, prepare
 from .problem import PATIENT, Problem
 from .result import FitResult, counted_responses, fit_at
@@ -263,6 +264,13 @@ def _fit_of(search: _Search, prepared: Prepared, *, interrupted: bool, **fields:
 
 def _run_search(prepared: Prepared, seed: int, tick: Any) -> tuple[_Search, bool]:
     """A search from candidates, with more steps where none of them ends; and whether it was interrupted."""
+    if prepared.physics is not None:
+        first, interrupted = _run_search(prepared.physics, seed, tick)
+        prepared = begun_at_physics(prepared, first.ends, seed)
+        if interrupted:
+            search = _Search(prepared.problem, seed, tick)
+            search(np.resize(prepared.candidates, (BATCH, len(prepared.problem.free))))
+            return search, True
     problem, candidates = prepared.problem, prepared.candidates
     search = _Search(problem, seed, tick)
     interrupted = search.run(candidates)

@@ -2,20 +2,17 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 from scipy.linalg import block_diag
 
 import memjax as mj
-from memjax.device.hybrid import NODES, HybridDevice, node_names, node_voltages
+from memjax.device.hybrid import NODES, node_names, node_voltages
 
 from .loops import Loops
 from .summary import Waveform
-
-LEARNED = (HybridDevice.name,)
-"""Models with learned functions."""
 
 GRANTED = 0.05
 """Standard deviation that is granted to a response of learned functions [decades]: no law of theirs is wrong."""
@@ -23,11 +20,27 @@ GRANTED = 0.05
 SEQUENCE = 12
 """Sweeps of a measurement, at the most, that are fitted one after the other."""
 
-BENDING = {"off": 1.0, "gain": 1.0, "set": 3.0, "reset": 3.0}
-"""Standard deviation of the second differences of nodes, by function [natural log units]."""
-
 WIDTH = 5.0
-"""Standard deviation of a node, and of what is no node, about where the search starts [natural log units]."""
+"""Standard deviation of what is no node about where the search starts [natural log units]."""
+
+
+class Prior(NamedTuple):
+    """Standard deviations of a function's second differences from node to node, and of a node [natural log units]."""
+
+    bending: float
+    width: float = WIDTH
+
+
+PRIORS = {
+    "off": Prior(1.0),
+    "gain": Prior(1.0),
+    "set": Prior(3.0),
+    "reset": Prior(3.0),
+    "level": Prior(0.5, 1.0),
+    "contrast": Prior(0.25, 0.5),
+    "pace": Prior(1.0, 2.0),
+}
+"""Priors of learned functions: those of a whole law, and those of corrections, which are narrow about none."""
 
 _LOW, _HIGH = 0.1, 0.9  # quantiles of the conductance at a voltage that stand for the two branches
 _LEAST_GAIN = 0.05  # natural logarithm of the ratio of the branches where the data show no loop
@@ -41,30 +54,27 @@ _SCATTER = {"off": 0.2, "gain": 0.4, "set": 1.5, "reset": 1.5}  # of starts, by 
 _REST, _STEEPNESS = -4.0, 8.0
 
 
-def learned_functions(device: object) -> dict[str, tuple[str, ...]]:
-    """Names of the nodes of each learned function of a device; none of a device without such."""
-    if getattr(device, "name", None) not in LEARNED:
-        return {}
-    return {f: node_names(f) for f in BENDING}
+def learned_functions(model: Any) -> Mapping[str, tuple[str, ...]]:
+    """Names of the nodes of each learned function of a device; none of a circuit."""
+    return model.functions if isinstance(model, mj.AbstractDevice) else {}
 
 
-def prior_root(device: object, names: Sequence[str]) -> Float[np.ndarray, "free free"] | None:
+def prior_root(device: Any, names: Sequence[str]) -> Float[np.ndarray, "free free"] | None:
     """R where the precision of the prior of free parameters is R'R; None for a device without learned functions.
 
-    The prior of a function is a random walk of its slope from node to node, about a straight line of which it knows
-    little.
+    The prior of a function is a random walk of its slope from node to node, about where the search starts: a straight
+    line of which it knows little, or no correction at all.
     """
-    functions = learned_functions(device)
-    if not functions:
+    if not (functions := learned_functions(device)):
         return None
-    precision = np.eye(len(names)) / WIDTH**2
     place = {n: k for k, n in enumerate(names)}
+    precision = np.eye(len(names)) / WIDTH**2
     for function, nodes in functions.items():
         if not set(nodes) <= set(place):
             continue
-        bends = np.zeros((NODES - 2, len(names)))
-        bends[:, [place[n] for n in nodes]] = np.diff(np.eye(NODES), 2, axis=0)
-        precision += bends.T @ bends / BENDING[function] ** 2
+        prior, at = PRIORS[function], [place[n] for n in nodes]
+        bends = np.diff(np.eye(NODES), 2, axis=0) / prior.bending
+        precision[np.ix_(at, at)] = bends.T @ bends + np.eye(NODES) / prior.width**2
     return np.linalg.cholesky(precision).T
 
 
@@ -105,7 +115,7 @@ def learned_values(
 ) -> tuple[dict[str, float], Callable[[np.random.Generator], dict[str, float]]]:
     """Nodes where a search starts, as the branches of the data show them, and those of other starts."""
     v, g, top = _conductances(waves, floor)
-    low, high = min(float(v.min()), -0.1 * top), max(float(v.max()), 0.1 * top)
+    low, high = _ends(v, top)
     nodes = node_voltages(low, high)
     branches = [_quantile(v, g, nodes, q) for q in (_LOW, _HIGH)]
     off, ratio = branches[0], np.maximum(branches[1] - branches[0], _LEAST_GAIN)
@@ -124,6 +134,18 @@ def learned_values(
         return _by_name(moved) | feedback | {"x0": float(1 / (1 + np.exp(2 * rng.normal())))}
 
     return _by_name(functions) | {"v_low": low, "v_high": high}, scatter
+
+
+def correction_values(waves: Sequence[Waveform], floor: float) -> dict[str, float]:
+    """Where the nodes of corrections lie, and the conductance about which these stretch: the median of the data [S]."""
+    v, g, top = _conductances(waves, floor)
+    low, high = _ends(v, top)
+    return {"v_low": low, "v_high": high, "g_ref": float(np.exp(np.median(g)))}
+
+
+def _ends(v: np.ndarray, top: float) -> tuple[float, float]:
+    """Lowest and highest voltage of nodes [V]."""
+    return min(float(v.min()), -0.1 * top), max(float(v.max()), 0.1 * top)
 
 
 def _by_name(functions: Mapping[str, np.ndarray]) -> dict[str, float]:

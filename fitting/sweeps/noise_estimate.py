@@ -294,8 +294,7 @@ class NoiseEstimates:
         steep = np.max(np.abs(j), axis=2) > STEEPEST
         self.j = j = np.where(steep[..., None], 0.0, j)
         self.start_noise = np.array([float(p.noise) for p in problems])
-        weights = np.array([float(p.prior_weight) for p in problems])
-        self.prior = np.eye(n) * weights[:, None, None]
+        self.prior = jacobian[:, -n:]
         moves = np.any(j != 0, axis=2)
         count = np.count_nonzero(moves, axis=1)
         self.chi2 = np.sum(self.r**2, axis=1) / np.maximum(count - n, 1)

@@ -14,6 +14,7 @@ import memjax as mj
 from memjax.circuit import limited_bench
 from memjax.core.fields import parameter_specs, stored
 from memjax.core.params import coordinates, get, known
+from memjax.device.corrected import AbstractCorrectedDevice
 from memjax.data.zero_reading import zero_remarks
 from memjax.errors import DataError
 from memjax.observables import Thresholds, find_thresholds
@@ -26,7 +27,7 @@ from .initial_guess import Guess, guess, starts
 from .instrument import PART, BenchStart, free_quantities, start_of_bench
 from .learned import GRANTED, in_sequence, learned_functions
 from .limits import limits_of, share_limits
-from .problem import Problem
+from .problem import PATIENT, Problem
 from .summary import (
     Waveform,
     far_sweeps,
@@ -44,7 +45,8 @@ class Prepared:
     """What a search needs: the problem, its data, starts, the instrument's floor [A], decisions in words.
 
     `further` gives so many other starts, for where the first ones lead nowhere; `unstarted` is where a fit would begin
-    without the values of `start`, None where it does.
+    without the values of `start`, None where it does. `physics` is the same of a model without its corrections, where
+    it has such.
     """
 
     problem: Problem
@@ -54,6 +56,7 @@ class Prepared:
     notes: tuple[str, ...]
     further: Callable[[int], Float[np.ndarray, "starts free"]]
     unstarted: "Origin | None" = None
+    physics: "Prepared | None" = None
 
 
 class Origin(NamedTuple):
@@ -111,13 +114,32 @@ def prepare(
     """
     check_model_sigma(options.get("model_sigma"))
     quantities = free_quantities(free_bench, device, measurements[0].driven)
-    sweeps = in_sequence(measurements) if learned_functions(device) else measurements
+    learns = bool(learned_functions(device)) and not device.volatile
+    sweeps = in_sequence(measurements) if learns else measurements
     summary = summarise(sweeps, device, bench or mj.Bench(), point_time, thresholds)
     data = measurements, summary.waves, summary.floor, summary.bench
     around = start_of_bench(quantities, *data) if quantities else None
     prepared = assemble(summary, device, Choices(**options), around=around)
     remarks = remarks_on_zero(measurements, prepared.problem.bench, quantities)
-    return replace(prepared, notes=(*prepared.notes, *remarks))
+    physics = None
+    if isinstance(device, AbstractCorrectedDevice):
+        physics = _physics_of(summary, device, Choices(**options), around)
+    return replace(prepared, notes=(*prepared.notes, *remarks), physics=physics)
+
+
+def _physics_of(
+    summary: Summary, device: AbstractCorrectedDevice, choices: "Choices", around: BenchStart | None
+) -> Prepared:
+    """The problem of a model without its corrections, with what is said of its parameters."""
+    specs = parameter_specs(device.base)
+    of_model: dict[str, Any] = {
+        n: {k: x for k, x in (getattr(choices, n) or {}).items() if k in specs}
+        for n in ("fix", "start")
+    }
+    if choices.free is not None:
+        of_model["free"] = [n for n in choices.free if n in specs]
+    prepared = assemble(summary, device.base, choices._replace(**of_model), around=around)
+    return replace(prepared, problem=replace(prepared.problem, policy=PATIENT))
 
 
 def remarks_on_zero(

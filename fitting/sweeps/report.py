@@ -20,7 +20,7 @@ from ..report import TABLES, parameters_section, read_table, write_fit_page
 from ..time_pictures import figure_currents
 from . import figures
 from .function_figure import figure_functions
-from .learned import LEARNED
+from .learned import learned_functions
 from .set_reset import UNITS, cycle_values
 from .trends import SURE, Series, keeps_state, of_excursions, trends
 
@@ -83,7 +83,7 @@ def build(
             drawn["switching"] = figures.figure_switching(*both, spread, thresholds=levels)
             read = [summarise(switching(x, **levels.options)) for x in both]
             tables = [_switching_table(*read), *[Note(str(levels))] * (driven != "current")]
-        if content["model"] in LEARNED:  # correlations of nodes say nothing to anybody
+        if "off" in learned_functions(mj.model(content["model"])):  # correlations of nodes say nothing to anybody
             drawn["functions"] = figure_functions(content, measured.applied)
         else:
             correlation = np.array(content["correlation"])

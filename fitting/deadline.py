@@ -39,7 +39,11 @@ def deadline(rescue: Callable[[], str], *, seconds: float = LATEST) -> Iterator[
     Python handles none of `SIGNALS`, nothing is changed.
     """
     in_main = threading.current_thread() is threading.main_thread()
-    if not in_main or not any(callable(signal.getsignal(number)) for number in SIGNALS) or os.name != "posix":
+    if (
+        not in_main
+        or not any(callable(signal.getsignal(number)) for number in SIGNALS)
+        or os.name != "posix"
+    ):
         yield
         return
     read, write = os.pipe()

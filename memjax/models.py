@@ -5,8 +5,8 @@ import inspect
 from .circuit import Circuit, Footprint, Template
 from .device import AbstractDevice, device_class, device_names
 from .errors import ModelError
-from .runtime.model_names import physics_of
 from .neuron import TEMPLATES as NEURONS
+from .runtime.model_names import physics_of
 from .synapse import TEMPLATES as SYNAPSES
 
 CIRCUITS: dict[str, Template] = {t.name: t for t in (*NEURONS, *SYNAPSES)}

@@ -235,9 +235,7 @@ def _learned(shape: Loops, waves: Sequence[Waveform], floor: float, device: Any)
     )
 
 
-def _corrected(
-    waves: Sequence[Waveform], floor: float, device: AbstractCorrectedDevice
-) -> Guess:
+def _corrected(waves: Sequence[Waveform], floor: float, device: AbstractCorrectedDevice) -> Guess:
     """Guess of a model with learned corrections: that of the model, and no correction."""
     of_model = guess(waves, floor=floor, device=device.base)
     values = {n: get(of_model.device, n) for n in parameter_specs(device.base)}

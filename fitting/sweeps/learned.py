@@ -4,12 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 from scipy.linalg import block_diag
 
 import memjax as mj
-from memjax.device.hybrid import NODES, node_names, node_voltages
+from memjax.device.hybrid import NODES, node_names, node_position, node_voltages
+from memjax.device.laws.splines import cubic_basis
 
 from .loops import Loops
 from .summary import Waveform
@@ -25,22 +28,25 @@ WIDTH = 5.0
 
 
 class Prior(NamedTuple):
-    """Standard deviations of a function's second differences from node to node, and of a node [natural log units]."""
+    """Prior of a function at a strength of 1: standard deviations of second differences from node to node, and of a
+    node [natural log units]; and whether the strength holds for the nodes too.
+    """
 
     bending: float
-    width: float = WIDTH
+    width: float
+    shrinks: bool
 
 
 PRIORS = {
-    "off": Prior(1.0),
-    "gain": Prior(1.0),
-    "set": Prior(3.0),
-    "reset": Prior(3.0),
-    "level": Prior(0.5, 1.0),
-    "contrast": Prior(0.25, 0.5),
-    "pace": Prior(1.0, 2.0),
+    "off": Prior(1.0, WIDTH, shrinks=False),
+    "gain": Prior(1.0, WIDTH, shrinks=False),
+    "set": Prior(3.0, WIDTH, shrinks=False),
+    "reset": Prior(3.0, WIDTH, shrinks=False),
+    "level": Prior(0.5, 1.0, shrinks=True),
+    "contrast": Prior(0.25, 0.5, shrinks=True),
+    "pace": Prior(1.0, 2.0, shrinks=True),
 }
-"""Priors of learned functions: those of a whole law, and those of corrections, which are narrow about none."""
+"""Priors of learned functions: of laws, which may be any straight line, and of corrections, which are about none."""
 
 _LOW, _HIGH = 0.1, 0.9  # quantiles of the conductance at a voltage that stand for the two branches
 _LEAST_GAIN = 0.05  # natural logarithm of the ratio of the branches where the data show no loop
@@ -59,23 +65,47 @@ def learned_functions(model: Any) -> Mapping[str, tuple[str, ...]]:
     return model.functions if isinstance(model, mj.AbstractDevice) else {}
 
 
-def prior_root(device: Any, names: Sequence[str]) -> Float[np.ndarray, "free free"] | None:
-    """R where the precision of the prior of free parameters is R'R; None for a device without learned functions.
+class Precision(NamedTuple):
+    """Precision of the prior of free parameters: what stands, and what the strength of each function multiplies."""
+
+    fixed: Float[np.ndarray, "free free"]
+    scaled: Float[np.ndarray, "functions free free"]
+
+    def at(self, strength: Float[np.ndarray, " functions"]) -> Float[np.ndarray, "free free"]:
+        """Precision at such strengths."""
+        return self.fixed + np.tensordot(strength, self.scaled, 1)
+
+
+def prior_precision(model: Any, names: Sequence[str]) -> Precision | None:
+    """Precision of the prior of free parameters; None for a device without learned functions.
 
     The prior of a function is a random walk of its slope from node to node, about where the search starts: a straight
     line of which it knows little, or no correction at all.
     """
-    if not (functions := learned_functions(device)):
+    if not (functions := learned_functions(model)):
         return None
     place = {n: k for k, n in enumerate(names)}
-    precision = np.eye(len(names)) / WIDTH**2
-    for function, nodes in functions.items():
+    fixed, scaled = np.eye(len(names)) / WIDTH**2, np.zeros((len(functions), *2 * (len(names),)))
+    for matrix, (function, nodes) in zip(scaled, functions.items(), strict=True):
         if not set(nodes) <= set(place):
             continue
-        prior, at = PRIORS[function], [place[n] for n in nodes]
+        prior, at = PRIORS[function], np.ix_(*2 * ([place[n] for n in nodes],))
         bends = np.diff(np.eye(NODES), 2, axis=0) / prior.bending
-        precision[np.ix_(at, at)] = bends.T @ bends + np.eye(NODES) / prior.width**2
-    return np.linalg.cholesky(precision).T
+        alone = np.eye(NODES) / prior.width**2
+        matrix[at] = bends.T @ bends + prior.shrinks * alone
+        fixed[at] = (not prior.shrinks) * alone
+    return Precision(fixed, scaled)
+
+
+def prior_root(
+    model: Any, names: Sequence[str], strength: Float[np.ndarray, " functions"] | None = None
+) -> Float[np.ndarray, "free free"] | None:
+    """R where R'R is that precision, by default at strengths of 1; None for a device without learned functions."""
+    precision = prior_precision(model, names)
+    if precision is None:
+        return None
+    ones = np.ones(len(precision.scaled))
+    return np.linalg.cholesky(precision.at(ones if strength is None else strength)).T
 
 
 def with_further(root: Any, count: int) -> Any:
@@ -114,7 +144,7 @@ def learned_values(
     waves: Sequence[Waveform], floor: float, shape: Loops
 ) -> tuple[dict[str, float], Callable[[np.random.Generator], dict[str, float]]]:
     """Nodes where a search starts, as the branches of the data show them, and those of other starts."""
-    v, g, top = _conductances(waves, floor)
+    v, g, top = conductances(waves, floor)
     low, high = _ends(v, top)
     nodes = node_voltages(low, high)
     branches = [_quantile(v, g, nodes, q) for q in (_LOW, _HIGH)]
@@ -138,7 +168,7 @@ def learned_values(
 
 def correction_values(waves: Sequence[Waveform], floor: float) -> dict[str, float]:
     """Where the nodes of corrections lie, and the conductance about which these stretch: the median of the data [S]."""
-    v, g, top = _conductances(waves, floor)
+    v, g, top = conductances(waves, floor)
     low, high = _ends(v, top)
     return {"v_low": low, "v_high": high, "g_ref": float(np.exp(np.median(g)))}
 
@@ -146,6 +176,24 @@ def correction_values(waves: Sequence[Waveform], floor: float) -> dict[str, floa
 def _ends(v: np.ndarray, top: float) -> tuple[float, float]:
     """Lowest and highest voltage of nodes [V]."""
     return min(float(v.min()), -0.1 * top), max(float(v.max()), 0.1 * top)
+
+
+def basis_at(
+    v: Float[np.ndarray, " points"], low: float, high: float
+) -> Float[np.ndarray, "points nodes"]:
+    """What each node of a function counts for at voltages [V], of which those beyond the nodes are at their ends."""
+    u = jnp.clip(jnp.asarray(node_position(v, low, high)), 0.0, NODES - 3.0)
+    return np.asarray(jax.vmap(lambda x: cubic_basis(x, NODES))(u))
+
+
+def normal_draws(
+    covariance: Float[np.ndarray, "names names"], count: int
+) -> Float[np.ndarray, "draws names"]:
+    """Normal deviations of a covariance, the same ones at each call: one picture of one fit."""
+    size, axes = np.linalg.eigh(covariance)
+    normal = np.random.default_rng(0).normal(size=(count, len(size)))
+    # Rounding may leave eigenvalues a little below 0.
+    return (normal * np.sqrt(np.maximum(size, 0.0))) @ axes.T
 
 
 def _by_name(functions: Mapping[str, np.ndarray]) -> dict[str, float]:
@@ -156,7 +204,7 @@ def _by_name(functions: Mapping[str, np.ndarray]) -> dict[str, float]:
     return {n: float(x) for n, x in pairs}
 
 
-def _conductances(waves: Sequence[Waveform], floor: float) -> tuple[np.ndarray, np.ndarray, float]:
+def conductances(waves: Sequence[Waveform], floor: float) -> tuple[np.ndarray, np.ndarray, float]:
     """Voltages [V] and logarithms of conductances [S] of all points that say something of one, and the largest |v|."""
     voltages, logs = [], []
     for w in waves:

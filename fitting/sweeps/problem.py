@@ -32,7 +32,7 @@ from ..problem import PRIOR_SIGMA, TOGETHER, AbstractDifferentiable, at_each_poi
 from .group import Group, floored, lengthen, misfit, seeks_events
 from .instrument import DeviceOnBench, bench_of, device_of
 from .lanes import by_point, solve_lanes
-from .learned import prior_root
+from .learned import learned_functions, prior_root
 from .readout import EventSteps, find_steps, read_at, read_off, rows_of_events
 from .traced_kernel import TracedKernel
 
@@ -63,6 +63,8 @@ class Problem(AbstractDifferentiable):
         Standard deviation of the default prior [natural log units].
     prior_root : Float[Array, "free free"] or None
         R where the precision of the prior is R'R; None for the default prior, alike in all coordinates.
+    strength : Float[Array, "functions"] or None
+        Strengths of the prior of learned functions, see `fitting.sweeps.strength`.
     """
 
     device: Model
@@ -80,6 +82,7 @@ class Problem(AbstractDifferentiable):
         default_factory=lambda: np.asarray(PRIOR_SIGMA, jnp.result_type(float))
     )
     prior_root: Float[Array | np.ndarray, "free free"] | None = None
+    strength: Float[Array | np.ndarray, " functions"] | None = None
 
     @classmethod
     def of(
@@ -95,12 +98,14 @@ class Problem(AbstractDifferentiable):
         names = tuple(known(device, free))
         if not names:
             raise DataError("no free parameter", allowed="at least one", fix="say --free NAMES")
-        root = prior_root(device_of(device), names)
+        plain = device_of(device)
+        root, ones = prior_root(plain, names), np.ones(len(learned_functions(plain)))
         # Learned functions take sweeps in sequence, and as many steps as all of them.
         policy = POLICY if root is None else PATIENT
         return cls(
             device=quiet(device), free=names, group=group, bench=bench, env=env or mj.Environment(),
             center=coordinates(device, names), prior_root=root, policy=policy,
+            strength=None if root is None else ones,
         )  # fmt: skip
 
     @property

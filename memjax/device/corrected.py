@@ -1,6 +1,5 @@
 """Any model with learned corrections of its conduction and of its pace: physics leads, and data teach the rest."""
 
-
 import copy
 import dataclasses
 import functools
@@ -15,7 +14,7 @@ from ..core.system import Jump
 from ..errors import ModelError
 from ..runtime.model_names import CORRECTED
 from .base import AbstractDevice
-from .hybrid import NODES, node_names, node_position
+from .hybrid import node_names, node_position
 from .laws import bound
 from .laws.splines import extrapolated
 
@@ -219,4 +218,6 @@ def with_corrections(device: AbstractDevice) -> AbstractDevice:
         As `memjax.model` of that name.
     """
     kind = corrected_class(model_class(device))
-    return kind(**{f.name: getattr(device, f.name) for f in dataclasses.fields(model_class(device))})
+    return kind(
+        **{f.name: getattr(device, f.name) for f in dataclasses.fields(model_class(device))}
+    )

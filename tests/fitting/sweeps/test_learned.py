@@ -7,6 +7,7 @@ import pytest
 
 import fitting as ft
 import memjax as mj
+from fitting.sweeps.device_summary import summarise
 from fitting.sweeps.learned import (
     BENDING,
     WIDTH,
@@ -17,7 +18,6 @@ from fitting.sweeps.learned import (
     with_further,
 )
 from fitting.sweeps.loops import loops
-from fitting.sweeps.prepare import summarise
 from memjax.device.hybrid import NODES, node_names
 
 NOISE = 0.01

@@ -155,8 +155,7 @@ def _run_search(prepared: Prepared, seed: int, tick: Any) -> tuple[Search, bool]
             return search, True
     problem, candidates = prepared.problem, prepared.candidates
     search = Search(problem, seed, tick)
-    # A search that begins at optima of the model without its corrections has nothing to recombine.
-    interrupted = search.run(candidates, again=prepared.physics is None)
+    interrupted = search.run(candidates, near=prepared.physics is not None)
     if search.best_z is None and not interrupted:
         search = Search(replace(problem, policy=PATIENT), seed, tick)
         interrupted = search.run(candidates)

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from scipy.linalg import block_diag
 
 import memjax as mj
+from memjax.device.corrected import AbstractCorrectedDevice
 from memjax.device.hybrid import NODES, node_names, node_position, node_voltages
 from memjax.device.laws.splines import cubic_basis
 
@@ -25,6 +26,11 @@ SEQUENCE = 12
 
 WIDTH = 5.0
 """Standard deviation of what is no node about where the search starts [natural log units]."""
+
+
+PHYSICS_WIDTH = 1.0
+"""The same of a parameter of a model with corrections, about where the model alone fits best: physics leads, and what
+it leaves is corrected."""
 
 
 class Prior(NamedTuple):
@@ -85,7 +91,8 @@ def prior_precision(model: Any, names: Sequence[str]) -> Precision | None:
     if not (functions := learned_functions(model)):
         return None
     place = {n: k for k, n in enumerate(names)}
-    fixed, scaled = np.eye(len(names)) / WIDTH**2, np.zeros((len(functions), *2 * (len(names),)))
+    width = PHYSICS_WIDTH if isinstance(model, AbstractCorrectedDevice) else WIDTH
+    fixed, scaled = np.eye(len(names)) / width**2, np.zeros((len(functions), *2 * (len(names),)))
     for matrix, (function, nodes) in zip(scaled, functions.items(), strict=True):
         if not set(nodes) <= set(place):
             continue

@@ -21,7 +21,7 @@ def begun_at_physics(
 ) -> Prepared:
     """A problem with corrections whose search begins at ends of that of its model alone: points and their costs.
 
-    Each is a start without corrections, and one with small ones.
+    Each is a start without corrections, and one with small ones. The prior is about the best of them.
     """
     physics = prepared.physics
     if physics is None or not ends:
@@ -31,10 +31,13 @@ def begun_at_physics(
     z = z[order[np.isfinite(cost[order])]]
     problem = prepared.problem
     place = {n: k for k, n in enumerate(problem.free)}
+    if not len(z):
+        return prepared
     plain = np.tile(np.asarray(problem.center), (len(z), 1))
     plain[:, [place[n] for n in physics.problem.free]] = z
     functions = learned_functions(device_of(problem.device))
     widths = {n: PRIORS[f].width for f, nodes in functions.items() for n in nodes}
     size = _SCATTER * np.array([widths.get(n, 0.0) for n in problem.free])
     moved = plain + size * np.random.default_rng(seed).normal(size=plain.shape)
-    return replace(prepared, candidates=np.concatenate([plain, moved]))
+    problem = replace(problem, center=plain[0])
+    return replace(prepared, problem=problem, candidates=np.concatenate([plain, moved]))

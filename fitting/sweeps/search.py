@@ -16,13 +16,17 @@ from ..optimize.levenberg_marquardt import (
     levenberg_marquardt,
     screen,
 )
-from .initial_guess import near
+from .initial_guess import near as near_guess
 from .instrument import bench_of
 from .noise_estimate import without_explosions
 from .problem import Problem
 
 BATCH = 8
 """Starts that advance together."""
+
+
+NEAR = 25
+"""Iterations at the most from candidates that are known to be near an optimum."""
 
 
 @dataclass
@@ -67,8 +71,8 @@ class Search:
         """What hears of the progress of a round."""
         return None if self.tick is None else partial(self.tick, name)
 
-    def round(self, candidates: np.ndarray, *, name: str) -> None:
-        """Screen candidates, then improve the best of them."""
+    def round(self, candidates: np.ndarray, *, name: str, iterations: int | None = None) -> None:
+        """Screen candidates, then improve the best of them, in so many iterations at the most."""
         report = self.report(name)
         if report:
             report(self.progress)
@@ -79,7 +83,8 @@ class Search:
             chosen = screen(
                 self.without_derivatives, candidates, keep=BATCH, progress=self.progress
             )
-        levenberg_marquardt(self, chosen, progress=self.progress, tick=report)
+        options = {} if iterations is None else {"iterations": iterations}
+        levenberg_marquardt(self, chosen, progress=self.progress, tick=report, **options)
         self.ends.append((self.progress.z.copy(), self.progress.cost.copy()))
 
     def parts(self, candidates: np.ndarray) -> list[np.ndarray]:
@@ -87,7 +92,7 @@ class Search:
 
         Where a current switches a search takes long, and begins again beside its optimum.
         """
-        first = len(candidates) if self.switches else near(len(candidates))
+        first = len(candidates) if self.switches else near_guess(len(candidates))
         return [x for x in (candidates[:first], candidates[first:]) if len(x)]
 
     @property
@@ -95,12 +100,18 @@ class Search:
         """Whether a current switches, so that the loss has kinks."""
         return bool(np.any(np.asarray(self.problem.group.event_weight)))
 
-    def run(self, candidates: np.ndarray, *, again: bool = True) -> bool:
-        """Two rounds, the second, where it is to be, from recombined results of the first; whether it was interrupted."""
+    def run(self, candidates: np.ndarray, *, near: bool = False) -> bool:
+        """Two rounds, the second from recombined results of the first; whether it was interrupted.
+
+        One short round of candidates that are known to be near an optimum.
+        """
         try:
+            if near:
+                self.round(candidates, name="search", iterations=NEAR)
+                return False
             for part in self.parts(candidates):
                 self.round(part, name="search")
-            if again and self.best_z is not None:
+            if self.best_z is not None:
                 z, cost = (np.concatenate(x) for x in zip(*self.ends, strict=True))
                 mixed = crossover(z, cost, count=len(candidates) // 2, seed=self.seed + 1)
                 self.round(mixed, name="refine")

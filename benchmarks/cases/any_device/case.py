@@ -1,7 +1,7 @@
 """Sweeps of any device, every second one fitted and the others predicted: learned functions beside laws of physics."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -66,12 +66,15 @@ def synthetic() -> list[mj.Measurement]:
 
 
 def residuals(
-    device: mj.AbstractDevice, data: Sequence[mj.Measurement], point_time: float | None
+    fit: ft.FitResult, data: Sequence[mj.Measurement], point_time: float | None
 ) -> Float[np.ndarray, " points"]:
-    """What a device leaves of all points of sweeps that count [decades]."""
+    """What a fitted device leaves of all points of sweeps that count [decades]."""
+    device = fit.device
     common: dict[str, Any] = dict(env=None, free=None, fix=None, seed=0, screened=2)
     first = prepare(data, device, bench=None, point_time=point_time, **common).problem
-    problem = Problem.of(device, first.free, first.group, bench=first.bench, env=first.env)
+    # Which way round it stands is what its fit says: other sweeps may be read otherwise.
+    bench = replace(first.bench, reversed=fit.bench.reversed)
+    problem = Problem.of(device, first.free, first.group, bench=bench, env=first.env)
     counted = np.asarray(first.group.weight) > 0
     return (responses(problem, np.asarray(problem.center)) - np.asarray(first.group.target))[
         counted
@@ -87,7 +90,7 @@ def _record(
     problem = ft.SweepProblem(fitted, mj.model(model), point_time=point_time, screened=screened)
     try:
         seconds, fit = lap(lambda: ft.solve(problem, seed=0))
-        known, unseen = (residuals(fit.device, x, point_time) for x in (fitted, others))
+        known, unseen = (residuals(fit, x, point_time) for x in (fitted, others))
     except (MemjaxError, np.linalg.LinAlgError) as error:
         record.write(variant, status="failed", reason=str(error))
         return

@@ -1,6 +1,6 @@
 """Where a model needed its learned corrections, in sentences."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from memjax.core.params import get
-from memjax.device.corrected import AbstractCorrectedDevice
+from memjax.device.corrected import CONTRAST, AbstractCorrectedDevice
 from memjax.device.hybrid import NODES, node_voltages
 
 from .learned import basis_at, conductances, normal_draws
@@ -63,8 +63,8 @@ class Correction:
 def corrections_of(result: Any) -> tuple[Correction, ...]:
     """What a fitted model with corrections needed of these: where the bands exclude that it needed none.
 
-    Voltages are those of the cells between nodes that hold data. The current of a state counts by the points of the
-    data whose conductance is above or below the reference.
+    Voltages are those of the cells between nodes that hold data, as the source has them. The current of a state counts
+    by the points of the data whose conductance is above or below the reference.
     """
     device = result.device
     if not isinstance(device, AbstractCorrectedDevice):
@@ -81,9 +81,11 @@ def corrections_of(result: Any) -> tuple[Correction, ...]:
     functions = np.concatenate([center[None], draws]).reshape(-1, len(device.functions), NODES)
     low, high, reference = (float(get(device, n)) for n in ("v_low", "v_high", "g_ref"))
     v, g, _ = conductances(result.waves, float(result.problem.group.floor))
+    side = -1.0 if result.problem.bench.reversed else 1.0
+    v = side * v  # of the device
     level, contrast, pace = np.moveaxis(functions @ basis_at(v, low, high).T, 1, 0)
     distance = (g - np.log(reference) - level[0]) * np.exp(-contrast[0])
-    factor = level + np.expm1(np.clip(contrast, -2.0, 2.0)) * distance
+    factor = level + np.expm1(np.clip(contrast, -CONTRAST, CONTRAST)) * distance
     edges = node_voltages(low, high)[1:-1]
     conducts = distance > 0
     parts: list[tuple[str, np.ndarray, np.ndarray]] = [
@@ -91,7 +93,8 @@ def corrections_of(result: Any) -> tuple[Correction, ...]:
         ("the current of the less conducting state", factor, ~conducts),
         ("rates", pace, np.ones(len(v), bool)),
     ]
-    return tuple(c for what, logs, mask in parts for c in _ranges(what, logs, v, mask, edges))
+    said = [c for what, logs, mask in parts for c in _ranges(what, logs, v, mask, edges)]
+    return tuple(c if side > 0 else replace(c, low=-c.high, high=-c.low) for c in said)
 
 
 def _ranges(

@@ -48,7 +48,7 @@ def figure_functions(
     for ax, panel in zip((left, right), _panels(curves), strict=True):
         for label, values, color in panel.curves:
             _band(ax, v, values, color, label)
-        ax.set(xlabel="Voltage", yscale="log", ylabel=panel.unit, title=panel.title)
+        ax.set(xlabel="Voltage of the device", yscale="log", ylabel=panel.unit, title=panel.title)
         engineering(ax.xaxis, "V")
         # Each stroke at the lower edge is a point of the data: where there is none a function is what the prior says.
         ax.plot(

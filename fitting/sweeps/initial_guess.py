@@ -240,7 +240,7 @@ def _corrected(waves: Sequence[Waveform], floor: float, device: AbstractCorrecte
     of_model = guess(waves, floor=floor, device=device.base)
     values = {n: get(of_model.device, n) for n in parameter_specs(device.base)}
     values = {n: x for n, x in values.items() if stored(of_model.device, n) is not None}
-    values |= correction_values(waves, floor)
+    values |= correction_values(waves, floor, reversed=of_model.reversed)
     nodes = [n for nodes in device.functions.values() for n in nodes]
     return replace(
         of_model,

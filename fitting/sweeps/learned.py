@@ -35,24 +35,28 @@ it leaves is corrected."""
 
 class Prior(NamedTuple):
     """Prior of a function at a strength of 1: standard deviations of second differences from node to node, and of a
-    node [natural log units]; and whether the strength holds for the nodes too.
+    node [natural log units]; whether the strength holds for the nodes too, and how large it may become.
     """
 
     bending: float
     width: float
     shrinks: bool
+    strongest: float
 
 
 PRIORS = {
-    "off": Prior(1.0, WIDTH, shrinks=False),
-    "gain": Prior(1.0, WIDTH, shrinks=False),
-    "set": Prior(3.0, WIDTH, shrinks=False),
-    "reset": Prior(3.0, WIDTH, shrinks=False),
-    "level": Prior(0.5, 1.0, shrinks=True),
-    "contrast": Prior(0.25, 0.5, shrinks=True),
-    "pace": Prior(1.0, 2.0, shrinks=True),
+    "off": Prior(1.0, WIDTH, shrinks=False, strongest=10.0),
+    "gain": Prior(1.0, WIDTH, shrinks=False, strongest=10.0),
+    "set": Prior(3.0, WIDTH, shrinks=False, strongest=10.0),
+    "reset": Prior(3.0, WIDTH, shrinks=False, strongest=10.0),
+    "level": Prior(0.5, 1.0, shrinks=True, strongest=1e4),
+    "contrast": Prior(0.25, 0.5, shrinks=True, strongest=1e4),
+    "pace": Prior(1.0, 2.0, shrinks=True, strongest=1e4),
 }
-"""Priors of learned functions: of laws, which may be any straight line, and of corrections, which are about none."""
+"""Priors of learned functions: of laws, which may be any straight line, and of corrections, which are about none.
+
+A correction may be held at none; but no data say that a law is straight where they do not reach: there bands widen.
+"""
 
 _LOW, _HIGH = 0.1, 0.9  # quantiles of the conductance at a voltage that stand for the two branches
 _LEAST_GAIN = 0.05  # natural logarithm of the ratio of the branches where the data show no loop
@@ -173,9 +177,15 @@ def learned_values(
     return _by_name(functions) | {"v_low": low, "v_high": high}, scatter
 
 
-def correction_values(waves: Sequence[Waveform], floor: float) -> dict[str, float]:
-    """Where the nodes of corrections lie, and the conductance about which these stretch: the median of the data [S]."""
+def correction_values(
+    waves: Sequence[Waveform], floor: float, *, reversed: bool
+) -> dict[str, float]:
+    """Where the nodes of corrections lie, and the conductance about which these stretch: the median of the data [S].
+
+    A device that stands reversed sees the voltages of the data with the opposite sign.
+    """
     v, g, top = conductances(waves, floor)
+    v = -v if reversed else v
     low, high = _ends(v, top)
     return {"v_low": low, "v_high": high, "g_ref": float(np.exp(np.median(g)))}
 

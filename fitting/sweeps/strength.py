@@ -6,11 +6,11 @@ import numpy as np
 from jaxtyping import Float
 
 from .instrument import device_of
-from .learned import prior_precision, prior_root
+from .learned import PRIORS, learned_functions, prior_precision, prior_root
 from .problem import Problem
 
-WEAKEST, STRONGEST = 1e-2, 1e4
-"""Least and largest strength: ten times as free as at a strength of 1, and straight or zero to a hundredth of that."""
+WEAKEST = 1e-2
+"""Least strength: ten times as free as at a strength of 1. The largest is that of the function, see `PRIORS`."""
 
 SETTLED = 0.3
 """Change of the logarithm of a strength below which it counts as settled: bands then move by a sixth."""
@@ -43,7 +43,8 @@ def strength_at(
     ----------
     .. [1] S. N. Wood, M. Fasiolo, Biometrics 73, 1071 (2017), doi:10.1111/biom.12666
     """
-    precision = prior_precision(device_of(problem.device), problem.free)
+    device = device_of(problem.device)
+    precision = prior_precision(device, problem.free)
     if precision is None or problem.strength is None:
         return None
     strength = np.asarray(problem.strength)
@@ -55,7 +56,8 @@ def strength_at(
     bent = np.einsum("i,kij,j->k", distance, precision.scaled, distance)
     # What rounding leaves of a difference of traces is none.
     ratio = np.maximum(known, 1e-12) / np.maximum(bent, 1e-12)
-    return np.clip(strength * ratio, WEAKEST, STRONGEST)
+    strongest = [PRIORS[f].strongest for f in learned_functions(device)]
+    return np.clip(strength * ratio, WEAKEST, strongest)
 
 
 def has_moved(problem: Problem, strength: Float[np.ndarray, " functions"] | None) -> bool:

@@ -31,8 +31,8 @@ _LIMIT = 100.0
 _FACTOR = 20.0
 """Largest logarithm of a correction: 5e8 is more than a model that describes anything is off by."""
 
-_CONTRAST = 2.0
-"""Largest logarithm of a contrast: seven decades for one."""
+CONTRAST = 3.0
+"""Largest logarithm of a contrast: twenty decades for one."""
 
 _DISTANCE = 40.0
 """Distance from the reference beyond which the logarithm of a conductance counts as no farther."""
@@ -132,7 +132,7 @@ class AbstractCorrectedDevice(AbstractDevice):
         conducts = size > 1e-30
         distance = jnp.log(jnp.where(conducts, size, 1e-30)) - jnp.log(self.g_ref)
         distance = bound(distance, -_DISTANCE, _DISTANCE)
-        stretch = jnp.expm1(bound(contrast, -_CONTRAST, _CONTRAST))
+        stretch = jnp.expm1(bound(contrast, -CONTRAST, CONTRAST))
         factor = jnp.exp(bound(level + stretch * distance, -2 * _FACTOR, _FACTOR))
         return i * (v / u) * factor
 

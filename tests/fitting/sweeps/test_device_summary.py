@@ -28,6 +28,9 @@ def test_the_limit_of_the_data_is_that_of_the_bench(measured):
 
 
 def test_a_threshold_is_a_current(measured):
-    assert thresholds_of([measured], 1e-7, 1e-8).options == {"on": 1e-7, "hold": 1e-8}
+    assert thresholds_of([measured], 1e-7, 1e-8).options == {
+        "on_threshold": 1e-7,
+        "hold_threshold": 1e-8,
+    }
     with pytest.raises(DataError, match="on-threshold = -1"):
         thresholds_of([measured], -1.0)

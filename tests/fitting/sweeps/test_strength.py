@@ -8,27 +8,26 @@ import pytest
 from scipy.optimize import minimize_scalar
 
 import memjax as mj
-from fitting.sweeps.learned import basis_at, prior_precision
-from fitting.sweeps.strength import SETTLED, STRONGEST, has_moved, strength_at
+from fitting.sweeps.learned import PRIORS, basis_at, prior_precision
+from fitting.sweeps.strength import SETTLED, has_moved, strength_at
 from memjax.device.hybrid import NODES, node_names
 
 pytestmark = pytest.mark.wrong_types  # of a problem what the update asks of it
 
 NAMES = node_names("level")
 NOISE = 0.3
+DEVICE = mj.model("vteam+hybrid")
 DESIGN = basis_at(np.linspace(-1, 1, 200), -1.0, 1.0)
 
 
 def problem_with(strength: float) -> Any:
     """What the update asks of a problem, of the nodes of one correction."""
     values = np.array([strength, 1.0, 1.0])
-    return SimpleNamespace(
-        device=mj.model("vteam+hybrid"), free=NAMES, center=np.zeros(NODES), strength=values
-    )
+    return SimpleNamespace(device=DEVICE, free=NAMES, center=np.zeros(NODES), strength=values)
 
 
 def precision_at(strength: float) -> np.ndarray:
-    precision = prior_precision(mj.model("vteam+hybrid"), NAMES)
+    precision = prior_precision(DEVICE, NAMES)
     assert precision is not None
     return precision.at(np.array([strength, 1.0, 1.0]))
 
@@ -36,7 +35,7 @@ def precision_at(strength: float) -> np.ndarray:
 def updated(data: np.ndarray) -> float:
     """Strength at which updates have settled, for data that are linear in the nodes."""
     strength = 1.0
-    for _ in range(500):
+    for _ in range(60):
         information = DESIGN.T @ DESIGN / NOISE**2
         z = np.linalg.solve(information + precision_at(strength), DESIGN.T @ data / NOISE**2)
         new = strength_at(problem_with(strength), z, DESIGN, NOISE)
@@ -61,7 +60,7 @@ def test_the_strength_is_that_of_the_largest_marginal_likelihood():
 
 
 def test_a_function_that_nothing_calls_for_is_held_at_none():
-    assert updated(np.zeros(len(DESIGN))) == STRONGEST
+    assert updated(np.zeros(len(DESIGN))) == PRIORS["level"].strongest
 
 
 def test_a_model_without_learned_functions_has_no_strength():

@@ -46,12 +46,12 @@ def weighed(search: Search, prepared: Prepared, noise: float = np.inf) -> Search
     """
     first = not np.isfinite(noise)
     for k in range(WEIGHINGS):
-        _, r, jacobian = search.optimum()
+        z, r, jacobian = search.optimum()
         at: dict[str, Any] = {"residuals": r[None], "jacobian": jacobian[None], "seed": search.seed}
         less = float(noise_of_each([search.problem], [prepared.waves], **at)[0])
         data = jacobian[: -len(search.problem.free)]
         updates = first and k < UPDATES
-        strength = strength_at(search.problem, search.best_z, data, less) if updates else None
+        strength = strength_at(search.problem, z, data, less) if updates else None
         # No iteration was left: the valley goes on.
         unfinished = search.progress.left == 0 and not search.switches
         if not (less < SETTLED * noise or unfinished or has_moved(search.problem, strength)):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 import jax
 import numpy as np
@@ -83,7 +83,7 @@ class Search:
             chosen = screen(
                 self.without_derivatives, candidates, keep=BATCH, progress=self.progress
             )
-        options = {} if iterations is None else {"iterations": iterations}
+        options: dict[str, Any] = {} if iterations is None else {"iterations": iterations}
         levenberg_marquardt(self, chosen, progress=self.progress, tick=report, **options)
         self.ends.append((self.progress.z.copy(), self.progress.cost.copy()))
 

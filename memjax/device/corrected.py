@@ -6,6 +6,7 @@ import functools
 import inspect
 from typing import Any, ClassVar
 
+import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -82,6 +83,9 @@ class AbstractCorrectedDevice(AbstractDevice):
     physics: ClassVar[type[AbstractDevice]]
     """The class of the model that is corrected."""
     functions: ClassVar = {f: node_names(f) for f in FUNCTIONS}
+    v_low: eqx.AbstractVar[Float[Array, ""]]
+    v_high: eqx.AbstractVar[Float[Array, ""]]
+    g_ref: eqx.AbstractVar[Float[Array, ""]]
 
     @property
     def base(self) -> AbstractDevice:
@@ -190,7 +194,8 @@ def corrected_class(physics: type[AbstractDevice]) -> type[AbstractDevice]:
     }
     namespace |= {n: _as_of(physics, n) for n in _ALIKE}
     namespace |= {n: field for n, (_, field) in fields.items()}
-    return type(AbstractDevice)(name, (AbstractCorrectedDevice,), namespace)
+    metaclass: Any = type(AbstractDevice)
+    return metaclass(name, (AbstractCorrectedDevice,), namespace)
 
 
 def _as_of(physics: type[AbstractDevice], name: str) -> Any:

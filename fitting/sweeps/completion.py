@@ -32,7 +32,8 @@ def completed(result: FitResult, tick: Callable[[str, Progress], None] | None) -
     Nothing follows that of learned functions: they take up what a bench does, and their prior holds what data leave.
     """
     if learned_functions(device_of(result.problem.device)):
-        return replace(result, notes=(*result.notes, *map(str, corrections_of(result))))
+        words = tuple(map(str, corrections_of(result)))
+        return replace(result, notes=(*result.notes, *words)) if words else result
     stages = (_with_suggestion, "bench"), (_with_profiles, "intervals"), (_with_series, "intervals")
     for stage, name in stages:
         if result.interrupted:

@@ -11,6 +11,7 @@ from memjax.core.params import get
 from memjax.device.corrected import CONTRAST, AbstractCorrectedDevice
 from memjax.device.hybrid import NODES, node_voltages
 
+from .instrument import device_of
 from .learned import basis_at, conductances, normal_draws
 
 LEVEL = 0.9
@@ -66,9 +67,9 @@ def corrections_of(result: Any) -> tuple[Correction, ...]:
     Voltages are those of the cells between nodes that hold data, as the source has them. The current of a state counts
     by the points of the data whose conductance is above or below the reference.
     """
-    device = result.device
-    if not isinstance(device, AbstractCorrectedDevice):
+    if not isinstance(device_of(result.problem.device), AbstractCorrectedDevice):
         return ()
+    device = result.device
     names = [n for nodes in device.functions.values() for n in nodes]
     center = np.array([float(get(device, n)) for n in names])
     place = {n: k for k, n in enumerate(result.problem.free)}

@@ -294,7 +294,10 @@ class NoiseEstimates:
         steep = np.max(np.abs(j), axis=2) > STEEPEST
         self.j = j = np.where(steep[..., None], 0.0, j)
         self.start_noise = np.array([float(p.noise) for p in problems])
-        self.prior = jacobian[:, -n:]
+        weights = np.array([float(p.prior_weight) for p in problems])
+        learned = np.array([p.strength is not None for p in problems])
+        plain = np.eye(n) * weights[:, None, None]
+        self.prior = np.where(learned[:, None, None], jacobian[:, -n:], plain)
         moves = np.any(j != 0, axis=2)
         count = np.count_nonzero(moves, axis=1)
         self.chi2 = np.sum(self.r**2, axis=1) / np.maximum(count - n, 1)
@@ -332,7 +335,6 @@ class NoiseEstimates:
         square = np.sum(j**2, axis=(1, 2))
         self.scale = np.sum(self.root**2, axis=(1, 2)) / np.maximum(square, 1e-300)
         # What a model is off by is granted to it; of learned functions nothing is off: what they leave is noise.
-        learned = np.array([p.prior_root is not None for p in problems])
         granted = np.minimum(np.maximum(self.scale, self.chi2), 1.0)
         self.noise = np.sqrt(np.where(learned, np.maximum(granted, self.chi2), granted))
 

@@ -52,7 +52,7 @@ class Problem(AbstractDifferentiable):
     ----------
     device, free, center, noise, ties
         See `fitting.problem.AbstractProblem`; the prior weighs against `noise`, not against what the model was granted.
-        The device stands on its bench, as `DeviceOnBench`, where quantities of the bench are among the free ones.
+        The device is a `DeviceOnBench` where quantities of the bench are among the free ones.
     group : Group
         The data.
     bench, env : Bench, Environment
@@ -61,10 +61,9 @@ class Problem(AbstractDifferentiable):
         Solver.
     prior_sigma : Float[Array, ""]
         Standard deviation of the default prior [natural log units].
-    prior_root : Float[Array, "free free"] or None
-        R where the precision of the prior is R'R; None for the default prior, alike in all coordinates.
-    strength : Float[Array, "functions"] or None
-        Strengths of the prior of learned functions, see `fitting.sweeps.strength`.
+    prior_root, strength : Float[Array, "free free"] or None, Float[Array, "functions"] or None
+        R where the precision of the prior is R'R, by default it is alike in all coordinates; and the strengths of that
+        of learned functions, see `fitting.sweeps.strength`.
     """
 
     device: Model
@@ -98,14 +97,13 @@ class Problem(AbstractDifferentiable):
         names = tuple(known(device, free))
         if not names:
             raise DataError("no free parameter", allowed="at least one", fix="say --free NAMES")
-        plain = device_of(device)
-        root, ones = prior_root(plain, names), np.ones(len(learned_functions(plain)))
+        root, functions = prior_root(device_of(device), names), learned_functions(device_of(device))
         # Learned functions take sweeps in sequence, and as many steps as all of them.
         policy = POLICY if root is None else PATIENT
         return cls(
             device=quiet(device), free=names, group=group, bench=bench, env=env or mj.Environment(),
             center=coordinates(device, names), prior_root=root, policy=policy,
-            strength=None if root is None else ones,
+            strength=None if root is None else np.ones(len(functions)),
         )  # fmt: skip
 
     @property

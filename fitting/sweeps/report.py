@@ -85,9 +85,9 @@ def build(
             read = [summarise(switching(x, **levels.options)) for x in both]
             tables = [_switching_table(*read), *[Note(str(levels))] * (driven != "current")]
         # A device that stands reversed sees the opposite voltage.
-        seen = -measured.applied if content["bench"].get("reversed") else measured.applied
+        applied = -measured.applied if content["bench"].get("reversed") else measured.applied
         if functions := _functions(content):  # correlations of nodes say nothing to anybody
-            drawn["functions"] = figure_functions(content, seen, functions)
+            drawn["functions"] = figure_functions(content, applied, functions)
         else:
             correlation = np.array(content["correlation"])
             drawn["correlation"] = figures.figure_correlation(content["free"], correlation)

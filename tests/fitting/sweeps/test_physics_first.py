@@ -84,5 +84,5 @@ def test_a_fit_says_where_a_model_needed_its_corrections():
     assert content["corrections"] == [str(c) for c in words]
     assert set(content["strengths"]) == {"level", "contrast", "pace"}
     assert content["model"] == "vteam+hybrid"
-    plain = dataclasses.replace(fit, device=mj.Vteam())
-    assert corrections_of(plain) == ()
+    plain = dataclasses.replace(fit.problem, device=mj.Vteam())
+    assert corrections_of(dataclasses.replace(fit, problem=plain)) == ()

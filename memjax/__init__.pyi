@@ -23,6 +23,7 @@ from .circuit import (
     Resistor as Resistor,
     VoltageSource as VoltageSource,
 )
+from .compiled.choice import use_backend as use_backend
 from .core import fields as fields, params as params, system as system, units as units
 from .core.expected import expected as expected
 from .core.fields import describe as describe, param as param, setting as setting, state as state

@@ -22,7 +22,7 @@ from ..sweeps.thinning import thin
 COUNT = 3
 """Models that are fitted."""
 
-SCREENED, FEWER = 32, 8
+SCREENED = 32
 """Starts of each candidate that are solved, and of one that has no kernel in C: their best loss tells models apart by
 factors, hardly by less."""
 
@@ -248,7 +248,7 @@ def _least_loss(
     # Not the events, which count for volatile models alone, nor the prior.
     rows = np.asarray(prepared.problem.group.target).size
     least = np.inf
-    for k in range(0, SCREENED if kernel else FEWER, _TOGETHER):
+    for k in range(0, SCREENED, _TOGETHER):
         r, ok, _ = solved.observe(prepared.candidates[k : k + _TOGETHER])
         least = min(least, float(np.min(half_squares(np.asarray(r)[:, :rows], np.asarray(ok)))))
     return least

@@ -55,9 +55,7 @@ def _with_profiles(result: FitResult, show: Callable[[Progress], None] | None) -
     factor is looked at far off, and a note says which of the others are not linear.
     """
     switches = bool(np.any(np.asarray(result.problem.group.event_weight)))
-    # Without a kernel lanes wait for one another: as many as there are parameters take as long as the search did.
-    dear = switches or result.problem.backend.startswith("xla")
-    result, far = _with_far_optima(result, LOOSE if dear else 0.0, show)
+    result, far = _with_far_optima(result, LOOSE if switches else 0.0, show)
     names = tuple(dict.fromkeys(n for f in far for n in f.names))
     more = tuple(n for n in curved(result, follow=not switches) if n not in names)
     if switches and more:

@@ -90,10 +90,13 @@ def read_variance(problem: Problem, waves: Sequence[Waveform]) -> Float[np.ndarr
     """Variance of the data residuals of one cycle that read noise makes, and of events their sampling in whole rows."""
     group = problem.group
     floor, currents = float(group.floor), np.zeros(group.weight.shape)
-    relative = max(read_noise(waves, floor)["relative"], _LEAST_NOISE)
+    noise = read_noise(waves, floor)
+    relative = max(noise["relative"], _LEAST_NOISE)
     for row, w in zip(currents, waves, strict=True):
         size = 10 ** w.median_log()
-        row[: len(size)] = np.hypot(relative * (size - floor), floor) / (size * np.log(10))
+        row[: len(size)] = np.hypot(relative * (size - floor), noise["floor_A"]) / (
+            size * np.log(10)
+        )
     currents = (currents * group.weight) ** 2
     events = np.asarray(group.event_weight) ** 2 / 12
     return np.concatenate([currents.ravel(), events.ravel()])

@@ -1,7 +1,7 @@
 """A calibration problem: which parameters are free, and the residuals that the data leave."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -14,6 +14,7 @@ from jaxtyping import Array, Bool, Float
 
 import memjax as mj
 from memjax.circuit import build_system
+from memjax.compiled.choice import chosen_backend, use_backend
 from memjax.compiled.library import backend_of
 from memjax.core.params import coordinates, known, quiet
 from memjax.core.scaling import Scaled
@@ -31,7 +32,7 @@ from memjax.simulate.stiff_kernel import (
 from ..problem import PRIOR_SIGMA, TOGETHER, AbstractDifferentiable, at_each_point
 from .group import Group, floored, lengthen, misfit, seeks_events
 from .instrument import DeviceOnBench, bench_of, device_of
-from .lanes import by_point, solve_lanes
+from .lanes import by_point, of_numbers, solve_lanes
 from .learned import learned_functions, prior_root
 from .readout import EventSteps, find_steps, read_at, read_off, rows_of_events
 from .traced_kernel import TracedKernel
@@ -64,6 +65,8 @@ class Problem(AbstractDifferentiable):
     prior_root, strength : Float[Array, "free free"] or None, Float[Array, "functions"] or None
         R where the precision of the prior is R'R, by default it is alike in all coordinates; and the strengths of that
         of learned functions, see `fitting.sweeps.strength`.
+    chosen : str
+        Backend, see `memjax.use_backend`: that in use where the problem was made.
     """
 
     device: Model
@@ -82,6 +85,7 @@ class Problem(AbstractDifferentiable):
     )
     prior_root: Float[Array | np.ndarray, "free free"] | None = None
     strength: Float[Array | np.ndarray, " functions"] | None = None
+    chosen: str = eqx.field(static=True, default_factory=chosen_backend)
 
     @classmethod
     def of(
@@ -99,10 +103,9 @@ class Problem(AbstractDifferentiable):
             raise DataError("no free parameter", allowed="at least one", fix="say --free NAMES")
         root, functions = prior_root(device_of(device), names), learned_functions(device_of(device))
         # Learned functions take sweeps in sequence, and as many steps as all of them.
-        policy = POLICY if root is None else PATIENT
         return cls(
             device=quiet(device), free=names, group=group, bench=bench, env=env or mj.Environment(),
-            center=coordinates(device, names), prior_root=root, policy=policy,
+            center=coordinates(device, names), prior_root=root, policy=POLICY if root is None else PATIENT,
             strength=None if root is None else np.ones(len(functions)),
         )  # fmt: skip
 
@@ -130,7 +133,7 @@ class Problem(AbstractDifferentiable):
         """See `AbstractProblem`; by a kernel in C where there is one, see `memjax.simulate.stiff_kernel`."""
         if (solved := self.by_kernel()) is not None:
             return solved.linearise(z)
-        return _of_numbers(super().linearise, z)
+        return of_numbers(super().linearise, z)
 
     def observe(self, z: Float[np.ndarray, "points free"]):
         """Residuals, success, and log10 of the responses at all rows [decades] of many points, without derivatives."""
@@ -158,13 +161,6 @@ class Problem(AbstractDifferentiable):
         """The problem with its kernel, for many calls; None where there is no kernel, see `kernel_of`."""
         kernel = kernel_of(self)
         return None if isinstance(kernel, str) else KernelProblem(self, kernel)
-
-
-def _of_numbers(evaluate: Callable, z: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Results at points, the last of which is success; those that are no numbers, and none, would keep all waiting."""
-    idle = np.any(np.isnan(z), axis=1)
-    *values, ok = evaluate(np.where(idle[:, None], z[np.argmin(idle)], z))
-    return *values, np.asarray(ok) & ~idle
 
 
 class KernelProblem:
@@ -265,17 +261,19 @@ def responses(
     r"""log10(\|response\| + floor) at all rows of a point [decades], whether they count or not."""
     if isinstance(kernel_of(problem), str):
         return np.asarray(observe_point(problem, jnp.asarray(z))[2])
-    # As many points as are screened together: one program.
-    return problem.observe(np.repeat(np.asarray(z)[None], TOGETHER, axis=0))[2][0]
+    same = np.repeat(np.asarray(z)[None], TOGETHER, axis=0)  # as many as are screened together
+    return problem.observe(same)[2][0]
 
 
 def kernel_of(problem: Problem) -> StiffKernel | str:
     """The kernel that solves a problem; why there is none, where there is none."""
     parts = (problem.device, problem.bench, problem.env, problem.group.limits)
-    key = f"{signature(parts)} {problem.free} {problem.ties} {problem.group.stimuli.quantity}"
+    static = problem.free, problem.ties, problem.group.stimuli.quantity, problem.chosen
+    key = f"{signature(parts)} {static}"
     with _lock:  # a screening and the first derivatives ask for it at the same time
         if key not in _kernels:
-            _kernels[key] = _build_kernel(problem)
+            with use_backend(problem.chosen):
+                _kernels[key] = _build_kernel(problem)
     return _kernels[key]
 
 
@@ -341,14 +339,12 @@ def _residuals_of(problem: Problem, z, y, steps: EventSteps | None, ends):
 def _event_steps(problem: Problem, z, lanes: StiffLanes):
     """Steps of the events at one point, none where no steps were kept, and whether every solve ended well."""
     group, device = problem.group, problem.at(z)
-    keeps = lanes.step_t.shape[-1] > 1
 
     def one(limits, stimulus, rows, span, lane):
         scaled = scaled_under(problem, device, limits)
-        t, state = lane.last[0], lane.last[1:]
-        ok = (lane.counts[2] == 0) & jnp.all(jnp.isfinite(scaled.drift(t, state, stimulus(t))))
-        ok &= jnp.all(jnp.isfinite(lane.y))
-        if stimulus.quantity == "current" or not keeps:
+        slope = scaled.drift(lane.last[0], lane.last[1:], stimulus(lane.last[0]))
+        ok = (lane.counts[2] == 0) & jnp.all(jnp.isfinite(slope)) & jnp.all(jnp.isfinite(lane.y))
+        if stimulus.quantity == "current" or lanes.step_t.shape[-1] == 1:
             return None, ok
         levels = group.thresholds
         return find_steps(scaled, stimulus, rows, span, levels, lane.step_t, lane.step_y), ok

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Float
+from scipy.optimize import brentq
 
 import memjax as mj
 
@@ -11,23 +13,51 @@ from .instrument import device_of
 from .problem import Problem
 from .summary import EVENTS, Waveform
 
+_LEAST_FLOOR = 1e-3
+"""Share of the floor that the noise beside the relative one is at the least."""
+
 
 def read_noise(waves: Sequence[Waveform], floor: float) -> dict[str, float]:
-    r"""Read noise of the instrument: `relative` and `floor_A`, the floor [A] unchanged.
+    r"""Read noise of the instrument: `relative` and `floor_A` [A], to be added as squares.
 
     `relative` is the robust standard deviation of ln |i| from one point and one sweep to the next, over
-    2, of points well above the floor whose sweeps agree on the branch; 0 of one sweep.
+    2, of points well above the floor whose sweeps agree on the branch; 0 of one sweep. `floor_A` makes
+    that of |i| of the points below them what it is; it is at most the floor, and the floor of one sweep.
     """
-    steps = []
+    steps, low_steps, low_sizes = [], [], []
     for w in waves:
-        clear = w.used & (w.median_log() > np.log10(30 * floor))
+        size = 10 ** w.median_log() - floor
+        clear = w.used & (size > 29 * floor)
+        # Where the sign of a current is uncertain its modulus scatters less than it does.
+        low = w.used & ~clear & (size > floor)
         # Of neighbouring sweeps: a sweep takes part in the median of all, from which few would be less far.
         step = np.diff(np.diff(w.log_response, axis=0), axis=1)
         steps.append(step[:, clear[1:] & clear[:-1]].ravel())
+        pairs = low[1:] & low[:-1]
+        step = np.diff(np.diff(10**w.log_response, axis=0), axis=1)[:, pairs]
+        low_steps.append(step.ravel())
+        squares = (size[1:] ** 2 + size[:-1] ** 2)[pairs] / 2
+        low_sizes.append(np.broadcast_to(squares, step.shape).ravel())
     step = np.concatenate(steps)
     # Twice a difference of two: four times the variance of one.
     relative = MAD * np.median(np.abs(step)) / 2 * np.log(10) if step.size > 8 else 0.0
-    return {"relative": float(relative), "floor_A": float(floor)}
+    step, square = np.concatenate(low_steps) / 2, relative**2 * np.concatenate(low_sizes)
+    additive = _additive(step, square, floor) if step.size > 8 else floor
+    return {"relative": float(relative), "floor_A": float(additive)}
+
+
+def _additive(
+    step: Float[np.ndarray, " steps"], square: Float[np.ndarray, " steps"], floor: float
+) -> float:
+    """Noise [A] that makes the robust standard deviation of the steps 1, beside a variance that is known [A^2]."""
+
+    def excess(log_noise: float) -> float:
+        return MAD * np.median(np.abs(step) / np.sqrt(square + np.exp(2 * log_noise))) - 1
+
+    low, high = np.log(_LEAST_FLOOR * floor), np.log(floor)
+    if excess(high) >= 0:
+        return floor
+    return _LEAST_FLOOR * floor if excess(low) <= 0 else float(np.exp(brentq(excess, low, high)))
 
 
 def cycle_spread(

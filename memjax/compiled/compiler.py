@@ -10,6 +10,7 @@ import struct
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from ..errors import escape
@@ -17,6 +18,9 @@ from ..runtime.files import read_sealed, write_sealed
 
 COMPILER = "MEMJAX_CC"
 """Environment variable: the compiler of C, `cc` by default; where it says that none is wanted, no kernel is built."""
+
+ZIG = "zig"
+"""Name of a compiler of C by its package, whose command for it is `zig cc`."""
 
 _NONE = ("", "none", "off", "0")
 
@@ -35,9 +39,27 @@ def compiler_name() -> str | None:
 
 
 def find_compiler() -> str | None:
-    """Return the path of the C compiler; None if there is none, or if none is wanted."""
+    """Return the path of the C compiler; None if there is none, or if none is wanted.
+
+    The clang of the package `ziglang` is taken where no other one is, and where `zig` is asked for.
+    """
     name = compiler_name()
-    return shutil.which(name) if name else None
+    if name is None:
+        return None
+    packed = _packed_compiler() if name == ZIG or COMPILER not in os.environ else None
+    return shutil.which(name) or packed
+
+
+def _packed_compiler() -> str | None:
+    """The compiler of a Python package, if it is installed; nothing of it is imported."""
+    spec = find_spec("ziglang")
+    places = spec.submodule_search_locations if spec else None
+    return next((x for folder in places or () if (x := shutil.which(ZIG, path=folder))), None)
+
+
+def compiler_command(compiler: str) -> list[str]:
+    """The words that call a compiler."""
+    return [compiler, "cc"] if Path(compiler).stem == ZIG else [compiler]
 
 
 def call_compiler(command: Sequence[str], text: str, seconds: float) -> str:
@@ -87,7 +109,8 @@ def _reason(errors: bytes) -> str:
 @functools.cache
 def identity_of(compiler: str, seconds: float) -> str:
     """Return the path of a compiler with all links resolved, and its version text."""
-    return f"{os.path.realpath(compiler)}\n{call_compiler([compiler, '--version'], '', seconds)}"
+    said = call_compiler([*compiler_command(compiler), "--version"], "", seconds)
+    return f"{os.path.realpath(compiler)}\n{said}"
 
 
 def load_library(file: Path, symbol: str) -> ctypes.CDLL:

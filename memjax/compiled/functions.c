@@ -43,3 +43,17 @@ INLINE Real erfc_of(Real x) {
 }
 
 INLINE Real erf_of(Real x) { return ABS(x) < ONE ? x * erf_polynomial(FMA(2 * x, x, -ONE)) : ONE - erfc_of(x); }
+
+/* Sine, and so many quarter turns on: of what is left of the nearest multiple of a quarter turn. */
+INLINE Real turned_sine(Real x, Real quarters) {
+    const Real half = ONE / 2, n = FLOOR(FMA(x, (Real)0.6366197723675814, half));
+    Real r = FMA(-n, QUARTER_TURN_1, x);
+    r = FMA(-n, QUARTER_TURN_2, r);
+    r = FMA(-n, QUARTER_TURN_3, r);
+    const Real z = r * r, m = n + quarters, q = m - 4 * FLOOR(m / 4);
+    const Real s = FMA(r * z, sine_polynomial(z), r), c = FMA(z * z, cosine_polynomial(z), FMA(-half, z, ONE));
+    const Real y = (q == 1) | (q == 3) ? c : s;
+    return q >= 2 ? -y : y;
+}
+INLINE Real sin_of(Real x) { return turned_sine(x, 0); }
+INLINE Real cos_of(Real x) { return turned_sine(x, 1); }

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import KernelWarning, escape
+from .choice import BACKEND, chosen_backend, refuse_xla
 from .compiler import (
     COMPILER,
     CompilerError,
     call_compiler,
+    compiler_command,
     compiler_name,
     find_compiler,
     identity_of,
@@ -46,6 +48,9 @@ _PATIENCE = 20.0
 _libraries: list[ctypes.CDLL] = []
 """Kernels in use: XLA holds addresses in them."""
 
+_CHOSEN = f"as {BACKEND} or memjax.use_backend says"
+"""Reason why there is no kernel where XLA is wanted."""
+
 _lock = threading.Lock()
 
 
@@ -53,7 +58,22 @@ def build(source: Callable[[], T], register: Callable[[T, str], Any]) -> Any:
     """Return what `register` makes of a source and the C compiler, or the reason as text if there is no kernel.
 
     Where that is the compiler's fault, the user is warned.
+
+    Raises
+    ------
+    PolicyError
+        Where there is none, and kernels alone are wanted.
     """
+    if chosen_backend() == "xla":
+        return _CHOSEN
+    kernel = _built(source, register)
+    if isinstance(kernel, str):
+        refuse_xla(kernel)
+    return kernel
+
+
+def _built(source: Callable[[], T], register: Callable[[T, str], Any]) -> Any:
+    """See `build`."""
     import jax
 
     from .translation import UntranslatableError
@@ -80,6 +100,8 @@ def backend(folder: Path | None = None) -> str:
     folder : Path, optional
         Where kernels are kept.
     """
+    if chosen_backend() == "xla":
+        return f"xla ({_CHOSEN})"
     try:
         return f"cc ({_working_compiler(folder)[1]})"
     except CompilerError as e:
@@ -112,7 +134,8 @@ def _working_compiler(folder: Path | None) -> tuple[str, str]:
     if name is None:
         raise CompilerError(f"no compiler of C: none is wanted ({COMPILER})")
     if compiler is None:
-        raise CompilerError(f"no compiler of C: {escape(name)} is not there ({COMPILER} names one)")
+        fix = f"{COMPILER} names one, pip install 'memjax[compiler]' brings one"
+        raise CompilerError(f"no compiler of C: {escape(name)} is not there ({fix})")
     tried = _try_compiler(compiler, folder)
     if isinstance(tried, CompilerError):
         raise tried
@@ -176,7 +199,7 @@ def _obtain(
     digest = hashlib.sha256(content.encode()).hexdigest()
 
     def compile_to(file: Path) -> None:
-        _compile(text, [compiler, *flags, "-o", str(file)], seconds)
+        _compile(text, [*compiler_command(compiler), *flags, "-o", str(file)], seconds)
 
     return obtain_library(compile_to, symbol, folder and folder / f"{digest}.so"), digest
 

@@ -390,6 +390,8 @@ _ELEMENTWISE: dict[str, Callable] = {
     "tanh": _function("tanh_of"),
     "sinh": _function("sinh_of"),
     "cosh": _function("cosh_of"),
+    "sin": _function("sin_of"),
+    "cos": _function("cos_of"),
     "asin": _function("ASIN"),
     "asinh": _asinh,
     "erf": _function("erf_of"),
@@ -488,6 +490,62 @@ def mapped(f: Callable, *arrays: np.ndarray) -> np.ndarray:
     return result
 
 
+def _sort(
+    t: Translation, inputs: list[np.ndarray], dimension: int, num_keys: int, **_
+) -> list[np.ndarray]:
+    """Arrays in the order of the first one along an axis, equal ones as they were, what is no number last."""
+    if num_keys != 1:
+        raise UntranslatableError("a sort by several keys")
+    results = [np.moveaxis(x, dimension, -1).copy() for x in inputs]
+    keys = results[0]
+    for end in range(keys.shape[-1] - 1, 0, -1):
+        for k in range(end):
+            for place in np.ndindex(keys.shape[:-1]):
+                here, there = (*place, k), (*place, k + 1)
+                later = _after(t, keys[here], keys[there])
+                for x in results:
+                    a, b = x[here], x[there]
+                    x[here], x[there] = _select(t, later, a, b), _select(t, later, b, a)
+    return [np.moveaxis(x, -1, dimension) for x in results]
+
+
+def _after(t: Translation, x: Atom, y: Atom) -> Atom:
+    """Whether a number comes after another one."""
+    larger = _ELEMENTWISE["gt"](t, x, y)
+    if x.kind not in FLOATS:
+        return larger
+    numbers = [_ELEMENTWISE["eq"](t, a, a) for a in (x, y)]
+    none = _ELEMENTWISE["and"](t, _not(t, numbers[0]), numbers[1])
+    return _ELEMENTWISE["or"](t, larger, none)
+
+
+def _gather(
+    t: Translation, x: np.ndarray, places: np.ndarray, dimension_numbers: Any, slice_sizes, **_
+) -> np.ndarray:
+    """Parts of an array at places along one axis that are computed, which lie inside of it."""
+    axes, others = dimension_numbers.start_index_map, dimension_numbers.offset_dims
+    batches = dimension_numbers.operand_batching_dims
+    whole = [n if k not in axes else 1 for k, n in enumerate(x.shape)]
+    if len(axes) != 1 or list(slice_sizes) != whole or batches or len(others) != x.ndim - 1:
+        raise UntranslatableError(
+            "parts of an array at places that are computed along several axes"
+        )
+    rows = np.moveaxis(x, axes[0], 0)
+
+    def at(place: Atom, *choices: Atom) -> Atom:
+        number = choices[-1]
+        for k, choice in enumerate(choices[:-1]):
+            here = _ELEMENTWISE["eq"](t, place, Constant(place.kind, k))
+            number = _select(t, here, number, choice)
+        return number
+
+    chosen = places[..., 0]
+    spread = chosen.reshape(chosen.shape + (1,) * (rows.ndim - 1))
+    return np.moveaxis(
+        mapped(at, spread, *rows), range(chosen.ndim, chosen.ndim + rows.ndim - 1), others
+    )
+
+
 def _equation(t: Translation, equation: Any, inputs: list[np.ndarray]) -> list[np.ndarray]:
     """Results of one equation."""
     name, params = equation.primitive.name, equation.params
@@ -517,6 +575,10 @@ def _equation(t: Translation, equation: Any, inputs: list[np.ndarray]) -> list[n
         low, x, high = inputs
         raised = mapped(lambda a, b: _ELEMENTWISE["max"](t, a, b), x, low)
         return [mapped(lambda a, b: _ELEMENTWISE["min"](t, a, b), raised, high)]
+    if name == "sort":
+        return _sort(t, inputs, **params)
+    if name == "gather":
+        return [_gather(t, *inputs, **params)]
     if name in ("concatenate", "stack"):
         join = np.concatenate if name == "concatenate" else np.stack
         return [join(inputs, params.get("dimension", params.get("axis", 0)))]

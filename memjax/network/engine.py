@@ -9,6 +9,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec as Spec
 
+from ..compiled.choice import chosen_backend
 from .exchange_program import AXIS, ExchangeProgram, Room, exchange_program
 from .groups import Neurons, Poisson, SpikeList
 from .neuron_program import member_keys
@@ -46,7 +47,12 @@ class Engine:
         self, watched: Mapping[str, Any], every: int | None, energy: bool = False
     ) -> ExchangeProgram:
         """The program that records the states of some neurons, every so many steps, and energies of all."""
-        key = (tuple((n, tuple(map(int, x))) for n, x in watched.items()), every, energy)
+        key = (
+            tuple((n, tuple(map(int, x))) for n, x in watched.items()),
+            every,
+            energy,
+            chosen_backend(),
+        )
         if key not in self._programs:
             options: dict[str, Any] = dict(watched=watched, every=every, energy=energy)
             self._programs[key] = exchange_program(

@@ -20,6 +20,7 @@ from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec as Spec
 
 from ..circuit import replace_values
+from ..compiled.choice import chosen_backend, refuse_xla
 from ..runtime.compile_cache import supported_options
 from ..simulate.batch import wide_loop_options
 from .compiled import Kernel, Shape, Table, kernel_of
@@ -170,6 +171,7 @@ class ExchangeProgram:
     def _kernel(self, name: str) -> Kernel | str:
         """Return the kernel of a group, see `memjax.network.compiled`, or the reason as text if there is none."""
         if self.dtype != np.float32:
+            refuse_xla(f"{self.dtype}, not float32")
             return f"{self.dtype}, not float32"
         steps, layout = self.plan.clock.steps, self.plan.layouts[name]
         dense = self._dense(name)
@@ -649,7 +651,9 @@ def exchange_program(
     )
     build = partial(ExchangeProgram, outline, **options)
     digest = Digest().add(_structure(outline)).add(options | {"dtype": str(np.dtype(dtype))})
-    digest.add([d.id for d in devices]).add(bool(jax.config.values["jax_enable_x64"]))
+    digest.add(chosen_backend()).add([d.id for d in devices]).add(
+        bool(jax.config.values["jax_enable_x64"])
+    )
     return _cached_program(_Structure(digest.word(), build)) if digest.lasting else build()
 
 

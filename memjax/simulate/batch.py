@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ..compiled.choice import chosen_backend, refuse_xla
 from ..compiled.library import backend_of
 from ..core.scaling import Scaled
 from ..core.watch import Watch
@@ -23,7 +24,7 @@ from ..solver import AbstractKernel
 from ..stimulus import AbstractStimulus
 from .adaptive import solve_adaptive, solve_stiff
 from .diffrax import solve_by_diffrax
-from .ensemble_kernel import solve_by_kernel, takes_kernel
+from .ensemble_kernel import reason_for_xla, solve_by_kernel
 from .events import locate_events
 from .fixed import Begin, chunk_sizes, solve_fixed, with_values
 from .policy import Fixed, Stiff
@@ -154,8 +155,9 @@ def wide_loop_options() -> dict[str, Any]:
     }
 
 
-def _fixed_steps(scaled, grid, y0, record, first, substeps, policy, by_kernel):
+def _fixed_steps(scaled, grid, y0, record, first, substeps, policy, chosen):
     """Solve from the first of the rows, where each sweep stands, to the others; by a kernel where there is one."""
+    by_kernel = chosen != "xla"
     solved = solve_by_kernel(scaled, grid, y0, first, substeps, policy) if by_kernel else None
     backend = "xla" if solved is None else backend_of(solved)
     if isinstance(solved, Solution):
@@ -187,10 +189,13 @@ def _fixed_in_chunks(scaled, grid: Grid, y0, substeps: int, policy: Fixed, bar) 
     padding = np.repeat(grid.rows[:, -1:], -k % chunk, axis=1)
     times = np.concatenate([np.zeros_like(grid.rows[:, :1]), grid.rows, padding], axis=1)
     first, parts, record = jnp.asarray(0), [], None
-    by_kernel = takes_kernel(scaled, grid, y0, policy)
+    chosen = chosen_backend()
+    if reason := reason_for_xla(scaled, grid, y0, policy):
+        refuse_xla(reason)
+        chosen = "xla"
     for a in range(0, times.shape[1] - 1, chunk):
         piece = eqx.tree_at(lambda g: g.rows, grid, times[:, a : a + chunk + 1])
-        s = _solve_fixed_steps(scaled, piece, y0, record, first, substeps, policy, by_kernel)
+        s = _solve_fixed_steps(scaled, piece, y0, record, first, substeps, policy, chosen)
         if s.integrals is not None:
             record = (s.integrals[:, :, -1], s.memory)
         y0, first = s.y[:, :, -1], first + chunk * math.prod(chunk_sizes(substeps))
@@ -343,6 +348,8 @@ def solve_grid(scaled: Scaled, grid: Grid, y0, policy: Stiff | Fixed, bar=None) 
     Solution
         Its leaves have the axes (members, sweeps).
     """
+    if not (isinstance(policy, Fixed) and isinstance(policy.method, AbstractKernel)):
+        refuse_xla(f"{type(policy).__name__} steps of `simulate`")
     if isinstance(policy, Stiff):
         if grid.keys is None:
             return Solution(**_stiff(scaled, grid, y0, policy))

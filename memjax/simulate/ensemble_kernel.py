@@ -91,15 +91,19 @@ class Kernel:
         return y, code, jnp.stack([decay, slope], axis=-1)
 
 
-def takes_kernel(scaled: Scaled, grid: Any, y0: Any, policy: Fixed) -> bool:
-    """Whether a kernel may solve a batch: on a CPU, in steps that have one, and where nothing is traced."""
-    return (
-        jax.default_backend() == "cpu"
-        and isinstance(policy.method, SemiImplicitEuler)
-        and grid.watch is None
-        and not (grid.keys is not None and scaled.has_jumps)
-        and not any(map(is_traced, jax.tree.leaves((scaled, grid, y0))))
-    )
+def reason_for_xla(scaled: Scaled, grid: Any, y0: Any, policy: Fixed) -> str:
+    """Why no kernel solves a batch, whatever its equations are; nothing where one may."""
+    traced = any(map(is_traced, jax.tree.leaves((scaled, grid, y0))))
+    reasons = {
+        "not a CPU": jax.default_backend() != "cpu",
+        f"steps of {type(policy.method).__name__}": not isinstance(
+            policy.method, SemiImplicitEuler
+        ),
+        "events or integrals": grid.watch is not None,
+        "jumps": grid.keys is not None and scaled.has_jumps,
+        "within a transformation of JAX": traced,
+    }
+    return next((reason for reason, holds in reasons.items() if holds), "")
 
 
 def kernel_of(

@@ -116,7 +116,8 @@ def test_the_version_says_which_backend_works(run, monkeypatch, tmp_path, compil
     ended = run("--version")
     backend = {
         "none": "xla (no compiler of C: none is wanted (MEMJAX_CC))",
-        "no-such-cc": "xla (no compiler of C: no-such-cc is not there (MEMJAX_CC names one))",
+        "no-such-cc": "xla (no compiler of C: no-such-cc is not there ("
+        "MEMJAX_CC names one, pip install 'memjax[compiler]' brings one))",
         "false": f"xla (no compiler of C: {shutil.which('false')}: exit status 1)",
         None: library.backend(),
     }[compiler]

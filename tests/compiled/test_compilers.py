@@ -192,6 +192,32 @@ def test_no_compiler_is_no_fault_where_none_is_wanted(kept, monkeypatch, word):
 
 
 @pytest.mark.integration
+@pytest.mark.parametrize("word", [None, "zig"])
+def test_the_compiler_of_a_package_serves_where_there_is_no_other_one(
+    kept, monkeypatch, tmp_path, word
+):
+    """A package whose program takes `cc` as its first word."""
+    real, package = library.find_compiler(), tmp_path / "packages" / "ziglang"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("raise ImportError('it is not imported')")
+    (package / "zig").write_text(f'#!/bin/sh\n[ "$1" = cc ] || exit 9\nshift\nexec {real} "$@"\n')
+    (package / "zig").chmod(0o755)
+    monkeypatch.syspath_prepend(str(package.parent))
+    if word is None:
+        monkeypatch.delenv(library.COMPILER, raising=False)
+        monkeypatch.setattr(compilers.shutil, "which", _only_with_path)
+    else:
+        monkeypatch.setenv(library.COMPILER, word)
+    assert compilers.find_compiler() == str(package / "zig")
+    assert build().startswith("memjax_")
+    assert library.backend(kept).startswith("cc (")
+
+
+def _only_with_path(name, path=None, which=shutil.which):
+    return path and which(name, path=path)
+
+
+@pytest.mark.integration
 def test_a_compiler_that_is_not_there_is_named(kept, monkeypatch):
     monkeypatch.setenv(library.COMPILER, "no-such-cc")
     with pytest.warns(KernelWarning, match="no-such-cc is not there"):

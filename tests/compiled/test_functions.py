@@ -28,6 +28,8 @@ FUNCTIONS = {
     "sinh_of": (np.sinh, (-70.0, 70.0), 8),
     "cosh_of": (np.cosh, (-70.0, 70.0), 8),
     "logistic_of": (lambda x: 1 / (1 + np.exp(-x)), (-30.0, 30.0), 6),
+    "sin_of": (np.sin, (-3.0, 3.0), 4),
+    "cos_of": (np.cos, (-1.5, 1.5), 4),
     "erf_of": (lambda x: special.erf(x.astype(float)), (-6.0, 6.0), 6),
     # The square is rounded: half a unit times 25, where it is largest.
     "erfc_of": (lambda x: special.erfc(x.astype(float)), (-5.0, 5.0), 6 + 25 / 2),
@@ -83,6 +85,14 @@ def test_functions_are_those_of_numpy(functions, name):
     x = even.astype(functions.number)
     expected = f(x.astype(np.longdouble))
     assert np.max(np.abs(functions(name, x) - expected) / np.abs(expected)) <= error * functions.eps
+
+
+@pytest.mark.parametrize("name", ["sin_of", "cos_of"])
+def test_many_turns_leave_errors_of_rounding(functions, name):
+    x = np.random.default_rng(1).uniform(-500.0, 500.0, 4096).astype(functions.number)
+    expected = FUNCTIONS[name][0](x.astype(np.longdouble))
+    assert np.max(np.abs(functions(name, x) - expected)) <= 2 * functions.eps
+    assert np.all(np.isnan(functions(name, [np.inf, -np.inf, np.nan])))
 
 
 @pytest.mark.parametrize("name", EDGES)

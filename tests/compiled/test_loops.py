@@ -56,6 +56,12 @@ def _asinh(a, b):
     return jnp.arcsinh(a * 10.0 ** (20 * b)) + jnp.arcsinh(-1e-9 * a) + jnp.arcsin(a / 5)
 
 
+def _ordered(a, b):
+    """In ascending order, equal ones and those that are no numbers among them."""
+    x = jnp.sort(jnp.stack([a, b, -a * b, a, jnp.log(-1 - a * a)]))
+    return x[0] + 3 * x[1] + 5 * x[2] + 7 * x[3] + jnp.where(jnp.isnan(x[4]), 1.0, 0.0)
+
+
 def _both(f):
     """A function and its derivatives, which are taken of its equation, not of its turns."""
 
@@ -67,7 +73,9 @@ def _both(f):
 
 
 @pytest.mark.parametrize(
-    "f", [_counted, _swapped, _both(_within), _both(_bracketed), _asinh], ids=lambda f: f.__name__
+    "f",
+    [_counted, _swapped, _both(_within), _both(_bracketed), _asinh, _both(_ordered)],
+    ids=lambda f: f.__name__,
 )
 def test_loops_give_the_numbers_of_xla(f, tmp_path):
     flat = f if f.__name__ == "lane" else lambda a, b: [f(a, b)]

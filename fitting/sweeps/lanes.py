@@ -1,6 +1,6 @@
 """Lanes of a kernel: the waveforms of one point after those of another."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np

@@ -10,6 +10,8 @@ from fitting.sweeps import ending
 from fitting.sweeps.problem import Problem
 from fitting.sweeps.search import BATCH, Search
 
+pytestmark = pytest.mark.slow  # the fit of the example
+
 
 def test_a_search_that_knows_its_noise_runs_the_program_that_it_has(result, monkeypatch):
     """Of the same types: one that is weak would be compiled anew, for as long as all else takes."""

@@ -1,9 +1,12 @@
 """Rounds of a search."""
 
 import numpy as np
+import pytest
 
 from fitting.sweeps import search
 from fitting.sweeps.search import BATCH, NEAR, Search
+
+pytestmark = pytest.mark.slow  # the fit of the example
 
 
 def test_candidates_near_an_optimum_are_improved_once_and_shortly(result, monkeypatch):

@@ -11,6 +11,7 @@ import memjax as mj
 from memjax.errors import DataError, FitError, ModelError, UsageError
 from memjax.runtime.console import say
 from memjax.runtime.files import prepare_output
+from memjax.runtime.model_names import physics_of
 
 from .config import Request
 from .constants import MARKER
@@ -34,7 +35,7 @@ def start_of(config: Any) -> Any:
     start = mj.model(config.model)
     if config.preset is not None:
         model, values, _ = mj.presets.load(config.preset)
-        if model != config.model:
+        if model != (physics_of(config.model) or config.model):
             raise DataError(
                 f"preset {config.preset!r} is of model {model!r}", where="--preset", allowed=config.model
             )  # fmt: skip

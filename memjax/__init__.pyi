@@ -61,6 +61,7 @@ from .device import (
     Yakopcic as Yakopcic,
     device_class as device_class,
     device_names as device_names,
+    with_corrections as with_corrections,
 )
 from .models import model as model, model_names as model_names
 from .population import Population as Population

@@ -6,6 +6,7 @@ from .circuit import Circuit, Footprint, Template
 from .device import AbstractDevice, device_class, device_names
 from .errors import ModelError
 from .neuron import TEMPLATES as NEURONS
+from .runtime.model_names import physics_of
 from .synapse import TEMPLATES as SYNAPSES
 
 CIRCUITS: dict[str, Template] = {t.name: t for t in (*NEURONS, *SYNAPSES)}
@@ -18,7 +19,7 @@ def model_names() -> list[str]:
 
 
 def model(name: str) -> AbstractDevice | Circuit:
-    """A device or ready circuit with its default values.
+    """A device or ready circuit with its default values; of ``NAME+hybrid`` a device with learned corrections.
 
     Raises
     ------
@@ -27,7 +28,7 @@ def model(name: str) -> AbstractDevice | Circuit:
     """
     if isinstance(name, str) and name in CIRCUITS:
         return CIRCUITS[name].build()
-    if not isinstance(name, str) or name not in device_names():
+    if not isinstance(name, str) or (physics_of(name) or name) not in device_names():
         raise ModelError(
             f"unknown model {name!r}", allowed=", ".join(model_names()), fix="see 'memjax models'"
         )

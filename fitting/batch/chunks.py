@@ -20,7 +20,8 @@ from memjax.runtime.saved import from_bytes, to_bytes
 
 from ..problem import shape_of
 from ..sweeps.covariance import uncertainty_of_each
-from ..sweeps.fit import NOTHING, SETTLED, WEIGHINGS
+from ..sweeps.ending import SETTLED, WEIGHINGS
+from ..sweeps.fit import NOTHING
 from ..sweeps.noise_estimate import noise_of_each
 from ..sweeps.prepare import Prepared
 from ..sweeps.result import FitResult, fit_at

@@ -15,7 +15,7 @@ from memjax.runtime.cores import usable_cores
 from ..optimize.levenberg_marquardt import Progress, levenberg_marquardt, screen
 from ..optimize.restarts import is_smooth, search_beside
 from ..problem import TOGETHER
-from ..sweeps.fit import BESIDE, ENDING, ending
+from ..sweeps.ending import BESIDE, ENDING, ending
 from ..sweeps.group import seeks_events
 from ..sweeps.prepare import Prepared
 from .stacked_problems import AbstractStackedProblems, problems_of
@@ -166,7 +166,7 @@ class EachSearch:
     def end(self, z: Float[np.ndarray, " free"], seed: int, options: dict[str, float]) -> Optimum:
         """The end of a search once the noise is known; begun again beside it, more often where that is a kink.
 
-        `options` are those of `fitting.sweeps.fit.ending`.
+        `options` are those of `fitting.sweeps.ending.ending`.
         """
         z, r, jacobian = _optimum(self.improve(z[None], iterations=ENDING, **options))
         if not np.all(np.isfinite(r)):

@@ -14,19 +14,11 @@ from memjax.observables.polarity import branches_of
 from memjax.observables.switching import NO_HOLD
 from memjax.observables.thresholds import Thresholds, find_thresholds_of_each
 
+from ..sweeps.device_summary import Summary, notes_on, summarise, with_chosen
 from ..sweeps.group import EVENT_SIGMA, Group, sigma_log
 from ..sweeps.initial_guess import hints_of, needs_loops
 from ..sweeps.loops import slopes
-from ..sweeps.prepare import (
-    Choices,
-    Prepared,
-    Summary,
-    assemble,
-    check_model_sigma,
-    notes_on,
-    summarise,
-    with_chosen,
-)
+from ..sweeps.prepare import Choices, Prepared, assemble, check_model_sigma
 from ..sweeps.summary import SUDDEN, Waveform, jumps, noise_floors
 
 Measured = Sequence[mj.Measurement]

@@ -10,6 +10,7 @@ from ..inference.curvature import curved
 from ..inference.profile_likelihood import profiles
 from ..optimize.levenberg_marquardt import Progress
 from .basins import optima_in_words
+from .correction_words import corrections_of
 from .far_optima import FarOptimum, far_optima, outermost
 from .instrument import device_of
 from .learned import learned_functions
@@ -31,7 +32,8 @@ def completed(result: FitResult, tick: Callable[[str, Progress], None] | None) -
     Nothing follows that of learned functions: they take up what a bench does, and their prior holds what data leave.
     """
     if learned_functions(device_of(result.problem.device)):
-        return result
+        words = tuple(map(str, corrections_of(result)))
+        return replace(result, notes=(*result.notes, *words)) if words else result
     stages = (_with_suggestion, "bench"), (_with_profiles, "intervals"), (_with_series, "intervals")
     for stage, name in stages:
         if result.interrupted:

@@ -14,6 +14,8 @@ from memjax.runtime.files import write_json
 
 from ..fit_json import common_content, correlations_of, digest, randomness_of, write_draws
 from ..report import build, fit_page
+from .correction_words import corrections_of
+from .learned import learned_functions
 from .limits import levels_of
 from .report import CYCLES
 from .result import FitResult, cycles_table
@@ -105,6 +107,13 @@ def to_json(
         synthetic_truth=bool(truth),
     )
     content["uncertainty"]["noise"] = u.noise
+    if problem.strength is not None:
+        functions = learned_functions(result.device)
+        content["strengths"] = dict(
+            zip(functions, np.asarray(problem.strength).tolist(), strict=True)
+        )
+    if words := [str(c) for c in corrections_of(result)]:
+        content["corrections"] = words
     # A simulation takes `parameters` as those of the device.
     specs, rows = parameter_specs(result.device), content["parameters"]
     content["bench_parameters"] = {n: x for n, x in rows.items() if n not in specs}

@@ -1,21 +1,17 @@
 """The picture of learned functions: branches of the conductance and rates against the voltage, with bands."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from memjax.device.hybrid import NODES, node_names, node_position
-from memjax.device.laws.splines import cubic_basis
 from memjax.plot.style import MUTED, SECOND, SIMULATED
 
 from ..figures import axes_grid, engineering
+from .learned import basis_at, normal_draws
 
 _DRAWS, _POINTS = 500, 161
 _BAND = (5, 95)  # percentiles
-_SEED = 0  # of the draws: one picture of one fit
 
 
 def draws_of(content: Mapping[str, Any], functions: Sequence[Sequence[str]]) -> list[np.ndarray]:
@@ -24,10 +20,7 @@ def draws_of(content: Mapping[str, Any], functions: Sequence[Sequence[str]]) -> 
     center = np.array([rows[n]["value"] for n in free])
     deviation = np.array([rows[n]["std"] or 0.0 for n in free])
     correlation = np.nan_to_num(np.array(content["correlation"]))
-    size, axes = np.linalg.eigh(correlation * np.outer(deviation, deviation))
-    normal = np.random.default_rng(_SEED).normal(size=(_DRAWS, len(free)))
-    # Rounding may leave eigenvalues a little below 0.
-    drawn = center + (normal * np.sqrt(np.maximum(size, 0.0))) @ axes.T
+    drawn = center + normal_draws(correlation * np.outer(deviation, deviation), _DRAWS)
     every = np.concatenate([center[None], drawn])
     place = {n: k for k, n in enumerate(free)}
     fixed = lambda n: np.full(len(every), rows[n]["value"])  # noqa: E731
@@ -37,28 +30,25 @@ def draws_of(content: Mapping[str, Any], functions: Sequence[Sequence[str]]) -> 
     ]
 
 
-def figure_functions(content: Mapping[str, Any], voltages: np.ndarray) -> Any:
-    """Conductance of both branches and both rates between the lowest and the highest voltage, and where data lie."""
+def figure_functions(
+    content: Mapping[str, Any], voltages: np.ndarray, functions: Mapping[str, Sequence[str]]
+) -> Any:
+    """Learned functions between the lowest and the highest voltage with bands, and where the data lie.
+
+    Of a device of such alone conductances of both branches and both rates; of a model the factors by which its current
+    and its rates are multiplied.
+    """
     rows = content["parameters"]
     low, high = rows["v_low"]["value"], rows["v_high"]["value"]
     v = np.linspace(low, high, _POINTS)
-    u = jnp.asarray(node_position(v, low, high))
-    basis = np.asarray(jax.vmap(lambda x: cubic_basis(x, NODES))(u))
-    names = [node_names(f) for f in ("off", "gain", "set", "reset")]
-    off, gain, up, down = (x @ basis.T for x in draws_of(content, names))
+    basis = basis_at(v, low, high)
+    nodes = draws_of(content, list(functions.values()))
+    curves = {f: x @ basis.T for f, x in zip(functions, nodes, strict=True)}
     figure, ((left, right),) = axes_grid(2, height=4.0)
-    on = off + np.logaddexp(0.0, gain)
-    for curves, color, label in ((off, SECOND, "off, x = 0"), (on, SIMULATED, "on, x = 1")):
-        _band(left, v, curves, color, label)
-    for curves, color, label in (
-        (up, SIMULATED, "set, at x = 0"),
-        (down, SECOND, "reset, at x = 1"),
-    ):
-        _band(right, v, curves, color, label)
-    left.set(ylabel="Conductance (S)", title="Conduction")
-    right.set(ylabel="Rate (1/s)", title="Rates")
-    for ax in (left, right):
-        ax.set(xlabel="Voltage", yscale="log")
+    for ax, panel in zip((left, right), _panels(curves), strict=True):
+        for label, values, color in panel.curves:
+            _band(ax, v, values, color, label)
+        ax.set(xlabel="Voltage of the device", yscale="log", ylabel=panel.unit, title=panel.title)
         engineering(ax.xaxis, "V")
         # Each stroke at the lower edge is a point of the data: where there is none a function is what the prior says.
         ax.plot(
@@ -69,8 +59,36 @@ def figure_functions(content: Mapping[str, Any], voltages: np.ndarray) -> Any:
             ms=9,
             transform=ax.get_xaxis_transform(),
         )
+        if "level" in curves:
+            ax.axhline(1.0, color=MUTED, lw=0.8)
         ax.legend(frameon=False, fontsize=9)
     return figure
+
+
+class _Panel(NamedTuple):
+    """Title, what the axis shows, and label, draws and color of each curve."""
+
+    title: str
+    unit: str
+    curves: list[tuple[str, np.ndarray, str]]
+
+
+def _panels(curves: Mapping[str, np.ndarray]) -> tuple[_Panel, _Panel]:
+    """Both halves of the picture, of logarithms by function."""
+    if "level" in curves:
+        conduction = [
+            ("level", curves["level"], SIMULATED),
+            ("contrast", curves["contrast"], SECOND),
+        ]
+        pace = [("pace", curves["pace"], SIMULATED)]
+        return _Panel("Conduction", "Correction", conduction), _Panel("Rates", "Correction", pace)
+    on = curves["off"] + np.logaddexp(0.0, curves["gain"])
+    branches = [("off, x = 0", curves["off"], SECOND), ("on, x = 1", on, SIMULATED)]
+    rates = [
+        ("set, at x = 0", curves["set"], SIMULATED),
+        ("reset, at x = 1", curves["reset"], SECOND),
+    ]
+    return _Panel("Conduction", "Conductance (S)", branches), _Panel("Rates", "Rate (1/s)", rates)
 
 
 def _band(ax: Any, v: np.ndarray, curves: np.ndarray, color: str, label: str) -> None:

@@ -8,13 +8,15 @@ import numpy as np
 from jaxtyping import Float
 
 import memjax as mj
-from memjax.core.fields import ParameterSpec, parameter_specs
+from memjax.core.fields import ParameterSpec, parameter_specs, stored
+from memjax.core.params import get
 from memjax.core.transforms import Logit, LogLogit, from_spec, within
+from memjax.device.corrected import AbstractCorrectedDevice
 from memjax.errors import DataError
 
 from ..problem import PRIOR_SIGMA, initial_states
 from .instrument import DeviceOnBench
-from .learned import learned_functions, learned_values
+from .learned import correction_values, learned_functions, learned_values
 from .loops import (
     Loops,
     depends_on_loops,
@@ -233,8 +235,24 @@ def _learned(shape: Loops, waves: Sequence[Waveform], floor: float, device: Any)
     )
 
 
+def _corrected(waves: Sequence[Waveform], floor: float, device: AbstractCorrectedDevice) -> Guess:
+    """Guess of a model with learned corrections: that of the model, and no correction."""
+    of_model = guess(waves, floor=floor, device=device.base)
+    values = {n: get(of_model.device, n) for n in parameter_specs(device.base)}
+    values = {n: x for n, x in values.items() if stored(of_model.device, n) is not None}
+    values |= correction_values(waves, floor, reversed=of_model.reversed)
+    nodes = [n for nodes in device.functions.values() for n in nodes]
+    return replace(
+        of_model,
+        device=mj.params.replace(device, values, numpy=True),
+        free=(*of_model.free, *nodes),
+    )
+
+
 def needs_loops(device: mj.AbstractDevice | mj.Circuit, free: Sequence[str] | None) -> bool:
     """Whether starting values of a device depend on its data, and not on its own values alone."""
+    if isinstance(device, AbstractCorrectedDevice):
+        return True
     special = isinstance(device, mj.Circuit) or device.name in ("diffusive", "yakopcic")
     names = dict.fromkeys([*(free or ()), *free_of(device)])
     return special or not device.volatile or any(depends_on_loops(device, n) for n in names)
@@ -266,6 +284,8 @@ def guess(
         devices = tuple(n for n in free_of(device) if n.partition(".")[0] in device.devices)
         note = "a circuit starts from its own values; parameters of its devices are fitted"
         return Guess(device=device, free=devices, scatter=lambda rng: {}, notes=(note,))
+    if isinstance(device, AbstractCorrectedDevice):
+        return _corrected(waves, floor, device)
     if device.name == "diffusive":
         return _diffusive(waves, floor, device)
     shape = loops(waves, floor)

@@ -2,20 +2,21 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 from scipy.linalg import block_diag
 
 import memjax as mj
-from memjax.device.hybrid import NODES, HybridDevice, node_names, node_voltages
+from memjax.device.corrected import AbstractCorrectedDevice
+from memjax.device.hybrid import NODES, node_names, node_position, node_voltages
+from memjax.device.laws.splines import cubic_basis
 
 from .loops import Loops
 from .summary import Waveform
-
-LEARNED = (HybridDevice.name,)
-"""Models with learned functions."""
 
 GRANTED = 0.05
 """Standard deviation that is granted to a response of learned functions [decades]: no law of theirs is wrong."""
@@ -23,11 +24,39 @@ GRANTED = 0.05
 SEQUENCE = 12
 """Sweeps of a measurement, at the most, that are fitted one after the other."""
 
-BENDING = {"off": 1.0, "gain": 1.0, "set": 3.0, "reset": 3.0}
-"""Standard deviation of the second differences of nodes, by function [natural log units]."""
-
 WIDTH = 5.0
-"""Standard deviation of a node, and of what is no node, about where the search starts [natural log units]."""
+"""Standard deviation of what is no node about where the search starts [natural log units]."""
+
+
+PHYSICS_WIDTH = 1.0
+"""The same of a parameter of a model with corrections, about where the model alone fits best: physics leads, and what
+it leaves is corrected."""
+
+
+class Prior(NamedTuple):
+    """Prior of a function at a strength of 1: standard deviations of second differences from node to node, and of a
+    node [natural log units]; whether the strength holds for the nodes too, and how large it may become.
+    """
+
+    bending: float
+    width: float
+    shrinks: bool
+    strongest: float
+
+
+PRIORS = {
+    "off": Prior(1.0, WIDTH, shrinks=False, strongest=10.0),
+    "gain": Prior(1.0, WIDTH, shrinks=False, strongest=10.0),
+    "set": Prior(3.0, WIDTH, shrinks=False, strongest=10.0),
+    "reset": Prior(3.0, WIDTH, shrinks=False, strongest=10.0),
+    "level": Prior(0.5, 1.0, shrinks=True, strongest=1e4),
+    "contrast": Prior(0.25, 0.5, shrinks=True, strongest=1e4),
+    "pace": Prior(1.0, 2.0, shrinks=True, strongest=1e4),
+}
+"""Priors of learned functions: of laws, which may be any straight line, and of corrections, which are about none.
+
+A correction may be held at none; but no data say that a law is straight where they do not reach: there bands widen.
+"""
 
 _LOW, _HIGH = 0.1, 0.9  # quantiles of the conductance at a voltage that stand for the two branches
 _LEAST_GAIN = 0.05  # natural logarithm of the ratio of the branches where the data show no loop
@@ -41,31 +70,53 @@ _SCATTER = {"off": 0.2, "gain": 0.4, "set": 1.5, "reset": 1.5}  # of starts, by 
 _REST, _STEEPNESS = -4.0, 8.0
 
 
-def learned_functions(device: object) -> dict[str, tuple[str, ...]]:
-    """Names of the nodes of each learned function of a device; none of a device without such."""
-    if getattr(device, "name", None) not in LEARNED:
-        return {}
-    return {f: node_names(f) for f in BENDING}
+def learned_functions(model: Any) -> Mapping[str, tuple[str, ...]]:
+    """Names of the nodes of each learned function of a device; none of a circuit."""
+    return model.functions if isinstance(model, mj.AbstractDevice) else {}
 
 
-def prior_root(device: object, names: Sequence[str]) -> Float[np.ndarray, "free free"] | None:
-    """R where the precision of the prior of free parameters is R'R; None for a device without learned functions.
+class Precision(NamedTuple):
+    """Precision of the prior of free parameters: what stands, and what the strength of each function multiplies."""
 
-    The prior of a function is a random walk of its slope from node to node, about a straight line of which it knows
-    little.
+    fixed: Float[np.ndarray, "free free"]
+    scaled: Float[np.ndarray, "functions free free"]
+
+    def at(self, strength: Float[np.ndarray, " functions"]) -> Float[np.ndarray, "free free"]:
+        """Precision at such strengths."""
+        return self.fixed + np.tensordot(strength, self.scaled, 1)
+
+
+def prior_precision(model: Any, names: Sequence[str]) -> Precision | None:
+    """Precision of the prior of free parameters; None for a device without learned functions.
+
+    The prior of a function is a random walk of its slope from node to node, about where the search starts: a straight
+    line of which it knows little, or no correction at all.
     """
-    functions = learned_functions(device)
-    if not functions:
+    if not (functions := learned_functions(model)):
         return None
-    precision = np.eye(len(names)) / WIDTH**2
     place = {n: k for k, n in enumerate(names)}
-    for function, nodes in functions.items():
+    width = PHYSICS_WIDTH if isinstance(model, AbstractCorrectedDevice) else WIDTH
+    fixed, scaled = np.eye(len(names)) / width**2, np.zeros((len(functions), *2 * (len(names),)))
+    for matrix, (function, nodes) in zip(scaled, functions.items(), strict=True):
         if not set(nodes) <= set(place):
             continue
-        bends = np.zeros((NODES - 2, len(names)))
-        bends[:, [place[n] for n in nodes]] = np.diff(np.eye(NODES), 2, axis=0)
-        precision += bends.T @ bends / BENDING[function] ** 2
-    return np.linalg.cholesky(precision).T
+        prior, at = PRIORS[function], np.ix_(*2 * ([place[n] for n in nodes],))
+        bends = np.diff(np.eye(NODES), 2, axis=0) / prior.bending
+        alone = np.eye(NODES) / prior.width**2
+        matrix[at] = bends.T @ bends + prior.shrinks * alone
+        fixed[at] = (not prior.shrinks) * alone
+    return Precision(fixed, scaled)
+
+
+def prior_root(
+    model: Any, names: Sequence[str], strength: Float[np.ndarray, " functions"] | None = None
+) -> Float[np.ndarray, "free free"] | None:
+    """R where R'R is that precision, by default at strengths of 1; None for a device without learned functions."""
+    precision = prior_precision(model, names)
+    if precision is None:
+        return None
+    ones = np.ones(len(precision.scaled))
+    return np.linalg.cholesky(precision.at(ones if strength is None else strength)).T
 
 
 def with_further(root: Any, count: int) -> Any:
@@ -104,8 +155,8 @@ def learned_values(
     waves: Sequence[Waveform], floor: float, shape: Loops
 ) -> tuple[dict[str, float], Callable[[np.random.Generator], dict[str, float]]]:
     """Nodes where a search starts, as the branches of the data show them, and those of other starts."""
-    v, g, top = _conductances(waves, floor)
-    low, high = min(float(v.min()), -0.1 * top), max(float(v.max()), 0.1 * top)
+    v, g, top = conductances(waves, floor)
+    low, high = _ends(v, top)
     nodes = node_voltages(low, high)
     branches = [_quantile(v, g, nodes, q) for q in (_LOW, _HIGH)]
     off, ratio = branches[0], np.maximum(branches[1] - branches[0], _LEAST_GAIN)
@@ -126,6 +177,42 @@ def learned_values(
     return _by_name(functions) | {"v_low": low, "v_high": high}, scatter
 
 
+def correction_values(
+    waves: Sequence[Waveform], floor: float, *, reversed: bool
+) -> dict[str, float]:
+    """Where the nodes of corrections lie, and the conductance about which these stretch: the median of the data [S].
+
+    A device that stands reversed sees the voltages of the data with the opposite sign.
+    """
+    v, g, top = conductances(waves, floor)
+    v = -v if reversed else v
+    low, high = _ends(v, top)
+    return {"v_low": low, "v_high": high, "g_ref": float(np.exp(np.median(g)))}
+
+
+def _ends(v: np.ndarray, top: float) -> tuple[float, float]:
+    """Lowest and highest voltage of nodes [V]."""
+    return min(float(v.min()), -0.1 * top), max(float(v.max()), 0.1 * top)
+
+
+def basis_at(
+    v: Float[np.ndarray, " points"], low: float, high: float
+) -> Float[np.ndarray, "points nodes"]:
+    """What each node of a function counts for at voltages [V], of which those beyond the nodes are at their ends."""
+    u = jnp.clip(jnp.asarray(node_position(v, low, high)), 0.0, NODES - 3.0)
+    return np.asarray(jax.vmap(lambda x: cubic_basis(x, NODES))(u))
+
+
+def normal_draws(
+    covariance: Float[np.ndarray, "names names"], count: int
+) -> Float[np.ndarray, "draws names"]:
+    """Normal deviations of a covariance, the same ones at each call: one picture of one fit."""
+    size, axes = np.linalg.eigh(covariance)
+    normal = np.random.default_rng(0).normal(size=(count, len(size)))
+    # Rounding may leave eigenvalues a little below 0.
+    return (normal * np.sqrt(np.maximum(size, 0.0))) @ axes.T
+
+
 def _by_name(functions: Mapping[str, np.ndarray]) -> dict[str, float]:
     """Nodes of functions by the names of their parameters."""
     pairs = (
@@ -134,7 +221,7 @@ def _by_name(functions: Mapping[str, np.ndarray]) -> dict[str, float]:
     return {n: float(x) for n, x in pairs}
 
 
-def _conductances(waves: Sequence[Waveform], floor: float) -> tuple[np.ndarray, np.ndarray, float]:
+def conductances(waves: Sequence[Waveform], floor: float) -> tuple[np.ndarray, np.ndarray, float]:
     """Voltages [V] and logarithms of conductances [S] of all points that say something of one, and the largest |v|."""
     voltages, logs = [], []
     for w in waves:

@@ -298,7 +298,9 @@ class NoiseEstimates:
         self.j = j = np.where(steep[..., None], 0.0, j)
         self.start_noise = np.array([float(p.noise) for p in problems])
         weights = np.array([float(p.prior_weight) for p in problems])
-        self.prior = np.eye(n) * weights[:, None, None]
+        learned = np.array([p.strength is not None for p in problems])
+        plain = np.eye(n) * weights[:, None, None]
+        self.prior = np.where(learned[:, None, None], jacobian[:, -n:], plain)
         moves = np.any(j != 0, axis=2)
         count = np.count_nonzero(moves, axis=1)
         self.chi2 = np.sum(self.r**2, axis=1) / np.maximum(count - n, 1)
@@ -335,7 +337,9 @@ class NoiseEstimates:
                 self.sources[k] += f"; without residuals of exploded derivatives: {lost}"
         square = np.sum(j**2, axis=(1, 2))
         self.scale = np.sum(self.root**2, axis=(1, 2)) / np.maximum(square, 1e-300)
-        self.noise = np.sqrt(np.minimum(np.maximum(self.scale, self.chi2), 1.0))
+        # What a model is off by is granted to it; of learned functions nothing is off: what they leave is noise.
+        granted = np.minimum(np.maximum(self.scale, self.chi2), 1.0)
+        self.noise = np.sqrt(np.where(learned, np.maximum(granted, self.chi2), granted))
 
 
 def _source(rho: float, sweeps: int) -> str:

@@ -1,7 +1,7 @@
 """A calibration problem: which parameters are free, and the residuals that the data leave."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -32,8 +32,8 @@ from memjax.simulate.stiff_kernel import (
 from ..problem import PRIOR_SIGMA, TOGETHER, AbstractDifferentiable, at_each_point
 from .group import Group, floored, lengthen, misfit, seeks_events
 from .instrument import DeviceOnBench, bench_of, device_of
-from .lanes import by_point, solve_lanes
-from .learned import prior_root
+from .lanes import by_point, of_numbers, solve_lanes
+from .learned import learned_functions, prior_root
 from .readout import EventSteps, find_steps, read_at, read_off, rows_of_events
 from .traced_kernel import TracedKernel
 
@@ -53,7 +53,7 @@ class Problem(AbstractDifferentiable):
     ----------
     device, free, center, noise, ties
         See `fitting.problem.AbstractProblem`; the prior weighs against `noise`, not against what the model was granted.
-        The device stands on its bench, as `DeviceOnBench`, where quantities of the bench are among the free ones.
+        The device is a `DeviceOnBench` where quantities of the bench are among the free ones.
     group : Group
         The data.
     bench, env : Bench, Environment
@@ -62,8 +62,9 @@ class Problem(AbstractDifferentiable):
         Solver.
     prior_sigma : Float[Array, ""]
         Standard deviation of the default prior [natural log units].
-    prior_root : Float[Array, "free free"] or None
-        R where the precision of the prior is R'R; None for the default prior, alike in all coordinates.
+    prior_root, strength : Float[Array, "free free"] or None, Float[Array, "functions"] or None
+        R where the precision of the prior is R'R, by default it is alike in all coordinates; and the strengths of that
+        of learned functions, see `fitting.sweeps.strength`.
     chosen : str
         Backend, see `memjax.use_backend`: that in use where the problem was made.
     """
@@ -83,6 +84,7 @@ class Problem(AbstractDifferentiable):
         default_factory=lambda: np.asarray(PRIOR_SIGMA, jnp.result_type(float))
     )
     prior_root: Float[Array | np.ndarray, "free free"] | None = None
+    strength: Float[Array | np.ndarray, " functions"] | None = None
     chosen: str = eqx.field(static=True, default_factory=chosen_backend)
 
     @classmethod
@@ -99,11 +101,12 @@ class Problem(AbstractDifferentiable):
         names = tuple(known(device, free))
         if not names:
             raise DataError("no free parameter", allowed="at least one", fix="say --free NAMES")
-        root = prior_root(device_of(device), names)
+        root, functions = prior_root(device_of(device), names), learned_functions(device_of(device))
         # Learned functions take sweeps in sequence, and as many steps as all of them.
         return cls(
             device=quiet(device), free=names, group=group, bench=bench, env=env or mj.Environment(),
             center=coordinates(device, names), prior_root=root, policy=POLICY if root is None else PATIENT,
+            strength=None if root is None else np.ones(len(functions)),
         )  # fmt: skip
 
     @property
@@ -130,7 +133,7 @@ class Problem(AbstractDifferentiable):
         """See `AbstractProblem`; by a kernel in C where there is one, see `memjax.simulate.stiff_kernel`."""
         if (solved := self.by_kernel()) is not None:
             return solved.linearise(z)
-        return _of_numbers(super().linearise, z)
+        return of_numbers(super().linearise, z)
 
     def observe(self, z: Float[np.ndarray, "points free"]):
         """Residuals, success, and log10 of the responses at all rows [decades] of many points, without derivatives."""
@@ -158,13 +161,6 @@ class Problem(AbstractDifferentiable):
         """The problem with its kernel, for many calls; None where there is no kernel, see `kernel_of`."""
         kernel = kernel_of(self)
         return None if isinstance(kernel, str) else KernelProblem(self, kernel)
-
-
-def _of_numbers(evaluate: Callable, z: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Results at points, the last of which is success; those that are no numbers, and none, would keep all waiting."""
-    idle = np.any(np.isnan(z), axis=1)
-    *values, ok = evaluate(np.where(idle[:, None], z[np.argmin(idle)], z))
-    return *values, np.asarray(ok) & ~idle
 
 
 class KernelProblem:

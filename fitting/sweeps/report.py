@@ -10,6 +10,7 @@ import numpy as np
 
 import memjax as mj
 from memjax.data import is_pulsed
+from memjax.errors import ModelError
 from memjax.observables import Thresholds, find_thresholds, summarise, switching
 from memjax.plot import style
 
@@ -20,7 +21,7 @@ from ..report import TABLES, parameters_section, read_table, write_fit_page
 from ..time_pictures import figure_currents
 from . import figures
 from .function_figure import figure_functions
-from .learned import LEARNED
+from .learned import learned_functions
 from .set_reset import UNITS, cycle_values
 from .trends import SURE, Series, keeps_state, of_excursions, trends
 
@@ -83,8 +84,10 @@ def build(
             drawn["switching"] = figures.figure_switching(*both, spread, thresholds=levels)
             read = [summarise(switching(x, **levels.options)) for x in both]
             tables = [_switching_table(*read), *[Note(str(levels))] * (driven != "current")]
-        if content["model"] in LEARNED:  # correlations of nodes say nothing to anybody
-            drawn["functions"] = figure_functions(content, measured.applied)
+        # A device that stands reversed sees the opposite voltage.
+        applied = -measured.applied if content["bench"].get("reversed") else measured.applied
+        if functions := _functions(content):  # correlations of nodes say nothing to anybody
+            drawn["functions"] = figure_functions(content, applied, functions)
         else:
             correlation = np.array(content["correlation"])
             drawn["correlation"] = figures.figure_correlation(content["free"], correlation)
@@ -152,6 +155,14 @@ def _is_of_one_rate(measured: mj.Measurement) -> bool:
 def _is_of_time(unit: str) -> bool:
     """Whether a unit holds a time, as those of rates and mobilities do; that of noise has its root."""
     return "sqrt" not in unit and "s" in re.split(r"[ ()/]", unit)
+
+
+def _functions(content: dict) -> Mapping[str, tuple[str, ...]]:
+    """Learned functions of the model of a ``fit.json``; none of a model of another name than memjax has."""
+    try:
+        return learned_functions(mj.model(content["model"]))
+    except ModelError:  # a circuit, or a device of a class of the user's own
+        return {}
 
 
 def thresholds_of(content: dict) -> Thresholds | None:
@@ -300,7 +311,10 @@ def _blocks(
             *drawn("switching", "switching and hold voltages"),
         ]),
         *_cycles(series, drawn("trends", "cycle by cycle")),
-        *[Section("Learned functions", [*drawn("functions", "learned functions"), Note(_FUNCTIONS)])]
+        *[Section("Learned functions", [
+            *drawn("functions", "learned functions"), Note(_FUNCTIONS),
+            *[Bullets(x) for x in [content.get("corrections")] if x],
+        ])]
         * ("functions" in paths),
         parameters_section(
             content, determined, *drawn("correlation", "correlation of parameters"), more=simulated

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ModelError
+from ..runtime.model_names import physics_of
 
 if TYPE_CHECKING:
     from ..data.suitability import Traits
@@ -133,7 +134,7 @@ def require_models(names: Sequence[str]) -> None:
     """
     known = model_names()
     for name in names:
-        if name not in known:
+        if (physics_of(name) or name) not in known:
             raise ModelError(
                 f"unknown model {name!r}", allowed=", ".join(known), fix="see 'memjax models'"
             )

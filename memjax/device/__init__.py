@@ -8,6 +8,7 @@ from .algebra import (
 )
 from .and_ts import AndThresholdSwitch as AndThresholdSwitch
 from .base import AbstractDevice as AbstractDevice, AbstractOhmicDevice as AbstractOhmicDevice
+from .corrected import with_corrections as with_corrections
 from .diffusive import DiffusiveMemristor as DiffusiveMemristor
 from .diffusive_1m1t1r import Diffusive1M1T1R as Diffusive1M1T1R
 from .diffusive_spice import DiffusiveSpice as DiffusiveSpice

@@ -1,6 +1,8 @@
 """What a device is: scalar, pure equations in SI of one device. `jax.vmap` makes many."""
 
 import abc
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 import jax.numpy as jnp
@@ -47,6 +49,8 @@ class AbstractDevice(AbstractTwoTerminal):
     """Whether no current flows at negative voltage."""
     noise_structure: AbstractClassVar[type[AbstractNoiseStructure]]
     """How noise amplitudes depend on the state."""
+    functions: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
+    """Functions of the voltage that data teach, and the parameters that are the nodes of each, by voltage."""
     references: AbstractClassVar[tuple[str, ...]]
     """DOIs or addresses of the sources of the equations."""
     single_precision: ClassVar[tuple[str, ...]] = ()

@@ -177,6 +177,7 @@ class HybridDevice(AbstractDevice):
     order: int = setting(1, allowed=(1, 2), doc="Number of states.")
 
     name: ClassVar[str] = "hybrid"
+    functions: ClassVar[Mapping[str, tuple[str, ...]]] = {f: node_names(f) for f in FUNCTIONS}
     volatile: ClassVar[bool] = False
     sets_at: ClassVar[tuple[int, ...]] = (1, -1)
     resets_at: ClassVar[tuple[int, ...]] = (-1, 1)

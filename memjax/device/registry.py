@@ -3,9 +3,11 @@
 from importlib.metadata import entry_points
 
 from ..errors import ModelError
+from ..runtime.model_names import CORRECTED, physics_of
 from .ag_filament import AgFilament
 from .and_ts import AndThresholdSwitch
 from .base import AbstractDevice
+from .corrected import corrected_class
 from .diffusive import DiffusiveMemristor
 from .diffusive_1m1t1r import Diffusive1M1T1R
 from .diffusive_spice import DiffusiveSpice
@@ -61,7 +63,7 @@ def device_names() -> list[str]:
 
 
 def device_class(name: str) -> type[AbstractDevice]:
-    """The device model of that name.
+    """The device model of that name, or of a name with ``+hybrid``: with learned corrections.
 
     Raises
     ------
@@ -69,8 +71,18 @@ def device_class(name: str) -> type[AbstractDevice]:
         If there is none; it lists those that exist.
     """
     classes = _classes()
+    physics = physics_of(name) if isinstance(name, str) else None
+    if physics in classes:
+        return corrected_class(classes[physics])
     if not isinstance(name, str) or name not in classes:
         raise ModelError(
             f"unknown model {name!r}", allowed=", ".join(classes), fix="see 'memjax models'"
         )
     return classes[name]
+
+
+def __getattr__(name: str) -> type[AbstractDevice]:
+    """Classes of corrected devices, which are made when they are asked for."""
+    if not name.endswith(CORRECTED):
+        raise AttributeError(name)
+    return device_class(name)

@@ -114,10 +114,28 @@ def test_every_model_has_a_drive():
 @pytest.mark.parametrize("kind", ["triangle", "pulse", "sine"])
 @pytest.mark.parametrize("name", _every(DRIVES))
 def test_a_model_in_ngspice_is_the_model(tmp_path, name, kind):
-    amplitude, duration = DRIVES[name]
-    device = model(name)
+    _compare(tmp_path, model(name), DRIVES[name], kind)
+
+
+@pytest.mark.study
+def test_a_model_with_corrections_in_ngspice_is_that_device(tmp_path):
+    device = model("vteam+hybrid")
+    nodes = [n for function in device.functions.values() for n in function]
+    drawn = np.random.default_rng(0).normal(scale=0.5, size=len(nodes))
+    device = mj.params.replace(device, {n: float(x) for n, x in zip(nodes, drawn, strict=True)})
+    t, trace, columns = _compare(tmp_path, device, DRIVES["vteam"], "triangle")
+    size = np.max(np.abs(trace.i))
+    # A source's current flows into it.
+    ours, theirs = np.asarray(trace.i)[0] / size, -columns[1] / size
+    assert np.ptp(np.asarray(trace.state["x"])) > 0.5
+    assert _distance(t, ours, columns[0], theirs) < SHARE
+
+
+def _compare(folder: Path, device, drive: tuple[float, float], kind: str):
+    """Require the states of a device in both programs to be alike; times, our trace, the other's columns."""
+    amplitude, duration = drive
     stimulus, source = _stimuli(amplitude, duration)[kind]
-    columns = _in_ngspice(tmp_path, device, source, duration)
+    columns = _in_ngspice(folder, device, source, duration)
     t = np.linspace(0.0, duration, 2001)
     trace = mj.simulate(device, stimulus, save=t, deterministic=True, policy=POLICY).check()
     k = 1
@@ -126,7 +144,7 @@ def test_a_model_in_ngspice_is_the_model(tmp_path, name, kind):
         for component in ours.T:
             k += 1
             off = _distance(t, component, columns[0], columns[k])
-            print(f"{name} {kind} {s.name}: {off:.1e}")
+            print(f"{device.name} {kind} {s.name}: {off:.1e}")
             assert off < SHARE, s.name
             level = 0.5 * (component.max() + component.min())
             if np.ptp(component) > 1e-6:
@@ -136,6 +154,7 @@ def test_a_model_in_ngspice_is_the_model(tmp_path, name, kind):
                 )
                 assert len(own) == len(other)
                 np.testing.assert_allclose(other, own, rtol=SHARE)
+    return t, trace, columns
 
 
 def test_the_dialect_of_ltspice_runs_in_ngspice_that_reads_it(tmp_path):

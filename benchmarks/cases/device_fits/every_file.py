@@ -101,11 +101,15 @@ def _chosen(path: Path) -> tuple[str, ...]:
 def _short_searches() -> Iterator[None]:
     """Few starts and few iterations in place of those of `fitting.fit`."""
     begin = importlib.import_module("fitting.sweeps.prepare")
-    there = importlib.import_module("fitting.sweeps.fit")
+    search, ending = (importlib.import_module(f"fitting.sweeps.{n}") for n in ("search", "ending"))
     few = _but(begin.starts, count=STARTS)
-    short = _but(there.levenberg_marquardt, iterations=ITERATIONS)
+    short = _but(search.levenberg_marquardt, iterations=ITERATIONS)
     replaced = {"levenberg_marquardt": short, "BATCH": STARTS}
-    with patch.object(begin, "starts", few), patch.multiple(there, **replaced):
+    with (
+        patch.object(begin, "starts", few),
+        patch.multiple(search, **replaced),
+        patch.multiple(ending, **replaced),
+    ):
         yield
 
 

@@ -37,7 +37,11 @@ def problem(noise):
         left_weight=None,
     )
     return SimpleNamespace(
-        free=("a", "b", "c"), group=group, noise=noise, prior_weight=noise / PRIOR_SIGMA
+        free=("a", "b", "c"),
+        group=group,
+        noise=noise,
+        prior_weight=noise / PRIOR_SIGMA,
+        strength=None,
     )
 
 

@@ -1,7 +1,6 @@
 """The whole calibration, on the bundled example."""
 
 import json
-from dataclasses import replace
 from importlib import import_module
 
 import jax
@@ -11,8 +10,8 @@ import pytest
 import fitting as ft
 import memjax as mj
 from fitting.app.config import parse_fit
-from fitting.sweeps.fit import BATCH
 from fitting.sweeps.prepare import prepare
+from fitting.sweeps.search import BATCH
 from memjax.cli import main
 from memjax.core.params import get
 from memjax.errors import DataError, ModelError
@@ -26,47 +25,6 @@ def test_true_parameters_come_back_within_three_sigma_or_are_named_undetermined(
     away = {n: abs(r["value"] - truth[n]) / r["std"] for n, r in rows.items() if r["determined"]}
     assert len(away) >= 6  # mu, r_on, r_off at least of each polarity: the data say something
     assert max(away.values()) < 3, away
-
-
-def test_a_search_that_knows_its_noise_runs_the_program_that_it_has(result, monkeypatch):
-    """Of the same types: one that is weak would be compiled anew, for as long as all else takes."""
-    made = import_module("fitting.sweeps.fit")
-    searches = []
-    monkeypatch.setattr(
-        made, "levenberg_marquardt", lambda search, *a, **k: searches.append(search)
-    )
-    before = made._Search(result.problem, 0, None, result.search, result.z)
-    before.ends.append((result.search.z, result.search.cost))
-    made._end_search(before, 0.5)
-    assert float(searches[0].problem.noise) == 0.5
-    problem = result.problem
-    fresh = made.Problem.of(problem.device, problem.free, problem.group, bench=problem.bench)
-    types = [[jax.typeof(x) for x in jax.tree.leaves(p)] for p in (searches[0].problem, fresh)]
-    assert types[0] == types[1]
-
-
-def test_a_search_that_ended_also_ends_from_where_a_start_led(result, monkeypatch):
-    """It keeps its own optimum, takes a lower one, and still knows where it ended before."""
-    made = import_module("fitting.sweeps.fit")
-    begun = []
-
-    def improve(search, starts, *, progress, **options):
-        begun.append(starts)
-        search(starts)
-        progress.z, progress.cost = starts, np.full(len(starts), 5.0)
-        progress.converged = np.ones(len(starts), bool)
-
-    monkeypatch.setattr(made, "levenberg_marquardt", improve)
-    far, done = result.z + 0.4, replace(result.search, z=result.z[None], cost=np.array([1.0]))
-    done.converged = np.zeros(1, bool)
-    search = made._Search(result.problem, 0, None, done)
-    search(np.repeat(far[None], BATCH, axis=0))
-    ends = [(np.stack([result.z, far]), np.array([1.0, 2.0]))]
-    ended = made._ended_from(search, ends)
-    np.testing.assert_array_equal(begun[0][0], result.z)
-    assert ended.best_cost == pytest.approx(result.loss)
-    assert ended.progress.cost.tolist() == [1.0, *[5.0] * BATCH]
-    assert ended.progress.converged.tolist() == [False, *[True] * BATCH]
 
 
 def test_the_fit_says_what_the_data_do_not_determine(result):

@@ -31,8 +31,23 @@ def test_nodes_are_drawn_as_they_were_estimated(content):
 
 
 def test_the_picture_shows_both_branches_and_both_rates(content):
-    figure = figure_functions(content, np.linspace(-1, 1, 5))
+    figure = figure_functions(content, np.linspace(-1, 1, 5), mj.HybridDevice.functions)
     labels = [ax.get_legend_handles_labels()[1] for ax in figure.axes]
     assert labels == [["off, x = 0", "on, x = 1"], ["set, at x = 0", "reset, at x = 1"]]
     assert all(ax.get_yscale() == "log" for ax in figure.axes)
+    plt.close(figure)
+
+
+def test_the_picture_of_corrections_shows_factors_about_one():
+    device = mj.model("vteam+hybrid")
+    rows = {n: {"value": x, "std": None} for n, x in mj.params.to_dict(device).items()}
+    free = node_names("level")
+    for n in free:
+        rows[n] = {"value": float(np.log(2.0)), "std": 0.1}
+    content = {"parameters": rows, "free": list(free), "correlation": np.eye(NODES).tolist()}
+    figure = figure_functions(content, np.linspace(-1, 1, 5), device.functions)
+    labels = [ax.get_legend_handles_labels()[1] for ax in figure.axes]
+    assert labels == [["level", "contrast"], ["pace"]]
+    (level,) = (x for x in figure.axes[0].lines if x.get_label() == "level")
+    np.testing.assert_allclose(level.get_ydata(), 2.0)
     plt.close(figure)

@@ -7,17 +7,20 @@ import pytest
 
 import fitting as ft
 import memjax as mj
+from fitting.sweeps.device_summary import summarise
 from fitting.sweeps.learned import (
-    BENDING,
+    PHYSICS_WIDTH,
+    PRIORS,
     WIDTH,
+    basis_at,
     in_sequence,
     learned_functions,
     learned_values,
+    normal_draws,
     prior_root,
     with_further,
 )
 from fitting.sweeps.loops import loops
-from fitting.sweeps.prepare import summarise
 from memjax.device.hybrid import NODES, node_names
 
 NOISE = 0.01
@@ -39,11 +42,45 @@ def test_the_prior_knows_the_bends_of_functions_and_little_of_lines():
     kink = np.concatenate([np.abs(np.arange(NODES) - 5.0), np.zeros(NODES + 1)])
     assert np.sum((root @ line) ** 2) == pytest.approx(np.sum(line**2) / WIDTH**2)
     # One second difference, of 2.
-    bend = (2 / BENDING["off"]) ** 2
+    bend = (2 / PRIORS["off"].bending) ** 2
     assert np.sum((root @ kink) ** 2) == pytest.approx(np.sum(kink**2) / WIDTH**2 + bend)
+    stronger = prior_root(device, names, np.array([4.0, 1.0, 1.0, 1.0]))
+    assert stronger is not None
+    # The strength of a law holds for its bends, not for lines.
+    assert np.sum((stronger @ kink) ** 2) == pytest.approx(np.sum(kink**2) / WIDTH**2 + 4 * bend)
     more = with_further(root, 1)
     assert more.shape == (len(names) + 1,) * 2
     assert more[-1, -1] == 1 / WIDTH
+
+
+def test_corrections_are_about_none_and_a_model_about_itself():
+    device = mj.model("vteam+hybrid")
+    names = (*node_names("level"), "r_on")
+    root = prior_root(device, names, np.array([9.0, 1.0, 1.0]))
+    assert root is not None
+    flat = np.append(np.ones(NODES), 0.0)
+    assert np.sum((root @ flat) ** 2) == pytest.approx(9 * NODES / PRIORS["level"].width ** 2)
+    of_model = np.append(np.zeros(NODES), 1.0)
+    assert np.sum((root @ of_model) ** 2) == pytest.approx(1 / PHYSICS_WIDTH**2)
+
+
+def test_a_basis_adds_up_to_one_and_ends_with_the_nodes():
+    basis = basis_at(np.array([-3.0, -1.0, 0.2, 1.0, 5.0]), -1.0, 1.0)
+    np.testing.assert_allclose(basis.sum(axis=1), 1.0)
+    np.testing.assert_array_equal(basis[0], basis[1])
+    np.testing.assert_array_equal(basis[3], basis[4])
+
+
+def test_draws_have_their_covariance():
+    covariance = np.array([[4.0, 1.0], [1.0, 0.5]])
+    count = 4000
+    drawn = normal_draws(covariance, count)
+    np.testing.assert_array_equal(drawn, normal_draws(covariance, count))
+    # A variance of so many draws is known to sqrt(2 / count); four times that.
+    z = (np.cov(drawn.T) - covariance) / (
+        np.sqrt(2 / count) * np.array([[4.0, 2**0.5], [2**0.5, 0.5]])
+    )
+    assert np.max(np.abs(z)) < 4
 
 
 def truth() -> mj.HybridDevice:

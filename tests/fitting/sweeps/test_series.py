@@ -7,7 +7,7 @@ import pytest
 
 import fitting as ft
 import memjax as mj
-from fitting.sweeps.fit import BATCH
+from fitting.sweeps.search import BATCH
 from fitting.sweeps.series import HiddenSeries, hidden_series, with_note_on_series
 
 SERIES = 400.0

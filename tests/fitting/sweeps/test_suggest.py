@@ -8,7 +8,7 @@ import pytest
 import fitting as ft
 import memjax as mj
 from fitting.sweeps.basins import AGREED, speaks_of_optima
-from fitting.sweeps.fit import BATCH
+from fitting.sweeps.search import BATCH
 from fitting.sweeps.suggest import suggest
 
 pytestmark = pytest.mark.slow

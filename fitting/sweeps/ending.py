@@ -1,0 +1,150 @@
+"""How a search of sweeps ends: noise and optimum are known by each other, and it begins again beside its optimum."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from ..optimize.levenberg_marquardt import PROXIMAL, Progress, levenberg_marquardt
+from ..optimize.restarts import search_beside
+from ..problem import WEAK_SIGMA
+from .basins import last_starts
+from .noise_estimate import exceeds_scatter, known_to_a_row, noise_of_each
+from .prepare import Prepared
+from .search import BATCH, Search
+from .strength import has_moved, strength_at, with_strength
+
+ENDING = 25
+"""Iterations in which a search ends at the most, once the noise is known."""
+
+WEIGHINGS = 8
+"""Times at the most that the noise is taken from the residuals at an optimum, and that a search goes on from there."""
+
+UPDATES = 4
+"""Updates of the strengths of priors at the most: each is a search from where the one before has ended."""
+
+CLOSE = 0.01
+"""Gain of a cost, in variances of a residual, below which a search has ended: a seventh of a standard deviation."""
+
+SETTLED = 0.8
+"""Share of the noise before from which on it counts as settled: standard deviations are known no better."""
+
+BESIDE = 2
+"""What is added to the seed of a search for that of its draws beside the optimum."""
+
+
+def weighed(search: Search, prepared: Prepared, noise: float = np.inf) -> Search:
+    """The search ended with a prior that weighs against the noise of the data.
+
+    The residuals that a prior of too much weight leaves are taken for noise, which gives it that weight: noise and
+    optimum are found in turn, until the noise stays; it is as it is where that does not fall. So are the strengths of
+    the priors of learned functions.
+    """
+    first = not np.isfinite(noise)
+    for k in range(WEIGHINGS):
+        z, r, jacobian = search.optimum()
+        at: dict[str, Any] = {"residuals": r[None], "jacobian": jacobian[None], "seed": search.seed}
+        less = float(noise_of_each([search.problem], [prepared.waves], **at)[0])
+        data = jacobian[: -len(search.problem.free)]
+        updates = first and k < UPDATES
+        strength = strength_at(search.problem, z, data, less) if updates else None
+        # No iteration was left: the valley goes on.
+        unfinished = search.progress.left == 0 and not search.switches
+        if not (less < SETTLED * noise or unfinished or has_moved(search.problem, strength)):
+            break
+        noise, search = less, end_search(search, less, strength)
+    return search
+
+
+def balanced(search: Search, prepared: Prepared) -> Search:
+    """The search ended with events that count by their sampling, where the data are then described to their noise.
+
+    See `known_to_a_row`.
+    """
+    group = known_to_a_row(search.problem, prepared.waves)
+    if group is None:
+        return search
+    other = Search(
+        replace(search.problem, group=group), search.seed, search.tick, replace(search.progress)
+    )
+    other.best_z, other.ends = search.best_z, search.ends
+    other = weighed(other, prepared)
+    misses = exceeds_scatter(other.problem, prepared.waves, other.optimum()[1])
+    return search if misses else other
+
+
+def end_search(search: Search, noise: float, strength: np.ndarray | None = None) -> Search:
+    """The search ended with a prior that weighs against the noise that there is, not against what was granted.
+
+    `strength` are those of learned functions, where there are such.
+    """
+    known = jnp.asarray([noise, WEAK_SIGMA], float)
+    problem = replace(search.problem, noise=known[0], prior_sigma=known[1])
+    problem = with_strength(problem, strength)
+    again = Search(problem, search.seed, search.tick, search.progress)
+    done = search.progress
+    best, _, jacobian = search.optimum()
+    z, cost = (np.concatenate(x) for x in zip(*search.ends, strict=True))
+    starts = last_starts(z, cost, best=best, jacobian=jacobian, noise=noise, count=BATCH)
+    options: dict[str, Any] = dict(iterations=ENDING, progress=done, tick=search.report("weigh"))
+    options |= ending(noise, search.best_cost)
+    try:
+        levenberg_marquardt(again, starts, **options)
+    except KeyboardInterrupt:
+        return search
+    again.ends = [(done.z.copy(), done.cost.copy())]
+    return again if again.best_z is not None else search
+
+
+def ended_from(search: Search, ends: list[tuple[np.ndarray, np.ndarray]]) -> Search:
+    """A search that has ended, ended from where another one did as well; as it is where that is interrupted."""
+    z, cost = (np.concatenate(x) for x in zip(*ends, strict=True))
+    best, noise = z[np.argmin(cost)], float(search.problem.noise)
+    jacobian = search(np.repeat(best[None], BATCH, axis=0))[1][0]
+    starts = last_starts(z, cost, best=best, jacobian=jacobian, noise=noise, count=BATCH)
+    options: dict[str, Any] = dict(iterations=ENDING, tick=search.report("weigh"))
+    options |= ending(noise, search.best_cost)
+    try:
+        with keeping(search.progress) as done:
+            levenberg_marquardt(search, starts, progress=done, **options)
+    except KeyboardInterrupt:
+        return search
+    search.ends = [(done.z.copy(), done.cost.copy())]
+    return search
+
+
+@contextmanager
+def keeping(progress: Progress) -> Iterator[Progress]:
+    """Progress that still knows, after another search, where the one before ended."""
+    before = progress.z.copy(), progress.cost.copy(), progress.converged.copy()
+    try:
+        yield progress
+    finally:
+        after = progress.z, progress.cost, progress.converged
+        both = (np.concatenate(x) for x in zip(before, after, strict=True))
+        progress.z, progress.cost, progress.converged = both
+
+
+def ending(noise: float, cost: float) -> dict[str, float]:
+    """How a search ends once the noise is known [sigma]; options of `levenberg_marquardt`."""
+    tolerance = CLOSE * noise**2 / max(cost, np.finfo(float).tiny)
+    return {"proximal": PROXIMAL, "tolerance": min(1e-4, tolerance)}
+
+
+def begin_beside(search: Search, *, quiet: int) -> bool:
+    """Begin the search again beside its optimum, see `search_beside`; whether it was interrupted."""
+    options: dict[str, Any] = dict(progress=search.progress, tick=search.report("again"))
+    options["proximal"] = PROXIMAL
+    try:
+        improve = partial(levenberg_marquardt, search, **options)
+        with keeping(search.progress):
+            search_beside(
+                improve, *search.optimum(), count=BATCH, seed=search.seed + BESIDE, quiet=quiet
+            )
+    except KeyboardInterrupt:
+        return True
+    return False

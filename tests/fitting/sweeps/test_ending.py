@@ -1,0 +1,52 @@
+"""How a search of sweeps ends, and begins again from where another one ended."""
+
+from dataclasses import replace
+
+import jax
+import numpy as np
+import pytest
+
+from fitting.sweeps import ending
+from fitting.sweeps.problem import Problem
+from fitting.sweeps.search import BATCH, Search
+
+pytestmark = pytest.mark.slow  # the fit of the example
+
+
+def test_a_search_that_knows_its_noise_runs_the_program_that_it_has(result, monkeypatch):
+    """Of the same types: one that is weak would be compiled anew, for as long as all else takes."""
+    searches = []
+    monkeypatch.setattr(
+        ending, "levenberg_marquardt", lambda search, *a, **k: searches.append(search)
+    )
+    before = Search(result.problem, 0, None, result.search, result.z)
+    before.ends.append((result.search.z, result.search.cost))
+    ending.end_search(before, 0.5)
+    assert float(searches[0].problem.noise) == 0.5
+    problem = result.problem
+    fresh = Problem.of(problem.device, problem.free, problem.group, bench=problem.bench)
+    types = [[jax.typeof(x) for x in jax.tree.leaves(p)] for p in (searches[0].problem, fresh)]
+    assert types[0] == types[1]
+
+
+def test_a_search_that_ended_also_ends_from_where_a_start_led(result, monkeypatch):
+    """It keeps its own optimum, takes a lower one, and still knows where it ended before."""
+    begun = []
+
+    def improve(search, starts, *, progress, **options):
+        begun.append(starts)
+        search(starts)
+        progress.z, progress.cost = starts, np.full(len(starts), 5.0)
+        progress.converged = np.ones(len(starts), bool)
+
+    monkeypatch.setattr(ending, "levenberg_marquardt", improve)
+    far, done = result.z + 0.4, replace(result.search, z=result.z[None], cost=np.array([1.0]))
+    done.converged = np.zeros(1, bool)
+    search = Search(result.problem, 0, None, done)
+    search(np.repeat(far[None], BATCH, axis=0))
+    ends = [(np.stack([result.z, far]), np.array([1.0, 2.0]))]
+    ended = ending.ended_from(search, ends)
+    np.testing.assert_array_equal(begun[0][0], result.z)
+    assert ended.best_cost == pytest.approx(result.loss)
+    assert ended.progress.cost.tolist() == [1.0, *[5.0] * BATCH]
+    assert ended.progress.converged.tolist() == [False, *[True] * BATCH]

@@ -137,10 +137,15 @@ def _sets_at(waves: Sequence[Waveform]) -> int:
     return int(np.sign(opening)) if abs(opening) > max(_OPEN, _SURE * noise) else 0
 
 
+STRAIGHT = 0.1
+"""Argument of sinh up to which it is a line to 0.2 %."""
+
+
 def sinh_branches(waves: Sequence[Waveform]) -> dict[tuple[int, bool], tuple[float, float]]:
     """Factors a [A] and b [1/V] of currents a sinh(b v) that describe the loops.
 
-    By polarity, and by whether it is the branch of the higher current.
+    By polarity, and by whether it is the branch of the higher current. A line shows the product alone: its argument of
+    sinh is `STRAIGHT` at the highest voltage.
     """
     out = {}
     driven = waves[0].driven
@@ -153,7 +158,9 @@ def sinh_branches(waves: Sequence[Waveform]) -> dict[tuple[int, bool], tuple[flo
             # In logarithms of both factors; soft: points on the other branch do not drag a and b along.
             miss = lambda z: _log_sinh(np.exp(z[1]) * v) + z[0] - log_i  # noqa: E731, B023
             best = least_squares(miss, [log_i[-1], np.log(1 / v[-1])], loss="soft_l1")
-            out[sign, on] = float(10 ** best.x[0]), float(np.exp(best.x[1]))
+            a, b = 10 ** best.x[0], np.exp(best.x[1])
+            curved = max(b, STRAIGHT / np.max(v))
+            out[sign, on] = float(a * b / curved), float(curved)
     return out
 
 

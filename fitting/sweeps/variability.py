@@ -1,6 +1,7 @@
 """Read noise and cycle-to-cycle spread, to first order."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 from jaxtyping import Float
@@ -57,7 +58,9 @@ def _additive(
     low, high = np.log(_LEAST_FLOOR * floor), np.log(floor)
     if excess(high) >= 0:
         return floor
-    return _LEAST_FLOOR * floor if excess(low) <= 0 else float(np.exp(brentq(excess, low, high)))
+    if excess(low) <= 0:
+        return _LEAST_FLOOR * floor
+    return float(np.exp(cast(float, brentq(excess, low, high))))
 
 
 def cycle_spread(

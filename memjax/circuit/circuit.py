@@ -192,7 +192,7 @@ class Circuit(AbstractSystem, AbstractComposite):
     def initial(self, env: Environment) -> State:
         """See `AbstractSystem`: devices at rest, capacitors at their initial voltages."""
         rests = evaluate(lambda e: e.initial(env), self.devices, dict.fromkeys(self.names, ()))
-        device_states = {f"{n}.{k}": x for n, rest in rests.items() for k, x in rest.items()}
+        device_states = {f"{n}.{k}": x for n, at_rest in rests.items() for k, x in at_rest.items()}
         charge = self._charges(lambda e, a, b: e.c * e.v0)
         return device_states | self._by_state_name(self._over_capacitance(charge))
 
@@ -306,8 +306,9 @@ class Circuit(AbstractSystem, AbstractComposite):
 
         def currents(e, *values):
             if not isinstance(e, AbstractDevice):
-                return e.currents(*values, env)
-            i = e.current(t, *values, env)
+                return e.currents(values[0], env)
+            device_state, voltage = values
+            i = e.current(t, device_state, voltage, env)
             return i, -i
 
         elements = {n: e for n, e in zip(self.names, self.elements) if n in arguments}

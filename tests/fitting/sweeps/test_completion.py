@@ -72,9 +72,9 @@ def test_a_fit_of_one_optimum_that_is_linear_stays_as_it_is(stages):
     assert stages.asked == [0.0]
 
 
-def test_without_a_kernel_only_what_is_loose_is_looked_at(stages):
+def test_no_backend_decides_how_far_is_looked(stages):
     completion.completed(fit(backend="xla (no compiler)"), None)
-    assert stages.asked == [completion.LOOSE]
+    assert stages.asked == [0.0]
 
 
 def test_a_lower_optimum_far_off_becomes_the_fit_and_is_looked_around_again(stages):

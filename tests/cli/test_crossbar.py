@@ -208,7 +208,7 @@ WRONG_PROGRAM = {
     "steps = 0.01|scheme = 'quarter'": "'quarter'; in program.scheme; allowed: half, third, gate",
     '"stuck.csv"|1.5': "1.5; in program.stuck_off; allowed: a share from 0 to 1, or a file",
     '"stuck.csv"|"targets.csv"': "an array of shape (3, 2); in program.stuck_off; allowed: 0 and 1, of shape (3, 2)",
-    "spread = 0.01|spred = 0.01": "no key 'spred'; in program",
+    "spread = 0.01|wide = 0.01": "no key 'wide'; in program",
     "tolerance = 1e-6|tolerance = 0": "0; in program.tolerance; allowed: a finite number > 0",
     'targets = "targets.csv"|': "no key 'targets'; in program",
     CELLS + "|": "no conductances; in array",

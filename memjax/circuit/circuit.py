@@ -8,6 +8,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from ..core.fields import AbstractComposite, StateSpec, state
@@ -30,12 +31,16 @@ from ..errors import CircuitError
 from ..runtime.arguments import NumberSpec
 from ..runtime.flags import check_flags
 from ..solver.linear import solve_small
-from .alike import evaluate
+from .alike import evaluate, evaluate_kinds
 from .elements import AbstractElement, AbstractSource, Capacitor, CurrentSource, VoltageSource
 from .netlist import Topology, branch_lines, kind_of, lines, topology
 
 PARASITIC = 1e-15
 """Capacitance to ground of a node that has none of its own [F]."""
+
+MANY = 16
+"""Nodes from which on voltages and currents are arrays over the nodes: of fewer, scalars, a kernel makes whole vectors
+of circuits."""
 
 Volts = list[Any]
 """A number for each node or free voltage [V], [V/s], [C] or [A]."""
@@ -239,7 +244,12 @@ class Circuit(AbstractSystem, AbstractComposite):
                 coupling |= {a, b}
                 matrix[a][b] = matrix[a][b] - e.c
                 matrix[b][a] = matrix[b][a] - e.c
-        voltages = [q / matrix[k][k] for k, q in enumerate(charge)]
+        diagonal = [matrix[k][k] for k in range(n)]
+        if n and isinstance(charge, jax.Array):
+            size = jnp.stack([jnp.asarray(c, charge.dtype) for c in diagonal])
+            voltages = list(charge / size) if coupling else charge / size
+        else:
+            voltages = [q / c for q, c in zip(charge, diagonal, strict=True)]
         indices = sorted(coupling)
         if indices:
             rows = [[jnp.asarray(matrix[i][j]) for j in indices] for i in indices]
@@ -261,10 +271,17 @@ class Circuit(AbstractSystem, AbstractComposite):
     def node_voltages(self, state: State, u) -> Volts:
         """Voltage of each node [V], ground first."""
         top, offsets = self.topology, self._node_offsets(u)
-        free = [state[f"{n}.v"] - x for n, x in zip(top.free, self._shift(u))]
+        free = [state[f"{n}.v"] for n in top.free]
+        if self._has_shift:
+            free = [x - shift for x, shift in zip(free, self._shift(u))]
         # Makes every voltage, that of ground too, an array of the drive's type.
         zero = 0.0 * jnp.sum(jnp.asarray(u))
-        return [zero + x + (free[g] if g >= 0 else 0.0) for g, x in zip(top.group, offsets)]
+        if len(top.group) < MANY:
+            return [zero + x + (free[g] if g >= 0 else 0.0) for g, x in zip(top.group, offsets)]
+        followed = jnp.append(jnp.stack(free), 0.0)  # what sources fix follows the last one
+        v = zero + followed[np.array(top.group)]
+        driven = np.array([k for k, terms in enumerate(top.offset) if terms], int)
+        return v.at[driven].add(jnp.stack([jnp.asarray(offsets[k], v.dtype) for k in driven]))
 
     def _node_offsets(self, u) -> Volts:
         """Voltage of each node above the free voltage that it follows, or above ground [V]."""
@@ -294,26 +311,31 @@ class Circuit(AbstractSystem, AbstractComposite):
 
     def element_currents(self, t, state: State, u, env: Environment) -> dict[str, tuple]:
         """Current [A] into each terminal of each element, without displacement; 0 for voltage sources."""
-        v, source_values = self.node_voltages(state, u), self._sources(u)
-        arguments, forced = {}, {}
-        for k, (name, e, net) in enumerate(zip(self.names, self.elements, self.topology.nodes)):
-            if isinstance(e, AbstractDevice):
-                arguments[name] = _state_of(e, name, state), v[net[0]] - v[net[1]]
-            elif isinstance(e, CurrentSource):
-                forced[name] = (-source_values[k], source_values[k])
-            else:
-                arguments[name] = (tuple(v[n] for n in net),)
-
-        def currents(e, *values):
-            if not isinstance(e, AbstractDevice):
-                return e.currents(values[0], env)
-            device_state, voltage = values
-            i = e.current(t, device_state, voltage, env)
-            return i, -i
-
-        elements = {n: e for n, e in zip(self.names, self.elements) if n in arguments}
-        results = evaluate(currents, elements, arguments) | forced
+        forced = self._forced_currents(u)
+        results = evaluate(_current_of(t, env), **self._inputs(state, u)) | forced
         return {n: results[n] for n in self.names}
+
+    def _inputs(self, state: State, u) -> dict[str, Any]:
+        """Elements but current sources, their states, nodes and voltages [V], see `evaluate_kinds`."""
+        pairs = zip(self.names, self.elements)
+        elements = {n: e for n, e in pairs if not isinstance(e, CurrentSource)}
+        arguments = {
+            n: (_state_of(e, n, state),) if isinstance(e, AbstractDevice) else ()
+            for n, e in elements.items()
+        }
+        return {"elements": elements, "arguments": arguments} | self._terminals(state, u)
+
+    def _terminals(self, state: State, u) -> dict[str, Any]:
+        """Nodes of each element, and voltages of all [V]."""
+        nets = dict(zip(self.names, self.topology.nodes))
+        return {"nets": nets, "voltages": self.node_voltages(state, u)}
+
+    def _forced_currents(self, u) -> dict[str, tuple]:
+        """Current [A] into each terminal of current sources."""
+        sources = {
+            k: x for k, x in self._sources(u).items() if isinstance(self.elements[k], CurrentSource)
+        }
+        return {self.names[k]: (-x, x) for k, x in sources.items()}
 
     def _node_currents(self, currents: Mapping[str, tuple]) -> Volts:
         """Current [A] that leaves each node into elements."""
@@ -325,22 +347,42 @@ class Circuit(AbstractSystem, AbstractComposite):
 
     def _of_devices(self, function: Callable, state: State, u) -> dict[str, Any]:
         """``function(device, state, voltage)`` of each device by name, its own states and its voltage [V]."""
-        v, devices = self.node_voltages(state, u), self.devices
-        nets = dict(zip(self.names, self.topology.nodes))
-        arguments = {
-            n: (_state_of(e, n, state), v[nets[n][0]] - v[nets[n][1]]) for n, e in devices.items()
-        }
-        return evaluate(function, devices, arguments)
+        devices = self.devices
+        arguments = {n: (_state_of(e, n, state),) for n, e in devices.items()}
+
+        def at_voltage(e, v, device_state):
+            return function(e, device_state, v[0] - v[1])
+
+        return evaluate(at_voltage, devices, arguments, **self._terminals(state, u))
+
+    def _charging(self, t, state: State, u, env: Environment) -> Any:
+        """Current [A] that charges each free voltage."""
+        top = self.topology
+        if len(top.group) < MANY:
+            node_currents = self._node_currents(self.element_currents(t, state, u, env))
+            charge: list = [0.0] * len(top.free)
+            for g, i in zip(top.group, node_currents):
+                if g >= 0:
+                    # Nodes that sources tie together are one supernode: their currents add up.
+                    charge[g] = charge[g] - i
+            return charge
+        nodes, currents, nets = [], [], dict(zip(self.names, top.nodes))
+        for names, results, mapped in evaluate_kinds(_current_of(t, env), **self._inputs(state, u)):
+            for terminal, i in enumerate(results):
+                nodes += [nets[n][terminal] for n in names]
+                currents.append(i if mapped else jnp.asarray(i)[None])
+        for name, pair in self._forced_currents(u).items():
+            nodes += nets[name]
+            currents.append(jnp.stack(pair))
+        group = np.array(top.group)[nodes]
+        incidence = np.zeros((len(top.free), len(nodes)))
+        incidence[group[group >= 0], np.flatnonzero(group >= 0)] = -1.0
+        flows = jnp.concatenate(currents)
+        return jnp.matmul(jnp.asarray(incidence, flows.dtype), flows, precision="highest")
 
     def drift(self, t, state, u, env):
         """See `AbstractSystem`."""
-        top = self.topology
-        node_currents = self._node_currents(self.element_currents(t, state, u, env))
-        charge: list = [0.0] * len(top.free)
-        for g, i in zip(top.group, node_currents):
-            if g >= 0:
-                # Nodes that sources tie together are one supernode: their currents add up.
-                charge[g] = charge[g] - i
+        charge = self._charging(t, state, u, env)
         rates = self._of_devices(lambda e, *x: e.drift(t, *x, env), state, u)
         rates = {f"{n}.{k}": x for n, rate in rates.items() for k, x in rate.items()}
         return rates | self._by_state_name(self._over_capacitance(charge))
@@ -462,6 +504,18 @@ class Circuit(AbstractSystem, AbstractComposite):
         """See `AbstractSystem`."""
         del before, u
         return self.project(state)
+
+
+def _current_of(t, env: Environment) -> Callable:
+    """Function of an element, the voltages at its terminals [V] and a device's states: currents into them [A]."""
+
+    def currents(element, v, *states):
+        if not isinstance(element, AbstractDevice):
+            return element.currents(v, env)
+        i = element.current(t, states[0], v[0] - v[1], env)
+        return i, -i
+
+    return currents
 
 
 def _state_of(device: AbstractDevice, name: str, state: State) -> State:

@@ -54,6 +54,47 @@ def test_a_circuit_of_many_is_that_of_each(what, monkeypatch):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-13), mapped, alone)
 
 
+def _ladder() -> mj.Circuit:
+    """Nodes that a current, a constant voltage and capacitors hold, between two of them and to a driven one."""
+    lines = [
+        ("src", mj.VoltageSource(), "in", "0"),
+        ("push", mj.CurrentSource(1e-5), "n0", "n2"),
+        ("shift", mj.VoltageSource(0.1), "n1", "top"),
+        ("load", mj.Resistor(1e3), "top", "0"),
+        ("tie", mj.Capacitor(2e-12), "n0", "in"),
+        ("bridge", mj.Capacitor(1e-12), "n1", "n3"),
+    ]
+    for k in range(FEWEST):
+        lines += [
+            (f"m{k}", mj.Vteam(r_on=100.0 * (k + 1)), "in" if k == 0 else f"n{k - 1}", f"n{k}")
+        ]
+        lines += [(f"r{k}", mj.Resistor(50.0 + k), f"n{k}", "0")]
+    return mj.Circuit(lines)
+
+
+@pytest.mark.parametrize("what", ["drift", "currents", "outputs", "slopes", "node_voltages"])
+def test_arrays_over_nodes_are_the_numbers_of_scalars(what, monkeypatch):
+    circuit, env, u = _ladder(), mj.Environment(), jnp.asarray(0.4)
+    state = {k: x + 0.01 * j for j, (k, x) in enumerate(circuit.initial(env).items())}
+    functions = {
+        "drift": lambda: circuit.drift(0.0, state, u, env),
+        "currents": lambda: circuit.element_currents(0.0, state, u, env),
+        "outputs": lambda: circuit.outputs(0.0, state, u, env, jnp.asarray(3.0)),
+        "slopes": lambda: list(circuit.node_slopes(0.0, state, u, env, jnp.asarray(3.0))),
+        "node_voltages": lambda: list(circuit.node_voltages(state, u)),
+    }
+    scalars = functions[what]()
+    monkeypatch.setattr("memjax.circuit.circuit.MANY", 2)
+    arrays = functions[what]()
+    # Sums of a node's currents are rounded in another order: of the largest of them.
+    largest = max(float(jnp.abs(x)) for x in jax.tree.leaves(scalars))
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-13 * largest),
+        arrays,
+        scalars,
+    )
+
+
 def test_a_program_does_not_grow_with_devices_as_they_do():
     """Equations of devices are those of one; what grows is the reading and writing of their states."""
 

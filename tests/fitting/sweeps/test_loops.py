@@ -7,18 +7,21 @@ import fitting as ft
 import memjax as mj
 from fitting.sweeps.initial_guess import guess
 from fitting.sweeps.loops import (
+    STRAIGHT,
     Loops,
     _dimensions,
     draw_values,
     free_of,
     loops,
     polarity_of,
+    sinh_branches,
     sizes,
     slopes,
 )
 from fitting.sweeps.summary import summarise_sweeps
 from memjax.core.fields import parameter_specs
 from memjax.simulate import simulate
+from tests.fits import measured_loops
 
 TRUE = {"k_off": 20.0, "k_on": 40.0, "v_off": 0.2, "v_on": -0.3, "r_on": 5e3, "r_off": 4e5}
 
@@ -138,3 +141,25 @@ def test_only_a_line_has_a_slope_that_may_stand_in_series():
     found = slopes(v, np.stack([np.maximum(line, 0.0), limit, branches, steep]))
     assert found[0] == pytest.approx(1e3)
     assert np.isnan(found[1:]).all()
+
+
+def _loop(current):
+    """A sweep to 0.5 V and back whose return has three times the current."""
+    v = np.concatenate([np.arange(1, 51), np.arange(49, 0, -1)]) / 100
+    i = current(v) * np.where(np.arange(v.size) < 50, 1.0, 3.0)
+    return summarise_sweeps([measured_loops((v, i))], point_time=1e-3, floor=1e-14)
+
+
+def test_branches_of_a_sinh_give_its_factors():
+    found = sinh_branches(_loop(lambda v: 2e-6 * np.sinh(8.0 * v)))
+    for on, factor in ((False, 2e-6), (True, 6e-6)):
+        assert found[1, on] == pytest.approx((factor, 8.0), rel=1e-3)
+
+
+def test_a_line_gives_its_slope_and_no_factor_at_a_bound():
+    """A sinh whose argument ends at STRAIGHT is a line to STRAIGHT^2/6; the last of ten levels is 0.45 V."""
+    found = sinh_branches(_loop(lambda v: 1e-4 * v))
+    for on, slope in ((False, 1e-4), (True, 3e-4)):
+        a, b = found[1, on]
+        assert b == pytest.approx(STRAIGHT / 0.45)
+        assert a * b == pytest.approx(slope, rel=STRAIGHT**2 / 3)

@@ -42,7 +42,7 @@ MANY = 16
 """Nodes from which on voltages and currents are arrays over the nodes: of fewer, scalars, a kernel makes whole vectors
 of circuits."""
 
-Volts = list[Any]
+Volts = list[Any] | Float[Array, " nodes"]
 """A number for each node or free voltage [V], [V/s], [C] or [A]."""
 
 

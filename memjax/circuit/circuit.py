@@ -174,7 +174,8 @@ class Circuit(AbstractSystem, AbstractComposite):
     @property
     def parts(self) -> dict[str, Any]:
         """See `AbstractComposite`: all but driven sources."""
-        return {n: e for n, e in zip(self.names, self.elements) if n not in self.ports}
+        ports = set(self.ports)
+        return {n: e for n, e in zip(self.names, self.elements) if n not in ports}
 
     @property
     def specs(self) -> tuple[StateSpec, ...]:

@@ -23,8 +23,7 @@ COUNT = 3
 """Models that are fitted."""
 
 SCREENED = 32
-"""Starts of each candidate that are solved, and of one that has no kernel in C: their best loss tells models apart by
-factors, hardly by less."""
+"""Starts of each candidate that are solved: their best loss tells models apart by factors, hardly by less."""
 
 POINTS = 100
 """Points of a sweep at the most in this screening: the shape of a loop, no more."""

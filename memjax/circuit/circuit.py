@@ -320,10 +320,7 @@ class Circuit(AbstractSystem, AbstractComposite):
         """Elements but current sources, their states, nodes and voltages [V], see `evaluate_kinds`."""
         pairs = zip(self.names, self.elements)
         elements = {n: e for n, e in pairs if not isinstance(e, CurrentSource)}
-        arguments = {
-            n: (_state_of(e, n, state),) if isinstance(e, AbstractDevice) else ()
-            for n, e in elements.items()
-        }
+        arguments = dict.fromkeys(elements, ()) | self._device_states(state)
         return {"elements": elements, "arguments": arguments} | self._terminals(state, u)
 
     def _terminals(self, state: State, u) -> dict[str, Any]:
@@ -348,13 +345,19 @@ class Circuit(AbstractSystem, AbstractComposite):
 
     def _of_devices(self, function: Callable, state: State, u) -> dict[str, Any]:
         """``function(device, state, voltage)`` of each device by name, its own states and its voltage [V]."""
-        devices = self.devices
-        arguments = {n: (_state_of(e, n, state),) for n, e in devices.items()}
 
         def at_voltage(e, v, device_state):
             return function(e, device_state, v[0] - v[1])
 
-        return evaluate(at_voltage, devices, arguments, **self._terminals(state, u))
+        states, terminals = self._device_states(state), self._terminals(state, u)
+        return evaluate(at_voltage, self.devices, states, **terminals)
+
+    def _device_states(self, state: State) -> dict[str, tuple[State]]:
+        """The states of each device, by the names that it knows, as arguments of `evaluate`."""
+        return {
+            n: ({s.name: state[f"{n}.{s.name}"] for s in e.states},)
+            for n, e in self.devices.items()
+        }
 
     def _charging(self, t, state: State, u, env: Environment) -> Any:
         """Current [A] that charges each free voltage."""
@@ -496,9 +499,7 @@ class Circuit(AbstractSystem, AbstractComposite):
 
     def project(self, state):
         """See `AbstractSystem`."""
-        devices = self.devices
-        arguments = {n: (_state_of(e, n, state),) for n, e in devices.items()}
-        inside = evaluate(lambda e, x: e.project(x), devices, arguments)
+        inside = evaluate(lambda e, x: e.project(x), self.devices, self._device_states(state))
         return state | {f"{n}.{k}": x for n, states in inside.items() for k, x in states.items()}
 
     def confine(self, state, before, u):
@@ -517,11 +518,6 @@ def _current_of(t, env: Environment) -> Callable:
         return i, -i
 
     return currents
-
-
-def _state_of(device: AbstractDevice, name: str, state: State) -> State:
-    """The states of one device, by the names that it knows."""
-    return {s.name: state[f"{name}.{s.name}"] for s in device.states}
 
 
 def common_structure(

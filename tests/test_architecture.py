@@ -361,6 +361,25 @@ def test_names_are_nouns_for_things_and_verbs_for_actions():
     assert {name for name, _ in seen} >= {"about", "own", "rest", "each", "away", "told", "seen"}
 
 
+def test_no_module_defines_a_name_twice():
+    """The later one would stand for the earlier in functions written before it; ruff sees only unused ones."""
+    twice = []
+    for path in [*SOURCES, *(ROOT / "tests").rglob("*.py")]:
+        tree = ast.parse(path.read_text("utf8"))
+        for scope in ast.walk(tree):
+            if not isinstance(scope, ast.Module | ast.ClassDef):
+                continue
+            # A decorated one may be an overload or the setter of a property.
+            plain = [
+                n.name
+                for n in scope.body
+                if isinstance(n, ast.FunctionDef | ast.ClassDef) and not n.decorator_list
+            ]
+            where = path.relative_to(ROOT)
+            twice += [f"{where}: {name}" for name in set(plain) if plain.count(name) > 1]
+    assert twice == []
+
+
 def _named_in(page: str) -> tuple[set[str], set[str]]:
     """Paths and dotted names between backticks."""
     words = {

@@ -143,7 +143,7 @@ def test_only_a_line_has_a_slope_that_may_stand_in_series():
     assert np.isnan(found[1:]).all()
 
 
-def _loop(current):
+def _summarised_loop(current):
     """A sweep to 0.5 V and back whose return has three times the current."""
     v = np.concatenate([np.arange(1, 51), np.arange(49, 0, -1)]) / 100
     i = current(v) * np.where(np.arange(v.size) < 50, 1.0, 3.0)
@@ -151,14 +151,14 @@ def _loop(current):
 
 
 def test_branches_of_a_sinh_give_its_factors():
-    found = sinh_branches(_loop(lambda v: 2e-6 * np.sinh(8.0 * v)))
+    found = sinh_branches(_summarised_loop(lambda v: 2e-6 * np.sinh(8.0 * v)))
     for on, factor in ((False, 2e-6), (True, 6e-6)):
         assert found[1, on] == pytest.approx((factor, 8.0), rel=1e-3)
 
 
 def test_a_line_gives_its_slope_and_no_factor_at_a_bound():
     """A sinh whose argument ends at STRAIGHT is a line to STRAIGHT^2/6; the last of ten levels is 0.45 V."""
-    found = sinh_branches(_loop(lambda v: 1e-4 * v))
+    found = sinh_branches(_summarised_loop(lambda v: 1e-4 * v))
     for on, slope in ((False, 1e-4), (True, 3e-4)):
         a, b = found[1, on]
         assert b == pytest.approx(STRAIGHT / 0.45)

@@ -31,6 +31,12 @@ from .translation import (
 _FOLDER = Path(__file__).parent
 
 
+def head(real: str) -> str:
+    """Return the text with which every kernel of a kind of numbers begins."""
+    files = ("prelude.c", "float.c" if real == "f" else "double.c", "functions.c")
+    return "\n".join((_FOLDER / x).read_text() for x in files)
+
+
 def threaded(fixed: Path) -> str:
     """The fixed part of a kernel whose lanes are shared among threads, behind what it calls for that."""
     return (_FOLDER / "threads.c").read_text() + fixed.read_text()
@@ -177,16 +183,14 @@ class Program:
         return [o.name for o in self.by_level[LANE] if o.name in self.needed]
 
     def prelude(self) -> str:
-        """Return the text with which every kernel begins."""
-        numbers = "float.c" if self.real == "f" else "double.c"
-        files = ("prelude.c", numbers, "functions.c")
+        """Return the text before the operations of a program, with the loops that it calls."""
         called = " ".join(o.template for level in self.by_level.values() for o in level)
         loops: list[str] = []
         # What a loop calls stands before it, as it was translated.
         for name, text in reversed(self.translation.loops.items()):
             if name in called:
                 loops, called = [text, *loops], called + text
-        return "\n".join([*((_FOLDER / x).read_text() for x in files), *loops])
+        return "\n".join([head(self.real), *loops])
 
     def types(self) -> str:
         """Own, Carry and Uniform: what each lane has in all steps, from step to step, and what each step has."""

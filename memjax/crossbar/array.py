@@ -14,6 +14,7 @@ from ..device import AbstractDevice
 from ..errors import BoundsError, SolveError
 from ..runtime.arguments import as_integer, is_traced
 from ..runtime.flags import check_flags
+from .batch_kernel import BatchKernel, batch_kernel
 from .cells import Cells
 from .checks import (
     WIRE_FIX,
@@ -28,11 +29,15 @@ from .checks import (
 )
 from .converters import Converters
 from .lines import Lines, transposed
+from .net import Net, Nodes, end_sources
 from .newton import Balance, balance
-from .nodes import Net, Nodes, solve_nodes
+from .nodes import solve_driven
 from .reading import Reading
 
 _WHERE = "Crossbar"
+
+_FEW = 3
+"""Inputs from which on the kernel, which solves once more for its polynomial, costs less than a solve of each."""
 
 Numbers = ArrayLike | Sequence
 """One number, or many."""
@@ -225,7 +230,7 @@ class Crossbar(eqx.Module):
         if is_traced(self.conductances):
             guarded = guard_conductances(self.conductances)
             array = eqx.tree_at(lambda a: a.conductances, self, guarded)
-        reading = _read(array, v, v_bit)
+        reading = _read(array, v, v_bit, _kernel_of(array, v))
         devices = (isinstance(x, AbstractDevice) for x in (self.cells, self.selector))
         if any(devices) and not is_traced(reading.word) and bool(jnp.any(jnp.isnan(reading.word))):
             raise SolveError(
@@ -260,9 +265,20 @@ def _is_none(x: object) -> bool:
     return x is None
 
 
+def _kernel_of(array: Crossbar, v: Array) -> BatchKernel | None:
+    """What solves for a batch of inputs of ohmic cells; None where XLA does, or the inputs are few."""
+    if v.ndim == 1 or len(v) < _FEW or array.crossings.conductance is None:
+        return None
+    kernel = batch_kernel(array.dtype)
+    return None if isinstance(kernel, str) else kernel
+
+
 @eqx.filter_jit
 def _read(
-    array: Crossbar, v: Float[Array, "*inputs rows"], v_bit: Float[Array, " columns"]
+    array: Crossbar,
+    v: Float[Array, "*inputs rows"],
+    v_bit: Float[Array, " columns"],
+    kernel: BatchKernel | None,
 ) -> Reading:
     """The compiled read."""
     batch = v if v.ndim == 2 else v[None]
@@ -270,45 +286,22 @@ def _read(
     conductance = cells.conductance
     if conductance is None:
         end = lax.map(lambda x: read_cells(array, cells, x, v_bit), batch)
+        voltages = lax.map(transposed, end.nodes.word), end.nodes.bit
+        progress, current, steps = end.progress, end.current, end.steps
     else:
-        end = _read_ohmic(array, conductance, batch, v_bit)
-    word = lax.map(transposed, end.nodes.word)
+        net = Net(conductance, *array.lines)
+        *voltages, progress = solve_driven(
+            net, batch, v_bit, most=array.max_iterations, kernel=kernel
+        )
+        current, steps = None, jnp.zeros_like(progress.iterations)
+    results = (*voltages, current, steps, progress)
     if v.ndim == 1:
-        word, end = jax.tree.map(lambda x: x[0], (word, end))
-    progress = end.progress
+        results = jax.tree.map(lambda x: x[0], results)
+    word, bit, current, steps, progress = results
     return Reading(
-        array=array, v=v, v_bit=v_bit, word=word, bit=end.nodes.bit, law_current=end.current, newton_steps=end.steps,
+        array=array, v=v, v_bit=v_bit, word=word, bit=bit, law_current=current, newton_steps=steps,
         iterations=progress.iterations, residual=progress.residual, direct=progress.direct,
     )  # fmt: skip
-
-
-def _sources(array: Crossbar, v: Float[Array, " rows"], v_bit: Float[Array, " columns"]) -> Nodes:
-    """Currents into the nodes [A], were all of them at 0 V; nothing supplies any to a floating line."""
-    rows, columns = array.shape
-
-    def supply(line, voltages, nodes):
-        first, last = (
-            jnp.where(end > 0, end / line.resistance * voltages, 0)
-            for end in (line.first, line.last)
-        )
-        currents = jnp.zeros((nodes, voltages.shape[0]), voltages.dtype)
-        return currents.at[0].add(first).at[-1].add(last)
-
-    word, bit = array.lines
-    return Nodes(supply(word, v, columns), supply(bit, v_bit, rows))
-
-
-def _read_ohmic(
-    array: Crossbar,
-    conductance: Float[Array, "rows columns"],
-    v: Float[Array, "inputs rows"],
-    v_bit: Float[Array, " columns"],
-) -> Balance:
-    """Balances of all inputs where all cells are ohmic."""
-    word, bit = array.lines
-    sources = jax.vmap(lambda x: _sources(array, x, v_bit))(v)
-    nodes, progress = solve_nodes(Net(conductance, word, bit), sources, most=array.max_iterations)
-    return Balance(nodes, None, progress, jnp.zeros_like(progress.iterations), ~progress.direct)
 
 
 def read_cells(
@@ -335,7 +328,7 @@ def read_cells(
             jnp.broadcast_to(ideal[None], (columns, rows)),
             jnp.broadcast_to(ground[None], (rows, columns)),
         )
-    sources = _sources(array, v, v_bit)
+    sources = end_sources(word, bit, v, v_bit)
     # Lines that are all at 0 V are reached from the voltages before.
     driven, before = (
         jnp.max(jnp.abs(x)) + jnp.max(jnp.abs(y)) for x, y in ((ideal, ground), start)

@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool
 from .lines import Lines
 
 if TYPE_CHECKING:
-    from .nodes import Net, Nodes
+    from .net import Net, Nodes
 
 
 def solve_directly(

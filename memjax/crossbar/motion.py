@@ -17,7 +17,7 @@ from ..noise import increments, words_of_devices
 from ..solver import DriftImplicitMilstein, Equation, Increment, rodas3_step
 from .array import Crossbar, read_cells
 from .cells import Cell, each_cell
-from .nodes import Nodes
+from .net import Nodes
 
 Keys = tuple[UInt32[Array, "..."], UInt32[Array, "..."]] | None
 """Words of the keys of all cells; None without noise."""

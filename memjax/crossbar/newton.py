@@ -9,7 +9,8 @@ from jaxtyping import Array, Bool, Float, Int
 
 from .cells import Cells
 from .lines import Lines
-from .nodes import Net, Nodes, Progress, solve_nodes, wire_currents
+from .net import Net, Nodes, Progress, wire_currents
+from .nodes import solve_nodes
 
 _STEPS = 100
 """Steps of Newton's method at most: a steep exponential law takes about one for each e-fold of its current."""

@@ -75,7 +75,7 @@ def test_inputs_of_a_batch_are_read_as_alone_and_superpose(array):
     rng = np.random.default_rng(1)
     first, second = rng.normal(size=(2, SHAPE[0]))
     batch = array.read(np.stack([first, second, 2 * first - second]))
-    np.testing.assert_allclose(batch.current[0], array.read(first).current, rtol=1e-12)
+    np.testing.assert_allclose(batch.current[0], array.read(first).current, rtol=ACCURACY)
     mixed = 2 * batch.current[0] - batch.current[1]
     scale = float(jnp.abs(batch.current).max())
     np.testing.assert_allclose(batch.current[2], mixed, atol=ACCURACY * scale)

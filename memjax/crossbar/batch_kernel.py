@@ -1,0 +1,182 @@
+"""Node voltages of many inputs by a kernel in C, with the inputs side by side; XLA solves one after the other."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Float, Int
+
+from ..compiled.library import build, register
+from ..compiled.program import head, real_of, threaded
+from ..runtime.cores import usable_cores
+from .equations import TOLERANCE, Equations, equations_of, solve_one
+from .net import Net, Nodes, Progress, end_sources
+
+_VECTOR = 64
+"""Bytes of a vector of inputs: the widest that processors have, or a whole number of narrower ones."""
+
+_TERMS = 64
+"""Of the polynomial at most; what it leaves it takes again."""
+
+_CYCLES = 3
+"""How often: an input that is not done by then is solved by XLA, with a polynomial of its own."""
+
+_MARGIN = 0.1
+"""Residual of the polynomial over that of a solve: another right-hand side has it a little larger."""
+
+
+@dataclass(frozen=True)
+class BatchKernel:
+    """All inputs as a call by XLA.
+
+    Parameters
+    ----------
+    target : str
+        Name of the call.
+    """
+
+    target: str
+
+
+class _Polynomial(NamedTuple):
+    """Coefficients of three-term iterations, and how many there are."""
+
+    lengths: Float[Array, " terms"]
+    shares: Float[Array, " terms"]
+    count: Int[Array, ""]
+
+
+class _Ends(NamedTuple):
+    """How the solves by the kernel ended."""
+
+    word: Array
+    bit: Array
+    square: Float[Array, " inputs"]
+    scale: Float[Array, " inputs"]
+    count: Int[Array, " inputs"]
+
+
+def batch_kernel(dtype: jnp.dtype) -> BatchKernel | str:
+    """The kernel of numbers of a precision, or the reason as text if there is none."""
+    real = real_of(dtype)
+    return build(lambda: _text(real), lambda text, cc: BatchKernel(register(text, cc, real)))
+
+
+def _text(real: str) -> str:
+    """All of the kernel."""
+    lanes = _VECTOR // {"d": 8, "f": 4}[real]
+    fixed = threaded(Path(__file__).with_name("batch_kernel.c"))
+    return "\n".join([f"#define BLOCK {lanes}", head(real), fixed])
+
+
+def _polynomial(equations: Equations) -> _Polynomial:
+    """The polynomial of conjugate gradients at a right-hand side in which all modes are present.
+
+    Notes
+    -----
+    With steps a and ratios of squares b of the residual r, corrected to z, conjugate gradients are
+    x' = x + a z + c (x - x_before) with c = a b_before / a_before. The spectrum alone decides how far they reduce a
+    residual, and it is the same for all inputs.
+    """
+    columns, rows = equations.load.shape
+    i, j = np.arange(rows), np.arange(columns)
+    chirp = jnp.asarray(np.cos(1.0 * i[None] ** 2 + j[:, None] ** 2), equations.load.dtype)
+    tolerance = _MARGIN * TOLERANCE[chirp.dtype.name]
+    end = equations.iterate(chirp, tolerance=tolerance, most=_TERMS, logs=True)
+    lengths, ratios = end.log
+    shares = jnp.concatenate([jnp.zeros(1, chirp.dtype), lengths[1:] * ratios[:-1] / lengths[:-1]])
+    return _Polynomial(
+        lengths, jnp.where(jnp.isfinite(shares), shares, 0), jnp.maximum(end.count, 1)
+    )
+
+
+def _call(
+    kernel: BatchKernel, equations: Equations, most: int, word: Array, bit: Array, shape: tuple
+) -> _Ends:
+    """The call, with results of a shape for the word lines."""
+    net, _, word_ratios, bit_ratios, smooth = equations
+    lengths, shares, terms = _polynomial(equations)
+    inputs, kind = len(word), word.dtype
+    tolerance = jnp.asarray(TOLERANCE[kind.name] ** 2, kind)
+    last = jnp.minimum(most, _CYCLES * terms)
+    numbers = [terms, jnp.maximum(terms - 1, 1), last, usable_cores()]
+    prepared = (
+        jnp.stack([jnp.asarray(x, jnp.int32) for x in numbers]),
+        jnp.stack([tolerance, net.word.resistance, net.bit.resistance]),
+        lengths, shares, net.conductance, word_ratios.T, bit_ratios, net.word.first, net.word.last, *smooth,
+    )  # fmt: skip
+    rows, columns = net.conductance.shape
+    shapes = [jax.ShapeDtypeStruct(x, kind) for x in (shape, (inputs, rows, columns))]
+    shapes += [jax.ShapeDtypeStruct((inputs,), kind)] * 2
+    shapes += [jax.ShapeDtypeStruct((inputs,), np.int32)]
+    results = jax.ffi.ffi_call(kernel.target, shapes)(*prepared, word, bit)
+    return _Ends._make(results)
+
+
+def _finish(
+    end: _Ends,
+    solve_again: Callable[[Nodes], tuple[Nodes, Progress]],
+    sources_of: Callable[[], Nodes],
+) -> tuple[Nodes, Progress]:
+    """The results of the kernel, or of another solve where it did not converge."""
+    failed = ~(end.square <= TOLERANCE[end.square.dtype.name] ** 2 * end.scale)
+    size = jnp.sqrt(end.square / jnp.where(end.scale > 0, end.scale, 1))
+    known = Nodes(end.word, end.bit), Progress(end.count.astype(int), size, jnp.zeros_like(failed))
+
+    def one(x):
+        is_failed, sources, result = x
+        return lax.cond(is_failed, lambda s, _: solve_again(s), lambda _, r: r, sources, result)
+
+    def again(result):
+        return lax.map(one, (failed, sources_of(), result))
+
+    return lax.cond(jnp.any(failed), again, lambda r: r, known)
+
+
+def solve_batch(kernel: BatchKernel, net: Net, most: int, sources: Nodes) -> tuple[Nodes, Progress]:
+    """Voltages at currents into all nodes, of several inputs."""
+
+    # Below `vmap` a condition would be no condition: both of its branches would be computed.
+    @jax.custom_batching.sequential_vmap
+    def solve(net, sources):
+        equations = equations_of(net)
+        end = _call(kernel, equations, most, sources.word, sources.bit, sources.word.shape)
+        return _finish(end, partial(solve_one, equations, most), lambda: sources)
+
+    return solve(net, sources)
+
+
+def solve_ends(
+    kernel: BatchKernel,
+    net: Net,
+    most: int,
+    v: Float[Array, "inputs rows"],
+    v_bit: Float[Array, " columns"],
+) -> tuple[Float[Array, "inputs rows columns"], Float[Array, "inputs rows columns"], Progress]:
+    """Voltages of word lines and bit lines, by rows and columns, where voltages drive their ends."""
+
+    @jax.custom_batching.sequential_vmap
+    def solve(net, v, v_bit):
+        equations = equations_of(net)
+        currents = end_sources(net.word, net.bit, v[0], v_bit).bit
+        shape = (len(v), *net.conductance.shape)
+        end = _call(kernel, equations, most, v, net.bit.resistance * currents, shape)
+
+        def solve_again(sources):
+            nodes, progress = solve_one(equations, most, sources)
+            return Nodes(nodes.word.T, nodes.bit), progress
+
+        return _finish(
+            end,
+            solve_again,
+            lambda: jax.vmap(lambda x: end_sources(net.word, net.bit, x, v_bit))(v),
+        )
+
+    nodes, progress = solve(net, v, v_bit)
+    return nodes.word, nodes.bit, progress

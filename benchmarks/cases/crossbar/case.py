@@ -1,4 +1,4 @@
-"""Crossbars with real wires: reads beside badcrossbar and SciPy's sparse direct solver, writing, and training."""
+"""Crossbars with real wires: reads beside badcrossbar, ngspice and SciPy's sparse direct solver, writing, and training."""
 
 import tempfile
 from collections.abc import Callable
@@ -14,6 +14,7 @@ import optax
 import memjax as mj
 from benchmarks.cases.crossbar.measured import write_fitted
 from benchmarks.cases.crossbar.problem import Problem, problem, sparse_currents
+from benchmarks.cases.crossbar.spice import read_by_spice
 from benchmarks.cases.crossbar.training import classify
 from benchmarks.cases.crossbar.writing import write
 from benchmarks.environments import run_peer
@@ -154,6 +155,7 @@ def run(size: str, record: Recorder) -> None:
         for lines, wire in SIZES[size]:
             p = problem(lines, wire)
             _reads(record, p, _peers(record, p, Path(folder)))
+    read_by_spice(size, record)
     if size == "full":
         _large(record)
         _regression(record)

@@ -174,9 +174,16 @@ class Crossbar(eqx.Module):
             selector = 1 / selector
         return Cells(element, self.states, selector, self.selector_states, self.env)
 
-    def with_states(self, states: Mapping[str, Float[Array, "rows columns"]]) -> "Crossbar":
-        """The array with its cells at other states, without a check."""
-        return eqx.tree_at(lambda a: a.states, self, dict(states))
+    def with_states(
+        self,
+        states: Mapping[str, Float[Array, "rows columns"]],
+        selector_states: Mapping[str, Float[Array, "rows columns"]] | None = None,
+    ) -> "Crossbar":
+        """The array with its cells, and their selectors, at other states, without a check."""
+        moved = eqx.tree_at(lambda a: a.states, self, dict(states))
+        if not selector_states:
+            return moved
+        return eqx.tree_at(lambda a: a.selector_states, moved, dict(selector_states))
 
     def without_wires(self) -> "Crossbar":
         """The same cells between wires of 1e-6 ohm, and nothing at their ends; lines that float still do."""
@@ -335,6 +342,6 @@ def read_cells(
     )
     scale = jnp.where(driven > 0, driven, before)
     end = balance(word, bit, cells, sources, start=start, scale=scale, most=array.max_iterations)
-    numbers = (end.nodes, end.current)
-    nodes, current = jax.tree.map(lambda y: jnp.where(end.converged, y, jnp.nan), numbers)
-    return end._replace(nodes=nodes, current=current)
+    numbers = (end.nodes, end.current, end.inner)
+    nodes, current, inner = jax.tree.map(lambda y: jnp.where(end.converged, y, jnp.nan), numbers)
+    return end._replace(nodes=nodes, current=current, inner=inner)

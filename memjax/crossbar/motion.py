@@ -1,11 +1,13 @@
 """The states of all cells in time: node voltages at each step, and the devices' own dynamics between them."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, UInt32
 
@@ -21,6 +23,9 @@ from .net import Nodes
 
 Keys = tuple[UInt32[Array, "..."], UInt32[Array, "..."]] | None
 """Words of the keys of all cells; None without noise."""
+
+_SELECTORS = np.uint32(0x5E1EC702)
+"""What makes the keys of selectors others than those of the devices behind them."""
 
 
 class Drive(NamedTuple):
@@ -39,9 +44,10 @@ class Drive(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """What moves: states, node voltages to begin Newton's method with, and energy so far [J]."""
+    """What moves: states of devices and selectors, node voltages to begin Newton's method with, energy so far [J]."""
 
     states: Mapping[str, Cell]
+    selector_states: Mapping[str, Cell]
     nodes: Nodes
     energy: Float[Array, ""]
 
@@ -58,27 +64,29 @@ def device_of(array: Crossbar, where: str = "Crossbar") -> AbstractDevice:
 
 def check_moves(array: Crossbar, where: str) -> None:
     """Refuse cells that do not move in time by their devices' rates alone."""
-    device = device_of(array, where)
-    if isinstance(array.selector, AbstractDevice):
-        raise ModelError(
-            f"a selector that is a device ({array.selector.name})", where=where,
-            allowed="a resistance, or none", fix="give selector= in ohm",
-        )  # fmt: skip
-    if _one_cell(array).has_jumps:
-        raise ModelError(
-            f"jumps of {device.name}", where=where, allowed="devices whose states move continuously"
-        )
+    device_of(array, where)
+    for device in _devices(array):
+        if _one(device, array).has_jumps:
+            raise ModelError(
+                f"jumps of {device.name}", where=where,
+                allowed="devices whose states move continuously",
+            )  # fmt: skip
 
 
-def _one_cell(array: Crossbar) -> Scaled:
-    """The first cell, alone."""
-    one = jax.tree.map(lambda x: jnp.asarray(x).ravel()[0], device_of(array))
+def _devices(array: Crossbar) -> list[AbstractDevice]:
+    """The device of the cells, and that of their selectors, where they have any."""
+    return [x for x in (array.cells, array.selector) if isinstance(x, AbstractDevice)]
+
+
+def _one(device: AbstractDevice, array: Crossbar) -> Scaled:
+    """That of the first cell, alone."""
+    one = jax.tree.map(lambda x: jnp.asarray(x).ravel()[0], device)
     return Scaled(BenchedDevice(one), array.env)
 
 
 def has_noise(array: Crossbar) -> bool:
-    """Whether the equations of the cells have noise."""
-    return bool(_one_cell(array).channels())
+    """Whether the equations of the cells or of their selectors have noise."""
+    return any(_one(x, array).channels() for x in _devices(array))
 
 
 def cell_keys(seed: int | None, shape: tuple[int, int]) -> Keys:
@@ -128,14 +136,28 @@ def _advance_cell(
 
 
 def advance_cells(
-    array: Crossbar, across: Cell, *, keys: Keys, number: Int[Array, ""], h: Float[Array, ""]
-) -> dict[str, Cell]:
-    """States of all cells after a step, at the voltages of the cells at its start [V]."""
+    array: Crossbar,
+    across: Cell,
+    inner: Cell,
+    *,
+    keys: Keys,
+    number: Int[Array, ""],
+    h: Float[Array, ""],
+) -> tuple[dict[str, Cell], dict[str, Cell]]:
+    """States of all devices and of their selectors after a step, with the voltages at its start [V].
 
-    def one(device, state, u, series, key):
-        return _advance_cell(device, state, u, series, key, array=array, number=number, h=h)
-
-    return each_cell(one, device_of(array))(dict(array.states), across, array.selector, keys)
+    An ohmic selector follows within the step. Of a selector that is a device and the device behind it each has the
+    voltage that the solve of the nodes left it.
+    """
+    step = partial(_advance_cell, array=array, number=number, h=h)
+    device, selector = device_of(array), array.selector
+    cells = each_cell(step, device)
+    if not isinstance(selector, AbstractDevice):
+        return cells(dict(array.states), across, selector, keys), {}
+    states = cells(dict(array.states), inner, None, keys)
+    others = None if keys is None else (keys[0], keys[1] ^ _SELECTORS)
+    selectors = each_cell(step, selector)
+    return states, selectors(dict(array.selector_states), across - inner, None, others)
 
 
 def hold(
@@ -180,7 +202,7 @@ def hold(
     Notes
     -----
     In each step the voltages of all nodes are solved for with the states at its start. The devices then move at the
-    voltages of their cells, behind their selectors: first order in the steps.
+    voltages of their cells, behind resistances, or beside selectors that move too: first order in the steps.
     """
     stays = jnp.zeros(array.shape, bool) if stuck is None else stuck
     holds = jnp.ones(len(steps), bool) if on is None else on
@@ -188,16 +210,18 @@ def hold(
     def step(moment: Moment, at):
         h, number, is_on = at
         now_driven = jax.tree.map(lambda x: jnp.where(is_on, x, 0), drive)
-        now = array.with_states(moment.states)
+        now = array.with_states(moment.states, moment.selector_states)
         balance = read_cells(now, now.crossings, *now_driven, start=moment.nodes)
-        current = jnp.asarray(balance.current)
+        current = balance.current
         # What the drivers supply less what flows back into the sense nodes: by Kirchhoff, of the cells' currents.
         power = jnp.sum(now_driven.word[:, None] * current)
         power = power - jnp.sum(now_driven.bit[None] * current)
         across = balance.nodes.word.T - balance.nodes.bit
-        states = advance_cells(now, across, keys=keys, number=number, h=h)
+        states, selector_states = advance_cells(
+            now, across, balance.inner, keys=keys, number=number, h=h
+        )
         states = jax.tree.map(lambda x, y: jnp.where(stays, y, x), states, dict(moment.states))
-        end = Moment(states, balance.nodes, moment.energy + h * power)
+        end = Moment(states, selector_states, balance.nodes, moment.energy + h * power)
         return end, jnp.sum(current, axis=0)
 
     numbers = first + jnp.arange(len(steps))

@@ -40,8 +40,10 @@ class Balance(NamedTuple):
     ----------
     nodes : Nodes
         The voltages [V].
-    current : Float[Array, "*inputs rows columns"] or None
-        Through the cells [A]; None where they are ohmic.
+    current : Float[Array, "*inputs rows columns"]
+        Through the cells [A].
+    inner : Float[Array, "*inputs rows columns"]
+        Voltages across the devices, without their selectors [V].
     progress : Progress
         Of the last linear solve, with the iterations of all.
     steps : Int[Array, "*inputs"]
@@ -51,7 +53,8 @@ class Balance(NamedTuple):
     """
 
     nodes: Nodes
-    current: Float[Array, "*inputs rows columns"] | None
+    current: Float[Array, "*inputs rows columns"]
+    inner: Float[Array, "*inputs rows columns"]
     progress: Progress
     steps: Int[Array, "*inputs"]
     converged: Bool[Array, "*inputs"]
@@ -109,10 +112,12 @@ def balance(
     offset = point.current - point.conductance * v
     shifted = Nodes(sources.word - offset.T, sources.bit + offset)
     nodes, progress = _solve(Net(point.conductance, word, bit), shifted, most)
-    current = point.conductance * (nodes.word.T - nodes.bit) + offset
+    across = nodes.word.T - nodes.bit
+    current = point.conductance * across + offset
+    inner = end.inner + point.share * (across - v) + point.shift
     progress = progress._replace(iterations=progress.iterations + end.iterations)
     converged = end.change <= _CHANGE[v.dtype.name] * scale
-    return Balance(nodes, current, progress, end.steps, converged)
+    return Balance(nodes, current, inner, progress, end.steps, converged)
 
 
 def _search(

@@ -26,7 +26,7 @@ from ..network.toml.tables import (
 from ..runtime.files import read_sealed, write_sealed
 from .array import Crossbar
 from .faults import Faults
-from .programmed import Programmed, Progress, numbers_of
+from .programmed import STATES, Programmed, Progress, numbers_of
 from .pulses import SCHEMES, Pulses
 from .writing import WriteNoise, resumed
 
@@ -189,13 +189,11 @@ class Checkpoint:
         if not np.array_equal(numbers.pop("digest"), self._digest):
             return None
         history = numbers.pop("errors"), numbers.pop("off_target")
-        prefix = "states/"
-        states = {
-            k.removeprefix(prefix): jnp.asarray(numbers.pop(k))
-            for k in list(numbers)
-            if k.startswith(prefix)
-        }
-        progress = Progress(states=states, **{k: jnp.asarray(x) for k, x in numbers.items()})
+        states: dict[str, dict[str, Any]] = {name: {} for name in STATES}
+        for name in [k for k in numbers if "/" in k]:
+            field, _, state = name.partition("/")
+            states[field][state] = jnp.asarray(numbers.pop(name))
+        progress = Progress(**states, **{k: jnp.asarray(x) for k, x in numbers.items()})
         options = {k: x for k, x in task.options.items() if k != "rounds"}
         return resumed(array, task.targets, progress=progress, history=history, **options)
 

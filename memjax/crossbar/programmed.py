@@ -10,6 +10,9 @@ from jaxtyping import Array, Bool, Float, Int
 from .array import Crossbar
 from .cells import Cell
 
+STATES = ("states", "selector_states")
+"""Fields of `Progress` that are mappings."""
+
 STUCK, OUT_OF_RANGE, NOT_REACHED = "stuck", "out of range", "not reached"
 """Why a cell is off its target."""
 
@@ -19,8 +22,8 @@ class Progress(NamedTuple):
 
     Parameters
     ----------
-    states : mapping of str to Float[Array, "rows columns"]
-        Of the cells [SI].
+    states, selector_states : mapping of str to Float[Array, "rows columns"]
+        Of the devices, and of selectors that are devices [SI].
     flicker, jitter : Float[Array, "rows columns 3"], Float[Array, "rows columns"]
         What the last pulses left for the reads, see `memjax.PulseNoise` [S].
     counts : Int[Array, "2 rows columns"]
@@ -36,6 +39,7 @@ class Progress(NamedTuple):
     """
 
     states: Mapping[str, Cell]
+    selector_states: Mapping[str, Cell]
     flicker: Float[Array, "rows columns 3"]
     jitter: Cell
     counts: Int[Array, "2 rows columns"]
@@ -152,7 +156,7 @@ def reachable(done: Programmed) -> Bool[np.ndarray, "rows columns"]:
 def numbers_of(done: Programmed) -> dict[str, np.ndarray | Array]:
     """All that continues a result, by name, as arrays of a file."""
     progress = done.progress._asdict()
-    states = {f"states/{k}": x for k, x in progress.pop("states").items()}
+    states = {f"{name}/{k}": x for name in STATES for k, x in progress.pop(name).items()}
     return {
         k: np.asarray(x)
         for k, x in (

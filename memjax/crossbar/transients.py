@@ -29,8 +29,8 @@ class Transient(eqx.Module):
         With the states at the end.
     t : Float[Array, "steps+1"]
         Ends of the steps [s], the start first.
-    states : mapping of str to Float[Array, "steps+1 rows columns"]
-        Of all cells at these times [SI].
+    states, selector_states : mapping of str to Float[Array, "steps+1 rows columns"]
+        Of all devices, and of selectors that are devices, at these times [SI].
     current : Float[Array, "steps columns"]
         Through the cells into each bit line at the start of each step [A].
     energy : Float[Array, "steps+1"]
@@ -40,6 +40,7 @@ class Transient(eqx.Module):
     array: Crossbar
     t: Float[Array, " times"]
     states: Mapping[str, Float[Array, "times rows columns"]]
+    selector_states: Mapping[str, Float[Array, "times rows columns"]]
     current: Float[Array, "steps columns"]
     energy: Float[Array, " times"]
 
@@ -68,7 +69,7 @@ def transient(
     Parameters
     ----------
     array : Crossbar
-        Cells that are devices, behind resistances or alone.
+        Cells that are devices, alone or behind selectors, which move too where they are devices.
     v : Float[Array, "steps rows"]
         Voltages of the drivers, each row held for a time `dt` [V].
     dt : float
@@ -131,20 +132,27 @@ def _transient(
         drive, number = inputs
         first = number * len(steps)
         moment, current = hold(array, moment, drive, steps=steps, keys=keys, first=first)
-        return moment, (dict(moment.states), moment.energy, current[0])
+        return moment, (
+            dict(moment.states),
+            dict(moment.selector_states),
+            moment.energy,
+            current[0],
+        )
 
     states: dict[str, Cell] = dict(array.states)
-    begin = Moment(states, resting(array), jnp.zeros((), array.dtype))
+    selector_states: dict[str, Cell] = dict(array.selector_states)
+    begin = Moment(states, selector_states, resting(array), jnp.zeros((), array.dtype))
     inputs = (Drive(v, v_bit), jnp.arange(len(v)))
-    end, (path, energy, current) = lax.scan(step, begin, inputs)
+    end, (path, selector_path, energy, current) = lax.scan(step, begin, inputs)
 
     def with_start(x: Any, path: Any) -> Any:
         return jnp.concatenate([x[None], path])
 
     return Transient(
-        array=array.with_states(end.states),
+        array=array.with_states(end.states, end.selector_states),
         t=jnp.sum(steps) * jnp.arange(len(v) + 1, dtype=array.dtype),
         states=jax.tree.map(with_start, states, path),
+        selector_states=jax.tree.map(with_start, selector_states, selector_path),
         current=current,
         energy=with_start(begin.energy, energy),
     )

@@ -12,7 +12,8 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
-from ..errors import BoundsError, SolveError
+from ..device import AbstractDevice
+from ..errors import BoundsError, ModelError, SolveError
 from ..noise import increments, words_of_devices
 from ..runtime.arguments import NumberSpec, as_integer, as_seed
 from ..synapse import Pulsed, PulseNoise
@@ -108,7 +109,7 @@ def program(
     Parameters
     ----------
     array : Crossbar
-        Cells that are devices, behind resistances or alone.
+        Cells that are devices, alone or behind selectors, which move too where they are devices.
     targets : Float[Array, "rows columns"]
         Conductances of the devices [S].
     pulses : Pulses
@@ -200,6 +201,11 @@ def resumed(
 def _job(array, targets, pulses, tolerance, noise, faults, seed) -> _Job:
     """All arguments, checked."""
     check_moves(array, _WHERE)
+    if pulses.scheme == "gate" and isinstance(array.selector, AbstractDevice):
+        raise ModelError(
+            f"gates beside a selector that is a device ({array.selector.name})", where=_WHERE,
+            allowed="transistors, whose resistance is selector=, or a device", fix='take scheme="half" or "third"',
+        )  # fmt: skip
     shape, kind = array.shape, array.dtype
     goal = np.array(targets, kind)
     if goal.shape != shape or not np.all(np.isfinite(goal) & (goal > 0)):
@@ -234,7 +240,8 @@ def _begin(job: _Job) -> tuple[Progress, _Read]:
     shape, kind = job.array.shape, job.array.dtype
     none = jnp.zeros(shape, int)
     blank = Progress(
-        states=dict(job.array.states), flicker=jnp.zeros((*shape, 3), kind),
+        states=dict(job.array.states), selector_states=dict(job.array.selector_states),
+        flicker=jnp.zeros((*shape, 3), kind),
         jitter=jnp.zeros(shape, kind), counts=jnp.zeros((2, *shape), int), streak=none, wants=none,
         pulse=jnp.zeros((), int), read=jnp.zeros((), int), energy=jnp.zeros((), kind),
     )  # fmt: skip
@@ -288,12 +295,15 @@ def _pulse(job: _Job, state: Progress, pulse: Selection, kind: Int[Array, ""]) -
         pause = pulses.pause * 2.0 ** np.arange(count) / (2.0**count - 1)
         steps = jnp.concatenate([steps, jnp.asarray(pause, array.dtype)])
         on = np.arange(2 * count) < count
+    begin = Moment(state.states, state.selector_states, resting(array), state.energy)
     moment, _ = hold(
-        driven, Moment(state.states, resting(array), state.energy), drive, steps=steps, keys=job.path,
+        driven, begin, drive, steps=steps, keys=job.path,
         first=state.pulse * len(steps), on=jnp.asarray(on), stuck=job.stuck,
     )  # fmt: skip
     is_cell = (jnp.arange(array.shape[0]) == pulse.row)[:, None] & pulse.columns[None]
-    state = state._replace(states=moment.states, energy=moment.energy)
+    state = state._replace(
+        states=moment.states, selector_states=moment.selector_states, energy=moment.energy
+    )
     memory = _kicked(job, state, kind)
     moves = is_cell & ~job.stuck
 
@@ -340,7 +350,7 @@ def _result(job: _Job, state: Progress, read: _Read, before: Programmed | None) 
         history = (before.errors, before.off_target, before.stuck, before.out_of_range)
     errors, off, stuck, outside = history
     return Programmed(
-        array=job.array.with_states(state.states), targets=np.asarray(job.targets),
+        array=job.array.with_states(state.states, state.selector_states), targets=np.asarray(job.targets),
         conductances=np.asarray(read.conductances), tolerance=np.asarray(job.tolerance),
         errors=np.append(errors, float(read.error)),
         off_target=np.append(off, int(np.sum(np.asarray(state.wants) != 0))),

@@ -36,7 +36,8 @@ def _pulses(voltages=(1.0, -1.0), **options):
 
 
 def _program(array=WRITABLE, targets=G, **options):
-    return lambda: mj.crossbar.program(array, targets, pulses=_pulses()(), **options)
+    options = {"pulses": _pulses()()} | options
+    return lambda: mj.crossbar.program(array, targets, **options)
 
 
 CASES = {
@@ -111,8 +112,14 @@ CASES = {
     r"ohmic cells, which have no states; in program; .*cells= and states=": _program(
         mj.Crossbar(G, **WIRES)
     ),
-    r"a selector that is a device \(yakopcic\); in program; allowed: a resistance, or none": _program(
-        mj.Crossbar(cells=mj.Vteam(), states={"x": G}, selector=mj.Yakopcic(), **WIRES)
+    r"gates beside a selector that is a device \(yakopcic\); in program; .*half": _program(
+        mj.Crossbar(cells=mj.Vteam(), states={"x": G}, selector=mj.Yakopcic(), **WIRES),
+        pulses=mj.crossbar.Pulses((-0.5, 0.5), widths=1e-6, scheme="gate"),
+    ),
+    r"jumps of event-switches; in transient": lambda: mj.crossbar.transient(
+        mj.Crossbar(cells=mj.Vteam(), states={"x": G}, selector=mj.EventSwitches(), **WIRES),
+        np.zeros((2, 3)),
+        dt=1e-6,
     ),
     r"jumps of event-switches; in program": _program(
         mj.Crossbar(cells=mj.EventSwitches(), states={"on": G}, **WIRES)

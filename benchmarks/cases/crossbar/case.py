@@ -1,4 +1,4 @@
-"""Crossbars with real wires: reads beside badcrossbar, ngspice and SciPy's sparse direct solver, writing, and training."""
+"""Crossbars with real wires: reads beside badcrossbar, ngspice and SciPy's direct solver, writing, and training."""
 
 import tempfile
 from collections.abc import Callable

@@ -73,7 +73,9 @@ def _sine(n: int, *, has_selectors: bool) -> Law:
         return f"B{name} {a} {b} I={{{float(i0 * np.exp(-gap / g0))!r}*sinh(V({a},{b})/{v0!r})}}"
 
     if not has_selectors:
-        cells = [element(f"c{i}_{j}", (f"w{i}_{j}", f"b{i}_{j}"), gaps[i, j]) for i, j in _places(n)]
+        cells = [
+            element(f"c{i}_{j}", (f"w{i}_{j}", f"b{i}_{j}"), gaps[i, j]) for i, j in _places(n)
+        ]
         array = mj.Crossbar(cells=device, states={"gap": gaps}, word_line=WIRE, bit_line=WIRE)
         return Law(f"{n} x {n} cells by sinh", array, cells, v)
     cells = [
@@ -102,7 +104,12 @@ def _netlist(law: Law) -> str:
         for j in range(1, n):
             lines.append(f"Rw{i}_{j} w{i}_{j - 1} w{i}_{j} {WIRE!r}")
             lines.append(f"Rb{j}_{i} b{j - 1}_{i} b{j}_{i} {WIRE!r}")
-    lines += [".options reltol=1e-9 abstol=1e-15 vntol=1e-12 itl1=500", ".control", "set numdgt=14", "op"]
+    lines += [
+        ".options reltol=1e-9 abstol=1e-15 vntol=1e-12 itl1=500",
+        ".control",
+        "set numdgt=14",
+        "op",
+    ]
     lines += [f"print v(b{n - 1}_{j})" for j in range(n)]
     return "\n".join([*lines, ".endc", ".end", ""])
 
@@ -123,15 +130,25 @@ def read_by_spice(size: str, record: Recorder) -> None:
     for law in (_ohmic(n), _sine(n, has_selectors=False), _sine(n, has_selectors=True)):
         options = {"problem": f"{law.name}, wires of {WIRE:g} ohm", "n": 1, "dtype": "float64"}
         if shutil.which("ngspice") is None:
-            record.write("ngspice", status="skipped", reason="ngspice is not on the PATH", **options)
+            record.write(
+                "ngspice", status="skipped", reason="ngspice is not on the PATH", **options
+            )
             continue
         text = _netlist(law)
         try:
             seconds, peer = lap(lambda text=text: _currents(text))
         except subprocess.TimeoutExpired:
-            record.write("ngspice", status="skipped", reason=f"no end after {SECONDS:g} s", **options)
+            record.write(
+                "ngspice", status="skipped", reason=f"no end after {SECONDS:g} s", **options
+            )
             continue
-        record.ok("ngspice", Times(run=[seconds]), error=None, reference="none: it is the reference", **options)
+        record.ok(
+            "ngspice",
+            Times(run=[seconds]),
+            error=None,
+            reference="none: it is the reference",
+            **options,
+        )
         times, reading = measure(lambda law=law: law.array.read(law.v), repeats=5)
         current = np.asarray(reading.current)  # pyright: ignore[reportAttributeAccessIssue]
         error = float(np.abs(current - peer).max() / np.abs(peer).max())

@@ -18,11 +18,14 @@ from ..network.toml.tables import (
     NUMBER,
     POSITIVE,
     TEXT,
+    WHOLE,
     Kind,
     Source,
     Table,
 )
+from ..population import POPULATION, Population
 from .array import Crossbar
+from .faults import draw_cells
 from .motion import check_moves
 from .program_file import ProgramTask, read_program
 
@@ -140,13 +143,21 @@ def _read_cells(t: Table) -> tuple[AbstractDevice | None, dict[str, np.ndarray]]
     """The device of the cells, and its states by name."""
     names = {k: t.take(k, TEXT, None) for k in ("model", "preset")}
     fit = t.file("fit", None, inside="fit.json")
+    drawn = t.file("population", None, inside=POPULATION)
+    seed = t.take("seed", WHOLE, 0)
     values, states = t.values("values", NUMBER), t.table("states")
     arrays = {k: _numbers(states, k) for k in states.content}
-    if sum(x is not None for x in (*names.values(), fit)) != 1:
-        t.note("", "no device", allowed="one of model, preset and fit")
+    if sum(x is not None for x in (*names.values(), fit, drawn)) != 1:
+        t.note("", "no device", allowed="one of model, preset, fit and population")
         return None, {}
+    known_states = {k: x for k, x in arrays.items() if x is not None}
+    shape = next((x.shape for x in known_states.values()), None)
     device = None
     with t.errors_at():
+        if drawn is not None:
+            # Without states there is no shape, which the array then says.
+            cells = draw_cells(Population.load(drawn), shape or (1, 1), seed=seed or 0)
+            return params.replace(cells, values), known_states
         model = names["model"]
         if names["preset"] is not None:
             model, known, _ = presets.load(names["preset"])
@@ -158,7 +169,7 @@ def _read_cells(t: Table) -> tuple[AbstractDevice | None, dict[str, np.ndarray]]
         if not isinstance(device, AbstractDevice):
             raise ModelError(f"{model!r} is a circuit", allowed="a device")
         device = params.replace(device, values)
-    return device, {k: x for k, x in arrays.items() if x is not None}
+    return device, known_states
 
 
 def _read_input(t: Table, rows: int | None) -> np.ndarray | None:

@@ -3,13 +3,13 @@
 import numpy as np
 
 import memjax as mj
+from benchmarks.cases.crossbar.decay import drift_by_data, drift_of
 from benchmarks.records import Recorder
 from benchmarks.timing import Times, lap
 
 LINES = {"smoke": (8, 16), "full": (64, 128)}
 LOW, HIGH = 1e-6, 1e-4
 SPREAD, READ = 0.02, 2e-3
-TIME = 1e5
 LAW = mj.crossbar.Retention("power of time", {"r0": 1e4, "nu": 0.02, "t0": 1.0}, spread=0.3)
 
 
@@ -79,23 +79,6 @@ def _walk(record: Recorder, shape: tuple[int, int], rounds: int = 5) -> None:
     )  # fmt: skip
 
 
-def _keep(record: Recorder, done: mj.crossbar.Programmed) -> None:
-    """Drift of what was written, by a power of time whose exponent differs from cell to cell."""
-    seconds, after = lap(lambda: LAW.after(done.array, TIME))
-    g = np.asarray(mj.crossbar.conductances_of(after, 0.1))
-    share = np.log(g / done.conductances) / np.log(LAW.share(TIME))
-    # What a law takes below the lowest conductance of a device stays there.
-    free = g > LOW * (1 + 1e-9)
-    off = (share[free] - 1) / LAW.spread
-    z = (np.sum(off**2) - off.size) / np.sqrt(2 * off.size)
-    rms = [float(np.sqrt(np.mean((x / done.targets - 1) ** 2))) for x in (done.conductances, g)]
-    record.ok(
-        "drift", Times(run=[seconds]), error=float(abs(z)), reference="z of the variance of exponents",
-        tolerance=4.0, problem=_name(g.shape), n=g.size, dtype="float64",
-        extra={"rms_relative_before": rms[0], "rms_relative_after": rms[1], "time_s": TIME},
-    )  # fmt: skip
-
-
 def _disturb(record: Recorder, shape: tuple[int, int]) -> None:
     """How far one round of all pulses moves the cells that it is not for, by scheme."""
     targets = np.array(mj.crossbar.conductances_of(_array(shape, 0.5), 0.1))
@@ -127,5 +110,6 @@ def write(size: str, record: Recorder) -> None:
     shape = LINES[size]
     done = _write(record, shape)
     _walk(record, shape)
-    _keep(record, done)
+    drift_of(record, done, LAW, "drift", _name(shape))
+    drift_by_data(record, done, _name(shape))
     _disturb(record, shape)

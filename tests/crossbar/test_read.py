@@ -23,7 +23,7 @@ def array():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("shape", [(8, 8), (64, 48), (128, 128)], ids=str)
+@pytest.mark.parametrize("shape", [(8, 8), (128, 96)], ids=str)
 def test_voltages_and_currents_agree_with_the_node_equations(shape):
     g, v = random_cells(*shape)
     for wire in (0.1, 1.0, 10.0):

@@ -105,7 +105,7 @@ def _netlist(law: Law) -> str:
             lines.append(f"Rw{i}_{j} w{i}_{j - 1} w{i}_{j} {WIRE!r}")
             lines.append(f"Rb{j}_{i} b{j - 1}_{i} b{j}_{i} {WIRE!r}")
     lines += [
-        ".options reltol=1e-9 abstol=1e-15 vntol=1e-12 itl1=500",
+        ".options klu reltol=1e-9 abstol=1e-15 vntol=1e-12 itl1=500",
         ".control",
         "set numdgt=14",
         "op",

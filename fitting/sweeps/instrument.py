@@ -42,9 +42,15 @@ _RATES = 2.0
 _NEAR = 0.2
 """Relative scatter of starts of an offset, which the data show."""
 
+_ABSENT = 1e-3
+"""Ratio to the device of a quantity that acts on nothing: of a series to its resistance, of its to a shunt."""
+
 
 class BenchQuantities(eqx.Module):
     """Quantities of a bench as parameters; those that are None are not fitted.
+
+    Bounds are far: what acts on nothing (a thousandth of the least resistance in series) lies between them
+    also where a file of wrong units makes a resistance a millionth of what it is.
 
     Parameters
     ----------
@@ -53,13 +59,13 @@ class BenchQuantities(eqx.Module):
     """
 
     series_resistance: Any = mj.param(
-        None, unit="ohm", bounds=(1e-3, 1e13), doc="Resistance between source and device."
+        None, unit="ohm", bounds=(1e-9, 1e19), doc="Resistance between source and device."
     )
     parallel_resistance: Any = mj.param(
-        None, unit="ohm", bounds=(1e-1, 1e17), doc="Resistance across the device."
+        None, unit="ohm", bounds=(1e-7, 1e23), doc="Resistance across the device."
     )
     parallel_capacitance: Any = mj.param(
-        None, unit="F", bounds=(1e-18, 1e-1), doc="Capacitance across the device."
+        None, unit="F", bounds=(1e-25, 1e6), doc="Capacitance across the device."
     )
     offset_current: Any = mj.param(
         None,
@@ -308,6 +314,15 @@ class Evidence:
             "offset_voltage": lambda: -(self.zero_voltage or 0.0),
         }
         return starts[name]()
+
+    def absent(self, name: str) -> float:
+        """A value of a quantity of the bench that acts on nothing [SI]."""
+        least, largest = self.resistance
+        return {
+            "series_resistance": _ABSENT * least,
+            "parallel_resistance": largest / _ABSENT,
+            "parallel_capacitance": _ABSENT * self.current / self.rate,
+        }.get(name, 0.0)
 
     def shows(self, name: str) -> bool:
         """Whether the readings where voltage or current are zero show an offset or a capacitance."""

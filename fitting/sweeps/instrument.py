@@ -8,7 +8,7 @@ import equinox as eqx
 import numpy as np
 
 import memjax as mj
-from memjax.core.fields import AbstractComposite
+from memjax.core.fields import AbstractComposite, parameter_specs
 from memjax.data.zero_reading import (
     ChargingReading,
     ZeroReading,
@@ -49,9 +49,6 @@ _ABSENT = 1e-3
 class BenchQuantities(eqx.Module):
     """Quantities of a bench as parameters; those that are None are not fitted.
 
-    Bounds are far: what acts on nothing (a thousandth of the least resistance in series) lies between them
-    also where a file of wrong units makes a resistance a millionth of what it is.
-
     Parameters
     ----------
     series_resistance, parallel_resistance, parallel_capacitance, offset_current, offset_voltage
@@ -59,13 +56,13 @@ class BenchQuantities(eqx.Module):
     """
 
     series_resistance: Any = mj.param(
-        None, unit="ohm", bounds=(1e-9, 1e19), doc="Resistance between source and device."
+        None, unit="ohm", bounds=(1e-3, 1e13), doc="Resistance between source and device."
     )
     parallel_resistance: Any = mj.param(
-        None, unit="ohm", bounds=(1e-7, 1e23), doc="Resistance across the device."
+        None, unit="ohm", bounds=(1e-1, 1e17), doc="Resistance across the device."
     )
     parallel_capacitance: Any = mj.param(
-        None, unit="F", bounds=(1e-25, 1e6), doc="Capacitance across the device."
+        None, unit="F", bounds=(1e-18, 1e-1), doc="Capacitance across the device."
     )
     offset_current: Any = mj.param(
         None,
@@ -313,16 +310,19 @@ class Evidence:
             "offset_current": lambda: float(np.median([z.offset for z in self.zeros] or [0.0])),
             "offset_voltage": lambda: -(self.zero_voltage or 0.0),
         }
-        return starts[name]()
+        return _inside(name, starts[name]())
 
     def absent(self, name: str) -> float:
-        """A value of a quantity of the bench that acts on nothing [SI]."""
+        """A value of a quantity of the bench that acts on nothing, or next to it beside its bounds [SI]."""
         least, largest = self.resistance
-        return {
-            "series_resistance": _ABSENT * least,
-            "parallel_resistance": largest / _ABSENT,
-            "parallel_capacitance": _ABSENT * self.current / self.rate,
-        }.get(name, 0.0)
+        return _inside(
+            name,
+            {
+                "series_resistance": _ABSENT * least,
+                "parallel_resistance": largest / _ABSENT,
+                "parallel_capacitance": _ABSENT * self.current / self.rate,
+            }.get(name, 0.0),
+        )
 
     def shows(self, name: str) -> bool:
         """Whether the readings where voltage or current are zero show an offset or a capacitance."""
@@ -356,6 +356,12 @@ class Evidence:
         if self.charging is not None and self.charging.is_clear:
             return self.charging.capacitance
         return _CHARGE * self.current / self.rate
+
+
+def _inside(name: str, value: float) -> float:
+    """A value within the bounds of a quantity of the bench, by a factor of two where it lies beyond [SI]."""
+    low, high = parameter_specs(BenchQuantities(**{name: value}))[name].bounds
+    return value if name in OFFSETS else float(np.clip(value, 2 * low, high / 2))
 
 
 def _zero_voltage(measurements: Sequence[mj.Measurement]) -> float | None:

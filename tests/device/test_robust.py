@@ -161,16 +161,16 @@ def test_a_derivative_that_is_no_number_is_a_breach_unless_it_ran_away():
 
 
 def test_a_breach_of_the_equations_comes_with_the_parameters_of_its_first_set(monkeypatch):
-    model, nowhere = mj.Vteam(), np.zeros((4, 2), bool)
+    model, nowhere = mj.Vteam(), jnp.zeros((4, 2), bool)
     sets = draw_sets(model, 4)
-    looked = Point(nowhere, np.array([[0, 0], [0, 0], [0, 1], [1, 1]], bool), nowhere, nowhere)
+    looked = Point(nowhere, jnp.array([[0, 0], [0, 0], [0, 1], [1, 1]], bool), nowhere, nowhere)
     module = importlib.import_module("benchmarks.cases.robustness.checks")
     monkeypatch.setattr(module, "look", lambda *args: looked)
     tally = Tally()
     count_points(model, sets, tally)
     assert tally.broken == {"point slopes": 2}
     example = tally.examples["point slopes"]
-    assert example["r_on"] == float(sets.device.r_on[2])
+    assert example["r_on"] == float(mj.params.get(sets.device, "r_on")[2])
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -33,7 +33,6 @@ LISTS = {
     "memjax/presets": lambda: {name.split("/")[0] for name in mj.presets.names()} - set(CIRCUITS),
     "memjax/cli/models.json": lambda: set(model_table.model_names()) & NAMES,
     "docs/models.md": lambda: _named(r"^\| `([^`]+)` \|", "docs/models.md"),
-    "docs/models-float32.md": lambda: _named(r"^\| `([^`]+)` \|", "docs/models-float32.md"),
     "docs/physics/index.md": lambda: _named(r"^models/(\S+)$", "docs/physics/index.md"),
     "fitting/app/explore/drives.py": lambda: set(SWEEPS),
     "tests/export/test_ngspice.py": lambda: set(DRIVES),

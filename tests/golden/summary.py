@@ -45,9 +45,14 @@ def summary_of_text(text: str, folder: Path, root: Path) -> list[str]:
 def _plain(text: str, folder: Path, root: Path) -> str:
     for path in (folder, root):
         text = text.replace(f"{path}/", "").replace(str(path), ".")
+    return _VERSION.sub("VERSION", _SECONDS.sub("TIME s", _without_lists(text)))
+
+
+def _without_lists(text: str) -> str:
+    """A text in which one word stands for all models, presets or formats: a new one changes no stored file."""
     for names, word in _lists().items():
         text = text.replace(names, word)
-    return _VERSION.sub("VERSION", _SECONDS.sub("TIME s", text))
+    return text
 
 
 @functools.cache
@@ -133,7 +138,7 @@ def _of_csv(path: Path) -> dict[str, Any]:
         try:
             columns[name] = _total([float(x) if x else None for x in cells])
         except ValueError:
-            columns[name] = sorted(set(cells))[:MOST]
+            columns[name] = sorted(set(map(_without_lists, cells)))[:MOST]
     return {"header": head, "rows": len(rows), "columns": columns}
 
 

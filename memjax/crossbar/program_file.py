@@ -189,11 +189,16 @@ class Checkpoint:
         if not np.array_equal(numbers.pop("digest"), self._digest):
             return None
         history = numbers.pop("errors"), numbers.pop("off_target")
-        states: dict[str, dict[str, Any]] = {name: {} for name in STATES}
+        known: dict[str, dict[str, Any]] = {name: {} for name in STATES}
         for name in [k for k in numbers if "/" in k]:
             field, _, state = name.partition("/")
-            states[field][state] = jnp.asarray(numbers.pop(name))
-        progress = Progress(**states, **{k: jnp.asarray(x) for k, x in numbers.items()})
+            known[field][state] = jnp.asarray(numbers.pop(name))
+        states, selector_states = (known[name] for name in STATES)
+        progress = Progress(
+            states=states,
+            selector_states=selector_states,
+            **{k: jnp.asarray(x) for k, x in numbers.items()},
+        )
         options = {k: x for k, x in task.options.items() if k != "rounds"}
         return resumed(array, task.targets, progress=progress, history=history, **options)
 

@@ -14,11 +14,11 @@ from jaxtyping import Array, Bool, Float
 
 import memjax as mj
 from memjax.circuit import build_system
-from memjax.compiled.choice import chosen_backend, use_backend
-from memjax.compiled.library import backend_of
 from memjax.core.params import coordinates, known, quiet
 from memjax.core.scaling import Scaled
 from memjax.errors import DataError
+from memjax.lanes.cc.library import backend_of
+from memjax.lanes.choice import chosen_backend, use_backend
 from memjax.runtime.compile_cache import cached_jit, signature
 from memjax.simulate import solve_stiff
 from memjax.simulate.stiff_kernel import (

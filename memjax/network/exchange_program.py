@@ -20,7 +20,7 @@ from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec as Spec
 
 from ..circuit import replace_values
-from ..compiled.choice import chosen_backend, refuse_xla
+from ..lanes.choice import chosen_backend, refuse_xla
 from ..runtime.compile_cache import supported_options
 from ..simulate.batch import wide_loop_options
 from .compiled import Kernel, Shape, Table, kernel_of

@@ -9,9 +9,9 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from ..compiled.library import backend_of
 from ..core.result import HOPELESS, HOPELESS_IN_PASSING
 from ..errors import NetworkError, SolveError, StepWarning
+from ..lanes.cc.library import backend_of
 from ..runtime.flags import check_flags
 from .exchange_program import Room
 from .groups import Neurons, SpikeList

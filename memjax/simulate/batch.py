@@ -12,11 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..compiled.choice import chosen_backend, refuse_xla
-from ..compiled.library import backend_of
 from ..core.scaling import Scaled
 from ..core.watch import Watch
 from ..errors import PolicyError
+from ..lanes.cc.library import backend_of
+from ..lanes.choice import chosen_backend, refuse_xla
 from ..noise import capacity, clock
 from ..runtime.compile_cache import cached_jit, jit_with_options
 from ..runtime.memory import check_size

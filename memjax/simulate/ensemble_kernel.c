@@ -1,6 +1,6 @@
 /* The fixed part of an ensemble's kernel: lanes in blocks, which advance alone over many steps in the first-level cache.
  *
- * Before it stands what is generated of the equations (see memjax/compiled/program.py): the struct types Own, Carry and
+ * Before it stands what is generated of the equations (see memjax/lanes/cc/program.py): the struct types Own, Carry and
  * Uniform, `prepare_uniform`, `load_block`, `store_states`, `advance_block`, `watch_block` and `largest_state`, and the
  * constants used below.
  */

@@ -16,11 +16,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from ..compiled.library import build, register
-from ..compiled.program import Constants, Program, join, names_of, real_of, scalar, threaded, trace
-from ..compiled.translation import LANE, STEP, Name, UntranslatableError, kind_of, text_of
 from ..core.result import HOPELESS, HOPELESS_IN_PASSING, RUNAWAY, Result
 from ..core.scaling import Scaled
+from ..lanes.cc.library import build, register
+from ..lanes.cc.program import Constants, Program, join, names_of, real_of, scalar, threaded, trace
+from ..lanes.cc.translation import LANE, STEP, Name, UntranslatableError, kind_of, text_of
 from ..runtime.arguments import is_traced
 from ..runtime.cores import usable_cores
 from ..solver import SemiImplicitEuler

@@ -19,10 +19,11 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Int
 
-from ..compiled.library import build, register
-from ..compiled.program import Constants, join, scalar, threaded, trace
-from ..compiled.side_by_side import SideBySide
-from ..compiled.translation import (
+from ..core.scaling import Scaled
+from ..lanes.cc.library import build, register
+from ..lanes.cc.program import Constants, join, scalar, threaded, trace
+from ..lanes.cc.side_by_side import SideBySide
+from ..lanes.cc.translation import (
     LANE,
     STEP,
     Atom,
@@ -33,7 +34,6 @@ from ..compiled.translation import (
     line_of,
     text_of,
 )
-from ..core.scaling import Scaled
 from ..runtime.compile_cache import cached_text, is_array
 from ..runtime.cores import usable_cores
 from ..solver.linear import dependent_results

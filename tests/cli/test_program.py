@@ -12,8 +12,8 @@ import pytest
 
 from memjax import __version__
 from memjax.cli import Command, program
-from memjax.compiled import library
 from memjax.errors import FitError, ModelError, SolveError
+from memjax.lanes.cc import library
 
 
 def _offer(monkeypatch, run, *, module="other"):

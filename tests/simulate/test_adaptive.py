@@ -8,11 +8,11 @@ from scipy.optimize import brentq
 
 import memjax as mj
 from memjax.circuit import build_system
-from memjax.compiled import library
 from memjax.core.fields import param, state
 from memjax.core.scaling import Scaled
 from memjax.core.system import NoNoise
 from memjax.device.base import AbstractOhmicDevice
+from memjax.lanes.cc import library
 from memjax.simulate.stiff_kernel import moving_numbers, numbers_of, stiff_kernel_of
 
 HEIGHT = 0.3

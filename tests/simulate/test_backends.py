@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from memjax.compiled import library
+from memjax.lanes.cc import library
 from memjax.simulate import batch, ensemble_kernel
 from tests.simulate import test_stiff_kernel as stiff
 from tests.simulate.random_cases import (

@@ -10,9 +10,9 @@ import pytest
 
 import memjax as mj
 from memjax.circuit import build_system
-from memjax.compiled import library
 from memjax.core.scaling import Scaled
 from memjax.device.registry import BUILT_IN
+from memjax.lanes.cc import library
 from memjax.simulate import solve_stiff
 from memjax.simulate.stiff_kernel import numbers_of, stiff_kernel_of
 

@@ -7,7 +7,7 @@ import pytest
 
 import memjax as mj
 from benchmarks.cases.stiff_sde.systems import Oscillator
-from memjax.compiled import library
+from memjax.lanes.cc import library
 from memjax.runtime.compile_cache import jit_with_options
 from memjax.simulate import batch, ensemble_kernel
 from memjax.solver import SemiImplicitEuler

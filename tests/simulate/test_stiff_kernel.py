@@ -7,8 +7,8 @@ import pytest
 
 import memjax as mj
 from memjax.circuit import build_system
-from memjax.compiled import library
 from memjax.core.scaling import Scaled
+from memjax.lanes.cc import library
 from memjax.simulate import solve_stiff, stiff_kernel
 from memjax.simulate.stiff_kernel import moving_numbers, numbers_of, stiff_kernel_of
 

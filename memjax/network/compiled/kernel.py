@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...compiled.library import build, register
+from ...lanes.cc.library import build, register
 from .source import Shape, Source, kernel_source
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from ...compiled.program import Constants, Program, join, names_of, scalar, trace
-from ...compiled.translation import LANE, STEP, Name, text_of
+from ...lanes.cc.program import Constants, Program, join, names_of, scalar, trace
+from ...lanes.cc.translation import LANE, STEP, Name, text_of
 
 _FOLDER = Path(__file__).parent
 

@@ -10,7 +10,7 @@ import pytest
 import memjax as mj
 from fitting.sweeps.content import write
 from fitting.sweeps.problem import PATIENT
-from memjax.compiled import library
+from memjax.lanes.cc import library
 
 pytestmark = pytest.mark.slow
 

@@ -12,8 +12,8 @@ from fitting.sweeps.ensemble import of_sweeps
 from fitting.sweeps.group import lengthen
 from fitting.sweeps.prepare import prepare
 from fitting.sweeps.problem import events_of, kernel_of, responses
-from memjax.compiled import library
 from memjax.errors import DataError
+from memjax.lanes.cc import library
 from memjax.observables import NEVER, Thresholds
 from memjax.runtime.compile_cache import signature
 

@@ -10,8 +10,8 @@ import pytest
 
 import memjax as mj
 from memjax import network as nw
-from memjax.compiled import library as kernels
 from memjax.errors import KernelWarning, NetworkError
+from memjax.lanes.cc import library as kernels
 from memjax.network.exchange_program import _cached_program
 from memjax.neuron import one_memristor
 from tests.network.conftest import neurons, same, spiking

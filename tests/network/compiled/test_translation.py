@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from memjax.compiled.library import find_compiler
+from memjax.lanes.cc.library import find_compiler
 from memjax.network.compiled import Kernel, Shape, kernel_of
 
 EPS = float(np.finfo(np.float32).eps)

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from jax import lax
 
-from memjax.compiled import library
-from memjax.compiled.program import Constants, names_of, trace
-from memjax.compiled.side_by_side import SideBySide
-from memjax.compiled.translation import STEP, UntranslatableError, line_of, text_of
 from memjax.device.laws import grow_bracket, increasing_root, root_between
+from memjax.lanes.cc import library
+from memjax.lanes.cc.program import Constants, names_of, trace
+from memjax.lanes.cc.side_by_side import SideBySide
+from memjax.lanes.cc.translation import STEP, UntranslatableError, line_of, text_of
 
 pytestmark = [
     pytest.mark.skipif(library.find_compiler() is None, reason="no compiler of C"),

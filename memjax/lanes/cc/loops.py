@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.jaxprs import scan_parts
+from ...core.jaxprs import scan_parts
 from .translation import (
     LANE,
     STEP,

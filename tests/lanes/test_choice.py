@@ -7,9 +7,9 @@ import memjax as mj
 from fitting.sweeps.group import pack
 from fitting.sweeps.problem import Problem
 from fitting.sweeps.summary import summarise_sweeps
-from memjax.compiled import library
-from memjax.compiled.choice import BACKEND, chosen_backend
 from memjax.errors import PolicyError, UsageError
+from memjax.lanes.cc import library
+from memjax.lanes.choice import BACKEND, chosen_backend
 from tests.fits import measured_loops
 
 with_compiler = pytest.mark.skipif(library.find_compiler() is None, reason="no compiler of C")

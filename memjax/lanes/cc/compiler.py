@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from ..errors import escape
-from ..runtime.files import read_sealed, write_sealed
+from ...errors import escape
+from ...runtime.files import read_sealed, write_sealed
 
 COMPILER = "MEMJAX_CC"
 """Environment variable: the compiler of C, `cc` by default; where it says that none is wanted, no kernel is built."""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from memjax.compiled import library
+from memjax.lanes.cc import library
 
 pytestmark = [
     pytest.mark.skipif(library.find_compiler() is None, reason="no compiler of C"),

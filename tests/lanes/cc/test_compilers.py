@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from memjax.compiled import compiler as compilers, library
 from memjax.errors import KernelWarning
+from memjax.lanes.cc import compiler as compilers, library
 from memjax.runtime.files import read_sealed, write_sealed
 
 pytestmark = [
@@ -353,7 +353,7 @@ def _has(loaded: ctypes.CDLL, symbol: str) -> bool:
 def test_a_process_that_finds_no_compiler_says_it_once(tmp_path):
     """By simulations and fits alike, and as a line of the program."""
     program = """
-from memjax.compiled import library
+from memjax.lanes.cc import library
 for k in range(3):
     library.build(lambda: "", lambda text, compiler: "memjax_")
 """

@@ -60,7 +60,7 @@ class Translation:
     """Operations so far, in order; equal ones are taken once. Numbers that are not whole are of kind `real`.
 
     A loop that gives one number is an operation too, the call of a function in `loops`, where there is a
-    `translate_loop` (see `memjax.compiled.loops`): lanes that take loops of other lengths are not computed in whole
+    `translate_loop` (see `memjax.lanes.cc.loops`): lanes that take loops of other lengths are not computed in whole
     vectors.
     """
 

@@ -11,8 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..errors import KernelWarning, escape
-from .choice import BACKEND, chosen_backend, refuse_xla
+from ...errors import KernelWarning, escape
+from ..choice import BACKEND, chosen_backend, refuse_xla
 from .compiler import (
     COMPILER,
     CompilerError,

@@ -4,14 +4,25 @@ import contextlib
 import os
 from collections.abc import Iterator
 from contextvars import ContextVar
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import PolicyError, UsageError
+from .backend import LaneFunction, Unavailable
+from .cc.library import CompilerError, working_compiler
+
+if TYPE_CHECKING:
+    from .drivers import Driver
+    from .program import StepProgram
 
 BACKEND = "MEMJAX_BACKEND"
 """Environment variable: the backend."""
 
 BACKENDS = ("auto", "cc", "xla")
 """Kernels in C where there are any and XLA elsewhere, kernels or an error, XLA."""
+
+_REASON = f"as {BACKEND} or memjax.use_backend says"
+"""Why there is no function where XLA is wanted."""
 
 _chosen: ContextVar[str | None] = ContextVar("memjax_backend", default=None)
 
@@ -71,3 +82,41 @@ def refuse_xla(reason: str) -> None:
             where="backend cc",
             fix=f"say {BACKEND}=auto or mj.use_backend('auto'): XLA computes the same",
         )
+
+
+def unavailable(reason: str) -> Unavailable:
+    """A reason why XLA computes; an error where kernels alone are wanted, see `refuse_xla`."""
+    refuse_xla(reason)
+    return Unavailable(reason)
+
+
+def compile_lanes(program: "StepProgram", driver: "Driver") -> LaneFunction | Unavailable:
+    """The function of a program under a driver by the backend that is in use, or why XLA is to compute.
+
+    Raises
+    ------
+    PolicyError
+        Where there is none, and kernels alone are wanted.
+    """
+    from .cc.backend import Cc
+
+    if chosen_backend() == "xla":
+        return Unavailable(_REASON)
+    function = Cc().compile(program, driver)
+    return unavailable(function.reason) if isinstance(function, Unavailable) else function
+
+
+def backend_in_use(folder: Path | None = None) -> str:
+    """Return what compiles here: "cc" and the compiler, or "xla" and the reason; this does not load JAX.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        Where kernels are kept.
+    """
+    if chosen_backend() == "xla":
+        return Unavailable(_REASON).backend
+    try:
+        return f"cc ({working_compiler(folder)[1]})"
+    except CompilerError as e:
+        return Unavailable(str(e)).backend

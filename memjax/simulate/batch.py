@@ -15,7 +15,6 @@ from jaxtyping import Array, Float
 from ..core.scaling import Scaled
 from ..core.watch import Watch
 from ..errors import PolicyError
-from ..lanes.cc.library import backend_of
 from ..lanes.choice import chosen_backend, refuse_xla
 from ..noise import capacity, clock
 from ..runtime.compile_cache import cached_jit, jit_with_options
@@ -157,11 +156,12 @@ def wide_loop_options() -> dict[str, Any]:
 
 def _fixed_steps(scaled, grid, y0, record, first, substeps, policy, chosen):
     """Solve from the first of the rows, where each sweep stands, to the others; by a kernel where there is one."""
-    by_kernel = chosen != "xla"
-    solved = solve_by_kernel(scaled, grid, y0, first, substeps, policy) if by_kernel else None
-    backend = "xla" if solved is None else backend_of(solved)
-    if isinstance(solved, Solution):
-        return dataclasses.replace(solved, backend=backend)
+    backend = "xla"
+    if chosen != "xla":
+        solved = solve_by_kernel(scaled, grid, y0, first, substeps, policy)
+        if isinstance(solved, Solution):
+            return solved
+        backend = solved.backend
 
     def run(sweep, values, key, y, record):
         return solve_fixed(

@@ -9,7 +9,7 @@ from fitting.sweeps.problem import Problem
 from fitting.sweeps.summary import summarise_sweeps
 from memjax.errors import PolicyError, UsageError
 from memjax.lanes.cc import library
-from memjax.lanes.choice import BACKEND, chosen_backend
+from memjax.lanes.choice import BACKEND, backend_in_use, chosen_backend
 from tests.fits import measured_loops
 
 with_compiler = pytest.mark.skipif(library.find_compiler() is None, reason="no compiler of C")
@@ -46,7 +46,7 @@ def test_steps_are_those_of_the_backend_that_is_chosen(monkeypatch):
         with mj.use_backend(name):
             assert _backend_of_steps().startswith("xla" if name == "xla" else "cc")
     monkeypatch.setenv(BACKEND, "xla")
-    assert library.backend() == f"xla (as {BACKEND} or memjax.use_backend says)"
+    assert backend_in_use() == f"xla (as {BACKEND} or memjax.use_backend says)"
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ import warnings
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from ...errors import KernelWarning, escape
-from ..choice import BACKEND, chosen_backend, refuse_xla
+from ..backend import Unavailable
 from .compiler import (
     COMPILER,
     CompilerError,
@@ -48,71 +48,29 @@ _PATIENCE = 20.0
 _libraries: list[ctypes.CDLL] = []
 """Kernels in use: XLA holds addresses in them."""
 
-_CHOSEN = f"as {BACKEND} or memjax.use_backend says"
-"""Reason why there is no kernel where XLA is wanted."""
-
 _lock = threading.Lock()
 
 
-def build(source: Callable[[], T], register: Callable[[T, str], Any]) -> Any:
-    """Return what `register` makes of a source and the C compiler, or the reason as text if there is no kernel.
+def build(make: Callable[[str, str], T]) -> T | Unavailable:
+    """Return what `make` makes with the compiler of C, given its path and name, or why there is none.
 
     Where that is the compiler's fault, the user is warned.
-
-    Raises
-    ------
-    PolicyError
-        Where there is none, and kernels alone are wanted.
     """
-    if chosen_backend() == "xla":
-        return _CHOSEN
-    kernel = _built(source, register)
-    if isinstance(kernel, str):
-        refuse_xla(kernel)
-    return kernel
-
-
-def _built(source: Callable[[], T], register: Callable[[T, str], Any]) -> Any:
-    """See `build`."""
     import jax
 
     from .translation import UntranslatableError
 
     if jax.default_backend() != "cpu":
-        return "not a CPU"
+        return Unavailable("not a CPU")
     try:
-        compiler, _ = _working_compiler(_folder())
-        return register(source(), compiler)
+        return make(*working_compiler(_folder()))
     except UntranslatableError as e:
-        return f"no translation of {e}"
+        return Unavailable(f"no translation of {e}")
     except CompilerError as e:
         reason = str(e)
     if compiler_name():
         _warn(reason)
-    return reason
-
-
-def backend(folder: Path | None = None) -> str:
-    """Return what kernels are built by: "cc" and the compiler, or "xla" and the reason; this does not load JAX.
-
-    Parameters
-    ----------
-    folder : Path, optional
-        Where kernels are kept.
-    """
-    if chosen_backend() == "xla":
-        return f"xla ({_CHOSEN})"
-    try:
-        return f"cc ({_working_compiler(folder)[1]})"
-    except CompilerError as e:
-        return f"xla ({e})"
-
-
-def backend_of(kernel: Any) -> str:
-    """Return what computes, for provenance: "cc" and the compiler of a kernel, or "xla" and the reason that `build`
-    gave.
-    """
-    return f"xla ({kernel})" if isinstance(kernel, str) else backend(_folder())
+    return Unavailable(reason)
 
 
 @functools.cache
@@ -122,7 +80,7 @@ def _warn(reason: str) -> None:
     warnings.warn(f"{reason}; XLA computes the same, slower; {fix}", KernelWarning, stacklevel=3)
 
 
-def _working_compiler(folder: Path | None) -> tuple[str, str]:
+def working_compiler(folder: Path | None) -> tuple[str, str]:
     """Path and name of the compiler of C, which has built a library that could be loaded.
 
     Raises

@@ -11,7 +11,6 @@ import numpy as np
 
 from .loops import translate_loop
 from .translation import (
-    FLOATS,
     LANE,
     STEP,
     Atom,
@@ -19,7 +18,6 @@ from .translation import (
     Name,
     Operation,
     Translation,
-    UntranslatableError,
     c_type,
     kind_of,
     line_of,
@@ -29,18 +27,6 @@ from .translation import (
 )
 
 _FOLDER = Path(__file__).parent
-
-
-def threaded(fixed: Path) -> str:
-    """The fixed part of a kernel whose lanes are shared among threads, behind what it calls for that."""
-    return (_FOLDER / "threads.c").read_text() + fixed.read_text()
-
-
-def scalar(x: Atom) -> np.ndarray:
-    """An array of one number."""
-    array = np.empty((), object)
-    array[()] = x
-    return array
 
 
 class Constants:
@@ -77,22 +63,37 @@ class Constants:
         return array
 
 
+def name_arrays(tree: Any, prefix: str, level: int) -> tuple[Any, list[Name]]:
+    """A name for each number that is described: a tree of arrays of them, and all in order."""
+    names: list[Name] = []
+
+    def array(x):
+        some = np.empty(x.shape, object)
+        for index in np.ndindex(x.shape):
+            names.append(Name(kind_of(x.dtype), f"{prefix}{len(names)}", level))
+            some[index] = names[-1]
+        return some
+
+    return jax.tree.map(array, tree), names
+
+
 def trace(
-    lane: Callable,
-    avals: Sequence[Any],
-    inputs: Sequence[np.ndarray],
+    step: Callable,
+    described: Sequence[Any],
+    inputs: Any,
     constants: Constants,
     *,
     loops: bool = False,
-) -> tuple[Translation, list]:
-    """Translation of a function of one lane, which gives a flat list of numbers, and its results.
+) -> tuple[Translation, Any]:
+    """Translation of a function of one lane, and its results: a tree of arrays of atoms, as the inputs are.
 
     `loops` says whether there may be such in it, see `Translation`.
     """
-    closed = jax.make_jaxpr(lane)(*avals)
+    closed, shapes = jax.make_jaxpr(step, return_shape=True)(*described)
     t = Translation(constants.real, translate_loop if loops else None)
-    results = translate(t, closed, inputs, [constants.atoms(x) for x in closed.consts])
-    return t, [x.item() for x in results]
+    known = [constants.atoms(x) for x in closed.consts]
+    results = translate(t, closed, jax.tree.leaves(inputs), known)
+    return t, jax.tree.unflatten(jax.tree.structure(shapes), results)
 
 
 def join(lines: Sequence[str], indent: int) -> str:
@@ -289,22 +290,16 @@ WHOLE_VECTORS
 }}
 """
 
-    def store_states(self, where: str) -> list[str]:
-        """Assignments of the states of lane `j` of a block to arrays."""
-        return [
-            f"(({_stored(x)} *){where.format(k)})[lane + j] = c->{x.text}[j];"
+    def store_states(self) -> str:
+        """A function that writes the states of some lanes to arrays."""
+        stores = [
+            f"(({_stored(x)} *)rets[{k}]->data)[lane + j] = c->{x.text}[j];"
             for k, x in enumerate(self.states)
         ]
-
-
-def names_of(avals: Sequence[Any], prefix: str, level: int) -> list[Name]:
-    """A name for each number of a lane or a step."""
-    return [Name(kind_of(x.dtype), f"{prefix}{k}", level) for k, x in enumerate(avals)]
-
-
-def real_of(dtype: Any) -> str:
-    """Kind of numbers with which a kernel of this precision computes; see `FLOATS`."""
-    kind = kind_of(dtype)
-    if kind not in FLOATS:
-        raise UntranslatableError(f"states of type {dtype}")
-    return kind
+        return f"""
+static void store_states(XLA_FFI_Buffer **rets, int64_t lane, int64_t n, const Carry *c) {{
+    for (int64_t j = 0; j < n; j++) {{
+{join(stores, 8)}
+    }}
+}}
+"""

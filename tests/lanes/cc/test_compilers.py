@@ -20,6 +20,7 @@ import pytest
 import memjax as mj
 from memjax.errors import KernelWarning
 from memjax.lanes.cc import compiler as compilers, library
+from memjax.lanes.choice import backend_in_use
 from memjax.runtime.files import read_sealed, write_sealed
 
 pytestmark = [
@@ -113,7 +114,7 @@ def fake(tmp_path, built, monkeypatch):
 
 def build(text=KERNEL) -> str:
     """Name of a kernel, or why there is none."""
-    return library.build(lambda: text, lambda x, compiler: library.register(x, compiler, "f"))
+    return str(library.build(lambda compiler, _: library.register(text, compiler, "f")))
 
 
 def begin_process() -> None:
@@ -142,7 +143,7 @@ def test_a_compiler_that_fails_is_named_once_and_leaves_nothing(fake, kept, tmp_
     assert calls(tmp_path) == before
     assert len(list(kept.glob("*"))) == (at == "on_kernel")  # the trial
     if at == "on_trial":
-        assert library.backend(kept) == f"xla ({result})"
+        assert backend_in_use(kept) == f"xla ({result})"
 
 
 @pytest.mark.integration
@@ -160,7 +161,7 @@ def test_a_compiler_that_does_not_say_its_version_is_not_used(fake, kept, versio
 def test_what_a_compiler_says_need_not_be_text(fake, kept):
     fake(version=r"printf '\377\376'", on_kernel=rf"printf '\377' >&2; {GOOD}")
     assert build().startswith("memjax_")
-    assert re.fullmatch(r"cc \((gcc|clang) \d+\.\d+\.\d+\)", library.backend(kept))
+    assert re.fullmatch(r"cc \((gcc|clang) \d+\.\d+\.\d+\)", backend_in_use(kept))
 
 
 @pytest.mark.integration
@@ -210,7 +211,7 @@ def test_the_compiler_of_a_package_serves_where_there_is_no_other_one(
         monkeypatch.setenv(library.COMPILER, word)
     assert compilers.find_compiler() == str(package / "zig")
     assert build().startswith("memjax_")
-    assert library.backend(kept).startswith("cc (")
+    assert backend_in_use(kept).startswith("cc (")
 
 
 def _only_with_path(name, path=None, which=shutil.which):
@@ -222,7 +223,7 @@ def test_a_compiler_that_is_not_there_is_named(kept, monkeypatch):
     monkeypatch.setenv(library.COMPILER, "no-such-cc")
     with pytest.warns(KernelWarning, match="no-such-cc is not there"):
         reason = build()
-    assert library.backend(kept) == f"xla ({reason})"
+    assert backend_in_use(kept) == f"xla ({reason})"
 
 
 @pytest.mark.integration
@@ -242,6 +243,19 @@ def test_a_kept_library_that_cannot_be_loaded_is_built_again(fake, kept, built, 
     assert calls(tmp_path) == before + 2
     assert (tmp_path / "calls").read_text().count("--version") == 2  # once a process
     assert {path: read_sealed(path) for path in kept.iterdir()} == whole
+    begin_process()
+    assert build() == target
+    assert calls(tmp_path) == before + 2
+
+
+@pytest.mark.integration
+def test_a_kept_library_of_which_one_bit_is_flipped_is_built_again(fake, kept, tmp_path):
+    fake()
+    target, before = build(), calls(tmp_path)
+    for path in kept.glob("*.so"):
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(bytes(content))
     begin_process()
     assert build() == target
     assert calls(tmp_path) == before + 2
@@ -355,7 +369,7 @@ def test_a_process_that_finds_no_compiler_says_it_once(tmp_path):
     program = """
 from memjax.lanes.cc import library
 for k in range(3):
-    library.build(lambda: "", lambda text, compiler: "memjax_")
+    library.build(lambda compiler, version: "memjax_")
 """
     about = {**os.environ, "MEMJAX_CC": "no-such-cc"}
     run = subprocess.run([sys.executable, "-c", program], env=about, capture_output=True, text=True)
@@ -375,7 +389,7 @@ def test_a_trace_says_what_solved_it(fake, tmp_path, monkeypatch):
         about = dict(save=0.5, members=2, deterministic=True, policy=policy)
         return mj.simulate(device or mj.LinearIonDrift(), drive, **about).notes["backend"]
 
-    assert backend() == library.backend(tmp_path)
+    assert backend() == backend_in_use(tmp_path)
     assert backend().startswith("cc (")
     assert backend(mj.Ecm()).startswith("xla (no translation of ")
     assert backend(policy=mj.Fixed(0.1)) == "xla"

@@ -10,7 +10,7 @@ from jax import lax
 
 from memjax.device.laws import grow_bracket, increasing_root, root_between
 from memjax.lanes.cc import library
-from memjax.lanes.cc.program import Constants, names_of, trace
+from memjax.lanes.cc.program import Constants, name_arrays, trace
 from memjax.lanes.cc.side_by_side import SideBySide
 from memjax.lanes.cc.translation import STEP, UntranslatableError, line_of, text_of
 
@@ -80,9 +80,9 @@ def _both(f):
 def test_loops_give_the_numbers_of_xla(f, tmp_path):
     flat = f if f.__name__ == "lane" else lambda a, b: [f(a, b)]
     number = jax.ShapeDtypeStruct((), np.float64)
-    names = names_of([number, number], "in", STEP)
-    inputs = [np.array(x, object) for x in names]
-    t, results = trace(flat, [number, number], inputs, Constants("d"), loops=True)
+    inputs, names = name_arrays([number, number], "in", STEP)
+    t, arrays = trace(flat, [number, number], inputs, Constants("d"), loops=True)
+    results = [x.item() for x in arrays]
     program = SideBySide(t, [], [], {}, {x: x.text for x in names}, results)
     stores = "\n".join(f"y[{k}] = {text_of(x)};" for k, x in enumerate(results))
     lines = "\n".join(line_of(o) for k in (0, STEP) for o in program.by_level[k])
@@ -103,7 +103,7 @@ def test_loops_give_the_numbers_of_xla(f, tmp_path):
 
 def test_loops_are_translated_only_where_lanes_need_no_whole_vectors():
     number = jax.ShapeDtypeStruct((), np.float64)
-    names = [np.array(x, object) for x in names_of([number, number], "in", STEP)]
+    names, _ = name_arrays([number, number], "in", STEP)
     with pytest.raises(UntranslatableError, match="the operation while"):
         trace(lambda a, b: [_counted(a, b)], [number, number], names, Constants("d"))
     rows = lambda a, b: [lax.scan(lambda c, x: (c + x, None), a, jnp.stack([a, b]))[0]]  # noqa: E731

@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 from jax import lax
 
+from memjax.lanes.backend import LaneFunction, Unavailable
 from memjax.lanes.cc.library import find_compiler
-from memjax.network.compiled import Kernel, Shape, kernel_of
+from memjax.lanes.choice import compile_lanes
+from memjax.lanes.drivers import Exchange, ExchangeEnd
+from memjax.lanes.program import StepProgram
+from memjax.network.exchange_program import _call
 
 EPS = float(np.finfo(np.float32).eps)
 
@@ -41,15 +45,25 @@ FUNCTIONS = (
     ("vector", lambda x: jnp.sum(jnp.stack([x, 2 * x, x * x])[1:]), (0.0, 9.0), 2),
     ("bits", lambda x: (x.astype(jnp.int32) << 3 ^ 5).astype(jnp.float32), (0.0, 1e5), 0),
 )
-SHAPE = Shape(steps=1, block=64, halves=True, dense=(), tables=())
+DRIVER = Exchange(steps=1, block=64, halves=True, dense=(), tables=())
+
+
+def kernel_of(lane, own, carry) -> LaneFunction | Unavailable:
+    """The kernel of a lane's step, which gives the carry, whether the lane fires, and what is to be finite."""
+
+    def step(own, carry, shared, moment):
+        carry, fires, checked = lane(own, carry, *moment)
+        return carry, ExchangeEnd(checked, fires)
+
+    example = jax.tree.map(lambda x: jax.ShapeDtypeStruct((), x.dtype), (own, carry))
+    return compile_lanes(StepProgram(step, *example), DRIVER)
 
 
 def one_step(lane, own, carry):
     """The carry after one step by a kernel, and its words."""
-    example = jax.tree.map(lambda x: np.zeros((), x.dtype), (own, carry))
-    kernel = kernel_of(lane, example[0], example[1], SHAPE)
-    assert isinstance(kernel, Kernel), kernel
-    run = jax.jit(lambda own, carry: kernel(own, carry, jnp.array([7, 0, 1], jnp.int32), [], [], 1))
+    kernel, steps = kernel_of(lane, own, carry), jnp.array([7, 0, 1], jnp.int32)
+    assert isinstance(kernel, LaneFunction), kernel
+    run = jax.jit(lambda own, carry: _call(kernel, own, carry, steps, [], 1))
     return jax.tree.map(np.asarray, run(own, carry))
 
 
@@ -159,7 +173,7 @@ def test_lanes_of_different_lengths_are_refused():
     def lane(own, carry, number, arrivals):
         return carry + own, number == 7, ()
 
-    with pytest.raises(jax.errors.JaxRuntimeError, match="neurons of other equations"):
+    with pytest.raises(jax.errors.JaxRuntimeError, match="lanes of other equations"):
         one_step(lane, np.ones(3, np.float32), np.ones(200, np.float32))
 
 
@@ -175,7 +189,7 @@ def test_what_has_no_translation_is_named(equation, reason):
     def lane(own, carry, number, arrivals):
         return equation(carry), number < 0, carry
 
-    assert str(kernel_of(lane, (), np.zeros((), np.float32), SHAPE)).startswith(reason)
+    assert str(kernel_of(lane, (), np.zeros((), np.float32))).startswith(reason)
 
 
 def test_parameters_are_no_part_of_the_text():
@@ -183,10 +197,10 @@ def test_parameters_are_no_part_of_the_text():
 
     def of(k):
         k = jnp.float32(k)
-        return kernel_of(lambda own, x, *_: (x * k, x > 1, x), (), np.zeros((), np.float32), SHAPE)
+        return kernel_of(lambda own, x, *_: (x * k, x > 1, x), (), np.zeros((), np.float32))
 
     a, b = of(3.0), of(5.0)
-    assert isinstance(a, Kernel)
-    assert isinstance(b, Kernel)
+    assert isinstance(a, LaneFunction)
+    assert isinstance(b, LaneFunction)
     assert a.target == b.target
-    assert (a.source.constants.tolist(), b.source.constants.tolist()) == ([3.0], [5.0])
+    assert (a.constants, b.constants) == ((3.0,), (5.0,))

@@ -1,4 +1,4 @@
-/* The fixed part of a kernel of adaptive solves: each lane takes steps of its own, as diffrax does (see
+/* The driver of adaptive steps: each lane takes steps of its own, as diffrax does (see
  * memjax/simulate/adaptive.py); STEPS lanes are computed side by side, wherever in time each of them is.
  *
  * Before it stands what is generated of the equations: the struct types Own, Carry and Uniform, `load_parameters`, which
@@ -301,7 +301,6 @@ static void read_lane(const Work *work, int64_t lane, const Control *control, La
 
 static void *run(void *argument) {
     Work *work = argument;
-    const uint32_t mode = flush_denormals();
     const Real *numbers = work->args[0]->data;
     const int32_t *whole = work->args[1]->data;
     const int64_t lanes = work->args[7]->dims[0];
@@ -333,27 +332,27 @@ static void *run(void *argument) {
             if (t < n) load_parameters(taken[t]->leaves, t, &side->uniform);
         }
     }
-    restore(mode);
     return NULL;
 }
 
-XLA_FFI_Error *memjax_kernel(XLA_FFI_CallFrame *frame) {
-    if (tell_version(frame)) return NULL;
-    if (frame->stage != XLA_FFI_ExecutionStage_EXECUTE) return NULL;
+static int fits(const XLA_FFI_CallFrame *frame) {
     XLA_FFI_Buffer **args = (XLA_FFI_Buffer **)frame->args.args;
-    const int32_t *whole = args[1]->data;
-    const int64_t wide = whole[3] ? LANES : 0, lanes = args[7]->dims[0];
-    if (args[6]->dims[0] != lanes || args[6]->dims[1] != NUMBERS || args[7]->dims[1] != STATES || args[8]->dims[0] != lanes ||
-        args[8]->dims[1] != OWNS || args[8]->dims[2] != wide || args[9]->dims[0] != lanes || args[9]->dims[2] != wide)
-        return fail(frame, XLA_FFI_Error_Code_INVALID_ARGUMENT, "lanes of other equations than their kernel's");
-    int64_t threads = whole[1] < lanes ? whole[1] : lanes;
+    const int64_t wide = ((int32_t *)args[1]->data)[3] ? LANES : 0, lanes = args[7]->dims[0];
+    return args[6]->dims[0] == lanes && args[6]->dims[1] == NUMBERS && args[7]->dims[1] == STATES && args[8]->dims[0] == lanes &&
+           args[8]->dims[1] == OWNS && args[8]->dims[2] == wide && args[9]->dims[0] == lanes && args[9]->dims[2] == wide;
+}
+
+static int run_all(const XLA_FFI_CallFrame *frame) {
+    XLA_FFI_Buffer **args = (XLA_FFI_Buffer **)frame->args.args;
+    const int64_t usable = ((int32_t *)args[1]->data)[1], lanes = args[7]->dims[0];
+    int64_t threads = usable < lanes ? usable : lanes;
     threads = threads < 1 ? 1 : (threads < MOST_THREADS ? threads : MOST_THREADS);
     const int64_t share = (lanes + threads - 1) / threads;
     Side *sides = aligned_alloc(64, sizeof(Side) * threads);
+    if (!sides) return 0;
+    memset(sides, 0, sizeof(Side) * threads);
     Work work = {args, (XLA_FFI_Buffer **)frame->rets.rets, sides, share < STEPS ? share : STEPS, 0, 0};
-    if (!work.sides) return fail(frame, XLA_FFI_Error_Code_RESOURCE_EXHAUSTED, "no memory for lanes side by side");
-    memset(work.sides, 0, sizeof(Side) * threads);
     run_in_threads(run, &work, threads);
-    free(work.sides);
-    return NULL;
+    free(sides);
+    return 1;
 }

@@ -1,7 +1,7 @@
-/* The fixed part of a network's kernel: what arrives at each block of lanes in each step, and the call by XLA.
+/* The driver of an exchange interval: what arrives at each block of lanes in each step, and the call by XLA.
  *
- * Before it stands what is generated for one kind of neuron (see translation.py and source.py): the struct types Own,
- * Carry and Uniform, `prepare_uniform`, `load_block`, `store_block` and `advance_block`, and the constants used below.
+ * Before it stands what is generated for one kind of neuron (see source.py): the struct types Own, Carry and Uniform,
+ * `prepare_uniform`, `load_block`, `store_states` and `advance_block`, and the constants used below.
  * Nothing passes between neurons sooner than the delay, so that LANES of them advance alone over all steps of an
  * exchange interval, in the first-level cache; lists of what arrives, in order of steps, take the place of arrays of it.
  */
@@ -22,6 +22,7 @@ typedef struct { /* a spike that is due: of a table of connections, and its step
     int32_t table, number, step;
 } Due;
 
+enum { NO_NUMBER = 0x7FC00000 };
 enum { ARRAYS = 7 }; /* of a table: rows, targets, weights, delays; numbers, steps and counts of spikes by interval */
 
 static void *memory(size_t count, size_t size) { return malloc(count * size + 1); }
@@ -139,8 +140,10 @@ static int deliver(XLA_FFI_Buffer **tables, int receptor, int32_t interval, int6
     return other != NULL;
 }
 
-/* An exchange interval of all lanes of this device, or some steps of it; 0 where there is no memory for it. */
-static int run(XLA_FFI_Buffer **args, XLA_FFI_Buffer **rets, int64_t words) {
+/* An exchange interval of all lanes of this device, or some steps of it. */
+static int run_all(const XLA_FFI_CallFrame *frame) {
+    XLA_FFI_Buffer **args = (XLA_FFI_Buffer **)frame->args.args, **rets = (XLA_FFI_Buffer **)frame->rets.rets;
+    const int64_t words = frame->rets.size - CARRIES;
     const float *constant = args[0]->data;
     const int32_t *steps = args[1]->data, from = steps[1], to = steps[2];
     XLA_FFI_Buffer **own = args + 2, **carry = own + OWNS, **dense = carry + CARRIES, **tables = dense + DENSES;
@@ -153,7 +156,7 @@ static int run(XLA_FFI_Buffer **args, XLA_FFI_Buffer **rets, int64_t words) {
         if (IS_DENSE[r]) arrivals[r].dense = dense[d++]->data;
         else fine = fine && deliver(tables, r, steps[0] / STEPS, groups, &arrivals[r]);
     }
-    if (fine) prepare_uniform(constant, steps[0], STEPS, uniform);
+    if (fine) prepare_uniform(constant, NULL, 0, steps[0], STEPS, uniform);
     for (int64_t w = 0; w < words; w++) memset(rets[CARRIES + w]->data, 0, lanes * sizeof(uint32_t));
     for (int64_t g = 0; fine && g < groups; g++) {
         const int64_t lane = g * LANES, n = lanes - lane < LANES ? lanes - lane : LANES;
@@ -195,34 +198,23 @@ static int run(XLA_FFI_Buffer **args, XLA_FFI_Buffer **rets, int64_t words) {
                     *word = (HALVES ? *word << 16 : 0) | (uint32_t)(t + 1);
                 }
         }
-        store_block(rets, lane, n, &c);
+        store_states(rets, lane, n, &c);
+        for (int64_t j = 0; j < n; j++)
+            if (c.broken[j]) ((uint32_t *)rets[0]->data)[lane + j] = NO_NUMBER;
     }
     for (int r = 0; r < RECEPTORS; r++) free(arrivals[r].event), free(arrivals[r].begin);
     free(uniform);
     return fine;
 }
 
-/* Whether a call gives what the equations have: as many arrays, those of lanes of one length, of steps within an interval. */
 static int fits(const XLA_FFI_CallFrame *frame) {
     XLA_FFI_Buffer **args = (XLA_FFI_Buffer **)frame->args.args, **rets = (XLA_FFI_Buffer **)frame->rets.rets;
     if (frame->args.size != 2 + OWNS + CARRIES + DENSES + ARRAYS * TABLES || frame->rets.size < CARRIES) return 0;
     XLA_FFI_Buffer **own = args + 2, **dense = own + OWNS + CARRIES;
-    const int64_t lanes = size_of(own[OWNS]);
-    int fine = size_of(args[1]) == 3;
-    for (int k = 0; k < OWNS + CARRIES; k++) fine = fine && size_of(own[k]) == lanes;
-    for (int k = 0; k < DENSES; k++) fine = fine && size_of(dense[k]) >= (lanes + BLOCK - 1) / BLOCK * BLOCK * STEPS;
-    for (int64_t k = 0; k < frame->rets.size; k++) fine = fine && size_of(rets[k]) == lanes;
+    const int64_t lanes = size_of(own[OWNS]), least = (lanes + BLOCK - 1) / BLOCK * BLOCK * STEPS;
+    int fine = size_of(args[0]) >= CONSTANTS && size_of(args[1]) == 3;
+    fine = fine && are_of(own, OWNS + CARRIES, lanes) && are_of(rets, frame->rets.size, lanes);
+    for (int k = 0; k < DENSES; k++) fine = fine && size_of(dense[k]) >= least;
     const int32_t *steps = args[1]->data;
     return fine && 0 <= steps[1] && steps[1] <= steps[2] && steps[2] <= STEPS;
-}
-
-XLA_FFI_Error *memjax_kernel(XLA_FFI_CallFrame *frame) {
-    if (tell_version(frame)) return NULL;
-    if (frame->stage != XLA_FFI_ExecutionStage_EXECUTE) return NULL;
-    if (!fits(frame))
-        return fail(frame, XLA_FFI_Error_Code_INVALID_ARGUMENT, "neurons of other equations than their kernel's");
-    const uint32_t mode = flush_denormals();
-    const int fine = run((XLA_FFI_Buffer **)frame->args.args, (XLA_FFI_Buffer **)frame->rets.rets, frame->rets.size - CARRIES);
-    restore(mode);
-    return fine ? NULL : fail(frame, XLA_FFI_Error_Code_RESOURCE_EXHAUSTED, "no memory for what arrives at neurons");
 }

@@ -1,6 +1,6 @@
-/* The fixed part of an ensemble's kernel: lanes in blocks, which advance alone over many steps in the first-level cache.
+/* The driver of equal steps between rows: lanes in blocks, which advance alone over many steps in the first-level cache.
  *
- * Before it stands what is generated of the equations (see memjax/lanes/cc/program.py): the struct types Own, Carry and
+ * Before it stands what is generated of the equations (see memjax/lanes/cc/source.py): the struct types Own, Carry and
  * Uniform, `prepare_uniform`, `load_block`, `store_states`, `advance_block`, `watch_block` and `largest_state`, and the
  * constants used below.
  */
@@ -68,46 +68,31 @@ static void advance_groups(const Work *work, int64_t first_group, int64_t end_gr
 /* Shares one after the other until none is left; none where there is no memory for it. */
 static void *run(void *argument) {
     Work *work = argument;
-    const uint32_t mode = flush_denormals();
     Uniform *uniform = malloc(sizeof *uniform);
     for (int64_t k; uniform && (k = __atomic_fetch_add(&work->next, 1, __ATOMIC_RELAXED)) < work->shares;)
         advance_groups(work, k * work->groups / work->shares, (k + 1) * work->groups / work->shares, uniform);
     free(uniform);
-    restore(mode);
     return NULL;
 }
 
 /* Whether all lanes were advanced: cores of unlike speed (neighbours on a shared machine) end together. */
-static int run_all(XLA_FFI_Buffer **args, XLA_FFI_Buffer **rets) {
-    const int64_t lanes = size_of(args[2 + PLACES + OWNS]), groups = (lanes + LANES - 1) / LANES;
+static int run_all(const XLA_FFI_CallFrame *frame) {
+    XLA_FFI_Buffer **args = (XLA_FFI_Buffer **)frame->args.args;
+    const int64_t groups = (size_of(args[2 + PLACES + OWNS]) + LANES - 1) / LANES;
     const int64_t usable = ((int32_t *)args[1]->data)[2], threads = usable < groups ? usable : groups;
     /* One thread has nothing to share: each share computes anew what all lanes have in common. */
     const int64_t shares = threads > 1 ? threads * SHARES : 1;
-    Work work = {args, rets, groups, shares < groups ? shares : groups, 0};
+    Work work = {args, (XLA_FFI_Buffer **)frame->rets.rets, groups, shares < groups ? shares : groups, 0};
     run_in_threads(run, &work, threads);
     return work.next >= work.shares; /* a thread that had no memory left its share to the others */
 }
 
-/* Whether a call gives what the equations have: as many arrays, of steps, lanes and rows. */
 static int fits(const XLA_FFI_CallFrame *frame) {
     XLA_FFI_Buffer **args = (XLA_FFI_Buffer **)frame->args.args, **rets = (XLA_FFI_Buffer **)frame->rets.rets;
     if (frame->args.size != 2 + PLACES + OWNS + CARRIES || frame->rets.size != 2 * CARRIES + 3) return 0;
     XLA_FFI_Buffer **places = args + 2, **own = places + PLACES;
     const int64_t steps = size_of(places[0]), lanes = size_of(own[OWNS]), cells = size_of(rets[0]);
-    int fine = size_of(args[0]) >= CONSTANTS && size_of(args[1]) == 3 && lanes > 0 && cells % lanes == 0;
-    fine = fine && cells && steps % (cells / lanes) == 0;
-    for (int k = 0; k < PLACES; k++) fine = fine && size_of(places[k]) == steps;
-    for (int k = 0; k < OWNS + CARRIES; k++) fine = fine && size_of(own[k]) == lanes;
-    for (int k = 0; k < 2 * CARRIES + 3; k++) fine = fine && size_of(rets[k]) == (k < CARRIES ? cells : lanes);
-    return fine;
-}
-
-XLA_FFI_Error *memjax_kernel(XLA_FFI_CallFrame *frame) {
-    if (tell_version(frame)) return NULL;
-    if (frame->stage != XLA_FFI_ExecutionStage_EXECUTE) return NULL;
-    /* Of a drive that has more parts than the text knows the second would be read as the next number. */
-    if (!fits(frame))
-        return fail(frame, XLA_FFI_Error_Code_INVALID_ARGUMENT, "an ensemble of other equations than its kernel's");
-    const int fine = run_all((XLA_FFI_Buffer **)frame->args.args, (XLA_FFI_Buffer **)frame->rets.rets);
-    return fine ? NULL : fail(frame, XLA_FFI_Error_Code_RESOURCE_EXHAUSTED, "no memory for an ensemble");
+    const int fine = size_of(args[0]) >= CONSTANTS && size_of(args[1]) == 3 && lanes > 0 && cells && cells % lanes == 0;
+    return fine && steps % (cells / lanes) == 0 && are_of(places, PLACES, steps) && are_of(own, OWNS + CARRIES, lanes) &&
+           are_of(rets, CARRIES, cells) && are_of(rets + CARRIES, CARRIES + 3, lanes);
 }

@@ -140,30 +140,6 @@ def test_a_compiler_that_fails_is_named(monkeypatch, tmp_path):
     _cached_program.cache_clear()
 
 
-@needs_compiler
-@pytest.mark.integration
-def test_a_damaged_library_is_built_again(tmp_path, monkeypatch):
-    """One flipped bit in what is kept on disk: it is not loaded."""
-    kernel = nw.Simulation(nw.Network(groups=[neurons(2)], dt=1e-6)).program.kernels["cells"]
-    assert not isinstance(kernel, str)
-    built, compile_text = [], kernels._compile
-
-    def count_and_compile(*arguments):
-        built.append(1)
-        compile_text(*arguments)
-
-    monkeypatch.setattr(kernels, "_folder", lambda: tmp_path)
-    monkeypatch.setattr(kernels, "_compile", count_and_compile)
-    monkeypatch.setattr(jax.ffi, "register_ffi_target", lambda *_, **__: None)  # once a process
-    for flips in (False, False, True):
-        for file in tmp_path.glob("*.so") if flips else ():
-            content = bytearray(file.read_bytes())
-            content[len(content) // 2] ^= 1
-            file.write_bytes(bytes(content))
-        kernels._register.__wrapped__(kernel.source.text, kernels.find_compiler(), "f")
-    assert len(built) == 2
-
-
 @pytest.mark.integration
 def test_states_of_several_numbers_are_refused():
     """A network carries one number per state and neuron."""

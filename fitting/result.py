@@ -113,6 +113,11 @@ class AbstractFit(HasFolder):
     summary: tuple[str, ...] = ()
     verdict: AbstractVerdict | None = None
 
+    @property
+    def backend(self) -> str:
+        """What computed it, see `memjax.lanes.backend`."""
+        return self.problem.backend
+
     def __repr__(self) -> str:
         """The model, the verdict's word, the loss, and a line for each parameter that was calibrated."""
         std, reasons, specs = self.std, self.reasons, parameter_specs(self.owner)

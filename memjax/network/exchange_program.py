@@ -22,8 +22,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec as Spec
 from ..circuit import replace_values
 from ..lanes.backend import LaneFunction, Unavailable
 from ..lanes.choice import chosen_backend, compile_lanes, unavailable
-from ..lanes.drivers import Exchange, ExchangeEnd, Table
-from ..lanes.program import StepProgram
+from ..lanes.drivers import Exchange, Table
 from ..runtime.compile_cache import supported_options
 from ..simulate.batch import wide_loop_options
 from .delivery import (
@@ -37,6 +36,7 @@ from .delivery import (
 from .digest import Digest
 from .energy_program import PHASES
 from .groups import Neurons, Poisson
+from .kernel import advance_interval, step_program
 from .neuron_program import NeuronProgram
 from .plan import TABLES_OF_DEVICES, Plan, Rows, State
 from .plasticity import Programming
@@ -187,7 +187,7 @@ class ExchangeProgram:
                 for _, _, r, rows in tables
             ),
         )
-        return compile_lanes(_step_program(self.neurons[name]), driver)
+        return compile_lanes(step_program(self.neurons[name]), driver)
 
     def _compile(self, room: Room, length: int) -> Callable:
         """See `run`."""
@@ -445,7 +445,7 @@ class ExchangeProgram:
             steps = jnp.stack([first, *map(jnp.int32, span or (0, program.steps))])
             begin = program.chunk_begin(state)
             arrays = [*arrivals.values(), *(x for table in tables for x in table)]
-            carry, spikes = _call(kernel, lane_constants, begin, steps, arrays, words)
+            carry, spikes = advance_interval(kernel, lane_constants, begin, steps, arrays, words)
             end = jax.vmap(lambda c, s, x, w: program.chunk_end(c, s, x, w, first, per_member))
             state, count, slots, rates, sums = end(constants, state, carry, spikes)
         else:
@@ -603,46 +603,6 @@ class ExchangeProgram:
             jnp.zeros((), jnp.int32),
             {"count": count},
         )
-
-
-def _step_program(neurons: NeuronProgram) -> StepProgram:
-    """The step of one neuron of a group."""
-
-    def step(constants, carry, shared, moment):
-        del shared
-        carry, fires, end = neurons.lane(constants, carry, *moment)
-        return carry, ExchangeEnd(end, fires)
-
-    describe = lambda x: jax.ShapeDtypeStruct((), x.dtype)  # noqa: E731
-    return StepProgram(step, *jax.tree.map(describe, neurons.lane_example()))
-
-
-def _call(kernel: LaneFunction, lane_constants: Any, carry: Any, steps, arriving, words: int):
-    """The carry after an exchange interval, and the words of spikes of `memjax.network.delivery.push_spike`.
-
-    Parameters
-    ----------
-    kernel : LaneFunction
-        Of a group.
-    lane_constants, carry : PyTree
-        Of all lanes.
-    steps : Int[Array, "3"]
-        Number of the interval's first step; steps of the interval from which on, and before which, it advances.
-    arriving : sequence of arrays
-        Arrivals at those receptors that have arrays of them; then of each table of connections: where rows begin,
-        targets, weights, delays; numbers, steps and number of the spikes of all exchange intervals that are kept.
-    words : int
-        How many words for the spikes of a lane.
-    """
-    leaves, tree = jax.tree.flatten(carry)
-    owns = jax.tree.leaves(lane_constants)
-    constants = jnp.asarray(kernel.constants or (0.0,), jnp.float32)
-    shapes = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in leaves]
-    shapes += [jax.ShapeDtypeStruct(leaves[0].shape, np.uint32)] * words
-    # Each group of lanes is read before it is written: states may stay where they are.
-    aliases = {2 + len(owns) + k: k for k in range(len(leaves))}
-    results = kernel([constants, steps, *owns, *leaves, *arriving], shapes, aliases)
-    return jax.tree.unflatten(tree, results[: len(leaves)]), list(results[len(leaves) :])
 
 
 def _visit(rows: Rows, visit: Callable, state: Any) -> Any:

@@ -620,4 +620,5 @@ def run(
         notes=_warn_of(simulation.notes()),
         final=Snapshot.of(simulation.snapshot()),
         rest_powers=simulation.rest_powers(),
+        backend=simulation.backend,
     )

@@ -88,23 +88,13 @@ def reason_for_xla(scaled: Scaled, grid: Any, y0: Any, policy: Fixed) -> str:
 
 
 def _program(
-    scaled: Scaled, values: Any, key: Any, policy: Fixed, dtype: Any, drive: tuple[int, ...]
+    scaled: Scaled, grid: Any, policy: Fixed, dtype: Any
 ) -> tuple[StepProgram, FixedDriver]:
-    """A lane's step, and what drives it.
-
-    Parameters
-    ----------
-    scaled : Scaled
-        The system, whose arrays are the same in all lanes.
-    values, key : PyTree
-        What each lane has: descriptions of scalars.
-    policy : Fixed
-        Of `SemiImplicitEuler`.
-    dtype
-        Of states.
-    drive : tuple of int
-        Shape of the drive: (sources,) where there are several.
-    """
+    """A lane's step in numbers of a type, and what drives it; the arrays of the system are the same in all lanes."""
+    one = lambda x: jax.ShapeDtypeStruct((), x.dtype)  # noqa: E731
+    values, key = jax.tree.map(one, (grid.values, grid.keys))
+    values_at = jax.vmap(lambda x: x(grid.rows[0, 0]), axis_size=len(grid.rows))
+    drive = jax.eval_shape(values_at, grid.stimuli).shape[1:]
     arrays, static = eqx.partition(scaled, eqx.is_array)
 
     def describe(*shape: int) -> Any:
@@ -148,11 +138,7 @@ def solve_by_kernel(
     Solution or Unavailable
         Scaled states with the axes (members, sweeps, rows, states), or why there is no kernel.
     """
-    one = lambda x: jax.ShapeDtypeStruct((), x.dtype)  # noqa: E731
-    values, key = jax.tree.map(one, grid.values), jax.tree.map(one, grid.keys)
-    values_at = jax.vmap(lambda x: x(grid.rows[0, 0]), axis_size=len(grid.rows))
-    drive = jax.eval_shape(values_at, grid.stimuli).shape[1:]
-    kernel = compile_lanes(*_program(scaled, values, key, policy, y0.dtype, drive))
+    kernel = compile_lanes(*_program(scaled, grid, policy, y0.dtype))
     if isinstance(kernel, Unavailable):
         return kernel
     arrays = [jnp.ravel(x) for x in jax.tree.leaves(eqx.filter(scaled, eqx.is_array))]

@@ -23,6 +23,7 @@ from ..lanes.backend import LaneFunction, Unavailable
 from ..lanes.choice import compile_lanes, unavailable
 from ..lanes.drivers import Adaptive, AdaptiveEnd, Interval
 from ..lanes.program import StepProgram, with_tangents
+from ..runtime.arguments import is_traced
 from ..runtime.compile_cache import is_array
 from ..runtime.cores import usable_cores
 from ..solver.linear import dependent_results
@@ -104,6 +105,8 @@ class StiffKernel:
     ) -> StiffLanes:
         """Solve; lane k is of sweep k modulo their number.
 
+        Inside of a program of JAX it is not differentiated: `dy` are the derivatives.
+
         Parameters
         ----------
         numbers, y0
@@ -117,41 +120,10 @@ class StiffKernel:
         steps : bool
             Whether all steps are given, and not the first one alone: they are many numbers.
         threads : int, optional
-            Threads that share the lanes, by default one for each core.
+            Threads that share the lanes, by default one for each core; inside of a program there is one.
         """
-        parts = numbers, y0, derivatives, stimuli, zeros, rows, policy
-        return self._solve(np, *parts, keeps=steps, threads=threads or usable_cores())
-
-    def in_program(
-        self,
-        numbers: Float[Array, "lanes numbers"],
-        y0: Float[Array, "lanes n"],
-        derivatives: tuple[Array, Array],
-        *,
-        stimuli: Sampled,
-        zeros: Float[Array, "sweeps zeros"],
-        rows: Float[Array, "sweeps rows"],
-        policy: Stiff,
-    ) -> StiffLanes:
-        """As a call, inside of a program of JAX, in one thread; it is not differentiated: `dy` are the derivatives."""
-        parts = numbers, y0, derivatives, stimuli, zeros, rows, policy
-        return self._solve(jnp, *parts, keeps=True, threads=1)
-
-    def _solve(
-        self,
-        xp: Any,
-        numbers,
-        y0,
-        derivatives,
-        stimuli,
-        zeros,
-        rows,
-        policy,
-        *,
-        keeps: bool,
-        threads: int,
-    ) -> StiffLanes:
-        """Solve, with arrays of numpy or, inside of a program, of JAX: `xp` is the module of these."""
+        inside = is_traced(numbers)
+        xp, threads = (jnp, 1) if inside else (np, threads or usable_cores())
         lanes, n = y0.shape
         wide = self.directions if derivatives is not None else 0
         none = np.zeros((lanes, len(self.moving), 0)), np.zeros((lanes, n, 0))
@@ -162,10 +134,10 @@ class StiffKernel:
         shortest = SHORTEST * np.finfo(float).eps * last
         parts = [*policy.tolerances(noisy=False), end, end * FIRST, last, shortest]
         control = xp.stack([xp.asarray(x, float) for x in parts])
-        whole = [policy.max_steps, threads, stimuli.kind == "linear", wide > 0, keeps]
-        steps, points = policy.max_steps + 1 if keeps else 1, rows.shape[1]
-        shapes = [(lanes, points, n), (lanes, points, n, wide), (lanes, steps), (lanes, steps, n)]
-        shapes += [(lanes, steps, n, wide), (lanes, 1 + n)]
+        whole = [policy.max_steps, threads, stimuli.kind == "linear", wide > 0, steps]
+        kept, points = policy.max_steps + 1 if steps else 1, rows.shape[1]
+        shapes = [(lanes, points, n), (lanes, points, n, wide), (lanes, kept), (lanes, kept, n)]
+        shapes += [(lanes, kept, n, wide), (lanes, 1 + n)]
         arguments = [control, np.array(whole, np.int32), stimuli.times, stimuli.values, zeros, rows]
         arguments += [numbers, y0, *along]
         return StiffLanes(*_call_of(self.function, tuple(shapes))(*arguments))

@@ -31,11 +31,8 @@ INLINE float exp_of(float x) {
     float n = rintf(y * 1.44269504f), r = FMA(n, -0.693359375f, y);
     r = FMA(n, 2.12194440e-4f, r);
     float p = 1.9875691500e-4f;
-    p = FMA(p, r, 1.3981999507e-3f);
-    p = FMA(p, r, 8.3334519073e-3f);
-    p = FMA(p, r, 4.1665795894e-2f);
-    p = FMA(p, r, 1.6666665459e-1f);
-    p = FMA(p, r, 5.0000001201e-1f);
+    TERM(r, 1.3981999507e-3f) TERM(r, 8.3334519073e-3f) TERM(r, 4.1665795894e-2f) TERM(r, 1.6666665459e-1f)
+    TERM(r, 5.0000001201e-1f)
     p = FMA(p, r * r, r) + 1.0f;
     return p * f_of_i(((int32_t)n + 127) << 23);
 }
@@ -46,14 +43,8 @@ INLINE float log_of(float x) {
     float e = (float)((word >> 23) - 127 + high);
     float m = f_of_i((word & 0x7FFFFF) | (high ? 0x3F000000 : 0x3F800000)) - 1.0f, q = m * m;
     float p = 7.0376836292e-2f;
-    p = FMA(p, m, -1.1514610310e-1f);
-    p = FMA(p, m, 1.1676998740e-1f);
-    p = FMA(p, m, -1.2420140846e-1f);
-    p = FMA(p, m, 1.4249322787e-1f);
-    p = FMA(p, m, -1.6668057665e-1f);
-    p = FMA(p, m, 2.0000714765e-1f);
-    p = FMA(p, m, -2.4999993993e-1f);
-    p = FMA(p, m, 3.3333331174e-1f);
+    TERM(m, -1.1514610310e-1f) TERM(m, 1.1676998740e-1f) TERM(m, -1.2420140846e-1f) TERM(m, 1.4249322787e-1f)
+    TERM(m, -1.6668057665e-1f) TERM(m, 2.0000714765e-1f) TERM(m, -2.4999993993e-1f) TERM(m, 3.3333331174e-1f)
     float y = FMA(e, -2.12194440e-4f, p * m * q);
     y = FMA(-0.5f, q, y) + m;
     y = FMA(e, 0.693359375f, y);
@@ -64,11 +55,8 @@ INLINE float log_of(float x) {
 /* e^x - 1: a series where the difference would cancel. */
 INLINE float expm1_of(float x) {
     float p = 1.9841270e-4f;
-    p = FMA(p, x, 1.3888889e-3f);
-    p = FMA(p, x, 8.3333333e-3f);
-    p = FMA(p, x, 4.1666667e-2f);
-    p = FMA(p, x, 1.6666667e-1f);
-    p = FMA(p, x, 0.5f);
+    TERM(x, 1.3888889e-3f) TERM(x, 8.3333333e-3f) TERM(x, 4.1666667e-2f) TERM(x, 1.6666667e-1f)
+    TERM(x, 0.5f)
     p = FMA(p * x, x, x);
     return fabsf(x) < 0.35f ? p : exp_of(x) - 1.0f;
 }
@@ -77,24 +65,15 @@ INLINE float expm1_of(float x) {
  * at Chebyshev's nodes to 1e-8. */
 INLINE float erfc_polynomial(float u) {
     float p = 4.65786206e-06f;
-    p = FMA(p, u, 3.32440715e-04f);
-    p = FMA(p, u, -2.19426875e-04f);
-    p = FMA(p, u, -2.04580603e-03f);
-    p = FMA(p, u, 1.78649684e-03f);
-    p = FMA(p, u, 8.70160107e-03f);
-    p = FMA(p, u, -9.87724401e-03f);
-    p = FMA(p, u, -4.68742698e-02f);
-    p = FMA(p, u, 4.73435260e-02f);
-    p = FMA(p, u, 6.72642171e-01f);
+    TERM(u, 3.32440715e-04f) TERM(u, -2.19426875e-04f) TERM(u, -2.04580603e-03f) TERM(u, 1.78649684e-03f)
+    TERM(u, 8.70160107e-03f) TERM(u, -9.87724401e-03f) TERM(u, -4.68742698e-02f) TERM(u, 4.73435260e-02f)
+    TERM(u, 6.72642171e-01f)
     return FMA(p, u, -6.71794057e-01f);
 }
 INLINE float erf_polynomial(float u) {
     float p = 1.23060545e-06f;
-    p = FMA(p, u, -1.76690683e-05f);
-    p = FMA(p, u, 2.17513545e-04f);
-    p = FMA(p, u, -2.28541950e-03f);
-    p = FMA(p, u, 1.98524967e-02f);
-    p = FMA(p, u, -1.40536100e-01f);
+    TERM(u, -1.76690683e-05f) TERM(u, 2.17513545e-04f) TERM(u, -2.28541950e-03f) TERM(u, 1.98524967e-02f)
+    TERM(u, -1.40536100e-01f)
     return FMA(p, u, 9.65468764e-01f);
 }
 

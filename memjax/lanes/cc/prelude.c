@@ -18,6 +18,9 @@
  * Nothing writes it, but another file might. */
 #define HELD(type, name, value) __attribute__((weak, visibility("hidden"))) type name = value
 
+/* The next coefficient of a polynomial p by Horner's rule. */
+#define TERM(x, c) p = FMA(p, x, c);
+
 #define INLINE static inline __attribute__((always_inline))
 #define NOINLINE __attribute__((noinline))
 

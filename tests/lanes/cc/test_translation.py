@@ -11,7 +11,7 @@ from memjax.lanes.cc.library import find_compiler
 from memjax.lanes.choice import compile_lanes
 from memjax.lanes.drivers import Exchange, ExchangeEnd
 from memjax.lanes.program import StepProgram
-from memjax.network.exchange_program import _call
+from memjax.network.kernel import advance_interval
 
 EPS = float(np.finfo(np.float32).eps)
 
@@ -63,7 +63,7 @@ def one_step(lane, own, carry):
     """The carry after one step by a kernel, and its words."""
     kernel, steps = kernel_of(lane, own, carry), jnp.array([7, 0, 1], jnp.int32)
     assert isinstance(kernel, LaneFunction), kernel
-    run = jax.jit(lambda own, carry: _call(kernel, own, carry, steps, [], 1))
+    run = jax.jit(lambda own, carry: advance_interval(kernel, own, carry, steps, [], 1))
     return jax.tree.map(np.asarray, run(own, carry))
 
 

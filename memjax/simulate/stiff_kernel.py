@@ -135,9 +135,9 @@ class StiffKernel:
         parts = [*policy.tolerances(noisy=False), end, end * FIRST, last, shortest]
         control = xp.stack([xp.asarray(x, float) for x in parts])
         whole = [policy.max_steps, threads, stimuli.kind == "linear", wide > 0, steps]
-        kept, points = policy.max_steps + 1 if steps else 1, rows.shape[1]
-        shapes = [(lanes, points, n), (lanes, points, n, wide), (lanes, kept), (lanes, kept, n)]
-        shapes += [(lanes, kept, n, wide), (lanes, 1 + n)]
+        length, points = policy.max_steps + 1 if steps else 1, rows.shape[1]
+        shapes = [(lanes, points, n), (lanes, points, n, wide), (lanes, length), (lanes, length, n)]
+        shapes += [(lanes, length, n, wide), (lanes, 1 + n)]
         arguments = [control, np.array(whole, np.int32), stimuli.times, stimuli.values, zeros, rows]
         arguments += [numbers, y0, *along]
         return StiffLanes(*_call_of(self.function, tuple(shapes))(*arguments))

@@ -68,8 +68,8 @@ def _checked(name: str, where: str) -> str:
     return name
 
 
-def refuse_xla(reason: str) -> None:
-    """Raise an error where kernels alone are wanted and there is none.
+def unavailable(reason: str) -> Unavailable:
+    """A reason why XLA computes; an error where kernels alone are wanted.
 
     Raises
     ------
@@ -82,11 +82,6 @@ def refuse_xla(reason: str) -> None:
             where="backend cc",
             fix=f"say {BACKEND}=auto or mj.use_backend('auto'): XLA computes the same",
         )
-
-
-def unavailable(reason: str) -> Unavailable:
-    """A reason why XLA computes; an error where kernels alone are wanted, see `refuse_xla`."""
-    refuse_xla(reason)
     return Unavailable(reason)
 
 

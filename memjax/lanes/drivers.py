@@ -5,18 +5,9 @@ from typing import Any, NamedTuple
 
 
 class Interval(NamedTuple):
-    """Moment of `Adaptive`.
-
-    Parameters
-    ----------
-    t0, t1 : Float[Array, ""]
-        Ends of the step [s].
-    u, t_u, slope : Float[Array, ""]
-        The drive as a straight line: value at a time, and slope.
-    last, corner : Float[Array, ""]
-        The last row [s], from which on the drive is held, and its next corner.
-    h : Float[Array, ""]
-        Length of the step [s], which may be shorter than the clock can tell.
+    """Moment of `Adaptive`: the ends of a step [s]; the drive as a straight line, by its value at a time and its slope;
+    the last row, from which on it is held, and its next corner [s]; the length of the step [s], which may be shorter
+    than the clock tells.
     """
 
     t0: Any

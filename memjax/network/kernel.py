@@ -30,19 +30,10 @@ def advance_interval(
 ) -> tuple[Any, list]:
     """The carry after an exchange interval, and the words of spikes of `memjax.network.delivery.push_spike`.
 
-    Parameters
-    ----------
-    kernel : LaneFunction
-        Of a group.
-    lane_constants, carry : PyTree
-        Of all lanes.
-    steps : Int[Array, "3"]
-        Number of the interval's first step; steps of the interval from which on, and before which, it advances.
-    arriving : sequence of arrays
-        Arrivals at those receptors that have arrays of them; then of each table of connections: where rows begin,
-        targets, weights, delays; numbers, steps and number of the spikes of all exchange intervals that are kept.
-    words : int
-        How many words for the spikes of a lane.
+    `steps` are the number of the interval's first step, and the steps from which on, and before which, it advances.
+    `arriving` are arrivals at those receptors that have arrays of them; then of each table of connections: where rows
+    begin, targets, weights, delays; numbers, steps and number of the spikes of all exchange intervals that are kept.
+    There are so many `words` for the spikes of a lane.
     """
     leaves, tree = jax.tree.flatten(carry)
     owns = jax.tree.leaves(lane_constants)

@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 from ..core.scaling import Scaled
 from ..core.watch import Watch
 from ..errors import PolicyError
-from ..lanes.choice import chosen_backend, refuse_xla
+from ..lanes.choice import chosen_backend, unavailable
 from ..noise import capacity, clock
 from ..runtime.compile_cache import cached_jit, jit_with_options
 from ..runtime.memory import check_size
@@ -191,7 +191,7 @@ def _fixed_in_chunks(scaled, grid: Grid, y0, substeps: int, policy: Fixed, bar) 
     first, parts, record = jnp.asarray(0), [], None
     chosen = chosen_backend()
     if reason := reason_for_xla(scaled, grid, y0, policy):
-        refuse_xla(reason)
+        unavailable(reason)
         chosen = "xla"
     for a in range(0, times.shape[1] - 1, chunk):
         piece = eqx.tree_at(lambda g: g.rows, grid, times[:, a : a + chunk + 1])
@@ -349,7 +349,7 @@ def solve_grid(scaled: Scaled, grid: Grid, y0, policy: Stiff | Fixed, bar=None) 
         Its leaves have the axes (members, sweeps).
     """
     if not (isinstance(policy, Fixed) and isinstance(policy.method, AbstractKernel)):
-        refuse_xla(f"{type(policy).__name__} steps of `simulate`")
+        unavailable(f"{type(policy).__name__} steps of `simulate`")
     if isinstance(policy, Stiff):
         if grid.keys is None:
             return Solution(**_stiff(scaled, grid, y0, policy))

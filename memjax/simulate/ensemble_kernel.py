@@ -22,12 +22,7 @@ from ..runtime.arguments import is_traced
 from ..runtime.cores import usable_cores
 from ..solver import SemiImplicitEuler
 from .fixed import GridStep, chunk_sizes, grid_step, semi_implicit_step, with_values
-from .guards import (
-    explicit_rates,
-    is_driven,
-    is_too_long,
-    step_result,
-)
+from .guards import explicit_rates, is_driven, is_too_long, step_result
 from .policy import Fixed
 from .solution import Solution
 
@@ -40,20 +35,7 @@ def _call(
 ) -> tuple:
     """Vectors at so many rows; how each lane stands, a `Result`; and the largest stiffness that its steps met.
 
-    Parameters
-    ----------
-    function : LaneFunction
-        Of a driver in equal steps.
-    shared : Float[Array, " numbers"]
-        Numbers of the system.
-    steps : GridStep
-        Of all steps.
-    lane_constants : PyTree
-        Constants of the lanes.
-    y : Float[Array, "lanes n"]
-        Vector of each lane at the start.
-    rows, size : int
-        Rows, and steps from one look at states and rates to the next.
+    Lanes begin with the vectors `y`, [lanes, n]; `size` are the steps from one look at states and rates to the next.
     """
     columns = list(y.T)
     first = steps.number.reshape(-1)[0].astype(jnp.int32)

@@ -35,12 +35,12 @@ class Constants:
     def __init__(self, real: str):
         self.real = real
         self.values: list[float] = []
-        self._count = 0
+        self.count = 0
 
     def name(self) -> Name:
         """The next one, whose value is not known yet."""
-        self._count += 1
-        return Name(self.real, f"k{self._count - 1}", 0)
+        self.count += 1
+        return Name(self.real, f"k{self.count - 1}", 0)
 
     def names(self, shape: tuple[int, ...]) -> np.ndarray:
         """An array of them."""
@@ -99,6 +99,11 @@ def trace(
 def join(lines: Sequence[str], indent: int) -> str:
     """Lines of a block."""
     return "\n".join(" " * indent + x for x in lines)
+
+
+def reads(names: Sequence[Name], text: str) -> list[str]:
+    """Statements that read numbers, each by its name in the place of ``{}``."""
+    return [f"const {c_type(x.kind)} {x.text} = {text.format(x.text)};" for x in names]
 
 
 def _fields(names: Sequence[Name]) -> str:
@@ -223,7 +228,7 @@ typedef struct {{ /* of all lanes, some of each step */
 
     def prepare_uniform(self, arguments: str) -> str:
         """A function that computes what is the same in all lanes, for `count` steps from step number `first` on."""
-        places = [f"const {c_type(x.kind)} {x.text} = {read};" for x, read in self.places.items()]
+        places = [read for x, text in self.places.items() for read in reads([x], text)]
         places += [f"(void){x.text};" for x in self.places]
         stores = [f"u->{x.text}[t] = {x.text};" for x in self.uniform]
         return f"""
@@ -245,7 +250,7 @@ static void prepare_uniform(const Real *constant, {arguments}, int32_t count, Un
             f"{struct}->{x.text}[j] = ((const {_stored(x)} *){where}[{k}]->data)[lane + (j < n ? j : n - 1)];"
             for where, k, struct, x in copies
         ]
-        names = [f"const {c_type(x.kind)} {x.text} = o->{x.text}[j];" for x in self.owns]
+        names = reads(self.owns, "o->{}[j]")
         stores = [f"o->{x.text}[j] = {x.text};" for x in self.fixed]
         return f"""
 static void load_block(const Real *constant, XLA_FFI_Buffer **own, XLA_FFI_Buffer **carry, int64_t lane, int64_t n,
@@ -262,15 +267,13 @@ static void load_block(const Real *constant, XLA_FFI_Buffer **own, XLA_FFI_Buffe
 }}
 """
 
-    def advance_block(self, arguments: str, finish: Sequence[str], before: str, after: str) -> str:
+    def advance_block(
+        self, arguments: str, finish: Sequence[str], before: str = "", after: str = ""
+    ) -> str:
         """A function that advances some lanes by a step; `finish` is done in each of them at its end."""
-        names = [
-            f"const {c_type(x.kind)} {x.text} = o->{x.text}[j];" for x in [*self.owns, *self.fixed]
-        ]
-        names += [f"const {c_type(x.kind)} {x.text} = c->{x.text}[j];" for x in self.states]
-        names += [f"const {c_type(x.kind)} {x.text} = {read};" for x, read in self.inputs.items()]
-        shared = [f"const {c_type(x.kind)} {x.text} = u->{x.text}{self.index};" for x in self.same]
-        shared += [f"const {c_type(x.kind)} {x.text} = u->{x.text}[t];" for x in self.uniform]
+        names = reads([*self.owns, *self.fixed], "o->{}[j]") + reads(self.states, "c->{}[j]")
+        names += [read for x, text in self.inputs.items() for read in reads([x], text)]
+        shared = reads(self.same, "u->{}" + self.index) + reads(self.uniform, "u->{}[t]")
         stores = [
             f"c->{x.text}[j] = {text_of(end)};"
             for x, end in zip(self.states, self.results, strict=False)

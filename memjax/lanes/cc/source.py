@@ -2,9 +2,8 @@
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -14,7 +13,7 @@ from ...runtime.compile_cache import cached_text
 from ...solver.rosenbrock import DERIVATIVE_ERROR
 from ..drivers import Adaptive, Driver, Exchange, Fixed, Interval, Table
 from ..program import StepProgram, Tangents
-from .program import Constants, Program, join, name_arrays, trace
+from .program import Constants, Program, join, name_arrays, reads, trace
 from .side_by_side import SideBySide
 from .translation import (
     FLOATS,
@@ -55,19 +54,8 @@ _NONE = "#error "
 """What stands, before the reason, in the place of a kept text where there is none."""
 
 
-@dataclass(frozen=True)
-class Source:
-    """A kernel's text, equal for programs that differ in constants only.
-
-    Parameters
-    ----------
-    text : str
-        In C.
-    constants : tuple of float
-        Numbers that it is given behind those that lanes share.
-    real : str
-        Kind of its numbers, see `FLOATS`.
-    """
+class Source(NamedTuple):
+    """A kernel's text in C, numbers that it is given behind those that lanes share, and its kind of numbers."""
 
     text: str
     constants: tuple[float, ...]
@@ -83,23 +71,22 @@ def source_of(program: StepProgram, driver: Driver) -> Source:
         The equations hold what has no translation.
     """
     kinds = [kind_of(x.dtype) for x in jax.tree.leaves(program.carry)]
-    real = next((x for x in kinds if x in FLOATS), "f")
-    write: Callable = {Adaptive: _adaptive, Fixed: _fixed, Exchange: _exchange}[type(driver)]
-    if program.key is None:
-        text, constants = write(program, driver, Constants(real))
-        return Source(text, tuple(constants.values), real)
+    constants = Constants(next((x for x in kinds if x in FLOATS), "f"))
+    writers: dict[type, Callable] = {Adaptive: _adaptive, Fixed: _fixed, Exchange: _exchange}
 
-    def make() -> str:
+    def write() -> str:
         try:
-            text, constants = write(program, driver, Constants(real))
+            text = writers[type(driver)](program, driver, constants)
         except UntranslatableError as e:
             return _NONE + str(e)
-        return _NONE + "arrays that are no parameters" if constants.values else text
+        lost = program.key is not None and constants.values  # a text that is kept tells no numbers
+        return _NONE + "arrays that are no parameters" if lost else text
 
-    text = cached_text("lanes", (program.key, driver), make)
+    keyed = program.key is not None
+    text = cached_text("lanes", (program.key, driver), write) if keyed else write()
     if text.startswith(_NONE):
         raise UntranslatableError(text.removeprefix(_NONE))
-    return Source(text, (), real)
+    return Source(text, tuple(constants.values), constants.real)
 
 
 def _atoms(tree: Any) -> list[Atom]:
@@ -107,7 +94,9 @@ def _atoms(tree: Any) -> list[Atom]:
     return [x for array in jax.tree.leaves(tree) for x in array.reshape(-1)]
 
 
-def _in_blocks(program: StepProgram, moment: Any, names: Any, constants: Constants) -> tuple:
+def _in_blocks(
+    program: StepProgram, moment: Any, names: Any, constants: Constants
+) -> tuple[Any, list, Any]:
     """Operations of a step of lanes that advance in blocks: options of its `Program`, carry and outputs."""
     if any(kind_of(x.dtype) != constants.real for x in jax.tree.leaves(program.shared)):
         raise UntranslatableError("parameters that are whole numbers")
@@ -143,7 +132,7 @@ _NUMBER = "first + (int32_t)(s + t)"
 """The number of a step."""
 
 
-def _fixed(program: StepProgram, driver: Fixed, constants: Constants) -> tuple[str, Constants]:
+def _fixed(program: StepProgram, driver: Fixed, constants: Constants) -> str:
     """See `source_of`."""
     moment, (number, *numbers) = name_arrays(driver.moment, "place", STEP)
     options, end, outputs = _in_blocks(program, driver.moment, moment, constants)
@@ -157,6 +146,7 @@ def _fixed(program: StepProgram, driver: Fixed, constants: Constants) -> tuple[s
     # What is no number stays so from step to step, and is seen in the rows, but for bounds, which hide it. Of a sum,
     # which is no number where one of its terms is none.
     finish = [f"c->broken[j] |= is_nan({' + '.join(map(text_of, checked))});"]
+    finish = [] if checked == end else finish
     sizes = [f"ABS(c->{x.text}[j])" for x in states]
     largest = functools.reduce(lambda a, b: f"greater({b}, {a})", sizes)
     head = f"""
@@ -169,19 +159,15 @@ INLINE int32_t is_too_long(Real decay, Real slope) {{
     watch = ", int32_t *restrict result, Real (*restrict stiffness)[LANES]"
     functions = [
         f"INLINE Real largest_state(Carry *restrict c, int64_t j) {{ return {largest}; }}",
-        step.advance_block(
-            f"inline void advance_block({arguments})", [] if checked == end else finish, "", ""
-        ),
+        step.advance_block(f"inline void advance_block({arguments})", finish),
         look.advance_block(
             f"NOINLINE void watch_block({arguments}{watch})",
             _watch_of(stiffness),
             "(void)c, (void)result, (void)stiffness;",
-            "",
         ),
     ]
     whole = Program(**options, inputs={}, results=[*end, *checked, *stiffness])
-    count = len(_atoms(jax.tree.map(lambda x: np.empty(x.shape, object), program.shared)))
-    return _blocks_text(whole, head, functions, count + len(constants.values), "fixed.c"), constants
+    return _blocks_text(whole, head, functions, constants.count, "fixed.c")
 
 
 def _watch_of(stiffness: list) -> list[str]:
@@ -195,9 +181,7 @@ def _watch_of(stiffness: list) -> list[str]:
     ]
 
 
-def _exchange(
-    program: StepProgram, driver: Exchange, constants: Constants
-) -> tuple[str, Constants]:
+def _exchange(program: StepProgram, driver: Exchange, constants: Constants) -> str:
     """See `source_of`."""
     number = jax.ShapeDtypeStruct((), np.int32)
     arrivals = [jax.ShapeDtypeStruct((), np.float32)] * len(driver.dense)
@@ -219,8 +203,7 @@ def _exchange(
     functions = [
         step.advance_block(arguments, finish, "(void)arriving; int any = 0;", "return any;")
     ]
-    count = len(constants.values)
-    return _blocks_text(step, _tables(driver), functions, count, "exchange.c"), constants
+    return _blocks_text(step, _tables(driver), functions, constants.count, "exchange.c")
 
 
 def _tables(driver: Exchange) -> str:
@@ -242,9 +225,7 @@ static const float SIGN_OF_TABLE[] = {{{", ".join(f"{x.sign:.1f}f" for x in tabl
 {join(lines, 0)}"""
 
 
-def _adaptive(
-    program: StepProgram, driver: Adaptive, constants: Constants
-) -> tuple[str, Constants]:
+def _adaptive(program: StepProgram, driver: Adaptive, constants: Constants) -> str:
     """See `source_of`: numbers and states are those of a lane, their derivatives stand side by side as lanes do."""
     if driver.directions > _MOST:
         raise UntranslatableError(f"derivatives along {driver.directions} directions")
@@ -278,7 +259,7 @@ def _adaptive(
         f"enum {{ STEPS = {_SIDE_BY_SIDE}, {sizes} }};\n{_VECTOR}",
     ]
     parts = [*head, *_adaptive_parts(both, plain), (_FOLDER / "adaptive.c").read_text()]
-    return "\n".join(parts), constants
+    return "\n".join(parts)
 
 
 def _adaptive_parts(program: SideBySide, plain: SideBySide) -> list[str]:
@@ -297,9 +278,8 @@ def _adaptive_parts(program: SideBySide, plain: SideBySide) -> list[str]:
     values = [f"out[{k}] = {value(x)};" for k, x in enumerate(program.results[4 * n :])]
     loads = [f"o->{x.text}[j] = own[{k} * LANES + j];" for k, x in enumerate(program.owns)]
     loads += [f"c->{x.text}[j] = start[{k} * LANES + j];" for k, x in enumerate(program.states)]
-    names = [f"const Real {x.text} = o->{x.text}[j];" for x in program.owns]
     stores = [f"o->{x.text}[j] = {x.text};" for x in program.fixed]
-    fixed = [*names, *map(line_of, program.by_level[LANE]), *stores]
+    fixed = [*reads(program.owns, "o->{}[j]"), *map(line_of, program.by_level[LANE]), *stores]
     ends = [f"end[{k} * LANES + j] = c->{x.text}[j];" for k, x in enumerate(program.states)]
     arguments = "const Uniform *u, int32_t t, const Own *o, Carry *restrict c, int32_t first"
     arguments += ", Real (*restrict remainder)[LANES]"
@@ -307,8 +287,8 @@ def _adaptive_parts(program: SideBySide, plain: SideBySide) -> list[str]:
     return [
         program.types(),
         program.prepare_uniform(),
-        program.advance_block(wide, remainder + slopes, "", ""),
-        plain.advance_block(f"NOINLINE void advance_some({arguments})", remainder, "", ""),
+        program.advance_block(wide, remainder + slopes),
+        plain.advance_block(f"NOINLINE void advance_some({arguments})", remainder),
         f"""
 static void results_of(const Uniform *u, int t, Real *out) {{
 {join(values, 4)}

@@ -401,24 +401,19 @@ _ELEMENTWISE: dict[str, Callable] = {
 }
 """Operations on single numbers, by the names of JAX's primitives."""
 
-_C_TYPES = {
-    "f": "float",
-    "d": "double",
-    "i": "int32_t",
-    "u": "uint32_t",
-    "b": "int32_t",
-    "l": "int64_t",
-}
-_CALLS = {
-    "jit",
-    "pjit",
-    "closed_call",
-    "core_call",
-    "custom_jvp_call",
-    "custom_vjp_call",
-    "remat2",
-    "checkpoint",
-}
+_C_TYPES = dict(f="float", d="double", i="int32_t", u="uint32_t", b="int32_t", l="int64_t")
+_CALLS = set(
+    [
+        "jit",
+        "pjit",
+        "closed_call",
+        "core_call",
+        "custom_jvp_call",
+        "custom_vjp_call",
+        "remat2",
+        "checkpoint",
+    ]
+)
 
 
 def _convert(t: Translation, x: Atom, kind: str) -> Atom:
@@ -472,13 +467,7 @@ def _reduce(t: Translation, combine: Callable, x: np.ndarray, axes: tuple) -> np
     return result
 
 
-_REDUCTIONS = {
-    "reduce_sum": "add",
-    "reduce_max": "max",
-    "reduce_min": "min",
-    "reduce_and": "and",
-    "reduce_or": "or",
-}
+_REDUCTIONS = {"reduce_sum": "add"} | {f"reduce_{x}": x for x in ("max", "min", "and", "or")}
 
 
 def mapped(f: Callable, *arrays: np.ndarray) -> np.ndarray:
@@ -557,13 +546,8 @@ def _equation(t: Translation, equation: Any, inputs: list[np.ndarray]) -> list[n
     if name == "iota":
         shape, axis = params["shape"], params["dimension"]
         steps = np.arange(shape[axis], dtype=params["dtype"])
-        return [
-            literal(
-                np.broadcast_to(
-                    np.expand_dims(steps, [k for k in range(len(shape)) if k != axis]), shape
-                )
-            )
-        ]
+        others = [k for k in range(len(shape)) if k != axis]
+        return [literal(np.broadcast_to(np.expand_dims(steps, others), shape))]
     if name in ("convert_element_type", "bitcast_convert_type"):
         change, kind = _convert if name[0] == "c" else _bitcast, kind_of(params["new_dtype"])
         return [mapped(lambda x: change(t, x, kind), inputs[0])]

@@ -402,18 +402,8 @@ _ELEMENTWISE: dict[str, Callable] = {
 """Operations on single numbers, by the names of JAX's primitives."""
 
 _C_TYPES = dict(f="float", d="double", i="int32_t", u="uint32_t", b="int32_t", l="int64_t")
-_CALLS = set(
-    [
-        "jit",
-        "pjit",
-        "closed_call",
-        "core_call",
-        "custom_jvp_call",
-        "custom_vjp_call",
-        "remat2",
-        "checkpoint",
-    ]
-)
+_CALLS = {"jit", "pjit", "closed_call", "core_call", "remat2", "checkpoint"}
+_CALLS |= {"custom_jvp_call", "custom_vjp_call"}
 
 
 def _convert(t: Translation, x: Atom, kind: str) -> Atom:

@@ -62,4 +62,5 @@ def with_tangents(program: StepProgram, moving: tuple[int, ...]) -> StepProgram:
 
     parameters = Tangents(program.parameters, [number] * len(moving))
     carry = Tangents(program.carry, program.carry)
-    return StepProgram(step, parameters, carry, program.shared, (program.key, moving))
+    key = None if program.key is None else (program.key, moving)
+    return StepProgram(step, parameters, carry, program.shared, key)

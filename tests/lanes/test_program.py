@@ -16,6 +16,7 @@ def test_a_program_with_tangents_carries_the_derivative_of_the_steps():
 
     described = jax.ShapeDtypeStruct((2,), float)
     program = with_tangents(StepProgram(step, described, described), moving=(1,))
+    assert program.key is None  # of a step that nothing else tells no text is kept
     p, y, dy = jnp.array([2.0, 3.0]), jnp.array([1.0, 0.5]), jnp.array([0.0, 1.0])
 
     def path(x):

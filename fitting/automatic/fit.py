@@ -16,7 +16,7 @@ from ..result import AbstractFit
 from ..sweeps.fit import SweepProblem
 from ..sweeps.halves import halves
 from ..sweeps.result import FitResult
-from .explanation import explain, winner
+from .explanation import LEARNED, calls_for_learned, explain, hint_of, winner
 from .shortlist import COUNT, Shortlist, shortlist
 
 
@@ -68,7 +68,7 @@ def fit_auto(
     measurements : Measurement or sequence of Measurement
         All of one device; set and reset files joined by `memjax.data.interleave`.
     models : sequence of str, optional
-        Devices among which the choice is made; all by default.
+        Devices among which the choice is made; by default all of physics, and ``hybrid`` where these are poor.
     count : int
         Models that are fitted at the most, 2 or more.
     bench, env : Bench, Environment, optional
@@ -96,7 +96,9 @@ def fit_auto(
     -----
     Models that cannot describe the features of the data (`memjax.data.features`, `memjax.data.suitable`) are left out.
     Of the others those are fitted whose starts are nearest, and compared as `fitting.compare_models` does: by what a
-    fit of every second sweep leaves of the others, where there are two of a kind, else by AIC or the loss.
+    fit of every second sweep leaves of the others, where there are two of a kind, else by AIC or the loss. Where the
+    best of them is poor and `models` names none, ``hybrid`` is fitted as well: it is chosen where its verdict is better,
+    or where both are poor and it leaves less.
     """
     if count < 2:
         raise DataError(f"{count} models", where="fit_auto", allowed="2 or more")
@@ -118,13 +120,18 @@ def fit_auto(
         raise FitError(f"none of {len(fits)} models is fitted: {fits[listed.models[0]]}")
     parts, held_out = _held_out(fits, every, options, seed, say)
     comparison = compare_models(dict(fits), parts, held_out)
+    if models is None and calls_for_learned(comparison):
+        learned = {LEARNED: _fit(LEARNED, every, options, seed, say)}
+        parts |= _held_out(learned, every, options, seed, say)[0]
+        fits |= learned
+        comparison = compare_models(dict(fits), parts, held_out)
     model, _ = winner(comparison)
     return AutomaticFit(
         shortlist=listed,
         fits=fits,
         comparison=comparison,
         model=str(model),
-        explanation=explain(listed, comparison),
+        explanation=explain(listed, comparison, hint_of(fits)),
     )
 
 

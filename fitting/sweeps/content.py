@@ -18,6 +18,7 @@ from .correction_words import corrections_of
 from .learned import learned_functions
 from .limits import levels_of
 from .report import CYCLES
+from .resemblance import resemblance_of
 from .result import FitResult, cycles_table
 
 
@@ -114,6 +115,8 @@ def to_json(
         )
     if words := [str(c) for c in corrections_of(result)]:
         content["corrections"] = words
+    if sentence := resemblance_of(result):
+        content["resemblance"] = sentence
     # A simulation takes `parameters` as those of the device.
     specs, rows = parameter_specs(result.device), content["parameters"]
     content["bench_parameters"] = {n: x for n, x in rows.items() if n not in specs}

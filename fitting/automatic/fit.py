@@ -97,8 +97,8 @@ def fit_auto(
     Models that cannot describe the features of the data (`memjax.data.features`, `memjax.data.suitable`) are left out.
     Of the others those are fitted whose starts are nearest, and compared as `fitting.compare_models` does: by what a
     fit of every second sweep leaves of the others, where there are two of a kind, else by AIC or the loss. Where the
-    best of them is poor and `models` names none, ``hybrid`` is fitted as well: it is chosen where its verdict is better,
-    or where both are poor and it leaves less.
+    best of them is poor and `models` names none, ``hybrid`` is fitted as well: it is chosen where its verdict is
+    better, or where both are poor and it leaves less.
     """
     if count < 2:
         raise DataError(f"{count} models", where="fit_auto", allowed="2 or more")

@@ -1,11 +1,11 @@
 """Which laws of physics learned functions resemble: a hint for a physicist, in one sentence."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from memjax.core.params import get
 from memjax.device.corrected import AbstractCorrectedDevice
@@ -16,6 +16,7 @@ from .learned import basis_at, conductances, learned_functions, normal_draws
 
 _DRAWS = 500
 _POINTS = 60
+_FEWEST, _STRIDE = 6, 2  # points of a range, and by how many ranges differ
 _BAND = (5.0, 95.0)  # percentiles
 
 KNOWN = {"conduction": 0.35, "rate": 1.2}
@@ -27,14 +28,17 @@ LEAST_RANGE = 2.5
 FROM = 0.1
 """Share of the largest voltage of a side at which its shapes begin: below, all devices are ohmic."""
 
-CLOSE = 0.15
+CLOSE = 0.1
 """Root mean square of what a law leaves of the logarithm of a current, up to which it is resembled."""
 
 AS_GOOD, LEAST_CLOSE = 1.5, 0.02
 """What a law may leave over what the best leaves, and the size of either below which no law is better."""
 
-RISE, SHARE = 2.3, 0.2
-"""Least rise of the logarithm of a rate that is worth a sentence, and the share of it that a straight line may leave."""
+MOST = 2
+"""Laws that are named together: a shape that resembles more of them says nothing."""
+
+RISE, SHARE = 2.3, 0.1
+"""Least rise of the logarithm of a rate that is worth a sentence, and the share of it that a line may leave."""
 
 
 class Law(NamedTuple):
@@ -131,34 +135,48 @@ def _of_side(
     off = curves["off"] + np.log(size)
     branches = {"off": off, "on": off + np.logaddexp(0.0, curves["gain"])}
     for name, logs in branches.items():
-        yield from _shape(
-            f"the current when {name}", "conduction", conduction_laws, logs, size, sign
-        )
-    for name in ("set", "reset"):
-        yield from _shape(f"the rate of {name}", "rate", rate_laws, curves[name], size, sign)
+        known = np.std(logs[1:], axis=0) < KNOWN["conduction"]
+        yield from _shape(f"the current when {name}", conduction_laws, logs, known, size, sign)
+    for name, other in (("set", "reset"), ("reset", "set")):
+        logs = curves[name]
+        # Where the opposite rate is larger the state does not follow this one.
+        known = (np.std(logs[1:], axis=0) < KNOWN["rate"]) & (logs[0] > curves[other][0])
+        yield from _shape(f"the rate of {name}", rate_laws, logs, known, size, sign)
 
 
 def _shape(
-    what: str, kind: str, laws: Any, logs: np.ndarray, size: np.ndarray, sign: float
+    what: str,
+    laws: Callable[[np.ndarray, np.ndarray], tuple[str, ...]],
+    logs: Float[np.ndarray, "draws points"],
+    known: Bool[np.ndarray, " points"],
+    size: Float[np.ndarray, " points"],
+    sign: float,
 ) -> Iterator[Shape]:
-    """The shape of a function where it is known, if it resembles a law."""
-    run = _longest(np.std(logs[1:], axis=0) < KNOWN[kind])
-    if np.count_nonzero(run) > 2 and (words := laws(size[run], logs[:, run])):
-        ends = sorted((sign * size[run][0], sign * size[run][-1]))
-        yield Shape(what=what, low=ends[0], high=ends[1], laws=words)
+    """The shape of a function in the widest range where it is known and resembles a law, if there is one."""
+    first, last = _longest(known)
+    for count in range(last - first, _FEWEST - 1, -_STRIDE):
+        for begin in range(first, last - count + 1, _STRIDE):
+            at = slice(begin, begin + count)
+            if words := laws(size[at], logs[:, at]):
+                ends = sorted((sign * size[at][0], sign * size[at][-1]))
+                yield Shape(what=what, low=ends[0], high=ends[1], laws=words)
+                return
 
 
-def _longest(mask: np.ndarray) -> slice:
-    """The longest run of true values."""
+def _longest(mask: Bool[np.ndarray, " points"]) -> tuple[int, int]:
+    """First place of the longest run of true values, and the place behind its last."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(int), [0]])))
     runs = edges.reshape(-1, 2)
-    return slice(*runs[np.argmax(runs[:, 1] - runs[:, 0])]) if len(runs) else slice(0)
+    if not len(runs):
+        return 0, 0
+    first, last = runs[np.argmax(runs[:, 1] - runs[:, 0])]
+    return int(first), int(last)
 
 
 def conduction_laws(
     v: Float[np.ndarray, " points"], logs: Float[np.ndarray, "draws points"]
 ) -> tuple[str, ...]:
-    """Laws that the logarithm of a current resembles, the nearest first, with bands of their slopes.
+    """Laws that the logarithm of a current resembles, the nearest first, with bands of their slopes; not too many.
 
     Parameters
     ----------
@@ -177,7 +195,10 @@ def conduction_laws(
     most = max(AS_GOOD * least, LEAST_CLOSE)
     if left <= most and OHMIC[0] <= exponents[0] <= OHMIC[1]:
         return (f"ohmic conduction (exponent {_with_band(exponents)})",)
-    near = [fit for fit in sorted(fits, key=lambda fit: fit[2]) if fit[2] <= most and fit[1][0] > 0]
+    rises = lambda slopes: np.percentile(slopes[1:], _BAND[0]) > 0  # noqa: E731
+    near = [f for f in sorted(fits, key=lambda f: f[2]) if f[2] <= most and rises(f[1])]
+    if len(near) > MOST:
+        return ()
     return tuple(
         f"{_named(law, slopes[0])} ({law.slope.format(_with_band(slopes))})"
         for law, slopes, _ in near

@@ -92,7 +92,7 @@ def test_learned_functions_are_asked_for_where_physics_is_poor():
             "miss held-out sweeps by the least, 0.1 decades against 0.2; it describes the data poorly all the same",
         ),
         ({"residual": [0.3, 0.2, 0.1]}, ("poor", "poor"), ("hybrid", "residual"), "functions miss the data by"),
-        ({"residual": [0.3, 0.2, 0.4]}, ("poor", "poor"), ("a", "loss"), "against 3 of b; it describes the data poorly"),
+        ({"residual": [0.3, 0.2, 0.4]}, ("poor", "poor"), ("a", "loss"), "of b; it describes the data poorly"),
         ({"residual": [0.3, 0.2, 0.1]}, ("usable", "usable"), ("a", "loss"), "2 against 3 of b"),
         ({"residual": [0.3, 0.2, 0.1]}, ("usable", "poor"), ("a", "loss"), "2 against 3 of b"),
     ],

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fitting.sweeps.resemblance import Shape, conduction_laws, in_words, rate_laws
+from fitting.sweeps.resemblance import Shape, _of_side, conduction_laws, in_words, rate_laws
 
 V = np.geomspace(0.1, 1.0, 60)
 SLOPE_ERROR = 0.05
@@ -34,13 +34,30 @@ def test_a_current_is_named_by_the_law_that_made_it(logs, first):
     assert len(laws) == 1
 
 
-def test_laws_that_a_short_or_weak_shape_does_not_tell_apart_are_all_named():
-    half = V[V > 0.35]
-    logs = _drawn(-12 + 1.5 * np.sqrt(V))[:, V > 0.35]
-    names = " or ".join(conduction_laws(half, logs))
-    assert "Schottky emission" in names
-    assert "a power law" in names
+def test_laws_that_are_not_told_apart_are_named_together_unless_they_are_too_many():
+    """Over a factor of less than 3 the line of the other argument leaves 0.008 of a slope of 1 per sqrt(V)."""
+    short = V > 0.35
+    two = conduction_laws(V[short], _drawn(-12 + 2.5 * np.sqrt(V))[:, short])
+    assert [x.partition(" (")[0] for x in two] == ["Schottky emission", "an exponential"]
+    assert conduction_laws(V[short], _drawn(-12 + 1.5 * np.sqrt(V))[:, short]) == ()
+    # Nor is there a law of a range in which all are alike.
     assert conduction_laws(V[V > 0.5], _drawn(8 * np.sqrt(V))[:, V > 0.5]) == ()
+
+
+def test_the_widest_range_that_a_law_holds_in_is_looked_for():
+    """Ohmic up to 0.4 V, and beyond an exponential that no law of the whole describes."""
+    curve = np.where(V < 0.4, np.log(V), np.log(0.4) + 12 * (V - 0.4))
+    curves = {"off": _drawn(curve - np.log(V)), "gain": np.full((501, V.size), -30.0)}
+    curves |= {"set": _drawn(-8 + 14 * V), "reset": _drawn(4 - 14 * V)}
+    shapes = {s.what: s for s in _of_side(curves, V, -1.0)}
+    off = shapes["the current when off"]
+    assert off.laws[0].startswith("an exponential (ln I rises by 12,") or off.laws[0].startswith(
+        "ohmic"
+    )
+    assert off.high - off.low < 0.75
+    # Set prevails from 12 V / 28 on, and reset falls with the voltage.
+    assert shapes["the rate of set"].high == pytest.approx(-12 / 28, abs=0.02)
+    assert "the rate of reset" not in shapes
 
 
 def test_a_current_that_no_law_describes_resembles_none():

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 import fitting as ft
 import memjax as mj
-from benchmarks.cases.any_device import coverage
+from benchmarks.cases.any_device import coverage, peers
 from benchmarks.cases.device_fits.settings import DATA
 from benchmarks.records import Recorder
 from benchmarks.registry import Case
@@ -119,6 +119,26 @@ def _record(
     return rms(known)
 
 
+def _record_peer(
+    record: Recorder, name: str, peer: str, data: list[mj.Measurement], point_time: float | None
+) -> None:
+    """Train a peer on every second sweep of a set, and record what is left of the others."""
+    fitted, others = halves(data, point_time=point_time)
+    scale = peers.scale_of(fitted)
+    seen, unseen = (peers.sweeps_of(x, scale) for x in (fitted, others))
+    seconds, network = lap(lambda: peers.trained(peer, seen))
+    rms = lambda x: float(np.sqrt(np.mean(peers.residuals_of(network, x) ** 2)))  # noqa: E731
+    record.ok(
+        f"{peer}, {name}",
+        Times(run=[seconds]),
+        error=rms(unseen),
+        reference="root mean square of the residuals of sweeps that were not fitted [decades]",
+        problem=f"{name}: {np.sum(seen.counts)} points fitted, {np.sum(unseen.counts)} predicted",
+        dtype="float64",
+        extra={"fitted": rms(seen), "parameters": peers.parameters(network)},
+    )
+
+
 def _record_coverage(record: Recorder, model: str) -> None:
     """Record what bands of `hybrid` hold of devices of a law of which it knows nothing."""
     results = coverage.covered(model, COVERED)
@@ -138,7 +158,10 @@ def _record_coverage(record: Recorder, model: str) -> None:
 
 
 def run(size: str, record: Recorder) -> None:
-    """Measured sets by each model and the best of physics with corrections, and bands; synthetic in the smoke size."""
+    """Measured sets by each model, by the best of physics with corrections and by peers, and bands.
+
+    The smoke size has synthetic sweeps.
+    """
     jax.config.update("jax_enable_x64", True)
     screened = SCREENED[size]
     if size == "smoke":
@@ -150,6 +173,8 @@ def run(size: str, record: Recorder) -> None:
         _record(record, name, "hybrid", *options)
         left = {m: _record(record, name, m, *options) for m in PHYSICS}
         _record(record, name, min(left, key=lambda m: left[m]) + "+hybrid", *options)
+        for peer in peers.PEERS:
+            _record_peer(record, name, peer, *options[:2])
     for model in coverage.TRUTHS:
         _record_coverage(record, model)
 

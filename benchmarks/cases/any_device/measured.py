@@ -50,6 +50,8 @@ class Device:
 
 _LEARNED = "Voltages beyond those of the data; other temperatures; noise and the spread from cycle to cycle."
 
+_SCALED = "Radius_10_um__0{}_AG_2020_03_12_DG01_3A_IV_probestation_2wire_back_grounded_p1V_m{}V_10mVsteps.csv"
+
 DEVICES = {
     "hybrid/nb-sto": Device(
         files=("clean/sto_nb_iv_old_device.csv",),
@@ -61,34 +63,18 @@ DEVICES = {
             "Other speeds: all loops took 20 mV in 0.3 s.",
         ),
     ),
-    "hybrid/knowm-sdc": Device(
-        files=("raw/sdc_knowm_triangle/triangle150m150m1kp1.csv",),
-        options=("--shunt", "1000", "--points", "150"),
-        title="A Knowm self-directed-channel memristor under triangles, behind 1 kohm",
-        doi="10.48550/arXiv.2505.15757",
-        source="https://github.com/sdpenguin/memristor-state-characterisation (triangle150m150m1kp1.csv)",
-        not_claimed=(_LEARNED, "Other frequencies, and states that these triangles do not reach."),
-    ),
-    "hybrid/rram-keithley": Device(
-        files=(
-            "raw/keithley_4200_rram/M12 04 endurance set.xlsx",
-            "raw/keithley_4200_rram/M12 04 endurance reset.xlsx",
+    "hybrid/nb-sto-10um": Device(
+        files=tuple(
+            f"raw/sto_nb_iv_timed/{_SCALED.format(*x)}" for x in ((35, 2), (36, 3), (37, 4))
         ),
-        options=("--points", "60"),
-        title="A resistive memory, cycles 6 to 10 of set and reset by a Keithley 4200",
-        source="https://github.com/arrayan/memristor-analysis (M12 04 endurance set, endurance reset)",
+        options=("--points", "110"),
+        title="A Nb:SrTiO3 interface of 10 um radius (3A) of the University of Groningen, loops to -2, -3 and -4 V",
+        source="https://github.com/thomastiotto/Memristor-Models (raw_data/Scaling device)",
         not_claimed=(
             _LEARNED,
-            "Other rates of the sweeps; the stack, which the source does not name.",
+            "Other speeds: all loops took 10 mV in 83 ms.",
+            "The state between the loops: each is taken to begin in the same one.",
         ),
-    ),
-    "hybrid/vo2-current": Device(
-        files=("clean/vo2_current_sweep_b1500.csv",),
-        options=("--point-time", "0.01"),
-        title="A vanadium dioxide device at 30 C, one sweep of the current to 1.5 mA and back",
-        source="https://github.com/3YanghaoW/NCS_Memristive-oscillator-at-the-edge-of-chaos (30 1.5m.csv)",
-        not_claimed=(_LEARNED, "Times: 10 ms a point are assumed, the file has none."),
-        bench={"point_time": (0.01, "s")},
     ),
     "threshold-switch/vo2-galloni2024": Device(
         files=("clean/vo2_iv_sweep.csv",),
@@ -96,7 +82,7 @@ DEVICES = {
         doi="10.1073/pnas.2318362121",
         source="https://github.com/Milstein-Lab/neuromorphic-btsp (data/VO2_data_RvsV_transition.csv)",
         not_claimed=(
-            "Physics of the transition: off resistance that falls with the voltage, heat, cycles within the hysteresis.",
+            "Physics of the transition: off resistance that falls with the voltage, heat, loops within the hysteresis.",
             "Another temperature, or a faster sweep: tau and w describe this one.",
         ),
     ),

@@ -37,8 +37,8 @@ RATE = 1e-2
 SUBSTEPS = 2
 """Steps of Heun's method between two points."""
 
-PHYSICS = 1.0
-"""Weight of the equation of the state over that of the data."""
+PHYSICS, STEP = 1.0, 0.02
+"""Weight of the equation of the state over that of the data, and what a state may miss a step of it by."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,23 +194,20 @@ class InformedNetwork(eqx.Module):
         step = jnp.diff(tau, prepend=tau[:1])
 
         def next_state(x, row):
-            a, b, h = row
-            x = (x + h * a) / (1 + h * (a + b))
+            x = _stepped(x, *row)
             return x, x
 
         _, x = jax.lax.scan(next_state, jax.nn.sigmoid(self.start), (up, down, step))
         return self._conducting(x, v)
 
     def loss(self, data: Sweeps) -> Float[Array, ""]:
-        """Squared residuals of the data, and of the equation at the points: by the trapezoidal rule between them."""
+        """Squared residuals of the data, and of the equation: of each step to a point, over `STEP`."""
         v, tau, phase = (jnp.asarray(x) for x in (data.v, data.tau, data.phase))
         x = jax.nn.sigmoid(jax.vmap(self.state)(jnp.stack([phase, v], axis=1)))
         up, down = self._rates(v)
-        slope = up * (1 - x) - down * x
-        h = jnp.diff(tau)
-        off = (x[1:] - x[:-1]) / h - (slope[1:] + slope[:-1]) / 2
-        # A change of the state by 1 in a twentieth of a sweep counts as 1.
-        equation = jnp.mean(jnp.tanh(off / 20) ** 2) + (x[0] - jax.nn.sigmoid(self.start)) ** 2
+        before = jnp.concatenate([jax.nn.sigmoid(self.start)[None], x[:-1]])
+        off = x - _stepped(before, up, down, jnp.diff(tau, prepend=tau[:1]))
+        equation = jnp.mean((off / STEP) ** 2)
         return _misfit(self._conducting(x, v), data, self.spread) + PHYSICS * equation
 
     def _rates(self, v):
@@ -266,6 +263,11 @@ def residuals_of(peer: Any, data: Sweeps) -> Float[np.ndarray, " points"]:
     """What a trained peer leaves of the points of a sequence that count [decades]."""
     y = np.asarray(peer.predicted(jnp.asarray(data.v), jnp.asarray(data.tau)))
     return (y - data.target)[data.counts]
+
+
+def _stepped(x: Any, up: Any, down: Any, h: Any) -> Any:
+    """State after a step under rates of set and of reset, by the implicit Euler method."""
+    return (x + h * up) / (1 + h * (up + down))
 
 
 def _misfit(y: Float[Array, " points"], data: Sweeps, spread: float) -> Float[Array, ""]:

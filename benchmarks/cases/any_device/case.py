@@ -18,6 +18,7 @@ from benchmarks.timing import Times, lap
 from fitting.sweeps.halves import halves
 from fitting.sweeps.prepare import prepare
 from fitting.sweeps.problem import Problem, responses
+from fitting.sweeps.verdict import judge
 from memjax.errors import MemjaxError
 
 PHYSICS = ("yakopcic", "vteam", "stanford-pku", "mms")
@@ -73,20 +74,41 @@ def synthetic() -> list[mj.Measurement]:
     ]
 
 
-def residuals(
-    fit: ft.FitResult, data: Sequence[mj.Measurement], point_time: float | None
-) -> Float[np.ndarray, " points"]:
-    """What a fitted device leaves of all points of sweeps that count [decades]."""
+@dataclass(frozen=True)
+class Left:
+    """What a fitted device leaves of sweeps.
+
+    Parameters
+    ----------
+    residuals : Float[np.ndarray, "points"]
+        Of all points that count [decades].
+    verdict : str
+        Whether it describes these sweeps, by the rules that judge a fit.
+    """
+
+    residuals: Float[np.ndarray, " points"]
+    verdict: str
+
+    @property
+    def rms(self) -> float:
+        """Root mean square of the residuals [decades]."""
+        return float(np.sqrt(np.mean(self.residuals**2)))
+
+
+def left_of(fit: ft.FitResult, data: Sequence[mj.Measurement], point_time: float | None) -> Left:
+    """What a fitted device leaves of sweeps, its own or others."""
     device = fit.device
     common: dict[str, Any] = dict(env=None, free=None, fix=None, seed=0, screened=2)
-    first = prepare(data, device, bench=None, point_time=point_time, **common).problem
+    prepared = prepare(data, device, bench=None, point_time=point_time, **common)
+    first = prepared.problem
     # Which way round it stands is what its fit says: other sweeps may be read otherwise.
     bench = replace(first.bench, reversed=fit.bench.reversed)
     problem = Problem.of(device, first.free, first.group, bench=bench, env=first.env)
+    z = np.asarray(problem.center)
+    simulated = responses(problem, z)
     counted = np.asarray(first.group.weight) > 0
-    return (responses(problem, np.asarray(problem.center)) - np.asarray(first.group.target))[
-        counted
-    ]
+    verdict = judge(prepared.waves, first.group, problem.of_data(z), simulated)
+    return Left((simulated - np.asarray(first.group.target))[counted], verdict.word)
 
 
 def _record(
@@ -98,25 +120,25 @@ def _record(
     problem = ft.SweepProblem(fitted, mj.model(model), point_time=point_time, screened=screened)
     try:
         seconds, fit = lap(lambda: ft.solve(problem, seed=0))
-        known, unseen = (residuals(fit, x, point_time) for x in (fitted, others))
+        known, unseen = (left_of(fit, x, point_time) for x in (fitted, others))
     except (MemjaxError, np.linalg.LinAlgError) as error:
         record.write(variant, status="failed", reason=str(error))
         return np.inf
-    rms = lambda x: float(np.sqrt(np.mean(x**2)))  # noqa: E731
     record.ok(
         variant,
         Times(run=[seconds]),
-        error=rms(unseen),
+        error=unseen.rms,
         reference="root mean square of the residuals of sweeps that were not fitted [decades]",
-        problem=f"{name}: {known.size} points fitted, {unseen.size} predicted",
+        problem=f"{name}: {known.residuals.size} points fitted, {unseen.residuals.size} predicted",
         dtype="float64",
         extra={
-            "fitted": rms(known),
-            "median_unseen": float(np.median(np.abs(unseen))),
+            "fitted": known.rms,
+            "median_unseen": float(np.median(np.abs(unseen.residuals))),
             "verdict": fit.verdict.word,
+            "verdict_unseen": unseen.verdict,
         },
     )
-    return rms(known)
+    return known.rms
 
 
 def _record_peer(

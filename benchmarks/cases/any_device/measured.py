@@ -73,7 +73,7 @@ DEVICES = {
         not_claimed=(
             _LEARNED,
             "Other speeds: all loops took 10 mV in 83 ms.",
-            "The state between the loops: each is taken to begin in the same one.",
+            "Differences from loop to loop: each is taken to begin in one state, and to conduct alike when on.",
         ),
     ),
     "threshold-switch/vo2-galloni2024": Device(

@@ -118,13 +118,7 @@ def fit_auto(
     fits = {n: _fit(n, every, options, seed, say) for n in listed.models}
     if all(isinstance(x, str) for x in fits.values()):
         raise FitError(f"none of {len(fits)} models is fitted: {fits[listed.models[0]]}")
-    parts, held_out = _held_out(fits, every, options, seed, say)
-    comparison = compare_models(dict(fits), parts, held_out)
-    if models is None and calls_for_learned(comparison):
-        learned = {LEARNED: _fit(LEARNED, every, options, seed, say)}
-        parts |= _held_out(learned, every, options, seed, say)[0]
-        fits |= learned
-        comparison = compare_models(dict(fits), parts, held_out)
+    comparison = _compared(fits, every, options, seed, say, learns=models is None)
     model, _ = winner(comparison)
     return AutomaticFit(
         shortlist=listed,
@@ -133,6 +127,26 @@ def fit_auto(
         model=str(model),
         explanation=explain(listed, comparison, hint_of(fits)),
     )
+
+
+def _compared(
+    fits: dict[str, FitResult | str],
+    measurements: Sequence[mj.Measurement],
+    options: dict[str, Any],
+    seed: int,
+    say: Callable[[str], None],
+    *,
+    learns: bool,
+) -> Comparison:
+    """Compare fits; where these are poor, and `learns` allows, with one of learned functions that is added to them."""
+    parts, held_out = _held_out(fits, measurements, options, seed, say)
+    comparison = compare_models(dict(fits), parts, held_out)
+    if not (learns and calls_for_learned(comparison)):
+        return comparison
+    learned = {LEARNED: _fit(LEARNED, measurements, options, seed, say)}
+    fits |= learned
+    parts |= _held_out(learned, measurements, options, seed, say)[0]
+    return compare_models(dict(fits), parts, held_out)
 
 
 def _held_out(

@@ -36,7 +36,7 @@ from .instrument import (
     parameter_names,
     with_numbers,
 )
-from .learned import learned_functions
+from .learned import without_likelihood
 from .limits import by_wave, levels_of, share_limits
 from .prepare import Prepared, prepare
 from .problem import PATIENT, Problem, responses
@@ -45,9 +45,6 @@ from .suggestion import Suggestion
 from .summary import Waveform
 from .variability import cycle_spread, read_noise
 from .verdict import LoopVerdict, judge
-
-PENALISED = "a prior holds learned functions smooth, whose parameters do not count one by one"
-"""Why there are no criteria of information of a model with learned functions."""
 
 _DRAWS = 100  # sweeps per waveform drawn for the simulated distributions
 _SHOWN = 20  # of them those that a picture shows
@@ -180,14 +177,9 @@ class FitResult(AbstractFit):
         with np.errstate(divide="ignore"):
             sigma = np.where(weight > 0, 1 / weight, np.inf)
         series = np.concatenate([waves, np.full(events.size, -1)])
-        reason = PENALISED * bool(learned_functions(device_of(problem.device)))
-        return Residuals(
-            values=problem.of_data(z),
-            sigma=sigma,
-            series=series,
-            unit="decades",
-            no_likelihood=reason,
-        )
+        reason = without_likelihood(device_of(problem.device))
+        weighed: Any = {"values": problem.of_data(z), "sigma": sigma, "series": series}
+        return Residuals(**weighed, unit="decades", no_likelihood=reason)
 
     def tables(self) -> tuple[pandas.DataFrame, pandas.DataFrame]:
         """Measured rows, and those of the device under the same waveforms without noise: sweep, t_s, v_V, i_A, ..."""

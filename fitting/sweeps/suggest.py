@@ -44,9 +44,6 @@ _SHARE = 0.9
 _PROMISING = 0.97
 """Share that a quantity has to promise to first order to be tried."""
 
-_ABSENT = 1e-3
-"""Ratio to the device of a quantity that acts on nothing: of a series to its resistance, of its to a shunt."""
-
 _FACTORS = (1.0, 0.3, 3.0)
 """Starts of a quantity over what the derivatives predict."""
 
@@ -128,7 +125,7 @@ def suggest(result: FitResult, *, tick: Callable[[Progress], None] | None = None
     for names in _groups(problem, evidence):
         extended = Extended(result, names, evidence)
         for score in extended.scores():
-            outcome = extended.outcome(score, tick)
+            outcome = extended.of_one(score.name).outcome(score, tick)
             if outcome.lower is not None:
                 return outcome
             best = min(best, outcome, key=_loss)
@@ -193,7 +190,7 @@ class Extended:
         self.count = len(problem.free)
         model = problem.device
         quantities = model.quantities if isinstance(model, DeviceOnBench) else BenchQuantities()
-        absent = {n: jnp.asarray(self._absent(n), float) for n in names}
+        absent = {n: jnp.asarray(evidence.absent(n), float) for n in names}
         device = DeviceOnBench(device_of(model), with_values(quantities, absent))
         free = tuple(f"{PART}.{n}" for n in names)
         self.absent = np.asarray(coordinates(device, free))
@@ -208,14 +205,14 @@ class Extended:
         )
         self.solved: KernelProblem | Problem = self.problem.by_kernel() or self.problem
 
-    def _absent(self, name: str) -> float:
-        """A value that acts on nothing [SI]."""
-        least, largest = self.evidence.resistance
-        return {
-            "series_resistance": _ABSENT * least,
-            "parallel_resistance": largest / _ABSENT,
-            "parallel_capacitance": _ABSENT * self.evidence.current / self.evidence.rate,
-        }.get(name, 0.0)
+    def of_one(self, name: str) -> "Extended":
+        """The same with one quantity, where the others would make each step dear: a resistance in series of a current
+        that is no product is found by iteration, within which a current that is a root itself is found by another.
+        """
+        is_ohmic = isinstance(device_of(self.problem.device), mj.AbstractOhmicDevice)
+        if is_ohmic or name == "series_resistance" or "series_resistance" not in self.names:
+            return self
+        return Extended(self.result, (name,), self.evidence)
 
     def evaluate(self, z: np.ndarray, k: int | None = None):
         """Residuals, Jacobian and success with the k-th quantity free, or all; the prior of none of them counts."""

@@ -154,7 +154,8 @@ def _simulated(model: str, bench: mj.Bench, values: dict[str, np.ndarray], count
     """Sweeps of devices without noise, and the times of their points [s]."""
     _, amplitude, duration = LOOPS[model]
     stimulus = mj.triangle_sweep(amplitude, 4 * amplitude / duration, negative=amplitude)
-    t = np.linspace(0.0, duration, POINTS + 1)[1:]
+    # From 0 s on: the state at the first row is the state at the start, as a fit takes it.
+    t = np.linspace(0.0, duration, POINTS + 1)[:-1]
     about: dict[str, Any] = dict(bench=bench, policy=FINE, deterministic=True)
     trace = mj.simulate(
         truth_of(model),
@@ -239,13 +240,16 @@ def covered(model: str, count: int, *, limited: bool, seed: int = 0) -> Covered:
         seconds = time.process_time() - begun
         device, ends = sets.device(k), fit.intervals(LEVEL)
         there, excess = _at_truth(fit, device)
-        score = (fit.z - np.asarray(unconstrain(device, fit.free))) / fit.sigma_z
+        scores = (fit.z - np.asarray(unconstrain(device, fit.free))) / fit.sigma_z
+        score = dict(zip(fit.free, scores, strict=True))
+        # What is free follows from the data: where a fit leaves a parameter as it is, it says nothing of it.
+        unknown, none = set(fit.undetermined) | (set(sets.names) - set(fit.free)), (None, None)
         rows.append(
             (
-                [data.holds(ends[n], float(sets.truth[n][k])) for n in sets.names],
-                [n not in fit.undetermined for n in sets.names],
-                [n not in there.undetermined for n in sets.names],
-                [score[fit.free.index(n)] for n in sets.names],
+                [data.holds(ends.get(n, none), float(sets.truth[n][k])) for n in sets.names],
+                [n not in unknown for n in sets.names],
+                [n not in unknown and n not in there.undetermined for n in sets.names],
+                [score.get(n, np.nan) for n in sets.names],
                 excess,
                 seconds,
             )

@@ -215,9 +215,7 @@ def _scaled(shape: Loops, device: mj.AbstractDevice, shown: Mapping[str, float])
     )
 
 
-def _at_off(
-    device: mj.AbstractDevice, values: dict[str, float], shape: Loops
-) -> dict[str, float]:
+def _at_off(device: mj.AbstractDevice, values: dict[str, float], shape: Loops) -> dict[str, float]:
     """Values at which a volatile device whose resistances have one scale begins with the high one of the loops.
 
     What multiplies the scale, such as a tunnelling factor, may be many decades: the data say nothing of it alone.

@@ -276,8 +276,7 @@ def _kernel_of(array: Crossbar, v: Array) -> BatchKernel | None:
     """What solves for a batch of inputs of ohmic cells; None where XLA does, or the inputs are few."""
     if v.ndim == 1 or len(v) < _FEW or array.crossings.conductance is None:
         return None
-    kernel = batch_kernel(array.dtype)
-    return None if isinstance(kernel, str) else kernel
+    return batch_kernel(array.dtype)
 
 
 @eqx.filter_jit

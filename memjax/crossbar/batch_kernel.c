@@ -311,11 +311,9 @@ static void *run(void *argument) {
     return NULL;
 }
 
-XLA_FFI_Error *memjax_kernel(XLA_FFI_CallFrame *frame) {
-    if (tell_version(frame)) return NULL;
-    if (frame->stage != XLA_FFI_ExecutionStage_EXECUTE) return NULL;
-    if (frame->args.size != ARGS || frame->rets.size != RETS)
-        return fail(frame, XLA_FFI_Error_Code_INVALID_ARGUMENT, "an array of another kernel");
+static int fits(const XLA_FFI_CallFrame *frame) { return frame->args.size == ARGS && frame->rets.size == RETS; }
+
+static int run_all(const XLA_FFI_CallFrame *frame) {
     XLA_FFI_Buffer **args = (XLA_FFI_Buffer **)frame->args.args, **rets = (XLA_FFI_Buffer **)frame->rets.rets;
     const int32_t *numbers = args[NUMBERS]->data;
     const Real *scalars = args[SCALARS]->data;
@@ -336,5 +334,5 @@ XLA_FFI_Error *memjax_kernel(XLA_FFI_CallFrame *frame) {
     for (int k = WORD_OUT; k <= BIT_OUT; k++) ask_large_pages(rets[k]->data, size_of(rets[k]) * sizeof(Real));
     run_in_threads(run, &w, numbers[3] < w.groups ? numbers[3] : w.groups);
     /* A thread that had no memory left its groups to the others. */
-    return w.next >= w.groups ? NULL : fail(frame, XLA_FFI_Error_Code_RESOURCE_EXHAUSTED, "no memory for a batch of inputs");
+    return w.next >= w.groups;
 }

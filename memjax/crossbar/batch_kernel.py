@@ -12,8 +12,10 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Int
 
-from ..compiled.library import build, register
-from ..compiled.program import head, real_of, threaded
+from ..lanes.backend import Unavailable
+from ..lanes.cc.library import build, register
+from ..lanes.cc.program import whole_text
+from ..lanes.choice import chosen_backend, unavailable
 from ..runtime.cores import usable_cores
 from .equations import TOLERANCE, Equations, equations_of, solve_one
 from .net import Net, Nodes, Progress, end_sources
@@ -62,17 +64,28 @@ class _Ends(NamedTuple):
     count: Int[Array, " inputs"]
 
 
-def batch_kernel(dtype: jnp.dtype) -> BatchKernel | str:
-    """The kernel of numbers of a precision, or the reason as text if there is none."""
-    real = real_of(dtype)
-    return build(lambda: _text(real), lambda text, cc: BatchKernel(register(text, cc, real)))
+def batch_kernel(dtype: jnp.dtype) -> BatchKernel | None:
+    """The kernel of numbers of a precision; None where XLA computes.
 
+    Raises
+    ------
+    PolicyError
+        Where there is none, and kernels alone are wanted.
+    """
+    if chosen_backend() == "xla":
+        return None
+    real = "d" if dtype == "float64" else "f"
+    lanes = _VECTOR // np.dtype(dtype).itemsize
 
-def _text(real: str) -> str:
-    """All of the kernel."""
-    lanes = _VECTOR // {"d": 8, "f": 4}[real]
-    fixed = threaded(Path(__file__).with_name("batch_kernel.c"))
-    return "\n".join([f"#define BLOCK {lanes}", head(real), fixed])
+    def make(compiler: str, _: str) -> BatchKernel:
+        text = whole_text(real, lanes, Path(__file__).with_name("batch_kernel.c"))
+        return BatchKernel(register(text, compiler, real))
+
+    kernel = build(make)
+    if isinstance(kernel, Unavailable):
+        unavailable(kernel.reason)
+        return None
+    return kernel
 
 
 def _polynomial(equations: Equations) -> _Polynomial:

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from memjax.compiled import library
 from memjax.crossbar import batch_kernel
+from memjax.lanes.cc.compiler import find_compiler
 
 from .nodal import random_cells
 
 pytestmark = [
     pytest.mark.parity,
-    pytest.mark.skipif(library.find_compiler() is None, reason="no compiler of C"),
+    pytest.mark.skipif(find_compiler() is None, reason="no compiler of C"),
 ]
 
 ACCURACY = 1e-9

@@ -107,7 +107,9 @@ def fit(config: SweepConfig, device: Any, session: Session) -> "FitResult":
     noise = _noise(device, config)
     free = [n for n in config.free or () if n not in noise] or None
     stages: dict[str, Usual | None] = dict(STAGES)
-    stages |= dict.fromkeys(["randomness", "replicates"][: 2 if noise else bool(config.stochastic)])
+    if config.stochastic:  # of a device that keeps its state the errors need no replicates
+        volatile = bool(getattr(device, "volatile", False))
+        stages |= dict.fromkeys(["randomness", *["replicates"] * volatile])
     with session.stages(stages, notes=[*notes, *hints(measurements)]) as bar:
         # No points: the sweeps are thinned already.
         options |= {"free": free, "free_bench": config.free_bench, "points": 0}

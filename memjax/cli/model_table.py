@@ -150,7 +150,9 @@ def kept_content() -> str:
     for model in models.values():
         del model["presets"]
     # A line a model: a change of one shows as a change of its line.
-    lines = [f"{json.dumps(n)}: {json.dumps(x, allow_nan=False)}" for n, x in jsonable(models).items()]
+    lines = [
+        f"{json.dumps(n)}: {json.dumps(x, allow_nan=False)}" for n, x in jsonable(models).items()
+    ]
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 

@@ -114,20 +114,13 @@ def profile_ends(
         Called with the progress of the search at the values that are held after each iteration.
     """
     lanes, count = np.arange(len(z)), len(z)
-
-    def held(points):
-        r, jac, ok = evaluate(points)
-        jac = np.array(jac)
-        jac[lanes, :, pinned] = 0.0  # no step moves what is held
-        return r, jac, ok
-
     # An end lies between multiples of the first move whose roots of the rise are below and above 1.
     x, low, high = np.minimum(1.0, farthest), np.zeros(count), np.full(count, np.inf)
     root_low, root_high = np.zeros(count), np.full(count, np.inf)
     near, at, done = z.copy(), np.zeros(count), np.zeros(count, bool)
     tried, rises = [], []
     options: dict[str, Any] = dict(iterations=_ITERATIONS, tolerance=1e-5, together=False)
-    options["proximal"] = PROXIMAL
+    options |= {"proximal": PROXIMAL, "held": pinned}
     for k in range(_ROUNDS):
         # The others start on the line through the best point and what was fitted last.
         path = np.where((at > 0)[:, None], (near - z) / np.maximum(at, 1e-12)[:, None], slope)
@@ -137,7 +130,9 @@ def profile_ends(
         options["ending"] = Ending(enough=np.where(done, np.inf, 0.0))
         later = _ITERATIONS * (_ROUNDS - k - 1)
         shown = Progress(start, np.full(count, np.inf), later=later)
-        fit = levenberg_marquardt(of_some(held, start), start, progress=shown, tick=tick, **options)
+        fit = levenberg_marquardt(
+            of_some(evaluate, start), start, progress=shown, tick=tick, **options
+        )
         rise = 2 * (fit.cost - cost) / threshold
         # Near the best point the rise is a parabola and its root a straight line, whose chords end soon.
         root = np.sqrt(np.maximum(rise, 0.0))
@@ -304,14 +299,10 @@ def _missed(
     start = np.repeat(center[None], len(ends), axis=0)
     start[lanes, pinned] = [z for _, z in ends]
 
-    def held(points: np.ndarray, which: np.ndarray):
-        r, jacobian, ok = evaluate(points)
-        jacobian = np.array(jacobian)
-        jacobian[np.arange(len(points)), :, pinned[which]] = 0.0  # no step moves what is held
-        return r, jacobian, ok
-
     options: dict[str, Any] = dict(iterations=_ELSEWHERE, together=False, proximal=PROXIMAL)
-    fit = levenberg_marquardt(held, start, tick=tick, **options)
+    fit = levenberg_marquardt(
+        lambda points, _: evaluate(points), start, held=pinned, tick=tick, **options
+    )
     rise = 2 * (fit.cost - best.cost) / thresholds(result, level, pinned)
     names = result.problem.free
     return [(names[pinned[k]], fit.z[k]) for k in np.flatnonzero(rise < _MISSED)]

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 Evaluate = Callable[..., tuple[np.ndarray, np.ndarray, np.ndarray]]
 
@@ -144,6 +144,7 @@ def levenberg_marquardt(
     together: bool = True,
     proximal: float = 0.0,
     ending: Ending = _ENDING,
+    held: Int[np.ndarray, " starts"] | None = None,
     progress: Progress | None = None,
     tick: Callable[[Progress], None] | None = None,
 ) -> Progress:
@@ -165,6 +166,8 @@ def levenberg_marquardt(
         Share of the mean squared residual that is added to the diagonal of J'J, see `PROXIMAL`.
     ending : Ending, optional
         When starts end otherwise.
+    held : Int[np.ndarray, "starts"], optional
+        Number of the coordinate of each start that no step moves.
     progress, tick : Progress, callable, optional
         Updated in place, and called, after each iteration; a `KeyboardInterrupt` leaves it whole.
 
@@ -190,7 +193,10 @@ def levenberg_marquardt(
             break
         which = every if together else np.flatnonzero(~state.converged & np.isfinite(state.cost))
         step, predicted_reduction = np.zeros_like(z), np.zeros(len(z))
-        parts = r[which], jac[which], ok[which], damping[which]
+        slopes = jac[which]
+        if held is not None:
+            slopes[np.arange(len(which)), :, held[which]] = 0.0
+        parts = r[which], slopes, ok[which], damping[which]
         step[which], predicted_reduction[which] = _steps(*parts, proximal)
         trial = np.where(going[:, None], state.z + step, np.nan)
         new_r, new_jac, new_ok = _try_points(evaluate, trial, which, together, r, jac)

@@ -58,16 +58,13 @@ class SweepConfig(CommonConfig, ElementsConfig, ReadingConfig):
         "points of a sweep at the most, averages of neighbours; 0 takes all (default: 500 of sweeps of more than "
         "2,000)",
         form="count",
-        metavar="N",
         group=_GROUP,
     )
     model_sigma: float | None = option(
         "error granted to the model's current beside the scatter of the data: where the model describes the "
         f"data to their noise, that noise (default {MODEL_SIGMA} for the search, of the voltage where a current was "
         f"driven {VOLTAGE_SIGMA}; then estimated, and {SMALL:g} of it for chi squared)",
-        form="number",
         unit="decades",
-        metavar="DECADES",
         group=_GROUP,
     )
     point_time: float | None = shared()

@@ -94,9 +94,9 @@ def fit(config: JointConfig, device: Any, session: Session) -> "JointFit":
         fit = problem.solve(seed=request.seed, progress=stages)
     tables, origins = _tables(request), []
     for kind, part in parts:
-        said = {n.replace("-", "_"): x for n, x in tables.get(part.files[0], {}).items()}
-        asked = kind.entries(part, **said, files=list(part.files))
-        origins.append((tuple(map(file_of, part.files)), asked))
+        table = {n.replace("-", "_"): x for n, x in tables.get(part.files[0], {}).items()}
+        options = kind.entries(part, **table, files=list(part.files))
+        origins.append((tuple(map(file_of, part.files)), options))
     return replace(fit, origins=tuple(origins))
 
 

@@ -193,10 +193,7 @@ def levenberg_marquardt(
             break
         which = every if together else np.flatnonzero(~state.converged & np.isfinite(state.cost))
         step, predicted_reduction = np.zeros_like(z), np.zeros(len(z))
-        slopes = jac[which]
-        if held is not None:
-            slopes[np.arange(len(which)), :, held[which]] = 0.0
-        parts = r[which], slopes, ok[which], damping[which]
+        parts = r[which], _hold(jac[which], held, which), ok[which], damping[which]
         step[which], predicted_reduction[which] = _steps(*parts, proximal)
         trial = np.where(going[:, None], state.z + step, np.nan)
         new_r, new_jac, new_ok = _try_points(evaluate, trial, which, together, r, jac)
@@ -218,6 +215,13 @@ def levenberg_marquardt(
             tick(state)
     state.residuals, state.jacobian = r, jac
     return state
+
+
+def _hold(jacobian: np.ndarray, held: np.ndarray | None, which: np.ndarray) -> np.ndarray:
+    """Jacobians of the starts `which`, without the column of what is held."""
+    if held is not None:
+        jacobian[np.arange(len(which)), :, held[which]] = 0.0
+    return jacobian
 
 
 def _gains(before: np.ndarray, after: np.ndarray, predicted: np.ndarray, tolerance: float):

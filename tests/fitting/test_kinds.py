@@ -71,11 +71,11 @@ def test_options_that_were_given_and_mean_nothing_are_named():
 
 
 def test_of_what_was_asked_of_several_fits_each_says_what_means_something_to_it():
-    asked = Request({"entries": {"sign": -1, "level": 0.5, "seed": 3, "draws": 16}})
-    assert Kind(label="sweeps", configs=(_Signed,)).entries(asked, files=["b.csv"]) == {
+    request = Request({"entries": {"sign": -1, "level": 0.5, "seed": 3, "draws": 16}})
+    assert Kind(label="sweeps", configs=(_Signed,)).entries(request, files=["b.csv"]) == {
         "sign": -1, "seed": 3, "files": ["b.csv"],
     }  # fmt: skip
-    several = Kind(label="anything", configs=(_Several,)).entries(asked, level=0.1)
+    several = Kind(label="anything", configs=(_Several,)).entries(request, level=0.1)
     assert several == {"sign": -1, "level": 0.1, "seed": 3}
 
 

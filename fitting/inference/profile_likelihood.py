@@ -22,6 +22,7 @@ from .identifiability import log_slopes
 _FARTHEST = 7.0
 _ROUNDS, _ITERATIONS = 12, 15  # most values tried for each end, and most iterations at each
 _CLOSE = 0.02  # share of the threshold's root within which an end counts as met
+_LOST = 3.0  # root of the rise from which on the others have not followed, or the profile has a wall
 
 _MISSED = (
     0.8  # rise over the threshold below which a search from elsewhere has shown that an end is none
@@ -117,6 +118,7 @@ def profile_ends(
     # An end lies between multiples of the first move whose roots of the rise are below and above 1.
     x, low, high = np.minimum(1.0, farthest), np.zeros(count), np.full(count, np.inf)
     root_low, root_high = np.zeros(count), np.full(count, np.inf)
+    wall = np.full(count, np.inf)  # the least multiple beyond `low` at which the others did not follow
     near, at, done = z.copy(), np.zeros(count), np.zeros(count, bool)
     tried, rises = [], []
     options: dict[str, Any] = dict(iterations=_ITERATIONS, tolerance=1e-5, together=False)
@@ -138,19 +140,26 @@ def profile_ends(
         root = np.sqrt(np.maximum(rise, 0.0))
         tried.append(start[lanes, pinned])
         rises.append(rise)
-        fine = np.isfinite(fit.cost) & ~done
+        lost = ~(root < _LOST)
+        fine = ~lost & ~done
         near, at = np.where(fine[:, None], fit.z, near), np.where(fine, x, at)
         # A search that goes on may still fall below the threshold: it stays at its value.
         below, goes_on = root < 1, fine & ~fit.converged
-        above = ~below & ~goes_on
+        above = ~below & ~goes_on & ~lost
         low, root_low = np.where(below, x, low), np.where(below, root, root_low)
         high, root_high = np.where(above, x, high), np.where(above, root, root_high)
+        wall = np.where(lost & ~done, x, np.where(wall > low, wall, np.inf))
         done |= (above | below) & (np.abs(root - 1) < _CLOSE) | (below & (x >= farthest))
-        done |= high - low < _CLOSE * low
+        done |= np.minimum(high, wall) - low < _CLOSE * low
         if done.all():
             break
-        further = _next(x, root, (low, root_low), (high, root_high), farthest)
-        x = np.where(done | ~(above | below), x, further)
+        further = _next(x, root, (low, root_low), (high, root_high), np.minimum(farthest, wall))
+        # Half as far the others may follow: from there they are asked again.
+        further = np.where(lost, (low + x) / 2, further)
+        x = np.where(done | goes_on & ~below, x, further)
+    # Where no round was left the end is beyond what was fitted last: the interval is rather too long.
+    bound = np.minimum(high, wall)
+    x = np.where(done | ~np.isfinite(bound), x, bound)
     open_ = (x >= farthest) & (low >= farthest)
     end = (z + x[:, None] * slope)[lanes, pinned]
     sign = np.sign(slope[lanes, pinned])

@@ -8,7 +8,7 @@ import equinox as eqx
 import numpy as np
 
 import memjax as mj
-from memjax.core.fields import AbstractComposite
+from memjax.core.fields import AbstractComposite, parameter_specs
 from memjax.data.zero_reading import (
     ChargingReading,
     ZeroReading,
@@ -41,6 +41,9 @@ _RATES = 2.0
 
 _NEAR = 0.2
 """Relative scatter of starts of an offset, which the data show."""
+
+_ABSENT = 1e-3
+"""Ratio to the device of a quantity that acts on nothing: of a series to its resistance, of its to a shunt."""
 
 
 class BenchQuantities(eqx.Module):
@@ -307,7 +310,19 @@ class Evidence:
             "offset_current": lambda: float(np.median([z.offset for z in self.zeros] or [0.0])),
             "offset_voltage": lambda: -(self.zero_voltage or 0.0),
         }
-        return starts[name]()
+        return _inside(name, starts[name]())
+
+    def absent(self, name: str) -> float:
+        """A value of a quantity of the bench that acts on nothing, or next to it beside its bounds [SI]."""
+        least, largest = self.resistance
+        return _inside(
+            name,
+            {
+                "series_resistance": _ABSENT * least,
+                "parallel_resistance": largest / _ABSENT,
+                "parallel_capacitance": _ABSENT * self.current / self.rate,
+            }.get(name, 0.0),
+        )
 
     def shows(self, name: str) -> bool:
         """Whether the readings where voltage or current are zero show an offset or a capacitance."""
@@ -341,6 +356,12 @@ class Evidence:
         if self.charging is not None and self.charging.is_clear:
             return self.charging.capacitance
         return _CHARGE * self.current / self.rate
+
+
+def _inside(name: str, value: float) -> float:
+    """A value within the bounds of a quantity of the bench, by a factor of two where it lies beyond [SI]."""
+    low, high = parameter_specs(BenchQuantities(**{name: value}))[name].bounds
+    return value if name in OFFSETS else float(np.clip(value, 2 * low, high / 2))
 
 
 def _zero_voltage(measurements: Sequence[mj.Measurement]) -> float | None:

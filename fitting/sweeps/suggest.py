@@ -44,9 +44,6 @@ _SHARE = 0.9
 _PROMISING = 0.97
 """Share that a quantity has to promise to first order to be tried."""
 
-_ABSENT = 1e-3
-"""Ratio to the device of a quantity that acts on nothing: of a series to its resistance, of its to a shunt."""
-
 _FACTORS = (1.0, 0.3, 3.0)
 """Starts of a quantity over what the derivatives predict."""
 
@@ -193,7 +190,7 @@ class Extended:
         self.count = len(problem.free)
         model = problem.device
         quantities = model.quantities if isinstance(model, DeviceOnBench) else BenchQuantities()
-        absent = {n: jnp.asarray(self._absent(n), float) for n in names}
+        absent = {n: jnp.asarray(evidence.absent(n), float) for n in names}
         device = DeviceOnBench(device_of(model), with_values(quantities, absent))
         free = tuple(f"{PART}.{n}" for n in names)
         self.absent = np.asarray(coordinates(device, free))
@@ -207,15 +204,6 @@ class Extended:
             prior_root=with_further(problem.prior_root, len(free)),
         )
         self.solved: KernelProblem | Problem = self.problem.by_kernel() or self.problem
-
-    def _absent(self, name: str) -> float:
-        """A value that acts on nothing [SI]."""
-        least, largest = self.evidence.resistance
-        return {
-            "series_resistance": _ABSENT * least,
-            "parallel_resistance": largest / _ABSENT,
-            "parallel_capacitance": _ABSENT * self.evidence.current / self.evidence.rate,
-        }.get(name, 0.0)
 
     def evaluate(self, z: np.ndarray, k: int | None = None):
         """Residuals, Jacobian and success with the k-th quantity free, or all; the prior of none of them counts."""

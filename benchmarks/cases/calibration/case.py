@@ -299,6 +299,10 @@ def together(record: Recorder, count: int) -> None:
         "determined": float(np.mean(found.determined)),
         "determined_alone": float(np.mean(found.alone)),
         "contradictions": found.contradicts,
+        "alone": {
+            kind: {n: (float(np.mean(held)), len(held)) for n, held in of_kind.items()}
+            for kind, of_kind in found.of_kinds.items()
+        },
     }
     _covered(record, "joint", inside, seconds, what, names=found.inside, **extra)
 

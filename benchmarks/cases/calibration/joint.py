@@ -54,6 +54,8 @@ class Joint:
         The same by the best single file.
     contradicts : int
         Files that were said to contradict the others, of five in each set.
+    of_kinds : dict of str to dict of str to list of bool
+        Of each kind of file fitted alone: whether the interval of a parameter that it determines held the truth.
     """
 
     inside: dict[str, list[bool]] = field(default_factory=dict)
@@ -61,6 +63,7 @@ class Joint:
     determined: list[int] = field(default_factory=list)
     alone: list[int] = field(default_factory=list)
     contradicts: int = 0
+    of_kinds: dict[str, dict[str, list[bool]]] = field(default_factory=dict)
 
 
 def truth(seed: int) -> dict[str, float]:
@@ -134,4 +137,15 @@ def covered(seeds: range, level: float) -> Joint:
         found.determined.append(known[0])
         found.alone.append(max(known[1:]))
         found.contradicts += sum(p.contradicts for p in fit.parts)
+        for f in own:
+            _count_alone(found.of_kinds.setdefault(f.kind, {}), f, true, level)
     return found
+
+
+def _count_alone(
+    inside: dict[str, list[bool]], fit: ft.AbstractFit, true: dict[str, float], level: float
+) -> None:
+    """Add what became of the intervals of those parameters that a fit calls determined."""
+    ends = fit.intervals(level)
+    for n in sorted(set(true) - set(fit.undetermined)):
+        inside.setdefault(n, []).append(data.holds(ends[n], true[n]))

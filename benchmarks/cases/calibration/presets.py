@@ -154,7 +154,8 @@ def _simulated(model: str, bench: mj.Bench, values: dict[str, np.ndarray], count
     """Sweeps of devices without noise, and the times of their points [s]."""
     _, amplitude, duration = LOOPS[model]
     stimulus = mj.triangle_sweep(amplitude, 4 * amplitude / duration, negative=amplitude)
-    t = np.linspace(0.0, duration, POINTS + 1)[1:]
+    # From 0 s on: the state at the first row is the state at the start, as a fit takes it.
+    t = np.linspace(0.0, duration, POINTS + 1)[:-1]
     about: dict[str, Any] = dict(bench=bench, policy=FINE, deterministic=True)
     trace = mj.simulate(
         truth_of(model),

@@ -97,6 +97,24 @@ def test_a_solve_that_fails_is_no_end_met_far_inside():
     assert 0.85 < found[1] <= 0.95
 
 
+def test_a_valley_that_is_met_only_from_nearby_is_followed_to_its_end():
+    """r = (z0, 20 tanh(2 (z1 - z0^3))): profiled over z1 chi squared rises as z0^2, but of the valley there is no trace
+    more than some 1.5 off it: to the end of 2, where z1 is 8, it takes steps that are short enough.
+    """
+
+    def evaluate(z):
+        off, far = z[:, 1] - z[:, 0] ** 3, 20 * np.tanh(2 * (z[:, 1] - z[:, 0] ** 3))
+        slope = 40 / np.cosh(2 * off) ** 2
+        rows = (
+            np.stack([np.ones(len(z)), 0 * off], 1),
+            np.stack([-3 * z[:, 0] ** 2 * slope, slope], 1),
+        )
+        return np.stack([z[:, 0], far], axis=1), np.stack(rows, axis=1), np.ones(len(z), bool)
+
+    found = ends_of(evaluate, np.zeros(2), np.diag([4.0, 1.0]), threshold=np.full(4, 4.0)).z
+    np.testing.assert_allclose(found[:2], [-2, 2], rtol=0.03)
+
+
 def test_words_for_open_ends():
     about = dict(name="mu", level=0.9, values=(), rise=())
     assert "no lower end" in str(Profile(low=None, high=3.0, **about))

@@ -1,13 +1,17 @@
 """The instrument as a part of the model: names, starts, and what is refused."""
 
+import dataclasses
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import memjax as mj
+from fitting.constants import FREE_BENCH
 from fitting.sweeps.instrument import (
     BenchQuantities,
     DeviceOnBench,
+    Evidence,
     bench_of,
     device_of,
     free_quantities,
@@ -79,6 +83,20 @@ def test_a_stated_value_is_the_start_and_others_are_of_the_size_of_the_device(da
     logs = np.log([d["bench.series_resistance"] / 50.0 for d in drawn])
     # Of 50 standard normal numbers the mean has a standard deviation of 0.14: z of 3.
     assert abs(np.mean(logs)) < 3 * 0.15
+
+
+@pytest.mark.parametrize("factor", [1e-9, 1.0, 1e6])
+def test_starts_and_absent_quantities_lie_inside_their_bounds_for_currents_in_wrong_units(
+    data, factor
+):
+    measured, floor = dataclasses.replace(data, i=factor * data.i), 1e-9 * factor
+    evidence = Evidence.of(
+        [measured], summarise_sweeps([measured], point_time=None, floor=floor), floor
+    )
+    for name in FREE_BENCH.values():
+        for value in (evidence.start(name), evidence.absent(name)):
+            quantities = BenchQuantities(**{name: np.asarray(value)})
+            assert np.isfinite(coordinates(quantities, [name])).all()
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,8 @@ from .identifiability import log_slopes
 _FARTHEST = 7.0
 _ROUNDS, _ITERATIONS = 12, 15  # most values tried for each end, and most iterations at each
 _CLOSE = 0.02  # share of the threshold's root within which an end counts as met
-_LOST = 3.0  # root of the rise from which on the others have not followed, or the profile has a wall
+# Root of the rise from which on the others have not followed, or the profile has a wall.
+_LOST = 3.0
 
 _MISSED = (
     0.8  # rise over the threshold below which a search from elsewhere has shown that an end is none
@@ -118,7 +119,8 @@ def profile_ends(
     # An end lies between multiples of the first move whose roots of the rise are below and above 1.
     x, low, high = np.minimum(1.0, farthest), np.zeros(count), np.full(count, np.inf)
     root_low, root_high = np.zeros(count), np.full(count, np.inf)
-    wall = np.full(count, np.inf)  # the least multiple beyond `low` at which the others did not follow
+    # The least multiple beyond `low` at which the others did not follow.
+    wall = np.full(count, np.inf)
     near, at, done = z.copy(), np.zeros(count), np.zeros(count, bool)
     tried, rises = [], []
     options: dict[str, Any] = dict(iterations=_ITERATIONS, tolerance=1e-5, together=False)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memjax.errors import DataError
@@ -24,7 +23,6 @@ from ..config import (
     stochastic,
 )
 from ..constants import FREE_BENCH, MODEL_SIGMA, SMALL, VOLTAGE_SIGMA
-from ..kinds import Origin
 from ..progress import Session, Usual
 from ..records import of_pulsed_curves, records_in
 
@@ -154,21 +152,6 @@ def held_out(config: SweepConfig) -> list[Any]:
 
     point_time = bench_from(config)[2]
     return halves(_read(config, point_time), point_time=point_time)[1]
-
-
-def write(result: "FitResult", folder: Path, origin: Origin, *, drawn: bool = True) -> None:
-    """Fill a fit directory."""
-    from .content import write as write_content
-
-    write_content(
-        result,
-        folder,
-        files=list(origin.files),
-        truth=origin.truth,
-        command=origin.command,
-        drawn=drawn,
-        config=origin.config,
-    )
 
 
 def hints(measurements: Sequence[Any]) -> list[str]:

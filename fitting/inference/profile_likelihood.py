@@ -16,14 +16,12 @@ from ..parameters import to_parameter_units
 from ..problem import of_some
 from ..result import AbstractFit
 from .batches import Batches, Lanes
+from .brackets import Brackets
 from .identifiability import log_slopes
 
 # Distance [natural log units of the parameter] at which an end that has not been met is open: a factor of 1100.
 _FARTHEST = 7.0
 _ROUNDS, _ITERATIONS = 12, 15  # most values tried for each end, and most iterations at each
-_CLOSE = 0.02  # share of the threshold's root within which an end counts as met
-# Root of the rise from which on the others have not followed, or the profile has a wall.
-_LOST = 3.0
 
 _MISSED = (
     0.8  # rise over the threshold below which a search from elsewhere has shown that an end is none
@@ -73,11 +71,13 @@ class Profile:
 class Ends(NamedTuple):
     """Where profiles meet a threshold, and what was tried.
 
-    `z` is the coordinate of each end, infinite where it is open; `tried` the coordinates of each round, and `rise` that
-    of chi squared there in units of the threshold, infinite where no solve ended well.
+    `z` is the coordinate of each end, infinite where it is open; `inside` the last point of each lane below its
+    threshold; `tried` the coordinates of each round, and `rise` that of chi squared there in units of the threshold,
+    infinite where no solve ended well.
     """
 
     z: Float[np.ndarray, " lanes"]
+    inside: Float[np.ndarray, "lanes free"]
     tried: Float[np.ndarray, "rounds lanes"]
     rise: Float[np.ndarray, "rounds lanes"]
 
@@ -117,15 +117,13 @@ def profile_ends(
     """
     lanes, count = np.arange(len(z)), len(z)
     # An end lies between multiples of the first move whose roots of the rise are below and above 1.
-    x, low, high = np.minimum(1.0, farthest), np.zeros(count), np.full(count, np.inf)
-    root_low, root_high = np.zeros(count), np.full(count, np.inf)
-    # The least multiple beyond `low` at which the others did not follow.
-    wall = np.full(count, np.inf)
-    near, at, done = z.copy(), np.zeros(count), np.zeros(count, bool)
-    tried, rises = [], []
+    brackets = Brackets(farthest)
+    near, at = z.copy(), np.zeros(count)
+    inside, tried, rises = z.copy(), [], []
     options: dict[str, Any] = dict(iterations=_ITERATIONS, tolerance=1e-5, together=False)
-    options |= {"proximal": PROXIMAL, "held": pinned}
+    options |= {"proximal": PROXIMAL, "held": pinned, "tick": tick}
     for k in range(_ROUNDS):
+        x, done = brackets.x, brackets.done
         # The others start on the line through the best point and what was fitted last.
         path = np.where((at > 0)[:, None], (near - z) / np.maximum(at, 1e-12)[:, None], slope)
         start = z + x[:, None] * path
@@ -134,52 +132,18 @@ def profile_ends(
         options["ending"] = Ending(enough=np.where(done, np.inf, 0.0))
         later = _ITERATIONS * (_ROUNDS - k - 1)
         shown = Progress(start, np.full(count, np.inf), later=later)
-        fit = levenberg_marquardt(
-            of_some(evaluate, start), start, progress=shown, tick=tick, **options
-        )
-        rise = 2 * (fit.cost - cost) / threshold
-        # Near the best point the rise is a parabola and its root a straight line, whose chords end soon.
-        root = np.sqrt(np.maximum(rise, 0.0))
+        fit = levenberg_marquardt(of_some(evaluate, start), start, progress=shown, **options)
         tried.append(start[lanes, pinned])
-        rises.append(rise)
-        lost = ~(root < _LOST)
-        fine = ~lost & ~done
-        near, at = np.where(fine[:, None], fit.z, near), np.where(fine, x, at)
-        # A search that goes on may still fall below the threshold: it stays at its value.
-        below, goes_on = root < 1, fine & ~fit.converged
-        above = ~below & ~goes_on & ~lost
-        low, root_low = np.where(below, x, low), np.where(below, root, root_low)
-        high, root_high = np.where(above, x, high), np.where(above, root, root_high)
-        wall = np.where(lost & ~done, x, np.where(wall > low, wall, np.inf))
-        done |= (above | below) & (np.abs(root - 1) < _CLOSE) | (below & (x >= farthest))
-        done |= np.minimum(high, wall) - low < _CLOSE * low
-        if done.all():
+        rises.append(2 * (fit.cost - cost) / threshold)
+        follows, below = brackets.narrow(rises[-1], fit.converged)
+        near, at = np.where(follows[:, None], fit.z, near), np.where(follows, x, at)
+        inside = np.where(below[:, None], fit.z, inside)
+        if brackets.done.all():
             break
-        further = _next(x, root, (low, root_low), (high, root_high), np.minimum(farthest, wall))
-        # Half as far the others may follow: from there they are asked again.
-        further = np.where(lost, (low + x) / 2, further)
-        x = np.where(done | goes_on & ~below, x, further)
-    # Where no round was left the end is beyond what was fitted last: the interval is rather too long.
-    bound = np.minimum(high, wall)
-    x = np.where(done | ~np.isfinite(bound), x, bound)
-    open_ = (x >= farthest) & (low >= farthest)
+    x, open_ = brackets.ends()
     end = (z + x[:, None] * slope)[lanes, pinned]
-    sign = np.sign(slope[lanes, pinned])
-    return Ends(z=np.where(open_, sign * np.inf, end), tried=np.array(tried), rise=np.array(rises))
-
-
-def _next(x, root, below, above, farthest) -> Float[np.ndarray, " lanes"]:
-    """The next multiple: on the chord of the root of the rise, inside what is known."""
-    (low, root_low), (high, root_high) = below, above
-    bracketed = np.isfinite(high)
-    sound = bracketed & np.isfinite(root_high)
-    width = np.where(bracketed, high - low, 1.0)
-    chord = (1 - root_low) / np.where(sound, np.maximum(root_high - root_low, 1e-12), 2.0)
-    # No nearer to an end than a twentieth: the bracket shrinks whichever end stays.
-    inside = low + np.clip(np.where(sound, chord, 0.5), 0.05, 0.95) * width
-    # As if the root went on straight, four times as far at the most, since it may bend.
-    further = x * np.clip(1 / np.maximum(root, 1e-12), 1.1, 4.0)
-    return np.where(bracketed, inside, np.minimum(further, farthest))
+    end = np.where(open_, np.sign(slope[lanes, pinned]) * np.inf, end)
+    return Ends(z=end, inside=inside, tried=np.array(tried), rise=np.array(rises))
 
 
 def profiles(
@@ -233,13 +197,15 @@ def profiles(
     best = levenberg_marquardt(evaluate, result.z[None], iterations=_ITERATIONS, tolerance=1e-5)
     show = None if tick is None else partial(tick, "profile")
     for _ in range(_AGAIN):
-        curves, ends = _found(result, evaluate, best, chosen, level=level, beyond=beyond, tick=show)
-        missed = _missed(result, evaluate, best, ends, level=level, tick=show)
+        curves, ends, points = _found(
+            result, evaluate, best, chosen, level=level, beyond=beyond, tick=show
+        )
+        missed = _missed(result, evaluate, best, ends, points, level=level, tick=show)
         if not missed:
             break
         beyond = [*beyond, *missed]
     else:
-        curves, _ = _found(result, evaluate, best, chosen, level=level, beyond=beyond, tick=show)
+        curves = _found(result, evaluate, best, chosen, level=level, beyond=beyond, tick=show)[0]
     return curves
 
 
@@ -252,8 +218,10 @@ def _found(
     level: float,
     beyond: Sequence[tuple[str, Float[np.ndarray, " free"]]],
     tick: Callable[[Progress], None] | None,
-) -> tuple[list[Profile], list[tuple[int, float]]]:
-    """Profiles of the parameters of these numbers; and number and coordinate of the outer ends that are not open."""
+) -> tuple[list[Profile], list[tuple[int, float]], Float[np.ndarray, "lanes free"]]:
+    """Profiles of the parameters of these numbers; number and coordinate of the outer ends that are not open; and
+    points within the thresholds.
+    """
     problem, reach, free = result.problem, result.reach(level), list(result.problem.free)
     covariance, sigma = result.covariance, result.sigma_z
     pinned, sides = np.repeat(chosen, 2), np.tile([-1.0, 1.0], len(chosen))
@@ -286,7 +254,7 @@ def _found(
     lanes = {int(k): np.flatnonzero(pinned == k) for k in chosen}
     outer = [(k, float(f(ends.z[x]))) for k, x in lanes.items() for f in (np.min, np.max)]
     curves = [_profile(result, level, ends, x, k) for k, x in lanes.items()]
-    return curves, [(k, z) for k, z in outer if np.isfinite(z)]
+    return curves, [(k, z) for k, z in outer if np.isfinite(z)], ends.inside
 
 
 def _missed(
@@ -294,29 +262,54 @@ def _missed(
     evaluate: Evaluate,
     best: Progress,
     ends: Sequence[tuple[int, float]],
+    points: Float[np.ndarray, "lanes free"],
     *,
     level: float,
     tick: Callable[[Progress], None] | None,
 ) -> list[tuple[str, Float[np.ndarray, " free"]]]:
-    """Ends at which a search from where the prior is centred shows that chi squared has risen by far less; as `beyond`.
+    """Ends at which chi squared has risen by far less; as `beyond`.
 
-    Where valleys are long and bent the others do not follow a parameter all the way from what was fitted last.
+    Where valleys are long and bent the others do not follow a parameter all the way from what was fitted last. It may
+    be one of them that leads there, so that the interval of the one does not hold a point of the other's; else a search
+    at the end, from where the prior is centred, shows it.
     """
     if not ends:
         return []
+    names = result.problem.free
+    passed = _passed(result, evaluate, best, ends, points, level)
+    if passed:
+        return [(names[k], z) for k, z in passed]
     pinned, lanes = np.array([k for k, _ in ends]), np.arange(len(ends))
     center = np.asarray(result.problem.center, float)
     center = np.where(np.isfinite(center), center, result.z)
     start = np.repeat(center[None], len(ends), axis=0)
     start[lanes, pinned] = [z for _, z in ends]
-
     options: dict[str, Any] = dict(iterations=_ELSEWHERE, together=False, proximal=PROXIMAL)
     fit = levenberg_marquardt(
         lambda points, _: evaluate(points), start, held=pinned, tick=tick, **options
     )
     rise = 2 * (fit.cost - best.cost) / thresholds(result, level, pinned)
-    names = result.problem.free
     return [(names[pinned[k]], fit.z[k]) for k in np.flatnonzero(rise < _MISSED)]
+
+
+def _passed(
+    result: AbstractFit,
+    evaluate: Evaluate,
+    best: Progress,
+    ends: Sequence[tuple[int, float]],
+    points: Float[np.ndarray, "lanes free"],
+    level: float,
+) -> list[tuple[int, Float[np.ndarray, " free"]]]:
+    """The farthest of points beyond each end at which chi squared is below the end's threshold, with its number."""
+    pinned = np.array([k for k, _ in ends])
+    rise = np.sum(evaluate(points)[0] ** 2, axis=1) - 2 * best.cost
+    passed = []
+    for (k, end), threshold in zip(ends, thresholds(result, level, pinned), strict=True):
+        side = np.sign(end - best.z[0][k])
+        off = np.where(rise < _MISSED * threshold, side * (points[:, k] - end), -np.inf)
+        if np.max(off) > 0:
+            passed.append((k, points[np.argmax(off)]))
+    return passed
 
 
 def _way_out(

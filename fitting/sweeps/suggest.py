@@ -125,7 +125,7 @@ def suggest(result: FitResult, *, tick: Callable[[Progress], None] | None = None
     for names in _groups(problem, evidence):
         extended = Extended(result, names, evidence)
         for score in extended.scores():
-            outcome = extended.outcome(score, tick)
+            outcome = extended.of_one(score.name).outcome(score, tick)
             if outcome.lower is not None:
                 return outcome
             best = min(best, outcome, key=_loss)
@@ -204,6 +204,15 @@ class Extended:
             prior_root=with_further(problem.prior_root, len(free)),
         )
         self.solved: KernelProblem | Problem = self.problem.by_kernel() or self.problem
+
+    def of_one(self, name: str) -> "Extended":
+        """The same with one quantity, where the others would make each step dear: a resistance in series of a current
+        that is no product is found by iteration, within which a current that is a root itself is found by another.
+        """
+        is_ohmic = isinstance(device_of(self.problem.device), mj.AbstractOhmicDevice)
+        if is_ohmic or name == "series_resistance" or "series_resistance" not in self.names:
+            return self
+        return Extended(self.result, (name,), self.evidence)
 
     def evaluate(self, z: np.ndarray, k: int | None = None):
         """Residuals, Jacobian and success with the k-th quantity free, or all; the prior of none of them counts."""

@@ -240,13 +240,16 @@ def covered(model: str, count: int, *, limited: bool, seed: int = 0) -> Covered:
         seconds = time.process_time() - begun
         device, ends = sets.device(k), fit.intervals(LEVEL)
         there, excess = _at_truth(fit, device)
-        score = (fit.z - np.asarray(unconstrain(device, fit.free))) / fit.sigma_z
+        scores = (fit.z - np.asarray(unconstrain(device, fit.free))) / fit.sigma_z
+        score = dict(zip(fit.free, scores, strict=True))
+        # What is free follows from the data: where a fit leaves a parameter as it is, it says nothing of it.
+        unknown, none = set(fit.undetermined) | (set(sets.names) - set(fit.free)), (None, None)
         rows.append(
             (
-                [data.holds(ends[n], float(sets.truth[n][k])) for n in sets.names],
-                [n not in fit.undetermined for n in sets.names],
-                [n not in there.undetermined for n in sets.names],
-                [score[fit.free.index(n)] for n in sets.names],
+                [data.holds(ends.get(n, none), float(sets.truth[n][k])) for n in sets.names],
+                [n not in unknown for n in sets.names],
+                [n not in unknown and n not in there.undetermined for n in sets.names],
+                [score.get(n, np.nan) for n in sets.names],
                 excess,
                 seconds,
             )

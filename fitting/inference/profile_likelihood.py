@@ -150,7 +150,7 @@ def profiles(
     result: AbstractFit,
     *,
     level: float = 0.9,
-    prior: bool = True,
+    prior: bool = False,
     names: Sequence[str] | None = None,
     beyond: Sequence[tuple[str, Float[np.ndarray, " free"]]] = (),
     tick: Callable[[str, Progress], None] | None = None,
@@ -164,7 +164,8 @@ def profiles(
     level : float
         Probability with which an interval holds the truth, to first order.
     prior : bool
-        Whether the prior counts; without it intervals of what the data do not determine are open.
+        Whether the prior counts, which is no knowledge from data: without it intervals of what these do not determine
+        are open.
     names : sequence of str, optional
         Parameters; all free ones by default.
     beyond : sequence of (str, Float[np.ndarray, "free"])

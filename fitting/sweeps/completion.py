@@ -52,8 +52,8 @@ def _with_profiles(result: FitResult, show: Callable[[Progress], None] | None) -
     """The fit with profiles of the parameters whose intervals do not hold to first order.
 
     Where a current switches a profile takes as long as the search did: there only what is known to no more than a
-    factor is looked at far off, and a note says which of the others are not linear. The prior is left out: along a
-    valley of several factors of 1,100 it would end intervals that the data leave open.
+    factor is looked at far off, and a note says which of the others are not linear. The prior does not count:
+    along a valley of several factors of 1,100 it would end intervals that the data leave open.
     """
     switches = bool(np.any(np.asarray(result.problem.group.event_weight)))
     result, far = _with_far_optima(result, LOOSE if switches else 0.0, show)
@@ -68,7 +68,6 @@ def _with_profiles(result: FitResult, show: Callable[[Progress], None] | None) -
     curves = profiles(
         result,
         names=(*names, *more),
-        prior=False,
         beyond=outermost(result, far),
         tick=None if show is None else lambda _, progress: show(progress),
     )

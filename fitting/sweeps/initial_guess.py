@@ -204,7 +204,7 @@ def _scaled(shape: Loops, device: mj.AbstractDevice, shown: Mapping[str, float])
     def start(rng: np.random.Generator | None) -> dict[str, float]:
         draw = _scatter(rng)
         known = {n: x * draw(0.5) for n, x in shown.items()}
-        return _inside(device, draw_values(typical, rng) | known)
+        return _at_off(device, _inside(device, draw_values(typical, rng) | known), shape)
 
     return Guess(
         device=mj.params.replace(device, start(None), numpy=True),
@@ -213,6 +213,23 @@ def _scaled(shape: Loops, device: mj.AbstractDevice, shown: Mapping[str, float])
         notes=hints_of(device, shape.slope),
         reversed=_stands_reversed(shape, device),
     )
+
+
+def _at_off(
+    device: mj.AbstractDevice, values: dict[str, float], shape: Loops
+) -> dict[str, float]:
+    """Values at which a volatile device whose resistances have one scale begins with the high one of the loops.
+
+    What multiplies the scale, such as a tunnelling factor, may be many decades: the data say nothing of it alone.
+    """
+    specs = parameter_specs(device)
+    scales = [n for n in values if specs[n].unit == "ohm"]
+    if not (isinstance(device, mj.AbstractOhmicDevice) and device.volatile and len(scales) == 1):
+        return values
+    env = mj.Environment()
+    begun = mj.params.replace(device, values, numpy=True)
+    factor = shape.r_off / float(begun.resistance(begun.initial(env), np.zeros(()), env))
+    return _inside(device, values | {scales[0]: values[scales[0]] * factor})
 
 
 def hints_of(device: mj.AbstractDevice, slope: float) -> tuple[str, ...]:

@@ -26,9 +26,8 @@ def _print_model(description: dict) -> None:
         if description["volatile"]
         else "non-volatile: sweeps carry its state on"
     )
-    print(
-        f"{description['name']}: {description['summary']}\n{kind}; noise: {description['noise'].lower()}\n"
-    )
+    noise = "none" if description["noise"] == "NoNoise" else description["noise"].lower()
+    print(f"{description['name']}: {description['summary']}\n{kind}; noise: {noise}\n")
     if description["netlist"]:
         cells = [
             [e["name"], e["element"] + ("  (driven)" if e["driven"] else ""), " ".join(e["nodes"])]

@@ -57,8 +57,11 @@ class Thresholds:
         """Both, and where they come from."""
         if (self.on, self.hold) == NEVER:
             return f"no thresholds: {self.why}"
-        hold = "none" if self.hold == NEVER[1] else f"{self.hold:.3g} A"
-        return f"on-threshold {self.on:.3g} A, hold-threshold {hold} ({self.why})"
+        on, hold = (
+            "none" if level == never else f"{level:.3g} A"
+            for level, never in zip((self.on, self.hold), NEVER, strict=True)
+        )  # fmt: skip
+        return f"on-threshold {on}, hold-threshold {hold} ({self.why})"
 
 
 def find_thresholds(*data: Sweeps) -> Thresholds:

@@ -12,11 +12,6 @@ PRESETS = {name.split("/")[0]: name for name in mj.presets.names()}
 """One preset of each model."""
 
 
-def test_every_model_has_a_preset():
-    own = {c.name for c in mj.device.registry.BUILT_IN}
-    assert set(PRESETS) == own | set(mj.models.CIRCUITS)
-
-
 KINDS = ("langevin-chain", "jart-vcm", "event-switches", "linear-drift")
 """A vector of states, an implicit current, jumps, a setting; the other devices run with the studies."""
 

@@ -34,6 +34,7 @@ def test_one_model_for_people_shows_what_is_in_json(run):
     out = run("models", "diffusive").out
     for word in ("mu_neg", "= mu", "1/(V s)", "0.0001 .. 1", "doi:10.1109", "--compliance 1e-06"):
         assert word in out
+    assert "noise: none\n" in run("models", "vteam").out
 
 
 # The published script parameters, transcribed from the authors' repository (physics.md 2.3).

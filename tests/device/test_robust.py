@@ -18,6 +18,7 @@ from benchmarks.cases.robustness.checks import (
     run_sets,
     strengths,
 )
+from benchmarks.cases.robustness.points import Point
 from benchmarks.cases.robustness.sampling import (
     PROBES,
     VOLTAGE,
@@ -81,7 +82,7 @@ def test_equations_at_random_states_and_voltages_are_finite_pinched_and_passive(
     with jax.enable_x64(False):
         model, tally = mj.device_class(name)(), Tally()
         count_points(model, draw_sets(model, SETS, seed=1), tally)
-    assert tally.broken == {}
+    assert tally.broken == {}, f"for example at {tally.examples}"
 
 
 @pytest.mark.few(2)
@@ -157,6 +158,19 @@ def test_a_derivative_that_is_no_number_is_a_breach_unless_it_ran_away():
     tally = Tally()
     count_solves(model, away, tally)
     assert (tally.broken, tally.runaway) == ({}, 1)
+
+
+def test_a_breach_of_the_equations_comes_with_the_parameters_of_its_first_set(monkeypatch):
+    model, nowhere = mj.Vteam(), jnp.zeros((4, 2), bool)
+    sets = draw_sets(model, 4)
+    looked = Point(nowhere, jnp.array([[0, 0], [0, 0], [0, 1], [1, 1]], bool), nowhere, nowhere)
+    module = importlib.import_module("benchmarks.cases.robustness.checks")
+    monkeypatch.setattr(module, "look", lambda *args: looked)
+    tally = Tally()
+    count_points(model, sets, tally)
+    assert tally.broken == {"point slopes": 2}
+    example = tally.examples["point slopes"]
+    assert example["r_on"] == float(mj.params.get(sets.device, "r_on")[2])
 
 
 @pytest.mark.parametrize("name", NAMES)

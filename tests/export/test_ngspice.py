@@ -9,7 +9,6 @@ import pytest
 
 import memjax as mj
 from memjax.core.system import Environment
-from memjax.device.registry import BUILT_IN
 from memjax.export import LTSPICE, NGSPICE, assemble, netlist
 from memjax.export.spice import identifier
 from memjax.models import model
@@ -104,10 +103,6 @@ def _distance(t, ours, theirs_t, theirs) -> float:
     window = np.lib.stride_tricks.sliding_window_view(padded, 2 * ROWS + 1)
     beyond = np.maximum(other - window.max(axis=1), window.min(axis=1) - other)
     return float(np.maximum(beyond, 0.0).max() / max(np.ptp(ours), 1e-2))
-
-
-def test_every_model_has_a_drive():
-    assert set(DRIVES) == {c.name for c in BUILT_IN}
 
 
 @pytest.mark.few(9)

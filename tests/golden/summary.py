@@ -1,12 +1,19 @@
 """What is kept of the files and the messages of a run: all that a reader would notice, none of where and when."""
 
 import csv
+import functools
 import json
 import math
 import re
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+
+from memjax import presets
+from memjax.cli.model_table import model_names
+from memjax.data.base import AbstractReader
+from memjax.data.registry import readers
+from memjax.errors import MemjaxError
 
 PROVENANCE = frozenset({"versions", "command", "sha256", "doc"})
 """Keys of JSON files that say where and when; `doc` is the text of a model's parameter, which models.json holds."""
@@ -26,7 +33,7 @@ _VERSION = re.compile(r"\b\d+\.\d+\.\d+\b")
 
 
 def summary_of_text(text: str, folder: Path, root: Path) -> list[str]:
-    """Lines of a message without progress, seconds, versions and folders of this machine.
+    """Lines of a message without progress, seconds, versions, folders of this machine and lists of all models.
 
     Of a warning of Python its text is kept, not the file, the line and the code that it came from.
     """
@@ -38,7 +45,24 @@ def summary_of_text(text: str, folder: Path, root: Path) -> list[str]:
 def _plain(text: str, folder: Path, root: Path) -> str:
     for path in (folder, root):
         text = text.replace(f"{path}/", "").replace(str(path), ".")
-    return _VERSION.sub("VERSION", _SECONDS.sub("TIME s", text))
+    return _VERSION.sub("VERSION", _SECONDS.sub("TIME s", _without_lists(text)))
+
+
+def _without_lists(text: str) -> str:
+    """A text in which one word stands for all models, presets or formats: a new one changes no stored file."""
+    for names, word in _lists().items():
+        text = text.replace(names, word)
+    return text
+
+
+@functools.cache
+def _lists() -> dict[str, str]:
+    """Lists of all models, presets and formats as messages have them, and the words that are kept of each."""
+    formats = ", ".join(r.name for r in readers() if isinstance(r, AbstractReader))
+    lists = {", ".join(model_names()): "MODELS", ", ".join(presets.names()): "PRESETS"}
+    lists |= {f"the formats of {formats}": "the formats of FORMATS"}
+    # An error shortens what is long.
+    return {str(MemjaxError("", allowed=x)): f"allowed: {word}" for x, word in lists.items()}
 
 
 def summary_of_file(path: Path, folder: Path, root: Path) -> Any:
@@ -114,7 +138,7 @@ def _of_csv(path: Path) -> dict[str, Any]:
         try:
             columns[name] = _total([float(x) if x else None for x in cells])
         except ValueError:
-            columns[name] = sorted(set(cells))[:MOST]
+            columns[name] = sorted(set(map(_without_lists, cells)))[:MOST]
     return {"header": head, "rows": len(rows), "columns": columns}
 
 

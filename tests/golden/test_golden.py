@@ -4,9 +4,12 @@ import json
 
 import pytest
 
+import memjax as mj
+from memjax.errors import ModelError
 from tests.golden.cases import CASES
 from tests.golden.comparison import RELATIVE, SHARE, differences
 from tests.golden.run import FILES, produce, stored
+from tests.golden.summary import summary_of_text
 
 pytestmark = pytest.mark.study
 
@@ -26,6 +29,17 @@ def test_each_stored_file_is_of_a_case_and_all_together_are_small():
     files = list(FILES.glob("*.json"))
     assert {p.stem for p in files} == set(CASES)
     assert sum(p.stat().st_size for p in files) <= MOST_BYTES
+
+
+def test_a_list_of_all_models_or_formats_is_no_part_of_a_message():
+    with pytest.raises(ModelError) as error:
+        mj.model("nope")
+    (line,) = summary_of_text(f"{error.value}\n", FILES, FILES)
+    assert line == "unknown model 'nope'; allowed: MODELS; see 'memjax models'"
+    with pytest.raises(ModelError) as error:
+        mj.presets.load("mms/none")
+    (line,) = summary_of_text(f"{error.value}\n", FILES, FILES)
+    assert "allowed: PRESETS" in line
 
 
 def _changed(change) -> list[str]:

@@ -119,3 +119,11 @@ def test_a_drop_of_the_current_is_said_where_no_threshold_is_found():
     found = find_thresholds(m)
     assert (found.on, found.hold) == NEVER
     assert str(found).endswith("at one voltage these differ by up to a factor of 80")
+
+
+def test_a_threshold_that_no_current_passes_is_called_none():
+    on, hold = NEVER
+    assert str(Thresholds(on=on, hold=3e-7)).startswith("on-threshold none, hold-threshold 3e-07 A")
+    assert str(Thresholds(on=3e-7, hold=hold)).startswith(
+        "on-threshold 3e-07 A, hold-threshold none"
+    )

@@ -22,6 +22,7 @@ from benchmarks.cases.device_fits.alone import run_alone
 from benchmarks.cases.device_fits.settings import FORMS
 from benchmarks.records import Recorder
 from benchmarks.timing import Times
+from fitting.app.explore.drives import SWEEPS
 from fitting.sweeps.problem import PATIENT
 from memjax.errors import MemjaxError
 from memjax.observables import excursions
@@ -35,28 +36,20 @@ class Loop(NamedTuple):
     duration: float
 
 
-LOOPS = {
+LOOPS = {m: Loop(s.preset, s.peak, s.period) for m, s in SWEEPS.items()} | {
     "diffusive": Loop("wang2024-dc-symmetric", 0.5, 1.0),
     "diffusive-spice": Loop("wang2024-spice-pulses", 1.2, 10.0),
-    "langevin": Loop("reconstruction", 25.0, 1.0),
-    "langevin-chain": Loop("illustration", 0.8, 1.0),
-    "ag-filament": Loop("wei-model", 2.0, 0.1),
     "second-order": Loop("illustration", 2.0, 0.1),
     "and-ts": Loop("ostrovskii2025", 0.3, 1e-3),
-    "diffusive-1m1t1r": Loop("zhao2025-table1", 0.5, 1.0),
     "threshold-switch": Loop("vo2-galloni2024", 25.0, 100.0),
-    "drift": Loop("zhuo2022-bipolar", 0.8, 1e-3),
-    "linear-drift": Loop("strukov2008", 3.0, 1.0),
     "vteam": Loop("illustration", 0.5, 0.1),
     "yakopcic": Loop("tiotto", 0.3, 0.1),
     "stanford-pku": Loop("port", 0.3, 1.0),
     "jart-vcm": Loop("v1b", 0.8, 0.01),
     "mms": Loop("knowm", 0.3, 0.01),
     "ecm": Loop("illustration", 0.8, 1.0),
-    "event-switches": Loop("el-geresy", 1.2, 10.0),
-    "hybrid": Loop("nb-sto", 1.0, 100.0),
 }
-"""Where each model shows its loop."""
+"""Where each model shows its loop: by the sweep of its picture unless it stands here."""
 
 POINTS = 160
 """Points of a sweep: one shape, so that a model's program is compiled once for all data."""

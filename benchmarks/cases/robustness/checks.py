@@ -73,6 +73,8 @@ class Tally:
         Steps of each solve, kept and refused.
     laps : list of float
         Time of each batch [s], the first with compilation.
+    examples : dict
+        Parameters of the first set with each breach that `count_points` saw.
     """
 
     sets: int = 0
@@ -82,6 +84,7 @@ class Tally:
     limited: list[int] = field(default_factory=list)
     steps: list[int] = field(default_factory=list)
     laps: list[float] = field(default_factory=list)
+    examples: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def broken(self) -> dict[str, int]:
@@ -152,6 +155,10 @@ def count_points(model: AbstractDevice, sets: Sets, tally: Tally, *, seed: int =
     wrong["not pinched"] = anywhere["pinched"] & (model.name not in NOT_PINCHED)
     wrong["not passive"] = anywhere["passive"] & (model.name not in NOT_PASSIVE)
     tally.breaches += Counter({k: int(np.sum(x)) for k, x in wrong.items()})
+    for breach in (k for k, x in wrong.items() if np.any(x)):
+        first = int(np.argmax(wrong[breach]))
+        device = jax.tree.map(lambda x, k=first: x[k], sets.device)
+        tally.examples.setdefault(breach, mj.params.to_dict(device))
 
 
 def run_sets(

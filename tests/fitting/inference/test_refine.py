@@ -45,9 +45,10 @@ class Secants(AbstractProblem):
     ties: tuple[tuple[str, str], ...] = eqx.field(static=True, default=())
 
     def linearise(self, z):
-        """Its rows are those of `Linear`."""
-        r = (z - np.asarray(self.center)) @ DESIGN.T
-        return r, np.broadcast_to(DESIGN, (len(z), *DESIGN.shape)), np.isfinite(z).all(axis=1)
+        """Its rows are those of `Linear`, the last ones those of a prior that weighs nothing."""
+        rows = np.concatenate([DESIGN, np.zeros((len(NAMES), len(NAMES)))])
+        r = (z - np.asarray(self.center)) @ rows.T
+        return r, np.broadcast_to(rows, (len(z), *rows.shape)), np.isfinite(z).all(axis=1)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -55,7 +55,7 @@ def stages(monkeypatch):
         about.asked.append(least)
         return about.far.pop(0) if about.far else []
 
-    def profiles(result, *, names, prior, beyond, tick):
+    def profiles(result, *, names, beyond, tick):
         about.profiled.append((names, [n for n, _ in beyond]))
         return [f"profile of {n}" for n in names]
 

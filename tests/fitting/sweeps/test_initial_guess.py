@@ -6,6 +6,7 @@ import pytest
 import memjax as mj
 from fitting.problem import PRIOR_SIGMA
 from fitting.sweeps.initial_guess import Guess, _features, guess, near, starts
+from fitting.sweeps.loops import loops
 from fitting.sweeps.summary import noise_floor, summarise_sweeps
 from memjax.core.params import unconstrain
 from memjax.errors import DataError
@@ -38,6 +39,16 @@ def test_sweeps_that_never_switch_are_an_error_that_says_so():
     waves = summarise_sweeps([measured_loops((v, v / 1e11))], point_time=1e-3, floor=1e-14)
     with pytest.raises(DataError, match=r"no sweep switches.*memjax read"):
         guess(waves, floor=1e-14, device=mj.DiffusiveMemristor())
+
+
+@pytest.mark.parametrize("name", ["langevin", "langevin-chain"])
+def test_a_scale_of_resistances_begins_where_the_device_has_the_high_one_of_the_loops(name):
+    """A tunnelling factor is many decades: that of a chain is e^20, so that a scale of r_on was no start at all."""
+    m = measured_loops(threshold_loop(0.5, 0.2), threshold_loop(0.5, 0.2))
+    waves, env = summarise_sweeps([m], point_time=1e-3, floor=1e-14), mj.Environment()
+    device = guess(waves, floor=1e-14, device=mj.model(name)).device
+    r = device.resistance(device.initial(env), np.zeros(()), env)
+    assert float(r) == pytest.approx(loops(waves, 1e-14).r_off, rel=1e-6)
 
 
 def test_starts_begin_with_the_guess_and_depend_on_the_seed_only(example):

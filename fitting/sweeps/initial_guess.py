@@ -215,9 +215,7 @@ def _scaled(shape: Loops, device: mj.AbstractDevice, shown: Mapping[str, float])
     )
 
 
-def _at_off(
-    device: mj.AbstractDevice, values: dict[str, float], shape: Loops
-) -> dict[str, float]:
+def _at_off(device: mj.AbstractDevice, values: dict[str, float], shape: Loops) -> dict[str, float]:
     """Values at which a volatile device whose resistances have one scale begins with the high one of the loops.
 
     What multiplies the scale, such as a tunnelling factor, may be many decades: the data say nothing of it alone.
@@ -228,7 +226,8 @@ def _at_off(
         return values
     env = mj.Environment()
     begun = mj.params.replace(device, values, numpy=True)
-    factor = shape.r_off / float(begun.resistance(begun.initial(env), np.zeros(()), env))
+    at_rest: Any = begun.resistance(begun.initial(env), np.zeros(()), env)  # pyright: ignore[reportArgumentType]
+    factor = shape.r_off / float(at_rest)
     return _inside(device, values | {scales[0]: values[scales[0]] * factor})
 
 

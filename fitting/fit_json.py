@@ -154,7 +154,7 @@ def common_content(fit: AbstractFit, *, kind: str, **more: Any) -> dict:
     entries |= dict(uncertainty=uncertainty_of(fit), reasons=fit.reasons)
     entries |= {n: list(getattr(fit, n)) for n in ("out_of_reach", "notes", "warnings")}
     entries |= dict(moved_inside=list(fit.problem.moved), interrupted=bool(fit.interrupted))
-    entries["backend"] = fit.problem.backend
+    entries["backend"] = fit.backend
     entries["verdict"] = None if fit.verdict is None else fit.verdict.as_json()
     entries["prior"] = prior = fit.prior
     content = content_of(fit.device, fit.table(), fit.correlation, kind=kind, **entries) | more

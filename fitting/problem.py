@@ -82,7 +82,7 @@ class AbstractProblem(eqx.Module):
 
     @property
     def backend(self) -> str:
-        """What solves it, see `memjax.compiled.library.backend_of`."""
+        """What solves it, see `memjax.lanes.backend`."""
         return "xla"
 
     @property

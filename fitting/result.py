@@ -113,6 +113,11 @@ class AbstractFit(HasFolder):
     summary: tuple[str, ...] = ()
     verdict: AbstractVerdict | None = None
 
+    @property
+    def backend(self) -> str:
+        """What computed it, see `memjax.lanes.backend`."""
+        return self.problem.backend
+
     def __repr__(self) -> str:
         """The model, the verdict's word, the loss, and a line for each parameter that was calibrated."""
         std, reasons, specs = self.std, self.reasons, parameter_specs(self.owner)
@@ -238,10 +243,8 @@ class AbstractFit(HasFolder):
         """
         if self.problem.differentiable is None:
             return None
-        z = (
-            self.complete.z
-        )  # that of a joint fit has states of each file behind the shared parameters
-        r, jacobian, _ = self.problem.linearise(np.repeat(z[None], TOGETHER, axis=0))
+        # The coordinates of a joint fit have states of each file behind the shared parameters.
+        r, jacobian, _ = self.problem.linearise(np.repeat(self.complete.z[None], TOGETHER, axis=0))
         return shift_by_prior(r[0], jacobian[0])
 
     @property
@@ -254,18 +257,16 @@ class AbstractFit(HasFolder):
             `centre` by parameter; `sigma_ln`, its standard deviation in the unconstrained coordinates [natural log
             units], by parameter where they differ; `noise`, the standard deviation of a residual against which it
             weighs [sigma]; `pull`, the estimate less the one without it, by parameter [standard deviations]: 0 along
-            what the data do not determine, empty
-            where it is not known, see `prior_shift`.
+            what the data do not determine, empty where it is not known, see `prior_shift`.
         """
         problem, free = self.problem, list(self.free)
         ends = to_parameter_units(self.owner, free, np.asarray(problem.center)[: len(free)])
         shift, sigma, width = self.prior_shift, self.sigma_z, prior_widths(problem, len(free))
         pull = {} if shift is None else dict(zip(free, shift[: len(free)] / sigma, strict=True))
+        common = width is None or np.ndim(width) == 0
         return {
             "centre": {n: x for n, (x,) in ends.items()},
-            "sigma_ln": width
-            if width is None or np.ndim(width) == 0
-            else dict(zip(free, width.tolist())),
+            "sigma_ln": width if common else dict(zip(free, np.asarray(width).tolist())),
             "noise": float(problem.noise),
             "pull": {n: float(x) for n, x in pull.items()},
         }
@@ -313,8 +314,7 @@ class AbstractFit(HasFolder):
         """Free voltages beyond the largest one of the data: what lies there is not seen but extrapolated."""
         specs = parameter_specs(self.device)
         volts = [n for n in self.free if n in specs and specs[n].unit == "V"]
-        largest = self.largest_voltage if volts else None
-        if largest is None:
+        if not volts or (largest := self.largest_voltage) is None:
             return ()
         return tuple(n for n in volts if abs(float(get(self.device, n))) > largest)
 

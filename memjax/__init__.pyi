@@ -23,7 +23,6 @@ from .circuit import (
     Resistor as Resistor,
     VoltageSource as VoltageSource,
 )
-from .compiled.choice import use_backend as use_backend
 from .core import fields as fields, params as params, system as system, units as units
 from .core.expected import expected as expected
 from .core.fields import describe as describe, param as param, setting as setting, state as state
@@ -63,6 +62,7 @@ from .device import (
     device_names as device_names,
     with_corrections as with_corrections,
 )
+from .lanes.choice import use_backend as use_backend
 from .models import model as model, model_names as model_names
 from .population import Population as Population
 from .runtime.saved import load as load, save as save

@@ -15,7 +15,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import jax
 import pytest
 
-from memjax.compiled import library
+from memjax.lanes.cc import library
 from memjax.runtime.compile_cache import fuse_small_loops
 from tests.quick import compile_quickly, lower_quickly
 

@@ -1,4 +1,4 @@
-"""The pictures of the page on architecture: ``python docs/figures/rooms.py``. The rooms are those of pyproject.toml."""
+"""Pictures of the pages on architecture and lanes: ``python docs/figures/rooms.py``; rooms as in pyproject.toml."""
 
 import re
 import tomllib
@@ -27,6 +27,15 @@ TOML_TO_SPIKES = (
     ("solver", "one step kernel\nfor all members"),
     ("network", "scan the steps,\nexchange spikes"),
     ("recording.h5", "spikes, traces,\nenergy"),
+)
+
+STEP_TO_CALL = (
+    ("equations", "drift, noise,\nspikes"),
+    ("StepProgram", "the pure step\nof one lane"),
+    ("driver", "Adaptive, Fixed,\nExchange"),
+    ("cc.source", "the step in C\nbefore a loop"),
+    ("cc.library", "build, try,\nkeep, load"),
+    ("LaneFunction", "a call\nby XLA"),
 )
 
 
@@ -95,10 +104,11 @@ def draw_way(stations) -> Figure:
 
 
 def main() -> None:
-    """Write all three."""
+    """Write all four."""
     draw_rooms().savefig(HERE / "rooms.png", dpi=110)
     draw_way(FILE_TO_REPORT).savefig(HERE / "file-to-report.png", dpi=110)
     draw_way(TOML_TO_SPIKES).savefig(HERE / "toml-to-spikes.png", dpi=110)
+    draw_way(STEP_TO_CALL).savefig(HERE / "step-to-call.png", dpi=110)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from ..result import AbstractFit
 from ..sweeps.fit import SweepProblem
 from ..sweeps.halves import halves
 from ..sweeps.result import FitResult
-from .explanation import explain, winner
+from .explanation import LEARNED, calls_for_learned, explain, hint_of, winner
 from .shortlist import COUNT, Shortlist, shortlist
 
 
@@ -68,7 +68,7 @@ def fit_auto(
     measurements : Measurement or sequence of Measurement
         All of one device; set and reset files joined by `memjax.data.interleave`.
     models : sequence of str, optional
-        Devices among which the choice is made; all by default.
+        Devices among which the choice is made; by default all of physics, and ``hybrid`` where these are poor.
     count : int
         Models that are fitted at the most, 2 or more.
     bench, env : Bench, Environment, optional
@@ -96,7 +96,9 @@ def fit_auto(
     -----
     Models that cannot describe the features of the data (`memjax.data.features`, `memjax.data.suitable`) are left out.
     Of the others those are fitted whose starts are nearest, and compared as `fitting.compare_models` does: by what a
-    fit of every second sweep leaves of the others, where there are two of a kind, else by AIC or the loss.
+    fit of every second sweep leaves of the others, where there are two of a kind, else by AIC or the loss. Where the
+    best of them is poor and `models` names none, ``hybrid`` is fitted as well: it is chosen where its verdict is
+    better, or where both are poor and it leaves less.
     """
     if count < 2:
         raise DataError(f"{count} models", where="fit_auto", allowed="2 or more")
@@ -116,16 +118,35 @@ def fit_auto(
     fits = {n: _fit(n, every, options, seed, say) for n in listed.models}
     if all(isinstance(x, str) for x in fits.values()):
         raise FitError(f"none of {len(fits)} models is fitted: {fits[listed.models[0]]}")
-    parts, held_out = _held_out(fits, every, options, seed, say)
-    comparison = compare_models(dict(fits), parts, held_out)
+    comparison = _compared(fits, every, options, seed, say, learns=models is None)
     model, _ = winner(comparison)
     return AutomaticFit(
         shortlist=listed,
         fits=fits,
         comparison=comparison,
         model=str(model),
-        explanation=explain(listed, comparison),
+        explanation=explain(listed, comparison, hint_of(fits)),
     )
+
+
+def _compared(
+    fits: dict[str, FitResult | str],
+    measurements: Sequence[mj.Measurement],
+    options: dict[str, Any],
+    seed: int,
+    say: Callable[[str], None],
+    *,
+    learns: bool,
+) -> Comparison:
+    """Compare fits; where these are poor, and `learns` allows, with one of learned functions that is added to them."""
+    parts, held_out = _held_out(fits, measurements, options, seed, say)
+    comparison = compare_models(dict(fits), parts, held_out)
+    if not (learns and calls_for_learned(comparison)):
+        return comparison
+    learned = {LEARNED: _fit(LEARNED, measurements, options, seed, say)}
+    fits |= learned
+    parts |= _held_out(learned, measurements, options, seed, say)[0]
+    return compare_models(dict(fits), parts, held_out)
 
 
 def _held_out(

@@ -1,7 +1,8 @@
 """``memjax fit --model auto``: the devices that can describe the sweeps, and the best of them."""
 
 import json
-from functools import partial
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from ..sweeps.options import sweep_options
 
 if TYPE_CHECKING:
     from ..choice.comparison import Comparison
+    from ..result import AbstractFit
     from .shortlist import Shortlist
 
 AUTO = "auto"
@@ -50,26 +52,34 @@ def run(request: Request, session: Session) -> int:
     refuse_unused(request, CHOICE, names)
     if request.batch:
         return _run_batch(request, session)
-    return _choose(request, session)
+    return _choose(request, session, learns=True)
 
 
-def _choose(request: Request, session: Session) -> int:
-    """Choose the model of one device, into the folder of a choice; the exit status."""
+def _choose(request: Request, session: Session, *, learns: bool) -> int:
+    """Choose the model of one device, into the folder of a choice; the exit status.
+
+    Functions are learned where `learns` allows and no option names parameters.
+    """
     new_folder(request, marker=COMPARISON)
     listed = _shortlist(request)
+    chooser = _Chooser(listed, learns and not _named(request))
     request = request.replace(model=",".join(listed.models))
-    return choice_options.compare(request, session, partial(_content, listed))
+    return choice_options.compare(request, session, chooser)
+
+
+def _named(request: Request) -> list[str]:
+    """Parameters that options name."""
+    return [x if isinstance(x, str) else x[0] for n in _NAMING for x in getattr(request, n) or ()]
 
 
 def _shortlist(request: Request) -> "Shortlist":
     """The models that are fitted, and what is to be said of them."""
     from .shortlist import shortlist
 
-    named = [x if isinstance(x, str) else x[0] for n in _NAMING for x in getattr(request, n) or ()]
     measurements = measurements_from(request.files, request)
     listed = shortlist(
         measurements,
-        needed=tuple(dict.fromkeys(named)),
+        needed=tuple(dict.fromkeys(_named(request))),
         tick=lambda n: say("progress", f"which models can begin: starts of {n}"),
         free=request.free,
         seed=request.seed,
@@ -81,13 +91,34 @@ def _shortlist(request: Request) -> "Shortlist":
     return listed
 
 
-def _content(listed: "Shortlist", comparison: "Comparison") -> dict[str, Any]:
-    """Content of ``comparison.json`` beside the comparison."""
-    from .explanation import explain, winner
+@dataclass(frozen=True)
+class _Chooser:
+    """Chooses among the models of a shortlist, and learned functions where `learns` allows and all are poor."""
 
-    name, key = winner(comparison)
-    chosen = {"explanation": explain(listed, comparison), "chosen": name, "criterion": key}
-    return chosen | {"automatic": listed.to_json()}
+    shortlist: "Shortlist"
+    learns: bool
+
+    def further(self, comparison: "Comparison") -> list[str]:
+        """See `fitting.choice.options.Chooser`."""
+        from .explanation import LEARNED, calls_for_learned
+
+        if not (self.learns and calls_for_learned(comparison)):
+            return []
+        say(
+            "note", f"every model of physics describes the data poorly: {LEARNED} is fitted as well"
+        )
+        return [LEARNED]
+
+    def content(
+        self, comparison: "Comparison", fits: "Mapping[str, AbstractFit | str]"
+    ) -> dict[str, Any]:
+        """See `fitting.choice.options.Chooser`."""
+        from .explanation import explain, hint_of, winner
+
+        name, key = winner(comparison)
+        sentence = explain(self.shortlist, comparison, hint_of(fits))
+        chosen = {"explanation": sentence, "chosen": name, "criterion": key}
+        return chosen | {"automatic": self.shortlist.to_json()}
 
 
 def _run_batch(request: Request, session: Session) -> int:
@@ -124,7 +155,8 @@ def _choose_first(request: Request, session: Session, folder: Path) -> str:
         force = request.force or (folder / COMPARISON).exists()
         alone = request.replace(files=[file], batch=False, out=str(folder), force=force)
         try:
-            _choose(alone, session)
+            # A batch is a population of its parameters: nodes of functions make none.
+            _choose(alone, session, learns=False)
         except (OutputError, UsageError):
             raise
         except MemjaxError as error:

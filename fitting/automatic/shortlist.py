@@ -11,6 +11,7 @@ import memjax as mj
 from memjax.core.fields import parameter_specs
 from memjax.data import Features, Suitability, Traits, features, suitable
 from memjax.errors import DataError, FitError
+from memjax.lanes.backend import Unavailable
 
 from ..constants import AUTOMATIC
 from ..optimize.levenberg_marquardt import half_squares
@@ -259,4 +260,4 @@ def _is_iterative(problem: Problem) -> bool:
     Behind a limit other devices have no kernel either, but take seconds.
     """
     alone = replace(problem, bench=mj.Bench(), group=replace(problem.group, limits=None))
-    return isinstance(kernel_of(alone), str)
+    return isinstance(kernel_of(alone), Unavailable)

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from memjax.core.fields import with_values
+from memjax.lanes.backend import Unavailable
 from memjax.runtime.compile_cache import cached_jit, is_array
 from memjax.simulate.stiff_kernel import StiffKernel, StiffLanes
 
@@ -72,7 +73,7 @@ class AbstractStackedProblems(abc.ABC):
 
 def problems_of(problems: Sequence[Problem], *, threads: int) -> AbstractStackedProblems:
     """Problems of one shape, by their kernel where there is one."""
-    if isinstance(kernel_of(problems[0]), str):
+    if isinstance(kernel_of(problems[0]), Unavailable):
         return XlaProblems(problems)
     return KernelProblems(problems, threads=threads)
 

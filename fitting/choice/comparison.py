@@ -107,7 +107,7 @@ def compare_models(
         row |= by_model.get(name, {}) | held.get(name, {})
         row["support"] = _support(row.get("delta_aic"))
         rows.append({key: row.get(key) for key in KEYS})
-    notes = tuple(_notes(rows, count, reason, unlike))
+    notes = (*_without_criteria(left, reason), *_notes(rows, count, reason, unlike))
     return Comparison(rows=rows, independent=count, no_criteria=reason, notes=notes)
 
 
@@ -133,6 +133,15 @@ def _residuals(
         except MemjaxError as error:
             failed[name] = str(error)
     return left, failed
+
+
+def _without_criteria(left: Mapping[str, Residuals], reason: str) -> Iterator[str]:
+    """Models without criteria of information where others have some, or why there are none."""
+    reasons = {n: x.no_likelihood for n, x in left.items() if x.no_likelihood}
+    for text in dict.fromkeys(reasons.values()):
+        if text != reason:
+            names = ", ".join(n for n, x in reasons.items() if x == text)
+            yield f"no AIC, AICc or BIC of {names}: {text}"
 
 
 def _notes(rows: list[dict], count: float | None, reason: str, unlike: int) -> Iterator[str]:

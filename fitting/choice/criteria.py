@@ -41,11 +41,17 @@ def criteria(
         What each fit leaves of the data.
     free : mapping of str to int
         Number of free parameters of each.
+
+    Notes
+    -----
+    Where some fits have no likelihood, criteria are those of the others, if these are two or more.
     """
+    if len(left) < 2:
+        return {}, None, "fewer than two models were fitted"
+    reasons = [x.no_likelihood for x in left.values() if x.no_likelihood]
+    left = {n: x for n, x in left.items() if not x.no_likelihood}
     every = list(left.values())
     if len(every) < 2:
-        return {}, None, "fewer than two models were fitted"
-    if reasons := [x.no_likelihood for x in every if x.no_likelihood]:
         return {}, None, reasons[0]
     if not np.all(alike(every)):
         reason = "the fits do not weigh the same data alike, as switching by volatile models"
@@ -53,7 +59,7 @@ def criteria(
     squares = {n: float(np.sum(x.values**2)) for n, x in left.items()}
     best = left[min(squares, key=lambda n: squares[n])]
     counted = np.isfinite(best.sigma)
-    n, most = independent(best.values[counted], best.series[counted]), max(free.values())
+    n, most = independent(best.values[counted], best.series[counted]), max(free[m] for m in left)
     if n <= most + 2:
         text = f"residuals follow each other: {n:.0f} of {best.points} count as independent"
         return {}, n, f"{text}, for up to {most} parameters"
@@ -76,22 +82,31 @@ def scores(left: Mapping[str, Residuals]) -> tuple[dict[str, dict[str, float | N
     ----------
     left : mapping of str to Residuals
         What each fit leaves of data that it has not seen.
+
+    Notes
+    -----
+    A fit without likelihood weighs data by its prior: it has a median residual alone.
     """
+    alone: dict[str, dict[str, float | None]] = {
+        n: {"score": None, "held_residual": x.typical, "behind": None} for n, x in left.items()
+    }
+    left = {n: x for n, x in left.items() if not x.no_likelihood}
     every = list(left.values())
+    if not every:
+        return alone, 0
     same = alike(every)
     used = same & np.isfinite(every[0].sigma)
     if not used.any():
-        return {}, len(same)
+        return alone, len(same)
     r = {n: np.where(same, x.values[: len(same)], 0.0) for n, x in left.items()}
     square = {n: float(np.sum(x**2) / np.count_nonzero(used)) for n, x in r.items()}
     best = min(square, key=lambda n: square[n])
     count = max(independent(r[best][used], every[0].series[used]), 1.0)
-    by_model: dict[str, dict[str, float | None]] = {}
-    for name, residuals in left.items():
+    by_model = alone
+    for name in left:
         # Of (m + e)^2 - e^2 with noise e as the best leaves it, and what the predictions are apart by, m.
         apart = np.sum((r[name] - r[best]) ** 2) / np.count_nonzero(used)
         error = 2 * np.sqrt(apart * square[best] / count)
-        columns = {"score": np.sqrt(square[name]), "held_residual": residuals.typical}
         deficit = float((square[name] - square[best]) / error) if error > 0 else 0.0
-        by_model[name] = {k: x and float(x) for k, x in columns.items()} | {"behind": deficit}
+        by_model[name] |= {"score": float(np.sqrt(square[name])), "behind": deficit}
     return by_model, int(np.count_nonzero(~same))

@@ -2,10 +2,10 @@
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import memjax as mj
 from memjax.errors import (
@@ -49,6 +49,20 @@ class ChoiceConfig(CommonConfig):
         return of_data(request).uses(request) - {"draws", "hold_out"}
 
 
+class Chooser(Protocol):
+    """What chooses among the models of a comparison."""
+
+    def further(self, comparison: "Comparison") -> Sequence[str]:
+        """Models to fit as well, once the others are compared."""
+        ...
+
+    def content(
+        self, comparison: "Comparison", fits: "Mapping[str, AbstractFit | str]"
+    ) -> dict[str, Any]:
+        """More content of ``comparison.json``, with a sentence `explanation` for the page."""
+        ...
+
+
 def claims(request: Request) -> bool:
     """Whether several models are named."""
     return "," in request.model
@@ -60,15 +74,8 @@ def run(request: Request, session: Session) -> int:
     return compare(request, session)
 
 
-def compare(
-    request: Request,
-    session: Session,
-    explain: "Callable[[Comparison], dict[str, Any]] | None" = None,
-) -> int:
-    """As `run`, of options that mean something.
-
-    `explain` makes more content of ``comparison.json``, with a sentence `explanation` for the page.
-    """
+def compare(request: Request, session: Session, chooser: Chooser | None = None) -> int:
+    """As `run`, of options that mean something; `chooser` may have further models fitted."""
     names, data = [n.strip() for n in request.model.split(",")], of_data(request)
     if "" in names or len(set(names)) < len(names):
         allowed = "names of models, each once: A,B"
@@ -80,12 +87,13 @@ def compare(
         )  # fmt: skip
     starts = _starts(request, names)
     out = new_folder(request, marker=COMPARISON)
-    choice = _Choice(request, session, data, starts, out, explain)
+    choice = _Choice(request, session, data, starts, out, chooser)
     if session.reached is not None:
         session.reached.save = choice.in_words
     try:
-        choice.fit_all()
-        choice.hold_out()
+        choice.fit_all(list(starts))
+        choice.hold_out(choice.models)
+        choice.go_on()
     except KeyboardInterrupt:
         if not choice.models:
             raise
@@ -126,11 +134,11 @@ class _Choice:
         kind: Kind,
         starts: dict[str, Any],
         out: Path,
-        explain: "Callable[[Comparison], dict[str, Any]] | None",
+        chooser: Chooser | None,
     ):
         self.request, self.session = request, session
         self.kind, self.starts, self.out = kind, starts, out
-        self.explain = explain
+        self.chooser = chooser
         self.fits: "dict[str, AbstractFit | str]" = dict.fromkeys(starts, "interrupted before")
         self.halves: "dict[str, AbstractFit | str]" = {}
         self.errors: list[Exception] = []
@@ -148,13 +156,28 @@ class _Choice:
             f"{count} of {len(self.starts)} models are fitted in {self.out}" if count else NOTHING
         )
 
-    def fit_all(self) -> None:
+    def go_on(self) -> None:
+        """Fit what the chooser asks for besides, once the others are compared."""
+        from .comparison import compare_models
+
+        if self.chooser is None or not self.models or len(self.fits) < 2:
+            return
+        comparison = compare_models(self.fits, self.halves, self.held)
+        names = [n for n in self.chooser.further(comparison) if n not in self.fits]
+        if not names:
+            return
+        self.starts |= _starts(self.request, names)
+        self.fits |= dict.fromkeys(names, "interrupted before")
+        self.fit_all(names)
+        self.hold_out([n for n in names if n in self.models])
+
+    def fit_all(self, names: Sequence[str]) -> None:
         """Fit all data with each model, a fit directory each; what was there goes when the first is to be written."""
         begin = time.monotonic()
-        for k, name in enumerate(self.starts):
+        for k, name in enumerate(names):
             spent = time.monotonic() - begin
-            left = f", about {duration(spent / k * (len(self.starts) - k))} left" if k else ""
-            say("progress", f"model {k + 1} of {len(self.starts)}: {name}{left}")
+            left = f", about {duration(spent / k * (len(names) - k))} left" if k else ""
+            say("progress", f"model {k + 1} of {len(names)}: {name}{left}")
             fit = self._fit(name, half=False)
             if isinstance(fit, str):
                 self.fits[name] = fit
@@ -175,19 +198,19 @@ class _Choice:
             if fit.interrupted:
                 raise KeyboardInterrupt
 
-    def hold_out(self) -> None:
+    def hold_out(self, names: Sequence[str]) -> None:
         """Fit a part of the data with each model, where the kind can tell one from the rest."""
         left_out = self.kind.hold_out
-        if left_out is None or not self.models:
+        if left_out is None or not names:
             return
-        self.halves = dict.fromkeys(self.models, "interrupted before")
+        self.halves |= dict.fromkeys(names, "interrupted before")
         try:
             self.held = left_out.data(self.kind.config(self.request))
         except DataError as error:
-            self.halves = dict.fromkeys(self.models, str(error))
+            self.halves |= dict.fromkeys(names, str(error))
             return
-        for k, name in enumerate(self.models, 1):
-            say("progress", f"{name}, without {left_out.words} ({k} of {len(self.models)})")
+        for k, name in enumerate(names, 1):
+            say("progress", f"{name}, without {left_out.words} ({k} of {len(names)})")
             fit = self._fit(name, half=True)
             if not isinstance(fit, str) and fit.interrupted:
                 raise KeyboardInterrupt
@@ -223,7 +246,7 @@ class _Choice:
         origin = origin_of(self.request)
         entries |= {"temperature": origin.temperature, "command": origin.command}
         entries["interrupted"] = interrupted
-        entries |= self.explain(comparison) if self.explain else {}
+        entries |= self.chooser.content(comparison, self.fits) if self.chooser else {}
         write(comparison, self.out, files=list(origin.files), entries=entries)
         build(load(self.out, COMPARISON), self.out)
         columns = [HEAD.index(h) for h in HEAD if h not in LONG]
@@ -231,7 +254,7 @@ class _Choice:
         print(table(rows, head=[HEAD[k] for k in columns]))
         for note in comparison.notes:
             say("note", note)
-        if self.explain:
+        if self.chooser:
             print(entries["explanation"])
         count, page = len(self.starts), self.out / "report.html"
         print(f"{self.out}: {len(self.models)} of {count} models fitted, report in {page}")

@@ -74,7 +74,6 @@ _UNSETTLED = (
         "steps": "fresh.steps",
         "iterations": "search.iterations",
         "simulations": "search.evaluations",
-        "backend": "problem.backend",
     }
 )
 @dataclass(frozen=True, kw_only=True, repr=False)

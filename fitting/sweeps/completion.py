@@ -14,6 +14,7 @@ from .correction_words import corrections_of
 from .far_optima import FarOptimum, far_optima, outermost
 from .instrument import device_of
 from .learned import learned_functions
+from .resemblance import resemblance_of
 from .result import FitResult
 from .series import with_note_on_series
 from .suggest import suggest
@@ -32,8 +33,8 @@ def completed(result: FitResult, tick: Callable[[str, Progress], None] | None) -
     Nothing follows that of learned functions: they take up what a bench does, and their prior holds what data leave.
     """
     if learned_functions(device_of(result.problem.device)):
-        words = tuple(map(str, corrections_of(result)))
-        return replace(result, notes=(*result.notes, *words)) if words else result
+        words = (*map(str, corrections_of(result)), resemblance_of(result))
+        return replace(result, notes=(*result.notes, *filter(None, words)))
     stages = (_with_suggestion, "bench"), (_with_profiles, "intervals"), (_with_series, "intervals")
     for stage, name in stages:
         if result.interrupted:

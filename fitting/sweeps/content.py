@@ -19,6 +19,7 @@ from .correction_words import corrections_of
 from .learned import learned_functions
 from .limits import levels_of
 from .report import CYCLES
+from .resemblance import resemblance_of
 from .result import FitResult, cycles_table
 
 
@@ -106,13 +107,7 @@ def to_json(
         synthetic_truth=bool(truth),
     )
     content["uncertainty"]["noise"] = u.noise
-    if problem.strength is not None:
-        functions = learned_functions(result.device)
-        content["strengths"] = dict(
-            zip(functions, np.asarray(problem.strength).tolist(), strict=True)
-        )
-    if words := [str(c) for c in corrections_of(result)]:
-        content["corrections"] = words
+    content |= _learned(result)
     # A simulation takes `parameters` as those of the device.
     specs, rows = parameter_specs(result.device), content["parameters"]
     content["bench_parameters"] = {n: x for n, x in rows.items() if n not in specs}
@@ -120,6 +115,20 @@ def to_json(
     for name, row in content["parameters"].items():
         if truth and name in truth and row["value"] is not None:
             row["true"] = truth[name]
+    return content
+
+
+def _learned(result: FitResult) -> dict[str, Any]:
+    """What is said of learned functions: strengths of their priors, corrections in words, laws that they resemble."""
+    content: dict[str, Any] = {}
+    strength = result.problem.strength
+    if strength is not None:
+        names = learned_functions(result.device)
+        content["strengths"] = dict(zip(names, np.asarray(strength).tolist(), strict=True))
+    if words := [str(c) for c in corrections_of(result)]:
+        content["corrections"] = words
+    if sentence := resemblance_of(result):
+        content["resemblance"] = sentence
     return content
 
 

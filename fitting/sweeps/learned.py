@@ -75,6 +75,12 @@ def learned_functions(model: Any) -> Mapping[str, tuple[str, ...]]:
     return model.functions if isinstance(model, mj.AbstractDevice) else {}
 
 
+def without_likelihood(model: Any) -> str:
+    """Why there are no criteria of information of a model with learned functions; "" of one without."""
+    reason = "a prior holds learned functions smooth, whose parameters do not count one by one"
+    return reason * bool(learned_functions(model))
+
+
 class Precision(NamedTuple):
     """Precision of the prior of free parameters: what stands, and what the strength of each function multiplies."""
 

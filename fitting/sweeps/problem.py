@@ -14,11 +14,11 @@ from jaxtyping import Array, Bool, Float
 
 import memjax as mj
 from memjax.circuit import build_system
-from memjax.compiled.choice import chosen_backend, use_backend
-from memjax.compiled.library import backend_of
 from memjax.core.params import coordinates, known, quiet
 from memjax.core.scaling import Scaled
 from memjax.errors import DataError
+from memjax.lanes.backend import Unavailable
+from memjax.lanes.choice import chosen_backend, use_backend
 from memjax.runtime.compile_cache import cached_jit, signature
 from memjax.simulate import solve_stiff
 from memjax.simulate.stiff_kernel import (
@@ -144,12 +144,12 @@ class Problem(AbstractDifferentiable):
     @property
     def backend(self) -> str:
         """See `AbstractProblem`."""
-        return backend_of(kernel_of(self))
+        return kernel_of(self).backend
 
     @property
     def in_program(self) -> Any:
         """See `AbstractDifferentiable`; by its kernel, where there is one."""
-        if isinstance(kernel := kernel_of(self), str):
+        if isinstance(kernel := kernel_of(self), Unavailable):
             return self
         return TracedKernel(lengthened(self)[0], kernel, begin_lanes, linearise_lanes)
 
@@ -160,7 +160,7 @@ class Problem(AbstractDifferentiable):
     def by_kernel(self) -> "KernelProblem | None":
         """The problem with its kernel, for many calls; None where there is no kernel, see `kernel_of`."""
         kernel = kernel_of(self)
-        return None if isinstance(kernel, str) else KernelProblem(self, kernel)
+        return None if isinstance(kernel, Unavailable) else KernelProblem(self, kernel)
 
 
 class KernelProblem:
@@ -250,13 +250,13 @@ def responses(
     problem: Problem, z: Float[Array | np.ndarray, " free"]
 ) -> Float[np.ndarray, "waves points"]:
     r"""log10(\|response\| + floor) at all rows of a point [decades], whether they count or not."""
-    if isinstance(kernel_of(problem), str):
+    if isinstance(kernel_of(problem), Unavailable):
         return np.asarray(observe_point(problem, jnp.asarray(z))[2])
     same = np.repeat(np.asarray(z)[None], TOGETHER, axis=0)  # as many as are screened together
     return problem.observe(same)[2][0]
 
 
-def kernel_of(problem: Problem) -> StiffKernel | str:
+def kernel_of(problem: Problem) -> StiffKernel | Unavailable:
     """The kernel that solves a problem; why there is none, where there is none."""
     parts = (problem.device, problem.bench, problem.env, problem.group.limits)
     static = problem.free, problem.ties, problem.group.stimuli.quantity, problem.chosen
@@ -269,10 +269,10 @@ def kernel_of(problem: Problem) -> StiffKernel | str:
 
 
 _lock = threading.Lock()
-_kernels: dict[str, StiffKernel | str] = {}
+_kernels: dict[str, StiffKernel | Unavailable] = {}
 
 
-def _build_kernel(problem: Problem) -> StiffKernel | str:
+def _build_kernel(problem: Problem) -> StiffKernel | Unavailable:
     """See `kernel_of`."""
     z, limits = jnp.asarray(problem.center), problem.group.limits
     # Of jnp also where they are known: what depends on them has to be arrays in each case, see `numbers_of`.

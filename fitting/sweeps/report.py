@@ -313,6 +313,7 @@ def _blocks(
         *_cycles(series, drawn("trends", "cycle by cycle")),
         *[Section("Learned functions", [
             *drawn("functions", "learned functions"), Note(_FUNCTIONS),
+            *[Text(f"{x[0].upper()}{x[1:]}.") for x in [content.get("resemblance")] if x],
             *[Bullets(x) for x in [content.get("corrections")] if x],
         ])]
         * ("functions" in paths),

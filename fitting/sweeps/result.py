@@ -36,6 +36,7 @@ from .instrument import (
     parameter_names,
     with_numbers,
 )
+from .learned import without_likelihood
 from .limits import by_wave, levels_of, share_limits
 from .prepare import Prepared, prepare
 from .problem import PATIENT, Problem, responses
@@ -176,7 +177,9 @@ class FitResult(AbstractFit):
         with np.errstate(divide="ignore"):
             sigma = np.where(weight > 0, 1 / weight, np.inf)
         series = np.concatenate([waves, np.full(events.size, -1)])
-        return Residuals(values=problem.of_data(z), sigma=sigma, series=series, unit="decades")
+        reason = without_likelihood(device_of(problem.device))
+        weighed: Any = {"values": problem.of_data(z), "sigma": sigma, "series": series}
+        return Residuals(**weighed, unit="decades", no_likelihood=reason)
 
     def tables(self) -> tuple[pandas.DataFrame, pandas.DataFrame]:
         """Measured rows, and those of the device under the same waveforms without noise: sweep, t_s, v_V, i_A, ..."""

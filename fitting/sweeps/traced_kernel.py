@@ -35,7 +35,7 @@ class TracedKernel(eqx.Module):
         along = d_numbers[:, list(self.kernel.moving)], dy0
         group, policy = self.problem.group, self.problem.policy
         numbers, y0 = values
-        lanes = self.kernel.in_program(
+        lanes = self.kernel(
             numbers, y0, along, stimuli=group.stimuli, zeros=zeros, rows=group.rows, policy=policy
         )
         r, jacobian, ok = self.linearise(self.problem, z, lanes)

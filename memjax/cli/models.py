@@ -1,16 +1,22 @@
 """``memjax models``: the device models, and states, parameters and presets of one of them."""
 
 import argparse
+from dataclasses import asdict
 
 from ..errors import allowed_text
 from .command import Command, print_json, table
-from .model_table import description_of, model_names
+from .model_table import description_of, model_names, require_models
 from .options import add_json_option
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "name", nargs="?", metavar="NAME", help="a model; without one all are listed"
+    )
+    parser.add_argument(
+        "--measured",
+        action="store_true",
+        help="list sets of parameters that were fitted to measured devices, of all models or of NAME",
     )
     add_json_option(parser)
 
@@ -59,7 +65,30 @@ def _print_model(description: dict) -> None:
     print("\n".join(f"reference: {r}" for r in description["references"]))
 
 
+def _list_measured(options: argparse.Namespace) -> int:
+    """List the sets of measured devices; the exit status."""
+    from .. import presets
+
+    if options.name is not None:
+        require_models([options.name])
+    rows = presets.measured(options.name)
+    if options.json:
+        facts = [asdict(r) | {"bands": presets.bands(r.name)} for r in rows]
+        print_json({"measured": facts})
+        return 0
+    cells = [[r.name, r.verdict, f"{r.residual:.2g}", r.title] for r in rows]
+    print(table(cells, head=["PRESET", "VERDICT", "RESIDUAL (DECADES)", "DEVICE"]))
+    print()
+    for r in rows:
+        print(f"{r.name}: {r.source}" + (f", doi:{r.doi}" if r.doi else ""))
+        print("\n".join(f"  not claimed: {text}" for text in r.not_claimed))
+    print("\n'memjax simulate MODEL --preset NAME' simulates one of them.")
+    return 0
+
+
 def _run(options: argparse.Namespace) -> int:
+    if options.measured:
+        return _list_measured(options)
     if options.name is not None:
         description = description_of(options.name)
         print_json(description) if options.json else _print_model(description)
@@ -78,6 +107,7 @@ def _run(options: argparse.Namespace) -> int:
     ]
     print(table(cells, head=["MODEL", "STATES", "VOLATILE", "WHAT"]))
     print("\n'memjax models NAME' shows parameters, bounds and presets.")
+    print("'memjax models --measured' lists devices that were measured.")
     return 0
 
 

@@ -108,9 +108,9 @@ def _parser(name: str | None) -> Parser:
 def _show_version() -> int:
     """Print the version, and what kernels are built by: a compiler of C that has just shown that it can, or none."""
     from .. import __version__
-    from ..compiled.library import backend
+    from ..lanes.choice import backend_in_use
 
-    print(f"memjax {__version__}\nbackend: {backend(kernel_folder())}")
+    print(f"memjax {__version__}\nbackend: {backend_in_use(kernel_folder())}")
     return 0
 
 

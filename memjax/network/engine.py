@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec as Spec
 
-from ..compiled.choice import chosen_backend
+from ..lanes.choice import chosen_backend
 from .exchange_program import AXIS, ExchangeProgram, Room, exchange_program
 from .groups import Neurons, Poisson, SpikeList
 from .neuron_program import member_keys

@@ -20,10 +20,11 @@ from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec as Spec
 
 from ..circuit import replace_values
-from ..compiled.choice import chosen_backend, refuse_xla
+from ..lanes.backend import LaneFunction, Unavailable
+from ..lanes.choice import chosen_backend, compile_lanes, unavailable
+from ..lanes.drivers import Exchange, Table
 from ..runtime.compile_cache import supported_options
 from ..simulate.batch import wide_loop_options
-from .compiled import Kernel, Shape, Table, kernel_of
 from .delivery import (
     append_spikes,
     deliver_spikes,
@@ -35,6 +36,7 @@ from .delivery import (
 from .digest import Digest
 from .energy_program import PHASES
 from .groups import Neurons, Poisson
+from .kernel import advance_interval, step_program
 from .neuron_program import NeuronProgram
 from .plan import TABLES_OF_DEVICES, Plan, Rows, State
 from .plasticity import Programming
@@ -114,7 +116,7 @@ class ExchangeProgram:
         self.mesh = Mesh(np.asarray(devices), (AXIS,))
         self.split, self.same = (NamedSharding(self.mesh, s) for s in (Spec(AXIS), Spec()))
         self.room: Room | None = None
-        self.kernels: dict[str, Kernel | str] = {}
+        self.kernels: dict[str, LaneFunction | Unavailable] = {}
         self.kernels |= {n: self._kernel(n) for n in self.neurons}
         self.blank = jax.jit(self._blank, out_shardings=self.split)
         self._programs: dict = {}
@@ -145,7 +147,7 @@ class ExchangeProgram:
         """
         receptors = self.plan.layouts[name].receptors
         kernel = self.kernels.get(name)  # not yet decided while its own is built
-        if isinstance(kernel, str) or (name in self.watched and self._is_between):
+        if isinstance(kernel, Unavailable) or (name in self.watched and self._is_between):
             return [True] * len(receptors)
         return [
             any(post == name and k == r and t.devices for _, post, k, t in self.plan.rows)
@@ -168,15 +170,14 @@ class ExchangeProgram:
             for pre, post, r, rows in self.plan.rows
         )
 
-    def _kernel(self, name: str) -> Kernel | str:
-        """Return the kernel of a group, see `memjax.network.compiled`, or the reason as text if there is none."""
+    def _kernel(self, name: str) -> LaneFunction | Unavailable:
+        """Return the kernel of a group, see `memjax.lanes`, or the reason if there is none."""
         if self.dtype != np.float32:
-            refuse_xla(f"{self.dtype}, not float32")
-            return f"{self.dtype}, not float32"
+            return unavailable(f"{self.dtype}, not float32")
         steps, layout = self.plan.clock.steps, self.plan.layouts[name]
         dense = self._dense(name)
         tables = [self.plan.rows[k] for k in self._tables(name)]
-        shape = Shape(
+        driver = Exchange(
             steps=steps,
             block=layout.block,
             halves=spikes_per_word(steps) == 2,
@@ -186,7 +187,7 @@ class ExchangeProgram:
                 for _, _, r, rows in tables
             ),
         )
-        return kernel_of(self.neurons[name].lane, *self.neurons[name].lane_example(), shape)
+        return compile_lanes(step_program(self.neurons[name]), driver)
 
     def _compile(self, room: Room, length: int) -> Callable:
         """See `run`."""
@@ -436,20 +437,15 @@ class ExchangeProgram:
     ):
         """Neurons after a chunk, their spikes, the largest rates and energies, see `NeuronProgram.chunk_end`."""
         program, kernel, (arrivals, due) = self.neurons[name], self.kernels[name], arriving
-        if isinstance(kernel, Kernel):
+        if isinstance(kernel, LaneFunction):
             lane_constants = {k: constants[k] for k in ("values", "bias", "key")}
             words = len(no_spikes(state["count"], per_member, program.steps))
             numbers = ("first", "target", "weight", "delay")
             tables = [(*(t[n] for n in numbers), *spikes) for t, spikes in due]
             steps = jnp.stack([first, *map(jnp.int32, span or (0, program.steps))])
-            carry, spikes = kernel(
-                lane_constants,
-                program.chunk_begin(state),
-                steps,
-                list(arrivals.values()),
-                tables,
-                words,
-            )
+            begin = program.chunk_begin(state)
+            arrays = [*arrivals.values(), *(x for table in tables for x in table)]
+            carry, spikes = advance_interval(kernel, lane_constants, begin, steps, arrays, words)
             end = jax.vmap(lambda c, s, x, w: program.chunk_end(c, s, x, w, first, per_member))
             state, count, slots, rates, sums = end(constants, state, carry, spikes)
         else:

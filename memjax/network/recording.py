@@ -111,6 +111,8 @@ class Recording:
         From which `memjax.network.run` goes on; None where a folder's checkpoint is not of the end of the recording.
     energy : dict of str to EnergyLedger
         Energy of each group of neurons; empty where none was asked for.
+    backend : str
+        What advanced the neurons, see `memjax.network.Simulation.backend`; empty where a folder does not say.
     """
 
     sizes: dict[str, int]
@@ -129,6 +131,7 @@ class Recording:
     notes: tuple[str, ...] = ()
     final: Snapshot | None = None
     energy: dict[str, EnergyLedger] = field(default_factory=dict)
+    backend: str = ""
 
     @classmethod
     def of(

@@ -411,6 +411,7 @@ def load_recording(folder: str | Path, *, most: int | None = None) -> Recording:
         watched={n: np.asarray(x, np.int32) for n, x in description["watch"].items() if x},
         notes=tuple(description.get("notes", NOT_ENDED)),
         final=store.checkpoint(end),
+        backend=description.get("backend", ""),
         energy={
             n: _ledger(
                 g,

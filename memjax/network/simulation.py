@@ -9,9 +9,9 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from ..compiled.library import backend_of
 from ..core.result import HOPELESS, HOPELESS_IN_PASSING
 from ..errors import NetworkError, SolveError, StepWarning
+from ..lanes.backend import Unavailable
 from ..runtime.flags import check_flags
 from .exchange_program import Room
 from .groups import Neurons, SpikeList
@@ -107,15 +107,15 @@ class Simulation:
     def kernels(self) -> dict[str, str]:
         """What advances each group of neurons: "C", or "XLA" and the reason why there is no kernel in C."""
         kernels = self.program.kernels
-        return {n: f"XLA: {k}" if isinstance(k, str) else "C" for n, k in kernels.items()}
+        return {n: f"XLA: {k}" if isinstance(k, Unavailable) else "C" for n, k in kernels.items()}
 
     @property
     def backend(self) -> str:
         """What advances the neurons: "cc" and the compiler, "xla" and the reason why there is no kernel in C, or
         both.
         """
-        kernels = self.program.kernels.values()
-        return " and ".join(dict.fromkeys(map(backend_of, kernels))) or "xla"
+        backends = dict.fromkeys(x.backend for x in self.program.kernels.values())
+        return " and ".join(backends) or "xla"
 
     def _max_exchanges(self) -> int:
         """Exchange intervals of one call, so that its lists stay small."""
@@ -620,4 +620,5 @@ def run(
         notes=_warn_of(simulation.notes()),
         final=Snapshot.of(simulation.snapshot()),
         rest_powers=simulation.rest_powers(),
+        backend=simulation.backend,
     )

@@ -1,4 +1,4 @@
-"""Published parameter sets, each with its source and with what it does not claim to reproduce."""
+"""Parameter sets, published or fitted to a measured device, each with its source and with what it does not claim."""
 
 import tomllib
 from dataclasses import dataclass, field
@@ -28,6 +28,12 @@ class Info:
         What the set does not reproduce, or has not been compared with.
     bench : dict of str to float
         The published bench, in SI, by the names of the command line's options.
+    verdict : str
+        Of a set that memjax fitted to a measured device whether the fit describes it: good or usable; "" of others.
+    residual : float or None
+        Of such a set the typical residual of the current, or of the voltage under an imposed current [decades].
+    command : str
+        Of such a set the command that fits it again, in a folder of the data.
     """
 
     name: str
@@ -37,12 +43,32 @@ class Info:
     obtained: str
     not_claimed: tuple[str, ...]
     bench: dict[str, float] = field(default_factory=dict)
+    verdict: str = ""
+    residual: float | None = None
+    command: str = ""
 
 
 def names(model: str | None = None) -> list[str]:
     """Names of the sets, of all models or of one."""
     available = sorted(f"{p.parent.name}/{p.stem}" for p in _FOLDER.glob("*/*.toml"))
     return [n for n in available if model is None or n.split("/")[0] == model]
+
+
+def measured(model: str | None = None) -> list[Info]:
+    """Sources of the sets that memjax fitted to measured devices, of all models or of one."""
+    return [x for x in map(info, names(model)) if x.verdict]
+
+
+def bands(name: str) -> dict[str, tuple[float, float]]:
+    """Ends of the 90 % bands of the values of a set [SI], of those that have some.
+
+    Raises
+    ------
+    ModelError
+        If there is no such set.
+    """
+    rows = _read(name)[1]
+    return {n: (float(x["low"]), float(x["high"])) for n, x in rows.items() if "low" in x}
 
 
 def load(name: str) -> tuple[str, dict[str, Any], Info]:

@@ -12,11 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..compiled.choice import chosen_backend, refuse_xla
-from ..compiled.library import backend_of
 from ..core.scaling import Scaled
 from ..core.watch import Watch
 from ..errors import PolicyError
+from ..lanes.choice import chosen_backend, unavailable
 from ..noise import capacity, clock
 from ..runtime.compile_cache import cached_jit, jit_with_options
 from ..runtime.memory import check_size
@@ -157,11 +156,12 @@ def wide_loop_options() -> dict[str, Any]:
 
 def _fixed_steps(scaled, grid, y0, record, first, substeps, policy, chosen):
     """Solve from the first of the rows, where each sweep stands, to the others; by a kernel where there is one."""
-    by_kernel = chosen != "xla"
-    solved = solve_by_kernel(scaled, grid, y0, first, substeps, policy) if by_kernel else None
-    backend = "xla" if solved is None else backend_of(solved)
-    if isinstance(solved, Solution):
-        return dataclasses.replace(solved, backend=backend)
+    backend = "xla"
+    if chosen != "xla":
+        solved = solve_by_kernel(scaled, grid, y0, first, substeps, policy)
+        if isinstance(solved, Solution):
+            return solved
+        backend = solved.backend
 
     def run(sweep, values, key, y, record):
         return solve_fixed(
@@ -191,7 +191,7 @@ def _fixed_in_chunks(scaled, grid: Grid, y0, substeps: int, policy: Fixed, bar) 
     first, parts, record = jnp.asarray(0), [], None
     chosen = chosen_backend()
     if reason := reason_for_xla(scaled, grid, y0, policy):
-        refuse_xla(reason)
+        unavailable(reason)
         chosen = "xla"
     for a in range(0, times.shape[1] - 1, chunk):
         piece = eqx.tree_at(lambda g: g.rows, grid, times[:, a : a + chunk + 1])
@@ -349,7 +349,7 @@ def solve_grid(scaled: Scaled, grid: Grid, y0, policy: Stiff | Fixed, bar=None) 
         Its leaves have the axes (members, sweeps).
     """
     if not (isinstance(policy, Fixed) and isinstance(policy.method, AbstractKernel)):
-        refuse_xla(f"{type(policy).__name__} steps of `simulate`")
+        unavailable(f"{type(policy).__name__} steps of `simulate`")
     if isinstance(policy, Stiff):
         if grid.keys is None:
             return Solution(**_stiff(scaled, grid, y0, policy))

@@ -1,13 +1,9 @@
-"""Ensembles in equal semi-implicit steps by a kernel in C, generated from the equations of a lane.
+"""Ensembles in equal semi-implicit steps by a kernel in C, compiled (`memjax.lanes`) from the step of a lane.
 
 Where no compiler of C is at hand, on other devices than the CPU, with jumps, events or integrals, or where the
 equations hold what has no translation, the program of XLA does the same; so it does where derivatives are taken.
 """
 
-import functools
-import math
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import equinox as eqx
@@ -16,79 +12,46 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from ..compiled.library import build, register
-from ..compiled.program import Constants, Program, join, names_of, real_of, scalar, threaded, trace
-from ..compiled.translation import LANE, STEP, Name, UntranslatableError, kind_of, text_of
-from ..core.result import HOPELESS, HOPELESS_IN_PASSING, RUNAWAY, Result
+from ..core.result import Result
 from ..core.scaling import Scaled
+from ..lanes.backend import LaneFunction, Unavailable
+from ..lanes.choice import compile_lanes
+from ..lanes.drivers import Fixed as FixedDriver, FixedEnd
+from ..lanes.program import StepProgram
 from ..runtime.arguments import is_traced
 from ..runtime.cores import usable_cores
 from ..solver import SemiImplicitEuler
 from .fixed import GridStep, chunk_sizes, grid_step, semi_implicit_step, with_values
-from .guards import (
-    explicit_rates,
-    is_driven,
-    is_too_long,
-    step_result,
-)
+from .guards import explicit_rates, is_driven, is_too_long, step_result
 from .policy import Fixed
 from .solution import Solution
-
-_FOLDER = Path(__file__).parent
-
-_STEPS = 256
-"""Steps of a block of lanes before the next one's turn: what all lanes share is computed once for so many."""
 
 _PLACES = 2**17
 """Steps, about, whose drives are held in memory at once."""
 
 
-@dataclass(frozen=True)
-class Kernel:
-    """All steps of an ensemble, as a call by XLA.
+def _call(
+    function: LaneFunction, shared, steps: GridStep, lane_constants: Any, y, rows: int, size: int
+) -> tuple:
+    """Vectors at so many rows; how each lane stands, a `Result`; and the largest stiffness that its steps met.
 
-    Parameters
-    ----------
-    target : str
-        Name of the call.
+    Lanes begin with the vectors `y`, [lanes, n]; `size` are the steps from one look at states and rates to the next.
     """
-
-    target: str
-
-    def __call__(
-        self, constants, steps: GridStep, lane_constants: Any, y, rows: int, size: int
-    ) -> tuple:
-        """Vectors at so many rows; how each lane stands, a `Result`; and the largest stiffness that its steps met.
-
-        Parameters
-        ----------
-        constants : Float[Array, " constants"]
-            Numbers of the system.
-        steps : GridStep
-            Of all steps.
-        lane_constants : PyTree
-            Constants of the lanes.
-        y : Float[Array, "lanes n"]
-            Vector of each lane at the start.
-        rows, size : int
-            Rows, and steps from one look at states and rates to the next.
-        """
-        columns = list(y.T)
-        first = steps.number.reshape(-1)[0].astype(jnp.int32)
-        number = jnp.stack([first, jnp.int32(size), jnp.int32(usable_cores())])
-        # Components of several drives one after the other: each number of a step is an array over the steps.
-        count = steps.number.size
-        step_columns = [column for x in steps[1:] for column in jnp.reshape(x, (count, -1)).T]
-        arguments = [constants, number, *step_columns]
-        arguments += [*jax.tree.leaves(lane_constants), *columns]
-        lanes, dtype = y.shape[0], y.dtype
-        shapes = [jax.ShapeDtypeStruct((rows, lanes), dtype)] * len(columns)
-        shapes += [jax.ShapeDtypeStruct((lanes,), dtype)] * len(columns)
-        shapes += [jax.ShapeDtypeStruct((lanes,), np.int32)]
-        shapes += [jax.ShapeDtypeStruct((lanes,), dtype)] * 2
-        *states, code, decay, slope = jax.ffi.ffi_call(self.target, shapes)(*arguments)
-        y = jnp.stack(states[: len(columns)], axis=-1)
-        return y, code, jnp.stack([decay, slope], axis=-1)
+    columns = list(y.T)
+    first = steps.number.reshape(-1)[0].astype(jnp.int32)
+    number = jnp.stack([first, jnp.int32(size), jnp.int32(usable_cores())])
+    # Components of several drives one after the other: each number of a step is an array over the steps.
+    count = steps.number.size
+    step_columns = [column for x in steps[1:] for column in jnp.reshape(x, (count, -1)).T]
+    arguments = [shared, number, *step_columns, *jax.tree.leaves(lane_constants), *columns]
+    lanes, dtype = y.shape[0], y.dtype
+    shapes = [jax.ShapeDtypeStruct((rows, lanes), dtype)] * len(columns)
+    shapes += [jax.ShapeDtypeStruct((lanes,), dtype)] * len(columns)
+    shapes += [jax.ShapeDtypeStruct((lanes,), np.int32)]
+    shapes += [jax.ShapeDtypeStruct((lanes,), dtype)] * 2
+    *states, code, decay, slope = function(arguments, shapes)
+    y = jnp.stack(states[: len(columns)], axis=-1)
+    return y, code, jnp.stack([decay, slope], axis=-1)
 
 
 def reason_for_xla(scaled: Scaled, grid: Any, y0: Any, policy: Fixed) -> str:
@@ -106,143 +69,34 @@ def reason_for_xla(scaled: Scaled, grid: Any, y0: Any, policy: Fixed) -> str:
     return next((reason for reason, holds in reasons.items() if holds), "")
 
 
-def kernel_of(
-    scaled: Scaled, values: Any, key: Any, policy: Fixed, dtype: Any, drive: tuple[int, ...]
-):
-    """Return the kernel of a lane's step, or the reason as text if there is none.
-
-    Parameters
-    ----------
-    scaled : Scaled
-        The system, whose arrays are the same in all lanes.
-    values, key : PyTree
-        What each lane has: descriptions of scalars.
-    policy : Fixed
-        Of `SemiImplicitEuler`.
-    dtype
-        Of states.
-    drive : tuple of int
-        Shape of the drive: (sources,) where there are several.
-
-    Returns
-    -------
-    Kernel or str
-        The kernel, or why there is none.
-    """
-    return build(
-        lambda: _text(scaled, values, key, policy, dtype, drive),
-        lambda text, compiler: Kernel(register(text, compiler, real_of(dtype))),
-    )
-
-
-def _text(scaled: Scaled, values, key, policy: Fixed, dtype, drive: tuple[int, ...]) -> str:
-    """All of the kernel."""
+def _program(
+    scaled: Scaled, grid: Any, policy: Fixed, dtype: Any
+) -> tuple[StepProgram, FixedDriver]:
+    """A lane's step in numbers of a type, and what drives it; the arrays of the system are the same in all lanes."""
+    one = lambda x: jax.ShapeDtypeStruct((), x.dtype)  # noqa: E731
+    values, key = jax.tree.map(one, (grid.values, grid.keys))
+    values_at = jax.vmap(lambda x: x(grid.rows[0, 0]), axis_size=len(grid.rows))
+    drive = jax.eval_shape(values_at, grid.stimuli).shape[1:]
     arrays, static = eqx.partition(scaled, eqx.is_array)
-    real = real_of(dtype)
-    leaves = [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in jax.tree.leaves(arrays)]
-    if any(kind_of(x.dtype) != real for x in leaves):
-        raise UntranslatableError("parameters that are whole numbers")
-    tree, lane_tree = jax.tree.structure(arrays), jax.tree.structure((values, key))
-    owned = [jax.ShapeDtypeStruct((), x.dtype) for x in jax.tree.leaves((values, key))]
-    vector = jax.ShapeDtypeStruct((len(scaled.scale),), dtype)
-    step = (
-        jax.ShapeDtypeStruct((), np.int32),
-        jax.ShapeDtypeStruct((3 + 2 * math.prod(drive),), dtype),
-    )
 
-    def lane(leaves, lane_leaves, y, number, step_values):
-        system = eqx.combine(jax.tree.unflatten(tree, leaves), static)
-        lane_values, words = jax.tree.unflatten(lane_tree, lane_leaves)
-        system = with_values(system, lane_values)
-        at = GridStep(number, *step_values[:3], *step_values[3:].reshape(2, *drive))
+    def describe(*shape: int) -> Any:
+        return jax.ShapeDtypeStruct(shape, dtype)
+
+    shared = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), arrays)
+    number: Any = jax.ShapeDtypeStruct((), np.int32)
+    moment = GridStep(number, *[describe()] * 3, *[describe(*drive)] * 2)
+
+    def step(parameters, y, shared, at: GridStep):
+        lane_values, words = parameters
+        system = with_values(eqx.combine(shared, static), lane_values)
         parts = system.split(y)
         end = semi_implicit_step(system, words, policy)(parts, at)
         stiffness_at = explicit_rates(system, policy)
-        stiffness = [] if stiffness_at is None else stiffness_at(parts, at)
-        return [*system.join(system.project_parts(end)), *system.join(end), *stiffness]
+        stiffness = () if stiffness_at is None else stiffness_at(parts, at)
+        return system.join(system.project_parts(end)), FixedEnd(system.join(end), stiffness)
 
-    constants = Constants(real)
-    arguments = [constants.names(x.shape) for x in leaves]
-    states = [Name(real, f"in{k}", STEP | LANE) for k in range(vector.shape[0])]
-    number = Name("i", "number", STEP)
-    step_values = [Name(real, f"place{k}", STEP) for k in range(*step[1].shape)]
-    owns = names_of(owned, "own", LANE)
-    inputs = [*arguments, *map(scalar, owns), np.array(states, object)]
-    inputs += [scalar(number), np.array(step_values, object)]
-    t, results = trace(lane, (leaves, owned, vector, *step), inputs, constants)
-    if constants.values:
-        raise UntranslatableError("arrays that are no parameters")
-    count = sum(math.prod(x.shape) for x in leaves)
-    return _text_of_program(t, owns, states, [number, *step_values], results, count)
-
-
-def _watch_of(stiffness: list) -> list[str]:
-    """Statements that keep the largest of each measure of stiffness, where there are any."""
-    # What is met after a failure, or a step that was too long, is no rate of the device.
-    ends = "(result[j] != 0) | is_too_long(stiffness[0][j], stiffness[1][j])"
-    watch = [f"const int32_t ends = {ends};"] * bool(stiffness)
-    return watch + [
-        f"stiffness[{k}][j] = most(ends ? 0 : {text_of(x)}, stiffness[{k}][j]);"
-        for k, x in enumerate(stiffness)
-    ]
-
-
-def _text_of_program(t, owns, states, places: list, results: list, constants: int) -> str:
-    """All of the kernel, with so many constants, of the operations of a step.
-
-    In its results the states come first, those before they were projected second, and then the stiffness, if any.
-    """
-    number, *numbers = places
-    options: dict[str, Any] = dict(translation=t, owns=owns, states=states, inputs={})
-    options["places"] = {number: "number0 + (int32_t)(s + t)"} | {
-        x: f"((const Real *)places[{k}]->data)[s + t]" for k, x in enumerate(numbers)
-    }
-    ends, before_bounds = results[: len(states)], results[len(states) : 2 * len(states)]
-    stiffness = results[2 * len(states) :]
-    program = Program(**options, results=results)
-    step = Program(**options, results=[*ends, *before_bounds])
-    look = Program(**options, results=[*states, *stiffness])
-    # What is no number stays so from step to step, and is seen in the rows, but for bounds, which hide it. Of a sum,
-    # which is no number where one of its terms is none.
-    finish = [f"c->broken[j] |= is_nan({' + '.join(map(text_of, before_bounds))});"]
-    finish = [] if before_bounds == ends else finish
-    sizes = [f"ABS(c->{x.text}[j])" for x in states]
-    largest = functools.reduce(lambda a, b: f"greater({b}, {a})", sizes)
-    parts = [
-        program.prelude(),
-        f"enum {{ STEPS = {_STEPS}, PLACES = {len(numbers)}, OWNS = {len(owns)}, CARRIES = {len(states)} }};",
-        f"enum {{ CONSTANTS = {constants}, NOT_FINITE = {Result.not_finite}, RUNAWAY = {Result.runaway} }};",
-        f"static const Real LARGEST = {RUNAWAY!r};",
-        "INLINE int32_t is_too_long(Real decay, Real slope) "
-        f"{{ return (decay > (Real){HOPELESS}) | (slope > (Real){HOPELESS_IN_PASSING}); }}",
-        program.types(),
-        program.prepare_uniform("XLA_FFI_Buffer **places, int64_t s, int32_t number0"),
-        program.load_block(),
-        f"""
-static void store_states(XLA_FFI_Buffer **rets, int64_t lane, int64_t n, const Carry *c) {{
-    for (int64_t j = 0; j < n; j++) {{
-{join(program.store_states("rets[{}]->data"), 8)}
-    }}
-}}
-
-INLINE Real largest_state(Carry *restrict c, int64_t j) {{ return {largest}; }}
-""",
-        step.advance_block(
-            "inline void advance_block(const Uniform *u, int32_t t, const Own *o, Carry *restrict c)",
-            finish,
-            "",
-            "",
-        ),
-        look.advance_block(
-            "NOINLINE void watch_block(const Uniform *u, int32_t t, const Own *o, Carry *restrict c, "
-            "int32_t *restrict result, Real (*restrict stiffness)[LANES])",
-            _watch_of(stiffness),
-            "(void)c, (void)result, (void)stiffness;",
-            "",
-        ),
-        threaded(_FOLDER / "ensemble_kernel.c"),
-    ]
-    return "\n".join(parts)
+    program = StepProgram(step, (values, key), describe(len(scaled.scale)), shared)
+    return program, FixedDriver(moment)
 
 
 def _ends_of_lanes(codes, stiffness, driven) -> tuple:
@@ -258,23 +112,19 @@ def _ends_of_lanes(codes, stiffness, driven) -> tuple:
 
 def solve_by_kernel(
     scaled: Scaled, grid: Any, y0, first, substeps: int, policy: Fixed
-) -> Solution | str:
-    """Solve all lanes as `solve_fixed` does, or return the reason as text if there is no kernel.
+) -> Solution | Unavailable:
+    """Solve all lanes as `solve_fixed` does, or return the reason if there is no kernel.
 
     Returns
     -------
-    Solution or str
+    Solution or Unavailable
         Scaled states with the axes (members, sweeps, rows, states), or why there is no kernel.
     """
-    one = lambda x: jax.ShapeDtypeStruct((), x.dtype)  # noqa: E731
-    values, key = jax.tree.map(one, grid.values), jax.tree.map(one, grid.keys)
-    values_at = jax.vmap(lambda x: x(grid.rows[0, 0]), axis_size=len(grid.rows))
-    drive = jax.eval_shape(values_at, grid.stimuli).shape[1:]
-    kernel = kernel_of(scaled, values, key, policy, y0.dtype, drive)
-    if isinstance(kernel, str):
+    kernel = compile_lanes(*_program(scaled, grid, policy, y0.dtype))
+    if isinstance(kernel, Unavailable):
         return kernel
     arrays = [jnp.ravel(x) for x in jax.tree.leaves(eqx.filter(scaled, eqx.is_array))]
-    constants = jnp.concatenate([*arrays, jnp.zeros(1, y0.dtype)])
+    shared = jnp.concatenate([*arrays, jnp.asarray([*kernel.constants, 0.0], y0.dtype)])
     chunks, size = chunk_sizes(substeps)
     steps_per_row, count = chunks * size, grid.rows.shape[1] - 1
     together = min(max(_PLACES // steps_per_row, 1), count)
@@ -298,7 +148,7 @@ def solve_by_kernel(
 
         def stretch(y, part):
             steps = jax.vmap(row_steps, (None, 0, 0, 0))(stimulus, *part)
-            ys, *ends = kernel(constants, steps, lane_constants, y, together, size)
+            ys, *ends = _call(kernel, shared, steps, lane_constants, y, together, size)
             return ys[-1], (ys, *ends, is_driven(steps))
 
         parts = [x.reshape(-1, together) for x in (rows[:-1], rows[1:], begin)]
@@ -322,4 +172,6 @@ def solve_by_kernel(
     code = step_result(code.T, stiffness)
     total = jnp.full_like(code, steps_per_row * count)
     logs = jnp.zeros(code.shape, y.dtype)
-    return Solution(y, code, total, jnp.zeros_like(total), logs, stiffness=stiffness)
+    return Solution(
+        y, code, total, jnp.zeros_like(total), logs, stiffness=stiffness, backend=kernel.backend
+    )

@@ -48,7 +48,8 @@ PUBLISHED = {
 
 
 def test_published_sets_hold_the_published_numbers_and_make_devices():
-    assert presets.names("diffusive") == sorted(f"diffusive/wang2024-{n}" for n in PUBLISHED)
+    published = {n for n in presets.names("diffusive") if not presets.info(n).verdict}
+    assert published == {f"diffusive/wang2024-{n}" for n in PUBLISHED}
     for name, numbers in PUBLISHED.items():
         model, values, info = presets.load(f"diffusive/wang2024-{name}")
         assert {k: values[k] for k in numbers} == numbers
@@ -67,3 +68,24 @@ def test_unknown_set_is_named_with_those_that_exist():
     with pytest.raises(ModelError, match=r"unknown preset 'x'.*wang2024-pulse"):
         presets.load("x")
     assert presets.names("another") == []
+
+
+def test_measured_devices_are_listed_with_verdict_source_and_bands(run):
+    rows = json.loads(run("models", "--measured", "--json").out)["measured"]
+    assert [r["name"] for r in rows] == [i.name for i in presets.measured()]
+    assert all(r["verdict"] in ("good", "usable") and r["source"] for r in rows)
+    row = next(r for r in rows if r["name"] == "hybrid/nb-sto")
+    assert row["bands"]["off3"] == list(presets.bands("hybrid/nb-sto")["off3"])
+    out = run("models", "--measured").out
+    for r in rows:
+        assert f"{r['name']}: {r['source']}" in out
+        assert r["not_claimed"][0] in out
+    assert presets.bands("diffusive/wang2024-lif") == {}
+
+
+def test_measured_devices_of_one_model(run, refused):
+    out = run("models", "hybrid", "--measured").out
+    assert "hybrid/nb-sto" in out
+    assert "threshold-switch" not in out
+    assert json.loads(run("models", "vteam", "--measured", "--json").out) == {"measured": []}
+    assert "unknown model 'tea'" in refused("models", "tea", "--measured")

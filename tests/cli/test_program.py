@@ -12,8 +12,9 @@ import pytest
 
 from memjax import __version__
 from memjax.cli import Command, program
-from memjax.compiled import library
 from memjax.errors import FitError, ModelError, SolveError
+from memjax.lanes.cc import library
+from memjax.lanes.choice import backend_in_use
 
 
 def _offer(monkeypatch, run, *, module="other"):
@@ -119,7 +120,7 @@ def test_the_version_says_which_backend_works(run, monkeypatch, tmp_path, compil
         "no-such-cc": "xla (no compiler of C: no-such-cc is not there ("
         "MEMJAX_CC names one, pip install 'memjax[compiler]' brings one))",
         "false": f"xla (no compiler of C: {shutil.which('false')}: exit status 1)",
-        None: library.backend(),
+        None: backend_in_use(),
     }[compiler]
     assert (ended.status, ended.err) == (0, "")
     assert ended.out == f"memjax {__version__}\nbackend: {backend}\n"

@@ -20,6 +20,7 @@ for words, status in (
     (["models"], 0),
     (["models", "--json"], 0),
     (["models", "diffusive"], 0),
+    (["models", "--measured"], 0),
     (["models", "tea"], 2),
     (["read", file], 0),
     (["datasets"], 0),

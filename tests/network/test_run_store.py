@@ -97,6 +97,7 @@ def test_ctrl_c_leaves_what_was_simulated(tmp_path, monkeypatch, undisturbed):
     assert about["backend"] == nw.Simulation(spiking()).backend
     assert (folder / "recording.h5").exists()
     part = load_recording(folder)
+    assert part.backend == about["backend"]
     assert 0 < part.duration < 2.0
     assert part.duration == pytest.approx(about["simulated_s"])
     longer = max(0.05, part.duration)

@@ -8,8 +8,8 @@ import pytest
 
 import memjax as mj
 from memjax import network as nw
-from memjax.compiled import library as kernels
 from memjax.errors import NetworkError, StepWarning
+from memjax.lanes.cc import library as kernels
 from memjax.network import soft_rates
 from memjax.network.exchange_program import _cached_program
 from memjax.network.folder_run import FolderSettings, run_network

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from memjax.compiled import library
+from memjax.lanes.backend import Unavailable
+from memjax.lanes.cc import library
 from memjax.simulate import batch, ensemble_kernel
 from tests.simulate import test_stiff_kernel as stiff
 from tests.simulate.random_cases import (
@@ -45,7 +46,7 @@ def by_kernels(case, monkeypatch) -> dict:
 
     def spy(*args):
         solution = solve(*args)
-        ways.append(solution if isinstance(solution, str) else "C")
+        ways.append(str(solution) if isinstance(solution, Unavailable) else "C")
         return solution
 
     for compiler in COMPILERS:

@@ -7,7 +7,7 @@ import pytest
 
 import memjax as mj
 from benchmarks.cases.stiff_sde.systems import Oscillator
-from memjax.compiled import library
+from memjax.lanes.cc import library
 from memjax.runtime.compile_cache import jit_with_options
 from memjax.simulate import batch, ensemble_kernel
 from memjax.solver import SemiImplicitEuler
@@ -163,15 +163,15 @@ def test_lanes_that_diverge_are_flagged(node, result):
 @pytest.mark.integration
 def test_arrays_of_other_lengths_are_refused(anew, wrong):
     """An array in the place of a number had lanes read what belongs to others: states of no device."""
-    call = ensemble_kernel.Kernel.__call__
+    call = ensemble_kernel._call
 
-    def cut(self, constants, place, own, y, rows, size):
+    def cut(function, shared, place, own, y, rows, size):
         own = jax.tree.map(lambda x: x[:-1], own) if wrong == "values" else own
         y = jnp.concatenate([y, y]) if wrong == "states" else y
-        return call(self, constants, place, own, y, rows, size)
+        return call(function, shared, place, own, y, rows, size)
 
-    anew.setattr(ensemble_kernel.Kernel, "__call__", cut)
-    with pytest.raises(jax.errors.JaxRuntimeError, match="an ensemble of other equations"):
+    anew.setattr(ensemble_kernel, "_call", cut)
+    with pytest.raises(jax.errors.JaxRuntimeError, match="lanes of other equations"):
         jax.block_until_ready(simulate(conditions=mj.Conditions(values=spread(70))).i)
 
 

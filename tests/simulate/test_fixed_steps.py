@@ -8,10 +8,10 @@ import pytest
 from jaxtyping import Array, Float
 
 import memjax as mj
-from memjax.compiled import library
 from memjax.core.fields import state
 from memjax.core.system import AbstractSystem, NoNoise
 from memjax.errors import PolicyError, SolveWarning, StepWarning
+from memjax.lanes.cc import library
 from memjax.simulate import batch
 from memjax.simulate.resolution import check_pulses_seen
 from memjax.solver import SemiImplicitEuler

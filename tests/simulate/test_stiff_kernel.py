@@ -7,10 +7,11 @@ import pytest
 
 import memjax as mj
 from memjax.circuit import build_system
-from memjax.compiled import library
 from memjax.core.scaling import Scaled
+from memjax.lanes.backend import Unavailable
+from memjax.lanes.cc import library
 from memjax.simulate import solve_stiff, stiff_kernel
-from memjax.simulate.stiff_kernel import moving_numbers, numbers_of, stiff_kernel_of
+from memjax.simulate.stiff_kernel import StiffKernel, moving_numbers, numbers_of, stiff_kernel_of
 
 pytestmark = [
     pytest.mark.skipif(library.find_compiler() is None, reason="no compiler of C"),
@@ -52,7 +53,7 @@ def solve(names, device, kind="linear", *, points=None, derive=True, policy=POLI
     zero = jnp.zeros(len(names))
     moving = moving_numbers(at, zero)
     kernel = stiff_kernel_of(at(zero), moving, len(names))
-    assert not isinstance(kernel, str), kernel
+    assert isinstance(kernel, StiffKernel), kernel
     points = np.zeros((1, len(names))) if points is None else points
     begin = lambda x: (numbers_of(at(x)), at(x).initial())  # noqa: E731
     both = jax.jit(jax.vmap(lambda x: (begin(x), jax.jacfwd(begin)(x))))
@@ -173,6 +174,7 @@ def test_numbers_of_another_system_are_refused():
 @pytest.mark.integration
 def test_where_there_is_no_compiler_or_no_translation_it_is_said(monkeypatch):
     scaled = system(("mu",), jnp.zeros(1), QUIET)
-    assert stiff_kernel_of(scaled, (0,), 65) == "no translation of derivatives along 72 directions"
+    reason = "no translation of derivatives along 72 directions"
+    assert stiff_kernel_of(scaled, (0,), 65) == Unavailable(reason)
     monkeypatch.setenv(library.COMPILER, "")
-    assert stiff_kernel_of(scaled, (0,), 1).startswith("no compiler of C")
+    assert str(stiff_kernel_of(scaled, (0,), 1)).startswith("no compiler of C")

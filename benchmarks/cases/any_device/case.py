@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 import fitting as ft
 import memjax as mj
-from benchmarks.cases.any_device import coverage
+from benchmarks.cases.any_device import coverage, peers
 from benchmarks.cases.device_fits.settings import DATA
 from benchmarks.records import Recorder
 from benchmarks.registry import Case
@@ -18,6 +18,7 @@ from benchmarks.timing import Times, lap
 from fitting.sweeps.halves import halves
 from fitting.sweeps.prepare import prepare
 from fitting.sweeps.problem import Problem, responses
+from fitting.sweeps.verdict import judge
 from memjax.errors import MemjaxError
 
 PHYSICS = ("yakopcic", "vteam", "stanford-pku", "mms")
@@ -73,20 +74,41 @@ def synthetic() -> list[mj.Measurement]:
     ]
 
 
-def residuals(
-    fit: ft.FitResult, data: Sequence[mj.Measurement], point_time: float | None
-) -> Float[np.ndarray, " points"]:
-    """What a fitted device leaves of all points of sweeps that count [decades]."""
+@dataclass(frozen=True)
+class Left:
+    """What a fitted device leaves of sweeps.
+
+    Parameters
+    ----------
+    residuals : Float[np.ndarray, "points"]
+        Of all points that count [decades].
+    verdict : str
+        Whether it describes these sweeps, by the rules that judge a fit.
+    """
+
+    residuals: Float[np.ndarray, " points"]
+    verdict: str
+
+    @property
+    def rms(self) -> float:
+        """Root mean square of the residuals [decades]."""
+        return float(np.sqrt(np.mean(self.residuals**2)))
+
+
+def left_of(fit: ft.FitResult, data: Sequence[mj.Measurement], point_time: float | None) -> Left:
+    """What a fitted device leaves of sweeps, its own or others."""
     device = fit.device
     common: dict[str, Any] = dict(env=None, free=None, fix=None, seed=0, screened=2)
-    first = prepare(data, device, bench=None, point_time=point_time, **common).problem
+    prepared = prepare(data, device, bench=None, point_time=point_time, **common)
+    first = prepared.problem
     # Which way round it stands is what its fit says: other sweeps may be read otherwise.
     bench = replace(first.bench, reversed=fit.bench.reversed)
     problem = Problem.of(device, first.free, first.group, bench=bench, env=first.env)
+    z = np.asarray(problem.center)
+    simulated = responses(problem, z)
     counted = np.asarray(first.group.weight) > 0
-    return (responses(problem, np.asarray(problem.center)) - np.asarray(first.group.target))[
-        counted
-    ]
+    verdict = judge(prepared.waves, first.group, problem.of_data(z), simulated)
+    return Left((simulated - np.asarray(first.group.target))[counted], verdict.word)
 
 
 def _record(
@@ -98,25 +120,45 @@ def _record(
     problem = ft.SweepProblem(fitted, mj.model(model), point_time=point_time, screened=screened)
     try:
         seconds, fit = lap(lambda: ft.solve(problem, seed=0))
-        known, unseen = (residuals(fit, x, point_time) for x in (fitted, others))
+        known, unseen = (left_of(fit, x, point_time) for x in (fitted, others))
     except (MemjaxError, np.linalg.LinAlgError) as error:
         record.write(variant, status="failed", reason=str(error))
         return np.inf
-    rms = lambda x: float(np.sqrt(np.mean(x**2)))  # noqa: E731
     record.ok(
         variant,
         Times(run=[seconds]),
-        error=rms(unseen),
+        error=unseen.rms,
         reference="root mean square of the residuals of sweeps that were not fitted [decades]",
-        problem=f"{name}: {known.size} points fitted, {unseen.size} predicted",
+        problem=f"{name}: {known.residuals.size} points fitted, {unseen.residuals.size} predicted",
         dtype="float64",
         extra={
-            "fitted": rms(known),
-            "median_unseen": float(np.median(np.abs(unseen))),
+            "fitted": known.rms,
+            "median_unseen": float(np.median(np.abs(unseen.residuals))),
             "verdict": fit.verdict.word,
+            "verdict_unseen": unseen.verdict,
         },
     )
-    return rms(known)
+    return known.rms
+
+
+def _record_peer(
+    record: Recorder, name: str, peer: str, data: list[mj.Measurement], point_time: float | None
+) -> None:
+    """Train a peer on every second sweep of a set, and record what is left of the others."""
+    fitted, others = halves(data, point_time=point_time)
+    scale = peers.scale_of(fitted)
+    seen, unseen = (peers.sweeps_of(x, scale) for x in (fitted, others))
+    seconds, network = lap(lambda: peers.trained(peer, seen))
+    rms = lambda x: float(np.sqrt(np.mean(peers.residuals_of(network, x) ** 2)))  # noqa: E731
+    record.ok(
+        f"{peer}, {name}",
+        Times(run=[seconds]),
+        error=rms(unseen),
+        reference="root mean square of the residuals of sweeps that were not fitted [decades]",
+        problem=f"{name}: {np.sum(seen.counts)} points fitted, {np.sum(unseen.counts)} predicted",
+        dtype="float64",
+        extra={"fitted": rms(seen), "parameters": peers.parameters(network)},
+    )
 
 
 def _record_coverage(record: Recorder, model: str) -> None:
@@ -138,7 +180,10 @@ def _record_coverage(record: Recorder, model: str) -> None:
 
 
 def run(size: str, record: Recorder) -> None:
-    """Measured sets by each model and the best of physics with corrections, and bands; synthetic in the smoke size."""
+    """Measured sets by each model, by the best of physics with corrections and by peers, and bands.
+
+    The smoke size has synthetic sweeps.
+    """
     jax.config.update("jax_enable_x64", True)
     screened = SCREENED[size]
     if size == "smoke":
@@ -150,6 +195,8 @@ def run(size: str, record: Recorder) -> None:
         _record(record, name, "hybrid", *options)
         left = {m: _record(record, name, m, *options) for m in PHYSICS}
         _record(record, name, min(left, key=lambda m: left[m]) + "+hybrid", *options)
+        for peer in peers.PEERS:
+            _record_peer(record, name, peer, *options[:2])
     for model in coverage.TRUTHS:
         _record_coverage(record, model)
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from fitting.automatic.explanation import explain, winner
+from fitting.automatic.explanation import calls_for_learned, explain, hint_of, winner
 from fitting.automatic.shortlist import Shortlist
 from fitting.choice.comparison import KEYS, Comparison
 from memjax.data import Features
@@ -62,3 +62,53 @@ def test_the_first_criterion_that_two_models_have_decides(columns, name, key, te
 def test_a_candidate_that_was_not_tried_is_named():
     text = explain(UNTRIED, comparison(loss=[1.0, 2.0]))
     assert "which 4 of 12 models can describe, slow untried since slow (excluded: " in text
+
+
+def with_learned(physics: str, learned: str, **columns) -> Comparison:
+    """Two models of physics with one verdict, and learned functions with theirs."""
+    rows = [
+        dict.fromkeys(KEYS) | {"model": n, "verdict": w, "unit": "decades"}
+        for n, w in (("a", physics), ("b", physics), ("hybrid", learned))
+    ]
+    for key, values in {"loss": [2.0, 3.0, 900.0], **columns}.items():
+        for row, x in zip(rows, values, strict=True):
+            row[key] = x
+    return Comparison(rows=rows, independent=None, no_criteria="", notes=())
+
+
+def test_learned_functions_are_asked_for_where_physics_is_poor():
+    assert calls_for_learned(comparison(loss=[1.0, 2.0], verdict=["poor", "poor"]))
+    assert not calls_for_learned(comparison(loss=[1.0, 2.0], verdict=["usable", "poor"]))
+    assert not calls_for_learned(comparison())
+    assert not calls_for_learned(with_learned("poor", "usable"))
+
+
+@pytest.mark.parametrize(
+    ("columns", "verdicts", "chosen", "text"),
+    [
+        ({}, ("poor", "usable"), ("hybrid", "verdict"), "is poor (a, b), and learned functions are usable"),
+        (
+            {"held_residual": [0.3, 0.2, 0.1]}, ("poor", "poor"), ("hybrid", "held_residual"),
+            "miss held-out sweeps by the least, 0.1 decades against 0.2; it describes the data poorly all the same",
+        ),
+        ({"residual": [0.3, 0.2, 0.1]}, ("poor", "poor"), ("hybrid", "residual"), "functions miss the data by"),
+        ({"residual": [0.3, 0.2, 0.4]}, ("poor", "poor"), ("a", "loss"), "of b; it describes the data poorly"),
+        ({"residual": [0.3, 0.2, 0.1]}, ("usable", "usable"), ("a", "loss"), "2 against 3 of b"),
+        ({"residual": [0.3, 0.2, 0.1]}, ("usable", "poor"), ("a", "loss"), "2 against 3 of b"),
+    ],
+)  # fmt: skip
+def test_learned_functions_are_chosen_only_where_physics_is_worse(columns, verdicts, chosen, text):
+    """Their loss counts nothing: it weighs points by what was granted to them."""
+    three = with_learned(*verdicts, **columns)
+    assert winner(three) == chosen
+    sentence = explain(LISTED, three, "the learned shapes resemble ohmic conduction")
+    assert text in sentence
+    assert sentence.endswith("; the learned shapes resemble ohmic conduction")
+    assert "--model hybrid" not in sentence
+
+
+def test_learned_functions_that_could_not_be_fitted_are_not_chosen():
+    three = with_learned("poor", "poor")
+    three.rows[2] |= dict.fromkeys(KEYS) | {"model": "hybrid", "failure": "no start"}
+    assert winner(three) == ("a", "loss")
+    assert hint_of({"hybrid": "no start"}) == hint_of({}) == ""

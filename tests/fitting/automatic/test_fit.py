@@ -5,6 +5,7 @@ import pytest
 import fitting as ft
 import memjax as mj
 from fitting.automatic import fit as module
+from fitting.choice.comparison import KEYS, Comparison
 from memjax.errors import DataError, FitError
 
 MODELS = ["mms", "linear-drift", "vteam", "threshold-switch"]
@@ -32,3 +33,32 @@ def test_without_a_fit_there_is_no_choice(switch, monkeypatch):
     monkeypatch.setattr(module.SweepProblem, "solve", refuse)
     with pytest.raises(FitError, match="none of 2 models is fitted: no start"):
         ft.fit_auto(mj.read(switch))
+
+
+@pytest.mark.parametrize(
+    ("word", "learns", "names"),
+    [
+        ("poor", True, ["a", "b", "hybrid"]),
+        ("poor", False, ["a", "b"]),
+        ("usable", True, ["a", "b"]),
+    ],
+)
+def test_learned_functions_join_fits_of_which_the_best_is_poor(word, learns, names, monkeypatch):
+    """By stand-ins of fits, in words; halves are fitted of what joins, too."""
+    fitted = []
+
+    def compare(fits, parts, held_out):
+        assert held_out == "others"
+        assert set(parts) == set(fits)
+        rows = [dict.fromkeys(KEYS) | {"model": n, "loss": 1.0, "verdict": word} for n in fits]
+        return Comparison(rows=rows, independent=None, no_criteria="", notes=())
+
+    monkeypatch.setattr(module, "compare_models", compare)
+    monkeypatch.setattr(
+        module, "_held_out", lambda fits, *_: (dict.fromkeys(fits, "half"), "others")
+    )
+    monkeypatch.setattr(module, "_fit", lambda name, *_: fitted.append(name) or "whole")
+    fits: dict = {"a": "whole", "b": "whole"}
+    compared = module._compared(fits, [], {}, 0, lambda _: None, learns=learns)
+    assert [r["model"] for r in compared.rows] == list(fits) == names
+    assert fitted == names[2:]

@@ -5,11 +5,14 @@ import json
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
 import memjax as mj
+from fitting.automatic import options
+from fitting.choice.comparison import KEYS, Comparison
 from memjax.cli import main
 
 MODELS = ["mms", "vteam", "threshold-switch"]
@@ -71,6 +74,16 @@ def test_a_batch_has_the_model_of_its_first_device_that_switches(batch, capsys):
     # The same command goes on, and does not choose again.
     assert main(batch.words) == 0
     assert f"mms was chosen in {batch.choice}" in capsys.readouterr().err
+
+
+def test_learned_functions_are_fitted_where_physics_is_poor_unless_parameters_are_named():
+    rows = [dict.fromkeys(KEYS) | {"model": n, "loss": 1.0, "verdict": "poor"} for n in "ab"]
+    poor = Comparison(rows=rows, independent=None, no_criteria="", notes=())
+    listed = cast(Any, None)  # it is asked for the sentence alone
+    assert options._Chooser(listed, learns=True).further(poor) == ["hybrid"]
+    assert options._Chooser(listed, learns=False).further(poor) == []
+    rows[1] |= {"loss": 0.5, "verdict": "usable"}
+    assert options._Chooser(listed, learns=True).further(poor) == []
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import fitting as ft
 import memjax as mj
 from fitting.batch.each_search import EachSearch, Gathering, find_each, outlying, switches
 from fitting.batch.stacked_problems import KernelProblems
-from memjax.compiled import library
+from memjax.lanes.cc import library
 
 pytestmark = [
     pytest.mark.slow,

@@ -8,7 +8,7 @@ import pytest
 
 from fitting.batch.stacked_problems import KernelProblems, XlaProblems, problems_of
 from fitting.problem import TOGETHER
-from memjax.compiled import library
+from memjax.lanes.cc import library
 
 pytestmark = [
     pytest.mark.slow,

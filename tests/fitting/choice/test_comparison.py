@@ -1,8 +1,17 @@
 """What is said of models beside their numbers."""
 
+import numpy as np
 import pytest
 
-from fitting.choice.comparison import KEYS, _notes, _support, best, compare_models
+from fitting.choice.comparison import (
+    KEYS,
+    _notes,
+    _support,
+    _without_criteria,
+    best,
+    compare_models,
+)
+from fitting.residuals import Residuals
 from memjax.errors import DataError
 
 
@@ -43,3 +52,15 @@ def test_models_without_a_fit_have_their_reason():
     found = compare_models({"a": "no start", "b": "no step"})
     assert [r["failure"] for r in found.rows] == ["no start", "no step"]
     assert found.no_criteria == "fewer than two models were fitted"
+
+
+def test_models_without_criteria_beside_others_are_named():
+    of = lambda text: Residuals(  # noqa: E731
+        values=np.ones(3),
+        sigma=np.ones(3),
+        series=np.zeros(3, int),
+        unit="decades",
+        no_likelihood=text,
+    )
+    left = {"a": of(""), "b": of("a prior"), "c": of("a prior"), "d": of("medians")}
+    assert list(_without_criteria(left, "medians")) == ["no AIC, AICc or BIC of b, c: a prior"]

@@ -89,3 +89,23 @@ def test_distance_behind_the_best_has_a_unit_error():
         found, _ = scores({"a": _left(noise + away), "b": _left(noise - away)})
         z.append(max(x["behind"] for x in found.values()))
     assert np.mean(np.square(z)) == pytest.approx(1.0, abs=0.01 + 4 * np.sqrt(2 / 400))
+
+
+def test_a_fit_without_likelihood_leaves_those_of_the_others():
+    """Learned functions weigh points by what was granted to them, and join sweeps: their rows are others."""
+    y = 1 + X + 0.1 * np.random.default_rng(5).normal(size=N)
+    two = {"line": _polynomial(y, 1), "flat": _polynomial(y, 0)}
+    other = _left(0.3 * np.ones(N + 1), 0.5, no_likelihood="a prior")
+    free = {"line": 2, "flat": 1, "learned": 48}
+    three = two | {"learned": other}
+    assert criteria(three, free) == criteria(two, free)
+    alone, _ = scores(two)
+    together, left_out = scores(three)
+    assert left_out == 0
+    assert {n: together[n] for n in two} == alone
+    # The median residual has the unit of the data, whatever it was weighed by.
+    assert together["learned"] == {
+        "score": None,
+        "held_residual": pytest.approx(0.15),
+        "behind": None,
+    }

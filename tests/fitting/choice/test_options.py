@@ -2,6 +2,7 @@
 
 import csv
 import json
+from functools import partial
 
 import jax.numpy as jnp
 import numpy as np
@@ -31,6 +32,16 @@ def _write(path, cycles: int) -> str:
     return str(path)
 
 
+class _Chooser:
+    """Asks for the true model where the held-out score of another one is known."""
+
+    def further(self, comparison):
+        return ["mms", "linear-drift"] * (comparison.rows[0]["score"] is not None)
+
+    def content(self, comparison, fits):
+        return {"explanation": f"{comparison.rows[-1]['model']} is the last of {len(fits)}"}
+
+
 @pytest.fixture(scope="module")
 def file(tmp_path_factory) -> str:
     return _write(tmp_path_factory.mktemp("pulses") / "p.csv", 4)
@@ -38,10 +49,12 @@ def file(tmp_path_factory) -> str:
 
 @pytest.fixture(scope="module")
 def folder(file, tmp_path_factory):
-    """Of three models, one of which has no start."""
+    """Of two models, one of which has no start, and a third that the comparison of these calls for."""
     out = tmp_path_factory.mktemp("choice") / "out"
-    models = "linear-drift,diffusive,mms"
-    assert main(["fit", file, "--model", models, *PULSES, "--out", str(out)]) == 0
+    words = ["fit", file, "--model", "linear-drift,diffusive", *PULSES, "--out", str(out)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(choice, "compare", partial(choice.compare, chooser=_Chooser()))
+        assert main(words) == 0
     return out
 
 
@@ -67,6 +80,7 @@ def test_a_model_that_fails_is_told(folder):
         rows = {r["model"]: r for r in csv.DictReader(table)}
     assert rows["diffusive"]["failure"].startswith("no recipe for the model 'diffusive'")
     assert not (folder / "diffusive").exists()
+    assert "mms is the last of 3." in (folder / "report.html").read_text()
     assert "no recipe" in (folder / "report.html").read_text()
 
 

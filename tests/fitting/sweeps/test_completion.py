@@ -118,7 +118,10 @@ def test_an_interrupt_leaves_the_fit_as_far_as_it_came(stages, monkeypatch):
     assert done.profiles == ()
 
 
-def test_nothing_follows_the_search_of_learned_functions():
+def test_what_follows_the_search_of_learned_functions_are_words_alone(monkeypatch):
     learned = fit()
     learned.problem.device = mj.HybridDevice()
-    assert completion.completed(learned, None) is learned
+    for sentence in ("", "the learned shapes resemble a law"):
+        monkeypatch.setattr(completion, "resemblance_of", lambda _, sentence=sentence: sentence)
+        done = completion.completed(learned, None)
+        assert done == replace(learned, notes=(sentence,) * bool(sentence))

@@ -11,7 +11,7 @@ import memjax as mj
 from fitting.kinds import Origin
 from fitting.sweeps.content import write
 from fitting.sweeps.problem import PATIENT
-from memjax.compiled import library
+from memjax.lanes.choice import backend_in_use
 
 pytestmark = pytest.mark.slow
 
@@ -35,7 +35,7 @@ def test_a_fit_folder_is_complete_and_its_json_strict(result, tmp_path):
     assert content["identifiability"]["sentences"]
     assert content["settings"] == {}  # a diffusive memristor has none
     assert content["data"][0]["sha256"]
-    assert content["backend"] == library.backend() != "xla"
+    assert content["backend"] == result.backend == backend_in_use() != "xla"
     page = (tmp_path / "report.html").read_text()
     assert page.count("data:image/png;base64,") == 6
     assert html.escape(content["backend"]) in page

@@ -21,6 +21,7 @@ from fitting.sweeps.learned import (
     with_further,
 )
 from fitting.sweeps.loops import loops
+from fitting.sweeps.resemblance import resemblance_of
 from memjax.device.hybrid import NODES, node_names
 
 NOISE = 0.01
@@ -161,5 +162,8 @@ def test_a_fit_of_learned_functions_predicts_a_loop_that_it_has_not_seen(measure
         np.log10(np.abs(np.ravel(mj.simulate(d, drive, save=t).check().i)))
         for d in (fit.device, truth())
     )
+    # Its state conducts as a sinh of the voltage, ohmic below 0.1 V; what the shapes resemble stands in the notes.
+    assert resemblance_of(fit) == fit.notes[-1]
+    assert "the rate of set from" in fit.notes[-1]
     # Some 40 numbers share 122 points: a curve of them is known to the noise at most, three times that in decades.
     assert np.sqrt(np.mean((fitted - true) ** 2)) < 3 * NOISE

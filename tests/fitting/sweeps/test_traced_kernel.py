@@ -8,7 +8,7 @@ import pytest
 import memjax as mj
 from fitting.sweeps.prepare import prepare
 from fitting.sweeps.traced_kernel import TracedKernel
-from memjax.compiled import library
+from memjax.lanes.cc import library
 
 pytestmark = [
     pytest.mark.skipif(library.find_compiler() is None, reason="no compiler of C"),

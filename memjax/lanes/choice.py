@@ -1,0 +1,117 @@
+"""Which backend is to compute: kernels in C where there are any, kernels alone, or XLA."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from contextvars import ContextVar
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import PolicyError, UsageError
+from .backend import LaneFunction, Unavailable
+from .cc.library import CompilerError, working_compiler
+
+if TYPE_CHECKING:
+    from .drivers import Driver
+    from .program import StepProgram
+
+BACKEND = "MEMJAX_BACKEND"
+"""Environment variable: the backend."""
+
+BACKENDS = ("auto", "cc", "xla")
+"""Kernels in C where there are any and XLA elsewhere, kernels or an error, XLA."""
+
+_REASON = f"as {BACKEND} or memjax.use_backend says"
+"""Why there is no function where XLA is wanted."""
+
+_chosen: ContextVar[str | None] = ContextVar("memjax_backend", default=None)
+
+
+def chosen_backend() -> str:
+    """The backend that is in use: of `use_backend`, else of the environment, else "auto".
+
+    Raises
+    ------
+    UsageError
+        Where the environment names none.
+    """
+    return _chosen.get() or _checked(os.environ.get(BACKEND, "").strip().lower() or "auto", BACKEND)
+
+
+@contextlib.contextmanager
+def use_backend(name: str) -> Iterator[None]:
+    """Choose what computes within a block of code.
+
+    Parameters
+    ----------
+    name : str
+        "auto" takes kernels in C where there are any, and XLA elsewhere; "cc" takes kernels, and is an error where
+        there is none; "xla" takes no kernel. No algorithm, start or tolerance depends on it. A problem of a fit keeps
+        the backend with which it was solved.
+
+    Raises
+    ------
+    UsageError
+        For another name.
+    """
+    token = _chosen.set(_checked(name, "use_backend"))
+    try:
+        yield
+    finally:
+        _chosen.reset(token)
+
+
+def _checked(name: str, where: str) -> str:
+    if name not in BACKENDS:
+        allowed = ", ".join(BACKENDS)
+        raise UsageError(f"no backend {name!r}", where=where, allowed=allowed, fix="say auto")
+    return name
+
+
+def unavailable(reason: str) -> Unavailable:
+    """A reason why XLA computes; an error where kernels alone are wanted.
+
+    Raises
+    ------
+    PolicyError
+        With the reason.
+    """
+    if chosen_backend() == "cc":
+        raise PolicyError(
+            f"no kernel in C: {reason}",
+            where="backend cc",
+            fix=f"say {BACKEND}=auto or mj.use_backend('auto'): XLA computes the same",
+        )
+    return Unavailable(reason)
+
+
+def compile_lanes(program: "StepProgram", driver: "Driver") -> LaneFunction | Unavailable:
+    """The function of a program under a driver by the backend that is in use, or why XLA is to compute.
+
+    Raises
+    ------
+    PolicyError
+        Where there is none, and kernels alone are wanted.
+    """
+    from .cc.backend import Cc
+
+    if chosen_backend() == "xla":
+        return Unavailable(_REASON)
+    function = Cc().compile(program, driver)
+    return unavailable(function.reason) if isinstance(function, Unavailable) else function
+
+
+def backend_in_use(folder: Path | None = None) -> str:
+    """Return what compiles here: "cc" and the compiler, or "xla" and the reason; this does not load JAX.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        Where kernels are kept.
+    """
+    if chosen_backend() == "xla":
+        return Unavailable(_REASON).backend
+    try:
+        return f"cc ({working_compiler(folder)[1]})"
+    except CompilerError as e:
+        return Unavailable(str(e)).backend

@@ -1,0 +1,109 @@
+"""Presets of measured devices, and the peers of learned devices."""
+
+import tomllib
+
+import jax
+import numpy as np
+import pytest
+
+import memjax as mj
+from benchmarks.cases.any_device import measured, peers
+from memjax import presets
+
+
+@pytest.fixture
+def content():
+    """What the ``fit.json`` of a threshold switch says, of two free parameters."""
+    values = mj.params.to_dict(mj.model("threshold-switch")) | {"v_th": 18.43219, "r_on": 222.4}
+    free = {"v_th": "V", "r_on": "ohm"}
+    rows = {
+        n: {"value": x, "free": n in free, "unit": free.get(n, "1")}
+        for n, x in values.items()
+        if not isinstance(x, str)
+    }
+    return {
+        "n_points": 419,
+        "verdict": {"word": "good", "reason": "all agrees", "deviation": 0.0456},
+        "undetermined": ["r_on", "tau"],
+        "parameters": rows,
+        "settings": {},
+        "bench": {"reversed": False},
+        "uncertainty": {"intervals": {"v_th": [17.1, 19.87654], "r_on": [None, 264.9]}},
+    }
+
+
+def test_a_fit_becomes_a_preset_with_bands(content):
+    name = "threshold-switch/vo2-galloni2024"
+    read = tomllib.loads(measured.text_of(name, content))
+    rows = read["parameters"]
+    assert rows["v_th"] == {"value": 18.43, "unit": "V", "low": 17.1, "high": 19.88}
+    # An open end is no band; a value that was not fitted, and is the default, is none of this device.
+    assert rows["r_on"] == {"value": 222.4, "unit": "ohm"}
+    assert set(rows) == {"v_th", "r_on"}
+    assert (read["verdict"], read["residual"]) == ("good", 0.046)
+    assert read["command"] == "memjax fit clean/vo2_iv_sweep.csv --model threshold-switch --out fit"
+    assert read["not_claimed"][-1] == "Values that the data do not determine: r_on."
+
+
+def test_a_poor_fit_is_no_preset(content):
+    content["verdict"]["word"] = "poor"
+    with pytest.raises(ValueError, match="vo2-galloni2024: poor, all agrees"):
+        measured.text_of("threshold-switch/vo2-galloni2024", content)
+
+
+def test_every_measured_preset_can_be_made_again():
+    """Its command is that of the table, and its bands hold its values."""
+    for info in presets.measured():
+        words = measured.command_of(info.name)
+        assert info.command.split()[1:3] == words[:2]
+        assert info.verdict in ("good", "usable")
+        assert "/work" not in info.command
+        values = presets.load(info.name)[1]
+        bands = presets.bands(info.name)
+        assert bands
+        assert all(low <= values[n] <= high for n, (low, high) in bands.items())
+
+
+def test_peers_have_as_many_parameters_as_hybrid():
+    names = [n for nodes in mj.HybridDevice.functions.values() for n in nodes]
+    for draw in peers.PEERS.values():
+        assert peers.parameters(draw(jax.random.key(0), 0.0, 1.0)) == len(names) + len(
+            ("p", "n", "x0")
+        )
+
+
+def _sweeps() -> peers.Sweeps:
+    v = np.tile(np.sin(2 * np.pi * np.arange(20) / 20), 2)
+    phase = np.tile(np.linspace(0, 1, 20), 2)
+    return peers.Sweeps(
+        v=v,
+        tau=np.arange(40) / 20,
+        phase=phase,
+        target=-5 + 0.5 * np.abs(v),
+        counts=np.abs(v) > 0.02,
+    )
+
+
+@pytest.mark.study
+@pytest.mark.parametrize("name", peers.PEERS)
+def test_training_takes_a_peer_towards_the_data(name):
+    """The target is a curve of the voltage: of a constant its standard deviation is left."""
+    sweeps = _sweeps()
+    with jax.numpy_dtype_promotion("standard"):  # as a user has it; optax counts in int32
+        network = peers.trained(name, sweeps, steps=400)
+    left = np.sqrt(np.mean(peers.residuals_of(network, sweeps) ** 2))
+    assert left < 0.7 * np.std(sweeps.target[sweeps.counts])
+
+
+def test_sweeps_of_other_lengths_keep_the_time_of_a_point():
+    one = mj.Measurement(
+        v=np.array([0.0, 1.0, 2.0, 1.0]), i=np.array([0.0, 1e-3, 2e-3, 1e-3]), t=None,
+        sweep=np.array([0, 0, 1, 1]), at_compliance=np.zeros(4, bool), reader="", source={},
+    )  # fmt: skip
+    scale = peers.scale_of([one])
+    assert scale == (2.0, 2.0)
+    sweeps = peers.sweeps_of([one.select(one.sweep == 0)], scale)
+    np.testing.assert_allclose(sweeps.tau, [0.0, 0.5])
+    np.testing.assert_allclose(sweeps.v, [0.0, 0.5])
+    assert sweeps.counts.tolist() == [False, True]
+    assert sweeps.target[1] == pytest.approx(-3.0)

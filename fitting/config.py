@@ -74,7 +74,11 @@ class Option:
 
 
 def option(help: str, *, form: str = "text", default: Any = None, **properties: Any) -> Any:
-    """Return a field of a configuration; the other arguments are those of `Option`."""
+    """Return a field of a configuration; the other arguments are those of `Option`: what has a unit is a number."""
+    if "unit" in properties:
+        form, properties = "number", {"metavar": properties["unit"].upper(), **properties}
+    if form == "count":
+        properties = {"metavar": "N", **properties}
     return field(default=default, metadata={_KEY: Option(help, form, **properties)})
 
 
@@ -202,24 +206,24 @@ def stochastic() -> Any:
 
 def draws(*, needs: str = "") -> Any:
     """Return the field of ``--draws``."""
-    return option(_DRAWS, form="count", lowest=8, metavar="N", needs=needs)
+    return option(_DRAWS, form="count", lowest=8, needs=needs)
 
 
 def on_threshold() -> Any:
     """Return the field of ``--on-threshold`` [A]."""
-    return option(_ON_THRESHOLD, form="number", unit="A", metavar="A", group=_SEVERAL)
+    return option(_ON_THRESHOLD, unit="A", group=_SEVERAL)
 
 
 def hold_threshold() -> Any:
     """Return the field of ``--hold-threshold`` [A]."""
     help = "current below which a device is off again (default 1e-11, or as the data say)"
-    return option(help, form="number", unit="A", metavar="A", group="sweeps")
+    return option(help, unit="A", group="sweeps")
 
 
 def read_voltage() -> Any:
     """Return the field of ``--read-voltage`` [V]."""
     help = "at which conductances are read [V]"
-    return option(help, form="number", lowest=-float("inf"), unit="V", metavar="V", group=_SEVERAL)
+    return option(help, lowest=-float("inf"), unit="V", group=_SEVERAL)
 
 
 def stimulus() -> Any:
@@ -243,7 +247,7 @@ def rearm() -> Any:
 def step() -> Any:
     """Return the field of ``--dt`` [s]."""
     help = "step of simulated trains to begin with [s]"
-    return option(help, form="number", unit="s", metavar="S", group=CIRCUITS)
+    return option(help, unit="s", group=CIRCUITS)
 
 
 def device_label() -> Any:

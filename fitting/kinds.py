@@ -146,6 +146,14 @@ class Kind:
         """Names of all options that mean something to it."""
         return {*FILES, *self._chosen(request).names(request)}
 
+    def entries(self, request: Request, **changes: Any) -> dict[str, Any]:
+        """Return what was asked of one of several fits of a request, as ``--config`` takes it.
+
+        Of what was asked of all of them and of `changes` it holds what means something to this kind.
+        """
+        used = self.uses(request)
+        return {n: x for n, x in {**request.entries, **changes}.items() if n in used}
+
     def _chosen(self, request: Request) -> type[CommonConfig]:
         return self.configs[0] if self.choose is None else self.choose(request)
 

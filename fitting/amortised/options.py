@@ -69,7 +69,6 @@ class TrainingConfig(CommonConfig, ElementsConfig, ReadingConfig):
         "devices that are simulated for training (default 40000)",
         form="count",
         lowest=500,
-        metavar="N",
         group=_GROUP,
     )
     read_noise: float | None = option(

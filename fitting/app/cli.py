@@ -12,7 +12,6 @@ from pathlib import Path
 from memjax.cli.command import Command
 from memjax.cli.model_table import require_models
 from memjax.errors import UsageError
-from memjax.io.request import files_of
 from memjax.runtime.console import say
 from memjax.runtime.jax_setup import prepare_jax
 from memjax.runtime.memory import check_size
@@ -25,7 +24,6 @@ from ..choice import options as choice_options
 from ..command import run
 from ..config import Option, Request
 from ..deadline import deadline
-from ..devices import expanded
 from ..kinds import flag, kinds, of_data, refuse_unused
 from ..progress import Session
 from ..reached import Reached
@@ -35,19 +33,10 @@ _DRAW = 1000
 """Bytes of a draw at least: its curve, its noise and its features."""
 
 
-def _check_extras(where: str, uncertainty: str = "laplace") -> None:
-    """Refuse what a package that is not installed would end, after minutes and with nothing written."""
+def _check_pictures(where: str) -> None:
+    """Refuse a report where the package that draws it is not installed: it would end after minutes, with nothing."""
     pictures = "the pictures of a report need the package"
     require_packages(["matplotlib"], what=pictures, where=where, extra="plot")
-    for package in ("blackjax", "arviz") if uncertainty == "nuts" else ():
-        what = "--uncertainty nuts needs the package"
-        require_packages([package], what=what, where=where, extra="bayes")
-
-
-def _check_draws(draws: int | None) -> None:
-    """Refuse more draws than memory holds: each has a row of numbers for each point."""
-    if draws is not None:
-        check_size(draws, _DRAW, what="draws", where="--draws", error=UsageError)
 
 
 def _run_fit(options: argparse.Namespace) -> int:
@@ -56,11 +45,15 @@ def _run_fit(options: argparse.Namespace) -> int:
     session = Session(reached=Reached(request))
     with deadline(lambda: session.reached.save()):
         try:
-            return _fit(request, session)
+            status = _fit(request, session)
         except KeyboardInterrupt as stop:
             if str(stop):  # it is saved, and says where
                 raise
             raise KeyboardInterrupt(session.reached.save()) from None
+    if options.open:
+        path = Path(options.out) / "report.html"
+        show_page(path) if path.exists() else say("note", f"--open: no report in {options.out}")
+    return status
 
 
 COMBINATIONS = (amortised_options, automatic_options, choice_options, batch_options)
@@ -69,18 +62,11 @@ COMBINATIONS = (amortised_options, automatic_options, choice_options, batch_opti
 
 def _fit(request: Request, session: Session) -> int:
     """Fit what was asked for, by a combination that claims it or by the kind of the data; the exit status."""
-    many = request.batch or amortised_options.claims(request)
     _check(request)
-    request = request.replace(files=(expanded if many else files_of)(request.files))
-    claimed = next((c for c in COMBINATIONS if c.claims(request)), None)
-    if claimed is None:
-        return _open_report(request, _run_kind(request, session))
-    prepare_jax()
-    return _open_report(request, claimed.run(request, session))
-
-
-def _run_kind(request: Request, session: Session) -> int:
-    """Fit data of one kind; the exit status."""
+    combination = next((c for c in COMBINATIONS if c.claims(request)), None)
+    if combination is not None:
+        prepare_jax()
+        return combination.run(request, session)
     kind = of_data(request)
     prepare_jax()
     session.reached.kind = kind.label
@@ -90,24 +76,19 @@ def _run_kind(request: Request, session: Session) -> int:
 
 def _check(request: Request) -> None:
     """Refuse what would end in minutes, with nothing written: packages that lack, draws, names of models."""
+    where = "memjax fit"
     if not amortised_options.claims(request):
-        _check_extras("memjax fit", request.uncertainty)
+        _check_pictures(where)
+        for package in ("blackjax", "arviz") if request.uncertainty == "nuts" else ():
+            what = "--uncertainty nuts needs the package"
+            require_packages([package], what=what, where=where, extra="bayes")
     if request.scheduler is not None:
         what = "--scheduler needs the package"
-        require_packages(["distributed"], what=what, where="memjax fit", extra="cluster")
-    _check_draws(request.draws)
+        require_packages(["distributed"], what=what, where=where, extra="cluster")
+    if request.draws is not None:
+        check_size(request.draws, _DRAW, what="draws", where="--draws", error=UsageError)
     names = [n for word in request.model.split(",") if (n := word.strip())]
     require_models([n for n in names if n != automatic_options.AUTO])
-
-
-def _open_report(request: Request, status: int) -> int:
-    """Show the page where that is wanted and there is one; the exit status is passed on."""
-    path = Path(request.out) / "report.html"
-    if request.open and path.exists():
-        show_page(path)
-    elif request.open:
-        say("note", f"--open: no report in {request.out}")
-    return status
 
 
 def show_page(path: Path) -> None:
@@ -138,7 +119,7 @@ def _configure_report(parser: argparse.ArgumentParser) -> None:
 
 def _run_report(options: argparse.Namespace) -> int:
     """Run ``memjax report``: pictures and page are made beside and moved in place one by one."""
-    _check_extras("memjax report")
+    _check_pictures("memjax report")
     from ..report import build, opened
 
     folder = Path(options.folder)

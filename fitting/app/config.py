@@ -9,7 +9,6 @@ from typing import Any
 from memjax.cli.command import (
     Parser,
     count,
-    join_negative_numbers,
     number,
     plain_float,
     signed_number,
@@ -21,11 +20,13 @@ from memjax.cli.options import (
     add_write_options,
 )
 from memjax.errors import DataError, UsageError
+from memjax.io.request import files_of
 from memjax.runtime.documents import load_json, load_toml
 
 from ..amortised.options import PosteriorConfig, TrainingConfig
 from ..batch.options import BatchConfig
 from ..config import Option, Request, options_of
+from ..devices import expanded
 from ..kinds import flag, kinds
 
 _SHARED = (add_bench_options, add_read_options, add_interleave_option, add_write_options)
@@ -188,6 +189,8 @@ def request_of(options: argparse.Namespace, command: str) -> Request:
     entries = {n: _plain_data(values[n]) for n in names}
     if values["compliance_negative"] is not None:
         entries["compliance"] = [values["compliance"], values["compliance_negative"]]
+    many = values["batch"] or values["amortise"] or values["amortised"] is not None
+    values["files"] = (expanded if many else files_of)(values["files"])
     values |= {"command": command, "entries": entries}
     return Request(values, explicit, interpret=partial(_interpret, parser=parser))
 
@@ -224,8 +227,7 @@ def _load(path: Path) -> dict[str, Any]:
 
 def _interpret(table: Mapping[str, Any], parser: argparse.ArgumentParser) -> dict[str, Any]:
     """Values of options that stand in a file, as the command line would take them."""
-    words = join_negative_numbers(words_of(table))
-    options = parser.parse_args(["FILE", "--out", "DIR", *words])
+    options = parser.parse_args(["FILE", "--out", "DIR", *words_of(table)])
     names = [n.replace("-", "_") for n in table]
     names += ["compliance_negative"] * ("compliance" in names)
     if unknown := [flag(n) for n in names if not hasattr(options, n)]:
@@ -301,5 +303,5 @@ def parse_fit(words: Sequence[str]) -> Request:
     """
     parser = Parser(prog="memjax fit", allow_abbrev=False)
     configure(parser)
-    options = parser.parse_args(join_negative_numbers(list(words)))
+    options = parser.parse_args(list(words))
     return request_of(options, "").replace(explicit=())

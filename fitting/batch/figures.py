@@ -8,7 +8,7 @@ import numpy as np
 from memjax.plot import style
 from memjax.plot.style import MUTED, SECOND, SIMULATED
 
-from ..figures import save
+from ..figures import panels, save
 from .fit import Row
 from .wafer import Positions
 
@@ -31,18 +31,6 @@ def _shown(rows: Sequence[Row], units: Mapping[str, str]) -> tuple[dict[str, str
     return shown, f"no device determines {', '.join(others)}" if others else ""
 
 
-def _axes(count: int, *, height: float):
-    from matplotlib.figure import Figure
-
-    columns = min(count, _COLUMNS)
-    lines = -(-count // columns)
-    figure = Figure(figsize=(4.6 * columns, height * lines))
-    axes = figure.subplots(lines, columns, squeeze=False).ravel()
-    for ax in axes[count:]:
-        ax.set_axis_off()
-    return figure, axes[:count]
-
-
 def _label(name: str, unit: str) -> str:
     return name if unit in ("", "1") else f"{name} ({unit})"
 
@@ -57,7 +45,7 @@ def picture_distributions(rows: Sequence[Row], units: Mapping[str, str], path: P
     units, others = _shown(rows, units)
     lines: list = []
     with style():
-        figure, axes = _axes(len(units), height=3.3)
+        figure, axes = panels(len(units), most=_COLUMNS, height=3.3)
         for ax, (name, unit) in zip(axes, units.items(), strict=True):
             x = determined(rows, name)
             undetermined = sum(name in r.undetermined for r in rows)
@@ -93,7 +81,7 @@ def picture_wafer(
         return np.array([positions[r.name] for r in some]).reshape(-1, 2).T
 
     with style():
-        figure, axes = _axes(len(units), height=3.9)
+        figure, axes = panels(len(units), most=_COLUMNS, height=3.9)
         for ax, (name, unit) in zip(axes, units.items(), strict=True):
             undetermined = [r for r in mapped if name in r.undetermined]
             known = [r for r in mapped if name in r.values and name not in r.undetermined]

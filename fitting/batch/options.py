@@ -39,7 +39,6 @@ class BatchConfig(CommonConfig, ElementsConfig, ReadingConfig):
         form="count",
         lowest=1,
         default=CHUNK,
-        metavar="N",
         group=_GROUP,
     )
     wafer_map: str | None = option(

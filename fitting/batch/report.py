@@ -1,12 +1,12 @@
 """What a batch leaves: a table with a row per device, its population, pictures, and one page."""
 
-import csv
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas
 
 from memjax.runtime.files import write_json, writing
 
@@ -61,10 +61,13 @@ def write_devices(
             cells[f"{name} std [{unit}]"] = r.std.get(name, "")
         cells |= {n: getattr(r, n) for n in ("loss", "reduced_chi2", "verdict", "reason")}
         table.append(cells | {"undetermined": " ".join(r.undetermined), "failure": r.failure})
-    with writing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as out:
-        writer = csv.DictWriter(out, list(table[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(table)
+    write_table(table, path)
+
+
+def write_table(table: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Write rows of the same columns as CSV, whole or not at all."""
+    with writing(path) as temporary:
+        pandas.DataFrame(table).to_csv(temporary, index=False, lineterminator="\n")
 
 
 def population(rows: Sequence[Row], units: Mapping[str, str]) -> dict[str, dict]:

@@ -29,6 +29,7 @@ from ..config import Request
 from ..devices import devices_of
 from ..progress import Session, duration
 from ..sweeps.content import to_json
+from ..sweeps.kind import KIND as SWEEPS
 from ..sweeps.options import sweep_options
 from ..sweeps.result import FitResult
 from . import wafer
@@ -113,7 +114,9 @@ def _fit_all(
 
     def keep(name: str, result: FitResult) -> None:
         result = replace(result, model=request.model)
-        content = to_json(result, [file_of(named[name])], truth=None, command=command)
+        config = SWEEPS.entries(request, files=[named[name]])
+        files = [file_of(named[name])]
+        content = to_json(result, files, truth=None, command=command, config=config)
         write_json(fits / f"{name}.json", content)
 
     def read(file: str):

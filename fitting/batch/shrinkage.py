@@ -1,14 +1,12 @@
 """What the population as a prior did to the devices of a batch: a table with a row per device, and in a few words."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from memjax.runtime.files import writing
-
+from .report import write_table
 from .rows import Row
 
 SHRUNKEN = "shrunken.csv"
@@ -33,10 +31,7 @@ def write_shrunken(rows: Sequence[Row], units: Mapping[str, str], path: Path) ->
         known = {"excess_chi2": p.excess, "distance2": p.distance, "p_value": p.p_value}
         cells |= {n: "" if x is None else x for n, x in ({"loss": p.loss} | known).items()}
         table.append(cells | {n: getattr(p, n) for n in ("verdict", "reason", "failure")})
-    with writing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as out:
-        writer = csv.DictWriter(out, list(table[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(table)
+    write_table(table, path)
 
 
 def shrinkage(rows: Sequence[Row]) -> dict[str, Any]:

@@ -52,11 +52,7 @@ class TraceConfig(CommonConfig):
     )
     stimulus: str | None = stimulus()
     sigma: float | None = option(
-        "standard deviation of a row of a trace",
-        form="number",
-        unit="V or A",
-        metavar="V",
-        group=CIRCUITS,
+        "standard deviation of a row of a trace", unit="V or A", metavar="V", group=CIRCUITS
     )
 
 

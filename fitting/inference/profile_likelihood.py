@@ -116,19 +116,12 @@ def profile_ends(
         Called with the progress of the search at the values that are held after each iteration.
     """
     lanes, count = np.arange(len(z)), len(z)
-
-    def held(points):
-        r, jac, ok = evaluate(points)
-        jac = np.array(jac)
-        jac[lanes, :, pinned] = 0.0  # no step moves what is held
-        return r, jac, ok
-
     # An end lies between multiples of the first move whose roots of the rise are below and above 1.
     brackets = Brackets(farthest)
     near, at = z.copy(), np.zeros(count)
     inside, tried, rises = z.copy(), [], []
     options: dict[str, Any] = dict(iterations=_ITERATIONS, tolerance=1e-5, together=False)
-    options["proximal"] = PROXIMAL
+    options |= {"proximal": PROXIMAL, "held": pinned, "tick": tick}
     for k in range(_ROUNDS):
         x, done = brackets.x, brackets.done
         # The others start on the line through the best point and what was fitted last.
@@ -139,7 +132,7 @@ def profile_ends(
         options["ending"] = Ending(enough=np.where(done, np.inf, 0.0))
         later = _ITERATIONS * (_ROUNDS - k - 1)
         shown = Progress(start, np.full(count, np.inf), later=later)
-        fit = levenberg_marquardt(of_some(held, start), start, progress=shown, tick=tick, **options)
+        fit = levenberg_marquardt(of_some(evaluate, start), start, progress=shown, **options)
         tried.append(start[lanes, pinned])
         rises.append(2 * (fit.cost - cost) / threshold)
         follows, below = brackets.narrow(rises[-1], fit.converged)
@@ -292,15 +285,10 @@ def _missed(
     center = np.where(np.isfinite(center), center, result.z)
     start = np.repeat(center[None], len(ends), axis=0)
     start[lanes, pinned] = [z for _, z in ends]
-
-    def held(points: np.ndarray, which: np.ndarray):
-        r, jacobian, ok = evaluate(points)
-        jacobian = np.array(jacobian)
-        jacobian[np.arange(len(points)), :, pinned[which]] = 0.0  # no step moves what is held
-        return r, jacobian, ok
-
     options: dict[str, Any] = dict(iterations=_ELSEWHERE, together=False, proximal=PROXIMAL)
-    fit = levenberg_marquardt(held, start, tick=tick, **options)
+    fit = levenberg_marquardt(
+        lambda points, _: evaluate(points), start, held=pinned, tick=tick, **options
+    )
     rise = 2 * (fit.cost - best.cost) / thresholds(result, level, pinned)
     return [(names[pinned[k]], fit.z[k]) for k in np.flatnonzero(rise < _MISSED)]
 

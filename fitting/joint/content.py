@@ -39,13 +39,12 @@ def _of_part(part: Part, folder: str, kind: str) -> dict[str, Any]:
 def write(fit: JointFit, folder: Path, origin: Origin, *, drawn: bool = True) -> None:
     """Fill the folder of a joint fit, with a folder for each part in it."""
     files = []
-    paths = fit.files_of_parts or tuple(part.fit.files for part in fit.parts)
-    for k, (part, part_files) in enumerate(zip(fit.parts, paths, strict=True)):
+    origins = fit.origins or tuple((part.fit.files, {}) for part in fit.parts)
+    for k, (part, (paths, config)) in enumerate(zip(fit.parts, origins, strict=True)):
         name = folder_of(part.label, k)
         (folder / name).mkdir()
-        write_part(
-            part.fit, folder / name, replace(origin, files=part_files, config={}), drawn=drawn
-        )
+        origin_of_part = replace(origin, files=paths, config=config)
+        write_part(part.fit, folder / name, origin_of_part, drawn=drawn)
         files.append(_of_part(part, name, part.fit.kind))
     content = common_content(
         fit,

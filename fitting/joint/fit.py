@@ -1,7 +1,7 @@
 """Calibration of one device to files of several kinds at once."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -111,8 +111,8 @@ class JointFit(AbstractFit):
         Coordinates and covariance with those that belong to one file.
     notes : tuple of str
         Decisions that were taken, and contradictions, in words.
-    files_of_parts : tuple of tuple of Path
-        Measured files of each part, where they are known.
+    origins : tuple of tuple of Path and of mapping of str to Any
+        Measured files of each part and what was asked of them, as ``--config`` takes it, where that is known.
     """
 
     device: mj.AbstractDevice | mj.Circuit
@@ -129,7 +129,7 @@ class JointFit(AbstractFit):
     profiles: tuple[Any, ...] = ()
     sample: Any = None
     whole: tuple[np.ndarray, np.ndarray] | None = None
-    files_of_parts: tuple[tuple[Path, ...], ...] = ()
+    origins: tuple[tuple[tuple[Path, ...], Mapping[str, Any]], ...] = ()
     kind: ClassVar[str] = "joint fit"
 
     @property

@@ -92,8 +92,12 @@ def fit(config: JointConfig, device: Any, session: Session) -> "JointFit":
     with session.stages(checked=False) as stages:
         problem = JointProblem(fits, device, labels=labels, order=order)
         fit = problem.solve(seed=request.seed, progress=stages)
-    files = tuple(tuple(file_of(n) for n in part.files) for _, part in parts)
-    return replace(fit, files_of_parts=files)
+    tables, origins = _tables(request), []
+    for kind, part in parts:
+        table = {n.replace("-", "_"): x for n, x in tables.get(part.files[0], {}).items()}
+        options = kind.entries(part, **table, files=list(part.files))
+        origins.append((tuple(map(file_of, part.files)), options))
+    return replace(fit, origins=tuple(origins))
 
 
 def _keys(request: Request, part: Request) -> set[str]:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 Evaluate = Callable[..., tuple[np.ndarray, np.ndarray, np.ndarray]]
 
@@ -144,6 +144,7 @@ def levenberg_marquardt(
     together: bool = True,
     proximal: float = 0.0,
     ending: Ending = _ENDING,
+    held: Int[np.ndarray, " starts"] | None = None,
     progress: Progress | None = None,
     tick: Callable[[Progress], None] | None = None,
 ) -> Progress:
@@ -165,6 +166,8 @@ def levenberg_marquardt(
         Share of the mean squared residual that is added to the diagonal of J'J, see `PROXIMAL`.
     ending : Ending, optional
         When starts end otherwise.
+    held : Int[np.ndarray, "starts"], optional
+        Number of the coordinate of each start that no step moves.
     progress, tick : Progress, callable, optional
         Updated in place, and called, after each iteration; a `KeyboardInterrupt` leaves it whole.
 
@@ -190,7 +193,7 @@ def levenberg_marquardt(
             break
         which = every if together else np.flatnonzero(~state.converged & np.isfinite(state.cost))
         step, predicted_reduction = np.zeros_like(z), np.zeros(len(z))
-        parts = r[which], jac[which], ok[which], damping[which]
+        parts = r[which], _hold(jac[which], held, which), ok[which], damping[which]
         step[which], predicted_reduction[which] = _steps(*parts, proximal)
         trial = np.where(going[:, None], state.z + step, np.nan)
         new_r, new_jac, new_ok = _try_points(evaluate, trial, which, together, r, jac)
@@ -212,6 +215,13 @@ def levenberg_marquardt(
             tick(state)
     state.residuals, state.jacobian = r, jac
     return state
+
+
+def _hold(jacobian: np.ndarray, held: np.ndarray | None, which: np.ndarray) -> np.ndarray:
+    """Jacobians of the starts `which`, without the column of what is held."""
+    if held is not None:
+        jacobian[np.arange(len(which)), :, held[which]] = 0.0
+    return jacobian
 
 
 def _gains(before: np.ndarray, after: np.ndarray, predicted: np.ndarray, tolerance: float):

@@ -48,12 +48,10 @@ class PulseConfig(CommonConfig):
     device: str | None = device_label()
     pulse_voltages: Any = _pair("of the pulses [V], with their signs")
     pulse_widths: Any = _pair("of the pulses [s]")
-    pulse_period: float | None = option(
-        "from one pulse to the next [s]", form="number", unit="s", metavar="S", group=_GROUP
-    )
+    pulse_period: float | None = option("from one pulse to the next [s]", unit="s", group=_GROUP)
     read_voltage: float | None = read_voltage()
     hold_out: int | None = option(
-        "last cycles, compared and not fitted", form="count", lowest=1, metavar="N", group=_GROUP
+        "last cycles, compared and not fitted", form="count", lowest=1, group=_GROUP
     )
     reversed: bool = shared(False)
     reader: str | None = shared()

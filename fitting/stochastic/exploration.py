@@ -196,7 +196,7 @@ class _Walk:
 
     def _gain(self, z: np.ndarray) -> Float[np.ndarray, " residuals"]:
         """Standard deviation with one simulation, over that with the surface at a point, of each feature."""
-        known = np.minimum(self.mean.deviation(z[None])[0][0], 1.0)
+        known = np.minimum(self.mean.deviation(z[None])[0], 1.0)
         # In units of the variance of the data: theirs is 1, the rest of the inflation that of one simulation.
         whole = np.array([t.inflation for t in self.goal.targets])
         gain = np.sqrt(whole / (1 + (whole - 1) * known**2))

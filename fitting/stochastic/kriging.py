@@ -83,15 +83,12 @@ class Surface:
         # From white coordinates back to those of the points.
         return values, slopes @ self.back
 
-    def deviation(
-        self, z: Float[np.ndarray, "points n"]
-    ) -> tuple[Float[np.ndarray, " points"], Float[np.ndarray, "points n"]]:
-        """Standard deviation of the surface at points, in units of that of one simulation, and its slope.
+    def deviation(self, z: Float[np.ndarray, "points n"]) -> Float[np.ndarray, " points"]:
+        """Standard deviation of the surface at points, in units of that of one simulation.
 
         That of universal kriging: of the process where points are far, and of the plane beneath it.
         """
-        deviation, slope = self.variance(self._white(z))
-        return deviation, slope @ self.back
+        return self.variance(self._white(z))[0]
 
     def beyond(
         self, z: Float[np.ndarray, "points n"]
@@ -176,13 +173,10 @@ class Surfaces:
         pairs = [p(z[:, a]) for p, a in zip(self.parts, self.acting, strict=True)]
         return np.concatenate([v for v, _ in pairs], axis=1), self._slopes([s for _, s in pairs])
 
-    def deviation(
-        self, z: Float[np.ndarray, "points n"]
-    ) -> tuple[Float[np.ndarray, "points groups"], Float[np.ndarray, "points groups n"]]:
-        """Standard deviation of each group [that of one simulation], see `Surface.deviation`, and its slope."""
-        pairs = [p.deviation(z[:, a]) for p, a in zip(self.parts, self.acting, strict=True)]
-        deviations = np.stack([d for d, _ in pairs], axis=1)
-        return deviations, self._slopes([s[:, None] for _, s in pairs])
+    def deviation(self, z: Float[np.ndarray, "points n"]) -> Float[np.ndarray, "points groups"]:
+        """Standard deviation of each group [that of one simulation], see `Surface.deviation`."""
+        parts = zip(self.parts, self.acting, strict=True)
+        return np.stack([p.deviation(z[:, a]) for p, a in parts], axis=1)
 
     def beyond(
         self, z: Float[np.ndarray, "points n"]

@@ -13,6 +13,7 @@ from memjax.observables import Thresholds, switching
 from memjax.runtime.files import write_json
 
 from ..fit_json import common_content, correlations_of, digest, randomness_of, write_draws
+from ..kinds import Origin
 from ..report import build, fit_page
 from .correction_words import corrections_of
 from .learned import learned_functions
@@ -90,9 +91,7 @@ def to_json(
         compliance_in_data=[m.compliance for m in result.measurements],
         compliances=levels,
         warnings=[x for m in result.measurements for x in m.warnings],
-        notes=list(result.notes),
         seed=result.seed,
-        interrupted=result.interrupted,
         undetermined=list(result.undetermined),
         at_bound=list(result.at_bound),
         free=list(problem.free),  # in the order of the correlation
@@ -141,29 +140,21 @@ def write_tables(result: FitResult, folder: Path) -> int:
     return int(np.sum(~np.isfinite(simulated["i_A"])))
 
 
-def write(
-    result: FitResult,
-    folder: Path,
-    *,
-    files: list[Path],
-    truth: Mapping[str, float] | None = None,
-    command: str = "",
-    config: Mapping[str, Any] | None = None,
-    drawn: bool = True,
-) -> list[str]:
+def write(result: FitResult, folder: Path, origin: Origin, *, drawn: bool = True) -> list[str]:
     """Fill a fit directory: fit.json, measured.csv, simulated.csv, pictures, report.html; posterior.nc with draws.
 
-    `truth` are the true parameters [SI] of synthetic data, `command` the command line, `config` what was asked for.
     Where nothing is `drawn` there are fit.json and a page alone, without a simulation. Returns names of the files.
     """
+    files = list(origin.files)
+    known: dict[str, Any] = dict(truth=origin.truth, command=origin.command, config=origin.config)
     if not drawn:
-        content = to_json(result, files, truth=truth, command=command, config=config)
+        content = to_json(result, files, **known)
         write_json(folder / "fit.json", content)
         fit_page(content, [], folder)
         return ["fit.json", "report.html", *write_draws(result.sample, folder)]
     unsolved = write_tables(result, folder)
     trace = result.cycles()
-    content = to_json(result, files, truth=truth, command=command, config=config, trace=trace)
+    content = to_json(result, files, trace=trace, **known)
     if unsolved:
         content["warnings"].append(f"{unsolved} points of the simulation could not be solved")
     write_json(folder / "fit.json", content)

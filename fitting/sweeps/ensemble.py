@@ -182,7 +182,7 @@ class Ensemble:
         self, device, coordinates, experiment: Experiment, *, bench, env, policy, draws, seed, read_noise
     ):  # fmt: skip
         self.device, self.coordinates, self.experiment = device, tuple(coordinates), experiment
-        self.options = dict(bench=bench, env=env, policy=policy, seed=seed)
+        self.options, self.env = dict(bench=bench, policy=policy, seed=seed), env
         self.draws, self.limits = draws, by_wave(bench, experiment.limits)
         self.limit = self._limit(bench)
         drawn = dict.fromkeys(sorted({c.name for c in coordinates if c.spread}), 1.0)
@@ -276,7 +276,9 @@ class Ensemble:
                     save=list(self.experiment.rows),
                     members=members[at],
                     conditions=mj.Conditions(
-                        values={n: x[at] for n, x in values.items()}, carry_state=False
+                        env=self.env,
+                        values={n: x[at] for n, x in values.items()},
+                        carry_state=False,
                     ),
                     output=mj.Output(on_failure="ignore"),
                     **self.options,

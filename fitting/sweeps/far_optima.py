@@ -105,20 +105,15 @@ def _searched(
     """Where searches with a parameter held ended, and where they went once it was free; and the losses there."""
     batches = Batches(result.problem)
 
-    def freed(z, which):
+    def evaluate(z, which):
         del which
         return batches(z)
 
-    def held(z, which):
-        r, jacobian, ok = batches(z)
-        jacobian[np.arange(len(z)), :, pinned[which]] = 0.0  # no step moves what is held
-        return r, jacobian, ok
-
     options: dict[str, Any] = dict(together=False, proximal=PROXIMAL, tolerance=_TOLERANCE)
     options["tick"] = tick
-    first = levenberg_marquardt(held, starts, iterations=_HELD, **options)
+    first = levenberg_marquardt(evaluate, starts, iterations=_HELD, held=pinned, **options)
     near = np.flatnonzero(first.cost < _HOPELESS * result.loss)
     if not len(near):
         return first.z, first.cost
-    second = levenberg_marquardt(freed, first.z[near], iterations=_FREED, **options)
+    second = levenberg_marquardt(evaluate, first.z[near], iterations=_FREED, **options)
     return np.concatenate([first.z, second.z]), np.concatenate([first.cost, second.cost])

@@ -226,7 +226,8 @@ def _at_off(device: mj.AbstractDevice, values: dict[str, float], shape: Loops) -
         return values
     env = mj.Environment()
     begun = mj.params.replace(device, values, numpy=True)
-    factor = shape.r_off / float(begun.resistance(begun.initial(env), np.zeros(()), env))
+    at_rest: Any = begun.resistance(begun.initial(env), np.zeros(()), env)  # pyright: ignore[reportArgumentType]
+    factor = shape.r_off / float(at_rest)
     return _inside(device, values | {scales[0]: values[scales[0]] * factor})
 
 

@@ -4,14 +4,14 @@ from memjax.runtime.lazy import deferred
 
 from ..config import Option
 from ..kinds import Curve, HoldOut, Kind
-from .options import SweepConfig, fit, held_out, takes, write
+from .options import SweepConfig, fit, held_out, takes
 
 KIND = Kind(
     label="sweeps",
     takes=takes,
     configs=(SweepConfig,),
     fit=fit,
-    write=write,
+    write=deferred("fitting.sweeps.content:write"),
     build=deferred("fitting.sweeps.report:build"),
     hold_out=HoldOut(held_out, "every second sweep"),
     curve=Curve("v_V", "i_A"),

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memjax.errors import DataError
@@ -24,7 +23,6 @@ from ..config import (
     stochastic,
 )
 from ..constants import FREE_BENCH, MODEL_SIGMA, SMALL, VOLTAGE_SIGMA
-from ..kinds import Origin
 from ..progress import Session, Usual
 from ..records import of_pulsed_curves, records_in
 
@@ -58,16 +56,13 @@ class SweepConfig(CommonConfig, ElementsConfig, ReadingConfig):
         "points of a sweep at the most, averages of neighbours; 0 takes all (default: 500 of sweeps of more than "
         "2,000)",
         form="count",
-        metavar="N",
         group=_GROUP,
     )
     model_sigma: float | None = option(
         "error granted to the model's current beside the scatter of the data: where the model describes the "
         f"data to their noise, that noise (default {MODEL_SIGMA} for the search, of the voltage where a current was "
         f"driven {VOLTAGE_SIGMA}; then estimated, and {SMALL:g} of it for chi squared)",
-        form="number",
         unit="decades",
-        metavar="DECADES",
         group=_GROUP,
     )
     point_time: float | None = shared()
@@ -107,7 +102,9 @@ def fit(config: SweepConfig, device: Any, session: Session) -> "FitResult":
     noise = _noise(device, config)
     free = [n for n in config.free or () if n not in noise] or None
     stages: dict[str, Usual | None] = dict(STAGES)
-    stages |= dict.fromkeys(["randomness", "replicates"][: 2 if noise else bool(config.stochastic)])
+    if config.stochastic:  # of a device that keeps its state the errors need no replicates
+        volatile = bool(getattr(device, "volatile", False))
+        stages |= dict.fromkeys(["randomness", *["replicates"] * volatile])
     with session.stages(stages, notes=[*notes, *hints(measurements)]) as bar:
         # No points: the sweeps are thinned already.
         options |= {"free": free, "free_bench": config.free_bench, "points": 0}
@@ -155,21 +152,6 @@ def held_out(config: SweepConfig) -> list[Any]:
 
     point_time = bench_from(config)[2]
     return halves(_read(config, point_time), point_time=point_time)[1]
-
-
-def write(result: "FitResult", folder: Path, origin: Origin, *, drawn: bool = True) -> None:
-    """Fill a fit directory."""
-    from .content import write as write_content
-
-    write_content(
-        result,
-        folder,
-        files=list(origin.files),
-        truth=origin.truth,
-        command=origin.command,
-        drawn=drawn,
-        config=origin.config,
-    )
 
 
 def hints(measurements: Sequence[Any]) -> list[str]:

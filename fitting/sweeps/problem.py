@@ -235,15 +235,6 @@ def _observe_all(problem: Problem, device: Model):
     return jax.vmap(one)(group.limits, group.stimuli, group.rows, group.span)
 
 
-def events_of(problem: Problem, device: Model) -> Float[Array, "waves legs 3"]:
-    """Rows at which a device does what `EVENTS` lists, in each excursion of each waveform.
-
-    Where it never does, the row lies beyond the branch, the more so the further the current stays
-    from the threshold.
-    """
-    return _observe_all(problem, device)[1]
-
-
 @cached_jit
 def observe_point(problem: Problem, z: Float[Array, " free"]):
     """Residuals, success, and log10 of the responses at all rows [decades] at one point, without derivatives.

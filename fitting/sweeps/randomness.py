@@ -41,7 +41,6 @@ from .cycle_moments import calibrate_cycles
 from .cycles import CHECKED, DRAWS, OTHER_SEEDS, Cycles, noise_of
 from .ensemble import Coordinate, of_sweeps
 from .instrument import parameter_names
-from .pathwise import calibrate_spread
 from .quantile_search import QuantileSearch
 from .result import FitResult
 
@@ -88,9 +87,8 @@ def calibrate(
     -------
     FitResult
         With `device`, `cycle_spread` and `stochastic` replaced; with a note where nothing could be
-        calibrated. Without noise the spread of `cycle_spread` alone is calibrated, along the paths of the
-        solve, which is sound there: see `fitting.sweeps.pathwise`. Of a device that keeps its state
-        medians and spreads of parameters are calibrated: see `fitting.sweeps.cycle_moments`.
+        calibrated. Of a device that keeps its state medians and spreads of parameters are calibrated: see
+        `fitting.sweeps.cycle_moments`.
 
     Notes
     -----
@@ -106,8 +104,6 @@ def calibrate(
         note = f"no randomness was calibrated: it takes {FEWEST} cycles of one voltage waveform"
         return replace(result, notes=(*result.notes, note))
     strengths = noise_of(result.device) if noise is None else tuple(noise)
-    if not strengths and result.cycle_spread:
-        return calibrate_spread(result, tick=tick)
     problem, sigma = result.problem, np.clip(result.uncertainty.sigma_z, _TIGHTEST, _LOOSEST)
     by_name, of_device = dict(zip(problem.free, sigma, strict=True)), parameter_names(problem.free)
     cycles = Cycles(

@@ -72,20 +72,14 @@ class TargetConfig(CommonConfig, ElementsConfig):
     target: Any = _target()
     sweep_to: float | None = option(
         "peak of the triangle sweep, with its sign (default: twice the largest wanted voltage, else 1)",
-        form="number",
         lowest=-float("inf"),
         unit="V",
-        metavar="V",
         group=_GROUP,
     )
-    sweep_time: float | None = option(
-        "time of the whole sweep (default 4)", form="number", unit="s", metavar="S", group=_GROUP
-    )
+    sweep_time: float | None = option("time of the whole sweep (default 4)", unit="s", group=_GROUP)
     target_width: float | None = option(
         "width of the pulse (default: ten times the wanted delay, else the wanted relaxation)",
-        form="number",
         unit="s",
-        metavar="S",
         group=_GROUP,
     )
     read_voltage: float | None = read_voltage()

@@ -38,9 +38,7 @@ class TransientConfig(CommonConfig, ReadingConfig):
     on_threshold: float | None = on_threshold()
     off_threshold: float | None = option(
         "current below which it has relaxed, for --delays (default: as --on-threshold)",
-        form="number",
         unit="A",
-        metavar="A",
         group=_GROUP,
     )
     stochastic: bool = stochastic()

@@ -57,8 +57,8 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """See `argparse.ArgumentParser`."""
-        self.words = list(sys.argv[1:] if args is None else args)
-        return super().parse_known_args(args, namespace)
+        self.words = _join_negative_numbers(sys.argv[1:] if args is None else args)
+        return super().parse_known_args(self.words, namespace)
 
     def error(self, message: str) -> NoReturn:
         """Raise with the option as WHERE and the help as FIX."""
@@ -70,7 +70,7 @@ class Parser(argparse.ArgumentParser):
 _NUMBER = re.compile(r"-(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$|-inf$|-nan$")
 
 
-def join_negative_numbers(words: list[str]) -> list[str]:
+def _join_negative_numbers(words: Sequence[str]) -> list[str]:
     """``--option -1e-6`` as ``--option=-1e-6``: argparse takes -1e-6 for an option."""
     out: list[str] = []
     for word in words:

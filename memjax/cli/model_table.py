@@ -144,13 +144,16 @@ def kept_content() -> str:
     """Return the content that the file has to hold."""
     from ..device.registry import BUILT_IN
     from ..models import CIRCUITS
-    from ..runtime.files import strict_json
     from .command import jsonable
 
     models = {n: describe_model(n) for n in (*(c.name for c in BUILT_IN), *CIRCUITS)}
     for model in models.values():
         del model["presets"]
-    return strict_json(jsonable(models))
+    # A line a model: a change of one shows as a change of its line.
+    lines = [
+        f"{json.dumps(n)}: {json.dumps(x, allow_nan=False)}" for n, x in jsonable(models).items()
+    ]
+    return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def write() -> None:

@@ -17,7 +17,7 @@ from ..runtime.documents import printable
 from ..runtime.jax_setup import kernel_folder
 from ..runtime.process import prepare_environment
 from . import convert, crossbar, datasets, export, models, observe, read, reservoir, run, simulate
-from .command import Parser, UsageError, join_negative_numbers, say
+from .command import Parser, UsageError, say
 
 _BUILT_IN = {
     c.name: c
@@ -121,7 +121,7 @@ def _run(words: list[str]) -> int:
     if wrong := next((w for w in words if "\0" in w), None):
         raise UsageError(f"a NUL in {wrong!r:.80}", where="the command line")
     name = next((w for w in words if not w.startswith("-")), None)
-    options = _parser(name).parse_args(join_negative_numbers(words))
+    options = _parser(name).parse_args(words)
     if name is None:
         allowed = ", ".join([*_BUILT_IN, *_plugged_in()])
         raise UsageError("no command", allowed=allowed, fix="see 'memjax --help'")

@@ -119,7 +119,7 @@ def limits_of_sweeps(
 
     Parameters
     ----------
-    v, each : Float[np.ndarray, "points"]
+    v, point_limits : Float[np.ndarray, "points"]
         Voltage [V], and the limit at each point [A].
     sweep : Int[np.ndarray, "points"]
         Label of the sweep of each point.
@@ -154,6 +154,7 @@ def _as_stated(v, i, stated: Stated, plateaus: Sequence[Plateau]) -> Limit:
     size, acts = np.abs(i), np.zeros(len(i), dtype=bool)
     limits = np.where(v < 0, stated[1], stated[0]) if isinstance(stated, tuple) else stated
     limits = np.broadcast_to(np.asarray(limits, float), i.shape).copy()
+    # As far below as points of a plateau without scatter: a limit that is stated needs no plateau.
     acts |= size >= 0.995 * limits
     above = []
     for p in plateaus:
@@ -202,6 +203,7 @@ def _is_sure(
         return False
     if any(p.count >= max(_LONG, _SHARE * len(p.rows)) for p in group):
         return True
+    # Excursions that get as far without a plateau speak against short ones.
     flat, signs, edge = (
         {(p.sweep, p.polarity) for p in every},
         {p.polarity for p in group},
@@ -213,6 +215,7 @@ def _is_sure(
 
 def _nearest(known: Int[np.ndarray, "plateaus 2"], sweep_index: int, polarity: int) -> int:
     """Which plateau, of sweeps at places and polarities, is nearest to a sweep: at the same polarity first."""
+    # The last key of lexsort counts first.
     other = known[:, 1] != polarity
     return int(np.lexsort((np.abs(known[:, 0] - sweep_index), other))[0])
 
@@ -235,6 +238,7 @@ def _scatter(group: Sequence[Plateau]) -> float:
 def _drift(group: Sequence[Plateau]) -> float:
     """Robust standard deviation of the levels of plateaus over their median."""
     levels = np.array([p.level for p in group]) / _median(group)
+    # 1.4826 median deviations are a standard deviation of normal numbers; a sweep with another level weighs nothing.
     return float(1.4826 * np.median(np.abs(levels - 1)))
 
 

@@ -124,6 +124,7 @@ def are_free(plateaus: Sequence[Plateau]) -> bool:
         sum(getattr(p, n) for p in plateaus) for n in ("square", "product", "residual")
     )
     freedom = max(sum(p.count - 2 for p in plateaus), 1)
+    # Three standard errors: only a slope that is surely less than a device's speaks for a limit.
     slope = product / max(square, _TINY) + 3 * np.sqrt(residual / freedom / max(square, _TINY))
     return bool(square > 0 and slope < _FOLLOWS)
 
@@ -133,6 +134,7 @@ def _plateau(u: np.ndarray, y: np.ndarray) -> dict[str, Any]:
     if len(y) < 5 or np.count_nonzero(y) < 5:
         return {}
     log, log_u = np.log(np.maximum(y, _TINY)), np.log(np.maximum(u, _TINY))
+    # The third largest: two points may overshoot. Below half of it nothing is a plateau on top.
     high = np.sort(log[log > np.sort(log)[-3] - np.log(2)])
     digit = min(float(np.min(np.diff(high)[np.diff(high) > 0], initial=np.inf)), _COARSEST)
     for window in (w for w in _WINDOWS if w >= digit):
@@ -207,6 +209,7 @@ def _longest(mask: np.ndarray) -> int:
 
 def _varies(u: np.ndarray) -> bool:
     """Whether the voltage varies by more than its noise from point to point."""
+    # Second differences know no trend; of independent noise their variance is six times its own.
     noise = 1.4826 * float(np.median(np.abs(np.diff(u, 2)))) / np.sqrt(6)
     return bool(np.std(u) > _NOISES * noise)
 
@@ -214,6 +217,8 @@ def _varies(u: np.ndarray) -> bool:
 def _wanders(log: np.ndarray) -> bool:
     """Whether the current along a plateau has a course of its own, beyond the scatter from point to point."""
     parts = np.array_split(log, min(_PARTS, len(log) // 2))
+    # Mean modulus of a difference of two normal numbers: 2 / sqrt(pi) standard deviations; that of a median is
+    # sqrt(pi / 2) = 1.2533 times that of a mean.
     scatter = float(np.mean(np.abs(np.diff(log)))) * np.sqrt(np.pi) / 2
     error = 1.2533 * scatter / np.sqrt(len(log) / len(parts))
     return bool(np.ptp([np.median(x) for x in parts]) > max(_LEAST, _WANDERS * error))

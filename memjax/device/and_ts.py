@@ -110,6 +110,7 @@ class AndThresholdSwitch(AbstractDevice):
     def drift(self, t, state, v, env):
         """See `AbstractDevice`."""
         del t, env
+        # Stages of a step may lie beyond 0 and 1, where the exponentials would run away.
         x = jnp.clip(state["x"], -0.1, 1.1)
         to_set = (v - self.v_th) * (v - self.v_th_neg) / self.v_s**2
         to_hold = (v - self.v_h) * (v - self.v_h_neg) / self.v_r**2

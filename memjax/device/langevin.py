@@ -103,6 +103,7 @@ class LangevinMemristor(AbstractLangevin):
 
     def force(self, x):
         """See `AbstractLangevin`."""
+        # Beyond the walls, where stages of a step may lie, short of the poles at -1 and 1.
         x = jnp.clip(x, -0.995, 0.75)
         left, right = x + 1, 1 - x
         wall = 1.2 * _WALL * (1.2 * x + 0.168) ** (_WALL - 1)

@@ -124,6 +124,7 @@ class LangevinChain(AbstractLangevin):
     def resistance(self, state, v, env):
         """See `AbstractOhmicDevice`."""
         del v, env
+        # Particles may pass one another: gaps are those of their order.
         x = jnp.sort(bound(state["x"], -1.0, 1.0))
         edge = jnp.ones((1,), x.dtype)
         gaps = jnp.diff(jnp.concatenate([-edge, x, edge]))

@@ -110,6 +110,7 @@ class SecondOrderDiffusive(AbstractOhmicDevice):
         """See `AbstractDevice`."""
         del t, env
         f, c = state["f"], state["c"]
+        # Stages of a step may lie beyond 0 and 1, where the exponential would run away.
         barrier_factor = jnp.exp(self.epsilon * jnp.clip(c, -0.1, 1.1))
         growth = self.mu * jnp.abs(v) * barrier_factor / (self.alpha + bound(1 - f, 0.0, math.inf))
         return {

@@ -132,6 +132,7 @@ class Yakopcic(AbstractDevice):
     def drift(self, t, state, v, env):
         """See `AbstractDevice`."""
         del t, env
+        # Stages of a step may lie beyond 0 and 1, where the exponentials would run away.
         x = jnp.clip(state["x"], -0.1, 1.1)
         up = self.a_p * jnp.maximum(safe_exp(v) - jnp.exp(self.v_p), 0.0)
         down = self.a_n * jnp.maximum(safe_exp(-v) - jnp.exp(self.v_n), 0.0)

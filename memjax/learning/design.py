@@ -285,6 +285,7 @@ def _child(
         low, high = ranges[f.name]
         value = getattr(one if rng.random() < 0.7 else other, f.name)
         middle = np.log(max(value or 1.0, 1e-300)) if f.name in _LOGARITHMIC else value
+        # Half at random while the pool fills: all would descend from the start otherwise.
         if trial < 2 * _POOL and rng.random() < 0.5:
             middle = rng.uniform(low, high)
         elif rng.random() < 0.5:

@@ -167,6 +167,7 @@ def study(
         return np.array([error for error, _ in runs(one, count, sigma)])
 
     few, none = min(few, seeds), dict(device=0.0, read=0.0, cycles=0.0, devices=0.0)
+    # Without noise and spread all runs are one.
     quiet = errors(reservoir.scale_noise(**none), 1, {})
     scores = list(runs(reservoir, seeds))
     totals = np.array([x for x, _ in scores])
@@ -181,6 +182,7 @@ def study(
         elif spread or reservoir.population is not None:
             sources[name] = errors(reservoir.scale_noise(**none | {name: 1.0}), few)
     sources["all"] = totals
+    # Memory is that of independent inputs: a task's own remember one another.
     u = np.random.default_rng(seed).uniform(size=len(task.inputs))
     memory = reservoir.draw_devices(spread, members=1, seed=seed).states(jnp.asarray(u), seed=seed)
     return ReservoirStudy(

@@ -215,6 +215,7 @@ def reduction_error(
     regular = (np.arange(steps) + 0.5) * step % pulse["period"] < pulse["width"]
     rng = np.random.default_rng(seed)
     width = round(pulse["width"] / step)
+    # At this rate no pulse covers a time with probability exp(-ln 2), a half; those that overlap add up.
     starts = rng.random((inputs, steps)) < np.log(2) * step / pulse["width"]
     at_random = (
         4 / 3 * pulse["height"] * np.array([np.convolve(x, np.ones(width))[:steps] for x in starts])

@@ -75,6 +75,7 @@ def dense(n_pre: int, n_post: int, *, themselves: bool = True) -> Edges:
     """
     check_flags({"themselves": themselves}, where="dense")
     _check_edges(n_pre * n_post, "dense")
+    # 32 bits: half the memory, and no group has as many members.
     pre = np.repeat(np.arange(n_pre, dtype=np.int32), n_post)
     post = np.tile(np.arange(n_post, dtype=np.int32), n_pre)
     keep = slice(None) if themselves else pre != post
@@ -175,6 +176,7 @@ def by_distance(
     rows, ways = [], []
     for point in np.asarray(post, float):
         distance = np.linalg.norm(np.asarray(pre, float) - point[None], axis=1)
+        # Less the nearest: far from all members every likelihood would underflow to 0.
         edges = np.cumsum(np.exp(-(distance - distance.min()) / length))
         choice = np.searchsorted(edges, rng.random(fan_in) * edges[-1], side="right")
         rows.append(choice.astype(np.int32))

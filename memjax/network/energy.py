@@ -116,6 +116,7 @@ class EnergyLedger:
         """Energy that all sources have given by cause [J]; together they are `source_energy`."""
         table = self.table
         sources = [k for k, kind in self.kinds.items() if kind in SOURCES]
+        # Not -sum: nothing given is 0, and not -0.
         return {c: 0.0 - sum(table[k][c] for k in sources) for c in CAUSES}
 
     @property
@@ -171,6 +172,7 @@ class EnergyLedger:
                 allowed=f"at least the exchange interval, {longest:g} s",
             )
         total = np.concatenate([[0.0], np.cumsum(self._source_energies(self.energies).sum(axis=1))])
+        # An interval that ends where an exchange does is complete, however the quotient is rounded.
         first, last = (
             int(f(x / interval + e))
             for f, x, e in ((np.ceil, self.start, -1e-9), (np.floor, edges[-1], 1e-9))

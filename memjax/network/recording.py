@@ -148,6 +148,7 @@ class Recording:
         spikes = {}
         for g in network.groups:
             number, step = (np.concatenate([p.spikes[g.name][k] for p in parts]) for k in (0, 1))
+            # Steps are numbered from 0, and a spike is at the end of its step.
             spikes[g.name] = (number, (step + 1) * clock.dt)
         traces = {
             n: {k: np.concatenate([p.traces[n][k] for p in parts]) for k in parts[0].traces[n]}
@@ -189,6 +190,7 @@ class Recording:
     def trains(self, group: str, members: Sequence[int] | None = None) -> list[SpikeTrain]:
         """Spikes of some members, of all by default, each with the window of the run."""
         number, step = self.spikes[group]
+        # Stable: spikes are in order of time, and stay so within each member.
         order = np.argsort(number, kind="stable")
         edges = np.searchsorted(number[order], np.arange(self.sizes[group] + 1))
         numbers = range(self.sizes[group]) if members is None else members

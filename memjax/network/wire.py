@@ -1,16 +1,8 @@
 """What the devices of a network tell each other: bytes per exchange interval."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax.numpy as jnp
-import numpy as np
-
-from .energy_program import PHASES
-from .weights import ConductanceOf
-
-if TYPE_CHECKING:
-    from .exchange_program import ExchangeProgram, Room
 
 SPIKE = 8
 """Bytes of a spike: number of the neuron, and step within the exchange interval, 32 bits each."""
@@ -83,42 +75,3 @@ def list_bytes(spikes: int, shards: int) -> dict[str, int]:
     """
     part = places(2 * spikes, shards)
     return {"sent": SPIKE * part, "received": SPIKE * part * (shards - 1)}
-
-
-def interval_bytes(program: "ExchangeProgram", room: "Room") -> dict[str, int]:
-    """Sizes of what the devices have in common after an exchange interval [bytes], by what it is.
-
-    Parameters
-    ----------
-    program : ExchangeProgram
-        The program.
-    room : Room
-        Of its lists.
-
-    Returns
-    -------
-    dict of str to int
-        ``spikes``: lists, of which each device sends its part; ``counts``: how many there were; ``rates``: the largest
-        rates of states; ``states``: records of neurons that are watched; ``energies``: sums of a ledger;
-        ``conductances``: of devices in circuits that are weights. On one device there are no lists to gather.
-    """
-    plan, item = program.plan, program.dtype.itemsize
-    sizes: Mapping[str, int] = dict(room.all)
-    lists = [places(sizes[n], plan.shards) * plan.shards for n in plan.layouts]
-    several = plan.shards > 1
-    watched = [
-        len(numbers) * len(program.neurons[n].units) * program.rows
-        for n, numbers in program.watched.items()
-    ]
-    ledgers = [
-        len(PHASES) * (len(x.energy.kinds) + 1) for x in program.neurons.values() if x.energy
-    ]
-    read = {r.devices for *_, r in plan.rows if isinstance(r.devices, ConductanceOf)}
-    return {
-        "spikes": SPIKE * sum(lists) * several,
-        "counts": np.int32().itemsize * 3 * len(lists) * several,
-        "rates": item * 3 * len(lists),
-        "states": item * sum(watched),
-        "energies": item * sum(ledgers),
-        "conductances": item * sum(plan.layouts[d.group].size for d in read),
-    }

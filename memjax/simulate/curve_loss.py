@@ -76,7 +76,7 @@ class CurveLoss(eqx.Module):
         What `switching_events` asks of each sweep.
     bench : Bench
         What stood around the device.
-    scale, curve, happened
+    scale, curve, measured_events
         What the measurement says.
 
     Notes
@@ -277,6 +277,7 @@ def _curve(data: Any, rows: Sequence[np.ndarray], scale: _Scale) -> _Curve:
     for t in rows:
         part = slice(begin, begin + len(t))
         slope = np.abs(np.diff(log_i[part]) / np.diff(t))
+        # The steeper side: a jump between two rows makes both uncertain.
         steepness[part] = np.maximum(np.append(slope, 0.0), np.insert(slope, 0, 0.0))
         begin += len(t)
     return _Curve(log_i, np.hypot(scale.current, scale.time * steepness), at_limit)
@@ -288,6 +289,7 @@ def _measure_events(
     """When an event happened in each sweep, as far as rows tell."""
     entries, begin = [], 0
     for t, event in zip(rows, events, strict=True):
+        # Corners of a stimulus and times of rows are rounded differently.
         slack = 1e-9 * t[-1]
         inside = np.flatnonzero((t >= event.start - slack) & (t <= event.stop + slack))
         past_level = event.sign * (log_i[begin + inside] - np.log10(event.level)) > 0
@@ -317,6 +319,7 @@ def _event_residuals(scale: _Scale, event: Event, measured: _MeasuredEvent, log_
     inside = (number >= measured.first[:, None]) & (number <= measured.last[:, None])
     short = jnp.maximum(-jnp.max(jnp.where(inside, excess[None], -jnp.inf), axis=1), 0.0)
     past = excess[measured.first]
+    # Infinite where nothing occurs: less a `latest` that is infinite as well it would be no number, nor its slope.
     t = jnp.where(occurs, _time(crossing), 0.0)
     since_latest, since_earliest = (
         (t - x) / scale.time for x in (measured.latest, measured.earliest)

@@ -70,6 +70,15 @@ def test_options_that_were_given_and_mean_nothing_are_named():
     refuse_unused(options.replace(stochastic=True), Kind(label="sweeps", configs=(_Random,)))
 
 
+def test_of_what_was_asked_of_several_fits_each_says_what_means_something_to_it():
+    request = Request({"entries": {"sign": -1, "level": 0.5, "seed": 3, "draws": 16}})
+    assert Kind(label="sweeps", configs=(_Signed,)).entries(request, files=["b.csv"]) == {
+        "sign": -1, "seed": 3, "files": ["b.csv"],
+    }  # fmt: skip
+    several = Kind(label="anything", configs=(_Several,)).entries(request, level=0.1)
+    assert several == {"sign": -1, "level": 0.1, "seed": 3}
+
+
 def _decay(path: Path) -> str:
     rows = (f"{t},{1e4 + 100 * np.log1p(t / 200)}" for t in np.linspace(0, 3e4, 40))
     path.write_text("\n".join(["t_s,r_ohm", *rows]) + "\n")

@@ -16,9 +16,39 @@ if len(sys.argv) > 2:
     jax.distributed.initialize(f"127.0.0.1:{sys.argv[2]}", 2, int(sys.argv[3]))
 
 from memjax import network as nw  # noqa: E402
-from memjax.network.wire import interval_bytes  # noqa: E402
+from memjax.network.energy_program import PHASES  # noqa: E402
+from memjax.network.weights import ConductanceOf  # noqa: E402
+from memjax.network.wire import SPIKE, places  # noqa: E402
 from tests.network.conftest import neurons, spiking  # noqa: E402
 from tests.programs import collectives, lowered  # noqa: E402
+
+
+def interval_bytes(program, room) -> dict[str, int]:
+    """Sizes of what the devices have in common after an exchange interval [bytes], by what it is.
+
+    ``spikes`` are lists, of which each device sends its part; on one device there are none to gather.
+    """
+    plan, item = program.plan, program.dtype.itemsize
+    sizes = dict(room.all)
+    lists = [places(sizes[n], plan.shards) * plan.shards for n in plan.layouts]
+    several = plan.shards > 1
+    watched = [
+        len(numbers) * len(program.neurons[n].units) * program.rows
+        for n, numbers in program.watched.items()
+    ]
+    ledgers = [
+        len(PHASES) * (len(x.energy.kinds) + 1) for x in program.neurons.values() if x.energy
+    ]
+    read = {r.devices for *_, r in plan.rows if isinstance(r.devices, ConductanceOf)}
+    return {
+        "spikes": SPIKE * sum(lists) * several,
+        "counts": np.int32().itemsize * 3 * len(lists) * several,
+        "rates": item * 3 * len(lists),
+        "states": item * sum(watched),
+        "energies": item * sum(ledgers),
+        "conductances": item * sum(plan.layouts[d.group].size for d in read),
+    }
+
 
 found = nw.run(spiking(1100), 0.01, watch={"cells": [0, 700, 1099]})
 digest = hashlib.sha256()

@@ -21,8 +21,7 @@ from .parameters import (
     drive_row,
     drive_values,
     message,
-    parameter_rows,
-    presets_of,
+    page_of,
 )
 
 STRETCHES, ROWS = 12, 150
@@ -76,19 +75,14 @@ class DrivenCircuit(Driven):
         """What a page shows first."""
         netlist = zip(self.device.names, self.device.elements, self.device.nets, strict=True)
         signal, level, rearm = self.standard.spike
-        return {
+        return page_of(self.model, self.device, self.env) | {
             "kind": "circuit",
             "title": self.model,
-            "model": self.model,
             "driven": self.device.quantities[0],
-            "parameters": parameter_rows(self.device),
             "drive": self.drive,
-            "states": [{"name": s.name, "unit": s.unit, "doc": s.doc} for s in self.device.specs],
             "signals": list(self.standard.signals),
             "spike": {"signal": signal or self.standard.signals[0], "level": level, "rearm": rearm},
             "netlist": [[n, e.name, " ".join(net)] for n, e, net in netlist],
-            "presets": presets_of(self.model),
-            "bench": {"temperature": f"{float(self.env.temperature):g}"},
             "notes": list(self.notes),
             "stretches": STRETCHES,
             "noisy": is_noisy(self.device),

@@ -10,12 +10,11 @@ import numpy as np
 from jaxtyping import Float
 
 import memjax as mj
-from memjax.io.request import bench_names
 
 from .curves import curve, events, solve
 from .driven import Driven, stimulus_csv
 from .drives import SWEEP, SWEEPS, Sweep
-from .parameters import device_at, drive_row, drive_values, parameter_rows, presets_of
+from .parameters import device_at, drive_row, drive_values, page_of
 
 ROWS = 800
 """Rows of a sweep, about."""
@@ -87,22 +86,16 @@ class DrivenDevice(Driven):
 
     def setup(self) -> dict:
         """What a page shows first."""
-        bench = {k: x for k, x in bench_names(self.bench).items() if x != "None"}
-        return {
+        return page_of(self.model, self.device, self.env, bench=self.bench) | {
             "kind": "sweeps",
             "title": f"{self.model}, without a file",
-            "model": self.model,
             "driven": self.driven,
-            "parameters": parameter_rows(self.device),
             "drive": self.drive,
-            "states": [{"name": s.name, "unit": s.unit, "doc": s.doc} for s in self.device.states],
             "measured": None,
             "events": [],
             "thresholds": {"on": _LEVELS.on, "hold": _LEVELS.hold},
             "step": 0.01,
             "waves": ["the sweep" if self.stimulus is None else "the stimulus"],
-            "presets": presets_of(self.model),
-            "bench": bench | {"temperature": f"{float(self.env.temperature):g}"},
             "notes": list(self.notes),
             "can_fit": False,
             "cycles": 0,

@@ -15,7 +15,7 @@ from memjax.core.fields import parameter_specs, stored
 from memjax.core.params import replace as with_values
 from memjax.errors import DataError
 from memjax.io.fit import load_fit
-from memjax.io.request import bench_names, file_of, measurements_from
+from memjax.io.request import file_of, measurements_from
 from memjax.noise import cycle_factors
 from memjax.observables import switching
 from memjax.simulate import is_noisy, simulate
@@ -31,7 +31,7 @@ from ...sweeps.summary import Waveform, middle
 from ...sweeps.thinning import thin
 from .curves import curve, event_voltages, events, numbers, solve
 from .fit_words import choice_words, command_options, option_words
-from .parameters import device_at, parameter_rows, presets_of
+from .parameters import device_at, page_of
 
 BUDGET = 0.05
 """Time [s] that the curves of one change may take: above it the waveforms are coarsened."""
@@ -139,33 +139,26 @@ class Measured:
         """What a page shows first."""
         self.warm()
         problem, levels = self.prepared.problem, self.waves[0].thresholds
-        driven = self.waves[0].driven
-        specs = (
-            problem.device.specs
-            if isinstance(problem.device, mj.Circuit)
-            else problem.device.states
+        around = {"bench": problem.bench, "free": self.free}
+        return (
+            page_of(self.options.model, self.device, problem.env, **around)
+            | {
+                "kind": "sweeps",
+                "title": self.title,
+                "driven": self.waves[0].driven,
+                "measured": self._measured_curves(),
+                "events": self._measured_events(),
+                "thresholds": {"on": levels.on, "hold": levels.hold},
+                "step": self._step(),
+                "waves": [self._label(k) for k in self._selection],
+                "bounds": {n: list(x) for n, x in self.options.bounds},
+                "notes": list(self.notes),
+                "can_fit": True,
+                "can_be_random": bool(getattr(self.device, "volatile", False)),
+                "cycles": CYCLES,
+            }
+            | self.fit_summary
         )
-        bench = {k: x for k, x in bench_names(problem.bench).items() if x != "None"}
-        return {
-            "kind": "sweeps",
-            "title": self.title,
-            "model": self.options.model,
-            "driven": driven,
-            "parameters": parameter_rows(self.device, self.free),
-            "states": [{"name": s.name, "unit": s.unit, "doc": s.doc} for s in specs],
-            "measured": self._measured_curves(),
-            "events": self._measured_events(),
-            "thresholds": {"on": levels.on, "hold": levels.hold},
-            "step": self._step(),
-            "waves": [self._label(k) for k in self._selection],
-            "bounds": {n: list(x) for n, x in self.options.bounds},
-            "presets": presets_of(self.options.model),
-            "bench": bench | {"temperature": f"{float(problem.env.temperature):g}"},
-            "notes": list(self.notes),
-            "can_fit": True,
-            "can_be_random": bool(getattr(self.device, "volatile", False)),
-            "cycles": CYCLES,
-        } | self.fit_summary
 
     def _label(self, k: int) -> str:
         """A waveform in words."""

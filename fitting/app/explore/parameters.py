@@ -9,6 +9,7 @@ from memjax.core.fields import ParameterSpec, parameter_specs, setting_specs, st
 from memjax.core.params import get, replace
 from memjax.core.transforms import Log, LogLogit, from_spec
 from memjax.errors import MemjaxError, ModelError, StimulusError
+from memjax.io.request import bench_names
 from memjax.runtime.documents import is_finite_number
 
 _DECADES = 2.0
@@ -66,6 +67,21 @@ def parameter_rows(device: Any, free: Collection[str] = ()) -> list[dict]:
         setting = {"name": name, "doc": spec.doc, "allowed": list(spec.allowed), "unit": "1"}
         rows.append(setting | {"value": stored(device, name), "noise": False, "free": False})
     return rows
+
+
+def page_of(
+    model: str, device: Any, env: mj.Environment, *, bench: mj.Bench | None = None, free: Collection[str] = ()
+) -> dict:  # fmt: skip
+    """What every page shows of a model and of what stands around it; `free` as of `parameter_rows`."""
+    states = device.specs if isinstance(device, mj.Circuit) else device.states
+    around = {k: x for k, x in bench_names(bench).items() if x != "None"} if bench else {}
+    return {
+        "model": model,
+        "parameters": parameter_rows(device, free),
+        "states": [{"name": s.name, "unit": s.unit, "doc": s.doc} for s in states],
+        "presets": presets_of(model),
+        "bench": around | {"temperature": f"{float(env.temperature):g}"},
+    }
 
 
 def number(device: Any, name: str) -> float:

@@ -1,10 +1,8 @@
 """The search, on problems with known answers."""
 
 import numpy as np
-import optax
 import pytest
 
-from fitting.optimize.adam import descend
 from fitting.optimize.levenberg_marquardt import (
     PROXIMAL,
     Ending,
@@ -124,30 +122,6 @@ def test_recombined_starts_begin_with_the_best_and_take_coordinates_of_others():
     np.testing.assert_array_equal(new[0], z[1])
     assert not np.isin(new[2::2], z[3]).any()
     assert new.shape == (9, 3)
-
-
-def test_the_optax_path_descends_and_survives_a_loss_that_is_no_number():
-    def loss(z):
-        bad = bool(z[0] > 2.5)
-        return (np.nan if bad else (z[0] - 2) ** 2), np.array([2 * (z[0] - 2)])
-
-    done = descend(loss, np.array([0.0]), optimizer=optax.sgd(0.7), steps=60)
-    assert np.isnan(done.history).any()
-    np.testing.assert_allclose(done.z, [2.0], atol=1e-3)
-
-
-def test_the_optax_path_keeps_the_best_point_when_interrupted():
-    calls = []
-
-    def loss(z):
-        calls.append(1)
-        if len(calls) == 4:
-            raise KeyboardInterrupt
-        return z[0] ** 2, 2 * z
-
-    done = descend(loss, np.array([1.0]), steps=10)
-    assert len(done.history) == 3
-    assert done.loss < 1
 
 
 def test_a_search_that_has_come_back_to_what_is_known_ends_where_the_worse_half_does():

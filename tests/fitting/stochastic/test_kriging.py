@@ -69,7 +69,7 @@ def test_a_plane_is_known_as_its_repeats_scatter_and_a_surface_not_where_no_poin
     ]
     scatter = np.std([s(z)[0][:, 0] for s in plain], axis=0)
     # A standard deviation of 400 repeats is known to 1 in 28: four standard errors.
-    np.testing.assert_allclose(scatter, plain[0].deviation(z)[0], rtol=4 / 28)
+    np.testing.assert_allclose(scatter, plain[0].deviation(z), rtol=4 / 28)
     acting = [np.array([True, True]), np.array([False, True])]
     both = Surfaces(
         points, [_true(points), points[:, 1:]], weight=np.ones(POINTS), acting=acting,

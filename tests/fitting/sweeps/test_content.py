@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import memjax as mj
+from fitting.kinds import Origin
 from fitting.sweeps.content import write
 from fitting.sweeps.problem import PATIENT
 from memjax.lanes.choice import backend_in_use
@@ -19,7 +20,8 @@ def test_a_fit_folder_is_complete_and_its_json_strict(result, tmp_path):
     from memjax.io.request import file_of
 
     file = file_of("example:diffusive-sweeps")
-    names = write(result, tmp_path, files=[file], truth={"mu": 80.0}, command="memjax fit ...")
+    origin = Origin(files=(file,), truth={"mu": 80.0}, command="memjax fit ...")
+    names = write(result, tmp_path, origin)
     assert {p.name for p in tmp_path.iterdir()} == set(names)
     content = json.loads((tmp_path / "fit.json").read_text())
     assert content["parameters"]["mu"]["value"] == float(result.device.mu)
@@ -51,7 +53,7 @@ def test_a_device_whose_simulation_takes_too_many_steps_is_not_lost(
     result, tmp_path, monkeypatch, solved
 ):
     """It is simulated at the tolerances of the search; what even these do not solve is said, and no number."""
-    store = import_module("fitting.sweeps.content")
+    store = import_module("fitting.sweeps.result")
     real, asked = store.simulate_like, []
 
     def simulated(*args, policy=None, **options):
@@ -60,7 +62,7 @@ def test_a_device_whose_simulation_takes_too_many_steps_is_not_lost(
         return real(*args, policy=policy if solved and policy else few, **options)
 
     monkeypatch.setattr(store, "simulate_like", simulated)
-    write(result, tmp_path, files=[])
+    write(result, tmp_path, Origin())
     first, second = asked[:2]
     assert first is None
     assert (second.rtol, second.max_steps) == (result.problem.policy.rtol, PATIENT.max_steps)

@@ -9,6 +9,7 @@ import pytest
 
 import fitting as ft
 import memjax as mj
+from fitting.kinds import Origin
 from fitting.sweeps.content import write
 from fitting.sweeps.prepare import prepare
 from memjax.errors import DataError
@@ -90,6 +91,6 @@ def test_the_device_comes_back_and_its_page_is_written(sweep, truth, tmp_path):
             assert abs(row["value"] - true) < 4 * row["std"] < 0.1 * true
     source = tmp_path / "sweep.csv"
     source.write_text("t_s,v_V,i_A\n")
-    made = write(result, tmp_path, files=[source])
+    made = write(result, tmp_path, Origin(files=(source,)))
     assert {"iv.png", "residuals.png", "switching.png", "report.html"} <= set(made)
     assert json.loads((tmp_path / "fit.json").read_text())["driven"] == "current"

@@ -10,6 +10,7 @@ import pytest
 import fitting as ft
 import memjax as mj
 from fitting.batch.stacked_problems import XlaProblems, problems_of
+from fitting.kinds import Origin
 from fitting.sweeps.content import write
 from fitting.sweeps.ensemble import Coordinate, Ensemble, of_sweeps
 from fitting.sweeps.group import edge_of
@@ -97,7 +98,7 @@ def test_tables_report_and_simulate_keep_to_the_limits(result, measured, tmp_pat
     file, folder = tmp_path / "measured.csv", tmp_path / "fit"
     table.to_csv(file, index=False)
     folder.mkdir()
-    write(result, folder, files=[file])
+    write(result, folder, Origin(files=(file,)))
     content = json.loads((folder / "fit.json").read_text())
     assert content["bench"]["compliance_by_sweep"] is True
     np.testing.assert_allclose(content["compliances"], [2e-4, 3e-4, 4e-4], rtol=5e-3)

@@ -47,6 +47,19 @@ def test_too_few_cycles_calibrate_nothing_and_say_so(start):
 
 
 @pytest.mark.study
+def test_without_noise_the_spread_alone_explains_the_scatter(start):
+    done = calibrate(start, noise=(), draws=64)
+    found = done.stochastic
+    assert found.noise == ()
+    assert done.cycle_spread["mu"]["sigma_ln"] == found.values["sigma_ln(mu)"]
+    # What noise does within a cycle is spread from cycle to cycle then: no less than the truth has.
+    assert found.values["sigma_ln(mu)"] > NOISE_SPREAD["mu"] - 3 * found.std["sigma_ln(mu)"]
+    assert set(found.std) == set(found.values)
+    (group,) = found.comparison
+    assert group["v_th"]["w1"] < 3 * group["v_th"]["floor"] + 0.25 * 0.0125
+
+
+@pytest.mark.study
 def test_an_interrupt_keeps_the_best_so_far(start, monkeypatch):
     from fitting.sweeps import quantile_search, randomness
 

@@ -11,7 +11,7 @@ from fitting.problem import AbstractDifferentiable
 from fitting.sweeps.ensemble import of_sweeps
 from fitting.sweeps.group import lengthen
 from fitting.sweeps.prepare import prepare
-from fitting.sweeps.problem import events_of, kernel_of, responses
+from fitting.sweeps.problem import _observe_all, kernel_of, responses
 from memjax.errors import DataError
 from memjax.lanes.backend import Unavailable
 from memjax.lanes.cc import library
@@ -53,7 +53,8 @@ def test_events_are_those_of_the_jumps_and_the_simulation_has_them_where_the_dat
     assert np.all(group.event_weight > 0)
     assert 0.6e-5 < wave.thresholds.hold < 0.6e-3
     np.testing.assert_allclose(10**group.thresholds, [wave.thresholds.on, wave.thresholds.hold])
-    found = np.asarray(events_of(made.problem, made.problem.at(jnp.asarray(_truth(made)))))[0]
+    device = made.problem.at(jnp.asarray(_truth(made)))
+    found = np.asarray(_observe_all(made.problem, device)[1])[0]
     assert np.all(np.abs(found - group.event_rows[0]) <= 0.5)  # within the row in which it was seen
     assert any(note.startswith("on-threshold") for note in made.notes)
 

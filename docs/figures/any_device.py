@@ -1,4 +1,4 @@
-"""The picture of docs/learned-devices.md: residuals of sweeps that were not fitted, by model and set.
+"""The picture of docs/learned-measured.md: residuals of sweeps that were not fitted, by model and set.
 
 ``python docs/figures/any_device.py`` draws the numbers of the tables of that page.
 """
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from memjax.plot import style
 
 HERE = Path(__file__).parent
-PAGE = HERE.parent / "learned-devices.md"
+PAGE = HERE.parent / "learned-measured.md"
 SETS = ("knowm_iv", "vo2_iv_cycles", "sto_nb_iv_old_device")
 
 

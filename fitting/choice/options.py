@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import memjax as mj
 from memjax.errors import (
@@ -49,6 +49,7 @@ class ChoiceConfig(CommonConfig):
         return of_data(request).uses(request) - {"draws", "hold_out"}
 
 
+@runtime_checkable
 class Chooser(Protocol):
     """What chooses among the models of a comparison."""
 

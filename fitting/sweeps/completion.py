@@ -14,6 +14,7 @@ from .correction_words import corrections_of
 from .far_optima import FarOptimum, far_optima, outermost
 from .instrument import device_of
 from .learned import learned_functions
+from .near_optima import lower_nearby
 from .resemblance import resemblance_of
 from .result import FitResult
 from .series import with_note_on_series
@@ -52,11 +53,15 @@ def completed(result: FitResult, tick: Callable[[str, Progress], None] | None) -
 def _with_profiles(result: FitResult, show: Callable[[Progress], None] | None) -> FitResult:
     """The fit with profiles of the parameters whose intervals do not hold to first order.
 
-    Where a current switches a profile takes as long as the search did: there only what is known to no more than a
-    factor is looked at far off, and a note says which of the others are not linear. The prior does not count:
-    along a valley of several factors of 1,100 it would end intervals that the data leave open.
+    Where a current switches, intervals that do not hold to first order are a sign that another optimum is near: it is
+    looked for, see `lower_nearby`, and becomes the fit where it is lower. A profile takes as long as the search did
+    there: only what is known to no more than a factor is looked at far off, and a note says which of the others are not
+    linear. The prior does not count: along a valley of several factors of 1,100 it would end intervals that the data
+    leave open.
     """
     switches = bool(np.any(np.asarray(result.problem.group.event_weight)))
+    if switches:
+        result = _with_lower_nearby(result, show)
     result, far = _with_far_optima(result, LOOSE if switches else 0.0, show)
     names = tuple(dict.fromkeys(n for f in far for n in f.names))
     more = tuple(n for n in curved(result, follow=not switches) if n not in names)
@@ -73,6 +78,16 @@ def _with_profiles(result: FitResult, show: Callable[[Progress], None] | None) -
         tick=None if show is None else lambda _, progress: show(progress),
     )
     return replace(result, profiles=tuple(curves))
+
+
+def _with_lower_nearby(result: FitResult, show: Callable[[Progress], None] | None) -> FitResult:
+    """The fit at a lower optimum near it, where there is one, with a note on what it had."""
+    for _ in range(LOWER):
+        z = lower_nearby(result, tick=show) if curved(result, follow=False) else None
+        if z is None:
+            break
+        result = result.at_optimum(z)
+    return result
 
 
 def _with_far_optima(

@@ -21,7 +21,8 @@ _HELD, _FREED = 20, 25  # iterations with the parameter held, and with all free
 _HOPELESS = (
     4.0  # multiple of the lowest loss above which a search with the parameter held goes no further
 )
-_TOLERANCE = 1e-3
+TOLERANCE = 1e-3
+"""Relative gain of a loss below which such a search ends."""
 
 
 class FarOptimum(NamedTuple):
@@ -65,7 +66,7 @@ def far_optima(
     # The others begin where they are: of how they follow so far off first order says nothing.
     starts = np.repeat(result.z[None], len(pinned), axis=0)
     starts[np.arange(len(pinned)), pinned] += sides * np.maximum(LEAP, _WIDTHS * width[pinned])
-    z, cost = _searched(result, starts, pinned, tick)
+    z, cost = search_held(result, starts, pinned, tick)
     lower = cost < result.loss - ALIKE / 2 * float(result.problem.noise) ** 2
     rise = 2 * (cost - result.loss)[:, None]
     share = np.maximum(rise, 0.0) / thresholds(result, level, indices)
@@ -96,24 +97,29 @@ def outermost(
     return [(name, z) for (name, _), z in points.items()]
 
 
-def _searched(
+def search_held(
     result: FitResult,
     starts: Float[np.ndarray, "lanes free"],
     pinned: Int[np.ndarray, " lanes"],
     tick: Callable[[Progress], None] | None,
+    *,
+    iterations: tuple[int, int] = (_HELD, _FREED),
 ) -> tuple[Float[np.ndarray, "ends free"], Float[np.ndarray, " ends"]]:
-    """Where searches with a parameter held ended, and where they went once it was free; and the losses there."""
+    """Where searches with a parameter held ended, and where they went once it was free; and the losses there.
+
+    `iterations` are those with the parameter held, and with all free.
+    """
     batches = Batches(result.problem)
 
     def evaluate(z, which):
         del which
         return batches(z)
 
-    options: dict[str, Any] = dict(together=False, proximal=PROXIMAL, tolerance=_TOLERANCE)
+    options: dict[str, Any] = dict(together=False, proximal=PROXIMAL, tolerance=TOLERANCE)
     options["tick"] = tick
-    first = levenberg_marquardt(evaluate, starts, iterations=_HELD, held=pinned, **options)
+    first = levenberg_marquardt(evaluate, starts, iterations=iterations[0], held=pinned, **options)
     near = np.flatnonzero(first.cost < _HOPELESS * result.loss)
     if not len(near):
         return first.z, first.cost
-    second = levenberg_marquardt(evaluate, first.z[near], iterations=_FREED, **options)
+    second = levenberg_marquardt(evaluate, first.z[near], iterations=iterations[1], **options)
     return np.concatenate([first.z, second.z]), np.concatenate([first.cost, second.cost])

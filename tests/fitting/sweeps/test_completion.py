@@ -49,7 +49,7 @@ def fit(*, switches=False, backend="cc 14"):
 @pytest.fixture
 def stages(monkeypatch):
     """Stand-ins of the stages: what they find in turn, and what they were asked."""
-    about = SimpleNamespace(far=[[]], curved=(), asked=[], profiled=[])
+    about = SimpleNamespace(far=[[]], lower=[], curved=(), asked=[], profiled=[])
 
     def far_optima(result, *, least, tick):
         about.asked.append(least)
@@ -63,6 +63,9 @@ def stages(monkeypatch):
     monkeypatch.setattr(completion, "far_optima", far_optima)
     monkeypatch.setattr(completion, "curved", lambda result, follow: about.curved)
     monkeypatch.setattr(completion, "profiles", profiles)
+    monkeypatch.setattr(
+        completion, "lower_nearby", lambda result, tick: about.lower.pop() if about.lower else None
+    )
     return about
 
 
@@ -106,6 +109,17 @@ def test_where_a_current_switches_only_what_is_loose_is_looked_at_and_a_note_nam
     assert stages.asked == [completion.LOOSE]
     assert stages.profiled == []
     assert done.notes[0].startswith("tau: intervals to first order are not")
+
+
+def test_where_a_current_switches_and_first_order_does_not_hold_a_lower_optimum_nearby_is_the_fit(
+    stages,
+):
+    stages.lower = [np.array([3.0, 4.0])]
+    assert completion.completed(fit(switches=True), None).notes == ()
+    stages.curved = ("tau",)
+    done = completion.completed(fit(switches=True), None)
+    assert done.z.tolist() == [3.0, 4.0]
+    assert "moved" in done.notes
 
 
 def test_an_interrupt_leaves_the_fit_as_far_as_it_came(stages, monkeypatch):

@@ -170,7 +170,7 @@ def test_a_breach_of_the_equations_comes_with_the_parameters_of_its_first_set(mo
     count_points(model, sets, tally)
     assert tally.broken == {"point slopes": 2}
     example = tally.examples["point slopes"]
-    assert example["r_on"] == float(mj.params.get(sets.device, "r_on")[2])
+    assert example["r_on"] == float(sets.device.r_on[2])
 
 
 @pytest.mark.parametrize("name", NAMES)

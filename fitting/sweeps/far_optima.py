@@ -21,8 +21,7 @@ _HELD, _FREED = 20, 25  # iterations with the parameter held, and with all free
 _HOPELESS = (
     4.0  # multiple of the lowest loss above which a search with the parameter held goes no further
 )
-TOLERANCE = 1e-3
-"""Relative gain of a loss below which such a search ends."""
+_TOLERANCE = 1e-3  # relative gain of a loss below which such a search ends
 
 
 class FarOptimum(NamedTuple):
@@ -110,16 +109,24 @@ def search_held(
     `iterations` are those with the parameter held, and with all free.
     """
     batches = Batches(result.problem)
-
-    def evaluate(z, which):
-        del which
-        return batches(z)
-
-    options: dict[str, Any] = dict(together=False, proximal=PROXIMAL, tolerance=TOLERANCE)
-    options["tick"] = tick
-    first = levenberg_marquardt(evaluate, starts, iterations=iterations[0], held=pinned, **options)
+    first = search_from(batches, starts, tick, iterations=iterations[0], held=pinned)
     near = np.flatnonzero(first.cost < _HOPELESS * result.loss)
     if not len(near):
         return first.z, first.cost
-    second = levenberg_marquardt(evaluate, first.z[near], iterations=iterations[1], **options)
+    second = search_from(batches, first.z[near], tick, iterations=iterations[1])
     return np.concatenate([first.z, second.z]), np.concatenate([first.cost, second.cost])
+
+
+def search_from(
+    batches: Batches,
+    starts: Float[np.ndarray, "lanes free"],
+    tick: Callable[[Progress], None] | None,
+    *,
+    iterations: int,
+    held: Int[np.ndarray, " lanes"] | None = None,
+) -> Progress:
+    """Searches from starts, each by itself; `held` is the number of the parameter that stays, of each."""
+    options: dict[str, Any] = dict(together=False, proximal=PROXIMAL, tolerance=_TOLERANCE)
+    return levenberg_marquardt(
+        lambda z, _: batches(z), starts, iterations=iterations, held=held, tick=tick, **options
+    )

@@ -1,7 +1,6 @@
 """Lower optima near a fit with events: at twice or half a resistance, and with one polarity as the other."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -9,9 +8,9 @@ from jaxtyping import Float
 from memjax.core.fields import parameter_specs
 
 from ..inference.batches import Batches
-from ..optimize.levenberg_marquardt import PROXIMAL, Progress, levenberg_marquardt
+from ..optimize.levenberg_marquardt import Progress
 from .basins import AGREED
-from .far_optima import TOLERANCE, search_held
+from .far_optima import search_from, search_held
 from .result import FitResult
 
 NEAR = 0.7
@@ -46,7 +45,8 @@ def lower_nearby(
     searches = []
     starts = mirrored(result.z, free, resistances)
     if len(starts):
-        searches.append(_search(result, starts, tick))
+        done = search_from(Batches(result.problem), starts, tick, iterations=_ITERATIONS)
+        searches.append((done.z, done.cost))
     if resistances:
         pinned, sides = np.repeat(resistances, 2), np.tile([-1.0, 1.0], len(resistances))
         moved = np.repeat(result.z[None], len(pinned), axis=0)
@@ -78,20 +78,3 @@ def mirrored(
             same[target] = z[source]
         points += [same + move for move in moves]
     return np.array(points).reshape(-1, len(free))
-
-
-def _search(
-    result: FitResult,
-    starts: Float[np.ndarray, "starts free"],
-    tick: Callable[[Progress], None] | None,
-) -> tuple[Float[np.ndarray, "starts free"], Float[np.ndarray, " starts"]]:
-    """Where searches from these starts end, and the losses there."""
-    batches = Batches(result.problem)
-
-    def evaluate(z: np.ndarray, which: np.ndarray):
-        del which
-        return batches(z)
-
-    options: dict[str, Any] = dict(together=False, proximal=PROXIMAL, tolerance=TOLERANCE)
-    done = levenberg_marquardt(evaluate, starts, iterations=_ITERATIONS, tick=tick, **options)
-    return done.z, done.cost

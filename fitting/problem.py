@@ -17,6 +17,7 @@ from memjax.core.fields import parameter_specs
 from memjax.core.params import constrain, get, known, replace
 from memjax.core.transforms import edges, from_spec, within
 from memjax.errors import BoundsError, DataError, FitError
+from memjax.lanes.choice import chosen_backend, use_backend
 from memjax.runtime.compile_cache import cached_jit, is_array, jit_with_options
 from memjax.runtime.cores import usable_cores
 
@@ -350,10 +351,10 @@ def at_each_point(
     Points of a batch wait for the slowest of them at each step of a solve, and the loop of a batch is soon too large
     for XLA to compile it as one function, see `memjax.runtime.compile_cache.fuse_small_loops`.
     """
-    double = jax.config.values["jax_enable_x64"]
+    double, backend = jax.config.values["jax_enable_x64"], chosen_backend()
 
     def at(x: np.ndarray) -> tuple:
-        with jax.enable_x64(double):  # it may be set for one thread alone
+        with jax.enable_x64(double), use_backend(backend):  # they may be set for one thread alone
             return jax.device_get(function(problem, x))
 
     with ThreadPoolExecutor(usable_cores()) as pool:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from memjax.lanes.choice import use_backend
+
 from .inference.refine import refine
 
 Values = Mapping[str, float]
@@ -44,7 +46,11 @@ class AbstractFitProblem(abc.ABC):
 
 
 def solve(
-    problem: AbstractFitProblem, *, seed: int = 0, progress: Callable[..., None] | None = None
+    problem: AbstractFitProblem,
+    *,
+    seed: int = 0,
+    progress: Callable[..., None] | None = None,
+    backend: str | None = None,
 ) -> Any:
     """Fit the free parameters of a problem.
 
@@ -56,6 +62,9 @@ def solve(
         Seed of starts, of resampling and of what is simulated.
     progress : callable, optional
         Called with the stage and the progress of its search, as by `fitting.ProgressBar`.
+    backend : str, optional
+        "auto", "cc" or "xla", see `memjax.use_backend`; by default the one that is in use. `fit.backend` says what
+        computed it.
 
     Returns
     -------
@@ -68,8 +77,11 @@ def solve(
         As the problem's class says.
     PolicyError
         In float32.
+    UsageError
+        For a backend of another name.
     """
-    return problem.solve(seed=seed, progress=progress)
+    with use_backend(backend):
+        return problem.solve(seed=seed, progress=progress)
 
 
 def laplace(fit: Any) -> Any:

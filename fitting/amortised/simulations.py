@@ -14,6 +14,7 @@ import memjax as mj
 from memjax.core.fields import parameter_specs
 from memjax.core.params import get, known
 from memjax.errors import DataError, FitError
+from memjax.lanes.choice import chosen_backend, use_backend
 from memjax.noise import cycle_factors
 from memjax.runtime.cores import usable_cores
 from memjax.simulate import is_noisy
@@ -131,11 +132,13 @@ class Simulator:
             If more than half of the devices failed.
         """
         u, done, policy = self.coordinates(first, count), 0, self.solver()
+        backend = chosen_backend()
         begins = range(0, count, CHUNK)
 
         def chunk(a: int) -> tuple[np.ndarray, np.ndarray]:
             # The last part is filled up, so that it is no program of its own.
-            i, good = self.currents(first + a, _filled(u[a : a + CHUNK]), policy)
+            with use_backend(backend):  # it may be set for one thread alone
+                i, good = self.currents(first + a, _filled(u[a : a + CHUNK]), policy)
             i, good = i[: count - a], good[: count - a]
             read = [self.read(i, first + a, r) for r in range(replicates)]
             return np.stack([self.statistics(x) for x in read]).astype(np.float32), good

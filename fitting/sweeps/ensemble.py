@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float
 import memjax as mj
 from memjax.core.fields import ParameterSpec, parameter_specs
 from memjax.core.transforms import from_spec, within
+from memjax.lanes.choice import chosen_backend
 from memjax.noise import cycle_factors
 from memjax.observables import NEVER, Thresholds
 from memjax.runtime.cores import usable_cores
@@ -267,9 +268,10 @@ class Ensemble:
         """Currents and results of every lane, a share of the lanes in each thread."""
         members, values = np.tile(np.arange(self.draws), len(z)), self.values(z)
         double = jax.dtypes.canonicalize_dtype(np.float64) == np.float64
+        backend = chosen_backend()
 
         def part(at: slice) -> tuple[np.ndarray, np.ndarray]:
-            with jax.enable_x64(double):  # it may be set for one thread alone
+            with jax.enable_x64(double):  # they may be set for one thread alone
                 trace = mj.simulate(
                     self.device,
                     self.experiment.stimuli,
@@ -281,6 +283,7 @@ class Ensemble:
                         carry_state=False,
                     ),
                     output=mj.Output(on_failure="ignore"),
+                    backend=backend,
                     **self.options,
                 )
                 return np.asarray(trace.i), np.asarray(trace.result)

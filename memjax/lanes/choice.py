@@ -3,6 +3,7 @@
 import contextlib
 import os
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,23 +39,29 @@ def chosen_backend() -> str:
     return _chosen.get() or _checked(os.environ.get(BACKEND, "").strip().lower() or "auto", BACKEND)
 
 
-@contextlib.contextmanager
-def use_backend(name: str) -> Iterator[None]:
+def use_backend(name: str | None) -> AbstractContextManager[None]:
     """Choose what computes within a block of code.
 
     Parameters
     ----------
-    name : str
+    name : str or None
         "auto" takes kernels in C where there are any, and XLA elsewhere; "cc" takes kernels, and is an error where
-        there is none; "xla" takes no kernel. No algorithm, start or tolerance depends on it. A problem of a fit keeps
-        the backend with which it was solved.
+        there is none; "xla" takes no kernel; None leaves the choice as it is. No algorithm, start or tolerance depends
+        on it. A problem of a fit keeps the backend with which it was solved. Threads that the block starts begin
+        without its choice.
 
     Raises
     ------
     UsageError
         For another name.
     """
-    token = _chosen.set(_checked(name, "use_backend"))
+    return contextlib.nullcontext() if name is None else _choose(_checked(name, "backend"))
+
+
+@contextlib.contextmanager
+def _choose(name: str) -> Iterator[None]:
+    """See `use_backend`."""
+    token = _chosen.set(name)
     try:
         yield
     finally:

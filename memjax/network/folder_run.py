@@ -13,6 +13,7 @@ from typing import Any
 import jax
 
 from ..circuit.power import kinds_of_elements
+from ..lanes.choice import use_backend
 from ..runtime.deprecated import forward_keywords
 from ..runtime.files import lock_folder
 from ..runtime.flags import check_flags
@@ -141,6 +142,7 @@ def run_network(
     every: float | None = None,
     conductances_every: float | None = None,
     energy: bool = False,
+    backend: str | None = None,
 ) -> Path:
     """Simulate a network into a folder.
 
@@ -154,8 +156,8 @@ def run_network(
         Folder: `recording.h5`, `run.json`, and `checkpoint.npz`, from which a longer run goes on.
     folder : FolderSettings, optional
         Whether the run goes on from a checkpoint or replaces an earlier one, and what is written beside it.
-    watch, every, conductances_every, devices, progress, energy
-        See `memjax.network.run`.
+    watch, every, conductances_every, devices, progress, energy, backend
+        See `memjax.network.run`; `run.json` says what computed it.
 
     Returns
     -------
@@ -169,7 +171,7 @@ def run_network(
     KeyboardInterrupt
         After Ctrl-C: all that was simulated is on disk.
     """
-    began = time.perf_counter()
+    began, choice = time.perf_counter(), use_backend(backend)
     check_flags({"progress": progress, "energy": energy}, where="run_network")
     settings = folder or FolderSettings()
     opening = {"resume": settings.resume, "force": settings.force}
@@ -181,7 +183,8 @@ def run_network(
         if writes:
             clear_folder(place, **opening)
             write_description(place, content)
-        simulation = Simulation(network, watch=watch, devices=devices, **log)
+        with choice:
+            simulation = Simulation(network, watch=watch, devices=devices, **log)
         _complete_description(content, simulation, place if writes else None)
         store, start = RunFolder(place, settings.save_interval), simulation.conductances()
         if settings.resume:

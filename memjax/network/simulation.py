@@ -12,6 +12,7 @@ from jaxtyping import Float
 from ..core.result import HOPELESS, HOPELESS_IN_PASSING
 from ..errors import NetworkError, SolveError, StepWarning
 from ..lanes.backend import Unavailable
+from ..lanes.choice import use_backend
 from ..runtime.flags import check_flags
 from .exchange_program import Room
 from .groups import Neurons, SpikeList
@@ -553,6 +554,7 @@ def run(
     progress: bool = False,
     energy: bool = False,
     conductances_every: float | None = None,
+    backend: str | None = None,
 ) -> Recording:
     """Simulate, and keep all spikes in memory.
 
@@ -577,6 +579,9 @@ def run(
         Whether to add up the energy of all elements, see `EnergyLedger`. Spikes are the same to the bit without.
     conductances_every : float, optional
         Time between records of the conductances of devices [s], a multiple of the exchange interval; none by default.
+    backend : str, optional
+        "auto", "cc" or "xla", see `memjax.use_backend`; by default the one that is in use. `Recording.backend` says
+        what computed it.
 
     Returns
     -------
@@ -604,7 +609,8 @@ def run(
     """
     check_flags({"progress": progress, "energy": energy}, where="memjax.network.run")
     log: dict[str, Any] = dict(every=every, conductances_every=conductances_every, energy=energy)
-    simulation = Simulation(network, watch=watch, initial=initial, devices=devices, **log)
+    with use_backend(backend):
+        simulation = Simulation(network, watch=watch, initial=initial, devices=devices, **log)
     start = simulation.conductances()
     parts = list(simulation.advance(network.steps(duration), progress=progress))
     return Recording.of(

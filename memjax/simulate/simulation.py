@@ -20,6 +20,7 @@ from ..core.system import AbstractSystem, Environment, NoNoise
 from ..data.measurement import Measurement
 from ..device import AbstractDevice, AbstractTwoTerminal
 from ..errors import StimulusError
+from ..lanes.choice import use_backend
 from ..noise import words_of_devices
 from ..runtime.arguments import as_seed
 from ..runtime.compile_cache import cached_jit
@@ -205,6 +206,7 @@ def simulate(
     deterministic: bool = False,
     conditions: Conditions | None = None,
     output: Output | None = None,
+    backend: str | None = None,
 ) -> Trace:
     """Simulate a device on a bench, or a circuit.
 
@@ -231,6 +233,9 @@ def simulate(
         Temperature, initial states, whether they are carried on, and parameters that differ between members.
     output : Output, optional
         Labels, events, integrals, a progress bar, and what happens where solves failed.
+    backend : str, optional
+        "auto", "cc" or "xla", see `memjax.use_backend`; by default the one that is in use. The trace's `notes` say
+        what computed it.
 
     Returns
     -------
@@ -241,6 +246,8 @@ def simulate(
     ------
     PolicyError, BoundsError, StimulusError, ModelError
         For combinations that cannot be right, and for a solve that float32 cannot hold.
+    UsageError
+        For a backend of another name.
 
     Notes
     -----
@@ -248,7 +255,8 @@ def simulate(
     secant. Ask for `events` and `integrals` to differentiate. No derivative sees events that appear or vanish.
     """
     request = conditions or Conditions(), output or Output()
-    return _run(device, stimulus, bench, policy, members, seed, save, deterministic, *request)
+    with use_backend(backend):
+        return _run(device, stimulus, bench, policy, members, seed, save, deterministic, *request)
 
 
 def _run(

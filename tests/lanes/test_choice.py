@@ -1,22 +1,42 @@
 """Which backend is to compute: it is chosen by a name, and kernels that are not to be had are an error."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+import fitting as ft
 import memjax as mj
+from fitting.problem import at_each_point
+from fitting.solve import AbstractFitProblem
 from fitting.sweeps.group import pack
 from fitting.sweeps.problem import Problem
 from fitting.sweeps.summary import summarise_sweeps
 from memjax.errors import PolicyError, UsageError
 from memjax.lanes.cc import library
 from memjax.lanes.choice import BACKEND, backend_in_use, chosen_backend
+from memjax.network import Network, run
+from memjax.network.folder_run import run_network
 from tests.fits import measured_loops
+from tests.network.conftest import neurons
 
 with_compiler = pytest.mark.skipif(library.find_compiler() is None, reason="no compiler of C")
 
 DEVICE = mj.Vteam()
 SWEEP = mj.triangle_sweep(0.5, 1.0, negative=0.5)
 STEPS = mj.Fixed(dt=0.01, method=mj.solver.SemiImplicitEuler())
+
+
+class _Backend(AbstractFitProblem):
+    """A problem whose fit is the backend that was in use."""
+
+    def solve(self, *, seed=0, progress=None):
+        del seed, progress
+        return chosen_backend()
+
+
+def _network() -> Network:
+    return Network(groups=[neurons(2)], projections=[], dt=1e-6)
 
 
 def _backend_of_steps() -> str:
@@ -31,12 +51,44 @@ def test_the_innermost_choice_counts_and_ends_with_its_block(monkeypatch):
     assert chosen_backend() == "cc"
 
 
-@pytest.mark.parametrize("by", ["environment", "block"])
-def test_an_unknown_name_is_refused_with_those_that_there_are(by, monkeypatch):
+CALLS = {
+    "block": mj.use_backend,
+    "simulate": lambda name: mj.simulate(DEVICE, SWEEP, backend=name),
+    "run": lambda name: run(_network(), 1e-5, backend=name),
+    "run_network": lambda name: run_network(_network(), 1e-5, Path("nowhere"), backend=name),
+    "solve": lambda name: ft.solve(_Backend(None, DEVICE), backend=name),
+}
+
+
+@pytest.mark.parametrize("by", ["environment", *CALLS])
+def test_an_unknown_name_is_refused_with_those_that_there_are(by, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
     if by == "environment":
         monkeypatch.setenv(BACKEND, "gpu")
     with pytest.raises(UsageError, match=r"no backend 'gpu'.*allowed: auto, cc, xla"):
-        _backend_of_steps() if by == "environment" else mj.use_backend("gpu").__enter__()
+        _backend_of_steps() if by == "environment" else CALLS[by]("gpu")
+    assert not list(tmp_path.iterdir())
+
+
+@with_compiler
+def test_a_call_names_its_backend_and_its_result_says_so():
+    """Against the choice of the block around it, which holds again afterwards."""
+    with mj.use_backend("xla"):
+        trace = mj.simulate(DEVICE, SWEEP, policy=STEPS, save=0.1, backend="cc")
+        recording = run(_network(), 1e-4, backend="cc")
+        assert ft.solve(_Backend(None, DEVICE), backend="cc") == "cc"
+        assert ft.solve(_Backend(None, DEVICE)) == chosen_backend() == "xla"
+        assert _backend_of_steps().startswith("xla")
+    assert trace.notes["backend"].startswith("cc")
+    assert recording.backend.startswith("cc")
+
+
+def test_threads_of_a_search_compute_by_the_backend_of_its_caller():
+    with mj.use_backend("xla"):
+        (codes,) = at_each_point(
+            lambda problem, x: (problem[chosen_backend()],), {"xla": 1, "auto": 0}, np.zeros((2, 1))
+        )
+    assert codes.tolist() == [1, 1]
 
 
 @with_compiler

@@ -1,6 +1,6 @@
 """What compiles a program under a driver, and what comes of it; JAX is loaded where a function is called."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -32,33 +32,28 @@ class Unavailable:
 
 @dataclass(frozen=True)
 class LaneFunction:
-    """A program under its driver, as a call by XLA.
+    """A program under its driver, as a function of arrays.
 
     Parameters
     ----------
-    target : str
-        Name of the call.
+    compute : callable
+        Takes and gives what the driver says, see `memjax.lanes.drivers`.
     driver : Driver
-        The loop, which decides on the arrays that the call takes and gives.
-    constants : tuple of float
-        Numbers of the step that are no parameters: other ones need no other function.
+        The loop as it is done: a backend that delivers no spikes has arrivals at all receptors as arrays.
     backend : str
         What computes, and by which compiler and version, for provenance.
+    reason : str
+        Why it is no kernel in C; empty for one.
     """
 
-    target: str
+    compute: Callable[..., Any]
     driver: "Driver"
-    constants: tuple[float, ...]
     backend: str
+    reason: str = ""
 
-    def __call__(
-        self, arguments: Sequence, results: Sequence, aliases: Mapping[int, int] | None = None
-    ) -> Sequence:
-        """Arrays of the shapes `results`; those that are computed in place of arguments are `aliases`."""
-        import jax
-
-        options: dict[str, Any] = {"input_output_aliases": aliases}
-        return jax.ffi.ffi_call(self.target, results, **options)(*arguments)
+    def __call__(self, *arguments: Any) -> Any:
+        """See `memjax.lanes.drivers`."""
+        return self.compute(*arguments)
 
 
 class Backend(Protocol):

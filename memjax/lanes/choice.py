@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 from ..errors import PolicyError, UsageError
 from .backend import LaneFunction, Unavailable
 from .cc.library import CompilerError, working_compiler
 
 if TYPE_CHECKING:
-    from .drivers import Driver
+    from .drivers import Driver, Exchange
     from .program import StepProgram
 
 BACKEND = "MEMJAX_BACKEND"
@@ -92,8 +92,16 @@ def unavailable(reason: str) -> Unavailable:
     return Unavailable(reason)
 
 
+@overload
+def compile_lanes(program: "StepProgram", driver: "Exchange") -> LaneFunction: ...
+
+
+@overload
+def compile_lanes(program: "StepProgram", driver: "Driver") -> LaneFunction | Unavailable: ...
+
+
 def compile_lanes(program: "StepProgram", driver: "Driver") -> LaneFunction | Unavailable:
-    """The function of a program under a driver by the backend that is in use, or why XLA is to compute.
+    """The function of a program under a driver by the backend that is in use: a kernel in C where there is one.
 
     Raises
     ------
@@ -101,11 +109,14 @@ def compile_lanes(program: "StepProgram", driver: "Driver") -> LaneFunction | Un
         Where there is none, and kernels alone are wanted.
     """
     from .cc.backend import Cc
+    from .xla import Xla
 
     if chosen_backend() == "xla":
-        return Unavailable(_REASON)
+        return Xla(_REASON).compile(program, driver)
     function = Cc().compile(program, driver)
-    return unavailable(function.reason) if isinstance(function, Unavailable) else function
+    if isinstance(function, LaneFunction):
+        return function
+    return Xla(unavailable(function.reason).reason).compile(program, driver)
 
 
 def backend_in_use(folder: Path | None = None) -> str:

@@ -62,6 +62,11 @@ class FixedEnd(NamedTuple):
 class Fixed:
     """All lanes take the same equal steps; states are stored at rows, and looked at from time to time.
 
+    The function takes what all lanes share; the moments of all steps, with leading axes; the parameters of lanes;
+    their carries, [lanes, n]; the number of rows, and of steps from one look at states and rates to the next. It gives
+    the carries at the rows, [rows, lanes, n]; how each lane stands, a `memjax.core.result.Result`; and the largest
+    stiffness that its steps met, [lanes, 2].
+
     Parameters
     ----------
     moment : NamedTuple of jax.ShapeDtypeStruct
@@ -110,12 +115,18 @@ class Table:
 class Exchange:
     """All lanes take the equal steps of an interval, in which none depends on another; spikes arrive and leave.
 
+    The function takes the parameters and the carries of lanes; the number of the interval's first step, and the steps
+    from which on, and before which, it advances; arrivals at dense receptors, block after block and in a block step by
+    step, and then of each table where rows begin, targets, weights, delays, and the numbers, steps and number of the
+    spikes of all exchange intervals that are kept; and in how many words a lane keeps its spikes. It gives the carries
+    after the steps, and those words: the newest step number, plus 1, first, 0 where there is none.
+
     Parameters
     ----------
     steps, block : int
         Steps of an exchange interval; lanes of a block of arrivals.
     halves : bool
-        Whether a word holds the numbers of two spikes, see `memjax.network.delivery.push_spike`.
+        Whether a word holds the numbers of two spikes, the newer one in its lower half.
     dense : tuple of bool
         Of each receptor, whether its arrivals are an array over all steps.
     tables : tuple of Table

@@ -12,29 +12,18 @@ _TOGETHER = 8
 """Spikes whose connections are followed at once."""
 
 
-def no_spikes(like, per_member: int, steps: int) -> list:
-    """Memory of the spikes of a neuron within `steps` steps: words that hold one more than `per_member`.
+def words_of_spikes(per_member: int, steps: int) -> int:
+    """Words that hold the numbers of the steps of one spike more than `per_member`, within `steps` steps.
 
     A step number and one take the lower half of a word where they fit into it: fewer numbers are carried from step to
     step.
     """
-    count = -(-(per_member + 1) // spikes_per_word(steps))
-    return [jnp.zeros_like(like, jnp.uint32)] * count
+    return -(-(per_member + 1) // spikes_per_word(steps))
 
 
 def spikes_per_word(steps: int) -> int:
     """Step numbers that a word holds."""
     return 2 if steps < 2**16 else 1
-
-
-def push_spike(words: list, fires, step, steps: int) -> list:
-    """Memory with the number of a step where a neuron fires; the oldest number falls out."""
-    halves, newest = spikes_per_word(steps) == 2, (step + 1).astype(jnp.uint32)
-    below = [newest, *words[:-1]]
-    if halves:
-        below = [newest, *(w >> 16 for w in words[:-1])]
-    pushed = [(w << 16) | b if halves else b for w, b in zip(words, below, strict=True)]
-    return [jnp.where(fires, p, w) for p, w in zip(pushed, words, strict=True)]
 
 
 def unpack_spikes(words: list, per_member: int, steps: int) -> tuple[list, Array]:

@@ -20,8 +20,8 @@ from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec as Spec
 
 from ..circuit import replace_values
-from ..lanes.backend import LaneFunction, Unavailable
-from ..lanes.choice import chosen_backend, compile_lanes, unavailable
+from ..lanes.backend import LaneFunction
+from ..lanes.choice import chosen_backend, compile_lanes
 from ..lanes.drivers import Exchange, Table
 from ..runtime.compile_cache import supported_options
 from ..simulate.batch import wide_loop_options
@@ -30,13 +30,12 @@ from .delivery import (
     deliver_spikes,
     in_order_of_time,
     list_spikes,
-    no_spikes,
     spikes_per_word,
+    words_of_spikes,
 )
 from .digest import Digest
 from .energy_program import PHASES
 from .groups import Neurons, Poisson
-from .kernel import advance_interval, step_program
 from .neuron_program import NeuronProgram
 from .plan import TABLES_OF_DEVICES, Plan, Rows, State
 from .plasticity import Programming
@@ -116,7 +115,7 @@ class ExchangeProgram:
         self.mesh = Mesh(np.asarray(devices), (AXIS,))
         self.split, self.same = (NamedSharding(self.mesh, s) for s in (Spec(AXIS), Spec()))
         self.room: Room | None = None
-        self.kernels: dict[str, LaneFunction | Unavailable] = {}
+        self.kernels: dict[str, LaneFunction] = {}
         self.kernels |= {n: self._kernel(n) for n in self.neurons}
         self.blank = jax.jit(self._blank, out_shardings=self.split)
         self._programs: dict = {}
@@ -142,12 +141,14 @@ class ExchangeProgram:
         }
 
     def _dense(self, name: str) -> list[bool]:
-        """Return for each receptor of a group whether its arrivals are an array over all steps; else a kernel adds
+        """Return for each receptor of a group whether its arrivals are an array over all steps; else the driver adds
         them.
         """
+        if name in self.kernels:
+            driver: Any = self.kernels[name].driver
+            return list(driver.dense)
         receptors = self.plan.layouts[name].receptors
-        kernel = self.kernels.get(name)  # not yet decided while its own is built
-        if isinstance(kernel, Unavailable) or (name in self.watched and self._is_between):
+        if name in self.watched and self._is_between:
             return [True] * len(receptors)
         return [
             any(post == name and k == r and t.devices for _, post, k, t in self.plan.rows)
@@ -170,10 +171,8 @@ class ExchangeProgram:
             for pre, post, r, rows in self.plan.rows
         )
 
-    def _kernel(self, name: str) -> LaneFunction | Unavailable:
-        """Return the kernel of a group, see `memjax.lanes`, or the reason if there is none."""
-        if self.dtype != np.float32:
-            return unavailable(f"{self.dtype}, not float32")
+    def _kernel(self, name: str) -> LaneFunction:
+        """Return the function that advances a group, see `memjax.lanes`."""
         steps, layout = self.plan.clock.steps, self.plan.layouts[name]
         dense = self._dense(name)
         tables = [self.plan.rows[k] for k in self._tables(name)]
@@ -187,7 +186,7 @@ class ExchangeProgram:
                 for _, _, r, rows in tables
             ),
         )
-        return compile_lanes(step_program(self.neurons[name]), driver)
+        return compile_lanes(self.neurons[name].step_program(), driver)
 
     def _compile(self, room: Room, length: int) -> Callable:
         """See `run`."""
@@ -437,25 +436,16 @@ class ExchangeProgram:
     ):
         """Neurons after a chunk, their spikes, the largest rates and energies, see `NeuronProgram.chunk_end`."""
         program, kernel, (arrivals, due) = self.neurons[name], self.kernels[name], arriving
-        if isinstance(kernel, LaneFunction):
-            lane_constants = {k: constants[k] for k in ("values", "bias", "key")}
-            words = len(no_spikes(state["count"], per_member, program.steps))
-            numbers = ("first", "target", "weight", "delay")
-            tables = [(*(t[n] for n in numbers), *spikes) for t, spikes in due]
-            steps = jnp.stack([first, *map(jnp.int32, span or (0, program.steps))])
-            begin = program.chunk_begin(state)
-            arrays = [*arrivals.values(), *(x for table in tables for x in table)]
-            carry, spikes = advance_interval(kernel, lane_constants, begin, steps, arrays, words)
-            end = jax.vmap(lambda c, s, x, w: program.chunk_end(c, s, x, w, first, per_member))
-            state, count, slots, rates, sums = end(constants, state, carry, spikes)
-        else:
-            blocks = (-1, program.steps, self.plan.layouts[name].block)
-            block_arrivals = [x.reshape(blocks) for x in arrivals.values()]
-
-            def advance(x):
-                return program.chunk(x[0], x[1], x[2], first, per_member, span)
-
-            state, count, slots, rates, sums = lax.map(advance, (constants, state, block_arrivals))
+        lane_constants = {k: constants[k] for k in ("values", "bias", "key")}
+        numbers = ("first", "target", "weight", "delay")
+        tables = [(*(t[n] for n in numbers), *spikes) for t, spikes in due]
+        steps = jnp.stack([first, *map(jnp.int32, span or (0, program.steps))])
+        arrays = [*arrivals.values(), *(x for table in tables for x in table)]
+        words = words_of_spikes(per_member, program.steps)
+        begin = program.chunk_begin(state)
+        carry, spikes = kernel(lane_constants, begin, steps, arrays, words)
+        end = jax.vmap(lambda c, s, x, w: program.chunk_end(c, s, x, w, first, per_member))
+        state, count, slots, rates, sums = end(constants, state, carry, spikes)
         slots = slots.reshape(-1, per_member)
         spike_list = list_spikes(slots, count, lax.axis_index(AXIS) * slots.shape[0], room)
         sums = tuple(lax.psum(jnp.sum(x, axis=0), AXIS) for x in sums)

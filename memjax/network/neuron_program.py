@@ -16,10 +16,12 @@ from ..core.fields import stored
 from ..core.params import quiet
 from ..core.scaling import Scaled
 from ..errors import NetworkError
+from ..lanes.drivers import ExchangeEnd
+from ..lanes.program import StepProgram
 from ..noise import device_key, increments, words
 from ..solver import semi_implicit_euler_step
 from ..solver.semi_implicit import rates_along
-from .delivery import no_spikes, push_spike, unpack_spikes
+from .delivery import unpack_spikes
 from .energy_program import EnergyProgram
 from .plan import Layout, State
 from .weights import ConductanceOf
@@ -316,10 +318,10 @@ class NeuronProgram:
             () if self.energy is None else self.energy.chunk_begin(state["energy"]),
         )
 
-    def lane_example(self) -> tuple[State, tuple]:
-        """Constants and carry of one neuron as `lane` takes them."""
+    def step_program(self) -> StepProgram:
+        """The step of one neuron, see `lane`."""
         group = self.layout.group
-        number, word = np.zeros((), self.dtype), np.zeros((), np.uint32)
+        number, word = (jax.ShapeDtypeStruct((), x) for x in (self.dtype, np.uint32))
         constants = {
             "values": dict.fromkeys(group.values, number),
             "bias": dict.fromkeys(group.biases, number),
@@ -327,13 +329,19 @@ class NeuronProgram:
         }
         state: State = {
             "parts": dict.fromkeys(self.scale, number),
-            "armed": np.zeros((), bool),
+            "armed": jax.ShapeDtypeStruct((), bool),
             "input": [number] * len(self.layout.receptors),
         }
         if self.energy is not None:
             memory = self.energy.begin(self.layout)
-            state["energy"] = jax.tree.map(lambda x: np.zeros((), x.dtype), memory)
-        return constants, jax.eval_shape(self.chunk_begin, state)
+            state["energy"] = jax.tree.map(lambda x: jax.ShapeDtypeStruct((), x.dtype), memory)
+
+        def step(constants, carry, shared, moment):
+            del shared
+            carry, fires, end = self.lane(constants, carry, *moment)
+            return carry, ExchangeEnd(end, fires)
+
+        return StepProgram(step, constants, jax.eval_shape(self.chunk_begin, state))
 
     def lane(self, constants: State, carry: tuple, number, arrivals: list) -> tuple:
         """The carry of one neuron after a step, see `chunk_begin`; whether it fires at its end; and its states there
@@ -357,42 +365,10 @@ class NeuronProgram:
             ledger = self.energy.add(constants, ledger, number, states, (held, inputs), crossing)
         return (parts, level, inputs, rate, move, ledger), fires, end
 
-    def chunk(
-        self,
-        constants: State,
-        state: State,
-        arrivals: list,
-        first,
-        per_member: int,
-        span: Any = None,
-    ) -> tuple:
-        """A block after a chunk, see `chunk_end`, or after the steps from the first to before the second of `span`."""
-
-        def advance(carry, step_inputs):
-            step, lane_arrivals = step_inputs
-            before, words = carry
-            after, fires, _ = jax.vmap(self.lane, (0, 0, None, 0))(
-                constants, before, first + step, lane_arrivals
-            )
-            return (after, push_spike(words, fires, step, self.steps)), None
-
-        places = (jnp.arange(self.steps, dtype=jnp.int32), arrivals)
-        none = no_spikes(state["count"], per_member, self.steps)
-        begin = (self.chunk_begin(state), none)
-        if span is None:
-            (carry, words), _ = lax.scan(advance, begin, places)
-        else:
-
-            def advance_to(step, carry):
-                return advance(carry, jax.tree.map(lambda x: x[step], places))[0]
-
-            carry, words = lax.fori_loop(span[0], span[1], advance_to, begin)
-        return self.chunk_end(constants, state, carry, words, first, per_member)
-
     def chunk_end(
         self, constants: State, state: State, carry: tuple, words: list, first, per_member: int
     ) -> tuple:
-        """A block after a chunk, given what was carried, and its spikes, see `push_spike`.
+        """A block after a chunk, given what was carried, and the words of its spikes, see `unpack_spikes`.
 
         Returns
         -------

@@ -11,7 +11,6 @@ from jaxtyping import Float
 
 from ..core.result import HOPELESS, HOPELESS_IN_PASSING
 from ..errors import NetworkError, SolveError, StepWarning
-from ..lanes.backend import Unavailable
 from ..lanes.choice import use_backend
 from ..runtime.flags import check_flags
 from .exchange_program import Room
@@ -107,8 +106,8 @@ class Simulation:
     @property
     def kernels(self) -> dict[str, str]:
         """What advances each group of neurons: "C", or "XLA" and the reason why there is no kernel in C."""
-        kernels = self.program.kernels
-        return {n: f"XLA: {k}" if isinstance(k, Unavailable) else "C" for n, k in kernels.items()}
+        functions = self.program.kernels.items()
+        return {n: f"XLA: {x.reason}" if x.reason else "C" for n, x in functions}
 
     @property
     def backend(self) -> str:

@@ -14,12 +14,11 @@ from jax import lax
 
 from ..core.result import Result
 from ..core.scaling import Scaled
-from ..lanes.backend import LaneFunction, Unavailable
+from ..lanes.backend import Unavailable
 from ..lanes.choice import compile_lanes
 from ..lanes.drivers import Fixed as FixedDriver, FixedEnd
 from ..lanes.program import StepProgram
 from ..runtime.arguments import is_traced
-from ..runtime.cores import usable_cores
 from ..solver import SemiImplicitEuler
 from .fixed import GridStep, chunk_sizes, grid_step, semi_implicit_step, with_values
 from .guards import explicit_rates, is_driven, is_too_long, step_result
@@ -28,30 +27,6 @@ from .solution import Solution
 
 _PLACES = 2**17
 """Steps, about, whose drives are held in memory at once."""
-
-
-def _call(
-    function: LaneFunction, shared, steps: GridStep, lane_constants: Any, y, rows: int, size: int
-) -> tuple:
-    """Vectors at so many rows; how each lane stands, a `Result`; and the largest stiffness that its steps met.
-
-    Lanes begin with the vectors `y`, [lanes, n]; `size` are the steps from one look at states and rates to the next.
-    """
-    columns = list(y.T)
-    first = steps.number.reshape(-1)[0].astype(jnp.int32)
-    number = jnp.stack([first, jnp.int32(size), jnp.int32(usable_cores())])
-    # Components of several drives one after the other: each number of a step is an array over the steps.
-    count = steps.number.size
-    step_columns = [column for x in steps[1:] for column in jnp.reshape(x, (count, -1)).T]
-    arguments = [shared, number, *step_columns, *jax.tree.leaves(lane_constants), *columns]
-    lanes, dtype = y.shape[0], y.dtype
-    shapes = [jax.ShapeDtypeStruct((rows, lanes), dtype)] * len(columns)
-    shapes += [jax.ShapeDtypeStruct((lanes,), dtype)] * len(columns)
-    shapes += [jax.ShapeDtypeStruct((lanes,), np.int32)]
-    shapes += [jax.ShapeDtypeStruct((lanes,), dtype)] * 2
-    *states, code, decay, slope = function(arguments, shapes)
-    y = jnp.stack(states[: len(columns)], axis=-1)
-    return y, code, jnp.stack([decay, slope], axis=-1)
 
 
 def reason_for_xla(scaled: Scaled, grid: Any, y0: Any, policy: Fixed) -> str:
@@ -123,8 +98,7 @@ def solve_by_kernel(
     kernel = compile_lanes(*_program(scaled, grid, policy, y0.dtype))
     if isinstance(kernel, Unavailable):
         return kernel
-    arrays = [jnp.ravel(x) for x in jax.tree.leaves(eqx.filter(scaled, eqx.is_array))]
-    shared = jnp.concatenate([*arrays, jnp.asarray([*kernel.constants, 0.0], y0.dtype)])
+    shared = eqx.filter(scaled, eqx.is_array)
     chunks, size = chunk_sizes(substeps)
     steps_per_row, count = chunks * size, grid.rows.shape[1] - 1
     together = min(max(_PLACES // steps_per_row, 1), count)
@@ -148,7 +122,7 @@ def solve_by_kernel(
 
         def stretch(y, part):
             steps = jax.vmap(row_steps, (None, 0, 0, 0))(stimulus, *part)
-            ys, *ends = _call(kernel, shared, steps, lane_constants, y, together, size)
+            ys, *ends = kernel(shared, steps, lane_constants, y, together, size)
             return ys[-1], (ys, *ends, is_driven(steps))
 
         parts = [x.reshape(-1, together) for x in (rows[:-1], rows[1:], begin)]

@@ -7,7 +7,7 @@ import pytest
 
 import memjax as mj
 from benchmarks.cases.stiff_sde.systems import Oscillator
-from memjax.lanes.cc import library
+from memjax.lanes.cc import backend as kernels, library
 from memjax.runtime.compile_cache import jit_with_options
 from memjax.simulate import batch, ensemble_kernel
 from memjax.solver import SemiImplicitEuler
@@ -100,7 +100,7 @@ def test_states_are_those_of_xla(anew, whole, single):
 
 
 def test_a_lane_does_not_depend_on_the_others_nor_on_threads(anew, whole):
-    anew.setattr(ensemble_kernel, "usable_cores", lambda: 3)
+    anew.setattr(kernels, "usable_cores", lambda: 3)
     again = simulate(conditions=mj.Conditions(values=spread(70)))
     few = simulate(
         members=[3, 69],
@@ -163,14 +163,14 @@ def test_lanes_that_diverge_are_flagged(node, result):
 @pytest.mark.integration
 def test_arrays_of_other_lengths_are_refused(anew, wrong):
     """An array in the place of a number had lanes read what belongs to others: states of no device."""
-    call = ensemble_kernel._call
+    call = kernels.Kernel.advance_rows
 
-    def cut(function, shared, place, own, y, rows, size):
+    def cut(kernel, shared, place, own, y, rows, size):
         own = jax.tree.map(lambda x: x[:-1], own) if wrong == "values" else own
         y = jnp.concatenate([y, y]) if wrong == "states" else y
-        return call(function, shared, place, own, y, rows, size)
+        return call(kernel, shared, place, own, y, rows, size)
 
-    anew.setattr(ensemble_kernel, "_call", cut)
+    anew.setattr(kernels.Kernel, "advance_rows", cut)
     with pytest.raises(jax.errors.JaxRuntimeError, match="lanes of other equations"):
         jax.block_until_ready(simulate(conditions=mj.Conditions(values=spread(70))).i)
 

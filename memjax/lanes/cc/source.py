@@ -183,6 +183,8 @@ def _watch_of(stiffness: list) -> list[str]:
 
 def _exchange(program: StepProgram, driver: Exchange, constants: Constants) -> str:
     """See `source_of`."""
+    if constants.real != "f":
+        raise UntranslatableError("spikes that arrive in float64")
     number = jax.ShapeDtypeStruct((), np.int32)
     arrivals = [jax.ShapeDtypeStruct((), np.float32)] * len(driver.dense)
     name, names = name_arrays(number, "number", STEP)

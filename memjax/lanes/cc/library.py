@@ -27,11 +27,12 @@ from .compiler import (
 T = TypeVar("T")
 
 _FLAGS = ["-O3", "-march=native", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
-_FLAGS += ["-fno-signed-zeros", "-fno-strict-aliasing"]
+_FLAGS += ["-fno-signed-zeros", "-fno-strict-aliasing", "-fno-tree-pre"]
 _FLAGS += ["-fPIC", "-shared", "-pthread", "-x", "c", "-", "-lm"]
 """Rounding as written, so that numbers do not depend on what stands around an operation; loops in whole vectors.
 
 Numbers that are not finite go through all operations as in XLA: with `-ffinite-math-only` bounds hid them.
+Results that gcc takes out of one branch for another (`-ftree-pre`) keep it from making whole vectors of a loop.
 """
 
 _FLAGS_BY_KIND = {"f": ["-fschedule-insns"], "d": []}

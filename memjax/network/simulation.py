@@ -579,8 +579,7 @@ def run(
     conductances_every : float, optional
         Time between records of the conductances of devices [s], a multiple of the exchange interval; none by default.
     backend : str, optional
-        "auto", "cc" or "xla", see `memjax.use_backend`; by default the one that is in use. `Recording.backend` says
-        what computed it.
+        "auto", "cc" or "xla", see `memjax.use_backend`; by default the one in use. `Recording.backend` names it.
 
     Returns
     -------
@@ -612,8 +611,18 @@ def run(
         simulation = Simulation(network, watch=watch, initial=initial, devices=devices, **log)
     start = simulation.conductances()
     parts = list(simulation.advance(network.steps(duration), progress=progress))
+    return _recorded(simulation, parts, start, _warn_of(simulation.notes()))
+
+
+def _recorded(
+    simulation: Simulation,
+    parts: list[Stretch],
+    start: Mapping[str, np.ndarray],
+    notes: tuple[str, ...],
+) -> Recording:
+    """All that a simulation did since its conductances were `start`."""
     return Recording.of(
-        network,
+        simulation.network,
         parts,
         every=simulation.every,
         statistics=simulation.statistics(),
@@ -622,7 +631,7 @@ def run(
         states=simulation.states(),
         units={n: x.units for n, x in simulation.program.neurons.items()},
         watched=simulation.program.watched,
-        notes=_warn_of(simulation.notes()),
+        notes=notes,
         final=Snapshot.of(simulation.snapshot()),
         rest_powers=simulation.rest_powers(),
         backend=simulation.backend,

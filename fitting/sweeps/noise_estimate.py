@@ -192,6 +192,7 @@ def known_to_a_row(problem: Problem, waves: Sequence[Waveform]) -> Group | None:
             return None
     noise = np.sqrt(_variance_of_medians(problem, waves, count)[0])
     known = weight > 0
+    # Without what was granted to the model's events.
     variance = 1 / np.where(known, weight, 1.0) ** 2 - EVENT_SIGMA**2
     balanced = np.where(known, noise / np.sqrt(np.maximum(variance, _SAMPLING)), 0.0)
     return replace(problem.group, event_weight=balanced) if noise > 0 else None
@@ -318,6 +319,7 @@ class NoiseEstimates:
             else:
                 shifts, freedom = _resampled(problems[0], waves[0], seed) @ j, self.sweeps[0] - 1.0
                 centred = shifts - np.mean(shifts, axis=1, keepdims=True)
+                # A root: its square is the covariance of the resampled scores.
                 self.root = centred / np.sqrt(_REPLICATES - 1)
                 self.sources = [f"{_REPLICATES} resamplings of the sweeps"]
             self.freedom = np.array([freedom])
@@ -330,6 +332,7 @@ class NoiseEstimates:
                 weights, self.r, j, self.inverse, moves, (n_waves, points)
             )
             self.sources = [_source(*x) for x in zip(rho.tolist(), self.sweeps, strict=True)]
+            # Points that follow each other count for fewer, and a variance is that of the points about it.
             freedom = np.minimum(count * (1 - rho) / (1 + rho) - n, 2.0 * _NEIGHBOURS)
             self.freedom = np.maximum(freedom, _LEAST_FREEDOM)
         for k, lost in enumerate(np.count_nonzero(steep, axis=1).tolist()):

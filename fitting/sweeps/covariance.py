@@ -204,6 +204,7 @@ def _uncertainties(
     prior_root = estimate.start_noise[:, None, None] * prior
     spread = np.concatenate([estimate.root, prior_root], axis=1) @ estimate.inverse
     chi2, error = _stated(problems, estimate.r)
+    # The prior's own information: directions of which the data say less are the prior's.
     least = (estimate.start_noise / PRIOR_SIGMA) ** 2
     data_z, information = _data_only(j, estimate.r, np.asarray(z), estimate.root, least)
     fisher = j.mT @ j / np.maximum(estimate.scale, 1e-300)[:, None, None]

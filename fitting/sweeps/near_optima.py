@@ -69,6 +69,7 @@ def mirrored(
     unit = np.eye(len(free))
     moves = [
         0.0 * unit[0],
+        # A resistance of one polarity alone would be moved away from its twin.
         *(x * NEAR * unit[k] for k in resistances for x in (-1, 1) if k not in sided),
     ]
     points = []

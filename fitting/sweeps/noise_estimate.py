@@ -156,6 +156,7 @@ def exceeds_scatter(
     freedom = np.count_nonzero(counted) - len(problem.free)
     if freedom <= 0:
         return False
+    # Chi squared of n degrees of freedom scatters by sqrt(2 n).
     return bool(np.sum(r[counted] ** 2) > (1 + _SURE * np.sqrt(2 / freedom)) * freedom * expected)
 
 

@@ -323,6 +323,7 @@ def _shape(waves: Sequence[Waveform], simulated: np.ndarray) -> tuple[dict, list
         text = f"a loop (branch ratio {10**drawn:.2f}) where none was measured ({10**measured:.2f})"
         return shape, [Mark(2 * int(drawn > 2 * max(measured, least)), drawn / least, text)]
     whole = sum(abs(a[0]) for a in areas)
+    # By the sense in which the measured loop of each excursion runs: areas of the other sense are taken off.
     ratio = float(sum(np.sign(a[0]) * a[1] for a in areas) / max(whole, np.finfo(float).tiny))
     left, most = np.sum(squares, axis=0)
     gain = 1 - float(left / most)

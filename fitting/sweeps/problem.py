@@ -303,6 +303,7 @@ def begin_lanes(problem: Problem, z: Float[Array, " free"]):
             return numbers_of(scaled), scaled.initial()
 
         both = jax.vmap(one)(group.limits, group.rows)
+        # Twice: one is differentiated, the other is the value that comes along.
         return both, both
 
     derivatives, values = jax.jacfwd(begin, has_aux=True)(z)
@@ -383,6 +384,7 @@ def linearise_lanes(problem: Problem, z: Float[Array, " free"], lanes: StiffLane
         _, d, (r, _) = jax.jvp(f, point, (e, *directions), has_aux=True)
         return d, r
 
+    # The chain rule through the solve, whose derivatives came with the lanes.
     jacobian, r = jax.vmap(push, (0, -1, -1), (-1, None))(jnp.eye(free), *along)
     ok &= jnp.all(jnp.isfinite(r)) & jnp.all(jnp.isfinite(jacobian))
     return r, jacobian, ok

@@ -14,6 +14,7 @@ from memjax.simulate import Solution, outputs_and_states
 
 from .summary import RESPONSE
 
+# Beside it the logarithm of a current of 0 has a value, and a derivative.
 _TINY = 1e-30
 
 INNER = 1e-6
@@ -102,6 +103,7 @@ def find_steps(
     y = jnp.where(real[:, None], y, y[:1])
     log_at = jax.vmap(lambda yy, tt: log_current(scaled, yy, stimulus, tt))
     start, end, real = log_at(y[:-1], t0 + inner), log_at(y[1:], t1 - inner), real[1:]
+    # Ends of excursions are corners of the drive, on which steps land but for rounding.
     slack, places = 1e-6 * rows[-1], jnp.arange(len(t0))
 
     def event(leg, threshold, sign):

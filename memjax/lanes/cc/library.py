@@ -27,13 +27,15 @@ from .compiler import (
 T = TypeVar("T")
 
 _FLAGS = ["-O3", "-march=native", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
-_FLAGS += ["-fno-signed-zeros", "-fno-strict-aliasing", "-fno-tree-pre"]
+_FLAGS += ["-fno-signed-zeros", "-fno-strict-aliasing"]
 _FLAGS += ["-fPIC", "-shared", "-pthread", "-x", "c", "-", "-lm"]
 """Rounding as written, so that numbers do not depend on what stands around an operation; loops in whole vectors.
 
 Numbers that are not finite go through all operations as in XLA: with `-ffinite-math-only` bounds hid them.
-Results that gcc takes out of one branch for another (`-ftree-pre`) keep it from making whole vectors of a loop.
 """
+
+_FLAGS_OF_GCC = ["-fno-tree-pre"]
+"""Results that it takes out of one branch for another keep it from making whole vectors; clang has no such flag."""
 
 _FLAGS_BY_KIND = {"f": ["-fschedule-insns"], "d": []}
 """Scheduling before registers are given out takes a fifth less time in float32, a quarter more in float64 (gcc 12)."""
@@ -154,7 +156,9 @@ def _obtain(
     flags = [*_FLAGS_BY_KIND[real], *_FLAGS, f"-I{_headers()}"]
     if platform.machine() in ("x86_64", "AMD64"):
         flags.append("-mprefer-vector-width=512")
-    content = "\0".join([text, *flags, identity_of(compiler, _PATIENCE), _processor()])
+    identity = identity_of(compiler, _PATIENCE)
+    flags += [] if "clang" in identity else _FLAGS_OF_GCC
+    content = "\0".join([text, *flags, identity, _processor()])
     digest = hashlib.sha256(content.encode()).hexdigest()
 
     def compile_to(file: Path) -> None:

@@ -46,7 +46,15 @@ def test_gcc_makes_whole_vectors_of_a_step(name, monkeypatch):
     text = _text(name, monkeypatch)
     begin = text.index("void advance_block(")
     line = text.count("\n", 0, text.index("for (int j = 0; j < LANES", begin)) + 1
-    flags = [*library._FLAGS_BY_KIND["f"], *library._FLAGS, f"-I{library._headers()}", "-w"]
-    command = ["gcc", *flags, "-fopt-info-vec-optimized", "-o", "/dev/null"]
+    flags = [*library._FLAGS_BY_KIND["f"], *library._FLAGS, *library._FLAGS_OF_GCC]
+    command = [
+        "gcc",
+        *flags,
+        f"-I{library._headers()}",
+        "-w",
+        "-fopt-info-vec-optimized",
+        "-o",
+        "/dev/null",
+    ]
     said = subprocess.run(command, input=text, capture_output=True, text=True, check=True).stderr
     assert re.search(rf":({line}|{line + 1}):\d+: optimized: +loop vectorized", said), said

@@ -14,6 +14,7 @@ import optax
 import memjax as mj
 from benchmarks.cases.crossbar.measured import write_fitted
 from benchmarks.cases.crossbar.problem import Problem, problem, sparse_currents
+from benchmarks.cases.crossbar.simulators import AIHWKIT, CROSSSIM, read_by_simulators
 from benchmarks.cases.crossbar.spice import read_by_spice
 from benchmarks.cases.crossbar.training import classify
 from benchmarks.cases.crossbar.writing import write
@@ -156,6 +157,7 @@ def run(size: str, record: Recorder) -> None:
             p = problem(lines, wire)
             _reads(record, p, _peers(record, p, Path(folder)))
     read_by_spice(size, record)
+    read_by_simulators(size, record)
     if size == "full":
         _large(record)
         _regression(record)
@@ -169,6 +171,6 @@ CASE = Case(
     run=run,
     baseline=READ,
     suites=("smoke", "crossbar"),
-    peers=(PEER,),
+    peers=(PEER, CROSSSIM, AIHWKIT),
     limit_s=1200.0,
 )

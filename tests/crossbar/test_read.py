@@ -146,6 +146,10 @@ def test_wires_that_vanish_leave_the_product():
     reads = [mj.Crossbar(CELLS, word_line=r, bit_line=r).read(INPUT).current for r in wires]
     errors = [np.abs(np.asarray(x) / (INPUT @ CELLS) - 1).max() for x in reads]
     np.testing.assert_allclose(np.diff(np.log(errors)) / np.diff(np.log(wires)), 1, atol=0.01)
+    # One input, and a batch, which a kernel solves.
+    for v in (INPUT, np.stack([INPUT, 0.5 * INPUT, INPUT[::-1]])):
+        ideal = mj.Crossbar(CELLS, **WIRES).without_wires().read(v)
+        np.testing.assert_allclose(ideal.current, v @ CELLS, rtol=ACCURACY)
 
 
 def test_the_direct_solve_is_taken_where_iterations_end_early_and_is_told():

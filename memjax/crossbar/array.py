@@ -75,7 +75,7 @@ class Crossbar(eqx.Module):
     Notes
     -----
     The precision is that of the conductances or states: voltages and currents are right to 1e-9 in float64, currents
-    into sense nodes to 1e-5 in float32.
+    into sense nodes to 2e-5 in float32, but not where lines float between ideal wires.
     """
 
     conductances: Float[Array, "rows columns"] | None

@@ -39,8 +39,9 @@ from .instrument import (
 from .learned import without_likelihood
 from .limits import by_wave, levels_of, share_limits
 from .prepare import Prepared, prepare
-from .problem import PATIENT, Problem, responses
+from .problem import PATIENT, Problem
 from .set_reset import cycles_of
+from .simulated import counted_responses, simulated_opposed
 from .suggestion import Suggestion
 from .summary import Waveform
 from .variability import cycle_spread, read_noise
@@ -116,7 +117,8 @@ class FitResult(AbstractFit):
         )
         known = replace(known, covariance=covariance, source="all files of a joint fit")
         at = jnp.asarray(z)
-        verdict = judge(self.waves, problem.group, r, counted_responses(problem, z))
+        drawn = counted_responses(problem, z), simulated_opposed(problem, z)
+        verdict = judge(self.waves, problem.group, r, *drawn)
         fields: dict[str, Any] = {"loss": 0.5 * float(np.sum(r**2)), "uncertainty": known}
         device = device_of(problem.at(at))
         fields |= {"profiles": (), "sample": None}  # those of the values before
@@ -371,7 +373,7 @@ def fit_at(
         "loss": cost,
         "uncertainty": more.pop("uncertainty", None)
         or uncertainty(problem, waves, z=z, residuals=residuals, jacobian=jacobian, seed=seed),
-        "verdict": judge(waves, problem.group, residuals, simulated),
+        "verdict": judge(waves, problem.group, residuals, simulated, simulated_opposed(problem, z)),
         "read_noise": read_noise(waves, prepared.floor),
         "cycle_spread": {},
         "search": Progress(z[None], np.array([cost])),
@@ -380,16 +382,6 @@ def fit_at(
     return FitResult(
         problem=with_fitted_bench(problem, z), waves=waves, z=z, seed=seed, **(fields | more)
     )
-
-
-def counted_responses(problem: Problem, z: np.ndarray) -> np.ndarray:
-    """`responses`, those of the data where a capacitance is charged at the start: these do not count."""
-    simulated, group = responses(problem, z), problem.group
-    charged = np.asarray(group.weight) == 0
-    charged &= np.arange(charged.shape[1]) == 0
-    if bench_of(problem.device, problem.bench).parallel_capacitance is None:
-        return simulated
-    return np.where(charged, np.asarray(group.target), simulated)
 
 
 def with_fitted_bench(problem: Problem, z: Float[np.ndarray, " free"]) -> Problem:

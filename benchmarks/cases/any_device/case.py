@@ -18,6 +18,7 @@ from benchmarks.timing import Times, lap
 from fitting.sweeps.halves import halves
 from fitting.sweeps.prepare import prepare
 from fitting.sweeps.problem import Problem, responses
+from fitting.sweeps.simulated import simulated_opposed
 from fitting.sweeps.verdict import judge
 from memjax.errors import MemjaxError
 
@@ -107,7 +108,8 @@ def left_of(fit: ft.FitResult, data: Sequence[mj.Measurement], point_time: float
     z = np.asarray(problem.center)
     simulated = responses(problem, z)
     counted = np.asarray(first.group.weight) > 0
-    verdict = judge(prepared.waves, first.group, problem.of_data(z), simulated)
+    opposed = simulated_opposed(problem, z)
+    verdict = judge(prepared.waves, first.group, problem.of_data(z), simulated, opposed)
     return Left((simulated - np.asarray(first.group.target))[counted], verdict.word)
 
 

@@ -40,7 +40,7 @@ from .learned import without_likelihood
 from .limits import by_wave, levels_of, share_limits
 from .prepare import Prepared, prepare
 from .problem import PATIENT, Problem
-from .set_reset import cycles_of
+from .set_reset import CycleReading, CycleSimulation, cycles_of
 from .simulated import counted_responses, simulated_opposed
 from .suggestion import Suggestion
 from .summary import Waveform
@@ -229,7 +229,7 @@ class FitResult(AbstractFit):
             return None
         sigma = {n: s["sigma_ln"] for n, s in self.cycle_spread.items()}
         if self.stochastic is not None and self.stochastic.correlation is not None:
-            _, simulation = cycles_of(self.waves, self.problem, count=_DRAWS)
+            _, simulation = self.cycle_simulation(_DRAWS)
             members, sweeps = simulation.shape
             return simulation(
                 self.device,
@@ -256,6 +256,11 @@ class FitResult(AbstractFit):
             deterministic=self.stochastic is None,
             output=mj.Output(on_failure="ignore"),
         ).good()
+
+    def cycle_simulation(self, count: int) -> tuple[CycleReading, CycleSimulation]:
+        """See `fitting.sweeps.set_reset.cycles_of`."""
+        data = dict(measurements=self.measurements, point_time=self.point_time)
+        return cycles_of(self.waves, self.problem, count=count, **data)
 
     def _figure(self, *, cycles: bool) -> Any:
         """See `AbstractFit`: current against voltage, as the report has it."""

@@ -17,7 +17,8 @@ from benchmarks.registry import Case
 from benchmarks.timing import Times, lap
 from fitting.constants import FREE_BENCH
 from fitting.sweeps.halves import halves
-from fitting.sweeps.prepare import prepare
+from fitting.sweeps.learned import SEQUENCE, is_in_sequence
+from fitting.sweeps.prepare import Prepared, prepare
 from fitting.sweeps.problem import Problem, responses
 from fitting.sweeps.simulated import simulated_opposed
 from fitting.sweeps.summary import Waveform
@@ -92,23 +93,42 @@ class Left:
         return float(np.sqrt(np.mean(self.residuals**2)))
 
 
-def left_of(fit: ft.FitResult, data: Sequence[mj.Measurement], point_time: float | None) -> Left:
-    """What a fitted device leaves of sweeps, its own or others."""
-    device = fit.device
+def left_of(
+    fit: ft.FitResult,
+    data: Sequence[mj.Measurement],
+    point_time: float | None,
+    among: Sequence[mj.Measurement] = (),
+) -> Left:
+    """What a fitted device leaves of sweeps, its own or others.
+
+    `among` are all sweeps that were measured: of a device whose sweeps are fitted one after the other, those of `data`
+    begin where the sweeps before them, which are simulated as well, have left it.
+    """
+    prepared, problem = _problem_of(fit, data, point_time)
+    group, z = problem.group, np.asarray(problem.center)
+    simulated, opposed = responses(problem, z), simulated_opposed(problem, z)
+    if len(among) == 1 and is_in_sequence(fit.device) and len(among[0].labels) <= SEQUENCE:
+        rows = np.isin(among[0].sweep, data[0].labels)
+        _, every = _problem_of(fit, among, point_time)
+        simulated, opposed = responses(every, z)[:, rows], simulated_opposed(every, z)
+        opposed = None if opposed is None else opposed[:, rows]
+    counted = np.asarray(group.weight) > 0
+    verdict = judge(prepared.waves, group, problem.of_data(z), simulated, opposed)
+    residuals = (simulated - np.asarray(group.target))[counted]
+    return Left(residuals, verdict.word, verdict.reason, prepared.waves, simulated)
+
+
+def _problem_of(
+    fit: ft.FitResult, data: Sequence[mj.Measurement], point_time: float | None
+) -> tuple[Prepared, Problem]:
+    """Other sweeps as a problem of the fitted device, with what its fit says of the bench."""
     common: dict[str, Any] = dict(env=None, free=None, fix=None, seed=0, screened=2)
-    prepared = prepare(data, device, bench=None, point_time=point_time, **common)
+    prepared = prepare(data, fit.device, bench=None, point_time=point_time, **common)
     first = prepared.problem
-    # Which way round it stands, and what was fitted of the bench, is what its fit says.
+    # Which way round it stands is what its fit says, too: other sweeps may be read otherwise.
     names = ("reversed", *FREE_BENCH.values())
     bench = replace(first.bench, **{n: getattr(fit.bench, n) for n in names})
-    problem = Problem.of(device, first.free, first.group, bench=bench, env=first.env)
-    z = np.asarray(problem.center)
-    simulated = responses(problem, z)
-    counted = np.asarray(first.group.weight) > 0
-    opposed = simulated_opposed(problem, z)
-    verdict = judge(prepared.waves, first.group, problem.of_data(z), simulated, opposed)
-    residuals = (simulated - np.asarray(first.group.target))[counted]
-    return Left(residuals, verdict.word, verdict.reason, prepared.waves, simulated)
+    return prepared, Problem.of(fit.device, first.free, first.group, bench=bench, env=first.env)
 
 
 def _record(
@@ -120,7 +140,7 @@ def _record(
     problem = ft.SweepProblem(fitted, mj.model(model), point_time=point_time, screened=screened)
     try:
         seconds, fit = lap(lambda: ft.solve(problem, seed=0))
-        known, unseen = (left_of(fit, x, point_time) for x in (fitted, others))
+        known, unseen = left_of(fit, fitted, point_time), left_of(fit, others, point_time, data)
     except (MemjaxError, np.linalg.LinAlgError) as error:
         record.write(variant, status="failed", reason=str(error))
         return np.inf

@@ -64,7 +64,8 @@ class Trial:
 def trial_of(name: str) -> Trial:
     """Fit every second sweep of a set."""
     one = SETS[name]
-    fitted, unseen = halves(one.read(), point_time=one.point_time)
+    data = one.read()
+    fitted, unseen = halves(data, point_time=one.point_time)
     problem = ft.SweepProblem(
         fitted,
         mj.HybridDevice(),
@@ -73,7 +74,8 @@ def trial_of(name: str) -> Trial:
         screened=SCREENED["full"],
     )
     seconds, fit = lap(lambda: ft.solve(problem, seed=0))
-    known, others = (left_of(fit, x, one.point_time) for x in (fitted, unseen))
+    known = left_of(fit, fitted, one.point_time)
+    others = left_of(fit, unseen, one.point_time, data)
     scatter = cycle_scatter(fitted, unseen)
     return Trial(fit=fit, known=known, unseen=others, scatter=scatter, seconds=seconds)
 

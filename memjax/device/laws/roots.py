@@ -187,6 +187,9 @@ def _safe_newton(
         # A step of Newton's this small leaves its square, which is below rounding.
         converged = newton & (jnp.abs(step) <= 0.01 * jnp.sqrt(eps) * jnp.abs(new))
         converged |= (b - a <= 2 * eps * jnp.abs(new)) | (value == 0)
+        converged |= jnp.isnan(
+            value
+        )  # lanes that have ended wait for the others with states that are no numbers
         return jnp.where(value == 0, x, new), a, b, new - x, converged, n + 1
 
     begin = start, a, b, 2 * (b - a), jnp.asarray(False), jnp.asarray(0)

@@ -81,6 +81,11 @@ class AbstractProblem(eqx.Module):
         return self.noise / PRIOR_SIGMA
 
     @property
+    def prior_precision(self) -> Float[np.ndarray, "free free"]:
+        """Precision of the prior of the coordinates where a search begins, as a joint fit takes it over."""
+        return np.eye(len(self.free)) / PRIOR_SIGMA**2
+
+    @property
     def backend(self) -> str:
         """What solves it, see `memjax.lanes.backend`."""
         return "xla"

@@ -259,7 +259,7 @@ class FitResult(AbstractFit):
 
     def cycle_simulation(self, count: int) -> tuple[CycleReading, CycleSimulation]:
         """See `fitting.sweeps.set_reset.cycles_of`."""
-        data = dict(measurements=self.measurements, point_time=self.point_time)
+        data: dict[str, Any] = dict(measurements=self.measurements, point_time=self.point_time)
         return cycles_of(self.waves, self.problem, count=count, **data)
 
     def _figure(self, *, cycles: bool) -> Any:

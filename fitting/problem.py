@@ -112,9 +112,8 @@ class AbstractProblem(eqx.Module):
     def at(self, z: Float[Array | np.ndarray, " free"] | Sequence[Float[Array, ""]]) -> Any:
         """The device or circuit at unconstrained coordinates."""
         device = constrain(self.device, self.free, z)
-        if not self.ties:
-            return device
-        return replace(device, {a: get(device, b) for a, b in self.ties}, check=False)
+        tied = {a: get(device, b) for a, b in self.ties}
+        return replace(device, tied, check=False) if tied else device
 
     def by_secants(
         self, off: Float[np.ndarray, "points moves data"], z: Float[np.ndarray, "points free"], step: float

@@ -13,6 +13,7 @@ from memjax.plot import style
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "learned-measured.md"
+EVERY = "| set, every second"  # begins the table of every set
 SETS = ("knowm_iv", "vo2_iv_cycles", "sto_nb_iv_old_device")
 
 
@@ -24,7 +25,7 @@ def rows() -> dict[str, dict[str, float]]:
     }
     out: dict[str, dict[str, float]] = {n: {} for n in SETS}
     models: tuple[str, ...] = ()
-    for line in PAGE.read_text(encoding="utf-8").splitlines():
+    for line in PAGE.read_text(encoding="utf-8").partition(EVERY)[0].splitlines():
         if line.startswith("| set "):
             models = next(m for text, m in heads.items() if text in line)
         for name in SETS:
@@ -51,10 +52,11 @@ def draw() -> Figure:
 
 def verdicts() -> list[tuple[str, float, float, str]]:
     """Set, residual of unseen sweeps and scatter between cycles [decades], and the verdict on unseen sweeps."""
-    text = PAGE.read_text(encoding="utf-8").partition("| set, every second")[2].partition("\n\n")[0]
+    text = PAGE.read_text(encoding="utf-8").partition(EVERY)[2].partition("\n\n")[0]
     rows = []
     for line in text.splitlines()[2:]:
-        name, unseen, _, scatter, _, word = (x.strip().strip("`") for x in line.split("|")[1:7])
+        cells = line.replace("`", "").split("|")[1:7]
+        name, unseen, _, scatter, _, word = (x.strip() for x in cells)
         rows.append((name, float(unseen), float(scatter) if scatter[0] == "0" else np.nan, word))
     return rows
 
@@ -74,7 +76,7 @@ def draw_sets() -> Figure:
     ax.set_yticks(place, [r[0] for r in table])
     ax.invert_yaxis()
     ax.set(xscale="log", xlim=(0.005, 5), xlabel="Residual of unseen sweeps (decades)")
-    ax.legend(fontsize=9)
+    ax.legend(fontsize=9, loc="lower right")
     return figure
 
 

@@ -11,7 +11,6 @@ import pandas
 from jaxtyping import Float
 
 import memjax as mj
-from memjax.core.fields import with_values
 from memjax.core.params import scale
 from memjax.errors import SolveError
 from memjax.noise.draws import cycle_factors
@@ -31,17 +30,15 @@ from .figures import figure_iv, measurement_of
 from .instrument import (
     OFFSETS,
     DeviceOnBench,
-    bench_of,
     device_of,
     parameter_names,
-    with_numbers,
 )
 from .learned import without_likelihood
 from .limits import by_wave, levels_of, share_limits
 from .prepare import Prepared, prepare
 from .problem import PATIENT, Problem
 from .set_reset import CycleReading, CycleSimulation, cycles_of
-from .simulated import counted_responses, simulated_opposed
+from .simulated import counted_responses, simulated_opposed, with_fitted_bench
 from .suggestion import Suggestion
 from .summary import Waveform
 from .variability import cycle_spread, read_noise
@@ -126,7 +123,15 @@ class FitResult(AbstractFit):
 
     def at_optimum(self, z: Float[np.ndarray, " free"]) -> "FitResult":
         """The fit at a lower optimum of its problem, and a note on the one that it had."""
-        problem = with_fitted_bench(self.problem, z)
+        moved = self.ended(self.problem, z)
+        above = (self.loss / moved.loss - 1, self.values)
+        other_notes = [n for n in self.notes if not speaks_of_optima(n)]
+        notes = (*other_notes, *optima_in_words(2, 2, [above], moved.values))
+        return replace(moved, notes=notes)
+
+    def ended(self, problem: Problem, z: Float[np.ndarray, " free"]) -> "FitResult":
+        """The fit as a search of a problem of the same data would have ended there."""
+        problem = with_fitted_bench(problem, z)
         points = np.repeat(z[None], TOGETHER, axis=0)
         r, jacobian, _ = (x[0] for x in problem.linearise(points))
         known = uncertainty(
@@ -134,10 +139,7 @@ class FitResult(AbstractFit):
         )
         spread = cycle_spread(problem, self.waves, jacobian=jacobian)
         moved = self.moved(problem, z, known.covariance)
-        above = (self.loss / moved.loss - 1, self.values)
-        other_notes = [n for n in self.notes if not speaks_of_optima(n)]
-        notes = (*other_notes, *optima_in_words(2, 2, [above], moved.values))
-        return replace(moved, uncertainty=known, cycle_spread=spread, notes=notes)
+        return replace(moved, uncertainty=known, cycle_spread=spread)
 
     def values_at(self, z: Float[np.ndarray, " free"]) -> dict[str, float]:
         """Values of the free parameters at other coordinates [unit]."""
@@ -387,11 +389,3 @@ def fit_at(
     return FitResult(
         problem=with_fitted_bench(problem, z), waves=waves, z=z, seed=seed, **(fields | more)
     )
-
-
-def with_fitted_bench(problem: Problem, z: Float[np.ndarray, " free"]) -> Problem:
-    """The problem whose bench has the values of its free quantities at a point, for all that simulates the device."""
-    if not isinstance(problem.device, DeviceOnBench):
-        return problem
-    bench = with_numbers(bench_of(problem.at(np.asarray(z)), problem.bench))
-    return with_values(problem, {"bench": bench})

@@ -1,14 +1,14 @@
-"""Simulated responses as a verdict takes them, and their sign."""
+"""Simulated responses as a verdict takes them, their sign, and the bench with which they were fitted."""
 
 from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Bool, Float
 
-from memjax.core.fields import parameter_specs
+from memjax.core.fields import parameter_specs, with_values
 from memjax.core.params import coordinates
 
-from .instrument import bench_of, device_of, parameter_names, with_numbers
+from .instrument import DeviceOnBench, bench_of, device_of, parameter_names, with_numbers
 from .problem import Problem, responses
 
 _UNPINCHED = ("offset_current", "offset_voltage", "parallel_capacitance")
@@ -58,3 +58,11 @@ def simulated_opposed(
     logs = read_with(offset)
     moved = read_with(offset + _SHIFT * 10 ** float(np.max(logs)))
     return (moved > logs) != (np.asarray(problem.group.stimuli.values) > 0)
+
+
+def with_fitted_bench(problem: Problem, z: Float[np.ndarray, " free"]) -> Problem:
+    """The problem whose bench has the values of its free quantities at a point, for all that simulates the device."""
+    if not isinstance(problem.device, DeviceOnBench):
+        return problem
+    bench = with_numbers(bench_of(problem.at(np.asarray(z)), problem.bench))
+    return with_values(problem, {"bench": bench})

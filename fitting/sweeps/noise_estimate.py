@@ -259,6 +259,7 @@ class NoiseEstimates:
             else:
                 shifts, freedom = _resampled(problems[0], waves[0], seed) @ j, self.sweeps[0] - 1.0
                 centred = shifts - np.mean(shifts, axis=1, keepdims=True)
+                # A root: its square is the covariance of the resampled scores.
                 self.root = centred / np.sqrt(_REPLICATES - 1)
                 self.sources = [f"{_REPLICATES} resamplings of the sweeps"]
             self.freedom = np.array([freedom])
@@ -271,6 +272,7 @@ class NoiseEstimates:
                 weights, self.r, j, self.inverse, moves, (n_waves, points)
             )
             self.sources = [_source(*x) for x in zip(rho.tolist(), self.sweeps, strict=True)]
+            # Points that follow each other count for fewer, and a variance is that of the points about it.
             freedom = np.minimum(count * (1 - rho) / (1 + rho) - n, 2.0 * _NEIGHBOURS)
             self.freedom = np.maximum(freedom, _LEAST_FREEDOM)
         for k, lost in enumerate(np.count_nonzero(steep, axis=1).tolist()):

@@ -1,6 +1,6 @@
-"""The pictures of docs/learned-measured.md: residuals of sweeps that were not fitted, by model and set.
+"""The pictures of docs/learned-measured.md and docs/learned-sets.md: residuals of unseen sweeps, by model and set.
 
-``python docs/figures/any_device.py`` draws the numbers of the tables of that page.
+``python docs/figures/any_device.py`` draws the numbers of the tables of these pages.
 """
 
 import re
@@ -12,8 +12,7 @@ from matplotlib.figure import Figure
 from memjax.plot import style
 
 HERE = Path(__file__).parent
-PAGE = HERE.parent / "learned-measured.md"
-EVERY = "| set, every second"  # begins the table of every set
+PAGE, EVERY = HERE.parent / "learned-measured.md", HERE.parent / "learned-sets.md"
 SETS = ("knowm_iv", "vo2_iv_cycles", "sto_nb_iv_old_device")
 
 
@@ -25,7 +24,7 @@ def rows() -> dict[str, dict[str, float]]:
     }
     out: dict[str, dict[str, float]] = {n: {} for n in SETS}
     models: tuple[str, ...] = ()
-    for line in PAGE.read_text(encoding="utf-8").partition(EVERY)[0].splitlines():
+    for line in PAGE.read_text(encoding="utf-8").splitlines():
         if line.startswith("| set "):
             models = next(m for text, m in heads.items() if text in line)
         for name in SETS:
@@ -52,7 +51,7 @@ def draw() -> Figure:
 
 def verdicts() -> list[tuple[str, float, float, str]]:
     """Set, residual of unseen sweeps and scatter between cycles [decades], and the verdict on unseen sweeps."""
-    text = PAGE.read_text(encoding="utf-8").partition(EVERY)[2].partition("\n\n")[0]
+    text = EVERY.read_text(encoding="utf-8").partition("| set,")[2].partition("\n\n")[0]
     rows = []
     for line in text.splitlines()[2:]:
         cells = line.replace("`", "").split("|")[1:7]

@@ -81,6 +81,11 @@ class AbstractProblem(eqx.Module):
         return self.noise / PRIOR_SIGMA
 
     @property
+    def prior_precision(self) -> Float[np.ndarray, "free free"]:
+        """Precision of the prior of the coordinates where a search begins, as a joint fit takes it over."""
+        return np.eye(len(self.free)) / PRIOR_SIGMA**2
+
+    @property
     def backend(self) -> str:
         """What solves it, see `memjax.lanes.backend`."""
         return "xla"
@@ -107,9 +112,8 @@ class AbstractProblem(eqx.Module):
     def at(self, z: Float[Array | np.ndarray, " free"] | Sequence[Float[Array, ""]]) -> Any:
         """The device or circuit at unconstrained coordinates."""
         device = constrain(self.device, self.free, z)
-        if not self.ties:
-            return device
-        return replace(device, {a: get(device, b) for a, b in self.ties}, check=False)
+        tied = {a: get(device, b) for a, b in self.ties}
+        return replace(device, tied, check=False) if tied else device
 
     def by_secants(
         self, off: Float[np.ndarray, "points moves data"], z: Float[np.ndarray, "points free"], step: float

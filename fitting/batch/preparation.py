@@ -19,7 +19,7 @@ from ..sweeps.group import EVENT_SIGMA, Group, sigma_log
 from ..sweeps.initial_guess import hints_of, needs_loops
 from ..sweeps.loops import slopes
 from ..sweeps.prepare import Choices, Prepared, assemble, check_model_sigma
-from ..sweeps.summary import SUDDEN, Waveform, jumps, noise_floors
+from ..sweeps.summary import SUDDEN, Waveform, jumps, noise_floors, opposed_rows
 
 Measured = Sequence[mj.Measurement]
 
@@ -101,9 +101,11 @@ def _alike(
     sudden = np.nan_to_num(jumps(logs, events, wave.v)) > SUDDEN
     counted = np.where(sudden, events, np.nan)
     used = ~_unclear(counted, size.shape[1])
+    currents = [np.asarray(m.i)[None] for m in measured]
+    opposed = [opposed_rows(wave.v, x, f) for x, f in zip(currents, floors.tolist(), strict=True)]
     waves = [
-        replace(wave, log_response=x[None], used=u, events=e[None], thresholds=t)
-        for x, u, e, t in zip(logs, used, events, levels, strict=True)
+        replace(wave, log_response=x[None], used=u, events=e[None], thresholds=t, opposed=o)
+        for x, u, e, t, o in zip(logs, used, events, levels, opposed, strict=True)
     ]
     groups = _groups(group, wave, (logs, used, counted), floors, levels, model)
     if needs_loops(model, arguments["free"]):

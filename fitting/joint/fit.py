@@ -23,7 +23,7 @@ from ..parameters import standard_deviations
 from ..result import AbstractFit
 from ..solve import AbstractFitProblem, Tick
 from ..verdict import WORDS, Verdict
-from .problem import PRECISION, JointResiduals, data_of, joined
+from .problem import JointResiduals, data_of, joined
 
 CONTRADICTS = 0.01
 """Probability below which a file is said to contradict the others."""
@@ -230,7 +230,7 @@ class JointProblem(AbstractFitProblem):
         groups = [list(g) for g in order] or [list(range(len(fits)))]
         last, search, known, stages = _in_order(problem, starts, groups, labels, progress)
         z, n = search.z[search.best], len(problem.free)
-        covariance = np.linalg.inv(sum(known) + PRECISION * np.eye(len(z)))
+        covariance = np.linalg.inv(sum(known) + problem.precision)
         parts = tuple(
             _part(problem, k, z, covariance, known[k], fits[k], labels[k]) for k in range(len(fits))
         )
@@ -267,7 +267,7 @@ def _in_order(
 ):
     """The last problem, its search, what each part says of all coordinates, and what was known after each group."""
     n, known, stages = len(problem.free), [np.zeros(())] * len(labels), []
-    center, precision = np.asarray(problem.center), PRECISION * np.eye(len(problem.center))
+    center, precision = np.asarray(problem.center), problem.precision
     for group in groups:
         names = ", ".join(labels[k] for k in group)
         show = None if tick is None else partial(tick, names if len(groups) > 1 else "all files")
@@ -311,7 +311,7 @@ def _part(problem: JointResiduals, k: int, z, covariance, information, alone, la
     # Along a column of the covariance the other parameters follow the one: there its information is 1 / variance.
     size = np.diag(covariance)
     along = np.einsum("ij,ik,kj->j", covariance, information, covariance) / size
-    known = np.linalg.solve(information + PRECISION * np.eye(len(z)), information)
+    known = np.linalg.solve(information + problem.precision, information)
     # Twice the rise is chi squared, with as many degrees of freedom as the file determines against all others.
     determines = float(np.trace(known))
     return Part(

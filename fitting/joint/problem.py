@@ -17,7 +17,7 @@ from ..problem import PRIOR_SIGMA, TOGETHER, AbstractDifferentiable, AbstractPro
 from ..result import AbstractFit
 
 PRECISION = PRIOR_SIGMA**-2
-"""Of the prior of each coordinate."""
+"""Of the prior of a coordinate that none other holds."""
 
 # Standard deviations of starts about the middle; variance of a coordinate at the least.
 _WIDER, _LEAST = 3.0, 1e-8
@@ -37,9 +37,8 @@ class JointResiduals(AbstractProblem):
         One of each file, or group of files: the shared parameters are free, then its own.
     weights : Float[Array, "parts"]
         Of the residuals of each; one of 0 is left out.
-    root : Float[Array, "all all"], optional
-        What the distance from the centre is multiplied with in the prior's residuals: by default that of the widths of
-        independent priors.
+    root : Float[Array, "all all"]
+        What the distance from the centre is multiplied with in the prior's residuals.
     """
 
     device: mj.AbstractDevice | mj.Circuit
@@ -55,6 +54,12 @@ class JointResiduals(AbstractProblem):
     def backend(self) -> str:
         """See `AbstractProblem`; of all parts."""
         return " and ".join(dict.fromkeys(p.backend for p in self.parts))
+
+    @property
+    def precision(self) -> Float[np.ndarray, "all all"]:
+        """Precision of the prior of all coordinates."""
+        root = np.asarray(self.root)
+        return root.T @ root
 
     def place(self, part: int) -> list[int]:
         """Where the coordinates of a part are among all."""
@@ -147,15 +152,20 @@ def weight_of(fit: AbstractFit) -> float:
     -----
     Errors of fits come from the scatter of cycles, or from residuals and their correlation: a hundred rows that err
     together say what one says. With A = J'J, the prior's precision P and the stated covariance C, the weight w solves
-    tr(A C) = tr(A (w^2 A + P)^-1), whose right side falls with w.
+    tr(A C) = tr(A (w^2 A + P)^-1), whose right side falls with w: the sum of s / (w^2 s + 1) over the eigenvalues s of
+    A where P is one.
     """
     _, jacobian, _ = data_of(fit.problem, fit.z[None])
-    size, axes = np.linalg.eigh(jacobian[0].T @ jacobian[0])
+    root = np.linalg.cholesky(fit.problem.prior_precision).T
+    # In coordinates in which the prior is alike in all: J R^-1, and C goes with R C R'.
+    scaled = np.linalg.solve(root.T, jacobian[0].T).T
+    size, axes = np.linalg.eigh(scaled.T @ scaled)
     size = np.maximum(size, 0.0)  # rounding makes flat directions negative
-    stated = float(np.sum(size * np.einsum("ij,ik,kj->j", axes, fit.covariance, axes)))
+    covariance = root @ fit.covariance @ root.T
+    stated = float(np.sum(size * np.einsum("ij,ik,kj->j", axes, covariance, axes)))
 
     def excess(log: float) -> float:
-        return float(np.sum(size / (np.exp(log) * size + PRECISION))) - stated
+        return float(np.sum(size / (np.exp(log) * size + 1))) - stated
 
     ends = -_FARTHEST, _FARTHEST
     if not (excess(ends[0]) > 0 > excess(ends[1])):  # it says nothing, or states no error
@@ -209,10 +219,29 @@ def joined(
         center=jnp.asarray(starts[len(fits)]),
         parts=tuple(parts),
         weights=jnp.asarray([weight_of(f) for f in fits]),
-        root=jnp.eye(starts.shape[1]) / PRIOR_SIGMA,
+        root=jnp.asarray(_prior_root(fits, shared, starts.shape[1])),
         ties=ties,
     )
     return problem, starts
+
+
+def _prior_root(
+    fits: Sequence[AbstractFit], shared: tuple[str, ...], count: int
+) -> Float[np.ndarray, "all all"]:
+    """R where R'R is the precision of the prior of all coordinates, those that the files share first.
+
+    Parameters whose priors hold each other, as those of a function that is smooth, have the prior of the first file
+    that has them all: of it their strength is known.
+    """
+    precision = PRECISION * np.eye(count)
+    for fit in fits:
+        names, known = fit.problem.free, fit.problem.prior_precision
+        at = [k for k, n in enumerate(names) if n in shared]
+        if np.count_nonzero(known - np.diag(np.diag(known))):
+            to = [shared.index(names[k]) for k in at]
+            precision[np.ix_(to, to)] = known[np.ix_(at, at)]
+            break
+    return np.linalg.cholesky(precision).T
 
 
 def _changed(device, fits: Sequence[AbstractFit], free: set[str]) -> dict[str, float]:

@@ -24,7 +24,7 @@ from .device_summary import Summary, notes_on, summarise
 from .group import Group, pack, without_charging
 from .initial_guess import Guess, guess, starts
 from .instrument import PART, BenchStart, free_quantities, start_of_bench
-from .learned import GRANTED, in_sequence, learned_functions
+from .learned import GRANTED, in_sequence, is_in_sequence, learned_functions
 from .problem import PATIENT, Problem
 from .summary import (
     Waveform,
@@ -75,8 +75,7 @@ def prepare(
     """
     check_model_sigma(options.get("model_sigma"))
     quantities = free_quantities(free_bench, device, measurements[0].driven)
-    learns = bool(learned_functions(device)) and not device.volatile
-    sweeps = in_sequence(measurements) if learns else measurements
+    sweeps = in_sequence(measurements) if is_in_sequence(device) else measurements
     summary = summarise(sweeps, device, bench or mj.Bench(), point_time, thresholds)
     data = measurements, summary.waves, summary.floor, summary.bench
     around = start_of_bench(quantities, *data) if quantities else None

@@ -114,6 +114,14 @@ class Problem(AbstractDifferentiable):
         """See `AbstractProblem`."""
         return self.noise / self.prior_sigma
 
+    @property
+    def prior_precision(self) -> Float[np.ndarray, "free free"]:
+        """See `AbstractProblem`; of learned functions at the strengths that the data have."""
+        if self.prior_root is None:
+            return super().prior_precision
+        root = np.asarray(self.prior_root)
+        return root.T @ root
+
     def with_prior(
         self, data: Float[Array, " data"], z: Float[Array, " free"]
     ) -> Float[Array, " residuals"]:

@@ -9,12 +9,15 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 import memjax as mj
+from memjax.circuit import UNLIMITED
 from memjax.core.params import scale
 from memjax.observables import excursions, loop_closing
 
-from .limits import by_wave, limits_of
+from .instrument import device_of
+from .learned import is_in_sequence
+from .limits import by_wave, limits_of, share_limits
 from .problem import Problem
-from .summary import Waveform
+from .summary import Waveform, summarise_sweeps
 from .trends import ways
 
 UNITS = {"v_set": "V", "v_reset": "V", "r_on": "ohm", "r_off": "ohm"}
@@ -226,14 +229,29 @@ class CycleSimulation:
 
 
 def cycles_of(
-    waves: Sequence[Waveform], problem: Problem, *, count: int
+    waves: Sequence[Waveform],
+    problem: Problem,
+    *,
+    count: int,
+    measurements: Sequence[mj.Measurement],
+    point_time: float | None,
 ) -> tuple[CycleReading, CycleSimulation]:
     """What is read off the cycles of the waveform that has the most, and how so many are simulated.
 
-    Which excursions set and which reset is as the measured cycles say.
+    Which excursions set and which reset is as the measured cycles say. Sweeps that were fitted one after the other are
+    single ones again, of which those of one waveform are cycles.
     """
+    limits, bench = problem.group.limits, problem.bench
+    if is_in_sequence(device_of(problem.device)):
+        waves = summarise_sweeps(
+            share_limits(measurements, mj.Bench()),
+            point_time=point_time,
+            floor=float(problem.group.floor),
+            thresholds=waves[0].thresholds,
+        )
+        limits = None if limits is None else np.minimum([w.limits for w in waves], UNLIMITED)
     k = max(range(len(waves)), key=lambda n: waves[n].n_sweeps)
-    wave, limits, bench = waves[k], problem.group.limits, problem.bench
+    wave = waves[k]
     at = None if limits is None else np.asarray(limits)[k : k + 1]
     if at is not None:
         named = float(at[0, 0]), float(at[0, 1])

@@ -13,6 +13,7 @@ from memjax.observables import Thresholds, excursions, snap_back_of, switching_o
 from memjax.simulate import waveform
 
 from ..residuals import named_far, scatter_of_bends
+from ..verdict import SURE
 from .limits import reach_of, same_limits
 
 EVENTS = ("rise", "release", "fall")
@@ -57,6 +58,8 @@ class Waveform:
     log_left : Float[np.ndarray, "sweeps points"] or None
         log10 of the voltage that was left at the terminals, where a source at its current limit fell short of what it
         was told to apply and the file holds that [decades of V]; NaN elsewhere. None where no point is such.
+    opposed : Bool[np.ndarray, "points"] or None
+        Points at which the response flows against what is applied, see `opposed_rows`; None where that is unknown.
     """
 
     stimulus: mj.Sampled
@@ -72,6 +75,7 @@ class Waveform:
     reach: float = 0.0
     thresholds: Thresholds = Thresholds()
     log_left: Float[np.ndarray, "sweeps points"] | None = None
+    opposed: Bool[np.ndarray, " points"] | None = None
 
     @property
     def polarities(self) -> tuple[int, ...]:
@@ -248,6 +252,21 @@ def jumps(
     return np.where(np.isfinite(events), jump, np.nan)
 
 
+def opposed_rows(
+    applied: Float[np.ndarray, " points"],
+    responses: Float[np.ndarray, "sweeps points"],
+    floor: float,
+) -> Bool[np.ndarray, " points"]:
+    """Rows at which the median response has another sign than most of its polarity, clear of a floor [A or V].
+
+    A modulus, and an instrument that counts the other direction as positive, have no such rows.
+    """
+    response, opposed = median(responses), np.zeros(len(applied), bool)
+    for rows in (applied > 0, applied < 0):
+        opposed |= rows & (np.sign(np.sum(response[rows])) * response < -SURE * floor)
+    return opposed
+
+
 def _unclear(events: np.ndarray, rows: int) -> np.ndarray:
     """Rows at which some sweeps have switched and others have not: events, not responses, describe them."""
     mask = np.zeros(rows, bool)
@@ -362,6 +381,7 @@ def _summary(
         reach=reach_of(v, responses, at_limit),
         thresholds=levels,
         log_left=_left(left, most),
+        opposed=opposed_rows(v, responses, floor),
     )
 
 

@@ -30,8 +30,7 @@ from ..kinds import Kind, refuse_unused
 from ..progress import Session
 
 if TYPE_CHECKING:
-    from .posterior import AmortisedPosterior
-    from .result import DevicePosteriors
+    from .posterior import AmortisedPosterior, DevicePosteriors
 
 TABLE, ABOUT, NUMBERS = "posteriors.csv", "posteriors.json", "draws.npz"
 """Files of a folder of posteriors."""
@@ -162,7 +161,7 @@ def _train(request: Request, session: Session, devices: Mapping[str, str]) -> in
         fill(posterior, place)
         if find_spec("matplotlib") is not None:
             from ..figures import save
-            from .figures import figure
+            from .calibration import figure
 
             save(figure(posterior.calibration), place / PICTURE)
         else:

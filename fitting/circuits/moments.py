@@ -16,7 +16,7 @@ from memjax.observables import SpikeTrain, detect_all, in_window
 
 from ..inference.identifiability import log_slopes
 from ..problem import AbstractProblem
-from .estimate import values_at
+from .problem import values_at
 
 SUMMARIES = ("rate", "isi_mean", "isi_spread", "latency_mean", "latency_spread")
 """What spike trains are compared by, see `fitting.MomentProblem`."""

@@ -27,8 +27,7 @@ from ..optimize.levenberg_marquardt import Progress, levenberg_marquardt, screen
 from ..result import AbstractFit
 from ..solve import AbstractFitProblem, Tick
 from ..verdict import Verdict
-from .estimate import lifted_inverse
-from .problem import POLICY, Traces, begun_circuit, voltage_problem
+from .problem import POLICY, Traces, begun_circuit, lifted_inverse, voltage_problem
 from .report import trace_figure
 from .verdict import judge_trace
 

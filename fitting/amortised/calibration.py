@@ -31,6 +31,10 @@ DEVICES, DRAWS = 1000, 255
 CLASSES = 16
 """Classes of ranks whose numbers of devices are compared."""
 
+_BAND = (0.005, 0.995)  # quantiles of the number of devices in a class, where ranks are uniform
+
+_COLORS = ("#00798c", "#d1495b", "#edae49", "#66418a", "#3d7a3b", "#8c564b")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
@@ -147,10 +151,6 @@ def uniform_p(ranks: Int[np.ndarray, " devices"], draws: int) -> float:
     jitter = np.random.default_rng(0).uniform(size=len(ranks))
     by_order = kstest((ranks + jitter) / (draws + 1), "uniform").pvalue
     return float(min(1.0, 2 * min(by_class, by_order)))
-
-
-_BAND = (0.005, 0.995)  # quantiles of the number of devices in a class, where ranks are uniform
-_COLORS = ("#00798c", "#d1495b", "#edae49", "#66418a", "#3d7a3b", "#8c564b")
 
 
 def figure(calibration: Calibration) -> Any:

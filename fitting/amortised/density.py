@@ -25,6 +25,13 @@ from .network import (
     single_precision,
 )
 
+_MANY = 256  # devices that are drawn for together: one size, one program
+
+_ALIKE = 1e-5  # relative standard deviation up to which a statistic never differs
+
+# Standard deviations to which statistics are cut: beyond, no network has learnt anything.
+_REACH = 8.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
@@ -105,12 +112,6 @@ def _epoch(network: Network, state, optimizer, u, s):
 
     (arrays, state), losses = jax.lax.scan(step, (arrays, state), (u, s))
     return eqx.combine(arrays, static), state, jnp.nanmean(losses)
-
-
-_MANY = 256  # devices that are drawn for together: one size, one program
-_ALIKE = 1e-5  # relative standard deviation up to which a statistic never differs
-# Standard deviations to which statistics are cut: beyond, no network has learnt anything.
-_REACH = 8.0
 
 
 @dataclass(frozen=True, kw_only=True)

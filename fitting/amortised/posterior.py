@@ -24,6 +24,12 @@ from .statistics import Reach, SweepStatistics
 if TYPE_CHECKING:
     import pandas
 
+DRAWS = 255
+"""Draws from the posterior of a device, where nothing else is asked for."""
+
+LOST = 0.1
+"""Share of the readings of a device that may be no numbers; they are filled in from their neighbours."""
+
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class DevicePosteriors:
@@ -102,13 +108,6 @@ class DevicePosteriors:
             columns |= {n: middle[n], f"{n}_std": std[n]}
             columns |= {f"{n}_low": ends[n][:, 0], f"{n}_high": ends[n][:, 1]}
         return pandas.DataFrame(columns | {"outside": self.outside, "notes": self.notes})
-
-
-DRAWS = 255
-"""Draws from the posterior of a device, where nothing else is asked for."""
-
-LOST = 0.1
-"""Share of the readings of a device that may be no numbers; they are filled in from their neighbours."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -19,6 +19,13 @@ _SEVERAL = 4  # sweeps of a waveform from which their scatter counts
 _MANY = 8  # sweeps from which quantiles and correlations of their events do
 _QUANTILES = (0.1, 0.5, 0.9)
 
+QUANTILE = 0.999
+"""Share of the simulated devices that lie within reach."""
+
+_LEAST = 1e-6  # of the largest variance: directions of less are those of rounding
+
+_SAME = 0.02  # by which a statistic may differ that never does in simulations, of its size or 1
+
 
 @dataclass(frozen=True, kw_only=True)
 class SweepStatistics:
@@ -110,13 +117,6 @@ def _correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     size = np.sqrt(np.sum(x**2, axis=1) * np.sum(y**2, axis=1))
     product = np.sum(x * y, axis=1)
     return np.divide(product, size, out=np.zeros_like(product), where=size > 0)[:, None]
-
-
-QUANTILE = 0.999
-"""Share of the simulated devices that lie within reach."""
-
-_LEAST = 1e-6  # of the largest variance: directions of less are those of rounding
-_SAME = 0.02  # by which a statistic may differ that never does in simulations, of its size or 1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,6 +28,13 @@ _SHOWN = 20  # curves that are drawn at the most
 
 _UNITS = {"V": "Voltage", "A": "|Current|", "s": "Time", "ohm": "Resistance", "S": "Conductance"}
 
+HEAD = ["model", "free", "points", "loss", "median residual", "AIC, over least", "support", "AICc", "BIC",
+        "held-out (sigma)", "held-out median", "behind best (s.e.)", "verdict"]  # fmt: skip
+"""Columns of the table."""
+
+LONG = ("points", "AICc", "BIC", "held-out median")
+"""Those for which a terminal has no room."""
+
 
 def figure_of(folder: Path, models: Sequence[str], kind: Kind) -> Any:
     """Measured values grey, those of each model in a colour of its own: all in one panel, then one by one.
@@ -84,14 +91,6 @@ def _scaled(grid: Any, size: np.ndarray, axes: Sequence[str]) -> None:
         ax.set(**{f"{at}label": f"{_UNITS.get(u, c)} ({u})" if mark else c
                   for at, c, (_, mark, u) in zip("xy", axes, units)})  # fmt: skip
         ax.label_outer()
-
-
-HEAD = ["model", "free", "points", "loss", "median residual", "AIC, over least", "support", "AICc", "BIC",
-        "held-out (sigma)", "held-out median", "behind best (s.e.)", "verdict"]  # fmt: skip
-"""Columns of the table."""
-
-LONG = ("points", "AICc", "BIC", "held-out median")
-"""Those for which a terminal has no room."""
 
 
 def write(

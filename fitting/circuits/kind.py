@@ -10,6 +10,8 @@ _REFUSED = {
     "batch": "these fits are of one circuit",
     **dict.fromkeys(ELEMENTS, "elements around a circuit are to be elements of it"),
 }
+_REPORT = "fitting.circuits.report"
+_PARTS = ("content", "tables", "pictures", "sections", "advice")
 _NO_LIKELIHOOD = "simulated moments have no likelihood, errors are laplace's"
 
 SPIKES = Kind(
@@ -18,10 +20,7 @@ SPIKES = Kind(
     configs=(SpikeConfig,),
     refused=_REFUSED | {f"uncertainty {x}": _NO_LIKELIHOOD for x in ("profile", "nuts")},
     fit=fit_trains,
-    **deferred_functions("fitting.circuits.content", "content", "tables", prefix="spike_"),
-    **deferred_functions(
-        "fitting.circuits.report", "pictures", "sections", "advice", prefix="spike_"
-    ),
+    **deferred_functions(_REPORT, *_PARTS, prefix="spike_"),
 )
 """Trains of spikes."""
 
@@ -31,9 +30,6 @@ TRACE = Kind(
     configs=(TraceConfig,),
     refused=_REFUSED | {"stochastic": "--spikes calibrates noise, a trace is fitted without"},
     fit=fit_trace,
-    **deferred_functions("fitting.circuits.content", "content", "tables", prefix="trace_"),
-    **deferred_functions(
-        "fitting.circuits.report", "pictures", "sections", "advice", prefix="trace_"
-    ),
+    **deferred_functions(_REPORT, *_PARTS, prefix="trace_"),
 )
 """The voltage of a node, or the current of the source."""

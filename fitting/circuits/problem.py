@@ -25,6 +25,9 @@ from ..solve import AbstractFitProblem
 POLICY = mj.Stiff(rtol=1e-6, atol=1e-8, max_steps=10_000)
 """Solver of a fit to a trace: its error is far below a millivolt."""
 
+LIMIT = 0.5
+"""Relative standard deviation above which a parameter counts as undetermined."""
+
 
 def begun_circuit(task: AbstractFitProblem) -> mj.Circuit:
     """The circuit of a problem with what is fixed, at the start of what is free."""
@@ -152,10 +155,6 @@ def voltage_problem(
         env=env or mj.Environment(),
         policy=policy,
     )
-
-
-LIMIT = 0.5
-"""Relative standard deviation above which a parameter counts as undetermined."""
 
 
 def values_at(circuit: mj.Circuit, free: Sequence[str], z: np.ndarray) -> dict[str, float]:

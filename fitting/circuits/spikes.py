@@ -35,8 +35,6 @@ _SHORT = 0.05  # quantile that is a short one
 _TOLD, _TRIES = 0.01, 3
 _FRESH = 64  # fewest fresh trains that are compared with the measured ones
 
-METHOD = "method of simulated moments; derivatives by central differences with the same random numbers on both sides"
-
 
 @dataclass(frozen=True)
 class SpikeProblem(AbstractFitProblem):

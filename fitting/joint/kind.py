@@ -11,7 +11,7 @@ KIND = Kind(
     configs=(JointConfig,),
     fit=fit,
     run=run,
-    write=deferred("fitting.joint.content:write"),
+    write=deferred("fitting.joint.report:write"),
     **deferred_functions("fitting.joint.report", "build", "advice"),
 )
 """Files of several kinds."""

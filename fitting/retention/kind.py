@@ -13,8 +13,9 @@ KIND = Kind(
     refused={"stochastic": "one run has no distribution"},
     fit=fit,
     run=run_records,
-    **deferred_functions("fitting.retention.content", "content", "tables", "row"),
-    **deferred_functions("fitting.retention.report", "pictures", "sections", "advice"),
+    **deferred_functions(
+        "fitting.retention.report", "content", "tables", "row", "pictures", "sections", "advice"
+    ),
     hold_out=HoldOut(held_out, "the second half of the time"),
     curve=Curve("t_s", "r_ohm"),
 )

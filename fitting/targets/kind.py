@@ -12,7 +12,8 @@ KIND = Kind(
     choose=config_for,
     refused={f"uncertainty {x}": "tolerances are no measurement" for x in ("profile", "nuts")},
     fit=fit,
-    **deferred_functions("fitting.targets.content", "content", "tables"),
-    **deferred_functions("fitting.targets.report", "pictures", "sections", "advice"),
+    **deferred_functions(
+        "fitting.targets.report", "content", "tables", "pictures", "sections", "advice"
+    ),
 )
 """Wanted numbers."""

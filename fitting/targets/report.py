@@ -1,6 +1,6 @@
-"""Pictures and sections of a device or circuit that was designed to meet targets."""
+"""What a fit directory holds of targets: content, tables, pictures and sections."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas
@@ -12,8 +12,42 @@ from ..page.blocks import Section, Table
 from ..page.fit_blocks import readable
 from .search import FELT
 
+if TYPE_CHECKING:
+    from .fit import TargetFit
+
 # Events whose levels are drawn: currents, and what a spike rises above.
 _CURRENTS = ("on/", "hold/", "answer/", "spike")
+
+
+def content(fit: "TargetFit") -> dict:
+    """What ``fit.json`` holds of targets."""
+    return {
+        "n_points": len(fit.checks),
+        "n_sweeps": len(fit.problem.protocols),
+        "reduced_chi2": float(np.mean([c.off**2 for c in fit.checks])),
+        "covariance_from": "the tolerances of the targets: needed parameters while the others stay, others one by one",
+        "reader": ["targets"],
+        "targets": fit.as_json()
+        | {
+            "parameters": [
+                {
+                    "name": n,
+                    "start": fit.start[n],
+                    "value": x,
+                    "needed": n in fit.needed,
+                    "alone_ln": fit.alone[n],
+                }
+                for n, x in fit.values.items()
+            ],
+            "missed": list(fit.missed),
+        },
+    }
+
+
+def tables(fit: "TargetFit") -> dict[str, pandas.DataFrame]:
+    """The targets in the place of what was measured, and members with noise under each protocol."""
+    wanted = pandas.DataFrame([c.row() for c in fit.checks])
+    return {"measured": wanted, "simulated": fit.members(seed=fit.seed)}
 
 
 def pictures(content: dict, wanted: Any, simulated: Any, _) -> dict[str, Any]:

@@ -15,7 +15,8 @@ KIND = Kind(
         "uncertainty nuts": "laplace or profile, since derivatives of delays are secants",
     },
     fit=fit,
-    **deferred_functions("fitting.transients.content", "content", "tables"),
-    **deferred_functions("fitting.transients.report", "pictures", "sections", "advice"),
+    **deferred_functions(
+        "fitting.transients.report", "content", "tables", "pictures", "sections", "advice"
+    ),
 )
 """Responses to single pulses."""

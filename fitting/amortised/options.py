@@ -18,10 +18,9 @@ from ..config import (
     ElementsConfig,
     ReadingConfig,
     Request,
+    ThresholdsConfig,
     draws,
     flag_option,
-    hold_threshold,
-    on_threshold,
     option,
     shared,
 )
@@ -52,7 +51,7 @@ _GROUP = "posteriors of many devices by simulation"
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingConfig(CommonConfig, ElementsConfig, ReadingConfig):
+class TrainingConfig(ThresholdsConfig, ElementsConfig, ReadingConfig, CommonConfig):
     """What the training of a density is asked for."""
 
     amortise: bool = flag_option(
@@ -77,8 +76,6 @@ class TrainingConfig(CommonConfig, ElementsConfig, ReadingConfig):
         metavar="SIGMA",
         group=_GROUP,
     )
-    on_threshold: float | None = on_threshold()
-    hold_threshold: float | None = hold_threshold()
     point_time: float | None = shared()
 
 

@@ -7,17 +7,7 @@ from memjax.errors import DataError
 from memjax.io.request import environment, file_of
 
 from ..command import parameters, require_circuit
-from ..config import (
-    CIRCUITS,
-    CommonConfig,
-    draws,
-    level,
-    option,
-    rearm,
-    step,
-    stimulus,
-    stochastic,
-)
+from ..config import CIRCUITS, CommonConfig, SpikingConfig, StimulusConfig, option, stochastic
 from ..progress import Session
 
 if TYPE_CHECKING:
@@ -26,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SpikeConfig(CommonConfig):
+class SpikeConfig(SpikingConfig, CommonConfig):
     """What a fit of spike trains is asked for."""
 
     spikes: str | None = option(
@@ -35,22 +25,16 @@ class SpikeConfig(CommonConfig):
         metavar="SIGNAL",
         group=CIRCUITS,
     )
-    stimulus: str | None = stimulus()
-    level: float | None = level()
-    rearm: float | None = rearm()
-    dt: float | None = step()
-    draws: int | None = draws()
     stochastic: bool = stochastic()
 
 
 @dataclass(frozen=True, kw_only=True)
-class TraceConfig(CommonConfig):
+class TraceConfig(StimulusConfig, CommonConfig):
     """What a fit of the trace of a node is asked for."""
 
     voltage: str | None = option(
         "fit the trace of a node, or i for the source's current", metavar="NODE", group=CIRCUITS
     )
-    stimulus: str | None = stimulus()
     sigma: float | None = option(
         "standard deviation of a row of a trace", unit="V or A", metavar="V", group=CIRCUITS
     )

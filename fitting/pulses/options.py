@@ -9,15 +9,7 @@ from memjax.io.request import environment
 from memjax.runtime.console import say
 
 from ..command import parameters
-from ..config import (
-    CommonConfig,
-    Request,
-    batch,
-    device_label,
-    option,
-    read_voltage,
-    shared,
-)
+from ..config import CommonConfig, RecordConfig, Request, option, shared
 from ..kinds import flag
 from ..progress import Session
 from ..records import one_record, records_in
@@ -42,20 +34,16 @@ def _pair(help: str) -> Any:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PulseConfig(CommonConfig):
+class PulseConfig(RecordConfig, CommonConfig):
     """What a fit of conductances per pulse is asked for."""
 
-    device: str | None = device_label()
     pulse_voltages: Any = _pair("of the pulses [V], with their signs")
     pulse_widths: Any = _pair("of the pulses [s]")
     pulse_period: float | None = option("from one pulse to the next [s]", unit="s", group=_GROUP)
-    read_voltage: float | None = read_voltage()
     hold_out: int | None = option(
         "last cycles, compared and not fitted", form="count", lowest=1, group=_GROUP
     )
     reversed: bool = shared(False)
-    reader: str | None = shared()
-    batch: bool = batch()
 
 
 def takes(request: Request, name: str) -> bool:

@@ -7,7 +7,7 @@ from memjax.data import DecayRecord
 from memjax.io.request import environment
 
 from ..command import parameters
-from ..config import CommonConfig, Request, batch, device_label, read_voltage, shared
+from ..config import CommonConfig, RecordConfig, Request
 from ..progress import Session
 from ..records import one_record, records_in
 
@@ -16,13 +16,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RetentionConfig(CommonConfig):
+class RetentionConfig(RecordConfig, CommonConfig):
     """What a fit of resistance against time is asked for."""
-
-    device: str | None = device_label()
-    read_voltage: float | None = read_voltage()
-    reader: str | None = shared()
-    batch: bool = batch()
 
 
 def takes(request: Request, name: str) -> bool:

@@ -13,14 +13,12 @@ from ..command import add_stage
 from ..config import (
     CommonConfig,
     ElementsConfig,
+    RandomConfig,
     ReadingConfig,
     Request,
-    draws,
-    hold_threshold,
-    on_threshold,
+    ThresholdsConfig,
     option,
     shared,
-    stochastic,
 )
 from ..constants import FREE_BENCH, MODEL_SIGMA, SMALL, VOLTAGE_SIGMA
 from ..progress import Session, Usual
@@ -45,13 +43,9 @@ _UNSURE = 0.1  # how surely a file holds sweeps that no other kind takes
 
 
 @dataclass(frozen=True, kw_only=True)
-class SweepConfig(CommonConfig, ElementsConfig, ReadingConfig):
+class SweepConfig(ThresholdsConfig, RandomConfig, ElementsConfig, ReadingConfig, CommonConfig):
     """What a fit of sweeps is asked for."""
 
-    stochastic: bool = stochastic()
-    draws: int | None = draws(needs="stochastic")
-    on_threshold: float | None = on_threshold()
-    hold_threshold: float | None = hold_threshold()
     points: int | None = option(
         "points of a sweep at the most, averages of neighbours; 0 takes all (default: 500 of sweeps of more than "
         "2,000)",

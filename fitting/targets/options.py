@@ -11,15 +11,11 @@ from ..config import (
     CommonConfig,
     ElementsConfig,
     Request,
+    SpikingConfig,
+    ThresholdsConfig,
     draws,
-    hold_threshold,
-    level,
-    on_threshold,
     option,
     read_voltage,
-    rearm,
-    step,
-    stimulus,
 )
 from ..progress import Session
 from .target import OF_TRAIN, UNITS, Target
@@ -66,7 +62,7 @@ def _target() -> Any:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TargetConfig(CommonConfig, ElementsConfig):
+class TargetConfig(ThresholdsConfig, ElementsConfig, CommonConfig):
     """What a search for wanted numbers of a device is asked for, under a sweep and pulses."""
 
     target: Any = _target()
@@ -83,13 +79,11 @@ class TargetConfig(CommonConfig, ElementsConfig):
         group=_GROUP,
     )
     read_voltage: float | None = read_voltage()
-    on_threshold: float | None = on_threshold()
-    hold_threshold: float | None = hold_threshold()
     draws: int | None = draws()
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainTargetConfig(CommonConfig):
+class TrainTargetConfig(SpikingConfig, CommonConfig):
     """What a search for wanted numbers of spike trains of a circuit is asked for."""
 
     target: Any = _target()
@@ -99,11 +93,6 @@ class TrainTargetConfig(CommonConfig):
         metavar="SIGNAL",
         group=_GROUP,
     )
-    stimulus: str | None = stimulus()
-    level: float | None = level()
-    rearm: float | None = rearm()
-    dt: float | None = step()
-    draws: int | None = draws()
 
 
 def fit(config: Any, device: Any, session: Session) -> "TargetFit":

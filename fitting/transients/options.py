@@ -10,13 +10,12 @@ from memjax.io.request import measurement_from
 from ..command import add_stage, parameters
 from ..config import (
     CommonConfig,
+    OnThresholdConfig,
+    RandomConfig,
     ReadingConfig,
     Request,
-    draws,
     flag_option,
-    on_threshold,
     option,
-    stochastic,
 )
 from ..progress import Session
 from ..records import of_pulsed_curves
@@ -29,20 +28,17 @@ _GROUP = "delays and relaxations"
 
 
 @dataclass(frozen=True, kw_only=True)
-class TransientConfig(CommonConfig, ReadingConfig):
+class TransientConfig(RandomConfig, OnThresholdConfig, ReadingConfig, CommonConfig):
     """What a fit of delays and relaxations is asked for."""
 
     delays: bool = flag_option(
         "fit delay and relaxation of curves under one pulse each, with time", group=_GROUP
     )
-    on_threshold: float | None = on_threshold()
     off_threshold: float | None = option(
         "current below which it has relaxed, for --delays (default: as --on-threshold)",
         unit="A",
         group=_GROUP,
     )
-    stochastic: bool = stochastic()
-    draws: int | None = draws(needs="stochastic")
 
 
 def claims(request: Request) -> bool:

@@ -75,10 +75,8 @@ def choice_words(device: Any, choice: Mapping[str, Any], guess: Any) -> list[str
     if fixed:
         words += ["--fix", *(f"{n}={number(here, n):.6g}" for n in fixed)]
     if bounds:
-        words += [
-            "--bounds",
-            *(f"{n}={float(a):.6g},{float(b):.6g}" for n, (a, b) in bounds.items()),
-        ]
+        ranges = (f"{n}={float(a):.6g},{float(b):.6g}" for n, (a, b) in bounds.items())
+        words += ["--bounds", *ranges]
     if choice.get("stochastic"):
         words += ["--stochastic"]
     seed = int(choice.get("seed", 0))

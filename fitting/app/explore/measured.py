@@ -102,11 +102,8 @@ class Measured:
         problem, rows = self.prepared.problem, self._selection
         pick = lambda x: None if x is None else np.asarray(x)[rows]  # noqa: E731
         stimuli = jax.tree.map(pick, problem.group.stimuli)
-        surroundings = {
-            "bench": problem.bench,
-            "env": problem.env,
-            "limits": pick(problem.group.limits),
-        }
+        surroundings = {"bench": problem.bench, "env": problem.env}
+        surroundings["limits"] = pick(problem.group.limits)
         return (device, stimuli, pick(problem.group.rows)), surroundings
 
     def warm(self) -> None:
@@ -227,18 +224,21 @@ class Measured:
         spread, noisy = dict(choice.get("spread", {})), is_noisy(device)
         mj.params.known(device, spread, where="the page")
         if not spread and not noisy:
-            fix = "raise one, or fit with 'randomness' ticked"
-            raise DataError(
-                "no noise and no spread: all cycles are alike", allowed=_noises(device), fix=fix
+            specs = parameter_specs(device).items()
+            names = ", ".join(n for n, s in specs if s.noise and s.bounds[0] == 0)
+            allowed = f"one of {names} above 0" if names else "a model with noise"
+            what, fix = (
+                "no noise and no spread: all cycles are alike",
+                "raise one, or fit with 'randomness' ticked",
             )
+            raise DataError(what, allowed=allowed, fix=fix)
         waves = [self.waves[k] for k in self._selection]
         seed = int(choice.get("seed", 0))
         factors = cycle_factors(seed, spread, members=CYCLES, sweeps=len(waves))
         values = dict(mj.params.scale(device, factors)) if spread else {}
         limits = problem.group.limits
-        values |= by_wave(
-            problem.bench, None if limits is None else np.asarray(limits)[self._selection]
-        )
+        limits = None if limits is None else np.asarray(limits)[self._selection]
+        values |= by_wave(problem.bench, limits)
         trace = simulate(
             device, [w.stimulus for w in waves], save=[w.rows for w in waves], bench=problem.bench,
             members=CYCLES, seed=seed, deterministic=not noisy,
@@ -257,12 +257,6 @@ class Measured:
         """Words of the command line that fits what the page says, but for the folder."""
         words = ["fit", *self.options.files, "--model", self.options.model]
         return [*words, *option_words(self.options), *choice_words(self.device, choice, self.guess)]
-
-
-def _noises(device: Any) -> str:
-    """Names of the strengths of noise of a device, in words."""
-    names = [n for n, s in parameter_specs(device).items() if s.noise and s.bounds[0] == 0]
-    return f"one of {', '.join(names)} above 0" if names else "a model with noise"
 
 
 def problem_of(
@@ -289,9 +283,8 @@ def of_file(options: Request) -> Measured:
     kind = of_data(options)
     if kind.label != "sweeps":
         where = ", ".join(options.files)
-        raise DataError(
-            f"a file of {kind.label}", where=where, allowed="sweeps", fix="use 'memjax fit'"
-        )
+        what = f"a file of {kind.label}"
+        raise DataError(what, where=where, allowed="sweeps", fix="use 'memjax fit'")
     arguments, device = sweep_options(options) | {"seed": options.seed}, start_of(options)
     read = [
         thin(m, options.points, point_time=arguments["point_time"])
@@ -300,17 +293,14 @@ def of_file(options: Request) -> Measured:
     prepared = problem_of(read, device, arguments, options.free)
     notes = [*dict.fromkeys(w for m in read for w in m.warnings), *prepared.notes]
     title = ", ".join(Path(n).name for n in options.files)
-    guess = _own_noise(device, prepared.problem.device)
+    # A problem knows nothing of the noise of the device.
+    noise = {n: stored(device, n) for n, s in parameter_specs(device).items() if s.noise}
+    noise = {n: x for n, x in noise.items() if x is not None}
+    guess = with_values(prepared.problem.device, noise)
     return Measured(
         options=options, title=title, device=guess, guess=guess, prepared=prepared, measurements=read,
         free=prepared.problem.free, notes=notes,
     )  # fmt: skip
-
-
-def _own_noise(device: Any, guess: Any) -> Any:
-    """The guess with the noise of the device, of which a problem knows nothing."""
-    noise = {n: stored(device, n) for n, s in parameter_specs(device).items() if s.noise}
-    return with_values(guess, {n: x for n, x in noise.items() if x is not None})
 
 
 def of_fit(path: Path) -> Measured:

@@ -261,9 +261,8 @@ def begun(device: Any, free: Sequence[str], start: Mapping[str, float] | None = 
     for name, value in start.items():
         low, high = specs[name].bounds
         if not low < value < high:
-            raise BoundsError(
-                f"{name} = {value:g} {specs[name].unit}", where="--start", allowed=f"between {low:g} and {high:g}"
-            )  # fmt: skip
+            what = f"{name} = {value:g} {specs[name].unit}"
+            raise BoundsError(what, where="--start", allowed=f"between {low:g} and {high:g}")
     values = {n: within(specs[n], float(get(device, n))) for n in free if specs[n].narrowed}
     return replace(device, values | start)
 

@@ -249,11 +249,9 @@ class AmortisedPosterior:
         """
         check_flags({"uncalibrated": uncalibrated}, where="AmortisedPosterior.check")
         if not uncalibrated and not self.calibration.passed:
-            raise DataError(
-                f"the density is not calibrated: {'; '.join(self.calibration.failures)}",
-                where="posterior",
-                fix="train it with more simulations, or say that it may be uncalibrated",
-            )
+            what = f"the density is not calibrated: {'; '.join(self.calibration.failures)}"
+            fix = "train it with more simulations, or say that it may be uncalibrated"
+            raise DataError(what, where="posterior", fix=fix)
 
     def _currents(
         self, data: Any, labels: Sequence[str] | None
@@ -263,9 +261,8 @@ class AmortisedPosterior:
             readings = int(self.protocol.edges[-1])
             if data.ndim != 2 or data.shape[1] != readings or not len(data):
                 allowed = f"(devices, {readings}), as the protocol has"
-                raise DataError(
-                    f"currents of shape {data.shape}", where="posterior", allowed=allowed
-                )
+                what = f"currents of shape {data.shape}"
+                raise DataError(what, where="posterior", allowed=allowed)
             i, lost = self.protocol.fill(data)
             names, notes = [str(k) for k in range(len(i))], [[] for _ in i]
         else:

@@ -294,11 +294,9 @@ def _read_noise(measurement: mj.Measurement, point_time: float | None, floor: fl
     waves = summarise_sweeps([measurement], point_time=point_time, floor=floor)
     several = [w for w in waves if w.n_sweeps >= _SEVERAL]
     if not several:
-        raise DataError(
-            f"fewer than {_SEVERAL} sweeps of a waveform say nothing of the read noise",
-            where=str(measurement.source.get("file", "measurement")),
-            fix="say relative=SIGMA, or --read-noise SIGMA",
-        )
+        what = f"fewer than {_SEVERAL} sweeps of a waveform say nothing of the read noise"
+        fix = "say relative=SIGMA, or --read-noise SIGMA"
+        raise DataError(what, where=str(measurement.source.get("file", "measurement")), fix=fix)
     return read_noise(several, floor)["relative"]
 
 
@@ -308,11 +306,8 @@ def _limited(bench: mj.Bench, measurement: mj.Measurement) -> mj.Bench:
         return bench
     pairs = np.unique(measurement.limits(), axis=0)
     if len(pairs) > 1:
-        raise DataError(
-            "current limits that differ from sweep to sweep",
-            where="SweepProtocol",
-            allowed="one limit, or one for each polarity",
-        )
+        what = "current limits that differ from sweep to sweep"
+        raise DataError(what, where="SweepProtocol", allowed="one limit, or one for each polarity")
     positive, negative = (float(x) if np.isfinite(x) else None for x in pairs[0])
     if positive is None or negative is None:
         return replace(bench, compliance=positive if negative is None else negative)

@@ -153,11 +153,8 @@ class Simulator:
         solved &= np.isfinite(every).all(axis=(0, 2))
         failed = int(np.sum(~solved))
         if failed > count / 2:
-            raise FitError(
-                f"{failed} of {count} simulated devices failed",
-                where="amortise",
-                fix="narrow the bounds, or give another policy",
-            )
+            what = f"{failed} of {count} simulated devices failed"
+            raise FitError(what, where="amortise", fix="narrow the bounds, or give another policy")
         return Simulations(u=u[solved], statistics=every[:, solved], failed=failed)
 
     def currents(

@@ -106,12 +106,8 @@ def load_amortised(folder: str | Path) -> AmortisedPosterior:
     content = load_json(path / CONTENT, ModelError, what="no trained density", allowed=_LAYOUT)
     number = content.get("schema_version") if isinstance(content, dict) else None
     if number != SCHEMA_VERSION:
-        raise ModelError(
-            f"schema_version {number!r:.60}",
-            where=str(path / CONTENT),
-            allowed=str(SCHEMA_VERSION),
-            fix="train it again",
-        )
+        what, allowed = f"schema_version {number!r:.60}", str(SCHEMA_VERSION)
+        raise ModelError(what, where=str(path / CONTENT), allowed=allowed, fix="train it again")
     file = path / NUMBERS
     try:
         check = hashlib.sha256(file.read_bytes()).hexdigest()

@@ -45,9 +45,8 @@ def run(request: Request, session: Session) -> int:
     """Choose among the models that can describe the sweeps, and fit them; the exit status."""
     kind = of_data(request)
     if kind is not SWEEPS:
-        raise UsageError(
-            f"{kind.label}", where="--model auto", allowed="files of sweeps", fix="name the models: --model A,B"
-        )  # fmt: skip
+        fix = "name the models: --model A,B"
+        raise UsageError(f"{kind.label}", where="--model auto", allowed="files of sweeps", fix=fix)
     names = [n for n in request.explicit if not (request.batch and n in _BATCH)]
     refuse_unused(request, CHOICE, names)
     if request.batch:
@@ -167,7 +166,5 @@ def _choose_first(request: Request, session: Session, folder: Path) -> str:
             say("note", f"{name} is chosen by {file}, for all devices of the batch")
             return name
         raise OutputError("no model was chosen", where=str(folder), fix="name it: --model A")
-    raise FitError(
-        f"no file of {len(request.files)} allows a choice, the first: {reasons[0]}", where=AUTOMATIC,
-        fix="name the model: --model A",
-    )  # fmt: skip
+    what = f"no file of {len(request.files)} allows a choice, the first: {reasons[0]}"
+    raise FitError(what, where=AUTOMATIC, fix="name the model: --model A")

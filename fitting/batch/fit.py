@@ -290,12 +290,9 @@ def _run_signature(device: Any, options: Mapping[str, Any], search: Search) -> l
 def _open_run(folder: Path, request: list) -> Path:
     path = folder / RUN
     if path.exists() and path.read_text(encoding="utf-8") != strict_json(request):
-        raise OutputError(
-            "the folder holds a run of other devices, data, options or versions",
-            where=str(folder),
-            allowed="a new folder, or that of the same run",
-            fix="name another folder",
-        )
+        what = "the folder holds a run of other devices, data, options or versions"
+        allowed = "a new folder, or that of the same run"
+        raise OutputError(what, where=str(folder), allowed=allowed, fix="name another folder")
     folder.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         write_json(path, request)

@@ -95,10 +95,8 @@ def _base(fits: Sequence[FitFile], device: Any) -> Any:
         raise DataError(what, allowed="one kind", fix="fit each kind by itself")
     swapped = sum(bool(f.bench.get("reversed")) for f in fits)
     if swapped:
-        raise DataError(
-            f"{swapped} of {len(fits)} devices stand with their terminals swapped",
-            fix="fit them with --sign, and the voltages as the circuit has them",
-        )
+        what = f"{swapped} of {len(fits)} devices stand with their terminals swapped"
+        raise DataError(what, fix="fit them with --sign, and the voltages as the circuit has them")
     names = [n for n in parameter_specs(device) if all(n in f.values for f in fits)]
     medians = {n: float(np.median([f.values[n] for f in fits])) for n in names}
     return mj.params.replace(device, {**dict(*kinds), **medians})

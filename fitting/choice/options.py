@@ -82,10 +82,9 @@ def compare(request: Request, session: Session, chooser: Chooser | None = None) 
         allowed = "names of models, each once: A,B"
         raise UsageError(f"{request.model!r}", where="--model", allowed=allowed)
     if data.takes is None:
-        raise UsageError(
-            f"{data.label}", where=_WHERE, allowed="files of one kind that is fitted to its rows",
-            fix="fit each model into a folder of its own",
-        )  # fmt: skip
+        what, allowed = f"{data.label}", "files of one kind that is fitted to its rows"
+        fix = "fit each model into a folder of its own"
+        raise UsageError(what, where=_WHERE, allowed=allowed, fix=fix)
     starts = _starts(request, names)
     out = new_folder(request, marker=COMPARISON)
     choice = _Choice(request, session, data, starts, out, chooser)
@@ -115,10 +114,9 @@ def _starts(request: Request, names: list[str]) -> dict[str, Any]:
         named = [x if isinstance(x, str) else x[0] for x in getattr(request, option) or ()]
         for model, device in models.items():
             if left := [n for n in named if n not in parameter_specs(device)]:
-                raise UsageError(
-                    f"{model} has no {', '.join(left)}", where=f"{flag(option)}, {_WHERE}",
-                    allowed="parameters that all of them have",
-                )  # fmt: skip
+                what = f"{model} has no {', '.join(left)}"
+                allowed = "parameters that all of them have"
+                raise UsageError(what, where=f"{flag(option)}, {_WHERE}", allowed=allowed)
     starts = {n: start_of(request.replace(model=n)) for n in names}
     for device in starts.values():
         mj.params.replace(device, dict(request.fix), where="--fix")

@@ -148,9 +148,8 @@ class SimulatedMoments:
         target = self.summaries(features.mean(axis=0))
         lacking = ", ".join(n for n, x in zip(self.names, target) if not np.isfinite(x))
         if lacking:
-            raise DataError(
-                f"too few spikes for {lacking}", where="trains", fix="leave these summaries out"
-            )
+            what = f"too few spikes for {lacking}"
+            raise DataError(what, where="trains", fix="leave these summaries out")
         return target, features
 
     def features(self, z: np.ndarray) -> np.ndarray | None:

@@ -83,9 +83,8 @@ def fit_trace(config: TraceConfig, circuit: Any, session: Session) -> "VoltageFi
     node = str(config.voltage).removesuffix(".v")
     traces = read_traces(file_of(config.files[0]), signal="i" if node == "i" else f"{node}.v")
     if len(config.files) > 1 or len(traces) > 1:
-        raise DataError(
-            "several traces", where="--voltage", allowed="one", fix="fit each into a folder of its own"
-        )  # fmt: skip
+        fix = "fit each into a folder of its own"
+        raise DataError("several traces", where="--voltage", allowed="one", fix=fix)
     ((t, x),) = traces.values()
     problem = TraceProblem((t, x), circuit, node=node, sigma=config.sigma, **options)
     with session.stages(checked=False) as stages:

@@ -154,10 +154,8 @@ def _short(trains: Trains) -> float:
     times = [intervals, np.array([t[0] for t in trains if t.size])]
     short = [float(np.quantile(x[x > 0], _SHORT)) for x in times if np.any(x > 0)]
     if not short:
-        raise DataError(
-            "no spikes within the stimulus", where="trains", allowed="one spike at least",
-            fix="let time begin with the stimulus",
-        )  # fmt: skip
+        what, fix = "no spikes within the stimulus", "let time begin with the stimulus"
+        raise DataError(what, where="trains", allowed="one spike at least", fix=fix)
     return min(short)
 
 

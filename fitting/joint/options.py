@@ -78,10 +78,8 @@ def fit(config: JointConfig, device: Any, session: Session) -> "JointFit":
 
     request, parts = config.request, config.parts
     if request.stochastic:
-        raise UsageError(
-            "--stochastic", where="a joint fit", fix="leave it out",
-            allowed="medians; randomness is calibrated to the sweeps, or the delays, alone",
-        )  # fmt: skip
+        allowed = "medians; randomness is calibrated to the sweeps, or the delays, alone"
+        raise UsageError("--stochastic", where="a joint fit", fix="leave it out", allowed=allowed)
     for kind, part in parts:
         # What one file says is of its kind; what stands around the device does so in all files.
         around = set(ELEMENTS) & set(request.explicit)
@@ -172,21 +170,18 @@ def _tables(request: Request) -> dict[str, dict[str, Any]]:
     for name, table in tables.items():
         if name not in names or not isinstance(table, dict):
             allowed = ", ".join(f'["{n}"]' for n in request.files)
-            raise DataError(
-                f"{name!r}", where=request.bench, allowed=f"a table for a file: {allowed}"
-            )
+            what = f"{name!r}"
+            raise DataError(what, where=request.bench, allowed=f"a table for a file: {allowed}")
     return {names[n]: table for n, table in tables.items()}
 
 
 def _with(request: Request, table: dict[str, Any], name: str) -> Request:
     """Return the request with what is said of one file, as the command line would take it."""
     if "bounds" in table:
-        raise DataError(
-            "bounds of one file", where=f"{request.bench}, {name}", allowed="--bounds, of all files"
-        )
+        what = "bounds of one file"
+        raise DataError(what, where=f"{request.bench}, {name}", allowed="--bounds, of all files")
     try:
         return request.updated(table).replace(files=[name])
     except UsageError as error:
-        raise DataError(
-            str(error), where=f"{request.bench}, {name}", allowed="options of memjax fit"
-        ) from error
+        allowed = "options of memjax fit"
+        raise DataError(str(error), where=f"{request.bench}, {name}", allowed=allowed) from error

@@ -273,10 +273,9 @@ class PulseProblem(AbstractFitProblem):
         record, fix, notes = self.data, self.fix or {}, list[str]()
         protocol = self.protocol or record.protocol
         if protocol is None:
-            raise DataError(
-                "pulses that are not known", where=str(record.source.get("file", "record")),
-                fix="say their voltages and widths (--pulse-voltages, --pulse-widths)",
-            )  # fmt: skip
+            what = "pulses that are not known"
+            fix = "say their voltages and widths (--pulse-voltages, --pulse-widths)"
+            raise DataError(what, where=str(record.source.get("file", "record")), fix=fix)
         record = replace(record, protocol=protocol)
         memory = choose_memory(record.g) if self.memory is None else self.memory
         weights = cycle_weights(len(record.g), memory)

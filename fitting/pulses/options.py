@@ -89,9 +89,8 @@ def cycles(config: PulseConfig) -> tuple[PulseRecord, PulseRecord | None]:
         return record, None
     most = len(record.g) - 1
     if config.hold_out > most:
-        raise DataError(
-            f"{config.hold_out} of {most + 1} cycles", where="--hold-out", allowed=f"1 to {most}"
-        )  # fmt: skip
+        what = f"{config.hold_out} of {most + 1} cycles"
+        raise DataError(what, where="--hold-out", allowed=f"1 to {most}")
     cut = most + 1 - config.hold_out
     return record.select(slice(0, cut)), record.select(slice(cut, None))
 

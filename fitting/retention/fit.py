@@ -298,10 +298,9 @@ def _begin(record: DecayRecord, device: mj.AbstractDevice, free, fix: Mapping[st
     """Names of the free parameters, and coordinates of the starts."""
     known_starts = STARTS.get(device.name)
     if free is None and known_starts is None:
-        raise DataError(
-            f"no relaxation known for the model {device.name!r}", where="a fit to a resistance",
-            allowed=", ".join(STARTS), fix="name the parameters to fit with --free",
-        )  # fmt: skip
+        what = f"no relaxation known for the model {device.name!r}"
+        fix = "name the parameters to fit with --free"
+        raise DataError(what, where="a fit to a resistance", allowed=", ".join(STARTS), fix=fix)
     starts = [{}] if known_starts is None else known_starts(record)
     names = free_names(device, free or starts[0], fix)
     defaults = {n: float(get(begun(device, names, start), n)) for n in names}

@@ -136,11 +136,10 @@ def _diffusive(waves: Sequence[Waveform], floor: float, device: mj.AbstractDevic
     plus, minus = _features(waves, 1, floor), _features(waves, -1, floor)
     switching = [f for f in (plus, minus) if f is not None and np.isfinite(f.v_th)]
     if not switching:
-        raise DataError(
-            f"no sweep switches: {waves[0].thresholds}",
-            allowed="volatile threshold switching in at least one polarity",
-            fix="check the columns and units with 'memjax read', or say --on-threshold",
-        )
+        what = f"no sweep switches: {waves[0].thresholds}"
+        allowed = "volatile threshold switching in at least one polarity"
+        fix = "check the columns and units with 'memjax read', or say --on-threshold"
+        raise DataError(what, allowed=allowed, fix=fix)
     first, sided = switching[0], ["mu", "gamma1", "gamma2", "theta", "gamma3", "r_off"]
     only_minus = plus is None or not np.isfinite(plus.v_th)
     parts: list[tuple[_Features, str]] = [(first, "")]

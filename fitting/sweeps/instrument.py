@@ -161,20 +161,17 @@ def free_quantities(names: Sequence[str], model: Any, driven: str) -> tuple[str,
     """
     known = FREE_BENCH | {n: n for n in FREE_BENCH.values()}
     if unknown := [n for n in names if n not in known]:
-        raise DataError(
-            f"unknown quantity {', '.join(map(repr, unknown))}", where="--free-bench", allowed=", ".join(FREE_BENCH)
-        )  # fmt: skip
+        what = f"unknown quantity {', '.join(map(repr, unknown))}"
+        raise DataError(what, where="--free-bench", allowed=", ".join(FREE_BENCH))
     if names and not isinstance(model, mj.AbstractDevice):
-        raise DataError(
-            "a bench around a circuit", where="--free-bench", allowed="devices",
-            fix="make its elements part of the circuit, and name them with --free",
-        )  # fmt: skip
+        what = "a bench around a circuit"
+        fix = "make its elements part of the circuit, and name them with --free"
+        raise DataError(what, where="--free-bench", allowed="devices", fix=fix)
     chosen = tuple(dict.fromkeys(known[n] for n in names))
     if driven == "current" and "offset_current" in chosen:
-        raise DataError(
-            "offset_current of a current that was imposed", where="--free-bench",
-            allowed=", ".join(n for n in FREE_BENCH if n != "offset_current"),
-        )  # fmt: skip
+        what = "offset_current of a current that was imposed"
+        allowed = ", ".join(n for n in FREE_BENCH if n != "offset_current")
+        raise DataError(what, where="--free-bench", allowed=allowed)
     return chosen
 
 

@@ -275,12 +275,10 @@ def choose_free(
     """Names of the free parameters."""
     names = known(device, free, where="--free") if free else list(default)
     if noise := [n for n in names if parameter_specs(device)[n].noise]:
-        raise DataError(
-            f"{', '.join(noise)} cannot be fitted to a deterministic loss",
-            where="--free",
-            allowed="parameters of the drift, the conduction and the noise-free state",
-            fix="give noise parameters with --fix",
-        )
+        what = f"{', '.join(noise)} cannot be fitted to a deterministic loss"
+        allowed = "parameters of the drift, the conduction and the noise-free state"
+        fix = "give noise parameters with --fix"
+        raise DataError(what, where="--free", allowed=allowed, fix=fix)
     return tuple(n for n in names if n not in fix)
 
 

@@ -191,10 +191,8 @@ def _free(device: Any, free: Sequence[str] | None, fix: Mapping[str, float]) -> 
     bad = [n for n in names if parameter_specs(device)[n].noise]
     bad = bad or [n for n in names if not _has_coordinate(device, n)]
     if bad or not names:
-        raise DataError(
-            f"{', '.join(bad)}: noise, or a value at a bound" if bad else "no free parameter",
-            where="--free", allowed=", ".join(usual),
-        )  # fmt: skip
+        what = f"{', '.join(bad)}: noise, or a value at a bound" if bad else "no free parameter"
+        raise DataError(what, where="--free", allowed=", ".join(usual))
     return names
 
 

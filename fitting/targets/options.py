@@ -110,10 +110,8 @@ def fit(config: Any, device: Any, session: Session) -> "TargetFit":
         many = f"{len(config.files)} files beside targets"
         raise UsageError(many, where=where, fix="leave out the files, or --target")
     if trains and len(trains) < len(config.target):
-        raise UsageError(
-            "spike trains beside sweeps or pulses", where=where, allowed="one or the other",
-            fix="leave one of them out",
-        )  # fmt: skip
+        what = "spike trains beside sweeps or pulses"
+        raise UsageError(what, where=where, allowed="one or the other", fix="leave one of them out")
     if trains:
         where = f"target {trains[0].label}"
         require_circuit(config, device, where=where, stimulus="S.csv", level="V")

@@ -256,10 +256,8 @@ def _pulse_of(targets: Sequence[Target], settings: TargetSettings) -> dict[str, 
 def _train_of(targets: Sequence[Target], settings: TargetSettings) -> dict[str, Any]:
     """The drive of a circuit, its spikes, and the energy of its source where that is wanted."""
     if settings.stimulus is None or settings.level is None:
-        raise DataError(
-            "spikes without a stimulus or a level", where=f"target {targets[0].label}",
-            fix="say --stimulus S.csv and --level V",
-        )  # fmt: skip
+        what, fix = "spikes without a stimulus or a level", "say --stimulus S.csv and --level V"
+        raise DataError(what, where=f"target {targets[0].label}", fix=fix)
     events = observables.spike_events(
         settings.signal, level=settings.level, rearm=settings.rearm, size=_SPIKES
     )

@@ -68,10 +68,9 @@ class Features:
         summary = observables.summarise_pulses(self.responses)
         times = [summary[f"{k}_s"]["median"] for k in ("delay", "relaxation")]
         if None in times or min(times) <= 0:
-            raise DataError(
-                "most curves never switch, or never relax, within what was recorded",
-                where="delay and relaxation", fix="choose another threshold (--on-threshold A)",
-            )  # fmt: skip
+            what = "most curves never switch, or never relax, within what was recorded"
+            fix = "choose another threshold (--on-threshold A)"
+            raise DataError(what, where="delay and relaxation", fix=fix)
         errors = [_median_error(np.log(np.maximum(x, 1e-9))) for x in (self.delay, self.relaxation)]
         ok = np.isfinite(self.levels)
         logs = np.concatenate([np.log(times), np.log(self.levels[ok])])
@@ -106,10 +105,9 @@ def features_of(
     every = observables.pulse_responses(measurement, threshold=threshold, off_threshold=off)
     responses = [r for r in every if r.pulse == 0]
     if (relaxed := sum(r.relaxed for r in responses)) < FEWEST:
-        raise DataError(
-            f"{relaxed} curves that switch on and off again", where="delay and relaxation",
-            allowed=f"at least {FEWEST}", fix="choose another threshold (--on-threshold A)",
-        )  # fmt: skip
+        what = f"{relaxed} curves that switch on and off again"
+        fix = "choose another threshold (--on-threshold A)"
+        raise DataError(what, where="delay and relaxation", allowed=f"at least {FEWEST}", fix=fix)
     clip = measurement.compliance or np.inf
     levels, pulses = [], []
     known = {r.sweep: r for r in responses}

@@ -221,11 +221,9 @@ def begin(device: Any, features: Features) -> mj.AbstractDevice:
     delays, after, _ = times_of(device, features, {"mu": mu, "alpha": wide})
     distance = np.abs(np.log(np.maximum(delays, 1e-12) / delay)) + 10.0 * ~np.isfinite(after)
     if not np.isfinite(distance).any():
-        raise FitError(
-            "no growth rate switches the device within the pulse and lets it relax",
-            where="delay and relaxation",
-            fix="begin at other values (--preset, --fix), such as of r0, gamma1 and gamma2",
-        )
+        what = "no growth rate switches the device within the pulse and lets it relax"
+        fix = "begin at other values (--preset, --fix), such as of r0, gamma1 and gamma2"
+        raise FitError(what, where="delay and relaxation", fix=fix)
     k = int(np.argmin(distance))
     return with_values(device, {"mu": mu[k], "alpha": wide[k]})
 

@@ -59,14 +59,12 @@ def fit(config: TransientConfig, device: Any, session: Session) -> "TransientFit
     from .randomness import randomised
 
     if len(config.files) > 1:
-        raise UsageError(
-            "one file of one device", where="--delays", fix="name one file, without --batch"
-        )
+        what = "one file of one device"
+        raise UsageError(what, where="--delays", fix="name one file, without --batch")
     if config.stochastic and config.uncertainty != "laplace":
-        raise UsageError(
-            f"--uncertainty {config.uncertainty} with --stochastic", where="--delays", fix="leave it out",
-            allowed="laplace: the intervals are those of the simulated loss",
-        )  # fmt: skip
+        what = f"--uncertainty {config.uncertainty} with --stochastic"
+        allowed = "laplace: the intervals are those of the simulated loss"
+        raise UsageError(what, where="--delays", fix="leave it out", allowed=allowed)
     measurement = measurement_from(config.files[0], config)
     names = ["delay and relaxation", *["randomness", "replicates"] * config.stochastic]
     with session.stages(names, checked=False) as stages:

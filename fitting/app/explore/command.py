@@ -126,9 +126,8 @@ def _driven(options: argparse.Namespace) -> Any:
     if preset:
         model, values, _ = mj.presets.load(preset)
         if model != name:
-            raise DataError(
-                f"preset {preset!r} is of model {model!r}", where="--preset", allowed=name
-            )
+            what = f"preset {preset!r} is of model {model!r}"
+            raise DataError(what, where="--preset", allowed=name)
         device = mj.params.replace(device, values)
         notes.append(f"values of the preset {preset}")
     device = mj.params.replace(device, dict(getattr(standard, "settings", {})))

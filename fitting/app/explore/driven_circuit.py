@@ -31,10 +31,9 @@ class DrivenCircuit(Driven):
     def __post_init__(self):
         if len(self.device.ports) > 1:
             ports = ", ".join(self.device.ports)
-            raise ModelError(
-                f"{self.model} has {len(self.device.ports)} driven sources ({ports})", where="memjax explore",
-                allowed="circuits of one driven source", fix="simulate it: 'memjax simulate --help'",
-            )  # fmt: skip
+            what = f"{self.model} has {len(self.device.ports)} driven sources ({ports})"
+            allowed, fix = "circuits of one driven source", "simulate it: 'memjax simulate --help'"
+            raise ModelError(what, where="memjax explore", allowed=allowed, fix=fix)
         quantity = self.device.quantities[0]
         signals = tuple(s.name for s in self.device.specs if s.size == 1)
         plain = Drive(times=(0.0, 1.0), values=(1.0, 1.0), signals=signals, quantity=quantity)

@@ -37,10 +37,9 @@ def command_options(command: str) -> Request:
             raise ValueError
         return parse_fit(words[2:])
     except (ValueError, MemjaxError) as error:
-        raise ModelError(
-            f"command {command!r:.80}", where="fit.json", allowed="that of 'memjax fit'",
-            fix="name the measured file: memjax explore FILE --model MODEL",
-        ) from error  # fmt: skip
+        what = f"command {command!r:.80}"
+        fix = "name the measured file: memjax explore FILE --model MODEL"
+        raise ModelError(what, where="fit.json", allowed="that of 'memjax fit'", fix=fix) from error
 
 
 def choice_words(device: Any, choice: Mapping[str, Any], guess: Any) -> list[str]:

@@ -315,9 +315,8 @@ def of_fit(path: Path) -> Measured:
     values, content = load_fit(path), load(folder)
     kind = kind_of(content, where=folder / "fit.json")
     if kind.label != "sweeps":
-        raise DataError(
-            f"a fit of {kind.label}", where=str(path), allowed="a fit of sweeps", fix="see its report.html"
-        )  # fmt: skip
+        what = f"a fit of {kind.label}"
+        raise DataError(what, where=str(path), allowed="a fit of sweeps", fix="see its report.html")
     options = command_options(str(content.get("command", "")))
     options = options.replace(files=[_data_file(name, folder) for name in options.files])
     subject = of_file(options)
@@ -338,10 +337,9 @@ def _data_file(name: str, folder: Path) -> str:
     for place in (folder.parent, folder):
         if (place / name).exists():
             return str(place / name)
-    raise DataError(
-        "the measured file of the fit is not there", where=name, allowed="the path of the command in fit.json",
-        fix="go to the folder in which the fit was made, or: memjax explore FILE --model MODEL",
-    )  # fmt: skip
+    what = "the measured file of the fit is not there"
+    fix = "go to the folder in which the fit was made, or: memjax explore FILE --model MODEL"
+    raise DataError(what, where=name, allowed="the path of the command in fit.json", fix=fix)
 
 
 def fit_about(folder: Path) -> dict[str, Any]:

@@ -125,9 +125,8 @@ class Answers:
     def fit(self, choice: dict) -> dict:
         """Start a fit; how it stands."""
         if not hasattr(self.subject, "fit_words"):
-            raise MemjaxError(
-                "nothing measured", where="Fit", fix="start the explorer with a measured file"
-            )
+            what = "nothing measured"
+            raise MemjaxError(what, where="Fit", fix="start the explorer with a measured file")
         if not choice.get("free"):
             raise MemjaxError("no parameter is free", where="Fit", fix="tick one at least")
         self.fits.start(self.subject.fit_words(choice), str(choice.get("page", "")))
@@ -284,9 +283,8 @@ def bind(port: int) -> socket.socket:
         sock.listen()  # a browser that is faster than the server waits, and is not refused
     except OSError as error:
         sock.close()
-        raise MemjaxError(
-            f"port {port}: {error.strerror}", where="--port", fix="choose another, or leave it out"
-        ) from None
+        what = f"port {port}: {error.strerror}"
+        raise MemjaxError(what, where="--port", fix="choose another, or leave it out") from None
     return sock
 
 

@@ -182,11 +182,9 @@ class Simulator:
         self, first: int, u: Float[np.ndarray, "devices free"]
     ) -> dict[str, Float[np.ndarray, "devices sweeps"]]:
         """Parameters of each device in each sweep [SI]."""
-        sweeps, drawn, specs = (
-            len(self.protocol.order),
-            self.prior.values(u),
-            parameter_specs(self.device),
-        )
+        sweeps = len(self.protocol.order)
+        drawn = self.prior.values(u)
+        specs = parameter_specs(self.device)
         every = (len(u), sweeps)
         of_devices = {n: x for n, x in drawn.items() if spread_of(n) is None}
         spread: dict[str, Any] = dict(self.cycle_spread)

@@ -305,12 +305,10 @@ class FitResult(AbstractFit):
 
         Those that simulated cycles calibrated are judged by their replicates, the others by the fit of the medians.
         """
-        free, random, z, fisher = (
-            self.problem.free,
-            self.stochastic,
-            self.z,
-            self.uncertainty.fisher,
-        )
+        free = self.problem.free
+        random = self.stochastic
+        z = self.z
+        fisher = self.uncertainty.fisher
         offsets = [n.rpartition(".")[2] in OFFSETS for n in free]
         if any(offsets):  # they have no logarithm
             free, z, fisher = without(offsets, free, z, fisher)

@@ -231,10 +231,8 @@ def _sweep_of(targets: Sequence[Target], settings: TargetSettings) -> dict[str, 
     if top is None:
         top = 2.0 * max(volts) if volts else 1.0
     stimulus = mj.triangle_sweep(top, 2 * abs(top) / settings.duration)
-    on, hold = (
-        settings.on_threshold or observables.ON_THRESHOLD,
-        settings.hold_threshold or observables.HOLD_THRESHOLD,
-    )
+    on = settings.on_threshold or observables.ON_THRESHOLD
+    hold = settings.hold_threshold or observables.HOLD_THRESHOLD
     events = observables.switching_events(stimulus, on_threshold=on, hold_threshold=hold)
     return {"stimulus": stimulus, "events": events}
 

@@ -227,10 +227,8 @@ class Measured:
             specs = parameter_specs(device).items()
             names = ", ".join(n for n, s in specs if s.noise and s.bounds[0] == 0)
             allowed = f"one of {names} above 0" if names else "a model with noise"
-            what, fix = (
-                "no noise and no spread: all cycles are alike",
-                "raise one, or fit with 'randomness' ticked",
-            )
+            what = "no noise and no spread: all cycles are alike"
+            fix = "raise one, or fit with 'randomness' ticked"
             raise DataError(what, allowed=allowed, fix=fix)
         waves = [self.waves[k] for k in self._selection]
         seed = int(choice.get("seed", 0))

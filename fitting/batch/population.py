@@ -74,16 +74,14 @@ def batch_population(
         few = [n for n in devices.names if len(determined(fitted, n)) < _SHARE * len(fitted)]
         if not few:
             hierarchy = fit_population(devices)
-            return BatchPopulation(
-                hierarchy, hierarchy.population(base), "restricted maximum likelihood"
-            )
+            method = "restricted maximum likelihood"
+            return BatchPopulation(hierarchy, hierarchy.population(base), method)
     except (DataError, FitError, np.linalg.LinAlgError) as error:
         return BatchPopulation(note=f"no population to draw from: {error}")
     hierarchy = Hierarchy.of_estimates(devices, np.array([r.z for r in fitted]), few)
     note = f"not determined by most devices: {', '.join(few)}; what is drawn is like the estimates, errors and all"
-    return BatchPopulation(
-        hierarchy, hierarchy.population(base), "covariance of the estimates", note
-    )
+    method = "covariance of the estimates"
+    return BatchPopulation(hierarchy, hierarchy.population(base), method, note)
 
 
 def _base(fits: Sequence[FitFile], device: Any) -> Any:

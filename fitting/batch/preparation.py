@@ -186,11 +186,6 @@ def _groups(
     limits = np.log10([[t.on, t.hold] for t in levels])
     columns = dict(target=logs, weight=weight, event_rows=rows, event_weight=certainty)
     floors = np.asarray(floors, float)
-    return [
-        with_values(
-            group,
-            {n: x[k][None] for n, x in columns.items()}
-            | {"floor": floors[k, ...], "thresholds": limits[k]},
-        )
-        for k in range(len(logs))
-    ]
+    rows_of = [{n: x[k][None] for n, x in columns.items()} for k in range(len(logs))]
+    ends = [{"floor": floors[k, ...], "thresholds": limits[k]} for k in range(len(logs))]
+    return [with_values(group, a | b) for a, b in zip(rows_of, ends, strict=True)]

@@ -7,7 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
 import memjax as mj
 from memjax.circuit import build_system
@@ -19,7 +19,7 @@ from memjax.errors import DataError, ModelError
 from memjax.simulate import solve_stiff
 from memjax.simulate.policy import require_x64
 
-from ..problem import AbstractDifferentiable, begun
+from ..problem import AbstractDifferentiable, Outcome, begun
 from ..solve import AbstractFitProblem
 
 POLICY = mj.Stiff(rtol=1e-6, atol=1e-8, max_steps=10_000)
@@ -71,10 +71,7 @@ class Traces(AbstractDifferentiable):
     ties: tuple[tuple[str, str], ...] = eqx.field(static=True, default=())
     noise: Float[Array, ""] = eqx.field(default_factory=lambda: jnp.zeros((), float))
 
-    def data_residuals(
-        self, z: Float[Array, " free"]
-    ) -> tuple[Float[Array, " rows"], Bool[Array, ""]]:
-        """See `AbstractDifferentiable`."""
+    def data_residuals(self, z: Float[Array, " free"]) -> Outcome:
         scaled = Scaled(self.at(z), self.env)
         y0, end = scaled.initial(), self.rows[-1]
         sol = solve_stiff(scaled, self.stimulus, rows=self.rows, y0=y0, end=end, policy=self.policy)

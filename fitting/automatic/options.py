@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 AUTO = "auto"
 """In place of the name of a model."""
 
-_NAMING = ("free", "fix", "bounds", "start")
-"""Options that name parameters, or pairs that begin with their names."""
-
 _BATCH = ("batch", "chunk", "wafer_map", "shrink", "scheduler")
 """Options of a batch, which its choice does not know."""
 
@@ -68,7 +65,11 @@ def _choose(request: Request, session: Session, *, learns: bool) -> int:
 
 def _named(request: Request) -> list[str]:
     """Parameters that options name."""
-    return [x if isinstance(x, str) else x[0] for n in _NAMING for x in getattr(request, n) or ()]
+    return [
+        x if isinstance(x, str) else x[0]
+        for n in choice_options.NAMING
+        for x in getattr(request, n) or ()
+    ]
 
 
 def _shortlist(request: Request) -> "Shortlist":

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from ..result import AbstractFit
     from .comparison import Comparison
 
-# Options that name parameters, or pairs that begin with their names.
-_NAMING = ("free", "fix", "bounds", "start")
+NAMING = ("free", "fix", "bounds", "start")
+"""Options that name parameters, or pairs that begin with their names."""
 
 LABEL = "choice among models"
 """Of its kind of folder."""
@@ -110,7 +110,7 @@ def _starts(request: Request, names: list[str]) -> dict[str, Any]:
     from memjax.core.fields import parameter_specs
 
     models = {n: mj.model(n) for n in names}
-    for option in _NAMING:
+    for option in NAMING:
         named = [x if isinstance(x, str) else x[0] for x in getattr(request, option) or ()]
         for model, device in models.items():
             if left := [n for n in named if n not in parameter_specs(device)]:
@@ -150,10 +150,8 @@ class _Choice:
 
     def in_words(self) -> str:
         """What is written."""
-        count = len(self.models)
-        return (
-            f"{count} of {len(self.starts)} models are fitted in {self.out}" if count else NOTHING
-        )
+        count = f"{len(self.models)} of {len(self.starts)} models"
+        return f"{count} are fitted in {self.out}" if self.models else NOTHING
 
     def go_on(self) -> None:
         """Fit what the chooser asks for besides, once the others are compared."""

@@ -97,16 +97,13 @@ def _section(part: dict, place: Path, names: list[str]) -> Section:
 
 def _shares(content: dict) -> Table:
     """Share of each file in what is known of each parameter, and what it said alone."""
-    files = content["files"]
-    rows = [[name, *(_share(part, name) for part in files)] for name in content["free"]]
+    files, rows = content["files"], []
+    for name in content["free"]:
+        known = [p["alone"].get(name) for p in files]
+        texts = ["" if x is None else f" (alone {x[0]:.4g} ± {x[1]:.2g})" for x in known]
+        pairs = zip(files, texts, strict=True)
+        rows.append([name, *(f"{100 * p['shares'][name]:.0f} %{text}" for p, text in pairs)])
     return Table(["parameter", *(p["label"] for p in files)], rows)
-
-
-def _share(part: dict, name: str) -> str:
-    """The share of one file in one parameter."""
-    alone = part["alone"].get(name)
-    text = "" if alone is None else f" (alone {alone[0]:.4g} ± {alone[1]:.2g})"
-    return f"{100 * part['shares'][name]:.0f} %{text}"
 
 
 def _stages(content: dict) -> list[Section]:

@@ -76,7 +76,6 @@ class PulseResiduals(AbstractDifferentiable):
         return eqx.tree_at(lambda p: p.device, self.pulsed, self.at(z))
 
     def data_residuals(self, z):
-        """See `AbstractDifferentiable`."""
         g, _ = self.under_pulses(z).curve(self.kinds)
         off = (jnp.log(jnp.maximum(g, 1e-30)) - self.target) / self.sigma
         return off, jnp.all(jnp.isfinite(off))

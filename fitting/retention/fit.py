@@ -100,7 +100,6 @@ class RetentionResiduals(AbstractDifferentiable):
         return relaxation(self.at(z), self.t, self.v, self.env, self.reads)
 
     def data_residuals(self, z):
-        """See `AbstractDifferentiable`."""
         off = (jnp.log(jnp.maximum(self.relaxed(z), 1e-30)) - self.target) / self.sigma
         return off, jnp.all(jnp.isfinite(off))
 
@@ -162,16 +161,8 @@ class RetentionFit(AbstractFit):
         at = jnp.asarray(z)
         curve = np.asarray(problem.relaxed(at))
         rms = float(np.sqrt(np.mean((curve / self.record.r - 1) ** 2)))
-        return replace(
-            self,
-            device=problem.at(at),
-            curve=curve,
-            rms=rms,
-            problem=problem,
-            z=z,
-            covariance=covariance,
-            loss=problem.loss(z),
-        )
+        fields = dict(problem=problem, z=z, covariance=covariance, loss=problem.loss(z))
+        return replace(self, device=problem.at(at), curve=curve, rms=rms, **fields)
 
     @functools.cached_property
     def verdict(self) -> Verdict:
@@ -197,12 +188,8 @@ class RetentionFit(AbstractFit):
             t, r = (np.concatenate(x) for x in ((self.record.t, data.t), (self.record.r, data.r)))
             problem = replace(problem, t=jnp.asarray(t - t0), target=jnp.asarray(np.log(r)))
         values = problem.of_data(self.z)[begin:]
-        return Residuals(
-            values=values,
-            sigma=np.full(len(values), float(problem.sigma)),
-            series=np.zeros(len(values), int),
-            unit="of ln R",
-        )
+        sigma, alone = np.full(len(values), float(problem.sigma)), np.zeros(len(values), int)
+        return Residuals(values=values, sigma=sigma, series=alone, unit="of ln R")
 
 
 def halves(record: DecayRecord) -> tuple[DecayRecord, DecayRecord]:
@@ -299,8 +286,8 @@ def _begin(record: DecayRecord, device: mj.AbstractDevice, free, fix: Mapping[st
     known_starts = STARTS.get(device.name)
     if free is None and known_starts is None:
         what = f"no relaxation known for the model {device.name!r}"
-        fix = "name the parameters to fit with --free"
-        raise DataError(what, where="a fit to a resistance", allowed=", ".join(STARTS), fix=fix)
+        advice = "name the parameters to fit with --free"
+        raise DataError(what, where="a fit to a resistance", allowed=", ".join(STARTS), fix=advice)
     starts = [{}] if known_starts is None else known_starts(record)
     names = free_names(device, free or starts[0], fix)
     defaults = {n: float(get(begun(device, names, start), n)) for n in names}

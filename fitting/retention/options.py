@@ -1,7 +1,7 @@
 """The part of ``memjax fit`` that takes resistance against time."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from memjax.data import DecayRecord
 from memjax.io.request import environment
@@ -45,5 +45,4 @@ def held_out(config: RetentionConfig) -> DecayRecord:
     """Readings that a fit of half of them leaves out."""
     from .fit import halves
 
-    record: Any = one_record(config)
-    return halves(record)[1]
+    return halves(cast(DecayRecord, one_record(config)))[1]

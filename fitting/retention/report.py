@@ -15,9 +15,8 @@ from .laws import LawFit
 if TYPE_CHECKING:
     from .fit import RetentionFit
 
-_ALIKE = (
-    2.0  # difference of AIC up to which laws are called alike: likelihoods within a factor of e
-)
+# Difference of AIC up to which laws are called alike: likelihoods within a factor of e.
+_ALIKE = 2.0
 
 
 def content(fit: "RetentionFit") -> dict:
@@ -60,10 +59,8 @@ def tables(fit: "RetentionFit") -> dict[str, pandas.DataFrame]:
 def row(content: dict) -> dict[str, Any]:
     """What a row of a batch says: the best law, and how well it and the device meet the readings."""
     retention, best = content["retention"], content["retention"]["laws"][0]
-    error = {
-        "rms_relative": best["rms_relative"],
-        "device_rms_relative": retention["device_rms_relative"],
-    }
+    error = {"rms_relative": best["rms_relative"]}
+    error["device_rms_relative"] = retention["device_rms_relative"]
     return {"law": best["name"]} | error
 
 
@@ -121,8 +118,7 @@ def advice(content: dict) -> list[str]:
     """What further runs would show: longer ones, where two laws are alike; at another voltage."""
     retention, sentences = content["retention"], []
     first, *others = retention["laws"]
-    alike = [law["name"] for law in others if law["aic"] - first["aic"] < _ALIKE]
-    if alike:
+    if alike := [law["name"] for law in others if law["aic"] - first["aic"] < _ALIKE]:
         gap = max(law["aic"] - first["aic"] for law in others if law["name"] in alike)
         sentences.append(
             f"A longer run: {', '.join([first['name'], *alike])} describe this one alike (AIC apart by {gap:.1f})."

@@ -277,8 +277,8 @@ def choose_free(
     if noise := [n for n in names if parameter_specs(device)[n].noise]:
         what = f"{', '.join(noise)} cannot be fitted to a deterministic loss"
         allowed = "parameters of the drift, the conduction and the noise-free state"
-        fix = "give noise parameters with --fix"
-        raise DataError(what, where="--free", allowed=allowed, fix=fix)
+        advice = "give noise parameters with --fix"
+        raise DataError(what, where="--free", allowed=allowed, fix=advice)
     return tuple(n for n in names if n not in fix)
 
 

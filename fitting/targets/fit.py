@@ -130,9 +130,8 @@ class TargetFit(AbstractFit):
                 alone = "" if near is None else f"; {near:.4g} {unit} is the nearest of any trial"
                 texts.append(f"not reached: {c}{alone}")
             elif c.uncertain:
-                texts.append(
-                    f"{label}: the members' scatter leaves it open, more are needed (--draws)"
-                )
+                text = "the members' scatter leaves it open, more are needed (--draws)"
+                texts.append(f"{label}: {text}")
         return tuple(texts)
 
     def as_json(self) -> dict[str, Any]:

@@ -21,26 +21,17 @@ _CURRENTS = ("on/", "hold/", "answer/", "spike")
 
 def content(fit: "TargetFit") -> dict:
     """What ``fit.json`` holds of targets."""
+    rows = [
+        {"name": n, "start": fit.start[n], "value": x, "needed": n in fit.needed, "alone_ln": fit.alone[n]}
+        for n, x in fit.values.items()
+    ]  # fmt: skip
     return {
         "n_points": len(fit.checks),
         "n_sweeps": len(fit.problem.protocols),
         "reduced_chi2": float(np.mean([c.off**2 for c in fit.checks])),
         "covariance_from": "the tolerances of the targets: needed parameters while the others stay, others one by one",
         "reader": ["targets"],
-        "targets": fit.as_json()
-        | {
-            "parameters": [
-                {
-                    "name": n,
-                    "start": fit.start[n],
-                    "value": x,
-                    "needed": n in fit.needed,
-                    "alone_ln": fit.alone[n],
-                }
-                for n, x in fit.values.items()
-            ],
-            "missed": list(fit.missed),
-        },
+        "targets": fit.as_json() | {"parameters": rows, "missed": list(fit.missed)},
     }
 
 

@@ -1,6 +1,7 @@
 """What curves under one pulse each show, measured or simulated: delay, relaxation, the current in between."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -139,26 +140,17 @@ def features_of(
     )
 
 
-def _rows(stimulus: mj.PulseTrain) -> np.ndarray:
-    """Times of output [s]: even over the whole, and the corners."""
-    grid = np.linspace(0.0, float(stimulus.duration), 1201)
-    return np.unique(np.concatenate([grid, np.asarray(stimulus.breakpoints())]))
-
-
 def curves(
     device: mj.AbstractDevice, features: Features, values: dict[str, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Times [s], currents as they are shown [A] of devices with these values, and which solves ended well."""
-    rows, members = _rows(features.stimulus), len(next(iter(values.values())))
-    trace = mj.simulate(
-        device,
-        features.stimulus,
-        output=mj.Output(on_failure="ignore"),
-        save=rows,
-        members=members,
-        deterministic=True,
-        conditions=mj.Conditions(values={n: np.asarray(x)[:, None] for n, x in values.items()}),
-    )
+    stimulus, members = features.stimulus, len(next(iter(values.values())))
+    grid = np.linspace(0.0, float(stimulus.duration), 1201)
+    rows = np.unique(np.concatenate([grid, np.asarray(stimulus.breakpoints())]))
+    conditions = mj.Conditions(values={n: np.asarray(x)[:, None] for n, x in values.items()})
+    output = mj.Output(on_failure="ignore")
+    options: dict[str, Any] = dict(output=output, conditions=conditions, deterministic=True)
+    trace = mj.simulate(device, stimulus, save=rows, members=members, **options)
     good = np.asarray(trace.result)[:, 0] == int(mj.Result.successful)
     return rows, np.minimum(np.abs(np.asarray(trace.i)), features.clip), good
 

@@ -22,7 +22,7 @@ from memjax.simulate.policy import require_x64
 
 from ..fit_json import finite
 from ..optimize.levenberg_marquardt import Progress
-from ..problem import AbstractProblem, begun, free_names, one_by_one, secant_points
+from ..problem import AbstractProblem, Linearised, begun, free_names, one_by_one, secant_points
 from ..result import AbstractFit
 from ..solve import AbstractFitProblem, Tick
 from ..sweeps.thinning import curves_of
@@ -59,8 +59,7 @@ class Medians(AbstractProblem):
     ties: tuple[tuple[str, str], ...] = eqx.field(static=True, default=())
     noise: Float[Array, ""] = eqx.field(default_factory=lambda: jnp.ones((), float))
 
-    def linearise(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """See `AbstractProblem`."""
+    def linearise(self, z: np.ndarray) -> Linearised:
         targets, sigma = self.features.targets()
         used = np.concatenate([[True, True], np.isfinite(self.features.levels)])
         points = secant_points(z, _STEP)
@@ -128,16 +127,8 @@ class TransientFit(AbstractFit):
         floors = {n: x["floor"] for n, x in self.w1.items()}
         draws = len(self.simulated["delay"])
         simulated, w1 = compared(device, self.features, self.cycle_spread, floors, draws, self.seed)
-        return replace(
-            self,
-            device=device,
-            simulated=simulated,
-            w1=w1,
-            problem=problem,
-            z=z,
-            covariance=covariance,
-            loss=problem.loss(z),
-        )
+        fields = dict(problem=problem, z=z, covariance=covariance, loss=problem.loss(z))
+        return replace(self, device=device, simulated=simulated, w1=w1, **fields)
 
     @functools.cached_property
     def verdict(self) -> Verdict:

@@ -3,11 +3,12 @@
 from memjax.runtime.lazy import deferred_functions
 
 from ..kinds import Kind
-from .options import TransientConfig, claims, fit, takes
+from ..records import of_pulsed_curves
+from .options import TransientConfig, claims, fit
 
 KIND = Kind(
     label="delay and relaxation",
-    takes=takes,
+    takes=of_pulsed_curves,
     claims=claims,
     configs=(TransientConfig,),
     refused={

@@ -18,7 +18,6 @@ from ..config import (
     option,
 )
 from ..progress import Session
-from ..records import of_pulsed_curves
 
 if TYPE_CHECKING:
     from .fit import TransientFit
@@ -44,11 +43,6 @@ class TransientConfig(RandomConfig, OnThresholdConfig, ReadingConfig, CommonConf
 def claims(request: Request) -> bool:
     """Whether an option says that files are of this kind: of several, those under pulses are."""
     return request.delays and (request.batch or len(request.files) == 1)
-
-
-def takes(request: Request, name: str) -> bool:
-    """Whether a file is one of curves under pulses, where these are asked for."""
-    return of_pulsed_curves(request, name)
 
 
 def fit(config: TransientConfig, device: Any, session: Session) -> "TransientFit":
@@ -78,12 +72,6 @@ def fit(config: TransientConfig, device: Any, session: Session) -> "TransientFit
         medians = problem.solve(seed=config.seed, progress=stages)
         if not config.stochastic:
             return medians
-        stage = partial(
-            randomised,
-            medians,
-            measurement,
-            tick=stages,
-            fixed=tuple(dict(config.fix)),
-            draws=config.draws,
-        )
+        search: dict[str, Any] = dict(fixed=tuple(dict(config.fix)), draws=config.draws)
+        stage = partial(randomised, medians, measurement, tick=stages, **search)
         return add_stage(medians, stage, what="randomness was calibrated")

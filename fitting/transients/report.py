@@ -116,10 +116,8 @@ def _typical(ax: Any, transients: dict) -> None:
     typical, pulse = transients["typical"], transients["pulse"]
     t = 1e3 * (np.array(typical["t_s"]) - pulse["onset_s"])
     ax.semilogy(t, np.maximum(typical["i_A"], 1e-12), color=SIMULATED)
-    for level in {
-        transients["threshold_A"],
-        transients.get("off_threshold_A", transients["threshold_A"]),
-    }:
+    on = transients["threshold_A"]
+    for level in {on, transients.get("off_threshold_A", on)}:
         ax.axhline(level, color=SECOND, ls=":", lw=0.9)
     for name, start in (("delay", 0.0), ("relaxation", pulse["width_s"])):
         at = transients["measured"][f"{name}_s"]["median"]

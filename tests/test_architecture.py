@@ -217,7 +217,7 @@ def test_no_function_of_the_libraries_has_more_than_ten_arguments():
 UNMIRRORED = {
     "constants.py": "it holds numbers alone",
     "page/blocks.py": "its blocks are shown by tests/fitting/page/test_render.py",
-    "kind.py": "registered kinds are walked by tests/fitting/test_kinds.py",
+    "choice/kind.py": "registered kinds are walked by tests/fitting/test_kinds.py",
     "choice/report.py": "its page is made by tests/fitting/choice/test_options.py",
 }
 """Modules of fitting without a test file of their own, and why."""

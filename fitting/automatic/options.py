@@ -18,8 +18,7 @@ from ..config import Request
 from ..constants import AUTOMATIC, COMPARISON
 from ..kinds import of_data, refuse_unused
 from ..progress import Session
-from ..sweeps.kind import KIND as SWEEPS
-from ..sweeps.options import sweep_options
+from ..sweeps.kind import KIND as SWEEPS, sweep_options
 
 if TYPE_CHECKING:
     from ..choice.comparison import Comparison

@@ -29,8 +29,7 @@ from ..config import Request
 from ..devices import devices_of
 from ..progress import Session, duration
 from ..sweeps.content import to_json
-from ..sweeps.kind import KIND as SWEEPS
-from ..sweeps.options import sweep_options
+from ..sweeps.kind import KIND as SWEEPS, sweep_options
 from ..sweeps.result import FitResult
 from . import wafer
 from .fit import RUN, BatchProblem, File, Row, check_request

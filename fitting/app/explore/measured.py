@@ -24,8 +24,8 @@ from ...command import start_of
 from ...config import Request
 from ...fit_json import digest, load
 from ...kinds import kind_of, of_data
+from ...sweeps.kind import sweep_options
 from ...sweeps.limits import by_wave
-from ...sweeps.options import sweep_options
 from ...sweeps.prepare import Prepared, prepare
 from ...sweeps.summary import Waveform, middle
 from ...sweeps.thinning import thin

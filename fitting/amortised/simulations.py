@@ -134,8 +134,9 @@ class Simulator:
         begins = range(0, count, CHUNK)
 
         def chunk(a: int) -> tuple[np.ndarray, np.ndarray]:
-            # The last part is filled up, so that it is no program of its own.
-            i, good = self.currents(first + a, _filled(u[a : a + CHUNK]), policy)
+            # The last part is filled up by its last device, so that it is no program of its own.
+            some = np.pad(u[a : a + CHUNK], [(0, max(a + CHUNK - len(u), 0)), (0, 0)], mode="edge")
+            i, good = self.currents(first + a, some, policy)
             i, good = i[: count - a], good[: count - a]
             read = [self.read(i, first + a, r) for r in range(replicates)]
             return np.stack([self.statistics(x) for x in read]).astype(np.float32), good
@@ -217,8 +218,3 @@ class Simulator:
         if p.resolution:
             noisy = p.resolution * np.round(noisy / p.resolution)
         return noisy if limit is None else np.where(np.abs(i) < 0.99 * limit, noisy, i)
-
-
-def _filled(u: Float[np.ndarray, "some free"]) -> Float[np.ndarray, "chunk free"]:
-    """Coordinates of a whole chunk: the last device again in the place of those that are missing."""
-    return np.concatenate([u, np.repeat(u[-1:], CHUNK - len(u), axis=0)])

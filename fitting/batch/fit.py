@@ -153,8 +153,12 @@ def _alone(request: Request, find: Callable, run: Callable, on_fit: Callable | N
             on_fit(name, changed(result, device=as_jax(result.device), problem=problem))
         return row_of(name, result)
 
+    def read(content: dict[str, Any]) -> Row:
+        fields: dict[str, Any] = content | {"undetermined": tuple(content["undetermined"])}
+        return Row(**fields)
+
     lost = lambda name, why: Row(name=name, failure=why)  # noqa: E731
-    return run(_CHUNK, partial(find, request=request), row, lost, _row)
+    return run(_CHUNK, partial(find, request=request), row, lost, read)
 
 
 def _shrunken(
@@ -229,12 +233,6 @@ def _advance(
         return [read(x) for x in json.loads(path.read_text(encoding="utf-8"))]
 
     return [x for k, path in enumerate(paths) for x in lost.get(k) or rows(path)]
-
-
-def _row(content: dict[str, Any]) -> Row:
-    """A row out of its file."""
-    fields: dict[str, Any] = content | {"undetermined": tuple(content["undetermined"])}
-    return Row(**fields)
 
 
 def check_request(

@@ -43,7 +43,9 @@ def figure_of(folder: Path, models: Sequence[str], kind: Kind) -> Any:
     """
     axes = kind.curve[:2] if kind.curve else ("", "")
     measured = pandas.read_csv(folder / models[0] / "measured.csv")
-    tables = [_simulated(folder / n, kind) for n in models]
+    read = kind.curve.simulated if kind.curve else None
+    places = [folder / n for n in models]
+    tables = [read(load(p)) if read else pandas.read_csv(p / "simulated.csv") for p in places]
     columns = min(len(models) + 1, 4)
     rows = -(-(len(models) + 1) // columns)
     size = {"width": 4.2, "height": 3.6 + 0.4 / rows}
@@ -60,13 +62,6 @@ def figure_of(folder: Path, models: Sequence[str], kind: Kind) -> Any:
     handles = grid[0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside lower center", ncols=len(models) + 1)
     return figure
-
-
-def _simulated(place: Path, kind: Kind) -> pandas.DataFrame:
-    """What a fit makes of the data."""
-    if kind.curve is not None and kind.curve.simulated is not None:
-        return kind.curve.simulated(load(place))
-    return pandas.read_csv(place / "simulated.csv")
 
 
 def _lines(ax: Any, table: pandas.DataFrame, axes: Sequence[str], label: str, **look: Any) -> None:
@@ -154,16 +149,12 @@ def build(content: dict, folder: Path) -> list[str]:
             pictures = save_all({"comparison": shown}, folder)
         blocks.append(Picture(folder / pictures[0], "measured, and by all models"))
     origin = [*data_rows(content), ["command", content["command"]], versions_row(content)]
+    links = [x for n in drawn for x in (", ", Link(n, f"{n}/report.html"))][1:]
+    pages = Note(["The fits: ", *links, f". Held out: {content['held'] or 'nothing'}."])
     blocks += [
-        Section("Models", [Table(HEAD, table_of(rows)), _fits(drawn, content["held"])]),
+        Section("Models", [Table(HEAD, table_of(rows)), pages]),
         Section("Remarks", [Bullets(notes, look="warn")]),
         Section("Provenance", [Table(["", ""], origin)]),
     ]
     write_page(folder, "memjax fit: models", f"Choice among models: {content['kind']}", blocks)
     return [*pictures, "report.html"]
-
-
-def _fits(names: list[str], held: str) -> Note:
-    """The ways to the pages of the fits, and what was held out of them."""
-    links = [x for n in names for x in (", ", Link(n, f"{n}/report.html"))][1:]
-    return Note(["The fits: ", *links, f". Held out: {held or 'nothing'}."])

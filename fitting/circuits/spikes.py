@@ -1,9 +1,7 @@
 """Kinetics and noise of a circuit out of spike trains, and how far its fresh trains are from the measured ones."""
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -100,10 +98,10 @@ class SpikeProblem(AbstractFitProblem):
             say(stage, shown)
             search: dict[str, Any] = dict(free=free, members=members, policy=policy)
             search |= {"starts": 1 if steps else _STARTS, "stimulus": stimulus}
-            tick = None if progress is None else partial(_in_stage, progress, stage)
-            fit = MomentProblem(trains_inside, circuit, **search, **options).solve(
-                seed=seed, progress=tick
-            )
+            # The search tells of itself under the name of the stage that it is part of.
+            tick = lambda _, search, stage=stage: say(stage, search)  # noqa: E731
+            problem = MomentProblem(trains_inside, circuit, **search, **options)
+            fit = problem.solve(seed=seed, progress=tick)
             circuit, many = fit.device, max(_FRESH, 2 * len(trains_inside))
             say("fresh trains in fixed and adaptive steps", shown)
             fresh, fixed = (
@@ -124,11 +122,6 @@ class SpikeProblem(AbstractFitProblem):
         fit = replace(fit, fresh=trains_beside)
         lost = sum(map(len, trains)) - sum(map(len, trains_inside))
         return replace(fit, warnings=_warnings(fit, lost))
-
-
-def _in_stage(progress: Callable, stage: str, _: str, search: Progress) -> None:
-    """Tell of a search under the name of the stage that it is part of."""
-    progress(stage, search)
 
 
 def _warnings(fit: SpikeFit, lost: int) -> tuple[str, ...]:

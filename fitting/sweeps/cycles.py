@@ -145,7 +145,7 @@ class Cycles:
         # A long move may end where a cycle no longer switches, and so seem to move its return as well.
         shorter = self.sensitivities(names, _LESS_FAR)
         specs = parameter_specs(self.device)
-        rates = np.array([_is_rate(specs[n].unit) for n in names])
+        rates = np.array([bool(re.search(r"\bs\b|Hz", specs[n].unit)) for n in names])
         candidates = rates if rates.any() else np.ones(len(names), bool)
         spreads: dict[str, str] = dict(self.spreads or {})
         for *ways, target in zip(moved, shorter, [] if spreads else self.targets):
@@ -202,7 +202,3 @@ class Cycles:
         """Events of the solved cycles at a point, as the targets have them, and the share that failed."""
         events, good = ensemble(z[None])
         return [e[0][good[0]] for e in events], float(1 - good[0].mean())
-
-
-def _is_rate(unit: str) -> bool:
-    return bool(re.search(r"\bs\b|Hz", unit))

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 import memjax as mj
-from memjax.core.fields import ParameterSpec, parameter_specs, stored
+from memjax.core.fields import parameter_specs, stored
 from memjax.core.params import get
 from memjax.core.transforms import Logit, LogLogit, from_spec, within
 from memjax.device.corrected import AbstractCorrectedDevice
@@ -339,7 +339,8 @@ def starts(
     middle = (first + count) // 2
     out[first:middle] = center + _FURTHER * (out[first:middle] - center)
     states = initial_states(device)
-    at = [j for j, n in enumerate(free) if n in states and _has_ends(specs[n])]
+    ends = {n for n in states if isinstance(from_spec(specs[n]), Logit | LogLogit)}
+    at = [j for j, n in enumerate(free) if n in ends]
     out[middle:, at] *= -1  # a logit is 0 in the middle
     return out
 
@@ -347,8 +348,3 @@ def starts(
 def near(count: int) -> int:
     """How many of so many starts lie about the guess: those that do not come last."""
     return count if count < _FEWEST else count - count // 2
-
-
-def _has_ends(spec: ParameterSpec) -> bool:
-    """Whether the coordinate of a parameter is a logit, between two bounds."""
-    return isinstance(from_spec(spec), Logit | LogLogit)

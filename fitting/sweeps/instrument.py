@@ -239,14 +239,10 @@ def start_of_bench(
         values[name] = evidence.start(name) if stated is None else float(stated)
         if name in OFFSETS:
             size = evidence.bound(name)
-            widest = _rounded_up(max(size, 2 * abs(values[name])))
+            # A power of two: data of about one size then share compiled programs.
+            widest = float(2.0 ** np.ceil(np.log2(max(size, 2 * abs(values[name])))))
             bounds[name] = (-widest, widest)
     return BenchStart(values=values, bounds=bounds)
-
-
-def _rounded_up(x: float) -> float:
-    """The power of two at or above a number: data of about one size then share compiled programs."""
-    return float(2.0 ** np.ceil(np.log2(x)))
 
 
 @dataclass(frozen=True, kw_only=True)

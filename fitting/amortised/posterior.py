@@ -61,7 +61,6 @@ class DevicePosteriors:
         return of_tree(self, self._text)
 
     def _text(self) -> str:
-        """See `__repr__`."""
         known = [k for k, why in enumerate(self.outside) if not why]
         middle = {n: np.median(x[known]) if known else np.nan for n, x in self.median().items()}
         medians = ", ".join(
@@ -152,7 +151,6 @@ class AmortisedPosterior:
         return of_tree(self, self._text)
 
     def _text(self) -> str:
-        """See `__repr__`."""
         verdict = "; ".join(self.calibration.failures) or "calibrated"
         name = getattr(self.device, "name", type(self.device).__name__)
         return (

@@ -99,9 +99,6 @@ class SpikeFit(AbstractFit):
     device: mj.Circuit
     model: str = "circuit"
     problem: MomentResiduals
-    z: Float[np.ndarray, " free"]
-    loss: float
-    search: Progress
     covariance: Float[np.ndarray, "free free"]
     summaries: tuple[str, ...]
     measured: Float[np.ndarray, " summaries"]
@@ -111,10 +108,7 @@ class SpikeFit(AbstractFit):
     converged: bool
     unsettled: tuple[str, ...] = ()
     fresh: FreshTrains | None = None
-    seed: int = 0
     warnings: tuple[str, ...] = ()
-    profiles: tuple[Any, ...] = ()
-    sample: Any = None
     kind: ClassVar[str] = "spike times"
 
     @property

@@ -268,7 +268,6 @@ class MomentResiduals(AbstractProblem):
 
     @property
     def backend(self) -> str:
-        """See `AbstractProblem`."""
         return " and ".join(dict.fromkeys(self.simulated.calls)) or "xla"
 
     def linearise(self, z: Float[np.ndarray, "points free"]):

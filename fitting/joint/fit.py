@@ -116,25 +116,17 @@ class JointFit(AbstractFit):
     """
 
     device: mj.AbstractDevice | mj.Circuit
-    model: str
     problem: JointResiduals
-    z: Float[np.ndarray, " free"]
     covariance: Float[np.ndarray, "free free"]
-    loss: float
-    search: Progress
     parts: tuple[Part, ...]
     stages: tuple[Stage, ...] = ()
-    seed: int = 0
     notes: tuple[str, ...] = ()
-    profiles: tuple[Any, ...] = ()
-    sample: Any = None
     whole: tuple[np.ndarray, np.ndarray] | None = None
     origins: tuple[tuple[tuple[Path, ...], Mapping[str, Any]], ...] = ()
     kind: ClassVar[str] = "joint fit"
 
     @property
     def complete(self) -> "JointFit":
-        """See `AbstractFit`."""
         if self.whole is None:
             return self
         return replace(self, z=self.whole[0], covariance=self.whole[1])

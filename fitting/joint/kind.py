@@ -48,7 +48,6 @@ class JointConfig(CommonConfig):
 
     @classmethod
     def of(cls, request: Request) -> "JointConfig":
-        """See `CommonConfig`."""
         common = {n: getattr(request, n) for n in ("files", "model", *options_of(cls))}
         return cls(**common, request=request, parts=tuple(parts_of(request)))
 

@@ -111,21 +111,14 @@ class PulseFit(AbstractFit):
 
     record: PulseRecord
     pulsed: Pulsed
-    model: str
     problem: PulseResiduals
-    z: Float[np.ndarray, " free"]
     covariance: Float[np.ndarray, "free free"]
-    loss: float
     weights: Float[np.ndarray, " cycles"]
     memory: float
     sigma: float
     randomness: NoiseFit | None
-    search: Progress
-    seed: int = 0
     held: PulseRecord | None = None
     notes: tuple[str, ...] = ()
-    profiles: tuple[Any, ...] = ()
-    sample: Any = None
     kind: ClassVar[str] = "conductance per pulse"
 
     @property

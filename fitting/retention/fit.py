@@ -22,7 +22,6 @@ from memjax.errors import DataError
 from memjax.simulate.policy import require_x64
 from memjax.solver import rodas3_step
 
-from ..optimize.levenberg_marquardt import Progress
 from ..problem import AbstractDifferentiable, begun, free_names, initial_states, inside, one_by_one
 from ..residuals import Residuals, neighbour_correlation
 from ..result import AbstractFit
@@ -142,22 +141,14 @@ class RetentionFit(AbstractFit):
     record: DecayRecord
     laws: tuple[LawFit, ...]
     device: mj.AbstractDevice
-    model: str
     problem: RetentionResiduals
-    z: Float[np.ndarray, " free"]
     covariance: Float[np.ndarray, "free free"]
     curve: Float[np.ndarray, " rows"]
     rms: float
-    loss: float
     voltage: float
-    search: Progress
-    seed: int = 0
-    profiles: tuple[Any, ...] = ()
-    sample: Any = None
     kind: ClassVar[str] = "resistance against time"
 
     def moved(self, problem: RetentionResiduals, z, covariance) -> "RetentionFit":
-        """See `AbstractFit`."""
         at = jnp.asarray(z)
         curve = np.asarray(problem.relaxed(at))
         rms = float(np.sqrt(np.mean((curve / self.record.r - 1) ** 2)))

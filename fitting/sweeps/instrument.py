@@ -94,7 +94,6 @@ class DeviceOnBench(AbstractComposite):
 
     @property
     def parts(self) -> Mapping[str, Any]:
-        """See `AbstractComposite`."""
         return {"": self.device, PART: self.quantities}
 
     @property

@@ -111,13 +111,11 @@ class Problem(AbstractDifferentiable):
 
     @property
     def prior_weight(self) -> Float[Array | np.ndarray, ""]:
-        """See `AbstractProblem`."""
         return self.noise / self.prior_sigma
 
     def with_prior(
         self, data: Float[Array, " data"], z: Float[Array, " free"]
     ) -> Float[Array, " residuals"]:
-        """See `AbstractProblem`."""
         if self.prior_root is None:
             return super().with_prior(data, z)
         return jnp.concatenate([data, self.noise * (self.prior_root @ (z - self.center))])
@@ -141,7 +139,6 @@ class Problem(AbstractDifferentiable):
 
     @property
     def backend(self) -> str:
-        """See `AbstractProblem`."""
         return kernel_of(self).backend
 
     @property
@@ -152,7 +149,6 @@ class Problem(AbstractDifferentiable):
         return TracedKernel(lengthened(self)[0], kernel, begin_lanes, linearise_lanes)
 
     def for_many_calls(self) -> "KernelProblem | Problem":
-        """See `AbstractProblem`."""
         return self.by_kernel() or self
 
     def by_kernel(self) -> "KernelProblem | None":

@@ -79,17 +79,12 @@ class FitResult(AbstractFit):
     """
 
     device: mj.AbstractDevice | mj.Circuit
-    model: str
     problem: Problem
     waves: list[Waveform]
-    z: Float[np.ndarray, " free"]
-    loss: float
     uncertainty: Uncertainty
     verdict: LoopVerdict = field()  # of its own: the default of other kinds is None
     read_noise: dict
     cycle_spread: dict
-    search: Progress
-    seed: int
     notes: tuple[str, ...] = ()
     interrupted: bool = False
     failure: str = ""
@@ -97,8 +92,6 @@ class FitResult(AbstractFit):
     measurements: list[mj.Measurement] = field(default_factory=list)
     suggestion: Suggestion | None = None
     stochastic: Stochastic | None = None
-    profiles: tuple[Any, ...] = ()
-    sample: Any = None
     kind: ClassVar[str] = "sweeps"
 
     @property
@@ -143,7 +136,6 @@ class FitResult(AbstractFit):
 
     @property
     def owner(self) -> Any:
-        """See `AbstractFit`."""
         model = self.problem.at(np.asarray(self.z))
         return (
             replace(model, device=self.device) if isinstance(model, DeviceOnBench) else self.device
@@ -296,7 +288,6 @@ class FitResult(AbstractFit):
 
     @property
     def prior_shift(self) -> Float[np.ndarray, " free"]:
-        """See `AbstractFit`."""
         return self.uncertainty.shift
 
     @property

@@ -69,20 +69,13 @@ class TargetFit(AbstractFit):
     """
 
     device: mj.AbstractDevice | mj.Circuit
-    model: str
     problem: TargetResiduals
-    z: Float[np.ndarray, " free"]
-    loss: float
-    search: Progress
     covariance: Float[np.ndarray, "free free"]
     needed: tuple[str, ...]
     alone: dict[str, float]
     checks: tuple[Check, ...]
     nearest: dict[str, float]
     start: dict[str, float]
-    seed: int = 0
-    profiles: tuple[Any, ...] = ()
-    sample: Any = None
     kind: ClassVar[str] = "targets"
     interrupted: bool = False
     failure: str = ""

@@ -21,7 +21,6 @@ from memjax.runtime.arguments import as_seed
 from memjax.simulate.policy import require_x64
 
 from ..fit_json import finite
-from ..optimize.levenberg_marquardt import Progress
 from ..problem import AbstractProblem, Linearised, begun, free_names, one_by_one, secant_points
 from ..result import AbstractFit
 from ..solve import AbstractFitProblem, Tick
@@ -101,21 +100,14 @@ class TransientFit(AbstractFit):
 
     features: Features
     device: mj.AbstractDevice
-    model: str
     problem: Medians
-    z: Float[np.ndarray, " free"]
     covariance: Float[np.ndarray, "free free"]
     cycle_spread: dict[str, dict[str, Any]]
     w1: dict[str, dict[str, float]]
     simulated: dict[str, Float[np.ndarray, " draws"]]
-    loss: float
-    search: Progress
-    seed: int
     stochastic: Any = None
     notes: tuple[str, ...] = ()
     failure: str = ""
-    profiles: tuple[Any, ...] = ()
-    sample: Any = None
     kind: ClassVar[str] = "delay and relaxation"
     comparison: dict[str, Any] | None = None
     unresolved: tuple[str, ...] = ()

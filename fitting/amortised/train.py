@@ -181,7 +181,6 @@ def _trained(
 def _simulator(
     model: Any, protocol: Any, prior: DevicePrior, settings: SimulationSettings, seed: int
 ) -> Simulator:
-    """What is simulated."""
     bounds, population = prior.bounds, prior.population
     if not isinstance(protocol, SweepProtocol):
         kind = type(protocol).__name__

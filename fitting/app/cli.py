@@ -112,7 +112,6 @@ def _report_options() -> dict[str, Option]:
 
 
 def _configure_report(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``memjax report``."""
     add = parser.add_argument
     add("folder", metavar="DIR", help="folder that 'memjax fit' made")
     for name, option in _report_options().items():

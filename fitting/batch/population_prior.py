@@ -146,7 +146,6 @@ def _widened(population: Hierarchy) -> np.ndarray:
 
 
 def _some(devices: Devices, which: np.ndarray) -> Devices:
-    """Some of the devices."""
     labels = tuple(n for n, keep in zip(devices.labels, which, strict=True) if keep)
     information, score = devices.information[which], devices.score[which]
     return replace(devices, labels=labels, information=information, score=score)

@@ -170,7 +170,6 @@ def _columns(problems: Sequence[Problem]) -> list[np.ndarray]:
 
 
 def _filled(problem: Problem, leaves: Sequence[Any]) -> Problem:
-    """A problem with other arrays."""
     arrays, static = eqx.partition(problem, is_array)
     return eqx.combine(jax.tree.unflatten(jax.tree.structure(arrays), leaves), static)
 

@@ -59,7 +59,6 @@ def spike_content(fit: "SpikeFit") -> dict:
 
 
 def _fresh(fit: "SpikeFit") -> "FreshTrains":
-    """Its fresh trains."""
     if fit.fresh is None:
         what, fix = "a fit of moments alone, without fresh trains", "solve a fitting.SpikeProblem"
         raise DataError(what, where="the folder of a fit to spikes", fix=fix)
@@ -67,7 +66,6 @@ def _fresh(fit: "SpikeFit") -> "FreshTrains":
 
 
 def _table(trains: Trains) -> pandas.DataFrame:
-    """One row per spike."""
     train = np.repeat(np.arange(len(trains)), [len(t) for t in trains])
     return pandas.DataFrame({"train": train, "t_s": np.concatenate([np.zeros(0), *trains])})
 

@@ -142,7 +142,6 @@ def _warnings(fit: SpikeFit, lost: int) -> tuple[str, ...]:
 
 
 def _short(trains: Trains) -> float:
-    """A short interval or latency [s]."""
     intervals = np.concatenate([np.diff(t) for t in trains])
     times = [intervals, np.array([t[0] for t in trains if t.size])]
     short = [float(np.quantile(x[x > 0], _SHORT)) for x in times if np.any(x > 0)]

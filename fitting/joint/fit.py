@@ -288,7 +288,6 @@ def _in_order(
 
 
 def _part(problem: JointResiduals, k: int, z, covariance, information, alone, label: str) -> Part:
-    """What one file says."""
     at, weight = problem.place(k), float(problem.weights[k])
     pair = (alone.problem, alone.z), (problem.parts[k], z[at])
     residuals = [data_of(p, point[None])[0][0] for p, point in pair]

@@ -39,7 +39,6 @@ def content(fit: "RetentionFit") -> dict:
 
 
 def _law(law: LawFit) -> dict[str, Any]:
-    """A law of decay."""
     columns = {"value": law.values, "std": law.std, "unit": law.units}
     return {
         "name": law.name,

@@ -161,7 +161,6 @@ def thresholds_of(content: dict) -> Thresholds | None:
 
 
 def _rows(path: Path, driven: str) -> mj.Measurement:
-    """A table of sweeps that memjax wrote, as a measurement."""
     return figures.measurement_of(read_table(path), driven)
 
 

@@ -318,7 +318,6 @@ def _step(targets: Sequence[Target], protocols: Sequence[Protocol]) -> float:
 
 
 def _fit(trials: Trials, z, mask, search: Progress, checks: tuple[Check, ...]) -> TargetFit:
-    """The result at a point."""
     problem = trials.problem
     values = problem.observe(z + problem.moves)
     r = np.concatenate([problem.off(values[:1])[0], (z - trials.center) / PRIOR_SIGMA])

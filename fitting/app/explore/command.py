@@ -33,7 +33,6 @@ _OF_FILE = ("model", "preset", "reader", "columns", "shunt", "area", "sign", "sw
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``memjax explore``."""
     parser.set_defaults(parser=parser)
     add = parser.add_argument
     add("subject", metavar="FILE|FIT|MODEL", help="a measured file of sweeps, or example:NAME; the folder or fit.json "

@@ -121,7 +121,6 @@ class Guard:
 
 
 def _first_part(scope: Scope) -> str:
-    """The first part of a path."""
     return scope["path"].split("/")[1] if "/" in scope["path"] else ""
 
 

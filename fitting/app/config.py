@@ -6,13 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from memjax.cli.command import (
-    Parser,
-    count,
-    number,
-    plain_float,
-    signed_number,
-)
+from memjax.cli.command import Parser, count, number, plain_float, signed_number
 from memjax.cli.options import (
     add_bench_options,
     add_interleave_option,

@@ -9,12 +9,7 @@ import numpy as np
 
 import memjax as mj
 from memjax.core.fields import AbstractComposite, parameter_specs
-from memjax.data.zero_reading import (
-    ChargingReading,
-    ZeroReading,
-    charging_reading,
-    zero_reading,
-)
+from memjax.data.zero_reading import ChargingReading, ZeroReading, charging_reading, zero_reading
 from memjax.errors import DataError
 
 from ..constants import FREE_BENCH

@@ -26,9 +26,7 @@ from .initial_guess import Guess, guess, starts
 from .instrument import PART, BenchStart, free_quantities, start_of_bench
 from .learned import GRANTED, in_sequence, learned_functions
 from .problem import PATIENT, Problem
-from .summary import (
-    Waveform,
-)
+from .summary import Waveform
 
 REVERSED = "the model sets at the polarity at which the data reset: the device is taken as reversed"
 
@@ -235,9 +233,9 @@ def _begin(summary: Summary, device: Any, choices: Choices, around: BenchStart |
     if around is not None:
         first, plain = around.around(first), around.around(plain)
         names = (*names, *around.names)
-        origin, of_data = (
-            replace(g, scatter=partial(_scatter_both, g.scatter, around)) for g in (origin, of_data)
-        )
+        # Another start scatters both the device and its bench.
+        scattered = lambda g: lambda rng: g.scatter(rng) | around.scatter(rng)  # noqa: E731
+        origin, of_data = (replace(g, scatter=scattered(g)) for g in (origin, of_data))
     return _Begin(first, plain, names, origin, of_data, shown)
 
 
@@ -252,13 +250,6 @@ def _left_out(summary: Summary, shown: Mapping[str, float]) -> list[str]:
         text = ", ".join(f"{n} = {x:.4g}" for n, x in shown.items())
         notes.append(f"not fitted, taken from what the sweeps show: {text}")
     return notes
-
-
-def _scatter_both(
-    scatter: Callable, around: BenchStart, rng: np.random.Generator
-) -> dict[str, float]:
-    """Values of another start of a device and of its bench [SI]."""
-    return scatter(rng) | around.scatter(rng)
 
 
 def as_jax(model: Any) -> Any:

@@ -28,14 +28,7 @@ from ..stochastic.result import Stochastic
 from .basins import optima_in_words, speaks_of_optima
 from .covariance import Uncertainty, uncertainty
 from .figures import figure_iv, measurement_of
-from .instrument import (
-    OFFSETS,
-    DeviceOnBench,
-    bench_of,
-    device_of,
-    parameter_names,
-    with_numbers,
-)
+from .instrument import OFFSETS, DeviceOnBench, bench_of, device_of, parameter_names, with_numbers
 from .learned import without_likelihood
 from .limits import by_wave, levels_of, share_limits
 from .prepare import Prepared, prepare

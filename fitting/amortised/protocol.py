@@ -214,17 +214,10 @@ class SweepProtocol:
         if not np.any(measurement.at_compliance):
             return
         for pair in np.unique(measurement.limits(), axis=0):
-            expected = limits or (np.inf, np.inf)
-            acting = [x for x, y in zip(pair, expected, strict=True) if np.isfinite(x)]
-            same = same_limits(
-                acting, [y for x, y in zip(pair, expected, strict=True) if np.isfinite(x)]
-            )
-            if not same:
-                allowed = (
-                    "none"
-                    if limits is None
-                    else " and ".join(f"{x:g} A" for x in sorted({*limits}))
-                )
+            finite = np.isfinite(pair)
+            acting, expected = pair[finite], np.array(limits or (np.inf, np.inf))[finite]
+            if not same_limits(acting.tolist(), expected.tolist()):
+                allowed = " and ".join(f"{x:g} A" for x in sorted({*(limits or ())})) or "none"
                 what = f"a current limit of {min(acting):g} A"
                 raise DataError(what, where=where, allowed=f"that of the protocol: {allowed}")
 
@@ -236,9 +229,8 @@ class SweepProtocol:
             allowed = f"{rows[-1]:.4g} s to {_DURATION:.0%}, as the protocol has"
             raise DataError(what, where=where, allowed=allowed)
         # Between the values of neighbouring rows: an edge of a pulse may fall anywhere between them.
-        near = np.stack(
-            [np.append(voltage[1:], voltage[-1]), voltage, np.append(voltage[0], voltage[:-1])]
-        )
+        after, before = np.append(voltage[1:], voltage[-1]), np.append(voltage[0], voltage[:-1])
+        near = np.stack([after, voltage, before])
         excess = np.maximum(near.min(axis=0) - (x := np.interp(rows, t, v)), x - near.max(axis=0))
         share = float(np.max(excess)) / max(float(np.ptp(voltage)), 1e-300)
         if not share <= TOLERANCE:

@@ -64,9 +64,8 @@ class Guess:
         """The same guess, whose further starts scatter the values in `start` by half the prior's width."""
         if not start:
             return self
-        return replace(
-            self, scatter=lambda rng: {n: x for n, x in self.scatter(rng).items() if n not in start}
-        )
+        others = lambda values: {n: x for n, x in values.items() if n not in start}  # noqa: E731
+        return replace(self, scatter=lambda rng: others(self.scatter(rng)))
 
 
 class _Features(NamedTuple):
@@ -100,10 +99,8 @@ def _features(waves: Sequence[Waveform], polarity: int, floor: float) -> _Featur
         if np.isfinite(rise) and np.isfinite(release):
             lit = (rows > rise) & (rows < min(release - 1, end)) & ~w.censored & (i > 0)
             on += list(size[lit] / i[lit])
-    medians = [
-        float(np.nanmedian(x)) if np.isfinite(x).any() else np.nan
-        for x in (*zip(*voltages), on, off)
-    ]
+    columns = (*zip(*voltages), on, off)
+    medians = [float(np.nanmedian(x)) if np.isfinite(x).any() else np.nan for x in columns]
     names = ("v_th", "v_release", "v_hold", "r_on", "r_off")
     duration = float(np.median([w.rows[-1] / len(w.legs) for w, _ in legs]))
     return _Features(**dict(zip(names, medians, strict=True)), duration=duration)
@@ -257,11 +254,8 @@ def _corrected(waves: Sequence[Waveform], floor: float, device: AbstractCorrecte
     values = {n: x for n, x in values.items() if stored(of_model.device, n) is not None}
     values |= correction_values(waves, floor, reversed=of_model.reversed)
     nodes = [n for nodes in device.functions.values() for n in nodes]
-    return replace(
-        of_model,
-        device=mj.params.replace(device, values, numpy=True),
-        free=(*of_model.free, *nodes),
-    )
+    corrected = mj.params.replace(device, values, numpy=True)
+    return replace(of_model, device=corrected, free=(*of_model.free, *nodes))
 
 
 def needs_loops(device: mj.AbstractDevice | mj.Circuit, free: Sequence[str] | None) -> bool:
@@ -306,9 +300,8 @@ def guess(
     shape = loops(waves, floor)
     if learned_functions(device):
         return _learned(shape, waves, floor, device)
-    return _scaled(
-        shape, device, _yakopcic(shape, waves, device) if device.name == "yakopcic" else {}
-    )
+    shown = _yakopcic(shape, waves, device) if device.name == "yakopcic" else {}
+    return _scaled(shape, device, shown)
 
 
 def starts(

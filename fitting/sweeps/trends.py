@@ -18,10 +18,8 @@ from memjax.observables import (
     switching,
 )
 
-_READ = (
-    0.1,
-    0.4,
-)  # shares of the largest applied value between which resistances are read, see `ways`
+# Shares of the largest applied value between which resistances are read, see `ways`.
+_READ = 0.1, 0.4
 # Logarithm of the ratio of resistances on both ways from which on an excursion says whether its state is kept.
 _APART = np.log(1.1)
 
@@ -96,10 +94,10 @@ def trends(
                 pairs = [(k, c.v if c is not None and c.kind == kind else None) for k, c in closed]
                 table[f"{kind} voltage", "V"] = pairs
         else:
-            numbered_readings = [(number[f.sweep], f) for f in readings if f.polarity == polarity]
-            table["switching voltage", "V"] = [(k, f.v_th) for k, f in numbered_readings]
+            numbered = [(number[f.sweep], f) for f in readings if f.polarity == polarity]
+            table["switching voltage", "V"] = [(k, f.v_th) for k, f in numbered]
             table["hold voltage", "V"] = [
-                (k, f.v_hold if f.switched else None) for k, f in numbered_readings
+                (k, f.v_hold if f.switched else None) for k, f in numbered
             ]
         for name, unit, key in (
             ("resistance, way out", "ohm", "out"),

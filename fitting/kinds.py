@@ -27,6 +27,11 @@ FILES = ("files", "model", "out", "force", "open")
 """What each request has beside the options of its configuration."""
 
 
+def _never(*_: Any) -> bool:
+    """False, whatever it is about."""
+    return False
+
+
 class HoldOut(NamedTuple):
     """What a fit of half of the data leaves out.
 
@@ -114,7 +119,7 @@ class Kind:
     label: str
     configs: tuple[type[CommonConfig], ...] = (CommonConfig,)
     takes: Callable[[Request, str], float] | None = None
-    claims: Callable[[Request], bool] = lambda _: False
+    claims: Callable[[Request], bool] = _never
     choose: Callable[[Request], type[CommonConfig]] | None = None
     refused: Mapping[str, str] = field(default_factory=dict)
     fit: Callable[[Any, Any, Session], Any] | None = None

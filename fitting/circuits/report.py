@@ -1,7 +1,7 @@
 """What a fit directory holds of spike trains, and of the trace of a node: content, tables, pictures and sections."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas
@@ -14,11 +14,6 @@ from ..figures import axes_row
 from ..page.blocks import Section, Table
 from ..page.fit_blocks import readable, undetermined_of
 
-if TYPE_CHECKING:
-    from .fit import SpikeFit
-    from .trains import FreshTrains
-    from .voltage_fit import VoltageFit
-
 Trains = Sequence[Float[np.ndarray, " _"]]
 
 _DRAWN = 24  # trains of either side in a raster
@@ -26,7 +21,7 @@ _DRAWN = 24  # trains of either side in a raster
 _METHOD = "method of simulated moments; derivatives by central differences with the same random numbers on both sides"
 
 
-def spike_content(fit: "SpikeFit") -> dict:
+def spike_content(fit: Any) -> dict:
     """What ``fit.json`` holds of spike trains: signal, estimator, summaries, how fresh trains compare."""
     bench, fresh = fit.problem.simulated, _fresh(fit)
     rows = zip(fit.summaries, fit.measured, fit.simulated, fit.sigma, strict=True)
@@ -58,7 +53,7 @@ def spike_content(fit: "SpikeFit") -> dict:
     }  # fmt: skip
 
 
-def _fresh(fit: "SpikeFit") -> "FreshTrains":
+def _fresh(fit: Any) -> Any:
     if fit.fresh is None:
         what, fix = "a fit of moments alone, without fresh trains", "solve a fitting.SpikeProblem"
         raise DataError(what, where="the folder of a fit to spikes", fix=fix)
@@ -70,13 +65,13 @@ def _table(trains: Trains) -> pandas.DataFrame:
     return pandas.DataFrame({"train": train, "t_s": np.concatenate([np.zeros(0), *trains])})
 
 
-def spike_tables(fit: "SpikeFit") -> dict[str, pandas.DataFrame]:
+def spike_tables(fit: Any) -> dict[str, pandas.DataFrame]:
     """Measured and simulated trains."""
     fresh = _fresh(fit)
     return {"measured": _table(fresh.measured), "simulated": _table(fresh.simulated)}
 
 
-def trace_content(fit: "VoltageFit") -> dict:
+def trace_content(fit: Any) -> dict:
     """What ``fit.json`` holds of the trace of a node; errors stand for the scatter where no sigma was given."""
     stated, node = fit.stated, fit.problem.node
     return {
@@ -96,7 +91,7 @@ def trace_content(fit: "VoltageFit") -> dict:
     }
 
 
-def trace_tables(fit: "VoltageFit") -> dict[str, pandas.DataFrame]:
+def trace_tables(fit: Any) -> dict[str, pandas.DataFrame]:
     """Measured and simulated trace."""
     problem, column = fit.problem, "i_A" if fit.problem.node == "i" else "v_V"
     sides = {"measured": problem.data, "simulated": fit.trace}

@@ -1,7 +1,7 @@
 """What a fit directory holds of resistance against time: content, tables, pictures and sections."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas
 
@@ -12,14 +12,11 @@ from ..page.blocks import Section, Table
 from ..page.fit_blocks import readable, undetermined_of
 from .laws import LawFit
 
-if TYPE_CHECKING:
-    from .fit import RetentionFit
-
 # Difference of AIC up to which laws are called alike: likelihoods within a factor of e.
 _ALIKE = 2.0
 
 
-def content(fit: "RetentionFit") -> dict:
+def content(fit: Any) -> dict:
     """What ``fit.json`` holds of a decay."""
     record = fit.record
     return {
@@ -50,7 +47,7 @@ def _law(law: LawFit) -> dict[str, Any]:
     }
 
 
-def tables(fit: "RetentionFit") -> dict[str, pandas.DataFrame]:
+def tables(fit: Any) -> dict[str, pandas.DataFrame]:
     """Readings, and the resistance of the device and of each law."""
     return fit.tables()
 

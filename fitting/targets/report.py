@@ -1,6 +1,6 @@
 """What a fit directory holds of targets: content, tables, pictures and sections."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas
@@ -12,14 +12,11 @@ from ..page.blocks import Section, Table
 from ..page.fit_blocks import readable
 from .search import FELT
 
-if TYPE_CHECKING:
-    from .fit import TargetFit
-
 # Events whose levels are drawn: currents, and what a spike rises above.
 _CURRENTS = ("on/", "hold/", "answer/", "spike")
 
 
-def content(fit: "TargetFit") -> dict:
+def content(fit: Any) -> dict:
     """What ``fit.json`` holds of targets."""
     rows = [
         {"name": n, "start": fit.start[n], "value": x, "needed": n in fit.needed, "alone_ln": fit.alone[n]}
@@ -35,7 +32,7 @@ def content(fit: "TargetFit") -> dict:
     }
 
 
-def tables(fit: "TargetFit") -> dict[str, pandas.DataFrame]:
+def tables(fit: Any) -> dict[str, pandas.DataFrame]:
     """The targets in the place of what was measured, and members with noise under each protocol."""
     wanted = pandas.DataFrame([c.row() for c in fit.checks])
     return {"measured": wanted, "simulated": fit.members(seed=fit.seed)}

@@ -1,7 +1,7 @@
 """What a fit directory holds of delays and relaxations: content, tables, pictures and sections."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas
@@ -14,15 +14,12 @@ from ..page.blocks import Note, Section, Table
 from ..page.fit_blocks import readable, undetermined_of
 from ..time_pictures import CURVES, figure_curves
 
-if TYPE_CHECKING:
-    from .fit import TransientFit
-
 _POWER = 0.5  # of a test, below which more curves are advised
 
 _FEW = 50  # curves below which each is drawn large
 
 
-def content(fit: "TransientFit") -> dict:
+def content(fit: Any) -> dict:
     """What ``fit.json`` holds of delays and relaxations."""
     entries: dict[str, Any] = {
         "n_points": len(fit.features.responses),
@@ -43,7 +40,7 @@ def content(fit: "TransientFit") -> dict:
     return entries
 
 
-def tables(fit: "TransientFit") -> dict[str, pandas.DataFrame]:
+def tables(fit: Any) -> dict[str, pandas.DataFrame]:
     """Times of measured and simulated curves, and some of the measured curves where there are any."""
     return fit.tables() | ({"curves": pandas.DataFrame(fit.curves)} if fit.curves else {})
 

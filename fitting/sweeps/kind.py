@@ -134,6 +134,10 @@ def sweep_options(config: Any) -> dict[str, Any]:
     }
 
 
+def _read(config: SweepConfig, point_time: float | None) -> list[Any]:
+    return _thinned(measurements_from(config.files, config), config, point_time)
+
+
 def _thinned(read: Sequence[Any], config: SweepConfig, point_time: float | None) -> list[Any]:
     from .thinning import thin
 
@@ -145,8 +149,7 @@ def held_out(config: SweepConfig) -> list[Any]:
     from .halves import halves
 
     point_time = bench_from(config)[2]
-    read = _thinned(measurements_from(config.files, config), config, point_time)
-    return halves(read, point_time=point_time)[1]
+    return halves(_read(config, point_time), point_time=point_time)[1]
 
 
 def hints(measurements: Sequence[Any]) -> list[str]:

@@ -6,17 +6,21 @@ from functools import partial
 
 import numpy as np
 
+from ..inference.batches import Batches
 from ..inference.curvature import curved
 from ..inference.profile_likelihood import profiles
 from ..optimize.levenberg_marquardt import Progress
 from .basins import optima_in_words
 from .correction_words import corrections_of
+from .ending import ended_by_sampling
 from .far_optima import FarOptimum, far_optima, outermost
 from .instrument import device_of
 from .learned import learned_functions
 from .near_optima import lower_nearby
 from .resemblance import resemblance_of
 from .result import FitResult
+from .scatter import exceeds_scatter
+from .search import Search
 from .series import with_note_on_series
 from .suggest import suggest
 from .verdict import doubted
@@ -81,13 +85,48 @@ def _with_profiles(result: FitResult, show: Callable[[Progress], None] | None) -
 
 
 def _with_lower_nearby(result: FitResult, show: Callable[[Progress], None] | None) -> FitResult:
-    """The fit at a lower optimum near it, where there is one, with a note on what it had."""
+    """The fit at a lower optimum near it, where there is one, with a note on what it had.
+
+    Where events are known to a row, the search may have ended in another valley than that in which the data are
+    described to their noise: it is looked for with events that count by their sampling, see `known_to_a_row`, and by as
+    much as before.
+    """
+    trial = _by_sampling(result)
+    if trial is not None:
+        trial = _lowered(trial, show, doubted=True)
+        if not _misses(trial):
+            return trial
+    result = _lowered(result, show, doubted=trial is not None)
+    trial = _by_sampling(result)
+    return result if trial is None or _misses(trial) else trial
+
+
+def _lowered(
+    result: FitResult, show: Callable[[Progress], None] | None, *, doubted: bool
+) -> FitResult:
+    """The fit at the lowest optimum near it; one that is not doubted is looked at where it is curved."""
     for _ in range(LOWER):
-        z = lower_nearby(result, tick=show) if curved(result, follow=False) else None
+        near = doubted or curved(result, follow=False)
+        z = lower_nearby(result, tick=show) if near else None
         if z is None:
             break
         result = result.at_optimum(z)
     return result
+
+
+def _by_sampling(result: FitResult) -> FitResult | None:
+    """The fit with events that count by their sampling; None where they are not known to a row, or count so already."""
+    search = Search(result.problem, result.seed, None)
+    search.best_z, search.best_cost = np.asarray(result.z), result.loss
+    search.ends = [(search.best_z[None], np.array([result.loss]))]
+    other = ended_by_sampling(search, result.waves)
+    return other and result.ended(other.problem, other.optimum()[0])
+
+
+def _misses(result: FitResult) -> bool:
+    """Whether a fit is further off than its sweeps scatter."""
+    r, jacobian, _ = (x[0] for x in Batches(result.problem)(np.asarray(result.z)[None]))
+    return exceeds_scatter(result.problem, result.waves, r, jacobian)
 
 
 def _with_far_optima(

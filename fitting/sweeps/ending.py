@@ -1,6 +1,6 @@
 """How a search of sweeps ends: noise and optimum are known by each other, and it begins again beside its optimum."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -13,10 +13,11 @@ from ..optimize.levenberg_marquardt import PROXIMAL, Progress, levenberg_marquar
 from ..optimize.restarts import search_beside
 from ..problem import WEAK_SIGMA
 from .basins import last_starts
-from .noise_estimate import exceeds_scatter, known_to_a_row, noise_of_each
-from .prepare import Prepared
+from .noise_estimate import noise_of_each
+from .scatter import exceeds_scatter, known_to_a_row
 from .search import BATCH, Search
 from .strength import has_moved, strength_at, with_strength
+from .summary import Waveform
 
 ENDING = 25
 """Iterations in which a search ends at the most, once the noise is known."""
@@ -37,7 +38,7 @@ BESIDE = 2
 """What is added to the seed of a search for that of its draws beside the optimum."""
 
 
-def weighed(search: Search, prepared: Prepared, noise: float = np.inf) -> Search:
+def weighed(search: Search, waves: Sequence[Waveform], noise: float = np.inf) -> Search:
     """The search ended with a prior that weighs against the noise of the data.
 
     The residuals that a prior of too much weight leaves are taken for noise, which gives it that weight: noise and
@@ -48,7 +49,7 @@ def weighed(search: Search, prepared: Prepared, noise: float = np.inf) -> Search
     for k in range(WEIGHINGS):
         z, r, jacobian = search.optimum()
         at: dict[str, Any] = {"residuals": r[None], "jacobian": jacobian[None], "seed": search.seed}
-        less = float(noise_of_each([search.problem], [prepared.waves], **at)[0])
+        less = float(noise_of_each([search.problem], [waves], **at)[0])
         data = jacobian[: -len(search.problem.free)]
         updates = first and k < UPDATES
         strength = strength_at(search.problem, z, data, less) if updates else None
@@ -60,21 +61,25 @@ def weighed(search: Search, prepared: Prepared, noise: float = np.inf) -> Search
     return search
 
 
-def balanced(search: Search, prepared: Prepared) -> Search:
-    """The search ended with events that count by their sampling, where the data are then described to their noise.
-
-    See `known_to_a_row`.
-    """
-    group = known_to_a_row(search.problem, prepared.waves)
-    if group is None:
+def balanced(search: Search, waves: Sequence[Waveform]) -> Search:
+    """The search ended with events that count by their sampling, where the data are then described to their noise."""
+    other = ended_by_sampling(search, waves)
+    if other is None:
         return search
+    _, r, jacobian = other.optimum()
+    return search if exceeds_scatter(other.problem, waves, r, jacobian) else other
+
+
+def ended_by_sampling(search: Search, waves: Sequence[Waveform]) -> Search | None:
+    """The search ended with events that count by their sampling, see `known_to_a_row`; None where there are none."""
+    group = known_to_a_row(search.problem, waves)
+    if group is None:
+        return None
     other = Search(
         replace(search.problem, group=group), search.seed, search.tick, replace(search.progress)
     )
     other.best_z, other.ends = search.best_z, search.ends
-    other = weighed(other, prepared)
-    misses = exceeds_scatter(other.problem, prepared.waves, other.optimum()[1])
-    return search if misses else other
+    return weighed(other, waves)
 
 
 def end_search(search: Search, noise: float, strength: np.ndarray | None = None) -> Search:

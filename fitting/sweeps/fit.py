@@ -19,11 +19,11 @@ from .basins import notes_on_optima
 from .completion import completed
 from .ending import balanced, begin_beside, ended_from, weighed
 from .failures import no_start
-from .noise_estimate import exceeds_scatter
 from .physics_first import begun_at_physics
 from .prepare import AbstractSweepProblem, Origin, Prepared, prepare
 from .problem import PATIENT
 from .result import FitResult, counted_responses, fit_at
+from .scatter import exceeds_scatter
 from .search import BATCH, Search
 from .thinning import thin
 from .variability import cycle_spread
@@ -111,17 +111,20 @@ def solve_sweeps(
 def _fit_of(search: Search, prepared: Prepared, *, interrupted: bool, **fields: Any) -> FitResult:
     """The fit at the best point of a search, which ends with the noise that this point shows."""
     if not interrupted:
-        started, search = search.started, weighed(search, prepared)
+        started, search = search.started, weighed(search, prepared.waves)
         if started:
-            search = weighed(ended_from(search, started), prepared, float(search.problem.noise))
-        search = balanced(search, prepared)
+            search = weighed(
+                ended_from(search, started), prepared.waves, float(search.problem.noise)
+            )
+        search = balanced(search, prepared.waves)
         alone = prepared.physics is None  # else the search has begun at several optima already
         if alone and (
-            search.switches or exceeds_scatter(search.problem, prepared.waves, search.optimum()[1])
+            search.switches
+            or exceeds_scatter(search.problem, prepared.waves, *search.optimum()[1:])
         ):
             interrupted = begin_beside(search, quiet=2 if search.switches else 1)
             if not (interrupted or search.switches):
-                search = weighed(search, prepared, float(search.problem.noise))
+                search = weighed(search, prepared.waves, float(search.problem.noise))
         if not search.switches:  # else the loss has kinks, and each search ends at one of its own
             best, _, jacobian = search.optimum()
             words = notes_on_optima(search.problem, search.progress, best=best, jacobian=jacobian)

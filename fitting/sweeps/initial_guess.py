@@ -77,6 +77,12 @@ class _Features(NamedTuple):
     r_on: float  # median resistance of the on branch below the limit [ohm]
     r_off: float  # of the off branch at low voltage [ohm]
     duration: float  # time of the sweep [s]
+    conducts: bool  # whether the current is ever above the on-threshold
+
+    @property
+    def stays_on(self) -> bool:
+        """Whether it is on from the start, as a channel that the other polarity has closed."""
+        return self.conducts and not np.isfinite(self.v_th)
 
 
 def _features(waves: Sequence[Waveform], polarity: int, floor: float) -> _Features | None:
@@ -84,7 +90,7 @@ def _features(waves: Sequence[Waveform], polarity: int, floor: float) -> _Featur
     legs = [(w, k) for w in waves for k, p in enumerate(w.polarities) if p == polarity]
     if not legs:
         return None
-    voltages, on, off = [], [np.nan], [np.nan]
+    voltages, on, off, conducts = [], [np.nan], [np.nan], False
     for w, k in legs:
         begin, peak, end = w.legs[k]
         size, i = w.sizes(floor)
@@ -93,6 +99,7 @@ def _features(waves: Sequence[Waveform], polarity: int, floor: float) -> _Featur
         voltages.append([size[int(np.ceil(e))] if np.isfinite(e) else np.nan for e in events])
         rise, release = events[0], events[1] if w.driven == "voltage" else events[2]
         rows = np.arange(len(size))
+        conducts |= bool(np.max(i[begin:end], initial=0.0) > w.thresholds.on)
         dark = (rows >= begin) & (rows < (rise if np.isfinite(rise) else peak + 1))
         dark &= clear & (i > 0) & (size > 0.2 * np.max(size[dark], initial=0.0))
         off += list(size[dark] / i[dark])
@@ -103,7 +110,8 @@ def _features(waves: Sequence[Waveform], polarity: int, floor: float) -> _Featur
     medians = [float(np.nanmedian(x)) if np.isfinite(x).any() else np.nan for x in columns]
     names = ("v_th", "v_release", "v_hold", "r_on", "r_off")
     duration = float(np.median([w.rows[-1] / len(w.legs) for w, _ in legs]))
-    return _Features(**dict(zip(names, medians, strict=True)), duration=duration)
+    known = dict(zip(names, medians, strict=True))
+    return _Features(**known, duration=duration, conducts=conducts)
 
 
 def _scatter(rng: np.random.Generator | None) -> Callable[[float], float]:
@@ -143,8 +151,11 @@ def _diffusive(waves: Sequence[Waveform], floor: float, device: mj.AbstractDevic
     free = ["alpha", "lam", "r_on", "beta", *sided]
     fixed: dict[str, float] = {}
     notes = []
-    if len(switching) == 2:
-        parts.append((switching[1], _NEG))
+    stays_on = [f for f in (plus, minus) if f is not None and f.stays_on]
+    if len(switching) == 2 or stays_on:
+        # Where one polarity is never seen to close the channel, it begins as the other does.
+        second = switching[1] if len(switching) == 2 else first
+        parts.append((second, _NEG))
         free += [n + _NEG for n in sided]
         notes.append("both polarities switch: kinetics and r_off are fitted for each")
     elif minus is not None and not only_minus:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from memjax.core.fields import parameter_specs
 
@@ -37,22 +37,26 @@ def lower_nearby(
     Where a current switches, the rows of the events hold a search in a valley that is narrow and bent. Another one, as
     of half the resistance and slower kinetics, may describe the data better, and no start has met it. A resistance is
     held at its other value until the others have followed. Of a device with parameters for each polarity one may be
-    right and the other not: each takes those of the other, too.
+    right and the other not: each takes those of the other, with and without the resistance that both share held off.
+    So does a point at which what the data do not determine there is where the search began.
     """
     free, specs = list(result.free), parameter_specs(result.problem.device)
     known = [n for n in free if n not in result.undetermined]
     resistances = [free.index(n) for n in known if specs[n].unit == "ohm"]
+    others = [*mirrored(result.z, free), *recentred(result)]
     searches = []
-    starts = mirrored(result.z, free, resistances)
-    if len(starts):
-        done = search_from(Batches(result.problem), starts, tick, iterations=_ITERATIONS)
+    if others:
+        done = search_from(Batches(result.problem), np.array(others), tick, iterations=_ITERATIONS)
         searches.append((done.z, done.cost))
-    if resistances:
-        pinned, sides = np.repeat(resistances, 2), np.tile([-1.0, 1.0], len(resistances))
-        moved = np.repeat(result.z[None], len(pinned), axis=0)
-        moved[np.arange(len(pinned)), pinned] += NEAR * sides
+    # What belongs to one polarity is moved where the other is as it was.
+    sided = {free.index(n) for n in free if n + _NEG in free or n.endswith(_NEG)}
+    shared = [k for k in resistances if k not in sided]
+    pinned = np.array([*resistances, *(k for _ in others for k in shared)], int)
+    bases = [result.z] * len(resistances) + [x for x in others for _ in shared]
+    if len(pinned):
         both = (_ITERATIONS, _ITERATIONS)
-        searches.append(search_held(result, moved, pinned, tick, iterations=both))
+        moved = moved_to_both_sides(bases, pinned)
+        searches.append(search_held(result, moved, np.repeat(pinned, 2), tick, iterations=both))
     if not searches:
         return None
     z, cost = (np.concatenate(x) for x in zip(*searches, strict=True))
@@ -60,21 +64,32 @@ def lower_nearby(
     return z[lowest] if cost[lowest] < (1 - AGREED) * result.loss else None
 
 
+def moved_to_both_sides(
+    points: Sequence[Float[np.ndarray, " free"]], pinned: Int[np.ndarray, " points"]
+) -> Float[np.ndarray, "lanes free"]:
+    """Each point with its coordinate `pinned` lower, and higher, by `NEAR`."""
+    moved = np.repeat(np.array(points, float), 2, axis=0)
+    moved[np.arange(len(moved)), np.repeat(pinned, 2)] += np.tile([-NEAR, NEAR], len(pinned))
+    return moved
+
+
+def recentred(result: FitResult) -> list[Float[np.ndarray, " free"]]:
+    """The point with what the data do not determine where the prior is centred; none where that moves nothing."""
+    center = np.asarray(result.problem.center, float)
+    lost = np.isin(result.free, result.undetermined) & np.isfinite(center)
+    moved = np.where(lost, center, result.z)
+    return [moved] if np.any(moved != result.z) else []
+
+
 def mirrored(
-    z: Float[np.ndarray, " free"], free: Sequence[str], resistances: Sequence[int]
-) -> Float[np.ndarray, "starts free"]:
-    """Points at which one polarity has the parameters of the other, as they are and with resistances of both moved."""
+    z: Float[np.ndarray, " free"], free: Sequence[str]
+) -> list[Float[np.ndarray, " free"]]:
+    """The point with one polarity's parameters for both, for each polarity; none where the device has one set."""
     twins = [(free.index(n), free.index(n + _NEG)) for n in free if n + _NEG in free]
-    sided = {k for pair in twins for k in pair}
-    unit = np.eye(len(free))
-    moves = [
-        0.0 * unit[0],
-        *(x * NEAR * unit[k] for k in resistances for x in (-1, 1) if k not in sided),
-    ]
     points = []
     for pairs in (twins, [(b, a) for a, b in twins]) if twins else ():
         same = np.array(z, float)
         for source, target in pairs:
             same[target] = z[source]
-        points += [same + move for move in moves]
-    return np.array(points).reshape(-1, len(free))
+        points.append(same)
+    return points

@@ -1,24 +1,21 @@
 """Noise of the data of fits of sweeps: out of resampled sweeps, or of the residuals at an optimum."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from ..residuals import variance_of_median
-from .group import EVENT_SIGMA, Group, field_of_each
+from .group import field_of_each
 from .problem import Problem
-from .summary import CLEAR, Waveform, middle
+from .summary import Waveform, middle
 from .variability import read_noise
 
 FEWEST = 4
 """Sweeps of one waveform below which scatter between sweeps says nothing."""
 
 _REPLICATES = 200
-
-_SAMPLING = 1 / 12  # variance of an event that may lie anywhere within its row
 
 # Relative read noise of a cycle at the least: what is linear in the coordinates of a cycle is no better.
 _LEAST_NOISE = 1e-3
@@ -138,62 +135,6 @@ def _scatter_of_read_noise(
         return None
     rows[:points] *= np.sqrt(ratio * variance_of_median(count))
     return rows, float(freedom)
-
-
-def exceeds_scatter(
-    problem: Problem, waves: Sequence[Waveform], residuals: Float[np.ndarray, " residuals"]
-) -> bool:
-    """Whether responses are further off than the scatter of the sweeps makes medians, or of few sweeps correlated.
-
-    Then the model is not that of the data, or the search has not ended at its optimum.
-    """
-    count = min(w.n_sweeps for w in waves)
-    r = residuals[: np.size(problem.group.weight)]
-    if count < FEWEST:
-        return bool(correlation_of_neighbours(r.reshape(1, *np.shape(problem.group.weight)))[0])
-    expected, counted = _variance_of_medians(problem, waves, count)
-    freedom = np.count_nonzero(counted) - len(problem.free)
-    if freedom <= 0:
-        return False
-    return bool(np.sum(r[counted] ** 2) > (1 + _SURE * np.sqrt(2 / freedom)) * freedom * expected)
-
-
-def _variance_of_medians(
-    problem: Problem, waves: Sequence[Waveform], count: int
-) -> tuple[float, Bool[np.ndarray, " data"]]:
-    """Mean variance of the residuals of responses that the scatter of sweeps makes, and which of them scatter.
-
-    The logarithm of a response within the floor is no normal number: it does not count.
-    """
-    group = problem.group
-    points = np.size(group.weight)
-    variance = np.var(shifts_of_cycles(problem, waves, count)[:, :points], axis=0, ddof=1)
-    clear = np.ravel(group.target) > np.log10(CLEAR * float(group.floor))
-    counted = (variance > 0) & clear
-    expected = np.mean(variance, where=counted) if counted.any() else 0.0
-    return float(expected) * variance_of_median(count), counted
-
-
-def known_to_a_row(problem: Problem, waves: Sequence[Waveform]) -> Group | None:
-    """The data with events that count by their sampling in rows beside the scatter of the sweeps; None elsewhere.
-
-    A current is granted an error of the model that is many times its noise, and an event one as large as its own: where
-    a model describes the data to their noise, an event that is known to a row would count as much as all currents. So
-    it is where at least four sweeps have their events in the same row, or in two rows beside each other.
-    """
-    count = min(w.n_sweeps for w in waves)
-    weight = np.asarray(problem.group.event_weight)
-    if count < FEWEST or not weight.any():
-        return None
-    for row, w in zip(weight, waves, strict=True):
-        events = w.events[:, row[: len(w.legs)] > 0]
-        if not np.all(np.max(events, axis=0) - np.min(events, axis=0) <= 1):
-            return None
-    noise = np.sqrt(_variance_of_medians(problem, waves, count)[0])
-    known = weight > 0
-    variance = 1 / np.where(known, weight, 1.0) ** 2 - EVENT_SIGMA**2
-    balanced = np.where(known, noise / np.sqrt(np.maximum(variance, _SAMPLING)), 0.0)
-    return replace(problem.group, event_weight=balanced) if noise > 0 else None
 
 
 def _share_of_read_noise(

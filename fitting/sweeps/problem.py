@@ -331,8 +331,9 @@ def _event_steps(problem: Problem, z, lanes: StiffLanes):
         ok = (lane.counts[2] == 0) & jnp.all(jnp.isfinite(slope)) & jnp.all(jnp.isfinite(lane.y))
         if stimulus.quantity == "current" or lanes.step_t.shape[-1] == 1:
             return None, ok
-        levels = group.thresholds
-        return find_steps(scaled, stimulus, rows, span, levels, lane.step_t, lane.step_y), ok
+        seen = read_at(scaled, stimulus, rows, jax.vmap(scaled.project)(lane.y), None)[0]
+        every = group.thresholds, lane.step_t, lane.step_y
+        return find_steps(scaled, stimulus, rows, span, *every, seen=seen), ok
 
     steps, ok = jax.vmap(one)(group.limits, group.stimuli, group.rows, group.span, lanes)
     return steps, jnp.all(ok)

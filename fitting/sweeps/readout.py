@@ -43,9 +43,9 @@ def read_off(
     if stimulus.quantity == "current":
         return read_at(scaled, stimulus, rows, sol.y, left), jnp.zeros(span.shape)
     t, y = cast(tuple[Array, Array], (sol.step_t, sol.step_y))  # asked for by steps=True
-    steps = find_steps(scaled, stimulus, rows, span, levels, t, y)
-    events = rows_of_events(scaled, stimulus, rows, steps, (y[steps.begin], y[steps.end]))
-    return read_at(scaled, stimulus, rows, sol.y, left), events
+    logs = read_at(scaled, stimulus, rows, sol.y, left)
+    steps = find_steps(scaled, stimulus, rows, span, levels, t, y, seen=logs[0])
+    return logs, rows_of_events(scaled, stimulus, rows, steps, (y[steps.begin], y[steps.end]))
 
 
 def read_at(scaled: Scaled, stimulus: mj.Sampled, rows, y, left: mj.Bench | None):
@@ -87,9 +87,15 @@ class EventSteps(NamedTuple):
     branch_end: Array
 
 
-def find_steps(scaled: Scaled, stimulus: mj.Sampled, rows, span, levels, t, y) -> EventSteps:
-    """The steps in which events happen, from times and states of all; levels are log10 of on- and hold-threshold."""
-    scaled, t, y = lax.stop_gradient((scaled, t, y))
+def find_steps(
+    scaled: Scaled, stimulus: mj.Sampled, rows, span, levels, t, y, *, seen
+) -> EventSteps:
+    """The steps in which events happen, from times and states of all; levels are log10 of on- and hold-threshold.
+
+    `seen` is log10 of the current at the rows: what happens and is over before the next row is none that data show, as
+    of a channel that is still closed when the drive changes sign.
+    """
+    scaled, t, y, seen = lax.stop_gradient((scaled, t, y, seen))
     real = jnp.isfinite(t)
     t0, t1 = t[:-1], jnp.where(real[1:], t[1:], t[:-1])
     inner = INNER * (t1 - t0)
@@ -101,6 +107,11 @@ def find_steps(scaled: Scaled, stimulus: mj.Sampled, rows, span, levels, t, y) -
     def event(leg, threshold, sign):
         """Of the rising or falling branch of a leg."""
         start_at, stop_at = leg[jnp.where(sign > 0, 0, 1)], leg[jnp.where(sign > 0, 1, 2)]
+        shown = (rows >= start_at - slack) & (rows <= stop_at + slack)
+        shown &= sign * seen > sign * threshold
+        # It happens after the row before the first that shows it.
+        first = rows[jnp.maximum(jnp.argmax(shown) - 1, 0)]
+        start_at = jnp.where(jnp.any(shown), jnp.maximum(start_at, first), start_at)
         where = real & (t0 >= start_at - slack) & (t1 <= stop_at + slack)
         reach = jnp.where(where, sign * end, -jnp.inf)
         hit = reach > sign * threshold

@@ -110,7 +110,15 @@ class FitResult(AbstractFit):
 
     def at_optimum(self, z: Float[np.ndarray, " free"]) -> "FitResult":
         """The fit at a lower optimum of its problem, and a note on the one that it had."""
-        problem = with_fitted_bench(self.problem, z)
+        moved = self.ended(self.problem, z)
+        above = (self.loss / moved.loss - 1, self.values)
+        other_notes = [n for n in self.notes if not speaks_of_optima(n)]
+        notes = (*other_notes, *optima_in_words(2, 2, [above], moved.values))
+        return replace(moved, notes=notes)
+
+    def ended(self, problem: Problem, z: Float[np.ndarray, " free"]) -> "FitResult":
+        """The fit as a search of a problem of the same data would have ended there."""
+        problem = with_fitted_bench(problem, z)
         points = np.repeat(z[None], TOGETHER, axis=0)
         r, jacobian, _ = (x[0] for x in problem.linearise(points))
         known = uncertainty(
@@ -118,10 +126,7 @@ class FitResult(AbstractFit):
         )
         spread = cycle_spread(problem, self.waves, jacobian=jacobian)
         moved = self.moved(problem, z, known.covariance)
-        above = (self.loss / moved.loss - 1, self.values)
-        other_notes = [n for n in self.notes if not speaks_of_optima(n)]
-        notes = (*other_notes, *optima_in_words(2, 2, [above], moved.values))
-        return replace(moved, uncertainty=known, cycle_spread=spread, notes=notes)
+        return replace(moved, uncertainty=known, cycle_spread=spread)
 
     def values_at(self, z: Float[np.ndarray, " free"]) -> dict[str, float]:
         """Values of the free parameters at other coordinates [unit]."""

@@ -27,14 +27,16 @@ LONG += [
         "attention",
         "batches-python",
         "energy",
+        "networks-derivatives",
         "networks-python",
         "onchip",
-        "randomness",
+        "randomness-python",
         "reservoirs-python",
         "solvers-noise",
         "targets",
         "training",
         "uncertainty",
+        "uncertainty-devices",
     )
 ]
 """Those that .ci/run runs, a process each, into which it forks; the others are tests."""

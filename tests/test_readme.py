@@ -9,11 +9,12 @@ import jax
 import numpy as np
 import pytest
 
-from tests.pages import LONG, run
+from tests.pages import DOCS, LONG, run
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 GRADIENTS = ROOT / "docs" / "numerics" / "gradients.md"
+OPTAX = ROOT / "docs" / "numerics" / "gradients-optax.md"
 PAGES = sorted(
     p for p in set((ROOT / "docs").glob("*.md")) - set(LONG) if "```python" in p.read_text("utf8")
 )
@@ -58,7 +59,7 @@ def test_the_library_example_runs(page):
 @pytest.mark.study
 def test_optax_alone_fits_five_parameters_that_are_30_percent_off():
     with jax.numpy_dtype_promotion("standard"):  # as a user has it; optax counts in int32
-        names = _run_block(GRADIENTS, -1)
+        names = _run_block(OPTAX, 0)
     device, fitted, z = (names[n] for n in ("device", "fitted", "z"))
     for name in names["names"]:
         true, begin, found = (float(getattr(d, name)) for d in (device, names["start"], fitted))
@@ -89,6 +90,16 @@ def test_the_readme_is_read_in_two_minutes():
     rows = [line for line in text.splitlines() if line.startswith("|")][2:]
     assert 0 < len(rows) <= 8
     assert all(re.search(r"\| `[^`]+` \|$", row) for row in rows)
+
+
+def test_a_page_of_reference_has_at_most_700_words():
+    """As `wc -w` counts, with code and tables; lessons and what a build of the site writes do not count."""
+    built = {"_build", "api", "board", "cases", "commands.md", "gallery", "models"}
+    elsewhere = built | {"tutorials"}
+    pages = [p for p in DOCS.rglob("*.md") if not elsewhere & set(p.relative_to(DOCS).parts)]
+    words = {str(p.relative_to(ROOT)): len(p.read_text(encoding="utf-8").split()) for p in pages}
+    assert len(words) > 100
+    assert {page: n for page, n in words.items() if n > 700} == {}
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,7 @@ class Brackets:
         bracketed = np.isfinite(self.high)
         width = np.where(bracketed, self.high - self.low, 1.0)
         span = np.where(bracketed, self.root_high - self.root_low, 1.0)
+        # Where the straight line between both roots is 1, which is the end.
         chord = (1 - self.root_low) / np.maximum(span, 1e-12)
         # No nearer to an end than a twentieth: the bracket shrinks whichever end stays.
         inside = self.low + np.clip(chord, 0.05, 0.95) * width

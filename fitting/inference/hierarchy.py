@@ -203,6 +203,7 @@ def fit_population(devices: Devices | Iterable[Any]) -> Hierarchy:
     # Estimates are taken from a point that is near: medians of large size would cost digits of their spread.
     near = np.linalg.solve(total, devices.score.sum(axis=0))
     estimates = AxisEstimates.of(devices.information, devices.score, near)
+    # Spreads first: given them the medians are means, weighted by the inverse variances.
     sigma = maximum(estimates)
     weight, of_center, center, pull, _ = estimates.at(sigma)
     return Hierarchy(

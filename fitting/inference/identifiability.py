@@ -103,6 +103,7 @@ def in_logarithms(
     """Information on coordinates, prior left out, as information on the logarithms of parameters."""
     slopes = log_slopes(device, names, z)
     steep = np.where(np.abs(slopes) > 1e-12, slopes, np.inf)  # at a bound nothing is said
+    # d ln p = steep dz: information on ln p is that on z over both slopes.
     return fisher / np.outer(steep, steep)
 
 
@@ -206,9 +207,11 @@ def _of_sloppy(names, basis, pivots, information) -> list[Combination]:
     for k, row in enumerate(basis):
         if k in pivots or np.max(np.abs(row)) < _NEAR:
             continue
+        # Along sloppy directions parameter k moves by `row` times the pivots: this combination does not move.
         c = np.zeros(len(names))
         c[k], c[pivots] = 1.0, -_simple(row)
         sigma = float(np.sqrt(max(c @ covariance @ c, 0.0)))
+        # Whole exponents are easier to read; the deviation of the logarithm is multiplied alike.
         whole = next((q for q in range(1, _SIMPLEST + 1) if np.allclose(q * c, np.round(q * c))), 1)
         if sigma <= LIMIT:
             powers = {n: float(whole * p) for n, p in zip(names, c, strict=True) if p}

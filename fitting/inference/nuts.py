@@ -86,6 +86,7 @@ def _block(target: AbstractTarget, key, begin, z, tuning, averaging, center, roo
         least = jnp.where(begin == 0, at_fit - 2 * z.size, NOWHERE)
         return (tries < 1) | ((tries < _HALVINGS) & (state.logdensity <= least))
 
+    # A chain that begins looks at the fit first, with whose density the others are compared.
     first = jnp.where(begin == 0, -1, 0)
     unknown = jax.tree.map(jnp.zeros_like, jax.eval_shape(attempt, (first, None, x[0])))
     state = lax.while_loop(low, attempt, (first, *unknown[1:]))[1]
@@ -93,6 +94,7 @@ def _block(target: AbstractTarget, key, begin, z, tuning, averaging, center, roo
     def step(carry, k):
         state, tuned = carry
         size = jnp.exp(jnp.where(averaging, tuned.log_step_size, tuned.log_step_size_avg))
+        # By the number of the step: the length of blocks changes no draw.
         step_key = jax.random.fold_in(key, begin + k)
         state, info = kernel(step_key, state, density, size, unit, _DOUBLINGS)
         updated = _dual_averaging()[1](tuned, info.acceptance_rate)
@@ -195,6 +197,7 @@ def _sample(
             if averaging and done in ends:
                 recent = np.concatenate([b.z for b in steps[counted // _BLOCK :]], axis=1)
                 root, counted = _metric(recent, root, pooled=pooled), done
+                # What the tuner remembers is of the coordinates before: only its step is kept.
                 tuning = fresh(np.exp(tuning.log_step_size_avg))
             if tick is not None:
                 tick(done, bool(drawn), _joined(drawn or [block]))
@@ -388,6 +391,7 @@ def draw_fit(
         )  # fmt: skip
     j = np.asarray(problem.linearise(np.repeat(z[None], TOGETHER, axis=0))[1][0])
     variance = float(np.trace(j.T @ j @ covariance)) / len(z)
+    # A residual of the prior is the distance times noise over its deviation: the latter is wanted here.
     width = float(problem.noise / problem.prior_weight) if float(problem.noise) > 0 else np.inf
     target = LeastSquares(
         problem.in_program, problem.center, jnp.asarray(width), jnp.asarray(variance)

@@ -249,6 +249,7 @@ def _found(
         slope=slope,
         cost=np.repeat(best.cost, len(pinned)),
         threshold=threshold,
+        # At least the end to first order is tried.
         farthest=np.maximum(far, 1.0),
         tick=tick,
     )

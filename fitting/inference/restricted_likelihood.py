@@ -85,6 +85,7 @@ class AxisEstimates:
 def maximum(estimates: AxisEstimates) -> Float[np.ndarray, "free free"]:
     """Covariance of largest restricted likelihood."""
     # Mean squares of the estimates hold their errors too: a spread that is too wide to begin with.
+    # Never 0: a variance of 0 stays 0 in the steps below.
     begin = np.einsum("dij,dj->i", estimates.axes**2, estimates.z**2) / len(estimates.z) + 1e-12
     sigma = np.diag(np.minimum(begin, (3 * estimates.prior.spread) ** 2))
     for _ in range(_BEGINNING):
@@ -94,6 +95,7 @@ def maximum(estimates: AxisEstimates) -> Float[np.ndarray, "free free"]:
         # A step of expectation and maximisation is safe far from the maximum and slow near it, where BFGS takes over.
         value, axes = np.linalg.eigh(sigma + sigma @ (pull.T @ pull / len(weight) - left) @ sigma)
         sigma = (axes * np.maximum(value, 0.0)) @ axes.T  # rounding makes variances negative
+    # In units of the spreads the elements of the root are of order one: one tolerance of slopes serves all.
     size = np.sqrt(np.maximum(np.diag(sigma), 1e-24))
     places = np.tril_indices(len(size))
 
@@ -125,10 +127,12 @@ def _minus_log_likelihood(estimates: AxisEstimates, sigma: np.ndarray) -> tuple[
     """Minus the logarithm of the restricted likelihood but for a constant, and its derivative by the covariance."""
     weight, of_center, _, pull, value = estimates.at(sigma)
     slope = weight.sum(axis=0) - (weight @ of_center @ weight).sum(axis=0) - pull.T @ pull
+    # The determinant of the centre's precision is what makes the likelihood the restricted one.
     value -= np.linalg.slogdet(of_center)[1]
     narrow = estimates.prior.spread**-2
     slope += narrow * np.eye(len(sigma))
     value += narrow * np.trace(sigma)
+    # A derivative by a symmetric matrix is symmetric, but for rounding.
     return 0.5 * float(value), 0.5 * (slope + slope.T) / 2
 
 
@@ -146,6 +150,7 @@ def element_errors(weight: np.ndarray, of_center: np.ndarray) -> Float[np.ndarra
     scaled = np.einsum("dij,ajk->daik", weight, basis)
     mean = np.einsum("daij,djk->aik", scaled, weight)  # sum of W E W
     cross = np.einsum("daij,djk,kl->dail", scaled, weight, of_center)
+    # Three terms, since P is W less a part of the centre: W alone, twice the mixed one, and that part alone.
     information = 0.5 * np.einsum("daij,dbji->ab", scaled, scaled)
     information -= np.einsum("daij,dbji->ab", cross, scaled)
     both = np.einsum("aij,jk->aik", mean, of_center)

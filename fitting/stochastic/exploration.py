@@ -180,6 +180,7 @@ class _Walk:
         centres = np.repeat(self.goal.centre[None], len(at), axis=0)
         prior = np.repeat(np.maximum(self.goal.prior, _WIDEST)[None], len(at), axis=0)
         prior_part = 0.5 * ((at - centres[held]) / prior[held]) ** 2
+        # A narrow prior holds the coordinate in place of its own, which `prior_part` counts.
         centres[held], prior[held] = at, _HELD
         features = np.broadcast_to(self.measured, (len(at), len(self.measured)))
         least = self._least(self.mean, starts, features, centres, prior, gain)
@@ -211,7 +212,9 @@ class _Walk:
         replicates = np.empty((len(features), len(best)))
         for k in range(_SURFACES):
             mine = slice(k, None, _SURFACES)
+            # Weights of a Bayesian bootstrap, one a batch: the points of a batch share their random numbers.
             drawn = weight * self.rng.exponential(size=len(self.z))[batch]
+            # Never 0: the inverse is the variance of a point's noise.
             one = surfaces(np.maximum(drawn, _LEAST_WEIGHT**2), shapes)
             goal, centre = features[mine], centres[mine]
             known = [before.replicates[mine]] if before.rounds else before.replicates[:, None]

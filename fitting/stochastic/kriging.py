@@ -50,6 +50,7 @@ class Surface:
         self.points = x = self._white(z)
         plane, near = _plane(x), _squared_distances(x, x)
         self.shape = shape or _likeliest(near, plane, values, weight)
+        # In units of the variance of one simulation's noise, which is one over the weight.
         covariance = self.shape.signal * np.exp(-0.5 * near / self.shape.length**2)
         factor = cho_factor(covariance + np.diag(1 / weight))
         # Generalised least squares for the plane; the process passes through what the plane leaves.
@@ -206,6 +207,7 @@ def _squared_distances(u: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 def _likeliest(near: np.ndarray, plane: np.ndarray, values: np.ndarray, weight: np.ndarray):
     """The shape of the highest restricted likelihood, the variance of each value's noise profiled out."""
+    # Two white points differ by sqrt(2) in each coordinate: by this in all, in the root mean square.
     root, typical = np.sqrt(weight), np.sqrt(2 * (plane.shape[1] - 1))
     # Contrasts: combinations of the values that no plane moves.
     contrasts = np.linalg.qr(plane * root[:, None], mode="complete")[0][:, plane.shape[1] :]
@@ -219,6 +221,7 @@ def _likeliest(near: np.ndarray, plane: np.ndarray, values: np.ndarray, weight: 
         for signal in _SIGNALS:
             spread = 1 + signal * np.maximum(size, 0.0)[:, None]
             noise = np.mean(squares / spread, axis=0) + 1e-300
+            # Twice the logarithm over the number of contrasts; squares over their own mean only add a constant.
             likelihood = -np.sum(np.log(noise)) - values.shape[1] * np.mean(np.log(spread))
             if likelihood > highest:
                 best, highest = Shape(length=length * typical, signal=signal), likelihood

@@ -115,12 +115,15 @@ class Moments:
     @property
     def root(self) -> Float[np.ndarray, "features features"]:
         """A root of the covariance."""
+        # Correlations of one have a root, too.
         matrix = self.correlation + 1e-9 * np.eye(len(self.sd))
         return self.sd[:, None] * np.linalg.cholesky(matrix)
 
     @property
     def errors(self) -> tuple[Float[np.ndarray, " features"], float]:
         """Standard errors of the medians, and of the logarithms of the standard deviations."""
+        # A median of n normal numbers scatters by sqrt(pi / 2 n) of their deviation; anywhere within a step is
+        # a variance of a twelfth of its square; the logarithm of a deviation scatters by 1 / sqrt(2 (n - 1)).
         scatter = np.sqrt(0.5 * np.pi / self.cycles) * self.sd
         of_median = np.hypot(scatter, np.asarray(self.resolution) / np.sqrt(12))
         return of_median, 1 / np.sqrt(2 * (self.cycles - 1))
@@ -175,6 +178,7 @@ def choices(
             matrix = some[:, columns]
             if np.linalg.cond(matrix) > _SINGULAR:
                 continue
+            # What parameters scatter by where features do by `root`: the squares of a row add to a variance.
             scatter = np.linalg.solve(matrix, root)
             if np.all(np.sum(scatter**2, axis=1) < limit[list(columns)] ** 2):
                 sets.append((float(np.sum(scatter**2)), columns))
@@ -227,6 +231,7 @@ class Mixing:
         step = f
         if len(self.x) > 1:
             dx, df = np.diff(self.x, axis=0), np.diff(self.f, axis=0)
+            # Points that lie nearly along a line leave directions open: `rcond` leaves these out of the mixture.
             gamma = np.linalg.lstsq((df / self.scale).T, f / self.scale, rcond=1e-3)[0]
             step = f - gamma @ (dx + df)
         return x + np.clip(step, -FARTHEST, FARTHEST)

@@ -138,6 +138,7 @@ def linear(
     features, centres = goal.resampled()
     shifts = [features - goal.measured, (centres - goal.centre) / goal.prior]
     pulls = jacobian.T @ np.concatenate(shifts, axis=1).T
+    # A step of Gauss and Newton from the point to the optimum of each resampled goal.
     drawn = z + np.linalg.solve(jacobian.T @ jacobian, pulls).T
     grid, rise = first_order_profiles(z, drawn)
     return Valley(

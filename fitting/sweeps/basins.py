@@ -114,6 +114,7 @@ def other_optima(
         Standard deviation of a residual [sigma].
     """
     lowest = float(np.min(cost))
+    # A loss is half of chi squared.
     rise = ALIKE / 2 * noise**2
     points, others = [best], []
     near = ended & (cost <= max((1 + NEAR) * lowest, lowest + rise))

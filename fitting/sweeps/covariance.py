@@ -90,6 +90,7 @@ def _of_cycles(
     Errors are those of read noise, and half of what a datum moves from cycle to cycle: no response is more linear.
     """
     cycles = shifts_of_cycles(problem, waves, count)
+    # About their own mean n cycles scatter by (n - 1) / n of their variance.
     deviations = (cycles - cycles.mean(axis=0)) * np.sqrt(count / (count - 1))
     variance = read_variance(problem, waves)
     known = variance > 0
@@ -108,6 +109,7 @@ def _data_only(j: np.ndarray, r: np.ndarray, z: np.ndarray, root: np.ndarray, le
     known = size > least[:, None]
     size = np.where(known, size, np.inf)
     spread = (root @ axes) / size[:, None]
+    # The sandwich H^-1 J'SJ H^-1 along the axes, whose inverse is the information.
     inner = np.linalg.pinv(spread.mT @ spread, rcond=1e-10, hermitian=True)
     pull = np.einsum("kdn,kd->kn", j, r)
     step = np.einsum("knm,km->kn", axes, np.einsum("knm,kn->km", axes, pull) / size)
@@ -202,6 +204,7 @@ def _uncertainties(
     prior_root = estimate.start_noise[:, None, None] * prior
     spread = np.concatenate([estimate.root, prior_root], axis=1) @ estimate.inverse
     chi2, error = _stated(problems, estimate.r)
+    # The prior's own information: directions of which the data say less are the prior's.
     least = (estimate.start_noise / PRIOR_SIGMA) ** 2
     data_z, information = _data_only(j, estimate.r, np.asarray(z), estimate.root, least)
     fisher = j.mT @ j / np.maximum(estimate.scale, 1e-300)[:, None, None]

@@ -66,6 +66,7 @@ def _others(result: FitResult, search: CycleSearch) -> list[Any]:
     known = result.search.cost < _WORSE * result.loss
     centers = np.concatenate([result.z[None], result.search.z[known]])
     root = np.linalg.cholesky(result.covariance + 1e-12 * np.eye(len(result.z)))
+    # Shrunk at random: in many dimensions hardly any normal draw lies near the optimum.
     normal = rng.normal(size=(count, len(result.z))) * rng.uniform(size=(count, 1))
     normal[: len(centers)] = 0.0
     devices = [

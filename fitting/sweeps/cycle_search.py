@@ -95,6 +95,7 @@ class CycleSearch:
                 for k, x in enumerate(self.names)
             }
             with np.errstate(invalid="ignore", divide="ignore"):
+                # The last cycle: in earlier ones a device still shows the state in which it began.
                 logs.append(np.log(self.values(self.device, factors)[:, -1]))
         pairs = np.concatenate(logs)[: len(lanes)].reshape(n, m, 2, -1)
         change = pairs[:, :, 0] - pairs[:, :, 1]
@@ -124,6 +125,7 @@ class CycleSearch:
             if np.all(np.abs(gap) < errors):
                 break
             slopes = search.slopes()
+            # The most probable move: what the fit leaves open is the prior, and medians have errors.
             known = slopes @ covariance @ slopes.T + np.diag(errors**2)
             step = covariance @ slopes.T @ np.linalg.solve(known, gap)
             step = step * min(1.0, FARTHEST / max(np.max(np.abs(step)), 1e-300))

@@ -187,6 +187,7 @@ class Ensemble:
         self.limit = self._limit(bench)
         drawn = dict.fromkeys(sorted({c.name for c in coordinates if c.spread}), 1.0)
         factors = cycle_factors(seed, drawn, members=draws, sweeps=len(experiment.stimuli))
+        # Factors of a spread of 1 are exponentials of normal numbers.
         self.normal = {n: np.log(np.asarray(x)) for n, x in factors.items()}
         rng = np.random.default_rng(seed)
         rows = sum(len(r) for r in experiment.rows)
@@ -253,6 +254,7 @@ class Ensemble:
         # At its limit the source sets the current, not the device: reading it adds no noise.
         i = noisy if self.limit is None else np.where(np.abs(i) < 0.99 * self.limit, noisy, i)
         ends = np.cumsum([0, *map(len, self.experiment.rows)])
+        # Anywhere within the step at whose end it is read, as measured events are.
         values = [
             r.read(i[..., ends[r.wave] : ends[r.wave + 1]]) - r.sample.step * jitter
             for r, jitter in zip(self.experiment.readings, self.jitter, strict=True)

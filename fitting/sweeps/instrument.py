@@ -276,6 +276,7 @@ class Evidence:
         v, i = (np.concatenate([s[k] for s in sizes]) for k in (0, 1))
         clear = (v > 0.1 * np.max(v)) & (i > 0)
         ratios = v[clear] / i[clear] if clear.any() else np.ones(1)
+        # Out and back: each excursion runs through the largest voltage twice.
         rates = [2 * np.max(w.sizes(floor)[0]) * len(w.legs) / w.rows[-1] for w in waves]
         zeros = tuple(z for m in measurements if (z := zero_reading(m)) is not None)
         return cls(

@@ -107,6 +107,7 @@ def prior_precision(model: Any, names: Sequence[str]) -> Precision | None:
         if not set(nodes) <= set(place):
             continue
         prior, at = PRIORS[function], np.ix_(*2 * ([place[n] for n in nodes],))
+        # Second differences are 0 on straight lines, which they therefore leave to the width.
         bends = np.diff(np.eye(NODES), 2, axis=0) / prior.bending
         alone = np.eye(NODES) / prior.width**2
         matrix[at] = bends.T @ bends + prior.shrinks * alone
@@ -169,12 +170,14 @@ def learned_values(
     rate = _REST - np.log(shape.duration / 4)
     steep = _STEEPNESS * nodes / top
     sign = shape.sets_at or 1
+    # The ratio of the branches is ln(1 + e^gain), which is above 0 whatever the node: this is its inverse.
     functions = {"off": off, "gain": np.log(np.expm1(ratio))}
     functions |= {"set": rate + sign * steep, "reset": rate - sign * steep}
 
     def scatter(rng: np.random.Generator) -> dict[str, float]:
         moved = dict(functions)
         if rng.random() < (0.1 if shape.sets_at else 0.5):
+            # Loops that do not say at which polarity a device sets leave either as likely.
             moved["set"], moved["reset"] = moved["reset"], moved["set"]
         moved = {f: x + _SCATTER[f] * rng.normal(size=NODES) for f, x in moved.items()}
         feedback = {"p": float(rng.normal()), "n": float(rng.normal())}

@@ -109,12 +109,14 @@ def branches(
         ways = np.arange(begin, peak + 1), np.arange(peak, end)[::-1]
         if min(map(len, ways)) > 2:
             level = size[peak] * np.linspace(0.1, 0.9, 33)
+            # np.interp takes ascending levels: where noise of what is applied steps back, they stay.
             there, back = (np.interp(level, np.maximum.accumulate(size[k]), log_x[k]) for k in ways)
             yield sign, level, there, back
 
 
 def _opening(w: Waveform) -> float:
     """Decades by which the conductance is higher on the way back, at positive less at negative voltage."""
+    # Under an imposed current a higher conductance is a lower voltage.
     higher = 1 if w.driven == "voltage" else -1
     return higher * sum(sign * float(np.median(b - t)) for sign, _, t, b in branches(w))
 
@@ -129,6 +131,7 @@ def _sets_at(waves: Sequence[Waveform]) -> int:
     opening, square = sum(map(_opening, waves)) / len(waves), 0.0
     for w in waves:
         rows = [min(p - a, b - p) for a, p, b in w.legs]
+        # A median of n differences of two branches has 2/n of a reading's variance, times that of a median.
         square += (branch_error(w) * MEDIAN) ** 2 * sum(2 / n for n in rows if n > 2)
     noise = np.sqrt(square) / len(waves)
     return int(np.sign(opening)) if abs(opening) > max(_OPEN, _SURE * noise) else 0
@@ -217,6 +220,7 @@ def _size(spec: ParameterSpec, default: float, shape: Loops, volts: float) -> tu
     if powers == {"ohm": 1.0}:
         return (shape.r_off if "off" in spec.name else shape.r_on), 0.7
     if powers == {"A": 1.0}:
+        # A standard deviation to either side of the middle holds four fifths of the range, in logarithms.
         return float(np.sqrt(shape.i_low * shape.i_high)), 0.4 * np.log(shape.i_high / shape.i_low)
     if powers == {"V": 1.0}:
         return default * shape.v / volts, 0.7

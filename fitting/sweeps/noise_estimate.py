@@ -258,6 +258,7 @@ class NoiseEstimates:
             else:
                 shifts, freedom = _resampled(problems[0], waves[0], seed) @ j, self.sweeps[0] - 1.0
                 centred = shifts - np.mean(shifts, axis=1, keepdims=True)
+                # A root: its square is the covariance of the resampled scores.
                 self.root = centred / np.sqrt(_REPLICATES - 1)
                 self.sources = [f"{_REPLICATES} resamplings of the sweeps"]
             self.freedom = np.array([freedom])
@@ -266,6 +267,7 @@ class NoiseEstimates:
             weights, shape = events.reshape(len(problems), -1), problems[0].group.rows.shape
             self.root, rho = _of_residuals(weights, self.r, j, self.inverse, moves, shape)
             self.sources = [_source(*x) for x in zip(rho.tolist(), self.sweeps, strict=True)]
+            # Points that follow each other count for fewer, and a variance is that of the points about it.
             freedom = np.minimum(count * (1 - rho) / (1 + rho) - n, 2.0 * _NEIGHBOURS)
             self.freedom = np.maximum(freedom, _LEAST_FREEDOM)
         for k, lost in enumerate(np.count_nonzero(steep, axis=1).tolist()):

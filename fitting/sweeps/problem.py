@@ -297,6 +297,7 @@ def begin_lanes(problem: Problem, z: Float[Array, " free"]):
             return numbers_of(scaled), scaled.initial()
 
         both = jax.vmap(one)(group.limits, group.rows)
+        # Twice: one is differentiated, the other is the value that comes along.
         return both, both
 
     derivatives, values = jax.jacfwd(begin, has_aux=True)(z)
@@ -331,9 +332,9 @@ def _event_steps(problem: Problem, z, lanes: StiffLanes):
         ok = (lane.counts[2] == 0) & jnp.all(jnp.isfinite(slope)) & jnp.all(jnp.isfinite(lane.y))
         if stimulus.quantity == "current" or lanes.step_t.shape[-1] == 1:
             return None, ok
-        seen = read_at(scaled, stimulus, rows, jax.vmap(scaled.project)(lane.y), None)[0]
+        row_logs = read_at(scaled, stimulus, rows, jax.vmap(scaled.project)(lane.y), None)[0]
         every = group.thresholds, lane.step_t, lane.step_y
-        return find_steps(scaled, stimulus, rows, span, *every, seen=seen), ok
+        return find_steps(scaled, stimulus, rows, span, *every, row_logs=row_logs), ok
 
     steps, ok = jax.vmap(one)(group.limits, group.stimuli, group.rows, group.span, lanes)
     return steps, jnp.all(ok)
@@ -377,6 +378,7 @@ def linearise_lanes(problem: Problem, z: Float[Array, " free"], lanes: StiffLane
         _, d, (r, _) = jax.jvp(f, point, (e, *directions), has_aux=True)
         return d, r
 
+    # The chain rule through the solve, whose derivatives came with the lanes.
     jacobian, r = jax.vmap(push, (0, -1, -1), (-1, None))(jnp.eye(free), *along)
     ok &= jnp.all(jnp.isfinite(r)) & jnp.all(jnp.isfinite(jacobian))
     return r, jacobian, ok

@@ -14,6 +14,7 @@ from memjax.simulate import Solution, outputs_and_states
 
 from .summary import RESPONSE
 
+# Beside it the logarithm of a current of 0 has a value, and a derivative.
 _TINY = 1e-30
 
 INNER = 1e-6
@@ -44,7 +45,7 @@ def read_off(
         return read_at(scaled, stimulus, rows, sol.y, left), jnp.zeros(span.shape)
     t, y = cast(tuple[Array, Array], (sol.step_t, sol.step_y))  # asked for by steps=True
     logs = read_at(scaled, stimulus, rows, sol.y, left)
-    steps = find_steps(scaled, stimulus, rows, span, levels, t, y, seen=logs[0])
+    steps = find_steps(scaled, stimulus, rows, span, levels, t, y, row_logs=logs[0])
     return logs, rows_of_events(scaled, stimulus, rows, steps, (y[steps.begin], y[steps.end]))
 
 
@@ -88,27 +89,28 @@ class EventSteps(NamedTuple):
 
 
 def find_steps(
-    scaled: Scaled, stimulus: mj.Sampled, rows, span, levels, t, y, *, seen
+    scaled: Scaled, stimulus: mj.Sampled, rows, span, levels, t, y, *, row_logs
 ) -> EventSteps:
     """The steps in which events happen, from times and states of all; levels are log10 of on- and hold-threshold.
 
-    `seen` is log10 of the current at the rows: what happens and is over before the next row is none that data show, as
-    of a channel that is still closed when the drive changes sign.
+    `row_logs` is log10 of the current at the rows: what happens and is over before the next row is none that data show,
+    as of a channel that is still closed when the drive changes sign.
     """
-    scaled, t, y, seen = lax.stop_gradient((scaled, t, y, seen))
+    scaled, t, y, row_logs = lax.stop_gradient((scaled, t, y, row_logs))
     real = jnp.isfinite(t)
     t0, t1 = t[:-1], jnp.where(real[1:], t[1:], t[:-1])
     inner = INNER * (t1 - t0)
     y = jnp.where(real[:, None], y, y[:1])
     log_at = jax.vmap(lambda yy, tt: log_current(scaled, yy, stimulus, tt))
     start, end, real = log_at(y[:-1], t0 + inner), log_at(y[1:], t1 - inner), real[1:]
+    # Ends of excursions are corners of the drive, on which steps land but for rounding.
     slack, places = 1e-6 * rows[-1], jnp.arange(len(t0))
 
     def event(leg, threshold, sign):
         """Of the rising or falling branch of a leg."""
         start_at, stop_at = leg[jnp.where(sign > 0, 0, 1)], leg[jnp.where(sign > 0, 1, 2)]
         shown = (rows >= start_at - slack) & (rows <= stop_at + slack)
-        shown &= sign * seen > sign * threshold
+        shown &= sign * row_logs > sign * threshold
         # It happens after the row before the first that shows it.
         first = rows[jnp.maximum(jnp.argmax(shown) - 1, 0)]
         start_at = jnp.where(jnp.any(shown), jnp.maximum(start_at, first), start_at)

@@ -119,11 +119,9 @@ class FitResult(AbstractFit):
     def ended(self, problem: Problem, z: Float[np.ndarray, " free"]) -> "FitResult":
         """The fit as a search of a problem of the same data would have ended there."""
         problem = with_fitted_bench(problem, z)
-        points = np.repeat(z[None], TOGETHER, axis=0)
-        r, jacobian, _ = (x[0] for x in problem.linearise(points))
-        known = uncertainty(
-            problem, self.waves, z=z, residuals=r, jacobian=jacobian, seed=self.seed
-        )
+        r, jacobian, _ = (x[0] for x in problem.linearise(np.repeat(z[None], TOGETHER, axis=0)))
+        at: dict[str, Any] = dict(z=z, residuals=r, jacobian=jacobian, seed=self.seed)
+        known = uncertainty(problem, self.waves, **at)
         spread = cycle_spread(problem, self.waves, jacobian=jacobian)
         moved = self.moved(problem, z, known.covariance)
         return replace(moved, uncertainty=known, cycle_spread=spread)
@@ -294,10 +292,8 @@ class FitResult(AbstractFit):
 
         Those that simulated cycles calibrated are judged by their replicates, the others by the fit of the medians.
         """
-        free = self.problem.free
-        random = self.stochastic
-        z = self.z
-        fisher = self.uncertainty.fisher
+        free, random = self.problem.free, self.stochastic
+        z, fisher = self.z, self.uncertainty.fisher
         offsets = [n.rpartition(".")[2] in OFFSETS for n in free]
         if any(offsets):  # they have no logarithm
             free, z, fisher = without(offsets, free, z, fisher)

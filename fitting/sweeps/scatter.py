@@ -38,8 +38,8 @@ def exceeds_scatter(
     if freedom <= 0:
         return False
     expected = np.mean(variance[counted]) * variance_of_median(count) * freedom
-    # Rows near the floor scatter by more than the others: so many that are alike have as sure a sum. The scatter itself
-    # is known from as many numbers as there are differences of sweeps.
+    # Chi squared of n degrees of freedom scatters by sqrt(2 n). Rows near the floor scatter by more than the others: so
+    # many that are alike have as sure a sum. The scatter itself is known from as many numbers as sweeps differ in.
     unit = read_variance(problem, waves)[: len(r)][counted]
     alike = np.sum(unit) ** 2 / np.sum(unit**2)
     error = np.sqrt(2 / alike * (number / freedom + 1 / (count - 1)))

@@ -92,11 +92,13 @@ def hidden_series(
     r, jacobian, ok = extended.evaluate(np.repeat(absent[None], len(pinned), axis=0), 0)
     if not ok[0]:
         return None
+    # A loss is half of chi squared, whose unit is the noise.
     rise = 0.5 * (result.reach() * float(problem.noise)) ** 2
     most = half_squares(r, ok)[0] + rise
     # To first order, from the derivative by the resistance at a value that acts on nothing.
     by_ohm = jacobian[0][:, -1] / _ohm_per_coordinate(extended)
     others = np.linalg.lstsq(jacobian[0][:, :-1], -by_ohm, rcond=None)[0]
+    # No farther than a factor of e: beyond that derivatives are no guide.
     starts = result.z + np.clip(resistances[:, None] * others, -1.0, 1.0)
 
     def evaluate(z: np.ndarray):

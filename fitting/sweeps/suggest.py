@@ -234,6 +234,7 @@ class Extended:
             column = jacobian[:, self.count + k]
             part = column - basis @ (basis.T @ column)
             size = float(part @ part)
+            # `part` is what no other parameter can make: the best step along it, and the share of squares it leaves.
             step = -float(part @ r) / max(size, 1e-300)
             share = 1 - step**2 * size / max(float(r @ r), 1e-300)
             # A coordinate is the logarithm of a resistance: less of a shunt is more of a leakage.
@@ -348,7 +349,9 @@ class Extended:
         farthest = _OUTLIER * _typical(refit.data)
         both = (np.clip(x[counts], -farthest, farthest) for x in (data, refit.data))
         before, after = (float(x @ x) for x in both)
+        # As many independent points have a mean that is known as well as that of a first-order process.
         count = np.count_nonzero(counts) * (1 - refit.correlation) / (1 + refit.correlation)
+        # Schwarz's criterion: of one parameter more it takes off the logarithm of the number of points.
         gain = count * np.log(before / max(after, 1e-300)) - np.log(max(count, 1.0))
         return before, after, float(gain)
 

@@ -105,6 +105,7 @@ def _speed(
     """By how much the logarithm of a response moves in each block, beyond what it does in most [decades]."""
     edges = np.linspace(0, len(x), blocks + 1).astype(int)[:-1]
     mean = np.add.reduceat(x, edges) / np.diff(np.append(edges, len(x)))
+    # Beside ten floors the noise of currents near 0 A is no motion.
     step = np.abs(np.diff(np.log10(np.abs(mean) + 10 * floor), prepend=np.nan, append=np.nan))
     step = np.fmax(step[1:], step[:-1])
     return np.maximum(step - 4 * np.median(step), 0.0)

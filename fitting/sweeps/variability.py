@@ -28,6 +28,7 @@ def read_noise(waves: Sequence[Waveform], floor: float) -> dict[str, float]:
     steps, low_steps, low_sizes = [], [], []
     for w in waves:
         size = 10 ** w.median_log() - floor
+        # With the floor that the logarithm holds, 30 floors: beside these the floor is 3 %.
         clear = w.used & (size > 29 * floor)
         # Where the sign of a current is uncertain its modulus scatters less than it does.
         low = w.used & ~clear & (size > floor)

@@ -252,6 +252,7 @@ def _events(waves: Sequence[Waveform], group: Group, residuals: np.ndarray) -> l
                 if weight[a, leg, event] == 0:
                     continue
                 here, there = (_between(size, x[a, leg, event], *ends) for x in (target, rows))
+                # Voltages are those of rows: within one step of them two events are the same.
                 off = max(abs(there - here) - step, 0.0) / size[peak]
                 text = f"{name} at {there:.3g} V where {here:.3g} V was measured, {word} polarity"
                 marks.append(graded(off, _EVENT, text))
@@ -273,6 +274,7 @@ def _closings(waves: Sequence[Waveform], simulated: np.ndarray) -> list[Mark]:
             v, part = w.v[begin:end], slice(begin, end)
             here, there = (loop_closing(v, 10 ** x[part]) for x in (w.median_log(), s))
             if here is not None:
+                # One that is missing is off by all of its voltage.
                 v_model = there.v if there is not None and there.kind == here.kind else 0.0
                 row = here.v, v_model, float(np.max(np.abs(v)))
                 voltages.setdefault(here.kind, []).append(row)
@@ -287,6 +289,7 @@ def _closings(waves: Sequence[Waveform], simulated: np.ndarray) -> list[Mark]:
 def _areas(w: Waveform, simulated: np.ndarray, leg: tuple[int, int, int]) -> np.ndarray:
     """Areas of the measured and the simulated loop of an excursion, over all of it; positive where it sets."""
     part = slice(leg[0], leg[2])
+    # Under an imposed current a device that sets lowers the response.
     higher = 1 if w.driven == "voltage" else -1
     responses = 10 ** np.stack([w.median_log()[part], simulated[part]])
     # By trapezoids.
@@ -320,6 +323,7 @@ def _shape(waves: Sequence[Waveform], simulated: np.ndarray) -> tuple[dict, list
         text = f"a loop (branch ratio {10**drawn:.2f}) where none was measured ({10**measured:.2f})"
         return shape, [Mark(2 * int(drawn > 2 * max(measured, least)), drawn / least, text)]
     whole = sum(abs(a[0]) for a in areas)
+    # By the sense in which the measured loop of each excursion runs: areas of the other sense are taken off.
     ratio = float(sum(np.sign(a[0]) * a[1] for a in areas) / max(whole, np.finfo(float).tiny))
     left, most = np.sum(squares, axis=0)
     gain = 1 - float(left / most)

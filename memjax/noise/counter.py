@@ -7,6 +7,7 @@ from jax import lax
 from jaxtyping import Array, Float, Integer, Key, UInt32
 
 _TOP = np.uint32(0x80000000)
+# The two halves of 2^64 over the golden ratio: words without a pattern.
 _START = (0x9E3779B9, 0x7F4A7C15)
 """Where the two hashes of the counters start, less the number of counters."""
 
@@ -104,6 +105,7 @@ def _of_counters(*counters):
     a, b = (jnp.uint32(start + len(counters)) for start in _START)
     for c in counters:
         a, b, c = jnp.broadcast_arrays(a, b, jnp.asarray(c, jnp.uint32))
+        # Odd factors lose nothing modulo 2^32; these are those of the finaliser of MurmurHash3.
         a = _fold((a + c) * np.uint32(0x85EBCA6B), 15)
         b = _fold((b ^ c) * np.uint32(0xC2B2AE35), 16)
     return a, b
@@ -135,6 +137,7 @@ def normal(word: UInt32[Array, "..."], dtype) -> Float[Array, "..."]:
        doi:10.1016/B978-0-12-385963-1.00010-1 (inverse normal from one logarithm)
     """
     work = jnp.float64 if jnp.dtype(dtype) == jnp.float64 else jnp.float32
+    # A signed word plus 1/2 has the size of its complement's: quantiles are symmetric, and none is infinite.
     signed = lax.bitcast_convert_type(word, jnp.int32).astype(work)
     tail = jnp.abs(signed + 0.5)
     root = jnp.sqrt(_minus_log(tail))

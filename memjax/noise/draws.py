@@ -82,6 +82,7 @@ def cycle_factors(
     keys = _keys(seed, members, np.arange(sweeps), "spread", first)
     normal = []
     for name in sigma_ln:
+        # A hash that is the same in every process, which Python's own is not.
         number = zlib.crc32(name.encode()) & 0x7FFFFFFF
 
         def draw(key, number=number):

@@ -114,6 +114,7 @@ def increments(
         They depend on nothing else.
     """
     draw = {"gaussian": normal, "two-point": two_point, "three-point": three_point}[kind]
+    # Even streams; the odd ones are those of normal `areas`, so that no word serves both.
     return _per_channel(lambda k: draw(_word(key, step, 2 * k), dtype), channels, dtype)
 
 

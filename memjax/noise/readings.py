@@ -199,5 +199,6 @@ def flicker(
         x = jnp.where(first, number, decay)
         return x, jnp.sum(sizes * x)
 
+    # Never used: the first reading of each sweep is drawn from the stationary law.
     begin = jnp.zeros(len(rates), rows.gap.dtype)
     return lax.scan(step, begin, (rows.sweep, rows.row, rows.gap, rows.first))[1]

@@ -130,6 +130,7 @@ def _coefficients(key: Words, tree, p, size, channels: int, dtype) -> Float[Arra
     shift = (deepest - jnp.maximum(level, 0)).astype(p.dtype)
     node = jnp.where(level < 0, 0, p >> shift)
     coarser = (level < 0) | ((jnp.ones_like(p) << shift) > size)
+    # In two shifts: one by all bits of an integer of 32 is not defined.
     low, high = node.astype(jnp.uint32), (node >> 16 >> 16).astype(jnp.uint32)
     coefficient = jnp.arange(2 * channels, dtype=jnp.uint32).reshape(channels, 1, 2)
     # Distinct coefficients need distinct counters: the lowest byte is the coefficient, the next the level.
@@ -145,6 +146,7 @@ def _values_and_slopes(p, q, span) -> tuple[Float[Array, "1 n 2"], Float[Array, 
     dtype, deepest = span.dtype, depth(span.dtype)
     level = jnp.arange(deepest)
     width = jnp.ones_like(p) << (deepest - level).astype(p.dtype)
+    # Twice the middle of the interval of each level that holds p, since a middle may be no whole number.
     centre = (p & -width) * 2 + width
     # -1 to 1 across the interval of a level
     x = (p + q - centre).astype(dtype) / width.astype(dtype)

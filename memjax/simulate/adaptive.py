@@ -114,6 +114,7 @@ def _code(sol: dfx.Solution, finite: Bool[Array, ""]) -> Array:
     """How a solve ended, given whether what it reached is finite."""
     code = jnp.where(sol.result == dfx.RESULTS.successful, Result.successful, Result.step_limit)
     code = jnp.where(sol.result == dfx.RESULTS.dt_min_reached, Result.step_underflow, code)
+    # Last, since it is the cause: a state that is no number rejects steps until one of these limits is met.
     return jnp.where(finite, code, Result.not_finite)
 
 
@@ -132,6 +133,7 @@ class _UpTo(eqx.Module):
 def _landing_control(control: Any, stimulus: AbstractStimulus, dtype: Any) -> Any:
     """Step control that also lands on the corners of the drive and on its zeros, where devices release."""
     corners = jnp.asarray(stimulus.breakpoints(), dtype)
+    # Nothing jumps at a zero: it only says where a step ends, which has no derivative.
     zeros = lax.stop_gradient(jnp.asarray(stimulus.zeros(), dtype))
     times = {"step_ts": zeros, "jump_ts": corners}
     # diffrax takes no empty list of times.

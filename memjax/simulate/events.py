@@ -136,7 +136,7 @@ def _locate(event: EventGroup, scaled: Scaled, stimulus, piece: Piece, *, smooth
     # Newton with the slope held constant: value to second order, derivative of the implicit
     # function.
     correction = jnp.where(rising, -distance / jnp.where(rising, rate, 1.0), 0.0)
-    # A correction beyond the step itself is none.
+    # A correction beyond the step itself is none; its derivative stays.
     small = jnp.abs(correction) <= frozen.t_end - frozen.t_start
     tangential = ~jump & (~rising | (turn < _TOUCH))
     correction = jnp.where(small, correction, correction - lax.stop_gradient(correction))

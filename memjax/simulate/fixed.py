@@ -183,6 +183,7 @@ def solve_fixed(
         (parts, converged, logs, record), _ = lax.scan(advance_step, begin, steps)
         bad = jnp.where(converged, Result.successful, Result.newton_failed)
         bad = state_result(scaled.join(parts), jnp.where(is_driven(steps), bad, Result.not_finite))
+        # The first failure counts: what follows it is its consequence.
         return (parts, jnp.where(code == 0, bad, code), logs, record, stiffness), None
 
     def interval(carry, row):

@@ -54,6 +54,7 @@ def pattern(
         rate_n = jnp.concatenate([intensity, (clock.rate - jnp.sum(intensity))[None]])[n]
         is_inside = t < end
         share = jnp.where(is_inside, rate_n / clock.rate, 1.0)
+        # Intensities that meet the rate of the clock exactly may pass it by roundings.
         return jnp.log(share), ~is_inside | (jnp.sum(intensity) <= clock.rate * (1 + 1e-6))
 
     logs, clock_ok = jax.vmap(log_probability)(clock.times, clock.marks, y)

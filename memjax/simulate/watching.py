@@ -126,6 +126,7 @@ def _event_step(
     # A Schmitt trigger: armed below the lower level, fired and disarmed at the upper one.
     armed = was_armed | (in_window & (start < rearm))
     rise = end - start
+    # Where a straight line passes the level: that only decides whether it is within the window.
     share = jnp.clip((level - start) / jnp.where(rise == 0, 1.0, rise), 0.0, 1.0)
     inside = piece.time(share) <= event.stop + slack
     fires = inside & jnp.where(start >= level, was_armed, armed & (end > level))

@@ -170,6 +170,7 @@ class DriftImplicitMilstein(AbstractKernel):
         """See `drift_implicit_euler_step`."""
         noise = noise_increment(eq, t0, y, inc, h)
         stage, error = _end(eq, t0, t1, y, noise.euler + noise.correction, h, self.cap)
+        # The implicit part carries a kick to the end of the step as (I - h J)^-1 kick, and an error of it alike.
         remainder = stage.filter(noise.remainder(eq, t1, stage.y, h))
         error = jnp.abs(error) + jnp.abs(remainder)
         return Step(eq.project(stage.y), error, stage.converged)

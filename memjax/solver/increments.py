@@ -32,6 +32,7 @@ class NoiseIncrement(NamedTuple):
 
     def remainder(self, eq: Equation, t1, y1: Vector, h) -> Vector:
         """Error estimate of Milstein's scheme: change of the amplitudes beyond their linear response to the noise."""
+        # The deviation is 0 at the start: an increment, of the size sqrt(h), meets half of it in the mean.
         deviation = jnp.abs(eq.diffusion(t1, y1) - self.expected)
         return 0.5 * jnp.sqrt(h) * jnp.sum(deviation, axis=1)
 

@@ -90,9 +90,11 @@ def _newton(f, confine, base, guess, h, *, cap: int, tol: float, turn: bool, con
             return jnp.where(n < _FULL_STEPS, y - step, new) if confine_late else new
 
         # The whole step tells how far the root is, not one that was cut.
+        # States are scaled to order one: 1 + |y| makes it relative for large ones and absolute for small ones.
         change = jnp.max(jnp.abs(move(step) - y) / (1.0 + jnp.abs(y)))
         return move(short), short, longest, change, n + 1
 
+    # No step is too long before one has turned back.
     infinite = jnp.full((), jnp.inf, base.dtype)
     start = guess if confine_late else keep(guess, base, *keep_consts)
     begin = (start, jnp.zeros_like(base), infinite, infinite, jnp.asarray(0))

@@ -125,6 +125,7 @@ def rodas3_step(
         return 0.5 * apply(h * f(middle, y_middle) - h_slope)
 
     start = increment(rate, slope)
+    # How far a fast mode is off its quasi-equilibrium; through S / 2 it is an error in y, as in the middle.
     start_error = 0.5 * apply(h * rate - start)
     return Rodas3Step(embedded + k4, k4, start, increment, start_error, midpoint_error)
 
@@ -304,6 +305,7 @@ class Rodas3(dfx.AbstractAdaptiveSolver):
             )
             y1 = verdict.keep(flat, y1)
             error = verdict.pass_on(error, allowed(flat, y1))
+            # A state that stays over a tick has no slope: the cubic between its ends is a constant.
             slopes = verdict.keep(jax.tree.map(jnp.zeros_like, slopes), slopes)
             solver_state = verdict.next_step
         k = jax.tree.map(lambda a, b: jnp.stack([a, b]), *map(unravel, slopes))
@@ -378,6 +380,7 @@ def derivative_error(
     """
     unit = jnp.eye(jacobian.shape[0], dtype=jacobian.dtype)
     carried, remainders = jax.vmap(push)(jax.vmap(factor(unit - 0.5 * h * jacobian))(unit))
+    # Directions of the start have length 1: of one that decays far below that few digits are needed.
     size = jnp.maximum(jnp.max(jnp.abs(carried), axis=1), 1.0)
     errors = jnp.max(jnp.abs(remainders), axis=1)
     return lax.stop_gradient(jnp.max(errors / size) / DERIVATIVE_ERROR)

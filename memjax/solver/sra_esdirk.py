@@ -145,6 +145,7 @@ def _stages(
             cap=cap,
             confine_late=True,
         )
+        # The rate by the equation of the stage: f at the root would amplify the root's error by the stiffness.
         rate = (root.y - base) / (_D * h)
         return (rate, root.y - noise), (rate, root)
 
@@ -157,6 +158,7 @@ def _stages(
         array(_C - _D, _B1),
         array(0.0, _B2),
     )
+    # A scan: Newton's iteration is traced and compiled once for both stages.
     _, (rates, root) = lax.scan(implicit, (jnp.zeros_like(y), y), stages)
     last = jax.tree.map(lambda x: x[1], root)
     last = last._replace(converged=jnp.all(root.converged), positive_det=jnp.all(root.positive_det))

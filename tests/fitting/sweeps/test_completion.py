@@ -49,7 +49,9 @@ def fit(*, switches=False, backend="cc 14"):
 @pytest.fixture
 def stages(monkeypatch):
     """Stand-ins of the stages: what they find in turn, and what they were asked."""
-    about = SimpleNamespace(far=[[]], lower=[], curved=(), asked=[], profiled=[])
+    about = SimpleNamespace(
+        far=[[]], lower=[], curved=(), asked=[], profiled=[], sampled=None, misses=[]
+    )
 
     def far_optima(result, *, least, tick):
         about.asked.append(least)
@@ -66,6 +68,8 @@ def stages(monkeypatch):
     monkeypatch.setattr(
         completion, "lower_nearby", lambda result, tick: about.lower.pop() if about.lower else None
     )
+    monkeypatch.setattr(completion, "_by_sampling", lambda result: about.sampled)
+    monkeypatch.setattr(completion, "_misses", lambda result: about.misses.pop(0))
     return about
 
 
@@ -120,6 +124,19 @@ def test_where_a_current_switches_and_first_order_does_not_hold_a_lower_optimum_
     done = completion.completed(fit(switches=True), None)
     assert done.z.tolist() == [3.0, 4.0]
     assert "moved" in done.notes
+
+
+def test_events_count_by_their_sampling_where_the_data_are_described_so_near_by(stages):
+    """It is looked near by though nothing is curved; the fit stays as it was where none describes the data so."""
+    stages.sampled, stages.misses = replace(fit(switches=True), loss=0.9), [False]
+    stages.lower = [np.array([3.0, 4.0])]
+    done = completion.completed(fit(switches=True), None)
+    assert done.z.tolist() == [3.0, 4.0]
+    assert done.loss == 0.5
+    stages.misses, stages.lower = [True, True], []
+    assert completion.completed(fit(switches=True), None).loss == 1.0
+    stages.misses = [True, False]
+    assert completion.completed(fit(switches=True), None).loss == 0.9
 
 
 def test_an_interrupt_leaves_the_fit_as_far_as_it_came(stages, monkeypatch):

@@ -1,5 +1,7 @@
 """What waveforms of one polarity show, and where a search begins."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -32,6 +34,22 @@ def test_a_device_that_switches_one_way_is_one_sided():
     assert float(found.device.theta_neg) == 0
     assert "r_off_neg" in found.free
     assert "mu_neg" not in found.free
+
+
+def test_a_polarity_that_is_on_from_its_first_row_is_no_leakage_of_a_one_sided_device():
+    v, i = threshold_loop(0.5, 0.0)
+    both = np.concatenate([v, -v[1:]]), np.concatenate([i, -np.maximum(v[1:], 1e-3) / 1e6])
+    (wave,) = summarise_sweeps([measured_loops(both)], point_time=1e-3, floor=1e-14)
+    events = wave.events.copy()
+    events[:, 1, 0] = np.nan  # it was above the threshold before it could rise through it
+    waves = [dataclasses.replace(wave, events=events)]
+    minus = _features(waves, -1, 1e-14)
+    assert minus is not None
+    assert minus.stays_on
+    assert not _features(waves, 1, 1e-14).stays_on
+    begun = guess(waves, floor=1e-14, device=mj.DiffusiveMemristor())
+    assert {"mu_neg", "theta_neg"} <= set(begun.free)
+    assert float(begun.device.mu_neg) > 0
 
 
 def test_sweeps_that_never_switch_are_an_error_that_says_so():

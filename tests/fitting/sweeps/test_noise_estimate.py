@@ -1,7 +1,6 @@
 """Noise and errors of many fits at once are those of each alone."""
 
 import dataclasses
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,11 +8,9 @@ import pytest
 from fitting.problem import PRIOR_SIGMA
 from fitting.residuals import variance_of_median
 from fitting.sweeps.covariance import uncertainty, uncertainty_of_each
-from fitting.sweeps.group import EVENT_SIGMA, MODEL_SIGMA, Group
+from fitting.sweeps.group import MODEL_SIGMA
 from fitting.sweeps.noise_estimate import (
     _scatter_of_read_noise,
-    exceeds_scatter,
-    known_to_a_row,
     noise_of_each,
 )
 from tests.fitting.sweeps.test_covariance import (
@@ -113,68 +110,3 @@ def test_the_place_of_an_event_within_its_row_is_no_better_known_of_many_sweeps(
         # The size is known from so many degrees of freedom, the relative noise from 4 sweeps to 5 %: z = 4.
         band = 4 * np.hypot(np.sqrt(0.5 / freedom), 0.05)
         assert root[0, 0] / slopes[0, 0] == pytest.approx(expected, rel=band)
-
-
-@pytest.mark.wrong_types
-def test_residuals_beyond_the_scatter_of_the_sweeps_are_noticed():
-    """Medians of noise are what the sweeps scatter by; a bow of one noise is not, nor a wave in one sweep."""
-    rng = np.random.default_rng(3)
-    bow = 0.02 * np.sin(np.linspace(0, 6, POINTS))
-
-    def notices(noise, off):
-        wave = waveform(noise)
-        r = np.append((wave.median_log() + off) / MODEL_SIGMA, np.zeros(3))
-        return exceeds_scatter(problem(1.0), [wave], r)
-
-    four = 0.02 * rng.normal(size=(4, POINTS))
-    assert not notices(four, 0.0)
-    assert notices(four, bow)
-    assert not notices(four[:1], 0.0)
-    assert notices(four[:1], 2 * bow)
-
-
-@pytest.mark.wrong_types
-def test_a_reading_within_the_floor_is_no_sign_of_another_model():
-    """Its logarithm is far from normal, however well the model describes it."""
-    rng = np.random.default_rng(4)
-    wave = waveform(0.02 * rng.normal(size=(4, POINTS)))
-    r = np.append(wave.median_log() / MODEL_SIGMA, np.zeros(3))
-    r[-4] = 10.0
-    about = problem(1.0)
-    assert exceeds_scatter(about, [wave], r)
-    about.group.target[0, -1] = np.log10(about.group.floor)
-    assert not exceeds_scatter(about, [wave], r)
-
-
-def _with_events(sweeps, rows):
-    """A problem of one waveform whose event lies in these rows, and the waveform."""
-    rng = np.random.default_rng(5)
-    events = np.stack([np.reshape(rows, (sweeps, 1)), *[np.full((sweeps, 1), np.nan)] * 2], axis=2)
-    wave = waveform(0.02 * rng.normal(size=(sweeps, POINTS)))
-    wave = dataclasses.replace(wave, events=events)
-    weights = np.array([[[1 / np.sqrt(1 / 12 + EVENT_SIGMA**2), 0.0, 0.0]]])
-    group = Group(**(dict.fromkeys(f.name for f in dataclasses.fields(Group)) | vars(problem(1.0).group)
-        | {"event_weight": weights}))  # fmt: skip
-    return SimpleNamespace(free=("a", "b", "c"), group=group), [wave]
-
-
-@pytest.mark.wrong_types
-def test_an_event_that_is_known_to_a_row_counts_by_its_sampling_beside_the_noise_of_currents():
-    about, waves = _with_events(4, [7.5] * 4)
-    group = known_to_a_row(about, waves)
-    assert group is not None
-    # The scatter of 120 points and 4 sweeps is known to 4 standard errors of sqrt(2 / 360) / 2.
-    noise = 0.02 * np.sqrt(variance_of_median(4)) / MODEL_SIGMA
-    weight = np.asarray(group.event_weight)[0, 0]
-    assert weight[0] == pytest.approx(noise * np.sqrt(12), rel=4 * np.sqrt(0.5 / 360))
-    assert not weight[1:].any()
-
-
-@pytest.mark.wrong_types
-def test_events_that_scatter_and_those_of_few_sweeps_count_as_before():
-    assert known_to_a_row(*_with_events(4, [7.5, 7.5, 8.5, 7.5])) is not None
-    assert known_to_a_row(*_with_events(4, [7.5, 7.5, 9.5, 7.5])) is None
-    assert known_to_a_row(*_with_events(3, [7.5] * 3)) is None
-    about, waves = _with_events(4, [7.5] * 4)
-    object.__setattr__(about.group, "event_weight", np.zeros((1, 1, 3)))
-    assert known_to_a_row(about, waves) is None

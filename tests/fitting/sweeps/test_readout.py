@@ -8,10 +8,12 @@ import pytest
 
 import memjax as mj
 from fitting.problem import AbstractDifferentiable
+from fitting.sweeps import readout
 from fitting.sweeps.ensemble import of_sweeps
 from fitting.sweeps.group import lengthen
 from fitting.sweeps.prepare import prepare
 from fitting.sweeps.problem import _observe_all, kernel_of, responses
+from fitting.sweeps.readout import find_steps
 from memjax.errors import DataError
 from memjax.lanes.backend import Unavailable
 from memjax.lanes.cc import library
@@ -55,7 +57,9 @@ def test_events_are_those_of_the_jumps_and_the_simulation_has_them_where_the_dat
     np.testing.assert_allclose(10**group.thresholds, [wave.thresholds.on, wave.thresholds.hold])
     device = made.problem.at(jnp.asarray(_truth(made)))
     found = np.asarray(_observe_all(made.problem, device)[1])[0]
-    assert np.all(np.abs(found - group.event_rows[0]) <= 0.5)  # within the row in which it was seen
+    assert np.all(
+        np.abs(found - group.event_rows[0]) <= 0.5
+    )  # within the row in which it was row_logs
     assert any(note.startswith("on-threshold") for note in made.notes)
 
 
@@ -119,3 +123,19 @@ def test_given_thresholds_are_taken(measured):
     assert _made(measured, thresholds=(None, 2e-6)).waves[0].thresholds.hold == 2e-6
     with pytest.raises(DataError, match="on-threshold = -1"):
         _made(measured, thresholds=(-1.0, None))
+
+
+def test_what_is_over_before_the_next_row_is_no_event(monkeypatch):
+    """A current above the threshold between two rows alone, and later one that the rows show."""
+    monkeypatch.setattr(readout, "log_current", lambda scaled, y, stimulus, t: y[0])
+    rows, t = jnp.arange(1.0, 7.0), jnp.arange(0.5, 6.5, 0.5)
+    current = jnp.where(jnp.isclose(t, 1.5) | (t > 4.2), 1.0, -1.0)
+    span, levels = jnp.array([[0.5, 6.0, 6.0]]), jnp.array([0.0, -2.0])
+    row_logs = jnp.where(rows > 4.2, 1.0, -1.0)
+    stimulus = mj.Sampled(np.asarray(rows), np.zeros(6))
+    at = None, stimulus, rows, span, levels, t, current[:, None]
+    steps = find_steps(*at, row_logs=row_logs)
+    assert bool(steps.hits[0, 0])
+    assert float(steps.t0[0, 0]) == 4.0
+    # Where no row shows it, what happens between rows is all there is.
+    assert float(find_steps(*at, row_logs=-jnp.ones(6)).t0[0, 0]) == 1.0

@@ -6,14 +6,21 @@ from collections.abc import Sequence
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 from scipy.optimize import brentq
 
 import memjax as mj
 from memjax.core.fields import parameter_specs, stored
 from memjax.core.params import get, replace, unconstrain
 
-from ..problem import PRIOR_SIGMA, TOGETHER, AbstractDifferentiable, AbstractProblem
+from ..problem import (
+    PRIOR_SIGMA,
+    TOGETHER,
+    AbstractDifferentiable,
+    AbstractProblem,
+    Linearised,
+    Outcome,
+)
 from ..result import AbstractFit
 
 PRECISION = PRIOR_SIGMA**-2
@@ -67,10 +74,7 @@ class JointResiduals(AbstractProblem):
         begin = len(self.free) + sum(counts[:part])
         return [*range(len(self.free)), *range(begin, begin + counts[part])]
 
-    def linearise(
-        self, z: Float[np.ndarray, "points all"]
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """See `AbstractProblem`."""
+    def linearise(self, z: Float[np.ndarray, "points all"]) -> Linearised:
         rows, slopes, good = [], [], np.ones(len(z), bool)
         for k, (part, weight) in enumerate(zip(self.parts, np.asarray(self.weights), strict=True)):
             if weight == 0:
@@ -104,10 +108,8 @@ class JointResiduals(AbstractProblem):
     ) -> "JointResiduals":
         """The problem of some parts, whose prior is a normal distribution of all coordinates."""
         weights = np.where(np.isin(np.arange(len(self.parts)), which), self.weights, 0.0)
-        root = jnp.asarray(np.linalg.cholesky(precision).T)
-        return dataclasses.replace(
-            self, weights=jnp.asarray(weights), root=root, center=jnp.asarray(center)
-        )
+        arrays = {"weights": weights, "root": np.linalg.cholesky(precision).T, "center": center}
+        return dataclasses.replace(self, **{n: jnp.asarray(x) for n, x in arrays.items()})
 
 
 class DifferentiableJoint(AbstractDifferentiable):
@@ -123,10 +125,7 @@ class DifferentiableJoint(AbstractDifferentiable):
     ties: tuple[tuple[str, str], ...] = eqx.field(static=True, default=())
     noise: Float[Array, ""] = eqx.field(default_factory=lambda: jnp.zeros((), float))
 
-    def data_residuals(
-        self, z: Float[Array, " all"]
-    ) -> tuple[Float[Array, " residuals"], Bool[Array, ""]]:
-        """See `AbstractDifferentiable`."""
+    def data_residuals(self, z: Float[Array, " all"]) -> Outcome:
         pairs = zip(self.parts, self.places, strict=True)
         residuals = [p.data_residuals(z[jnp.asarray(at)]) for p, at in pairs]
         rows = [w * r for w, (r, _) in zip(self.weights, residuals, strict=True)]
@@ -134,9 +133,7 @@ class DifferentiableJoint(AbstractDifferentiable):
         return jnp.concatenate([*rows, self.root @ (z - self.center)]), ok
 
 
-def data_of(
-    problem: AbstractProblem, z: Float[np.ndarray, "points free"]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def data_of(problem: AbstractProblem, z: Float[np.ndarray, "points free"]) -> Linearised:
     """Residuals of the data alone, their Jacobian, and success; so many points at once as in fits of single files."""
     count, last = len(z), len(problem.free)
     whole = np.resize(z, (-(-count // TOGETHER) * TOGETHER, last))
@@ -185,33 +182,21 @@ def joined(
     What is free in one file is free in all. A value that is free in none is that of the first fit that changed it.
     A state at the start is each file's own where the device keeps it.
     """
-    names_of_files = [
-        tuple(n for n in f.problem.free if n in f.problem.data_parameters) for f in fits
-    ]
-    shared = tuple(
-        dict.fromkeys(
-            n for f, mine in zip(fits, names_of_files, strict=True) for n in f.free if n not in mine
-        )
-    )
-    base = replace(
-        device, _changed(device, fits, {*shared, *(n for mine in names_of_files for n in mine)})
-    )
+    states_of = lambda p: tuple(n for n in p.free if n in p.data_parameters)  # noqa: E731
+    names_of_files = [states_of(f.problem) for f in fits]
+    pairs = list(zip(fits, names_of_files, strict=True))
+    shared = tuple(dict.fromkeys(n for f, mine in pairs for n in f.free if n not in mine))
+    every = {*shared, *(n for mine in names_of_files for n in mine)}
+    base = replace(device, _changed(device, fits, every))
     ties = tuple(dict.fromkeys(t for f in fits for t in f.problem.ties if t[0] not in shared))
     parts = []
-    for fit, mine in zip(fits, names_of_files, strict=True):
+    for fit, mine in pairs:
         states = {n: float(get(fit.device, n)) for n in (*mine, *fit.problem.data_parameters)}
         own_base = replace(base, states, check=False)
         names = (*shared, *mine)
-        parts.append(
-            dataclasses.replace(
-                fit.problem,
-                device=own_base,
-                free=names,
-                ties=ties,
-                center=unconstrain(own_base, names),
-                noise=jnp.ones((), float),
-            )
-        )
+        changes = dict(device=own_base, free=names, ties=ties, noise=jnp.ones((), float))
+        changes["center"] = unconstrain(own_base, names)
+        parts.append(dataclasses.replace(fit.problem, **changes))
     starts = _starts(base, fits, shared, names_of_files)
     problem = JointResiduals(
         device=base,

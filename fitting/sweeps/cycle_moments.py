@@ -139,14 +139,8 @@ def calibrate_cycles(
         text = f"{FEWEST} cycles of one voltage waveform in which the device sets or resets"
         return _noted(result, f"no randomness was calibrated: it takes {text}")
     target = Moments.of(values, shrunk=True, resolution=reading.resolution(values))
-    search = CycleSearch(
-        result.device,
-        _candidates(result),
-        reading=reading,
-        simulation=simulation,
-        target=target,
-        seed=result.seed,
-    )
+    known: dict[str, Any] = dict(reading=reading, simulation=simulation, target=target)
+    search = CycleSearch(result.device, _candidates(result), **known, seed=result.seed)
     show = None if tick is None else lambda p: tick("randomness", p)
     covariance = _log_covariance(result, search.names)
     searches = [s.centered(covariance) for s in (search, *map(search.of, _others(result, search)))]
@@ -221,10 +215,8 @@ def _seen_again(point: Point, values: np.ndarray) -> dict[str, Any]:
     search = point.search
     drawn = [search.features(point, search.draws(point.choice.names, s)) for s in _SEEDS]
     count = search.target.cycles
-    costs = [
-        0.5 * float(np.sum(search.target.differences(Moments.of(x, like=count)) ** 2))
-        for x, _ in drawn
-    ]
+    off = [search.target.differences(Moments.of(x, like=count)) for x, _ in drawn]
+    costs = [0.5 * float(np.sum(x**2)) for x in off]
     together, names = np.concatenate([x for x, _ in drawn]), search.reading.names
     together = together[np.isfinite(together).all(axis=1)]
     units = tuple(UNITS[n] for n in names)

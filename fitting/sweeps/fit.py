@@ -13,9 +13,7 @@ from memjax.runtime.arguments import as_seed
 from memjax.simulate.policy import require_x64
 
 from ..constants import SCREENED
-from ..optimize.levenberg_marquardt import (
-    Progress,
-)
+from ..optimize.levenberg_marquardt import Progress
 from ..solve import Tick
 from .basins import notes_on_optima
 from .completion import completed

@@ -27,12 +27,7 @@ from ..stochastic.result import Stochastic
 from .basins import optima_in_words, speaks_of_optima
 from .covariance import Uncertainty, uncertainty
 from .figures import figure_iv, measurement_of
-from .instrument import (
-    OFFSETS,
-    DeviceOnBench,
-    device_of,
-    parameter_names,
-)
+from .instrument import OFFSETS, DeviceOnBench, device_of, parameter_names
 from .learned import without_likelihood
 from .limits import by_wave, levels_of, share_limits
 from .prepare import Prepared, prepare
@@ -77,17 +72,12 @@ class FitResult(AbstractFit):
     """
 
     device: mj.AbstractDevice | mj.Circuit
-    model: str
     problem: Problem
     waves: list[Waveform]
-    z: Float[np.ndarray, " free"]
-    loss: float
     uncertainty: Uncertainty
     verdict: LoopVerdict = field()  # of its own: the default of other kinds is None
     read_noise: dict
     cycle_spread: dict
-    search: Progress
-    seed: int
     notes: tuple[str, ...] = ()
     interrupted: bool = False
     failure: str = ""
@@ -95,8 +85,6 @@ class FitResult(AbstractFit):
     measurements: list[mj.Measurement] = field(default_factory=list)
     suggestion: Suggestion | None = None
     stochastic: Stochastic | None = None
-    profiles: tuple[Any, ...] = ()
-    sample: Any = None
     kind: ClassVar[str] = "sweeps"
 
     @property
@@ -145,7 +133,6 @@ class FitResult(AbstractFit):
 
     @property
     def owner(self) -> Any:
-        """See `AbstractFit`."""
         model = self.problem.at(np.asarray(self.z))
         return (
             replace(model, device=self.device) if isinstance(model, DeviceOnBench) else self.device
@@ -303,7 +290,6 @@ class FitResult(AbstractFit):
 
     @property
     def prior_shift(self) -> Float[np.ndarray, " free"]:
-        """See `AbstractFit`."""
         return self.uncertainty.shift
 
     @property

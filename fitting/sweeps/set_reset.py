@@ -90,15 +90,13 @@ class CycleReading:
                 continue  # most cycles neither set nor reset here
             kind = max(sorted(set(kinds)), key=kinds.count)
             part = self._excursion(kind, rows)
-            opening = abs(
-                float(np.median(np.log([_resistances(self.v, x, part) for x in i]) @ [1.0, -1.0]))
-            )
+            ratios = np.log([_resistances(self.v, x, part) for x in i]) @ [1.0, -1.0]
+            opening = abs(float(np.median(ratios)))
             if kind not in widest or opening > widest[kind][0]:
                 widest[kind] = opening, part
         self.parts = {kind: part for kind, (_, part) in sorted(widest.items(), reverse=True)}
-        self.names = tuple(n for n in UNITS if n.startswith("r_") or n[2:] in self.parts)
-        if not self.parts:
-            self.names = ()
+        names = tuple(n for n in UNITS if n.startswith("r_") or n[2:] in self.parts)
+        self.names = names if self.parts else ()
 
     def _excursion(self, kind: str, rows: slice) -> Excursion:
         way_out, way_back = ways(np.abs(self.v[rows]))
@@ -208,18 +206,13 @@ class CycleSimulation:
         Those that count have the labels 0, 1, ...
         """
         values = {n: jnp.full(self.shape, x) for n, x in self.values.items()}
-        return mj.simulate(
-            device,
-            [self.wave.stimulus] * self.shape[1],
-            save=[self.wave.rows] * self.shape[1],
-            output=mj.Output(labels=range(-int(self.carried), self.cycles), on_failure="ignore"),
-            bench=self.bench,
-            conditions=mj.Conditions(
-                env=self.env, values=values | scale(device, factors), carry_state=self.carried
-            ),
-            members=self.members,
-            deterministic=True,
-        )
+        values |= scale(device, factors)
+        count, wave = self.shape[1], self.wave
+        output = mj.Output(labels=range(-int(self.carried), self.cycles), on_failure="ignore")
+        conditions = mj.Conditions(env=self.env, values=values, carry_state=self.carried)
+        options: dict[str, Any] = dict(bench=self.bench, conditions=conditions, output=output)
+        options |= {"members": self.members, "deterministic": True}
+        return mj.simulate(device, [wave.stimulus] * count, save=[wave.rows] * count, **options)
 
     def counted(self, trace: mj.Trace) -> Float[np.ndarray, "members cycles rows"]:
         """Currents of the cycles that count [A]; NaN of members that were not solved."""

@@ -367,6 +367,11 @@ def _summary(
     used = ~_unclear(np.where(sudden, events, np.nan), len(v)) & ~most
     if stimulus.quantity == "current":  # without a current a voltage is the instrument's offset
         used &= v != 0
+    # Of the voltages that were left those at points where most sweeps were limited.
+    known = most & (np.mean(np.isfinite(left) & (left != 0), axis=0) >= 0.5)
+    log_left = (
+        np.log10(np.where(known & (left != 0), np.abs(left), np.nan)) if known.any() else None
+    )
     return Waveform(
         stimulus=stimulus,
         rows=rows,
@@ -380,12 +385,6 @@ def _summary(
         limits=limits,
         reach=reach_of(v, responses, at_limit),
         thresholds=levels,
-        log_left=_left(left, most),
+        log_left=log_left,
         opposed=opposed_rows(v, responses, floor),
     )
-
-
-def _left(v: Float[np.ndarray, "sweeps points"], limited: np.ndarray) -> np.ndarray | None:
-    """log10 of the voltages that were left, at points where most sweeps were limited; None where there are none."""
-    known = limited & (np.mean(np.isfinite(v) & (v != 0), axis=0) >= 0.5)
-    return np.log10(np.where(known & (v != 0), np.abs(v), np.nan)) if known.any() else None

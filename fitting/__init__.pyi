@@ -1,8 +1,10 @@
-from .amortised.descent import TrainingSettings as TrainingSettings
+from .amortised.density import TrainingSettings as TrainingSettings
 from .amortised.network import DensitySettings as DensitySettings
-from .amortised.posterior import AmortisedPosterior as AmortisedPosterior
+from .amortised.posterior import (
+    AmortisedPosterior as AmortisedPosterior,
+    DevicePosteriors as DevicePosteriors,
+)
 from .amortised.protocol import SweepProtocol as SweepProtocol
-from .amortised.result import DevicePosteriors as DevicePosteriors
 from .amortised.store import load_amortised as load_amortised, save_amortised as save_amortised
 from .amortised.train import (
     DevicePrior as DevicePrior,

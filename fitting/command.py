@@ -36,9 +36,8 @@ def start_of(config: Any) -> Any:
     if config.preset is not None:
         model, values, _ = mj.presets.load(config.preset)
         if model != (physics_of(config.model) or config.model):
-            raise DataError(
-                f"preset {config.preset!r} is of model {model!r}", where="--preset", allowed=config.model
-            )  # fmt: skip
+            what = f"preset {config.preset!r} is of model {model!r}"
+            raise DataError(what, where="--preset", allowed=config.model)
         start = mj.params.replace(start, values, where=config.preset)
     start = mj.params.replace(start, dict(config.start), where="--start")
     return mj.params.with_bounds(start, dict(config.bounds), where="--bounds")
@@ -55,9 +54,8 @@ def require_circuit(config: Any, device: Any, *, where: str, **needed: str) -> N
     `where` says what asks for a circuit, `needed` the options that must be given, and what stands behind them.
     """
     if not isinstance(device, mj.Circuit):
-        raise ModelError(
-            f"the device model {config.model!r}", where=where, allowed="a circuit, see 'memjax models'"
-        )  # fmt: skip
+        what = f"the device model {config.model!r}"
+        raise ModelError(what, where=where, allowed="a circuit, see 'memjax models'")
     for name, value in needed.items():
         if getattr(config, name) is None:
             raise UsageError(f"no --{name}", where=where, fix=f"say --{name} {value}")

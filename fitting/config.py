@@ -97,6 +97,39 @@ def options_of(config: type) -> dict[str, Option]:
     return {f.name: f.metadata[_KEY] for f in fields(config) if _KEY in f.metadata}
 
 
+_SEVERAL = "files of several kinds"
+CIRCUITS = "spike trains and traces, for circuits"
+
+
+def stochastic() -> Any:
+    """Return the field of ``--stochastic``."""
+    return flag_option("calibrate ion noise and spread from cycle to cycle by simulation")
+
+
+def draws(*, needs: str = "") -> Any:
+    """Return the field of ``--draws``."""
+    help = (
+        "simulated cycles, curves or trains of each parameter set, for --stochastic and --spikes (default 128; of "
+        "trains 96, and at least thrice the measured ones): fewer are faster and leave more scatter"
+    )
+    return option(help, form="count", lowest=8, needs=needs)
+
+
+def read_voltage() -> Any:
+    """Return the field of ``--read-voltage`` [V]."""
+    help = "at which conductances are read [V]"
+    return option(help, lowest=-float("inf"), unit="V", group=_SEVERAL)
+
+
+def batch() -> Any:
+    """Return the field of ``--batch``."""
+    help = (
+        "each file is a device of its own: a table with a row per device; a run that was interrupted goes on with the "
+        "same command"
+    )
+    return flag_option(help, group="many devices")
+
+
 @dataclass(frozen=True, kw_only=True)
 class CommonConfig:
     """What fits of all kinds of data are asked for.
@@ -181,87 +214,87 @@ class ElementsConfig:
     reversed: bool = shared(False)
 
 
+@dataclass(frozen=True, kw_only=True)
+class OnThresholdConfig:
+    """The current that means on."""
+
+    on_threshold: float | None = option(
+        "current above which a device is on, for --delays (default 1e-6); for sweeps (default 1e-8, or as the "
+        "data say)",
+        unit="A",
+        group=_SEVERAL,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThresholdsConfig(OnThresholdConfig):
+    """Currents that mean on, and off again."""
+
+    hold_threshold: float | None = option(
+        "current below which a device is off again (default 1e-11, or as the data say)",
+        unit="A",
+        group="sweeps",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomConfig:
+    """Whether randomness is calibrated, and by how many simulations."""
+
+    stochastic: bool = stochastic()
+    draws: int | None = draws(needs="stochastic")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordConfig:
+    """Which record of a file is fitted, see `fitting.records`, and at which voltage it was read."""
+
+    device: str | None = option(
+        "device, or run, of a file that holds several", metavar="LABEL", group=_SEVERAL
+    )
+    read_voltage: float | None = read_voltage()
+    reader: str | None = shared()
+    batch: bool = batch()
+
+
+@dataclass(frozen=True, kw_only=True)
+class StimulusConfig:
+    """What drove a circuit."""
+
+    stimulus: str | None = option(
+        "what drove it, from time 0 on: t_s and v_V or i_A", metavar="S.csv", group=CIRCUITS
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpikingConfig(StimulusConfig):
+    """What counts as a spike of a circuit, and how its trains are simulated."""
+
+    level: float | None = option(
+        "what a spike rises above [unit of the signal]",
+        form="number",
+        lowest=-float("inf"),
+        metavar="V",
+        group=CIRCUITS,
+    )
+    rearm: float | None = option(
+        "below which it was before (default: --level)",
+        form="number",
+        lowest=-float("inf"),
+        metavar="V",
+        group=CIRCUITS,
+    )
+    dt: float | None = option(
+        "step of simulated trains to begin with [s]", unit="s", group=CIRCUITS
+    )
+    draws: int | None = draws()
+
+
 READING = tuple(f.name for f in fields(ReadingConfig))
 """Options that say how sweeps and curves are read."""
 
 ELEMENTS = tuple(f.name for f in fields(ElementsConfig) if f.name != "compliance_negative")
 """Options that say what stands around a device."""
-
-_DRAWS = (
-    "simulated cycles, curves or trains of each parameter set, for --stochastic and --spikes (default 128; of "
-    "trains 96, and at least thrice the measured ones): fewer are faster and leave more scatter"
-)
-_ON_THRESHOLD = (
-    "current above which a device is on, for --delays (default 1e-6); for sweeps (default 1e-8, or as the "
-    "data say)"
-)
-_SEVERAL = "files of several kinds"
-CIRCUITS = "spike trains and traces, for circuits"
-
-
-def stochastic() -> Any:
-    """Return the field of ``--stochastic``, which several kinds have."""
-    return flag_option("calibrate ion noise and spread from cycle to cycle by simulation")
-
-
-def draws(*, needs: str = "") -> Any:
-    """Return the field of ``--draws``."""
-    return option(_DRAWS, form="count", lowest=8, needs=needs)
-
-
-def on_threshold() -> Any:
-    """Return the field of ``--on-threshold`` [A]."""
-    return option(_ON_THRESHOLD, unit="A", group=_SEVERAL)
-
-
-def hold_threshold() -> Any:
-    """Return the field of ``--hold-threshold`` [A]."""
-    help = "current below which a device is off again (default 1e-11, or as the data say)"
-    return option(help, unit="A", group="sweeps")
-
-
-def read_voltage() -> Any:
-    """Return the field of ``--read-voltage`` [V]."""
-    help = "at which conductances are read [V]"
-    return option(help, lowest=-float("inf"), unit="V", group=_SEVERAL)
-
-
-def stimulus() -> Any:
-    """Return the field of ``--stimulus``."""
-    help = "what drove it, from time 0 on: t_s and v_V or i_A"
-    return option(help, metavar="S.csv", group=CIRCUITS)
-
-
-def level() -> Any:
-    """Return the field of ``--level`` [unit of the signal]."""
-    help = "what a spike rises above [unit of the signal]"
-    return option(help, form="number", lowest=-float("inf"), metavar="V", group=CIRCUITS)
-
-
-def rearm() -> Any:
-    """Return the field of ``--rearm`` [unit of the signal]."""
-    help = "below which it was before (default: --level)"
-    return option(help, form="number", lowest=-float("inf"), metavar="V", group=CIRCUITS)
-
-
-def step() -> Any:
-    """Return the field of ``--dt`` [s]."""
-    help = "step of simulated trains to begin with [s]"
-    return option(help, unit="s", group=CIRCUITS)
-
-
-def device_label() -> Any:
-    """Return the field of ``--device``."""
-    return option("device, or run, of a file that holds several", metavar="LABEL", group=_SEVERAL)
-
-
-def batch() -> Any:
-    """Return the field of ``--batch``."""
-    help = (
-        "each file is a device of its own: a table with a row per device; a run that was interrupted goes on with the "
-        "same command"
-    )
-    return flag_option(help, group="many devices")
 
 
 class Request:

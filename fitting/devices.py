@@ -30,10 +30,8 @@ def devices_of(names: Sequence[str]) -> dict[str, str]:
     named: dict[str, str] = {}
     for stem, file in zip(stems, files, strict=True):
         if stem in named:
-            what, allowed = (
-                f"{named[stem]} and {file} are one device",
-                "each file once, of a name of its own",
-            )
+            what = f"{named[stem]} and {file} are one device"
+            allowed = "each file once, of a name of its own"
             raise DataError(what, where="--batch", allowed=allowed)
         named[stem] = file
     return named

@@ -17,7 +17,7 @@ from memjax.errors import DataError
 from memjax.runtime.documents import load_json
 
 from .optimize.levenberg_marquardt import Progress
-from .result import APART, METHODS, PULLED, AbstractFit, apart
+from .result import APART, METHODS, AbstractFit, apart
 from .stochastic.result import Stochastic
 
 _NO_FIT, _FOLDER = "no fit to report on", "a folder made by 'memjax fit'"
@@ -38,6 +38,9 @@ _ELEMENTS = (
 
 BENCH: dict[str, Any] = dict.fromkeys(_ELEMENTS) | {"reversed": False, "temperature": 300.0}
 """The bench of a fit around whose device or circuit nothing stands."""
+
+PULLED = 0.3
+"""Standard deviations by which the prior moves an estimate from which on that is said."""
 
 _PACKAGES = ("jax", "jaxlib", "equinox", "diffrax", "numpy", "scipy")
 

@@ -32,6 +32,12 @@ WEAK_SIGMA = 7.0
 TOGETHER = 8
 """Points that are evaluated together, where nothing else decides: one size, one program."""
 
+Linearised = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Residuals, their Jacobian, and success, of each of several points."""
+
+Outcome = tuple[Float[Array, " residuals"], Bool[Array, ""]]
+"""Residuals of one point in a traced program, and whether every solve ended well."""
+
 
 class AbstractProblem(eqx.Module):
     """Residuals of the free parameters of a device or circuit, whatever the kind of the data.
@@ -57,9 +63,7 @@ class AbstractProblem(eqx.Module):
     ties: eqx.AbstractVar[tuple[tuple[str, str], ...]]
 
     @abc.abstractmethod
-    def linearise(
-        self, z: Float[np.ndarray, "points free"]
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def linearise(self, z: Float[np.ndarray, "points free"]) -> Linearised:
         """Residuals [sigma], the prior's last, their Jacobian, and success of each of a batch of points."""
 
     def for_many_calls(self) -> Any:
@@ -80,6 +84,11 @@ class AbstractProblem(eqx.Module):
     def prior_weight(self) -> Float[Array | np.ndarray, ""]:
         """Residuals of the prior [sigma] per distance of a coordinate from its centre."""
         return self.noise / PRIOR_SIGMA
+
+    @property
+    def prior_precision(self) -> Float[np.ndarray, "free free"]:
+        """Precision of the prior of the coordinates where a search begins, as a joint fit takes it over."""
+        return np.eye(len(self.free)) / PRIOR_SIGMA**2
 
     @property
     def backend(self) -> str:
@@ -108,9 +117,8 @@ class AbstractProblem(eqx.Module):
     def at(self, z: Float[Array | np.ndarray, " free"] | Sequence[Float[Array, ""]]) -> Any:
         """The device or circuit at unconstrained coordinates."""
         device = constrain(self.device, self.free, z)
-        if not self.ties:
-            return device
-        return replace(device, {a: get(device, b) for a, b in self.ties}, check=False)
+        tied = {a: get(device, b) for a, b in self.ties}
+        return replace(device, tied, check=False) if tied else device
 
     def by_secants(
         self, off: Float[np.ndarray, "points moves data"], z: Float[np.ndarray, "points free"], step: float
@@ -224,14 +232,10 @@ def one_by_one(
     show = None if tick is None else partial(tick, stage)
     begins, searches = [z[None] for z in starts], []
     for k, z in enumerate(begins, 1):
-        search = Progress(
-            z, np.full(1, np.inf), later=iterations * (len(begins) - k), problem=problem
-        )
-        searches.append(
-            levenberg_marquardt(
-                problem.linearise, z, iterations=iterations, progress=search, tick=show
-            )
-        )
+        later = iterations * (len(begins) - k)
+        search = Progress(z, np.full(1, np.inf), later=later, problem=problem)
+        options: dict[str, Any] = dict(iterations=iterations, progress=search, tick=show)
+        searches.append(levenberg_marquardt(problem.linearise, z, **options))
     search = min(searches, key=lambda p: float(p.cost[p.best]))
     if not np.isfinite(search.cost).any():
         raise FitError("no start could be solved", where=f"a fit of {problem.device.name}")
@@ -262,9 +266,8 @@ def begun(device: Any, free: Sequence[str], start: Mapping[str, float] | None = 
     for name, value in start.items():
         low, high = specs[name].bounds
         if not low < value < high:
-            raise BoundsError(
-                f"{name} = {value:g} {specs[name].unit}", where="--start", allowed=f"between {low:g} and {high:g}"
-            )  # fmt: skip
+            what = f"{name} = {value:g} {specs[name].unit}"
+            raise BoundsError(what, where="--start", allowed=f"between {low:g} and {high:g}")
     values = {n: within(specs[n], float(get(device, n))) for n in free if specs[n].narrowed}
     return replace(device, values | start)
 
@@ -290,21 +293,15 @@ class AbstractDifferentiable(AbstractProblem):
         return self
 
     @abc.abstractmethod
-    def data_residuals(
-        self, z: Float[Array, " free"]
-    ) -> tuple[Float[Array, " residuals"], Bool[Array, ""]]:
+    def data_residuals(self, z: Float[Array, " free"]) -> Outcome:
         """Residuals of the data [sigma] at unconstrained coordinates, and whether every solve ended well."""
 
-    def residuals(
-        self, z: Float[Array, " free"]
-    ) -> tuple[Float[Array, " residuals"], Bool[Array, ""]]:
+    def residuals(self, z: Float[Array, " free"]) -> Outcome:
         """All residuals [sigma]: data, then prior."""
         data, ok = self.data_residuals(z)
         return self.with_prior(data, z), ok
 
-    def linearise(
-        self, z: Float[np.ndarray, "points free"]
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def linearise(self, z: Float[np.ndarray, "points free"]) -> Linearised:
         """See `AbstractProblem`; derivatives are those of forward mode."""
         r, jacobian, ok = (np.asarray(x) for x in evaluate(self, jnp.asarray(z)))
         return r, jacobian, ok

@@ -79,7 +79,6 @@ def write_point(search: "Progress", kind: str, request: Request) -> None:
 
 
 def _content(search: "Progress", kind: str, request: Request) -> dict[str, Any]:
-    """Content of ``fit.json``."""
     from .fit_json import BENCH, content_of, digest, search_of
     from .parameters import parameter_rows, sits_at_bound
 

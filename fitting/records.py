@@ -92,10 +92,8 @@ def one_record(request: Any) -> Record:
     """The record that is fitted: the only one, or that of ``--device``."""
     records = records_of(request)
     if len(records) > 1:
-        what, fix = (
-            f"{len(records)} devices or runs in one file",
-            "choose one with --device LABEL, or say --batch",
-        )
+        what = f"{len(records)} devices or runs in one file"
+        fix = "choose one with --device LABEL, or say --batch"
         raise DataError(what, where="memjax fit", allowed=_named(records), fix=fix)
     return records[0]
 

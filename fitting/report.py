@@ -46,9 +46,8 @@ def folder_of_part(folder: Path, name: str) -> Path:
         For a name that leads out of it: pages and pictures are written to parts.
     """
     if not is_inside(name):
-        raise DataError(
-            f"a part in {name!r:.80}", where=str(folder), allowed="a folder within that of the fit"
-        )
+        what = f"a part in {name!r:.80}"
+        raise DataError(what, where=str(folder), allowed="a folder within that of the fit")
     return folder / name
 
 

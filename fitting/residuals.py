@@ -123,8 +123,5 @@ class Residuals:
     def typical(self) -> float | None:
         """Median modulus of the residuals of curves [unit]; None where none counts."""
         known = np.isfinite(self.sigma) & (self.series >= 0)
-        return (
-            float(np.median(np.abs(self.values[known] * self.sigma[known])))
-            if known.any()
-            else None
-        )
+        sizes = np.abs(self.values[known] * self.sigma[known])
+        return float(np.median(sizes)) if known.any() else None

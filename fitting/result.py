@@ -1,7 +1,8 @@
 """What a calibration found, whatever the kind of its data: values, errors, what is not determined and why."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float
@@ -46,10 +47,8 @@ APART = 1.1
 
 _OF_PRIOR = 0.5  # share of the standard deviation of a prior from which on data do not determine a coordinate
 
-PULLED = 0.3
-"""Standard deviations by which the prior moves an estimate from which on that is said."""
 
-
+@dataclass(frozen=True, kw_only=True, repr=False)
 class AbstractFit(HasFolder):
     """A calibrated device or circuit, and how well its parameters are known.
 
@@ -93,25 +92,26 @@ class AbstractFit(HasFolder):
         What the fit is worth, and why; None of a kind that does not say.
     """
 
-    device: mj.AbstractDevice | mj.Circuit
+    # Fields of the classes, or properties of them.
+    device: ClassVar[mj.AbstractDevice | mj.Circuit]
+    covariance: ClassVar[Float[np.ndarray, "free free"]]
+    freedom: ClassVar[float] = float("inf")
+    largest_voltage: ClassVar[float | None] = None
+    stochastic: ClassVar[Any] = None
+    interrupted: ClassVar[bool] = False
+    failure: ClassVar[str] = ""
+    notes: ClassVar[tuple[str, ...]] = ()
+    warnings: ClassVar[tuple[str, ...]] = ()
+    summary: ClassVar[tuple[str, ...]] = ()
+    verdict: ClassVar[AbstractVerdict | None] = None
     model: str
     problem: AbstractProblem
     z: Float[np.ndarray, " free"]
     loss: float
     search: Progress
-    covariance: Float[np.ndarray, "free free"]
-    freedom: float = float("inf")
-    largest_voltage: float | None = None
-    stochastic: Any = None
+    seed: int = 0
     profiles: tuple[Any, ...] = ()
     sample: Any = None
-    interrupted: bool = False
-    failure: str = ""
-    seed: int = 0
-    notes: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    summary: tuple[str, ...] = ()
-    verdict: AbstractVerdict | None = None
 
     @property
     def backend(self) -> str:
@@ -314,8 +314,7 @@ class AbstractFit(HasFolder):
         """Free voltages beyond the largest one of the data: what lies there is not seen but extrapolated."""
         specs = parameter_specs(self.device)
         volts = [n for n in self.free if n in specs and specs[n].unit == "V"]
-        if not volts or (largest := self.largest_voltage) is None:
-            return ()
+        largest = np.inf if self.largest_voltage is None else self.largest_voltage
         return tuple(n for n in volts if abs(float(get(self.device, n))) > largest)
 
     @property
@@ -349,8 +348,8 @@ class AbstractFit(HasFolder):
         specs, sigma = parameter_specs(self.owner), self.sigma_z
         ends = to_parameter_units(self.owner, self.free, self.z - sigma, self.z + sigma)
         short = [n for n in self.free if has_short_range(specs[n])]
-        ranges = {n: float(np.diff(specs[n].bounds)[0]) for n in short}
-        return [n for n in short if not (ends[n][1] - ends[n][0]) / 2 <= SHARE * ranges[n]]
+        most = {n: SHARE * float(np.diff(specs[n].bounds)[0]) for n in short}
+        return [n for n in short if not (ends[n][1] - ends[n][0]) / 2 <= most[n]]
 
     def _as_wide_as_prior(self) -> list[str]:
         """Parameters whose coordinate the data leave half as wide as the prior does, or more.

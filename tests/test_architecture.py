@@ -222,9 +222,7 @@ def test_no_function_of_the_libraries_has_more_than_ten_arguments():
 UNMIRRORED = {
     "constants.py": "it holds numbers alone",
     "page/blocks.py": "its blocks are shown by tests/fitting/page/test_render.py",
-    "kind.py": "registered kinds are walked by tests/fitting/test_kinds.py",
-    "retention/content.py": "the folder is filled and read by tests/fitting/retention/test_options.py",
-    "choice/figures.py": "its picture is made by tests/fitting/choice/test_options.py",
+    "choice/kind.py": "registered kinds are walked by tests/fitting/test_kinds.py",
     "choice/report.py": "its page is made by tests/fitting/choice/test_options.py",
 }
 """Modules of fitting without a test file of their own, and why."""

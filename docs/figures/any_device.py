@@ -1,6 +1,6 @@
-"""The picture of docs/learned-measured.md: residuals of sweeps that were not fitted, by model and set.
+"""The pictures of docs/learned-measured.md and docs/learned-sets.md: residuals of unseen sweeps, by model and set.
 
-``python docs/figures/any_device.py`` draws the numbers of the tables of that page.
+``python docs/figures/any_device.py`` draws the numbers of the tables of these pages.
 """
 
 import re
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from memjax.plot import style
 
 HERE = Path(__file__).parent
-PAGE = HERE.parent / "learned-measured.md"
+PAGE, EVERY = HERE.parent / "learned-measured.md", HERE.parent / "learned-sets.md"
 SETS = ("knowm_iv", "vo2_iv_cycles", "sto_nb_iv_old_device")
 
 
@@ -49,6 +49,37 @@ def draw() -> Figure:
     return figure
 
 
+def verdicts() -> list[tuple[str, float, float, str]]:
+    """Set, residual of unseen sweeps and scatter between cycles [decades], and the verdict on unseen sweeps."""
+    text = EVERY.read_text(encoding="utf-8").partition("| set,")[2].partition("\n\n")[0]
+    rows = []
+    for line in text.splitlines()[2:]:
+        cells = line.replace("`", "").split("|")[1:7]
+        name, unseen, _, scatter, _, word = (x.strip() for x in cells)
+        rows.append((name, float(unseen), float(scatter) if scatter[0] == "0" else np.nan, word))
+    return rows
+
+
+def draw_sets() -> Figure:
+    """Residual of unseen sweeps of each set by the verdict, and twice the scatter between cycles."""
+    table = verdicts()
+    figure = Figure(figsize=(8, 4.2), layout="constrained")
+    ax = figure.subplots()
+    place = np.arange(len(table))
+    ax.barh(
+        place, [2 * r[2] for r in table], 0.7, color="0.85", label="twice the scatter of cycles"
+    )
+    for word, color in (("good", "C2"), ("usable", "C1"), ("poor", "C3")):
+        at = [k for k, r in enumerate(table) if r[3] == word]
+        ax.plot([table[k][1] for k in at], at, "o", color=color, label=f"unseen sweeps: {word}")
+    ax.set_yticks(place, [r[0] for r in table])
+    ax.invert_yaxis()
+    ax.set(xscale="log", xlim=(0.005, 5), xlabel="Residual of unseen sweeps (decades)")
+    ax.legend(fontsize=9, loc="lower right")
+    return figure
+
+
 if __name__ == "__main__":
     with style():
+        draw_sets().savefig(HERE / "any-device-sets.png", dpi=110)
         draw().savefig(HERE / "any-device.png", dpi=110)

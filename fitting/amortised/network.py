@@ -104,9 +104,8 @@ def require_flows() -> None:
         It says how to install it.
     """
     if find_spec("flowjax") is None:
-        raise ModelError(
-            "amortised posteriors need the package flowjax", fix="pip install 'memjax[amortised]'"
-        )
+        what = "amortised posteriors need the package flowjax"
+        raise ModelError(what, fix="pip install 'memjax[amortised]'")
 
 
 def new_network(settings: DensitySettings, free: int, statistics: int, key) -> Network:

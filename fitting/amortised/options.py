@@ -18,10 +18,9 @@ from ..config import (
     ElementsConfig,
     ReadingConfig,
     Request,
+    ThresholdsConfig,
     draws,
     flag_option,
-    hold_threshold,
-    on_threshold,
     option,
     shared,
 )
@@ -30,8 +29,7 @@ from ..kinds import Kind, refuse_unused
 from ..progress import Session
 
 if TYPE_CHECKING:
-    from .posterior import AmortisedPosterior
-    from .result import DevicePosteriors
+    from .posterior import AmortisedPosterior, DevicePosteriors
 
 TABLE, ABOUT, NUMBERS = "posteriors.csv", "posteriors.json", "draws.npz"
 """Files of a folder of posteriors."""
@@ -53,7 +51,7 @@ _GROUP = "posteriors of many devices by simulation"
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingConfig(CommonConfig, ElementsConfig, ReadingConfig):
+class TrainingConfig(ThresholdsConfig, ElementsConfig, ReadingConfig, CommonConfig):
     """What the training of a density is asked for."""
 
     amortise: bool = flag_option(
@@ -78,8 +76,6 @@ class TrainingConfig(CommonConfig, ElementsConfig, ReadingConfig):
         metavar="SIGMA",
         group=_GROUP,
     )
-    on_threshold: float | None = on_threshold()
-    hold_threshold: float | None = hold_threshold()
     point_time: float | None = shared()
 
 
@@ -162,7 +158,7 @@ def _train(request: Request, session: Session, devices: Mapping[str, str]) -> in
         fill(posterior, place)
         if find_spec("matplotlib") is not None:
             from ..figures import save
-            from .figures import figure
+            from .calibration import figure
 
             save(figure(posterior.calibration), place / PICTURE)
         else:

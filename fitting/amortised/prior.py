@@ -79,11 +79,9 @@ class Prior:
         for name, (low, high) in bounds.items():
             lowest, highest = specs[name].bounds
             if not (lowest <= low < high <= highest and np.isfinite([low, high]).all()):
-                raise BoundsError(
-                    f"{name} between {low:g} and {high:g} {specs[name].unit}",
-                    where="bounds",
-                    allowed=f"LOW < HIGH, both finite, from {lowest:g} to {highest:g}",
-                )
+                what = f"{name} between {low:g} and {high:g} {specs[name].unit}"
+                allowed = f"LOW < HIGH, both finite, from {lowest:g} to {highest:g}"
+                raise BoundsError(what, where="bounds", allowed=allowed)
         ends = [(float(a), float(b)) for a, b in bounds.values()]
         low, high = zip(*ends, strict=True)
         return cls(names=tuple(bounds), units=_units(specs), low=low, high=high)

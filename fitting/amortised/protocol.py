@@ -214,17 +214,10 @@ class SweepProtocol:
         if not np.any(measurement.at_compliance):
             return
         for pair in np.unique(measurement.limits(), axis=0):
-            expected = limits or (np.inf, np.inf)
-            acting = [x for x, y in zip(pair, expected, strict=True) if np.isfinite(x)]
-            same = same_limits(
-                acting, [y for x, y in zip(pair, expected, strict=True) if np.isfinite(x)]
-            )
-            if not same:
-                allowed = (
-                    "none"
-                    if limits is None
-                    else " and ".join(f"{x:g} A" for x in sorted({*limits}))
-                )
+            finite = np.isfinite(pair)
+            acting, expected = pair[finite], np.array(limits or (np.inf, np.inf))[finite]
+            if not same_limits(acting.tolist(), expected.tolist()):
+                allowed = " and ".join(f"{x:g} A" for x in sorted({*(limits or ())})) or "none"
                 what = f"a current limit of {min(acting):g} A"
                 raise DataError(what, where=where, allowed=f"that of the protocol: {allowed}")
 
@@ -236,9 +229,8 @@ class SweepProtocol:
             allowed = f"{rows[-1]:.4g} s to {_DURATION:.0%}, as the protocol has"
             raise DataError(what, where=where, allowed=allowed)
         # Between the values of neighbouring rows: an edge of a pulse may fall anywhere between them.
-        near = np.stack(
-            [np.append(voltage[1:], voltage[-1]), voltage, np.append(voltage[0], voltage[:-1])]
-        )
+        after, before = np.append(voltage[1:], voltage[-1]), np.append(voltage[0], voltage[:-1])
+        near = np.stack([after, voltage, before])
         excess = np.maximum(near.min(axis=0) - (x := np.interp(rows, t, v)), x - near.max(axis=0))
         share = float(np.max(excess)) / max(float(np.ptp(voltage)), 1e-300)
         if not share <= TOLERANCE:
@@ -294,11 +286,9 @@ def _read_noise(measurement: mj.Measurement, point_time: float | None, floor: fl
     waves = summarise_sweeps([measurement], point_time=point_time, floor=floor)
     several = [w for w in waves if w.n_sweeps >= _SEVERAL]
     if not several:
-        raise DataError(
-            f"fewer than {_SEVERAL} sweeps of a waveform say nothing of the read noise",
-            where=str(measurement.source.get("file", "measurement")),
-            fix="say relative=SIGMA, or --read-noise SIGMA",
-        )
+        what = f"fewer than {_SEVERAL} sweeps of a waveform say nothing of the read noise"
+        fix = "say relative=SIGMA, or --read-noise SIGMA"
+        raise DataError(what, where=str(measurement.source.get("file", "measurement")), fix=fix)
     return read_noise(several, floor)["relative"]
 
 
@@ -308,11 +298,8 @@ def _limited(bench: mj.Bench, measurement: mj.Measurement) -> mj.Bench:
         return bench
     pairs = np.unique(measurement.limits(), axis=0)
     if len(pairs) > 1:
-        raise DataError(
-            "current limits that differ from sweep to sweep",
-            where="SweepProtocol",
-            allowed="one limit, or one for each polarity",
-        )
+        what = "current limits that differ from sweep to sweep"
+        raise DataError(what, where="SweepProtocol", allowed="one limit, or one for each polarity")
     positive, negative = (float(x) if np.isfinite(x) else None for x in pairs[0])
     if positive is None or negative is None:
         return replace(bench, compliance=positive if negative is None else negative)

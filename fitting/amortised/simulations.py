@@ -136,9 +136,10 @@ class Simulator:
         begins = range(0, count, CHUNK)
 
         def chunk(a: int) -> tuple[np.ndarray, np.ndarray]:
-            # The last part is filled up, so that it is no program of its own.
+            # The last part is filled up by its last device, so that it is no program of its own.
+            some = np.pad(u[a : a + CHUNK], [(0, max(a + CHUNK - len(u), 0)), (0, 0)], mode="edge")
             with use_backend(backend):  # it may be set for one thread alone
-                i, good = self.currents(first + a, _filled(u[a : a + CHUNK]), policy)
+                i, good = self.currents(first + a, some, policy)
             i, good = i[: count - a], good[: count - a]
             read = [self.read(i, first + a, r) for r in range(replicates)]
             return np.stack([self.statistics(x) for x in read]).astype(np.float32), good
@@ -156,11 +157,8 @@ class Simulator:
         solved &= np.isfinite(every).all(axis=(0, 2))
         failed = int(np.sum(~solved))
         if failed > count / 2:
-            raise FitError(
-                f"{failed} of {count} simulated devices failed",
-                where="amortise",
-                fix="narrow the bounds, or give another policy",
-            )
+            what = f"{failed} of {count} simulated devices failed"
+            raise FitError(what, where="amortise", fix="narrow the bounds, or give another policy")
         return Simulations(u=u[solved], statistics=every[:, solved], failed=failed)
 
     def currents(
@@ -188,11 +186,9 @@ class Simulator:
         self, first: int, u: Float[np.ndarray, "devices free"]
     ) -> dict[str, Float[np.ndarray, "devices sweeps"]]:
         """Parameters of each device in each sweep [SI]."""
-        sweeps, drawn, specs = (
-            len(self.protocol.order),
-            self.prior.values(u),
-            parameter_specs(self.device),
-        )
+        sweeps = len(self.protocol.order)
+        drawn = self.prior.values(u)
+        specs = parameter_specs(self.device)
         every = (len(u), sweeps)
         of_devices = {n: x for n, x in drawn.items() if spread_of(n) is None}
         spread: dict[str, Any] = dict(self.cycle_spread)
@@ -225,8 +221,3 @@ class Simulator:
         if p.resolution:
             noisy = p.resolution * np.round(noisy / p.resolution)
         return noisy if limit is None else np.where(np.abs(i) < 0.99 * limit, noisy, i)
-
-
-def _filled(u: Float[np.ndarray, "some free"]) -> Float[np.ndarray, "chunk free"]:
-    """Coordinates of a whole chunk: the last device again in the place of those that are missing."""
-    return np.concatenate([u, np.repeat(u[-1:], CHUNK - len(u), axis=0)])

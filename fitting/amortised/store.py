@@ -25,6 +25,7 @@ _LAYOUT = "a folder that memjax fit --amortise or save_amortised wrote"
 def content_of(posterior: AmortisedPosterior) -> dict[str, Any]:
     """What ``amortised.json`` says, but for the checksum."""
     protocol, density = posterior.protocol, posterior.density
+    compliance = protocol.bench.compliance
     return {
         "schema_version": SCHEMA_VERSION,
         "versions": {n: version(n) for n in ("memjax", "jax", "equinox", "flowjax")},
@@ -38,7 +39,7 @@ def content_of(posterior: AmortisedPosterior) -> dict[str, Any]:
             "relative": protocol.relative,
             "floor_A": protocol.floor,
             "resolution_A": protocol.resolution,
-            "compliance_A": _number(protocol.bench.compliance),
+            "compliance_A": None if compliance is None else float(compliance),
         },
         "simulations": posterior.simulations,
         "failed": posterior.failed,
@@ -51,10 +52,6 @@ def content_of(posterior: AmortisedPosterior) -> dict[str, Any]:
         },
         "calibration": posterior.calibration.as_json(),
     }
-
-
-def _number(x: Any) -> float | None:
-    return None if x is None else float(x)
 
 
 def save_amortised(
@@ -106,12 +103,8 @@ def load_amortised(folder: str | Path) -> AmortisedPosterior:
     content = load_json(path / CONTENT, ModelError, what="no trained density", allowed=_LAYOUT)
     number = content.get("schema_version") if isinstance(content, dict) else None
     if number != SCHEMA_VERSION:
-        raise ModelError(
-            f"schema_version {number!r:.60}",
-            where=str(path / CONTENT),
-            allowed=str(SCHEMA_VERSION),
-            fix="train it again",
-        )
+        what, allowed = f"schema_version {number!r:.60}", str(SCHEMA_VERSION)
+        raise ModelError(what, where=str(path / CONTENT), allowed=allowed, fix="train it again")
     file = path / NUMBERS
     try:
         check = hashlib.sha256(file.read_bytes()).hexdigest()

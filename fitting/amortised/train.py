@@ -13,15 +13,13 @@ from memjax.runtime.memory import check_size
 from memjax.simulate.policy import require_x64
 
 from .calibration import DEVICES, DRAWS, calibrate
-from .density import train
-from .descent import TrainingSettings
+from .density import TrainingSettings, train
 from .network import DensitySettings, require_flows
 from .posterior import AmortisedPosterior
 from .prior import Prior
 from .protocol import SweepProtocol
-from .reach import Reach
 from .simulations import Simulations, Simulator
-from .statistics import POINTS, SweepStatistics
+from .statistics import POINTS, Reach, SweepStatistics
 
 SIMULATIONS = 40_000
 """Devices that are simulated for training, where nothing else is asked for."""
@@ -183,7 +181,6 @@ def _trained(
 def _simulator(
     model: Any, protocol: Any, prior: DevicePrior, settings: SimulationSettings, seed: int
 ) -> Simulator:
-    """What is simulated."""
     bounds, population = prior.bounds, prior.population
     if not isinstance(protocol, SweepProtocol):
         kind = type(protocol).__name__

@@ -91,14 +91,18 @@ def _check(request: Request) -> None:
     require_models([n for n in names if n != automatic_options.AUTO])
 
 
+def is_opened(address: str) -> bool:
+    """Open an address in the user's browser; whether one could be started."""
+    try:
+        return webbrowser.open(address)
+    except (webbrowser.Error, OSError):
+        return False
+
+
 def show_page(path: Path) -> None:
     """Open a page in the user's browser; where there is none, a line on standard error says so."""
     address = path.resolve().as_uri()
-    try:
-        is_open = webbrowser.open(address)
-    except (webbrowser.Error, OSError):
-        is_open = False
-    if not is_open:
+    if not is_opened(address):
         say("note", f"--open: no browser could be started; the page is {address}")
 
 
@@ -108,7 +112,6 @@ def _report_options() -> dict[str, Option]:
 
 
 def _configure_report(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``memjax report``."""
     add = parser.add_argument
     add("folder", metavar="DIR", help="folder that 'memjax fit' made")
     for name, option in _report_options().items():

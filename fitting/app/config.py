@@ -1,18 +1,12 @@
 """Configurations as a command line, as a file and as words: all out of the fields of `fitting.config`."""
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from memjax.cli.command import (
-    Parser,
-    count,
-    number,
-    plain_float,
-    signed_number,
-)
+from memjax.cli.command import Parser, count, number, plain_float, signed_number
 from memjax.cli.options import (
     add_bench_options,
     add_interleave_option,
@@ -36,18 +30,12 @@ _TITLES = {"targets": "wanted numbers in place of a file"}
 """What the help says of a group, where its title says too little."""
 
 
-def _configs() -> Iterator[type]:
-    """All configurations of ``memjax fit``."""
-    for kind in kinds().values():
-        yield from kind.configs
-    yield from (BatchConfig, TrainingConfig, PosteriorConfig)
-
-
 def all_options() -> dict[str, tuple[Option, Any]]:
     """Return all options of ``memjax fit`` but the shared ones, and their defaults, by name."""
+    configs = [config for kind in kinds().values() for config in kind.configs]
     return {
         name: (option, getattr(config, name))
-        for config in _configs()
+        for config in (*configs, BatchConfig, TrainingConfig, PosteriorConfig)
         for name, option in options_of(config).items()
         if option.form != "shared"
     }
@@ -144,11 +132,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         add_group(parser)
 
 
-def _plain(parser: argparse.ArgumentParser) -> dict[str, Any]:
-    """Values of all options where none is given."""
-    return vars(parser.parse_args(["FILE", "--out", "DIR"]))
-
-
 def request_of(options: argparse.Namespace, command: str) -> Request:
     """Return what a command line asks for, with what its ``--config`` says beside it.
 
@@ -165,7 +148,7 @@ def request_of(options: argparse.Namespace, command: str) -> Request:
         Where no model is named, and for a configuration that cannot be read or says what is no option.
     """
     parser, words = options.parser, options.parser.words
-    plain = _plain(parser)
+    plain = vars(parser.parse_args(["FILE", "--out", "DIR"]))  # all options at their defaults
     values = {n: getattr(options, n) for n in plain}  # a program adds options of its own
     explicit = _explicit(values, plain)
     if options.config is not None:

@@ -18,8 +18,7 @@ from ..config import Request
 from ..constants import AUTOMATIC, COMPARISON
 from ..kinds import of_data, refuse_unused
 from ..progress import Session
-from ..sweeps.kind import KIND as SWEEPS
-from ..sweeps.options import sweep_options
+from ..sweeps.kind import KIND as SWEEPS, sweep_options
 
 if TYPE_CHECKING:
     from ..choice.comparison import Comparison
@@ -28,9 +27,6 @@ if TYPE_CHECKING:
 
 AUTO = "auto"
 """In place of the name of a model."""
-
-_NAMING = ("free", "fix", "bounds", "start")
-"""Options that name parameters, or pairs that begin with their names."""
 
 _BATCH = ("batch", "chunk", "wafer_map", "shrink", "scheduler")
 """Options of a batch, which its choice does not know."""
@@ -45,9 +41,8 @@ def run(request: Request, session: Session) -> int:
     """Choose among the models that can describe the sweeps, and fit them; the exit status."""
     kind = of_data(request)
     if kind is not SWEEPS:
-        raise UsageError(
-            f"{kind.label}", where="--model auto", allowed="files of sweeps", fix="name the models: --model A,B"
-        )  # fmt: skip
+        fix = "name the models: --model A,B"
+        raise UsageError(f"{kind.label}", where="--model auto", allowed="files of sweeps", fix=fix)
     names = [n for n in request.explicit if not (request.batch and n in _BATCH)]
     refuse_unused(request, CHOICE, names)
     if request.batch:
@@ -69,7 +64,11 @@ def _choose(request: Request, session: Session, *, learns: bool) -> int:
 
 def _named(request: Request) -> list[str]:
     """Parameters that options name."""
-    return [x if isinstance(x, str) else x[0] for n in _NAMING for x in getattr(request, n) or ()]
+    return [
+        x if isinstance(x, str) else x[0]
+        for n in choice_options.NAMING
+        for x in getattr(request, n) or ()
+    ]
 
 
 def _shortlist(request: Request) -> "Shortlist":
@@ -167,7 +166,5 @@ def _choose_first(request: Request, session: Session, folder: Path) -> str:
             say("note", f"{name} is chosen by {file}, for all devices of the batch")
             return name
         raise OutputError("no model was chosen", where=str(folder), fix="name it: --model A")
-    raise FitError(
-        f"no file of {len(request.files)} allows a choice, the first: {reasons[0]}", where=AUTOMATIC,
-        fix="name the model: --model A",
-    )  # fmt: skip
+    what = f"no file of {len(request.files)} allows a choice, the first: {reasons[0]}"
+    raise FitError(what, where=AUTOMATIC, fix="name the model: --model A")

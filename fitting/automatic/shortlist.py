@@ -162,16 +162,13 @@ def _features(measurements: Sequence[mj.Measurement]) -> Features:
     """What sweeps show; raises where that is nothing."""
     shown = features(*measurements)
     if shown is None:
-        raise DataError(
-            "no sweep was measured both ways in 16 rows or more", where=AUTOMATIC,
-            allowed="sweeps up and back", fix="name the models: --model A,B",
-        )  # fmt: skip
+        what, allowed = "no sweep was measured both ways in 16 rows or more", "sweeps up and back"
+        raise DataError(what, where=AUTOMATIC, allowed=allowed, fix="name the models: --model A,B")
     if not shown.switches:
-        raise DataError(
-            f"{shown}: nothing tells models apart", where=AUTOMATIC,
-            allowed="sweeps whose way back differs from the way out",
-            fix="choose sweeps that switch with --sweeps, or name the models: --model A,B",
-        )  # fmt: skip
+        what = f"{shown}: nothing tells models apart"
+        allowed = "sweeps whose way back differs from the way out"
+        fix = "choose sweeps that switch with --sweeps, or name the models: --model A,B"
+        raise DataError(what, where=AUTOMATIC, allowed=allowed, fix=fix)
     return shown
 
 

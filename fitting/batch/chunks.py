@@ -244,7 +244,8 @@ def _search_with_prior(
     prior, every = cast(PopulationPrior, request.prior), []
     for name, prepared, _ in members:
         row = request.first[name]
-        prior_values = {"center": prior.center, "prior_root": prior.root, "noise": _noise_in(row)}
+        noise = np.asarray(1.0 if row.noise is None else row.noise)
+        prior_values = {"center": prior.center, "prior_root": prior.root, "noise": noise}
         starts = np.stack([prior.near(row), np.asarray(row.z)])
         problem = with_values(prepared.problem, prior_values)
         every.append(replace(prepared, problem=problem, candidates=starts))
@@ -263,11 +264,6 @@ def _weakly(
     r = np.concatenate([r[:-n], off])
     jacobian = np.concatenate([jacobian[:-n], weight * np.eye(n)])
     return replace(prepared, problem=problem), z, r, jacobian
-
-
-def _noise_in(row: Row) -> np.ndarray:
-    """Standard deviation of a data residual of a device's own fit [sigma]."""
-    return np.asarray(1.0 if row.noise is None else row.noise)
 
 
 def _posterior(row: Row, prior: PopulationPrior, fit: FitResult) -> Posterior:

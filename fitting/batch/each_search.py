@@ -14,7 +14,7 @@ from memjax.runtime.cores import usable_cores
 
 from ..optimize.levenberg_marquardt import Progress, levenberg_marquardt, screen
 from ..optimize.restarts import is_smooth, search_beside
-from ..problem import TOGETHER
+from ..problem import TOGETHER, Linearised
 from ..sweeps.ending import BESIDE, ENDING, ending
 from ..sweeps.group import seeks_events
 from ..sweeps.prepare import Prepared
@@ -140,15 +140,11 @@ class EachSearch:
     def __init__(self, gathering: Gathering, number: int):
         self.gathering, self.number = gathering, number
 
-    def linearise(
-        self, z: Float[np.ndarray, "points free"]
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def linearise(self, z: Float[np.ndarray, "points free"]) -> Linearised:
         """Residuals, Jacobians and success of a few points."""
         return self.gathering.ask(self.number, "linearise", z)
 
-    def observe(
-        self, z: Float[np.ndarray, "points free"]
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def observe(self, z: Float[np.ndarray, "points free"]) -> Linearised:
         """The same without derivatives."""
         r, ok = self.gathering.ask(self.number, "observe", z)
         return r, np.zeros((*r.shape, 0)), ok
@@ -172,15 +168,8 @@ class EachSearch:
         if not np.all(np.isfinite(r)):
             return z, r, jacobian
         improve = partial(self.improve, proximal=options["proximal"])
-        return search_beside(
-            improve,
-            z,
-            r,
-            jacobian,
-            count=TOGETHER,
-            seed=seed + BESIDE,
-            quiet=1 if is_smooth(r, jacobian) else 2,
-        )
+        quiet, seed = 1 if is_smooth(r, jacobian) else 2, seed + BESIDE
+        return search_beside(improve, z, r, jacobian, count=TOGETHER, seed=seed, quiet=quiet)
 
 
 def _optimum(done: Progress) -> Optimum:

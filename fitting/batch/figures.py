@@ -19,9 +19,8 @@ _WIDE = 3.0  # ratio of the 95 % to the 5 % quantile above which an axis is loga
 
 def determined(rows: Sequence[Row], name: str) -> np.ndarray:
     """Values of a parameter over the devices whose data determine it [its unit]."""
-    return np.array(
-        [r.values[name] for r in rows if name in r.values and name not in r.undetermined]
-    )
+    known = [r for r in rows if name in r.values and name not in r.undetermined]
+    return np.array([r.values[name] for r in known])
 
 
 def _shown(rows: Sequence[Row], units: Mapping[str, str]) -> tuple[dict[str, str], str]:
@@ -102,9 +101,8 @@ def picture_wafer(
         if others:
             figure.suptitle(others)
         if marks:
-            figure.legend(
-                list(marks.values()), list(marks), loc="outside lower center", ncols=len(marks)
-            )
+            place = {"loc": "outside lower center", "ncols": len(marks)}
+            figure.legend(list(marks.values()), list(marks), **place)
         save(figure, path)
 
 

@@ -131,9 +131,8 @@ class BatchProblem(AbstractSweepProblem):
         device, devices = self.device, self.data
         check_request(device, self.free, self.fix, self.start)
         options = self.options | {"points": self.points}
-        starts = self.starts
-        screened = -(-self.screened // starts) * starts
-        search = Search(screened=screened, starts=starts, seed=seed)
+        screened = -(-self.screened // self.starts) * self.starts
+        search = Search(screened=screened, starts=self.starts, seed=seed)
         prints = {n: _print(source) for n, source in devices.items()}
         folder = _open_run(Path(self.out), [prints, _run_signature(device, options, search)])
         cluster = self.cluster
@@ -149,19 +148,17 @@ def _alone(request: Request, find: Callable, run: Callable, on_fit: Callable | N
 
     def row(name: str, result: Any) -> Row:
         if on_fit is not None and isinstance(result, FitResult):
-            on_fit(name, _whole(result))
+            # Models of a fit for others have arrays of JAX, as those of a single fit.
+            problem = with_values(result.problem, {"device": as_jax(result.problem.device)})
+            on_fit(name, changed(result, device=as_jax(result.device), problem=problem))
         return row_of(name, result)
 
-    def lost(name: str, why: str) -> Row:
-        return Row(name=name, failure=why)
+    def read(content: dict[str, Any]) -> Row:
+        fields: dict[str, Any] = content | {"undetermined": tuple(content["undetermined"])}
+        return Row(**fields)
 
-    return run(_CHUNK, partial(find, request=request), row, lost, _row)
-
-
-def _whole(fit: FitResult) -> FitResult:
-    """A fit for others: its models have arrays of JAX, as those of a single fit."""
-    problem = with_values(fit.problem, {"device": as_jax(fit.problem.device)})
-    return changed(fit, device=as_jax(fit.device), problem=problem)
+    lost = lambda name, why: Row(name=name, failure=why)  # noqa: E731
+    return run(_CHUNK, partial(find, request=request), row, lost, read)
 
 
 def _shrunken(
@@ -177,20 +174,12 @@ def _shrunken(
     # A population that a device does not belong to says nothing of it.
     first = {r.name: r for r in rows if not r.failure and r.name not in prior.outside}
     find = partial(find, request=changed(request, prior=prior, first=first))
-    posteriors = run(
-        _POSTERIOR, find, _posterior_of, lambda _, why: Posterior(failure=why), _read_posterior
-    )
+    lost = lambda _, why: Posterior(failure=why)  # noqa: E731
+    row = lambda _, x: Posterior(failure=x) if isinstance(x, str) else x  # noqa: E731
+    posteriors = run(_POSTERIOR, find, row, lost, lambda content: Posterior(**content))
     alone = {r.name: prior.outlier(r) for r in rows if r.name in prior.outside}
     pairs = zip(rows, posteriors, strict=True)
     return [changed(r, posterior=alone.get(r.name, p)) for r, p in pairs]
-
-
-def _posterior_of(_: str, result: Posterior | str) -> Posterior:
-    return Posterior(failure=result) if isinstance(result, str) else result
-
-
-def _read_posterior(content: dict) -> Posterior:
-    return Posterior(**content)
 
 
 def _keep_prior(folder: Path, prior: PopulationPrior) -> None:
@@ -246,12 +235,6 @@ def _advance(
     return [x for k, path in enumerate(paths) for x in lost.get(k) or rows(path)]
 
 
-def _row(content: dict[str, Any]) -> Row:
-    """A row out of its file."""
-    fields: dict[str, Any] = content | {"undetermined": tuple(content["undetermined"])}
-    return Row(**fields)
-
-
 def check_request(
     device: Any,
     free: Sequence[str] | None,
@@ -290,12 +273,9 @@ def _run_signature(device: Any, options: Mapping[str, Any], search: Search) -> l
 def _open_run(folder: Path, request: list) -> Path:
     path = folder / RUN
     if path.exists() and path.read_text(encoding="utf-8") != strict_json(request):
-        raise OutputError(
-            "the folder holds a run of other devices, data, options or versions",
-            where=str(folder),
-            allowed="a new folder, or that of the same run",
-            fix="name another folder",
-        )
+        what = "the folder holds a run of other devices, data, options or versions"
+        allowed = "a new folder, or that of the same run"
+        raise OutputError(what, where=str(folder), allowed=allowed, fix="name another folder")
     folder.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         write_json(path, request)

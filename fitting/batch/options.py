@@ -9,10 +9,9 @@ from ..config import (
     ElementsConfig,
     ReadingConfig,
     Request,
+    ThresholdsConfig,
     batch,
     flag_option,
-    hold_threshold,
-    on_threshold,
     option,
     shared,
 )
@@ -25,11 +24,9 @@ _GROUP = "many devices"
 
 
 @dataclass(frozen=True, kw_only=True)
-class BatchConfig(CommonConfig, ElementsConfig, ReadingConfig):
+class BatchConfig(ThresholdsConfig, ElementsConfig, ReadingConfig, CommonConfig):
     """What a batch of devices is asked for, beside what each fit of sweeps is."""
 
-    on_threshold: float | None = on_threshold()
-    hold_threshold: float | None = hold_threshold()
     points: Any = shared()
     model_sigma: Any = shared()
     point_time: float | None = shared()

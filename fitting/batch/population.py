@@ -74,16 +74,14 @@ def batch_population(
         few = [n for n in devices.names if len(determined(fitted, n)) < _SHARE * len(fitted)]
         if not few:
             hierarchy = fit_population(devices)
-            return BatchPopulation(
-                hierarchy, hierarchy.population(base), "restricted maximum likelihood"
-            )
+            method = "restricted maximum likelihood"
+            return BatchPopulation(hierarchy, hierarchy.population(base), method)
     except (DataError, FitError, np.linalg.LinAlgError) as error:
         return BatchPopulation(note=f"no population to draw from: {error}")
     hierarchy = Hierarchy.of_estimates(devices, np.array([r.z for r in fitted]), few)
     note = f"not determined by most devices: {', '.join(few)}; what is drawn is like the estimates, errors and all"
-    return BatchPopulation(
-        hierarchy, hierarchy.population(base), "covariance of the estimates", note
-    )
+    method = "covariance of the estimates"
+    return BatchPopulation(hierarchy, hierarchy.population(base), method, note)
 
 
 def _base(fits: Sequence[FitFile], device: Any) -> Any:
@@ -95,10 +93,8 @@ def _base(fits: Sequence[FitFile], device: Any) -> Any:
         raise DataError(what, allowed="one kind", fix="fit each kind by itself")
     swapped = sum(bool(f.bench.get("reversed")) for f in fits)
     if swapped:
-        raise DataError(
-            f"{swapped} of {len(fits)} devices stand with their terminals swapped",
-            fix="fit them with --sign, and the voltages as the circuit has them",
-        )
+        what = f"{swapped} of {len(fits)} devices stand with their terminals swapped"
+        raise DataError(what, fix="fit them with --sign, and the voltages as the circuit has them")
     names = [n for n in parameter_specs(device) if all(n in f.values for f in fits)]
     medians = {n: float(np.median([f.values[n] for f in fits])) for n in names}
     return mj.params.replace(device, {**dict(*kinds), **medians})

@@ -27,7 +27,7 @@ References
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -116,7 +116,9 @@ def population_prior(rows: Sequence[Row]) -> PopulationPrior:
     """
     devices = Devices.from_fits(rows)
     count, n = devices.score.shape
-    _check_count(count, n)
+    if count < n + 2:
+        what = f"{count} fitted devices are too few for a population of {n} parameters"
+        raise FitError(what, where="the population as prior", allowed=f"at least {n + 2}")
     inside = np.ones(count, bool)
     for _ in range(2):  # those outside widen the population that they are compared with
         population = fit_population(_some(devices, inside))
@@ -139,28 +141,14 @@ def population_prior(rows: Sequence[Row]) -> PopulationPrior:
 
 def _widened(population: Hierarchy) -> np.ndarray:
     """Covariance from device to device, and what is not known of it and of the median."""
-    return (
-        population.covariance
-        + population.center_covariance
-        + np.diag(np.diag(population.covariance_error))
-    )
-
-
-def _check_count(count: int, n: int) -> None:
-    if count < n + 2:
-        what = f"{count} fitted devices are too few for a population of {n} parameters"
-        raise FitError(what, where="the population as prior", allowed=f"at least {n + 2}")
+    error = np.diag(np.diag(population.covariance_error))
+    return population.covariance + population.center_covariance + error
 
 
 def _some(devices: Devices, which: np.ndarray) -> Devices:
-    """Some of the devices."""
     labels = tuple(n for n, keep in zip(devices.labels, which, strict=True) if keep)
-    return Devices(
-        names=devices.names,
-        labels=labels,
-        information=devices.information[which],
-        score=devices.score[which],
-    )
+    information, score = devices.information[which], devices.score[which]
+    return replace(devices, labels=labels, information=information, score=score)
 
 
 def _distances(
@@ -185,9 +173,8 @@ def _distance(information: np.ndarray, score: np.ndarray, others: Hierarchy) -> 
     size, axes = size[known], axes[:, known]
     difference = axes.T @ score / size - axes.T @ others.center
     spread = _widened(others)
-    square = float(
-        difference @ np.linalg.solve(axes.T @ spread @ axes + np.diag(1 / size), difference)
-    )
+    spread = axes.T @ spread @ axes + np.diag(1 / size)
+    square = float(difference @ np.linalg.solve(spread, difference))
     n, freedom = len(size), len(others.labels) - 1
     # Hotelling: (f - n + 1) / (n f) times the square is Fisher's, of a covariance with f degrees of freedom.
     share = max(freedom - n + 1, 1)

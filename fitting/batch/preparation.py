@@ -19,7 +19,7 @@ from ..sweeps.group import EVENT_SIGMA, Group, sigma_log
 from ..sweeps.initial_guess import hints_of, needs_loops
 from ..sweeps.loops import slopes
 from ..sweeps.prepare import Choices, Prepared, assemble, check_model_sigma
-from ..sweeps.summary import SUDDEN, Waveform, jumps, noise_floors
+from ..sweeps.summary import SUDDEN, Waveform, jumps, noise_floors, opposed_rows
 
 Measured = Sequence[mj.Measurement]
 
@@ -100,10 +100,14 @@ def _alike(
     events = _events(wave, size, levels)
     sudden = np.nan_to_num(jumps(logs, events, wave.v)) > SUDDEN
     counted = np.where(sudden, events, np.nan)
-    used = ~_unclear(counted, size.shape[1])
+    # Rows beside an event of a device are described by this, not by the response.
+    at, rows = counted.reshape(len(counted), -1, 1), np.arange(size.shape[1])
+    used = ~np.any((rows >= np.floor(at)) & (rows <= np.ceil(at)), axis=1)
+    currents = [np.asarray(m.i)[None] for m in measured]
+    opposed = [opposed_rows(wave.v, x, f) for x, f in zip(currents, floors.tolist(), strict=True)]
     waves = [
-        replace(wave, log_response=x[None], used=u, events=e[None], thresholds=t)
-        for x, u, e, t in zip(logs, used, events, levels, strict=True)
+        replace(wave, log_response=x[None], used=u, events=e[None], thresholds=t, opposed=o)
+        for x, u, e, t, o in zip(logs, used, events, levels, opposed, strict=True)
     ]
     groups = _groups(group, wave, (logs, used, counted), floors, levels, model)
     if needs_loops(model, arguments["free"]):
@@ -112,7 +116,8 @@ def _alike(
             for w, f, t in zip(waves, floors, levels, strict=True)
         ]
         return [_assembled(s, g, model, arguments) for s, g in zip(summaries, groups, strict=True)]
-    hints = len(hints_of(model, slopes(*_sizes(first))[0]))
+    v, i = wave.sizes(first.floor)
+    hints = len(hints_of(model, slopes(v, i[None])[0]))
     more_notes = prepared.notes[hints + len(first.notes) + len(notes_on(first.levels)) :]
     steep = slopes(np.abs(wave.v), 10**logs - floors[:, None]).tolist()
     notes = [
@@ -122,11 +127,6 @@ def _alike(
     problems = [with_values(prepared.problem, {"group": g}) for g in groups]
     members = zip(problems, waves, floors.tolist(), notes, strict=True)
     return [replace(prepared, problem=p, waves=[w], floor=f, notes=n) for p, w, f, n in members]
-
-
-def _sizes(summary: Summary) -> tuple[np.ndarray, np.ndarray]:
-    v, i = summary.waves[0].sizes(summary.floor)
-    return v, i[None]
 
 
 def _assembled(
@@ -159,15 +159,6 @@ def _first(mask: Bool[np.ndarray, "devices points"]) -> Float[np.ndarray, " devi
     return np.where(mask.any(axis=1), np.argmax(mask, axis=1), np.nan)
 
 
-def _unclear(
-    events: Float[np.ndarray, "devices legs 3"], points: int
-) -> Bool[np.ndarray, "devices points"]:
-    """Rows beside an event of each device: this, not the response, describes them."""
-    at = events.reshape(len(events), -1, 1)
-    rows = np.arange(points)
-    return np.any((rows >= np.floor(at)) & (rows <= np.ceil(at)), axis=1)
-
-
 def _groups(
     group: Group,
     wave: Waveform,
@@ -186,11 +177,6 @@ def _groups(
     limits = np.log10([[t.on, t.hold] for t in levels])
     columns = dict(target=logs, weight=weight, event_rows=rows, event_weight=certainty)
     floors = np.asarray(floors, float)
-    return [
-        with_values(
-            group,
-            {n: x[k][None] for n, x in columns.items()}
-            | {"floor": floors[k, ...], "thresholds": limits[k]},
-        )
-        for k in range(len(logs))
-    ]
+    rows_of = [{n: x[k][None] for n, x in columns.items()} for k in range(len(logs))]
+    ends = [{"floor": floors[k, ...], "thresholds": limits[k]} for k in range(len(logs))]
+    return [with_values(group, a | b) for a, b in zip(rows_of, ends, strict=True)]

@@ -180,10 +180,8 @@ def _shrinkage(effect: Mapping[str, Any] | None) -> list[Section]:
     if effect is None:
         return []
     head = ["parameter", "median shift (own std)", "median std over own std"]
-    cells = [
-        [n, readable(x["median_shift"], 2), readable(x["std_ratio"], 2)]
-        for n, x in effect["parameters"].items()
-    ]
+    keys, parameters = ("median_shift", "std_ratio"), effect["parameters"]
+    cells = [[n, *(readable(x[k], 2) for k in keys)] for n, x in parameters.items()]
     note = f"""{effect["shrunken"]} devices drawn towards the population, {len(effect["outside"])} outside it,
 {effect["failed"]} without; each is in {effect["file"]}. These values are biased towards the median: own fits are in
 devices.csv."""
@@ -200,9 +198,8 @@ def _failures(rows: Sequence[Row]) -> Block:
     if not reasons:
         return Text("None.")
     ordered = sorted(reasons.items(), key=lambda x: -len(x[1]))[:_LISTED]
-    table = [
-        [why, len(who), ", ".join(who[:10]) + ", ..." * (len(who) > 10)] for why, who in ordered
-    ]
+    names = lambda who: ", ".join(who[:10]) + ", ..." * (len(who) > 10)  # noqa: E731
+    table = [[why, len(who), names(who)] for why, who in ordered]
     return Table(["reason", "devices", "which"], table)
 
 

@@ -29,8 +29,7 @@ from ..config import Request
 from ..devices import devices_of
 from ..progress import Session, duration
 from ..sweeps.content import to_json
-from ..sweeps.kind import KIND as SWEEPS
-from ..sweeps.options import sweep_options
+from ..sweeps.kind import KIND as SWEEPS, sweep_options
 from ..sweeps.result import FitResult
 from . import wafer
 from .fit import RUN, BatchProblem, File, Row, check_request
@@ -142,22 +141,10 @@ def _fit_all(
         write_shrunken(rows, units, folder / SHRUNKEN)
         more, remarks = {"shrinkage": shrinkage(rows)}, [*remarks, *remarks_on(rows)]
     stated = {n: getattr(request, n) for n in ("preset", "fix", "model_sigma", "chunk")}
-    content = write_report(
-        rows,
-        units=units,
-        files=named,
-        positions=places,
-        notes=remarks,
-        request={
-            "model": request.model,
-            "command": command,
-            "seed": request.seed,
-            "options": stated | {"fix": dict(request.fix)},
-            "hierarchy": drawn.as_json(),
-            **more,
-        },
-        folder=folder,
-    )
+    entries = {"model": request.model, "command": command, "seed": request.seed, **more}
+    entries |= {"options": stated | {"fix": dict(request.fix)}, "hierarchy": drawn.as_json()}
+    around: dict[str, Any] = dict(units=units, files=named, positions=places, notes=remarks)
+    content = write_report(rows, **around, request=entries, folder=folder)
     return _ended(rows, content["counts"], remarks, folder)
 
 

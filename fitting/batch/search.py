@@ -20,7 +20,7 @@ from ..optimize.levenberg_marquardt import (
     half_squares,
     levenberg_marquardt,
 )
-from ..problem import WEAK_SIGMA
+from ..problem import WEAK_SIGMA, Linearised
 from ..sweeps.prepare import Prepared
 from .each_search import (
     POOR,
@@ -32,7 +32,7 @@ from .each_search import (
     share_of_problems,
     switches,
 )
-from .stacked_problems import AbstractStackedProblems, Linearised, Observed
+from .stacked_problems import AbstractStackedProblems, Observed
 
 Residuals = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
@@ -155,11 +155,9 @@ class _Many:
         return None if same else share_of_problems(wider)
 
     def linearise(self, z: np.ndarray, which: np.ndarray) -> Linearised:
-        """See `AbstractStackedProblems.linearise`."""
         return self._unless_halted(self.problems.linearise, z, which)
 
     def observe(self, z: np.ndarray, which: np.ndarray) -> Observed:
-        """See `AbstractStackedProblems.observe`."""
         return self._unless_halted(self.problems.observe, z, which)
 
     def _unless_halted(self, method: Callable, z: np.ndarray, which: np.ndarray) -> Any:
@@ -258,7 +256,8 @@ def settle(
     settled = np.zeros(len(z), bool)
     for k in range(_CORRECTIONS + 1):
         step, size = _newton(r[left], jacobian[left])
-        near = size <= _SETTLED * _scale(r[left], z) + 1e-6
+        scale = np.sqrt(np.sum(r[left] ** 2, axis=1) / max(r.shape[1] - z.shape[1], 1))
+        near = size <= _SETTLED * scale + 1e-6
         settled[left[near]] = True
         left, step = left[~near], step[~near]
         if k == _CORRECTIONS or not len(left):
@@ -269,11 +268,6 @@ def settle(
         left = left[better]
         z[left], r[left] = trial[better], new[better]
     return settled
-
-
-def _scale(r: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """Standard deviation of residuals [sigma], by the degrees of freedom."""
-    return np.sqrt(np.sum(r**2, axis=1) / max(r.shape[1] - z.shape[1], 1))
 
 
 def _newton(r: np.ndarray, jacobian: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

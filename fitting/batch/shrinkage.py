@@ -44,35 +44,24 @@ def shrinkage(rows: Sequence[Row]) -> dict[str, Any]:
     drawn = [(r, p) for r, p in pairs if not p.outside]
     parameters = {}
     for name in drawn[0][1].values if drawn else ():
-        ratio = [p.std[name] / r.std[name] for r, p in drawn]
-        shift = [abs(p.shift[name]) for _, p in drawn]
-        parameters[name] = {
-            "median_shift": float(np.median(shift)),
-            "std_ratio": float(np.median(ratio)),
-        }
+        ratio = float(np.median([p.std[name] / r.std[name] for r, p in drawn]))
+        shift = float(np.median([abs(p.shift[name]) for _, p in drawn]))
+        parameters[name] = {"median_shift": shift, "std_ratio": ratio}
     outside = [r.name for r, p in pairs if p.outside]
-    failed = {r.name: r.posterior.failure for r in rows if r.posterior and r.posterior.failure}
-    return {
-        "file": SHRUNKEN,
-        "shrunken": len(drawn),
-        "outside": outside,
-        "failed": len(failed),
-        "parameters": parameters,
-    }
+    failed = sum(bool(r.posterior and r.posterior.failure) for r in rows)
+    counts = {"shrunken": len(drawn), "outside": outside, "failed": failed}
+    return {"file": SHRUNKEN} | counts | {"parameters": parameters}
 
 
 def remarks_on(rows: Sequence[Row]) -> list[str]:
     """What has to be known of devices with the population as their prior."""
     effect, out = shrinkage(rows), []
-    outside = effect["outside"]
-    if outside:
+    if outside := effect["outside"]:
         names = ", ".join(outside[:_NAMED]) + ", ..." * (len(outside) > _NAMED)
-        out.append(
-            f"outside the population, which was taken from the others: {names}; their own fits stand"
-        )
-    reasons = [
-        r.posterior.failure for r in rows if not r.failure and r.posterior and r.posterior.failure
-    ]
+        text = "outside the population, which was taken from the others"
+        out.append(f"{text}: {names}; their own fits stand")
+    posteriors = [r.posterior for r in rows if not r.failure and r.posterior]
+    reasons = [p.failure for p in posteriors if p.failure]
     if reasons:
         out.append(f"not fitted with the population as prior: {len(reasons)} devices: {reasons[0]}")
     return out

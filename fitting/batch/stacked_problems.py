@@ -17,7 +17,7 @@ from memjax.lanes.backend import Unavailable
 from memjax.runtime.compile_cache import cached_jit, is_array
 from memjax.simulate.stiff_kernel import StiffKernel, StiffLanes
 
-from ..problem import linearise
+from ..problem import Linearised, linearise
 from ..sweeps.group import seeks_events
 from ..sweeps.lanes import by_lane, by_point, solve_lanes
 from ..sweeps.problem import (
@@ -45,8 +45,9 @@ def blocks(count: int) -> list[tuple[np.ndarray, int]]:
     return parts
 
 
-Linearised = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Residuals, Jacobians, success."""
+Points = Float[np.ndarray, "points free"]
+Which = Int[np.ndarray, " points"]
+"""Number of the problem of each of several points."""
 Observed = tuple[np.ndarray, np.ndarray]
 """Residuals, success."""
 
@@ -55,15 +56,11 @@ class AbstractStackedProblems(abc.ABC):
     """Problems of one shape (see `fitting.problem.shape_of`), of which some are solved at a time."""
 
     @abc.abstractmethod
-    def linearise(
-        self, z: Float[np.ndarray, "points free"], which: Int[np.ndarray, " points"]
-    ) -> Linearised:
+    def linearise(self, z: Points, which: Which) -> Linearised:
         """Residuals, Jacobians and success at points, each of the problem of this number."""
 
     @abc.abstractmethod
-    def observe(
-        self, z: Float[np.ndarray, "points free"], which: Int[np.ndarray, " points"]
-    ) -> Observed:
+    def observe(self, z: Points, which: Which) -> Observed:
         """Residuals and success at points."""
 
     @abc.abstractmethod
@@ -105,22 +102,15 @@ class KernelProblems(AbstractStackedProblems):
         functions = (_begin_each, _linearise_each, _observe_each)
         self._begin, self._linearise, self._observe = (f.bind(self.problem) for f in functions)
 
-    def linearise(
-        self, z: Float[np.ndarray, "points free"], which: Int[np.ndarray, " points"]
-    ) -> Linearised:
-        """See `AbstractStackedProblems`."""
+    def linearise(self, z: Points, which: Which) -> Linearised:
         r, jacobian, ok = self._each(self._linearise, z, which, derive=True)
         return r[:, self.residual_columns], jacobian[:, self.residual_columns], ok
 
-    def observe(
-        self, z: Float[np.ndarray, "points free"], which: Int[np.ndarray, " points"]
-    ) -> Observed:
-        """See `AbstractStackedProblems`."""
+    def observe(self, z: Points, which: Which) -> Observed:
         r, ok = self._each(self._observe, z, which, derive=False)
         return r[:, self.residual_columns], ok
 
     def roughly(self, rtol: float) -> "KernelProblems":
-        """See `AbstractStackedProblems`."""
         rough = copy(self)
         share = self.policy.atol / self.policy.rtol
         rough.policy = replace(self.policy, rtol=rtol, atol=share * rtol)
@@ -180,7 +170,6 @@ def _columns(problems: Sequence[Problem]) -> list[np.ndarray]:
 
 
 def _filled(problem: Problem, leaves: Sequence[Any]) -> Problem:
-    """A problem with other arrays."""
     arrays, static = eqx.partition(problem, is_array)
     return eqx.combine(jax.tree.unflatten(jax.tree.structure(arrays), leaves), static)
 
@@ -225,17 +214,11 @@ class XlaProblems(AbstractStackedProblems):
         self.problem = problems[0]
         self.columns = _columns(problems)
 
-    def linearise(
-        self, z: Float[np.ndarray, "points free"], which: Int[np.ndarray, " points"]
-    ) -> Linearised:
-        """See `AbstractStackedProblems`."""
+    def linearise(self, z: Points, which: Which) -> Linearised:
         r, jacobian, ok = self._each(_linearise_alone, z, which)
         return r, jacobian, ok
 
-    def observe(
-        self, z: Float[np.ndarray, "points free"], which: Int[np.ndarray, " points"]
-    ) -> Observed:
-        """See `AbstractStackedProblems`."""
+    def observe(self, z: Points, which: Which) -> Observed:
         r, ok = self._each(_observe_alone, z, which)
         return r, ok
 

@@ -98,12 +98,9 @@ def compare_models(
         row = {"model": name, "failure": failed.get(name), "held_failure": unscored.get(name)}
         if name in left:
             verdict, residuals = getattr(fit, "verdict", None), left[name]
-            row |= {
-                "verdict": verdict and verdict.word,
-                "unit": residuals.unit,
-                "points": residuals.points,
-            }
-            row |= {"residual": residuals.typical, "loss": float(fit.loss), "free": free[name]}  # pyright: ignore[reportAttributeAccessIssue]
+            row |= {"verdict": verdict and verdict.word, "unit": residuals.unit}
+            row |= {"points": residuals.points, "residual": residuals.typical}
+            row |= {"loss": float(fit.loss), "free": free[name]}  # pyright: ignore[reportAttributeAccessIssue]
         row |= by_model.get(name, {}) | held.get(name, {})
         row["support"] = _support(row.get("delta_aic"))
         rows.append({key: row.get(key) for key in KEYS})

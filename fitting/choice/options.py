@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from ..result import AbstractFit
     from .comparison import Comparison
 
-# Options that name parameters, or pairs that begin with their names.
-_NAMING = ("free", "fix", "bounds", "start")
+NAMING = ("free", "fix", "bounds", "start")
+"""Options that name parameters, or pairs that begin with their names."""
 
 LABEL = "choice among models"
 """Of its kind of folder."""
@@ -82,10 +82,9 @@ def compare(request: Request, session: Session, chooser: Chooser | None = None) 
         allowed = "names of models, each once: A,B"
         raise UsageError(f"{request.model!r}", where="--model", allowed=allowed)
     if data.takes is None:
-        raise UsageError(
-            f"{data.label}", where=_WHERE, allowed="files of one kind that is fitted to its rows",
-            fix="fit each model into a folder of its own",
-        )  # fmt: skip
+        what, allowed = f"{data.label}", "files of one kind that is fitted to its rows"
+        fix = "fit each model into a folder of its own"
+        raise UsageError(what, where=_WHERE, allowed=allowed, fix=fix)
     starts = _starts(request, names)
     out = new_folder(request, marker=COMPARISON)
     choice = _Choice(request, session, data, starts, out, chooser)
@@ -111,14 +110,13 @@ def _starts(request: Request, names: list[str]) -> dict[str, Any]:
     from memjax.core.fields import parameter_specs
 
     models = {n: mj.model(n) for n in names}
-    for option in _NAMING:
+    for option in NAMING:
         named = [x if isinstance(x, str) else x[0] for x in getattr(request, option) or ()]
         for model, device in models.items():
             if left := [n for n in named if n not in parameter_specs(device)]:
-                raise UsageError(
-                    f"{model} has no {', '.join(left)}", where=f"{flag(option)}, {_WHERE}",
-                    allowed="parameters that all of them have",
-                )  # fmt: skip
+                what = f"{model} has no {', '.join(left)}"
+                allowed = "parameters that all of them have"
+                raise UsageError(what, where=f"{flag(option)}, {_WHERE}", allowed=allowed)
     starts = {n: start_of(request.replace(model=n)) for n in names}
     for device in starts.values():
         mj.params.replace(device, dict(request.fix), where="--fix")
@@ -152,10 +150,8 @@ class _Choice:
 
     def in_words(self) -> str:
         """What is written."""
-        count = len(self.models)
-        return (
-            f"{count} of {len(self.starts)} models are fitted in {self.out}" if count else NOTHING
-        )
+        count = f"{len(self.models)} of {len(self.starts)} models"
+        return f"{count} are fitted in {self.out}" if self.models else NOTHING
 
     def go_on(self) -> None:
         """Fit what the chooser asks for besides, once the others are compared."""

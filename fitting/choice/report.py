@@ -1,24 +1,32 @@
 """What a choice among models leaves beside its fit directories: a table, a picture, a page."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas
 
 from memjax.plot import style
+from memjax.plot.style import MUTED
 from memjax.runtime.files import write_json, writing
 
 from ..constants import COMPARISON
-from ..figures import save_all
-from ..fit_json import SCHEMA, digest, versions
-from ..kinds import kind_of
+from ..figures import axes_grid, save_all
+from ..fit_json import SCHEMA, digest, load, versions
+from ..kinds import Kind, kind_of
 from ..page.blocks import Block, Bullets, Link, Note, Picture, Section, Table, Text
 from ..page.fit_blocks import data_rows, readable, versions_row
 from ..page.render import write_page
 from ..report import folder_of_part
 from .comparison import Comparison, best
-from .figures import COLORS, figure_of
+
+COLORS = ("#d1495b", "#00798c", "#edae49", "#66418a", "#3d7a3b", "#8c564b")
+"""Of the models that are drawn; no picture of more is legible."""
+
+_SHOWN = 20  # curves that are drawn at the most
+
+_UNITS = {"V": "Voltage", "A": "|Current|", "s": "Time", "ohm": "Resistance", "S": "Conductance"}
 
 HEAD = ["model", "free", "points", "loss", "median residual", "AIC, over least", "support", "AICc", "BIC",
         "held-out (sigma)", "held-out median", "behind best (s.e.)", "verdict"]  # fmt: skip
@@ -26,6 +34,58 @@ HEAD = ["model", "free", "points", "loss", "median residual", "AIC, over least",
 
 LONG = ("points", "AICc", "BIC", "held-out median")
 """Those for which a terminal has no room."""
+
+
+def figure_of(folder: Path, models: Sequence[str], kind: Kind) -> Any:
+    """Measured values grey, those of each model in a colour of its own: all in one panel, then one by one.
+
+    `folder` is that of a choice, with a fit directory for each model; `kind` says which columns are drawn.
+    """
+    axes = kind.curve[:2] if kind.curve else ("", "")
+    measured = pandas.read_csv(folder / models[0] / "measured.csv")
+    read = kind.curve.simulated if kind.curve else None
+    places = [folder / n for n in models]
+    tables = [read(load(p)) if read else pandas.read_csv(p / "simulated.csv") for p in places]
+    columns = min(len(models) + 1, 4)
+    rows = -(-(len(models) + 1) // columns)
+    size = {"width": 4.2, "height": 3.6 + 0.4 / rows}
+    figure, grid = axes_grid(columns, rows, **size, sharex=True, sharey=True)
+    grid = grid.ravel()
+    for k, ax in enumerate(grid):
+        ax.set_visible(k <= len(models))
+        _lines(ax, measured, axes, color=MUTED, lw=1.8, alpha=0.7, label="measured")
+        for n, name in enumerate(models):
+            if k in (0, n + 1):
+                _lines(ax, tables[n], axes, color=COLORS[n], lw=1.2, label=name)
+        ax.set_title(["all models", *models][k] if k <= len(models) else "", fontsize=11)
+    _scaled(grid, np.abs(measured[axes[1]].to_numpy()), axes)
+    handles = grid[0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=len(models) + 1)
+    return figure
+
+
+def _lines(ax: Any, table: pandas.DataFrame, axes: Sequence[str], label: str, **look: Any) -> None:
+    """Curves of a table, sweep by sweep; the median of cycles where a column numbers these."""
+    x, y = axes
+    if "cycle" in table:
+        table = table.groupby(x)[y].median().reset_index()
+    curves = [c for _, c in table.groupby("sweep", sort=False)] if "sweep" in table else [table]
+    for n in np.unique(np.linspace(0, len(curves) - 1, _SHOWN).astype(int)):
+        ax.plot(curves[n][x], np.abs(curves[n][y]), label="" if n else label, **look)
+
+
+def _scaled(grid: Any, size: np.ndarray, axes: Sequence[str]) -> None:
+    """Labels, and a logarithmic axis where what was measured spans more than a decade."""
+    low, high = np.quantile(size[size > 0], [0.01, 1.0]) if np.any(size > 0) else (0.0, 1.0)
+    if high > 10 * low > 0:
+        grid[0].set(yscale="log", ylim=(low / 5, high * 3))
+    else:
+        grid[0].set_ylim(low - 0.3 * (high - low), high + 0.3 * (high - low))
+    units = [c.rpartition("_") for c in axes]
+    for ax in grid:
+        ax.set(**{f"{at}label": f"{_UNITS.get(u, c)} ({u})" if mark else c
+                  for at, c, (_, mark, u) in zip("xy", axes, units)})  # fmt: skip
+        ax.label_outer()
 
 
 def write(
@@ -89,16 +149,12 @@ def build(content: dict, folder: Path) -> list[str]:
             pictures = save_all({"comparison": shown}, folder)
         blocks.append(Picture(folder / pictures[0], "measured, and by all models"))
     origin = [*data_rows(content), ["command", content["command"]], versions_row(content)]
+    links = [x for n in drawn for x in (", ", Link(n, f"{n}/report.html"))][1:]
+    pages = Note(["The fits: ", *links, f". Held out: {content['held'] or 'nothing'}."])
     blocks += [
-        Section("Models", [Table(HEAD, table_of(rows)), _fits(drawn, content["held"])]),
+        Section("Models", [Table(HEAD, table_of(rows)), pages]),
         Section("Remarks", [Bullets(notes, look="warn")]),
         Section("Provenance", [Table(["", ""], origin)]),
     ]
     write_page(folder, "memjax fit: models", f"Choice among models: {content['kind']}", blocks)
     return [*pictures, "report.html"]
-
-
-def _fits(names: list[str], held: str) -> Note:
-    """The ways to the pages of the fits, and what was held out of them."""
-    links = [x for n in names for x in (", ", Link(n, f"{n}/report.html"))][1:]
-    return Note(["The fits: ", *links, f". Held out: {held or 'nothing'}."])

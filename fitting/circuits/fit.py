@@ -45,9 +45,8 @@ from ..optimize.levenberg_marquardt import Progress
 from ..result import AbstractFit
 from ..solve import AbstractFitProblem, Tick
 from ..verdict import Verdict
-from .estimate import lifted_inverse, unsettled
 from .moments import SUMMARIES, MomentResiduals, SimulatedMoments, jacobian_noise_bias, left_out
-from .problem import begun_circuit, start_of
+from .problem import begun_circuit, lifted_inverse, start_of, unsettled
 from .report import spike_figure, summary_figure
 from .trains import FreshTrains
 from .verdict import judge_summaries, judge_trains
@@ -92,7 +91,7 @@ class SpikeFit(AbstractFit):
     predicted_reduction, converged : float, bool
         Fall of chi2 that one more full step promises; whether it is below 1.
     unsettled : tuple of str
-        Parameters that the trains leave open, see `fitting.circuits.estimate.unsettled`.
+        Parameters that the trains leave open, see `fitting.circuits.problem.unsettled`.
     fresh : FreshTrains, optional
         Trains of the fit in adaptive steps beside the measured ones, of a `SpikeProblem`.
     """
@@ -100,9 +99,6 @@ class SpikeFit(AbstractFit):
     device: mj.Circuit
     model: str = "circuit"
     problem: MomentResiduals
-    z: Float[np.ndarray, " free"]
-    loss: float
-    search: Progress
     covariance: Float[np.ndarray, "free free"]
     summaries: tuple[str, ...]
     measured: Float[np.ndarray, " summaries"]
@@ -112,10 +108,7 @@ class SpikeFit(AbstractFit):
     converged: bool
     unsettled: tuple[str, ...] = ()
     fresh: FreshTrains | None = None
-    seed: int = 0
     warnings: tuple[str, ...] = ()
-    profiles: tuple[Any, ...] = ()
-    sample: Any = None
     kind: ClassVar[str] = "spike times"
 
     @property

@@ -1,15 +1,113 @@
 """Signals of circuits as kinds of data."""
 
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from memjax.errors import DataError
+from memjax.io.request import environment, file_of
 from memjax.runtime.lazy import deferred_functions
 
-from ..config import ELEMENTS
+from ..command import parameters, require_circuit
+from ..config import (
+    CIRCUITS,
+    ELEMENTS,
+    CommonConfig,
+    SpikingConfig,
+    StimulusConfig,
+    option,
+    stochastic,
+)
 from ..kinds import Kind
-from .options import SpikeConfig, TraceConfig, fit_trace, fit_trains
+from ..progress import Session
+
+if TYPE_CHECKING:
+    from .fit import SpikeFit
+    from .voltage_fit import VoltageFit
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpikeConfig(SpikingConfig, CommonConfig):
+    """What a fit of spike trains is asked for."""
+
+    spikes: str | None = option(
+        "fit spike times: files of times, or of traces of this state (as gate.v), which spikes where it rises "
+        "above --level; kinetics and noise are calibrated together",
+        metavar="SIGNAL",
+        group=CIRCUITS,
+    )
+    stochastic: bool = stochastic()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TraceConfig(StimulusConfig, CommonConfig):
+    """What a fit of the trace of a node is asked for."""
+
+    voltage: str | None = option(
+        "fit the trace of a node, or i for the source's current", metavar="NODE", group=CIRCUITS
+    )
+    sigma: float | None = option(
+        "standard deviation of a row of a trace", unit="V or A", metavar="V", group=CIRCUITS
+    )
+
+
+def drive(config: Any, circuit: Any) -> Any:
+    """The stimulus that drove a circuit, by its ports."""
+    from memjax.io.stimulus import load_stimulus
+
+    return load_stimulus(config.stimulus, circuit.ports if len(circuit.ports) > 1 else ())
+
+
+def _asked(config: Any, circuit: Any, **needed: str) -> dict[str, Any]:
+    """What the problems of trains and of traces have in common."""
+    require_circuit(config, circuit, **needed, free="NAME ...")
+    options = parameters(config) | {"env": environment(config)}
+    return options | {"stimulus": drive(config, circuit)}
+
+
+def fit_trains(config: SpikeConfig, circuit: Any, session: Session) -> "SpikeFit":
+    """The fit to spike trains."""
+    from memjax.data import read_spike_trains
+
+    from .spikes import SpikeProblem
+
+    options = _asked(config, circuit, where="--spikes", stimulus="S.csv", level="V")
+    options |= {"level": config.level, "rearm": config.rearm, "signal": config.spikes}
+    trains = []
+    for name in config.files:
+        read = {n: options[n] for n in ("level", "rearm", "signal")}
+        trains += read_spike_trains(file_of(name), **read).values()
+    with session.stages(checked=False) as stages:
+        more: dict[str, Any] = dict(members=config.draws, dt=config.dt)
+        problem = SpikeProblem(trains, circuit, **options, **more)
+        fit = problem.solve(seed=config.seed, progress=stages)
+    return replace(fit, model=config.model)
+
+
+def fit_trace(config: TraceConfig, circuit: Any, session: Session) -> "VoltageFit":
+    """The fit of the trace of a node; its errors are those of the residuals where no sigma was given."""
+    from memjax.data import read_traces
+
+    from .voltage_fit import TraceProblem
+
+    options = _asked(config, circuit, where="--voltage", stimulus="S.csv")
+    node = str(config.voltage).removesuffix(".v")
+    traces = read_traces(file_of(config.files[0]), signal="i" if node == "i" else f"{node}.v")
+    if len(config.files) > 1 or len(traces) > 1:
+        fix = "fit each into a folder of its own"
+        raise DataError("several traces", where="--voltage", allowed="one", fix=fix)
+    ((t, x),) = traces.values()
+    problem = TraceProblem((t, x), circuit, node=node, sigma=config.sigma, **options)
+    with session.stages(checked=False) as stages:
+        fit = problem.solve(seed=config.seed, progress=stages)
+    return replace(fit, model=config.model)
+
 
 _REFUSED = {
     "batch": "these fits are of one circuit",
     **dict.fromkeys(ELEMENTS, "elements around a circuit are to be elements of it"),
 }
+_REPORT = "fitting.circuits.report"
+_PARTS = ("content", "tables", "pictures", "sections", "advice")
 _NO_LIKELIHOOD = "simulated moments have no likelihood, errors are laplace's"
 
 SPIKES = Kind(
@@ -18,10 +116,7 @@ SPIKES = Kind(
     configs=(SpikeConfig,),
     refused=_REFUSED | {f"uncertainty {x}": _NO_LIKELIHOOD for x in ("profile", "nuts")},
     fit=fit_trains,
-    **deferred_functions("fitting.circuits.content", "content", "tables", prefix="spike_"),
-    **deferred_functions(
-        "fitting.circuits.report", "pictures", "sections", "advice", prefix="spike_"
-    ),
+    **deferred_functions(_REPORT, *_PARTS, prefix="spike_"),
 )
 """Trains of spikes."""
 
@@ -31,9 +126,6 @@ TRACE = Kind(
     configs=(TraceConfig,),
     refused=_REFUSED | {"stochastic": "--spikes calibrates noise, a trace is fitted without"},
     fit=fit_trace,
-    **deferred_functions("fitting.circuits.content", "content", "tables", prefix="trace_"),
-    **deferred_functions(
-        "fitting.circuits.report", "pictures", "sections", "advice", prefix="trace_"
-    ),
+    **deferred_functions(_REPORT, *_PARTS, prefix="trace_"),
 )
 """The voltage of a node, or the current of the source."""

@@ -16,7 +16,7 @@ from memjax.observables import SpikeTrain, detect_all, in_window
 
 from ..inference.identifiability import log_slopes
 from ..problem import AbstractProblem
-from .estimate import values_at
+from .problem import values_at
 
 SUMMARIES = ("rate", "isi_mean", "isi_spread", "latency_mean", "latency_spread")
 """What spike trains are compared by, see `fitting.MomentProblem`."""
@@ -148,9 +148,8 @@ class SimulatedMoments:
         target = self.summaries(features.mean(axis=0))
         lacking = ", ".join(n for n, x in zip(self.names, target) if not np.isfinite(x))
         if lacking:
-            raise DataError(
-                f"too few spikes for {lacking}", where="trains", fix="leave these summaries out"
-            )
+            what = f"too few spikes for {lacking}"
+            raise DataError(what, where="trains", fix="leave these summaries out")
         return target, features
 
     def features(self, z: np.ndarray) -> np.ndarray | None:
@@ -269,7 +268,6 @@ class MomentResiduals(AbstractProblem):
 
     @property
     def backend(self) -> str:
-        """See `AbstractProblem`."""
         return " and ".join(dict.fromkeys(self.simulated.calls)) or "xla"
 
     def linearise(self, z: Float[np.ndarray, "points free"]):

@@ -1,4 +1,4 @@
-"""Residuals of one signal of a circuit: the trace of a node, or the current of the source."""
+"""Residuals of one signal of a circuit, and what an information matrix says of its parameters."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,22 +7,26 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
 import memjax as mj
 from memjax.circuit import build_system
-from memjax.core.fields import stored
+from memjax.core.fields import parameter_specs, stored
 from memjax.core.params import get, known, quiet, unconstrain
 from memjax.core.scaling import Scaled
+from memjax.core.transforms import from_spec
 from memjax.errors import DataError, ModelError
 from memjax.simulate import solve_stiff
 from memjax.simulate.policy import require_x64
 
-from ..problem import AbstractDifferentiable, begun
+from ..problem import AbstractDifferentiable, Outcome, begun
 from ..solve import AbstractFitProblem
 
 POLICY = mj.Stiff(rtol=1e-6, atol=1e-8, max_steps=10_000)
 """Solver of a fit to a trace: its error is far below a millivolt."""
+
+LIMIT = 0.5
+"""Relative standard deviation above which a parameter counts as undetermined."""
 
 
 def begun_circuit(task: AbstractFitProblem) -> mj.Circuit:
@@ -67,10 +71,7 @@ class Traces(AbstractDifferentiable):
     ties: tuple[tuple[str, str], ...] = eqx.field(static=True, default=())
     noise: Float[Array, ""] = eqx.field(default_factory=lambda: jnp.zeros((), float))
 
-    def data_residuals(
-        self, z: Float[Array, " free"]
-    ) -> tuple[Float[Array, " rows"], Bool[Array, ""]]:
-        """See `AbstractDifferentiable`."""
+    def data_residuals(self, z: Float[Array, " free"]) -> Outcome:
         scaled = Scaled(self.at(z), self.env)
         y0, end = scaled.initial(), self.rows[-1]
         sol = solve_stiff(scaled, self.stimulus, rows=self.rows, y0=y0, end=end, policy=self.policy)
@@ -151,3 +152,34 @@ def voltage_problem(
         env=env or mj.Environment(),
         policy=policy,
     )
+
+
+def values_at(circuit: mj.Circuit, free: Sequence[str], z: np.ndarray) -> dict[str, float]:
+    """Values [SI] at coordinates."""
+    specs = parameter_specs(circuit)
+    pairs = zip(free, z, strict=True)
+    return {n: float(from_spec(specs[n]).inverse(jnp.asarray(x))) for n, x in pairs}
+
+
+def lifted_inverse(information: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Inverse of an information matrix of logarithms, and each parameter's share in its null directions.
+
+    Information below that of ten times the limit is lifted to it.
+    """
+    # A parameter that is known to no better than a factor of 150 adds no information worth inverting.
+    size, axes = np.linalg.eigh(information)
+    least = (10 * LIMIT) ** -2
+    null = np.sqrt(np.sum(axes[:, size <= least] ** 2, axis=1))
+    return (axes / np.maximum(size, least)) @ axes.T, null
+
+
+def unsettled(free: Sequence[str], information: np.ndarray, sure: np.ndarray) -> tuple[str, ...]:
+    """Parameters that the data leave open, by the information matrix of the logarithms and by what of it is sure.
+
+    Their relative standard deviations exceed `LIMIT`, or they are part of a direction in which the data say next to
+    nothing; then these deviations have no meaning beyond being large.
+    """
+    covariance, _ = lifted_inverse(information)
+    strict, null = lifted_inverse(sure)
+    wide = np.sqrt(np.maximum(np.diag(strict), np.diag(covariance))) > LIMIT
+    return tuple(n for n, loose in zip(free, wide | (null > 0.1), strict=True) if loose)

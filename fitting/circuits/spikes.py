@@ -1,9 +1,7 @@
 """Kinetics and noise of a circuit out of spike trains, and how far its fresh trains are from the measured ones."""
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -34,8 +32,6 @@ _SHORT = 0.05  # quantile that is a short one
 # Probability below which fixed steps are told from adaptive ones, and how often steps are halved then.
 _TOLD, _TRIES = 0.01, 3
 _FRESH = 64  # fewest fresh trains that are compared with the measured ones
-
-METHOD = "method of simulated moments; derivatives by central differences with the same random numbers on both sides"
 
 
 @dataclass(frozen=True)
@@ -102,10 +98,10 @@ class SpikeProblem(AbstractFitProblem):
             say(stage, shown)
             search: dict[str, Any] = dict(free=free, members=members, policy=policy)
             search |= {"starts": 1 if steps else _STARTS, "stimulus": stimulus}
-            tick = None if progress is None else partial(_in_stage, progress, stage)
-            fit = MomentProblem(trains_inside, circuit, **search, **options).solve(
-                seed=seed, progress=tick
-            )
+            # The search tells of itself under the name of the stage that it is part of.
+            tick = lambda _, search, stage=stage: say(stage, search)  # noqa: E731
+            problem = MomentProblem(trains_inside, circuit, **search, **options)
+            fit = problem.solve(seed=seed, progress=tick)
             circuit, many = fit.device, max(_FRESH, 2 * len(trains_inside))
             say("fresh trains in fixed and adaptive steps", shown)
             fresh, fixed = (
@@ -128,11 +124,6 @@ class SpikeProblem(AbstractFitProblem):
         return replace(fit, warnings=_warnings(fit, lost))
 
 
-def _in_stage(progress: Callable, stage: str, _: str, search: Progress) -> None:
-    """Tell of a search under the name of the stage that it is part of."""
-    progress(stage, search)
-
-
 def _warnings(fit: SpikeFit, lost: int) -> tuple[str, ...]:
     """What should be known before the fit is used."""
     fresh: Any = fit.fresh
@@ -151,15 +142,12 @@ def _warnings(fit: SpikeFit, lost: int) -> tuple[str, ...]:
 
 
 def _short(trains: Trains) -> float:
-    """A short interval or latency [s]."""
     intervals = np.concatenate([np.diff(t) for t in trains])
     times = [intervals, np.array([t[0] for t in trains if t.size])]
     short = [float(np.quantile(x[x > 0], _SHORT)) for x in times if np.any(x > 0)]
     if not short:
-        raise DataError(
-            "no spikes within the stimulus", where="trains", allowed="one spike at least",
-            fix="let time begin with the stimulus",
-        )  # fmt: skip
+        what, fix = "no spikes within the stimulus", "let time begin with the stimulus"
+        raise DataError(what, where="trains", allowed="one spike at least", fix=fix)
     return min(short)
 
 

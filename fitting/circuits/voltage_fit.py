@@ -27,8 +27,7 @@ from ..optimize.levenberg_marquardt import Progress, levenberg_marquardt, screen
 from ..result import AbstractFit
 from ..solve import AbstractFitProblem, Tick
 from ..verdict import Verdict
-from .estimate import lifted_inverse
-from .problem import POLICY, Traces, begun_circuit, voltage_problem
+from .problem import POLICY, Traces, begun_circuit, lifted_inverse, voltage_problem
 from .report import trace_figure
 from .verdict import judge_trace
 
@@ -58,19 +57,12 @@ class VoltageFit(AbstractFit):
     """
 
     device: mj.Circuit
-    model: str
     problem: Traces
-    z: Float[np.ndarray, " free"]
-    loss: float
     covariance: Float[np.ndarray, "free free"]
     chi2: float
     trace: Float[np.ndarray, " rows"]
     converged: bool
-    search: Progress
     stated: bool = True
-    seed: int = 0
-    profiles: tuple[Any, ...] = ()
-    sample: Any = None
     kind: ClassVar[str] = "trace of a node"
 
     @property
@@ -94,7 +86,6 @@ class VoltageFit(AbstractFit):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """See `AbstractFit`."""
         far = (
             f"the residuals are {self.chi2**0.5:.2g} times a row's scatter ({self.sigma:.2g}): this circuit does not "
             "do all that the trace does"

@@ -23,7 +23,7 @@ from ..parameters import standard_deviations
 from ..result import AbstractFit
 from ..solve import AbstractFitProblem, Tick
 from ..verdict import WORDS, Verdict
-from .problem import PRECISION, JointResiduals, data_of, joined
+from .problem import JointResiduals, data_of, joined
 
 CONTRADICTS = 0.01
 """Probability below which a file is said to contradict the others."""
@@ -116,25 +116,17 @@ class JointFit(AbstractFit):
     """
 
     device: mj.AbstractDevice | mj.Circuit
-    model: str
     problem: JointResiduals
-    z: Float[np.ndarray, " free"]
     covariance: Float[np.ndarray, "free free"]
-    loss: float
-    search: Progress
     parts: tuple[Part, ...]
     stages: tuple[Stage, ...] = ()
-    seed: int = 0
     notes: tuple[str, ...] = ()
-    profiles: tuple[Any, ...] = ()
-    sample: Any = None
     whole: tuple[np.ndarray, np.ndarray] | None = None
     origins: tuple[tuple[tuple[Path, ...], Mapping[str, Any]], ...] = ()
     kind: ClassVar[str] = "joint fit"
 
     @property
     def complete(self) -> "JointFit":
-        """See `AbstractFit`."""
         if self.whole is None:
             return self
         return replace(self, z=self.whole[0], covariance=self.whole[1])
@@ -230,10 +222,9 @@ class JointProblem(AbstractFitProblem):
         groups = [list(g) for g in order] or [list(range(len(fits)))]
         last, search, known, stages = _in_order(problem, starts, groups, labels, progress)
         z, n = search.z[search.best], len(problem.free)
-        covariance = np.linalg.inv(sum(known) + PRECISION * np.eye(len(z)))
-        parts = tuple(
-            _part(problem, k, z, covariance, known[k], fits[k], labels[k]) for k in range(len(fits))
-        )
+        covariance = np.linalg.inv(sum(known) + problem.precision)
+        of_files = enumerate(zip(known, fits, labels, strict=True))
+        parts = tuple(_part(problem, k, z, covariance, *of_part) for k, of_part in of_files)
         return JointFit(
             device=problem.at(jnp.asarray(z[:n])),
             model=fits[0].model,
@@ -266,8 +257,9 @@ def _in_order(
     problem: JointResiduals, starts, groups: list[list[int]], labels: Sequence[str], tick
 ):
     """The last problem, its search, what each part says of all coordinates, and what was known after each group."""
-    n, known, stages = len(problem.free), [np.zeros(())] * len(labels), []
-    center, precision = np.asarray(problem.center), PRECISION * np.eye(len(problem.center))
+    n, stages = len(problem.free), []
+    known: list[np.ndarray] = [np.zeros(())] * len(labels)
+    center, precision = np.asarray(problem.center), problem.precision
     for group in groups:
         names = ", ".join(labels[k] for k in group)
         show = None if tick is None else partial(tick, names if len(groups) > 1 else "all files")
@@ -283,7 +275,8 @@ def _in_order(
         center = search.z[search.best]
         for k in group:
             jacobian = data_of(problem.parts[k], center[None, problem.place(k)])[1][0]
-            known[k] = _information(problem, k, jacobian, len(center))
+            at, known[k] = problem.place(k), np.zeros((len(center), len(center)))
+            known[k][np.ix_(at, at)] = float(problem.weights[k]) ** 2 * jacobian.T @ jacobian
             precision = precision + known[k]  # to first order the posterior, the next prior
         device = problem.at(jnp.asarray(center[:n]))
         sigma = np.sqrt(np.diag(np.linalg.inv(precision)))[:n]
@@ -294,15 +287,7 @@ def _in_order(
     return last, search, known, tuple(stages)
 
 
-def _information(problem: JointResiduals, k: int, jacobian: np.ndarray, size: int) -> np.ndarray:
-    """What a part says of all coordinates, of which there are so many: J'J, weighed."""
-    at, matrix = problem.place(k), np.zeros((size, size))
-    matrix[np.ix_(at, at)] = float(problem.weights[k]) ** 2 * jacobian.T @ jacobian
-    return matrix
-
-
 def _part(problem: JointResiduals, k: int, z, covariance, information, alone, label: str) -> Part:
-    """What one file says."""
     at, weight = problem.place(k), float(problem.weights[k])
     pair = (alone.problem, alone.z), (problem.parts[k], z[at])
     residuals = [data_of(p, point[None])[0][0] for p, point in pair]
@@ -311,7 +296,7 @@ def _part(problem: JointResiduals, k: int, z, covariance, information, alone, la
     # Along a column of the covariance the other parameters follow the one: there its information is 1 / variance.
     size = np.diag(covariance)
     along = np.einsum("ij,ik,kj->j", covariance, information, covariance) / size
-    known = np.linalg.solve(information + PRECISION * np.eye(len(z)), information)
+    known = np.linalg.solve(information + problem.precision, information)
     # Twice the rise is chi squared, with as many degrees of freedom as the file determines against all others.
     determines = float(np.trace(known))
     return Part(

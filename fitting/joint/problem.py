@@ -6,18 +6,25 @@ from collections.abc import Sequence
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 from scipy.optimize import brentq
 
 import memjax as mj
 from memjax.core.fields import parameter_specs, stored
 from memjax.core.params import get, replace, unconstrain
 
-from ..problem import PRIOR_SIGMA, TOGETHER, AbstractDifferentiable, AbstractProblem
+from ..problem import (
+    PRIOR_SIGMA,
+    TOGETHER,
+    AbstractDifferentiable,
+    AbstractProblem,
+    Linearised,
+    Outcome,
+)
 from ..result import AbstractFit
 
 PRECISION = PRIOR_SIGMA**-2
-"""Of the prior of each coordinate."""
+"""Of the prior of a coordinate that none other holds."""
 
 # Standard deviations of starts about the middle; variance of a coordinate at the least.
 _WIDER, _LEAST = 3.0, 1e-8
@@ -37,9 +44,8 @@ class JointResiduals(AbstractProblem):
         One of each file, or group of files: the shared parameters are free, then its own.
     weights : Float[Array, "parts"]
         Of the residuals of each; one of 0 is left out.
-    root : Float[Array, "all all"], optional
-        What the distance from the centre is multiplied with in the prior's residuals: by default that of the widths of
-        independent priors.
+    root : Float[Array, "all all"]
+        What the distance from the centre is multiplied with in the prior's residuals.
     """
 
     device: mj.AbstractDevice | mj.Circuit
@@ -56,16 +62,19 @@ class JointResiduals(AbstractProblem):
         """See `AbstractProblem`; of all parts."""
         return " and ".join(dict.fromkeys(p.backend for p in self.parts))
 
+    @property
+    def precision(self) -> Float[np.ndarray, "all all"]:
+        """Precision of the prior of all coordinates."""
+        root = np.asarray(self.root)
+        return root.T @ root
+
     def place(self, part: int) -> list[int]:
         """Where the coordinates of a part are among all."""
         counts = [len(p.free) - len(self.free) for p in self.parts]
         begin = len(self.free) + sum(counts[:part])
         return [*range(len(self.free)), *range(begin, begin + counts[part])]
 
-    def linearise(
-        self, z: Float[np.ndarray, "points all"]
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """See `AbstractProblem`."""
+    def linearise(self, z: Float[np.ndarray, "points all"]) -> Linearised:
         rows, slopes, good = [], [], np.ones(len(z), bool)
         for k, (part, weight) in enumerate(zip(self.parts, np.asarray(self.weights), strict=True)):
             if weight == 0:
@@ -99,10 +108,8 @@ class JointResiduals(AbstractProblem):
     ) -> "JointResiduals":
         """The problem of some parts, whose prior is a normal distribution of all coordinates."""
         weights = np.where(np.isin(np.arange(len(self.parts)), which), self.weights, 0.0)
-        root = jnp.asarray(np.linalg.cholesky(precision).T)
-        return dataclasses.replace(
-            self, weights=jnp.asarray(weights), root=root, center=jnp.asarray(center)
-        )
+        arrays = {"weights": weights, "root": np.linalg.cholesky(precision).T, "center": center}
+        return dataclasses.replace(self, **{n: jnp.asarray(x) for n, x in arrays.items()})
 
 
 class DifferentiableJoint(AbstractDifferentiable):
@@ -118,10 +125,7 @@ class DifferentiableJoint(AbstractDifferentiable):
     ties: tuple[tuple[str, str], ...] = eqx.field(static=True, default=())
     noise: Float[Array, ""] = eqx.field(default_factory=lambda: jnp.zeros((), float))
 
-    def data_residuals(
-        self, z: Float[Array, " all"]
-    ) -> tuple[Float[Array, " residuals"], Bool[Array, ""]]:
-        """See `AbstractDifferentiable`."""
+    def data_residuals(self, z: Float[Array, " all"]) -> Outcome:
         pairs = zip(self.parts, self.places, strict=True)
         residuals = [p.data_residuals(z[jnp.asarray(at)]) for p, at in pairs]
         rows = [w * r for w, (r, _) in zip(self.weights, residuals, strict=True)]
@@ -129,9 +133,7 @@ class DifferentiableJoint(AbstractDifferentiable):
         return jnp.concatenate([*rows, self.root @ (z - self.center)]), ok
 
 
-def data_of(
-    problem: AbstractProblem, z: Float[np.ndarray, "points free"]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def data_of(problem: AbstractProblem, z: Float[np.ndarray, "points free"]) -> Linearised:
     """Residuals of the data alone, their Jacobian, and success; so many points at once as in fits of single files."""
     count, last = len(z), len(problem.free)
     whole = np.resize(z, (-(-count // TOGETHER) * TOGETHER, last))
@@ -147,15 +149,20 @@ def weight_of(fit: AbstractFit) -> float:
     -----
     Errors of fits come from the scatter of cycles, or from residuals and their correlation: a hundred rows that err
     together say what one says. With A = J'J, the prior's precision P and the stated covariance C, the weight w solves
-    tr(A C) = tr(A (w^2 A + P)^-1), whose right side falls with w.
+    tr(A C) = tr(A (w^2 A + P)^-1), whose right side falls with w: the sum of s / (w^2 s + 1) over the eigenvalues s of
+    A where P is one.
     """
     _, jacobian, _ = data_of(fit.problem, fit.z[None])
-    size, axes = np.linalg.eigh(jacobian[0].T @ jacobian[0])
+    root = np.linalg.cholesky(fit.problem.prior_precision).T
+    # In coordinates in which the prior is alike in all: J R^-1, and C goes with R C R'.
+    scaled = np.linalg.solve(root.T, jacobian[0].T).T
+    size, axes = np.linalg.eigh(scaled.T @ scaled)
     size = np.maximum(size, 0.0)  # rounding makes flat directions negative
-    stated = float(np.sum(size * np.einsum("ij,ik,kj->j", axes, fit.covariance, axes)))
+    covariance = root @ fit.covariance @ root.T
+    stated = float(np.sum(size * np.einsum("ij,ik,kj->j", axes, covariance, axes)))
 
     def excess(log: float) -> float:
-        return float(np.sum(size / (np.exp(log) * size + PRECISION))) - stated
+        return float(np.sum(size / (np.exp(log) * size + 1))) - stated
 
     ends = -_FARTHEST, _FARTHEST
     if not (excess(ends[0]) > 0 > excess(ends[1])):  # it says nothing, or states no error
@@ -175,33 +182,21 @@ def joined(
     What is free in one file is free in all. A value that is free in none is that of the first fit that changed it.
     A state at the start is each file's own where the device keeps it.
     """
-    names_of_files = [
-        tuple(n for n in f.problem.free if n in f.problem.data_parameters) for f in fits
-    ]
-    shared = tuple(
-        dict.fromkeys(
-            n for f, mine in zip(fits, names_of_files, strict=True) for n in f.free if n not in mine
-        )
-    )
-    base = replace(
-        device, _changed(device, fits, {*shared, *(n for mine in names_of_files for n in mine)})
-    )
+    states_of = lambda p: tuple(n for n in p.free if n in p.data_parameters)  # noqa: E731
+    names_of_files = [states_of(f.problem) for f in fits]
+    pairs = list(zip(fits, names_of_files, strict=True))
+    shared = tuple(dict.fromkeys(n for f, mine in pairs for n in f.free if n not in mine))
+    every = {*shared, *(n for mine in names_of_files for n in mine)}
+    base = replace(device, _changed(device, fits, every))
     ties = tuple(dict.fromkeys(t for f in fits for t in f.problem.ties if t[0] not in shared))
     parts = []
-    for fit, mine in zip(fits, names_of_files, strict=True):
+    for fit, mine in pairs:
         states = {n: float(get(fit.device, n)) for n in (*mine, *fit.problem.data_parameters)}
         own_base = replace(base, states, check=False)
         names = (*shared, *mine)
-        parts.append(
-            dataclasses.replace(
-                fit.problem,
-                device=own_base,
-                free=names,
-                ties=ties,
-                center=unconstrain(own_base, names),
-                noise=jnp.ones((), float),
-            )
-        )
+        changes = dict(device=own_base, free=names, ties=ties, noise=jnp.ones((), float))
+        changes["center"] = unconstrain(own_base, names)
+        parts.append(dataclasses.replace(fit.problem, **changes))
     starts = _starts(base, fits, shared, names_of_files)
     problem = JointResiduals(
         device=base,
@@ -209,10 +204,29 @@ def joined(
         center=jnp.asarray(starts[len(fits)]),
         parts=tuple(parts),
         weights=jnp.asarray([weight_of(f) for f in fits]),
-        root=jnp.eye(starts.shape[1]) / PRIOR_SIGMA,
+        root=jnp.asarray(_prior_root(fits, shared, starts.shape[1])),
         ties=ties,
     )
     return problem, starts
+
+
+def _prior_root(
+    fits: Sequence[AbstractFit], shared: tuple[str, ...], count: int
+) -> Float[np.ndarray, "all all"]:
+    """R where R'R is the precision of the prior of all coordinates, those that the files share first.
+
+    Parameters whose priors hold each other, as those of a function that is smooth, have the prior of the first file
+    that has them all: of it their strength is known.
+    """
+    precision = PRECISION * np.eye(count)
+    for fit in fits:
+        names, known = fit.problem.free, fit.problem.prior_precision
+        at = [k for k, n in enumerate(names) if n in shared]
+        if np.count_nonzero(known - np.diag(np.diag(known))):
+            to = [shared.index(names[k]) for k in at]
+            precision[np.ix_(to, to)] = known[np.ix_(at, at)]
+            break
+    return np.linalg.cholesky(precision).T
 
 
 def _changed(device, fits: Sequence[AbstractFit], free: set[str]) -> dict[str, float]:

@@ -1,9 +1,15 @@
-"""The page of a joint fit: what each file says of each parameter, and where files contradict each other."""
+"""The folder of a joint fit, and its page: what each file says of each parameter, and which contradict the others."""
 
+import re
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
+from ..fit_json import common_content
+from ..kinds import Origin
 from ..page.blocks import Block, Link, Note, Picture, Section, Table, Text
-from ..report import build as build_part, fit_page, folder_of_part
+from ..report import build as build_part, fill, fit_page, folder_of_part, write as write_part
+from .fit import JointFit, Part
 
 _MOST = 0.5  # share of the files, below which the prior says more of a parameter
 
@@ -12,6 +18,55 @@ sigma of the file's own fit."""
 
 _RISE = """Rise: by how much the loss of a file, weighed by the errors that its own fit states, is higher with the
 values of all files than with its own. p: probability of so large a rise where the device is the same."""
+
+
+def folder_of(label: str, place: int) -> str:
+    """Name of the folder of a file, from its label and its place."""
+    return f"{place + 1}-" + re.sub(r"[^\w.+-]+", "_", label)
+
+
+def _of_part(part: Part, folder: str, kind: str) -> dict[str, Any]:
+    """What one file says, in ``fit.json``."""
+    values = {n: part.fit.values[n] for n in part.fit.problem.free if n not in part.shares}
+    return {
+        "label": part.label,
+        "kind": kind,
+        "folder": folder,
+        "weight": part.weight,
+        "shares": part.shares,
+        "own": values,
+        "alone": {n: [part.alone.values[n], part.alone.std[n]] for n in part.alone.free},
+        "undetermined_alone": list(part.alone.undetermined),
+        "rise": part.rise,
+        "determines": part.determines,
+        "p": part.p,
+        "contradicts": part.contradicts,
+        "verdict": part.fit.verdict and part.fit.verdict.word,
+    }
+
+
+def write(fit: JointFit, folder: Path, origin: Origin, *, drawn: bool = True) -> None:
+    """Fill the folder of a joint fit, with a folder for each part in it."""
+    files = []
+    origins = fit.origins or tuple((part.fit.files, {}) for part in fit.parts)
+    for k, (part, (paths, config)) in enumerate(zip(fit.parts, origins, strict=True)):
+        name = folder_of(part.label, k)
+        (folder / name).mkdir()
+        origin_of_part = replace(origin, files=paths, config=config)
+        write_part(part.fit, folder / name, origin_of_part, drawn=drawn)
+        files.append(_of_part(part, name, part.fit.kind))
+    content = common_content(
+        fit,
+        kind="joint fit",
+        n_points=sum(p.residuals for p in fit.parts),
+        n_sweeps=len(fit.parts),
+        covariance_from="the information of all files and the prior",
+        seed=fit.seed,
+        reader=[],
+        stages=[asdict(s) for s in fit.stages],
+        files=files,
+    )
+    fill(content, folder, origin, drawn=drawn, sample=fit.sample)
 
 
 def build(content: dict, folder: Path) -> list[str]:
@@ -42,16 +97,13 @@ def _section(part: dict, place: Path, names: list[str]) -> Section:
 
 def _shares(content: dict) -> Table:
     """Share of each file in what is known of each parameter, and what it said alone."""
-    files = content["files"]
-    rows = [[name, *(_share(part, name) for part in files)] for name in content["free"]]
+    files, rows = content["files"], []
+    for name in content["free"]:
+        known = [p["alone"].get(name) for p in files]
+        texts = ["" if x is None else f" (alone {x[0]:.4g} ± {x[1]:.2g})" for x in known]
+        pairs = zip(files, texts, strict=True)
+        rows.append([name, *(f"{100 * p['shares'][name]:.0f} %{text}" for p, text in pairs)])
     return Table(["parameter", *(p["label"] for p in files)], rows)
-
-
-def _share(part: dict, name: str) -> str:
-    """The share of one file in one parameter."""
-    alone = part["alone"].get(name)
-    text = "" if alone is None else f" (alone {alone[0]:.4g} ± {alone[1]:.2g})"
-    return f"{100 * part['shares'][name]:.0f} %{text}"
 
 
 def _stages(content: dict) -> list[Section]:

@@ -35,13 +35,12 @@ def step_spread(record: PulseRecord) -> dict[str, dict]:
             continue
         steps, g = record.steps[:, at], record.g[:, at[0] : at[-1] + 2]
         off = steps - np.mean(steps, axis=0)
+        neighbours = np.sum(off[:, 1:] * off[:, :-1])
         lags = {n: g[:, n:] - g[:, :-n] for n in _LAGS if n < g.shape[1]}
         out[word] = {
             "all": float(np.std(steps)),
             "thirds": [float(np.std(s)) for s in np.array_split(steps, 3, axis=1)],
-            "autocorrelation": float(
-                np.sum(off[:, 1:] * off[:, :-1]) / max(np.sum(off**2), 1e-300)
-            ),
+            "autocorrelation": float(neighbours / max(np.sum(off**2), 1e-300)),
             "lags": {str(n): float(np.std(d - np.mean(d, axis=0))) for n, d in lags.items()},
         }
     return out
@@ -107,14 +106,13 @@ def hold_out(fit: PulseFit, held: PulseRecord) -> dict:
 def _frame(record: PulseRecord) -> pandas.DataFrame:
     """One row per reading: cycle, pulse (counted through the cycle), kind (-1 before the first), g_S."""
     cycles, points = record.g.shape
-    return pandas.DataFrame(
-        {
-            "cycle": np.repeat(record.cycles, points),
-            "pulse": np.tile(np.arange(points), cycles),
-            "kind": np.tile(np.concatenate([[-1], record.kinds]), cycles),
-            "g_S": record.g.ravel(),
-        }
-    )
+    kinds = np.concatenate([[-1], record.kinds])
+    columns = {
+        "cycle": np.repeat(record.cycles, points),
+        "pulse": np.tile(np.arange(points), cycles),
+    }
+    columns |= {"kind": np.tile(kinds, cycles), "g_S": record.g.ravel()}
+    return pandas.DataFrame(columns)
 
 
 def tables(fit: PulseFit) -> dict[str, pandas.DataFrame]:
@@ -126,7 +124,5 @@ def row(content: dict) -> dict[str, Any]:
     """What a row of a batch says: how well the curve is met and predicted, and the randomness."""
     pulses = content["pulses"]
     noise = {r["name"]: r["value"] for r in pulses["noise"]}
-    held = pulses["hold_out"] or {}
-    return (
-        {"misfit": pulses["misfit"]} | noise | {n: held[n] for n in ("next", "next_mean") if held}
-    )
+    held = {n: x for n, x in (pulses["hold_out"] or {}).items() if n in ("next", "next_mean")}
+    return {"misfit": pulses["misfit"]} | noise | held

@@ -76,7 +76,6 @@ class PulseResiduals(AbstractDifferentiable):
         return eqx.tree_at(lambda p: p.device, self.pulsed, self.at(z))
 
     def data_residuals(self, z):
-        """See `AbstractDifferentiable`."""
         g, _ = self.under_pulses(z).curve(self.kinds)
         off = (jnp.log(jnp.maximum(g, 1e-30)) - self.target) / self.sigma
         return off, jnp.all(jnp.isfinite(off))
@@ -112,21 +111,14 @@ class PulseFit(AbstractFit):
 
     record: PulseRecord
     pulsed: Pulsed
-    model: str
     problem: PulseResiduals
-    z: Float[np.ndarray, " free"]
     covariance: Float[np.ndarray, "free free"]
-    loss: float
     weights: Float[np.ndarray, " cycles"]
     memory: float
     sigma: float
     randomness: NoiseFit | None
-    search: Progress
-    seed: int = 0
     held: PulseRecord | None = None
     notes: tuple[str, ...] = ()
-    profiles: tuple[Any, ...] = ()
-    sample: Any = None
     kind: ClassVar[str] = "conductance per pulse"
 
     @property
@@ -273,10 +265,9 @@ class PulseProblem(AbstractFitProblem):
         record, fix, notes = self.data, self.fix or {}, list[str]()
         protocol = self.protocol or record.protocol
         if protocol is None:
-            raise DataError(
-                "pulses that are not known", where=str(record.source.get("file", "record")),
-                fix="say their voltages and widths (--pulse-voltages, --pulse-widths)",
-            )  # fmt: skip
+            what = "pulses that are not known"
+            fix = "say their voltages and widths (--pulse-voltages, --pulse-widths)"
+            raise DataError(what, where=str(record.source.get("file", "record")), fix=fix)
         record = replace(record, protocol=protocol)
         memory = choose_memory(record.g) if self.memory is None else self.memory
         weights = cycle_weights(len(record.g), memory)

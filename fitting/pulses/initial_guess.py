@@ -155,11 +155,9 @@ def recipe_of(device: AbstractDevice, free: tuple[str, ...] | None) -> Recipe:
     if recipe := RECIPES.get(device.name):
         return recipe
     if not free:
-        raise DataError(
-            f"no recipe for the model {device.name!r}", where="a fit to conductances per pulse",
-            allowed=", ".join(RECIPES),
-            fix="name the parameters to fit (--free), their start with --fix, --params or --preset",
-        )  # fmt: skip
+        what, allowed = f"no recipe for the model {device.name!r}", ", ".join(RECIPES)
+        fix = "name the parameters to fit (--free), their start with --fix, --params or --preset"
+        raise DataError(what, where="a fit to conductances per pulse", allowed=allowed, fix=fix)
     values = {n: float(get(device, n)) for n in free}
     return Recipe(starts=lambda device, look: [values])
 

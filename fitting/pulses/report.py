@@ -64,13 +64,12 @@ def _steps(pulses: dict, cycles: dict[str, np.ndarray]) -> Any:
             if len(steps) > 1:
                 axes[0].plot(middles, widths, mark + "-", **look)
             lags = spread.get(word, {}).get("lags", {})
-            axes[1].plot(
-                [int(k) for k in lags], [1e6 * x for x in lags.values()], mark + "-", **look
-            )
+            places, sizes = map(int, lags), [1e6 * x for x in lags.values()]
+            axes[1].plot(list(places), sizes, mark + "-", **look)
     label = {"ylabel": "Standard deviation (µS)", "ylim": (0, None)}
     axes[0].set(xlabel="Pulse", title=f"Step of the conductance, {_BINS} pulses together", **label)
-    axes[1].set(xlabel="Distance (pulses)", xscale="log", **label)
-    axes[1].set_title("Change over so many pulses, less its mean")
+    title = "Change over so many pulses, less its mean"
+    axes[1].set(xlabel="Distance (pulses)", xscale="log", title=title, **label)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
 

@@ -22,7 +22,6 @@ from memjax.errors import DataError
 from memjax.simulate.policy import require_x64
 from memjax.solver import rodas3_step
 
-from ..optimize.levenberg_marquardt import Progress
 from ..problem import AbstractDifferentiable, begun, free_names, initial_states, inside, one_by_one
 from ..residuals import Residuals, neighbour_correlation
 from ..result import AbstractFit
@@ -100,7 +99,6 @@ class RetentionResiduals(AbstractDifferentiable):
         return relaxation(self.at(z), self.t, self.v, self.env, self.reads)
 
     def data_residuals(self, z):
-        """See `AbstractDifferentiable`."""
         off = (jnp.log(jnp.maximum(self.relaxed(z), 1e-30)) - self.target) / self.sigma
         return off, jnp.all(jnp.isfinite(off))
 
@@ -143,35 +141,19 @@ class RetentionFit(AbstractFit):
     record: DecayRecord
     laws: tuple[LawFit, ...]
     device: mj.AbstractDevice
-    model: str
     problem: RetentionResiduals
-    z: Float[np.ndarray, " free"]
     covariance: Float[np.ndarray, "free free"]
     curve: Float[np.ndarray, " rows"]
     rms: float
-    loss: float
     voltage: float
-    search: Progress
-    seed: int = 0
-    profiles: tuple[Any, ...] = ()
-    sample: Any = None
     kind: ClassVar[str] = "resistance against time"
 
     def moved(self, problem: RetentionResiduals, z, covariance) -> "RetentionFit":
-        """See `AbstractFit`."""
         at = jnp.asarray(z)
         curve = np.asarray(problem.relaxed(at))
         rms = float(np.sqrt(np.mean((curve / self.record.r - 1) ** 2)))
-        return replace(
-            self,
-            device=problem.at(at),
-            curve=curve,
-            rms=rms,
-            problem=problem,
-            z=z,
-            covariance=covariance,
-            loss=problem.loss(z),
-        )
+        fields = dict(problem=problem, z=z, covariance=covariance, loss=problem.loss(z))
+        return replace(self, device=problem.at(at), curve=curve, rms=rms, **fields)
 
     @functools.cached_property
     def verdict(self) -> Verdict:
@@ -197,12 +179,8 @@ class RetentionFit(AbstractFit):
             t, r = (np.concatenate(x) for x in ((self.record.t, data.t), (self.record.r, data.r)))
             problem = replace(problem, t=jnp.asarray(t - t0), target=jnp.asarray(np.log(r)))
         values = problem.of_data(self.z)[begin:]
-        return Residuals(
-            values=values,
-            sigma=np.full(len(values), float(problem.sigma)),
-            series=np.zeros(len(values), int),
-            unit="of ln R",
-        )
+        sigma, alone = np.full(len(values), float(problem.sigma)), np.zeros(len(values), int)
+        return Residuals(values=values, sigma=sigma, series=alone, unit="of ln R")
 
 
 def halves(record: DecayRecord) -> tuple[DecayRecord, DecayRecord]:
@@ -298,10 +276,9 @@ def _begin(record: DecayRecord, device: mj.AbstractDevice, free, fix: Mapping[st
     """Names of the free parameters, and coordinates of the starts."""
     known_starts = STARTS.get(device.name)
     if free is None and known_starts is None:
-        raise DataError(
-            f"no relaxation known for the model {device.name!r}", where="a fit to a resistance",
-            allowed=", ".join(STARTS), fix="name the parameters to fit with --free",
-        )  # fmt: skip
+        what = f"no relaxation known for the model {device.name!r}"
+        advice = "name the parameters to fit with --free"
+        raise DataError(what, where="a fit to a resistance", allowed=", ".join(STARTS), fix=advice)
     starts = [{}] if known_starts is None else known_starts(record)
     names = free_names(device, free or starts[0], fix)
     defaults = {n: float(get(begun(device, names, start), n)) for n in names}

@@ -1,10 +1,54 @@
 """Decays of a resistance as a kind of data."""
 
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
+
+from memjax.data import DecayRecord
+from memjax.io.request import environment
 from memjax.runtime.lazy import deferred_functions
 
+from ..command import parameters
+from ..config import CommonConfig, RecordConfig, Request
 from ..kinds import Curve, HoldOut, Kind
-from ..records import run_records
-from .options import RetentionConfig, fit, held_out, takes
+from ..progress import Session
+from ..records import one_record, records_in, run_records
+
+if TYPE_CHECKING:
+    from .fit import RetentionFit
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetentionConfig(RecordConfig, CommonConfig):
+    """What a fit of resistance against time is asked for."""
+
+
+def takes(request: Request, name: str) -> bool:
+    """Whether a file holds decays."""
+    records = records_in(request, name)
+    return records is not None and all(isinstance(r, DecayRecord) for r in records)
+
+
+def fit(config: RetentionConfig, device: Any, session: Session) -> "RetentionFit":
+    """The fit of one run of the files."""
+    from .fit import RetentionProblem, halves
+
+    record: Any = one_record(config)
+    if session.half:
+        record, _ = halves(record)
+    if config.read_voltage is not None:
+        record = replace(record, read_voltage=config.read_voltage)
+    env = environment(config)
+    with session.stages(["relaxation"], checked=False, notes=record.warnings) as stages:
+        problem = RetentionProblem(record, device, **parameters(config), env=env)
+        return problem.solve(seed=config.seed, progress=stages)
+
+
+def held_out(config: RetentionConfig) -> DecayRecord:
+    """Readings that a fit of half of them leaves out."""
+    from .fit import halves
+
+    return halves(cast(DecayRecord, one_record(config)))[1]
+
 
 KIND = Kind(
     label="resistance against time",
@@ -13,8 +57,9 @@ KIND = Kind(
     refused={"stochastic": "one run has no distribution"},
     fit=fit,
     run=run_records,
-    **deferred_functions("fitting.retention.content", "content", "tables", "row"),
-    **deferred_functions("fitting.retention.report", "pictures", "sections", "advice"),
+    **deferred_functions(
+        "fitting.retention.report", "content", "tables", "row", "pictures", "sections", "advice"
+    ),
     hold_out=HoldOut(held_out, "the second half of the time"),
     curve=Curve("t_s", "r_ohm"),
 )

@@ -42,27 +42,13 @@ class Law:
     high: tuple[float, ...]
 
 
-def _stretched(t, p):
-    """Times are searched for as logarithms."""
-    return stretched_exponential(t, p[0], p[1], np.exp(p[2]), p[3])
-
-
-def _log_time(t, p):
-    """See `_stretched`."""
-    return logarithm_of_time(t, p[0], p[1], np.exp(p[2]))
-
-
-def _power(t, p):
-    """See `_stretched`."""
-    return power_of_time(t, p[0], p[1], np.exp(p[2]))
-
-
-_FAST, _SLOW = np.log(1e-4), np.log(_LONGEST)
+# Times are searched for as logarithms.
+_FAST, _SLOW, _SHORT = np.log(1e-4), np.log(_LONGEST), (0.001, 0.03, 0.5)
 LAWS: tuple[Law, ...] = (
     Law(
         name="stretched exponential",
         units={"r0": "ohm", "r_inf": "ohm", "tau": "s", "beta": "1"},
-        value=_stretched,
+        value=lambda t, p: stretched_exponential(t, p[0], p[1], np.exp(p[2]), p[3]),
         starts=lambda a, b: [
             (a, b + share * (b - a), np.log(tau), beta)
             for share, tau, beta in ((0.1, 0.3, 0.7), (1.0, 1.0, 0.5), (0.0, 0.05, 1.0))
@@ -73,20 +59,16 @@ LAWS: tuple[Law, ...] = (
     Law(
         name="logarithm of time",
         units={"r0": "ohm", "a": "ohm", "t0": "s"},
-        value=_log_time,
-        starts=lambda a, b: [
-            (a, (b - a) / np.log1p(1 / t0), np.log(t0)) for t0 in (0.001, 0.03, 0.5)
-        ],
+        value=lambda t, p: logarithm_of_time(t, p[0], p[1], np.exp(p[2])),
+        starts=lambda a, b: [(a, (b - a) / np.log1p(1 / t0), np.log(t0)) for t0 in _SHORT],
         low=(0.0, -10.0, _FAST),
         high=(10.0, 10.0, _SLOW),
     ),
     Law(
         name="power of time",
         units={"r0": "ohm", "nu": "1", "t0": "s"},
-        value=_power,
-        starts=lambda a, b: [
-            (a, np.log(b / a) / np.log1p(1 / t0), np.log(t0)) for t0 in (0.001, 0.03, 0.5)
-        ],
+        value=lambda t, p: power_of_time(t, p[0], p[1], np.exp(p[2])),
+        starts=lambda a, b: [(a, np.log(b / a) / np.log1p(1 / t0), np.log(t0)) for t0 in _SHORT],
         low=(0.0, -10.0, _FAST),
         high=(10.0, 10.0, _SLOW),
     ),
@@ -135,16 +117,8 @@ def _least(law: Law, t: np.ndarray, y: np.ndarray) -> Any:
     few, low, high = max(len(y) // 50, 1), np.asarray(law.low), np.asarray(law.high)
     off: Any = lambda p: law.value(t, p) - y  # noqa: E731
     starts = law.starts(float(np.median(y[:few])), float(np.median(y[-5 * few :])))
-    fits = [
-        least_squares(
-            off,
-            np.clip(x, low + 1e-6, high - 1e-6),
-            bounds=(low, high),
-            x_scale="jac",
-            max_nfev=200,
-        )
-        for x in starts
-    ]
+    options: dict[str, Any] = dict(bounds=(low, high), x_scale="jac", max_nfev=200)
+    fits = [least_squares(off, np.clip(x, low + 1e-6, high - 1e-6), **options) for x in starts]
     return min(fits, key=lambda f: f.cost)
 
 

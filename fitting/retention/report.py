@@ -1,17 +1,63 @@
-"""Pictures and sections of a fit to resistance against time."""
+"""What a fit directory holds of resistance against time: content, tables, pictures and sections."""
 
 from collections.abc import Iterator
 from typing import Any
+
+import pandas
 
 from memjax.plot.style import MUTED, SECOND, SIMULATED
 
 from ..figures import axes_row
 from ..page.blocks import Section, Table
 from ..page.fit_blocks import readable, undetermined_of
+from .laws import LawFit
 
-_ALIKE = (
-    2.0  # difference of AIC up to which laws are called alike: likelihoods within a factor of e
-)
+# Difference of AIC up to which laws are called alike: likelihoods within a factor of e.
+_ALIKE = 2.0
+
+
+def content(fit: Any) -> dict:
+    """What ``fit.json`` holds of a decay."""
+    record = fit.record
+    return {
+        "n_points": len(record.t),
+        "n_sweeps": 1,
+        "reduced_chi2": 2 * fit.loss / max(len(record.t) - len(fit.free), 1),
+        "covariance_from": "residuals and their correlation",
+        "warnings": list(record.warnings),
+        "reader": [record.reader],
+        "retention": {
+            "run": record.label,
+            "held_at_V": fit.voltage,
+            "laws": [_law(law) for law in fit.laws],
+            "device_rms_relative": fit.rms,
+        },
+    }
+
+
+def _law(law: LawFit) -> dict[str, Any]:
+    columns = {"value": law.values, "std": law.std, "unit": law.units}
+    return {
+        "name": law.name,
+        "parameters": {n: {key: x[n] for key, x in columns.items()} for n in law.values},
+        "rms_relative": law.rms,
+        "autocorrelation": law.correlation,
+        "aic": law.aic,
+        "second_half_error": law.ahead,
+    }
+
+
+def tables(fit: Any) -> dict[str, pandas.DataFrame]:
+    """Readings, and the resistance of the device and of each law."""
+    return fit.tables()
+
+
+def row(content: dict) -> dict[str, Any]:
+    """What a row of a batch says: the best law, and how well it and the device meet the readings."""
+    retention, best = content["retention"], content["retention"]["laws"][0]
+    error = {"rms_relative": best["rms_relative"]}
+    error["device_rms_relative"] = retention["device_rms_relative"]
+    return {"law": best["name"]} | error
 
 
 def pictures(content: dict, measured, simulated, _) -> dict[str, Any]:
@@ -68,8 +114,7 @@ def advice(content: dict) -> list[str]:
     """What further runs would show: longer ones, where two laws are alike; at another voltage."""
     retention, sentences = content["retention"], []
     first, *others = retention["laws"]
-    alike = [law["name"] for law in others if law["aic"] - first["aic"] < _ALIKE]
-    if alike:
+    if alike := [law["name"] for law in others if law["aic"] - first["aic"] < _ALIKE]:
         gap = max(law["aic"] - first["aic"] for law in others if law["name"] in alike)
         sentences.append(
             f"A longer run: {', '.join([first['name'], *alike])} describe this one alike (AIC apart by {gap:.1f})."

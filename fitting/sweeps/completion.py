@@ -40,8 +40,8 @@ def completed(result: FitResult, tick: Callable[[str, Progress], None] | None) -
     if learned_functions(device_of(result.problem.device)):
         words = (*map(str, corrections_of(result)), resemblance_of(result))
         return replace(result, notes=(*result.notes, *filter(None, words)))
-    stages = (_with_suggestion, "bench"), (_with_profiles, "intervals"), (_with_series, "intervals")
-    for stage, name in stages:
+    stages = [("bench", _with_suggestion), ("intervals", _with_profiles)]
+    for name, stage in (*stages, ("intervals", with_note_on_series)):
         if result.interrupted:
             break
         show = None if tick is None else partial(tick, name)
@@ -157,8 +157,3 @@ def _with_suggestion(result: FitResult, show: Callable[[Progress], None] | None)
     verdict = doubted(result.verdict, str(suggestion))
     notes = *result.notes, str(suggestion)
     return replace(result, suggestion=suggestion, verdict=verdict, notes=notes)
-
-
-def _with_series(result: FitResult, show: Callable[[Progress], None] | None) -> FitResult:
-    """The fit with a note on a resistance in series that goes unnoticed; by the intervals that it ends with."""
-    return result if result.suggestion is not None else with_note_on_series(result, show)

@@ -39,8 +39,9 @@ from ..stochastic.two_sample import Sample, Target, compare
 from .cycle_search import CycleSearch, Point, moved, run
 from .cycles import DRAWS
 from .instrument import device_of, parameter_names
+from .learned import learned_functions, varying_parameters
 from .result import FitResult
-from .set_reset import UNITS, cycles_of
+from .set_reset import UNITS
 
 ESTIMATOR = "medians, standard deviations and correlations of simulated set and reset cycles"
 
@@ -62,6 +63,10 @@ def _others(result: FitResult, search: CycleSearch) -> list[Any]:
     What a fit leaves open decides how the scatter of the cycles can come about: they are drawn about the optimum, and
     about others at which its search ended.
     """
+    if varying_parameters(
+        result.device
+    ):  # about the optimum alone: what moves is no parameter of the fit
+        return []
     count, rng = search.simulation.members, np.random.default_rng(search.seed)
     known = result.search.cost < _WORSE * result.loss
     centers = np.concatenate([result.z[None], result.search.z[known]])
@@ -90,8 +95,13 @@ def _others(result: FitResult, search: CycleSearch) -> list[Any]:
 
 
 def _log_covariance(result: FitResult, names: Sequence[str]) -> Float[np.ndarray, "names names"]:
-    """Covariance of the logarithms of parameters, as the fit leaves them open; no wider than a search begins."""
+    """Covariance of the logarithms of parameters, as the fit leaves them open; no wider than a search begins.
+
+    Of parameters that are not free it is that of a prior: nothing is known of them but their size.
+    """
     free = result.problem.free
+    if not set(names) <= set(free):
+        return PRIOR_SIGMA**2 * np.eye(len(names))
     slopes = log_slopes(result.problem.device, free, result.z)
     spread = np.sqrt(np.diag(result.covariance))
     narrowed = np.minimum(1.0, PRIOR_SIGMA / np.maximum(spread, 1e-300)) * slopes
@@ -122,21 +132,15 @@ def calibrate_cycles(
     FitResult
         With `device`, `cycle_spread` and `stochastic` replaced; with a note where nothing could be calibrated.
     """
-    reading, simulation = cycles_of(result.waves, result.problem, count=draws or DRAWS)
+    reading, simulation = result.cycle_simulation(draws or DRAWS)
     values = reading(reading.cycles) if reading.names else np.zeros((0, 0))
     values = values[np.all(np.isfinite(values) & (values > 0), axis=1)]
     if simulation.wave.driven != "voltage" or len(values) < FEWEST:
         text = f"{FEWEST} cycles of one voltage waveform in which the device sets or resets"
         return _noted(result, f"no randomness was calibrated: it takes {text}")
     target = Moments.of(values, shrunk=True, resolution=reading.resolution(values))
-    search = CycleSearch(
-        result.device,
-        _candidates(result),
-        reading=reading,
-        simulation=simulation,
-        target=target,
-        seed=result.seed,
-    )
+    known: dict[str, Any] = dict(reading=reading, simulation=simulation, target=target)
+    search = CycleSearch(result.device, _candidates(result), **known, seed=result.seed)
     show = None if tick is None else lambda p: tick("randomness", p)
     covariance = _log_covariance(result, search.names)
     searches = [s.centered(covariance) for s in (search, *map(search.of, _others(result, search)))]
@@ -157,10 +161,17 @@ def _noted(result: FitResult, text: str) -> FitResult:
 
 
 def _candidates(result: FitResult) -> tuple[str, ...]:
-    """Free parameters of the device that have a logarithm, but for the state in which a measurement begins."""
-    begin = initial_states(result.device)
-    names = [n for n in parameter_names(result.problem.free) if n not in (*begin, *result.at_bound)]
-    return tuple(n for n in names if float(get(result.device, n)) != 0)
+    """Free parameters of the device that have a logarithm, but for the state in which a measurement begins.
+
+    A function that was learned moves as a whole, and none of its nodes alone.
+    """
+    device = result.device
+    if names := varying_parameters(device):
+        return names
+    nodes = [n for names in learned_functions(device).values() for n in names]
+    others = {*initial_states(device), *result.at_bound, *nodes}
+    free = [n for n in parameter_names(result.problem.free) if n not in others]
+    return tuple(n for n in free if float(get(device, n)) != 0)
 
 
 def _stochastic(point: Point, values: np.ndarray, *, interrupted: bool) -> Stochastic:
@@ -204,10 +215,8 @@ def _seen_again(point: Point, values: np.ndarray) -> dict[str, Any]:
     search = point.search
     drawn = [search.features(point, search.draws(point.choice.names, s)) for s in _SEEDS]
     count = search.target.cycles
-    costs = [
-        0.5 * float(np.sum(search.target.differences(Moments.of(x, like=count)) ** 2))
-        for x, _ in drawn
-    ]
+    off = [search.target.differences(Moments.of(x, like=count)) for x, _ in drawn]
+    costs = [0.5 * float(np.sum(x**2)) for x in off]
     together, names = np.concatenate([x for x, _ in drawn]), search.reading.names
     together = together[np.isfinite(together).all(axis=1)]
     units = tuple(UNITS[n] for n in names)

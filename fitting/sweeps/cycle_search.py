@@ -73,7 +73,8 @@ class CycleSearch:
         self.device, self.names, self.seed = device, tuple(names), seed
         self.reading, self.simulation, self.target = reading, simulation, target
         specs = parameter_specs(device)
-        self.widest = np.array([_widest(specs[n].unit) for n in self.names])
+        units = [specs[n].unit for n in self.names]
+        self.widest = np.array([WIDEST_RATE if re.search(r"\bs\b", u) else WIDEST for u in units])
 
     def slopes(self) -> Float[np.ndarray, "features names"]:
         """Change of the logarithms of the features by those of the parameters, cycle after cycle alike.
@@ -147,14 +148,8 @@ class CycleSearch:
 
     def of(self, device: Any) -> "CycleSearch":
         """The same search of another device."""
-        return CycleSearch(
-            device,
-            self.names,
-            reading=self.reading,
-            simulation=self.simulation,
-            target=self.target,
-            seed=self.seed,
-        )
+        parts: dict[str, Any] = dict(reading=self.reading, simulation=self.simulation)
+        return CycleSearch(device, self.names, **parts, target=self.target, seed=self.seed)
 
     def features(
         self, point: "Point", normal: Float[np.ndarray, "members swept names"]
@@ -166,11 +161,6 @@ class CycleSearch:
         values = np.where(values > 0, values, np.nan)
         whole = np.isfinite(values).all(axis=1)
         return values[np.isfinite(values).any(axis=1)], float(1 - whole.mean())
-
-
-def _widest(unit: str) -> float:
-    """Largest standard deviation of the logarithm of a parameter of such a unit."""
-    return WIDEST_RATE if re.search(r"\bs\b", unit) else WIDEST
 
 
 def _last_finite(change: Float[np.ndarray, "names moves features"]) -> np.ndarray:

@@ -104,9 +104,8 @@ class Cycles:
     def ensemble(self, coordinates, policy, *, seed: int = 0, **changes) -> Ensemble:
         """Cycles as a function of coordinates; `changes` replace what this object holds."""
         names = ("device", "experiment", "bench", "env", "draws", "read_noise")
-        options: dict[str, Any] = (
-            {n: getattr(self, n) for n in names} | {"seed": self.seed + seed} | changes
-        )
+        options: dict[str, Any] = {n: getattr(self, n) for n in names}
+        options |= {"seed": self.seed + seed} | changes
         return Ensemble(coordinates=coordinates, policy=policy, **options)
 
     def search(self, coordinates, policy, seed: int, **changes) -> QuantileSearch:
@@ -122,13 +121,10 @@ class Cycles:
         self, names: Sequence[str], far: float
     ) -> list[Float[np.ndarray, "events names"]]:
         """Change of the events of noise-free cycles over a move of each parameter either way, reading by reading."""
-        ensemble = self.ensemble(
-            [Coordinate(n) for n in names],
-            self.steps(self.substeps),
-            draws=1,
-            device=with_values(self.device, dict.fromkeys(self.noise, 0.0)),
-            read_noise={"relative": 0.0, "floor_A": 0.0},
-        )
+        quiet: dict[str, Any] = {"read_noise": {"relative": 0.0, "floor_A": 0.0}, "draws": 1}
+        quiet["device"] = with_values(self.device, dict.fromkeys(self.noise, 0.0))
+        coordinates = [Coordinate(n) for n in names]
+        ensemble = self.ensemble(coordinates, self.steps(self.substeps), **quiet)
         n = len(names)
         unit = np.eye(n)
         events, _ = ensemble(ensemble.start() + far * np.concatenate([unit, -unit]))
@@ -145,7 +141,7 @@ class Cycles:
         # A long move may end where a cycle no longer switches, and so seem to move its return as well.
         shorter = self.sensitivities(names, _LESS_FAR)
         specs = parameter_specs(self.device)
-        rates = np.array([_is_rate(specs[n].unit) for n in names])
+        rates = np.array([bool(re.search(r"\bs\b|Hz", specs[n].unit)) for n in names])
         candidates = rates if rates.any() else np.ones(len(names), bool)
         spreads: dict[str, str] = dict(self.spreads or {})
         for *ways, target in zip(moved, shorter, [] if spreads else self.targets):
@@ -202,7 +198,3 @@ class Cycles:
         """Events of the solved cycles at a point, as the targets have them, and the share that failed."""
         events, good = ensemble(z[None])
         return [e[0][good[0]] for e in events], float(1 - good[0].mean())
-
-
-def _is_rate(unit: str) -> bool:
-    return bool(re.search(r"\bs\b|Hz", unit))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -199,14 +199,12 @@ class Ensemble:
 
     def _limit(self, bench: mj.Bench) -> Float[np.ndarray, " rows"] | None:
         """Limit at each reading of all waveforms, one after the other [A]."""
-        limits_of_bench, limits = limits_of(bench), []
-        if limits_of_bench is None:
+        pair, limits, experiment = limits_of(bench), [], self.experiment
+        if pair is None:
             return None
-        for k, (s, t) in enumerate(zip(self.experiment.stimuli, self.experiment.rows, strict=True)):
-            pair = (
-                limits_of_bench if not self.limits else cast(np.ndarray, self.experiment.limits)[k]
-            )
-            limits.append(np.where(np.asarray(jax.vmap(s)(jnp.asarray(t))) < 0, pair[1], pair[0]))
+        pairs: Any = experiment.limits if self.limits else [pair] * len(experiment.rows)
+        for s, t, (above, below) in zip(experiment.stimuli, experiment.rows, pairs, strict=True):
+            limits.append(np.where(np.asarray(jax.vmap(s)(jnp.asarray(t))) < 0, below, above))
         return np.concatenate(limits)
 
     def start(self) -> Float[np.ndarray, " coordinates"]:
@@ -270,24 +268,16 @@ class Ensemble:
         """Currents and results of every lane, a share of the lanes in each thread."""
         members, values = np.tile(np.arange(self.draws), len(z)), self.values(z)
         double = jax.dtypes.canonicalize_dtype(np.float64) == np.float64
-        backend = chosen_backend()
+        options: dict[str, Any] = self.options | {"output": mj.Output(on_failure="ignore")}
+        options["backend"] = chosen_backend()
+        stimuli, rows = self.experiment.stimuli, list(self.experiment.rows)
 
         def part(at: slice) -> tuple[np.ndarray, np.ndarray]:
-            with jax.enable_x64(double):  # they may be set for one thread alone
-                trace = mj.simulate(
-                    self.device,
-                    self.experiment.stimuli,
-                    save=list(self.experiment.rows),
-                    members=members[at],
-                    conditions=mj.Conditions(
-                        env=self.env,
-                        values={n: x[at] for n, x in values.items()},
-                        carry_state=False,
-                    ),
-                    output=mj.Output(on_failure="ignore"),
-                    backend=backend,
-                    **self.options,
-                )
+            drawn = {n: x[at] for n, x in values.items()}
+            around = mj.Conditions(env=self.env, values=drawn, carry_state=False)
+            options_of_part = options | {"members": members[at], "conditions": around}
+            with jax.enable_x64(double):  # it may be set, as the backend, for one thread alone
+                trace = mj.simulate(self.device, stimuli, save=rows, **options_of_part)
                 return np.asarray(trace.i), np.asarray(trace.result)
 
         count = _threads(len(members))

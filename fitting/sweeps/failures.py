@@ -46,14 +46,8 @@ def _ends(problem: Any, z: Float[Array, "starts free"]) -> Int[Array, "starts wa
 
         def solve(limits, stimulus, rows):
             scaled = scaled_under(problem, device, limits)
-            return solve_stiff(
-                scaled,
-                stimulus,
-                rows=rows,
-                y0=scaled.initial(),
-                end=jnp.max(group.rows),
-                policy=problem.policy,
-            ).result
+            y0, end, policy = scaled.initial(), jnp.max(group.rows), problem.policy
+            return solve_stiff(scaled, stimulus, rows=rows, y0=y0, end=end, policy=policy).result
 
         return jax.vmap(solve)(group.limits, group.stimuli, group.rows)
 

@@ -47,15 +47,9 @@ def _legend(figure: Any) -> None:
 def measurement_of(table: Any, driven: str) -> mj.Measurement:
     """A table of sweeps that memjax wrote, as a measurement."""
     t, v, i = (table[n].to_numpy(float) for n in ("t_s", "v_V", "i_A"))
-    limited = (
-        table["at_compliance"].to_numpy() > 0
-        if "at_compliance" in table
-        else np.zeros(len(v), bool)
-    )
-    sweep = table["sweep"].to_numpy(int)
-    return mj.Measurement(
-        t=t, v=v, i=i, sweep=sweep, at_compliance=limited, reader="memjax", driven=driven
-    )
+    limited = table.get("at_compliance", 0 * table["sweep"]).to_numpy() > 0
+    columns: dict[str, Any] = dict(t=t, v=v, i=i, sweep=table["sweep"].to_numpy(int))
+    return mj.Measurement(**columns, at_compliance=limited, reader="memjax", driven=driven)
 
 
 def figure_iv(
@@ -82,14 +76,10 @@ def figure_iv(
         few = len(legs) < 4
         fitted = {"color": SIMULATED, "width": 1.6, "alpha": 0.9, "label": "simulated"}
         cycles = fitted | {"width": 0.5, "alpha": 0.35, "label": "simulated cycles"}
-        measured_look = {
-            "color": MUTED,
-            "width": 1.6 if few else 0.6,
-            "alpha": 1.0 if few else 0.5,
-        }
+        strength = {"width": 1.6, "alpha": 1.0} if few else {"width": 0.6, "alpha": 0.5}
         for curves, look in (
             (background.get(sign, []), cycles),
-            (legs, measured_look | {"label": "measured"}),
+            (legs, strength | {"color": MUTED, "label": "measured"}),
             (model[sign], fitted),
         ):
             if curves:

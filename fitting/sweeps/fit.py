@@ -13,9 +13,7 @@ from memjax.runtime.arguments import as_seed
 from memjax.simulate.policy import require_x64
 
 from ..constants import SCREENED
-from ..optimize.levenberg_marquardt import (
-    Progress,
-)
+from ..optimize.levenberg_marquardt import Progress
 from ..solve import Tick
 from .basins import notes_on_optima
 from .completion import completed
@@ -24,9 +22,10 @@ from .failures import no_start
 from .physics_first import begun_at_physics
 from .prepare import AbstractSweepProblem, Origin, Prepared, prepare
 from .problem import PATIENT
-from .result import FitResult, counted_responses, fit_at
+from .result import FitResult, fit_at
 from .scatter import exceeds_scatter
 from .search import BATCH, Search
+from .simulated import counted_responses
 from .thinning import thin
 from .variability import cycle_spread
 

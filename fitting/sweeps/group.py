@@ -248,14 +248,8 @@ def lengthen(group: Group) -> tuple[Group, np.ndarray]:
         step = times[:, points - 1] - times[:, points - 2] if points > 1 else np.ones(waves)
         times[:, points:] += step[:, None] * np.arange(1, more + 1)
     stimuli = with_values(group.stimuli, {"times": times, "values": filled(group.stimuli.values)})
-    marks = {
-        "target": 0.0,
-        "weight": 0.0,
-        "censored": False,
-        "edge": -np.inf,
-        "left": 0.0,
-        "left_weight": 0.0,
-    }
+    marks: dict[str, Any] = dict.fromkeys(("target", "weight", "left", "left_weight"), 0.0)
+    marks |= {"censored": False, "edge": -np.inf}
     fields = {name: filled(getattr(group, name), fill) for name, fill in marks.items()}
     rows = np.arange(waves)[:, None] * (points + more) + np.arange(points)
     tail = waves * (points + more) + np.arange(np.size(group.event_weight))

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 import memjax as mj
-from memjax.core.fields import ParameterSpec, parameter_specs, stored
+from memjax.core.fields import parameter_specs, stored
 from memjax.core.params import get
 from memjax.core.transforms import Logit, LogLogit, from_spec, within
 from memjax.device.corrected import AbstractCorrectedDevice
@@ -64,9 +64,8 @@ class Guess:
         """The same guess, whose further starts scatter the values in `start` by half the prior's width."""
         if not start:
             return self
-        return replace(
-            self, scatter=lambda rng: {n: x for n, x in self.scatter(rng).items() if n not in start}
-        )
+        others = lambda values: {n: x for n, x in values.items() if n not in start}  # noqa: E731
+        return replace(self, scatter=lambda rng: others(self.scatter(rng)))
 
 
 class _Features(NamedTuple):
@@ -107,10 +106,8 @@ def _features(waves: Sequence[Waveform], polarity: int, floor: float) -> _Featur
         if np.isfinite(rise) and np.isfinite(release):
             lit = (rows > rise) & (rows < min(release - 1, end)) & ~w.censored & (i > 0)
             on += list(size[lit] / i[lit])
-    medians = [
-        float(np.nanmedian(x)) if np.isfinite(x).any() else np.nan
-        for x in (*zip(*voltages), on, off)
-    ]
+    columns = (*zip(*voltages), on, off)
+    medians = [float(np.nanmedian(x)) if np.isfinite(x).any() else np.nan for x in columns]
     names = ("v_th", "v_release", "v_hold", "r_on", "r_off")
     duration = float(np.median([w.rows[-1] / len(w.legs) for w, _ in legs]))
     known = dict(zip(names, medians, strict=True))
@@ -144,11 +141,10 @@ def _diffusive(waves: Sequence[Waveform], floor: float, device: mj.AbstractDevic
     plus, minus = _features(waves, 1, floor), _features(waves, -1, floor)
     switching = [f for f in (plus, minus) if f is not None and np.isfinite(f.v_th)]
     if not switching:
-        raise DataError(
-            f"no sweep switches: {waves[0].thresholds}",
-            allowed="volatile threshold switching in at least one polarity",
-            fix="check the columns and units with 'memjax read', or say --on-threshold",
-        )
+        what = f"no sweep switches: {waves[0].thresholds}"
+        allowed = "volatile threshold switching in at least one polarity"
+        fix = "check the columns and units with 'memjax read', or say --on-threshold"
+        raise DataError(what, allowed=allowed, fix=fix)
     first, sided = switching[0], ["mu", "gamma1", "gamma2", "theta", "gamma3", "r_off"]
     only_minus = plus is None or not np.isfinite(plus.v_th)
     parts: list[tuple[_Features, str]] = [(first, "")]
@@ -269,11 +265,8 @@ def _corrected(waves: Sequence[Waveform], floor: float, device: AbstractCorrecte
     values = {n: x for n, x in values.items() if stored(of_model.device, n) is not None}
     values |= correction_values(waves, floor, reversed=of_model.reversed)
     nodes = [n for nodes in device.functions.values() for n in nodes]
-    return replace(
-        of_model,
-        device=mj.params.replace(device, values, numpy=True),
-        free=(*of_model.free, *nodes),
-    )
+    corrected = mj.params.replace(device, values, numpy=True)
+    return replace(of_model, device=corrected, free=(*of_model.free, *nodes))
 
 
 def needs_loops(device: mj.AbstractDevice | mj.Circuit, free: Sequence[str] | None) -> bool:
@@ -318,9 +311,8 @@ def guess(
     shape = loops(waves, floor)
     if learned_functions(device):
         return _learned(shape, waves, floor, device)
-    return _scaled(
-        shape, device, _yakopcic(shape, waves, device) if device.name == "yakopcic" else {}
-    )
+    shown = _yakopcic(shape, waves, device) if device.name == "yakopcic" else {}
+    return _scaled(shape, device, shown)
 
 
 def starts(
@@ -351,7 +343,8 @@ def starts(
     middle = (first + count) // 2
     out[first:middle] = center + _FURTHER * (out[first:middle] - center)
     states = initial_states(device)
-    at = [j for j, n in enumerate(free) if n in states and _has_ends(specs[n])]
+    ends = {n for n in states if isinstance(from_spec(specs[n]), Logit | LogLogit)}
+    at = [j for j, n in enumerate(free) if n in ends]
     out[middle:, at] *= -1  # a logit is 0 in the middle
     return out
 
@@ -359,8 +352,3 @@ def starts(
 def near(count: int) -> int:
     """How many of so many starts lie about the guess: those that do not come last."""
     return count if count < _FEWEST else count - count // 2
-
-
-def _has_ends(spec: ParameterSpec) -> bool:
-    """Whether the coordinate of a parameter is a logit, between two bounds."""
-    return isinstance(from_spec(spec), Logit | LogLogit)

@@ -9,12 +9,7 @@ import numpy as np
 
 import memjax as mj
 from memjax.core.fields import AbstractComposite, parameter_specs
-from memjax.data.zero_reading import (
-    ChargingReading,
-    ZeroReading,
-    charging_reading,
-    zero_reading,
-)
+from memjax.data.zero_reading import ChargingReading, ZeroReading, charging_reading, zero_reading
 from memjax.errors import DataError
 
 from ..constants import FREE_BENCH
@@ -94,7 +89,6 @@ class DeviceOnBench(AbstractComposite):
 
     @property
     def parts(self) -> Mapping[str, Any]:
-        """See `AbstractComposite`."""
         return {"": self.device, PART: self.quantities}
 
     @property
@@ -161,20 +155,17 @@ def free_quantities(names: Sequence[str], model: Any, driven: str) -> tuple[str,
     """
     known = FREE_BENCH | {n: n for n in FREE_BENCH.values()}
     if unknown := [n for n in names if n not in known]:
-        raise DataError(
-            f"unknown quantity {', '.join(map(repr, unknown))}", where="--free-bench", allowed=", ".join(FREE_BENCH)
-        )  # fmt: skip
+        what = f"unknown quantity {', '.join(map(repr, unknown))}"
+        raise DataError(what, where="--free-bench", allowed=", ".join(FREE_BENCH))
     if names and not isinstance(model, mj.AbstractDevice):
-        raise DataError(
-            "a bench around a circuit", where="--free-bench", allowed="devices",
-            fix="make its elements part of the circuit, and name them with --free",
-        )  # fmt: skip
+        what = "a bench around a circuit"
+        fix = "make its elements part of the circuit, and name them with --free"
+        raise DataError(what, where="--free-bench", allowed="devices", fix=fix)
     chosen = tuple(dict.fromkeys(known[n] for n in names))
     if driven == "current" and "offset_current" in chosen:
-        raise DataError(
-            "offset_current of a current that was imposed", where="--free-bench",
-            allowed=", ".join(n for n in FREE_BENCH if n != "offset_current"),
-        )  # fmt: skip
+        what = "offset_current of a current that was imposed"
+        allowed = ", ".join(n for n in FREE_BENCH if n != "offset_current")
+        raise DataError(what, where="--free-bench", allowed=allowed)
     return chosen
 
 
@@ -242,14 +233,10 @@ def start_of_bench(
         values[name] = evidence.start(name) if stated is None else float(stated)
         if name in OFFSETS:
             size = evidence.bound(name)
-            widest = _rounded_up(max(size, 2 * abs(values[name])))
+            # A power of two: data of about one size then share compiled programs.
+            widest = float(2.0 ** np.ceil(np.log2(max(size, 2 * abs(values[name])))))
             bounds[name] = (-widest, widest)
     return BenchStart(values=values, bounds=bounds)
-
-
-def _rounded_up(x: float) -> float:
-    """The power of two at or above a number: data of about one size then share compiled programs."""
-    return float(2.0 ** np.ceil(np.log2(x)))
 
 
 @dataclass(frozen=True, kw_only=True)

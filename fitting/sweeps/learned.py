@@ -75,6 +75,16 @@ def learned_functions(model: Any) -> Mapping[str, tuple[str, ...]]:
     return model.functions if isinstance(model, mj.AbstractDevice) else {}
 
 
+def varying_parameters(model: Any) -> tuple[str, ...]:
+    """Parameters that move learned functions as a whole from cycle to cycle; none of a circuit."""
+    return model.varying if isinstance(model, mj.AbstractDevice) else ()
+
+
+def is_in_sequence(model: Any) -> bool:
+    """Whether sweeps are fitted one after the other, see `in_sequence`."""
+    return bool(learned_functions(model)) and not model.volatile
+
+
 def without_likelihood(model: Any) -> str:
     """Why there are no criteria of information of a model with learned functions; "" of one without."""
     reason = "a prior holds learned functions smooth, whose parameters do not count one by one"

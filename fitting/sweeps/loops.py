@@ -126,17 +126,14 @@ def branch_error(w: Waveform) -> float:
     return scatter_about_neighbours(w.median_log())
 
 
-def _opening_error(w: Waveform) -> float:
-    """Standard deviation of `_opening` [decades]."""
-    rows = [min(p - a, b - p) for a, p, b in w.legs]
-    # A median of n differences of two branches has 2/n of a reading's variance, times that of a median.
-    return float(branch_error(w) * MEDIAN * np.sqrt(sum(2 / n for n in rows if n > 2)))
-
-
 def _sets_at(waves: Sequence[Waveform]) -> int:
     """Polarity at which the loops set; 0 where they open by less than noise may, or than a twentieth of a decade."""
-    opening = sum(map(_opening, waves)) / len(waves)
-    noise = np.sqrt(sum(_opening_error(w) ** 2 for w in waves)) / len(waves)
+    opening, square = sum(map(_opening, waves)) / len(waves), 0.0
+    for w in waves:
+        rows = [min(p - a, b - p) for a, p, b in w.legs]
+        # A median of n differences of two branches has 2/n of a reading's variance, times that of a median.
+        square += (branch_error(w) * MEDIAN) ** 2 * sum(2 / n for n in rows if n > 2)
+    noise = np.sqrt(square) / len(waves)
     return int(np.sign(opening)) if abs(opening) > max(_OPEN, _SURE * noise) else 0
 
 

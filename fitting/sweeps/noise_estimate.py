@@ -91,9 +91,8 @@ def read_variance(problem: Problem, waves: Sequence[Waveform]) -> Float[np.ndarr
     relative = max(noise["relative"], _LEAST_NOISE)
     for row, w in zip(currents, waves, strict=True):
         size = 10 ** w.median_log()
-        row[: len(size)] = np.hypot(relative * (size - floor), noise["floor_A"]) / (
-            size * np.log(10)
-        )
+        spread = np.hypot(relative * (size - floor), noise["floor_A"])
+        row[: len(size)] = spread / (size * np.log(10))
     currents = (currents * group.weight) ** 2
     events = np.asarray(group.event_weight) ** 2 / 12
     return np.concatenate([currents.ravel(), events.ravel()])
@@ -182,7 +181,7 @@ def _of_residuals(
     j: Float[np.ndarray, "fits data free"],
     inverse: Float[np.ndarray, "fits free free"],
     moves: Bool[np.ndarray, "fits data"],
-    shape: tuple[int, int],
+    shape: tuple[int, ...],
 ) -> tuple[Float[np.ndarray, "fits data free"], Float[np.ndarray, " fits"]]:
     """Roots of J'SJ out of residuals, and the correlations of neighbours; of waveforms of this shape.
 
@@ -264,13 +263,9 @@ class NoiseEstimates:
                 self.sources = [f"{_REPLICATES} resamplings of the sweeps"]
             self.freedom = np.array([freedom])
         else:
-            weights = field_of_each([p.group for p in problems], "event_weight").reshape(
-                len(problems), -1
-            )
-            n_waves, points = problems[0].group.rows.shape
-            self.root, rho = _of_residuals(
-                weights, self.r, j, self.inverse, moves, (n_waves, points)
-            )
+            events = field_of_each([p.group for p in problems], "event_weight")
+            weights, shape = events.reshape(len(problems), -1), problems[0].group.rows.shape
+            self.root, rho = _of_residuals(weights, self.r, j, self.inverse, moves, shape)
             self.sources = [_source(*x) for x in zip(rho.tolist(), self.sweeps, strict=True)]
             # Points that follow each other count for fewer, and a variance is that of the points about it.
             freedom = np.minimum(count * (1 - rho) / (1 + rho) - n, 2.0 * _NEIGHBOURS)

@@ -24,11 +24,9 @@ from .device_summary import Summary, notes_on, summarise
 from .group import Group, pack, without_charging
 from .initial_guess import Guess, guess, starts
 from .instrument import PART, BenchStart, free_quantities, start_of_bench
-from .learned import GRANTED, in_sequence, learned_functions
+from .learned import GRANTED, in_sequence, is_in_sequence, learned_functions
 from .problem import PATIENT, Problem
-from .summary import (
-    Waveform,
-)
+from .summary import Waveform
 
 REVERSED = "the model sets at the polarity at which the data reset: the device is taken as reversed"
 
@@ -75,8 +73,7 @@ def prepare(
     """
     check_model_sigma(options.get("model_sigma"))
     quantities = free_quantities(free_bench, device, measurements[0].driven)
-    learns = bool(learned_functions(device)) and not device.volatile
-    sweeps = in_sequence(measurements) if learns else measurements
+    sweeps = in_sequence(measurements) if is_in_sequence(device) else measurements
     summary = summarise(sweeps, device, bench or mj.Bench(), point_time, thresholds)
     data = measurements, summary.waves, summary.floor, summary.bench
     around = start_of_bench(quantities, *data) if quantities else None
@@ -235,9 +232,9 @@ def _begin(summary: Summary, device: Any, choices: Choices, around: BenchStart |
     if around is not None:
         first, plain = around.around(first), around.around(plain)
         names = (*names, *around.names)
-        origin, of_data = (
-            replace(g, scatter=partial(_scatter_both, g.scatter, around)) for g in (origin, of_data)
-        )
+        # Another start scatters both the device and its bench.
+        scattered = lambda g: lambda rng: g.scatter(rng) | around.scatter(rng)  # noqa: E731
+        origin, of_data = (replace(g, scatter=scattered(g)) for g in (origin, of_data))
     return _Begin(first, plain, names, origin, of_data, shown)
 
 
@@ -254,13 +251,6 @@ def _left_out(summary: Summary, shown: Mapping[str, float]) -> list[str]:
     return notes
 
 
-def _scatter_both(
-    scatter: Callable, around: BenchStart, rng: np.random.Generator
-) -> dict[str, float]:
-    """Values of another start of a device and of its bench [SI]."""
-    return scatter(rng) | around.scatter(rng)
-
-
 def as_jax(model: Any) -> Any:
     """A device or circuit whose arrays of numpy are such of JAX."""
     return jax.tree.map(lambda x: jnp.asarray(x) if isinstance(x, np.ndarray) else x, model)
@@ -275,12 +265,10 @@ def choose_free(
     """Names of the free parameters."""
     names = known(device, free, where="--free") if free else list(default)
     if noise := [n for n in names if parameter_specs(device)[n].noise]:
-        raise DataError(
-            f"{', '.join(noise)} cannot be fitted to a deterministic loss",
-            where="--free",
-            allowed="parameters of the drift, the conduction and the noise-free state",
-            fix="give noise parameters with --fix",
-        )
+        what = f"{', '.join(noise)} cannot be fitted to a deterministic loss"
+        allowed = "parameters of the drift, the conduction and the noise-free state"
+        advice = "give noise parameters with --fix"
+        raise DataError(what, where="--free", allowed=allowed, fix=advice)
     return tuple(n for n in names if n not in fix)
 
 

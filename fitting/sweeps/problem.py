@@ -10,7 +10,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
 import memjax as mj
 from memjax.circuit import build_system
@@ -29,7 +29,7 @@ from memjax.simulate.stiff_kernel import (
     stiff_kernel_of,
 )
 
-from ..problem import PRIOR_SIGMA, TOGETHER, AbstractDifferentiable, at_each_point
+from ..problem import PRIOR_SIGMA, TOGETHER, AbstractDifferentiable, Outcome, at_each_point
 from .group import Group, floored, lengthen, misfit, seeks_events
 from .instrument import DeviceOnBench, bench_of, device_of
 from .lanes import by_point, of_numbers, solve_lanes
@@ -111,20 +111,24 @@ class Problem(AbstractDifferentiable):
 
     @property
     def prior_weight(self) -> Float[Array | np.ndarray, ""]:
-        """See `AbstractProblem`."""
         return self.noise / self.prior_sigma
+
+    @property
+    def prior_precision(self) -> Float[np.ndarray, "free free"]:
+        """See `AbstractProblem`; of learned functions at the strengths that the data have."""
+        if self.prior_root is None:
+            return super().prior_precision
+        root = np.asarray(self.prior_root)
+        return root.T @ root
 
     def with_prior(
         self, data: Float[Array, " data"], z: Float[Array, " free"]
     ) -> Float[Array, " residuals"]:
-        """See `AbstractProblem`."""
         if self.prior_root is None:
             return super().with_prior(data, z)
         return jnp.concatenate([data, self.noise * (self.prior_root @ (z - self.center))])
 
-    def data_residuals(
-        self, z: Float[Array, " free"]
-    ) -> tuple[Float[Array, " residuals"], Bool[Array, ""]]:
+    def data_residuals(self, z: Float[Array, " free"]) -> Outcome:
         """Residuals of responses and events [sigma], saturated, and whether every solve ended well."""
         logs, events, ok = _observe_all(self, self.at(z))
         return misfit(self.group, *logs, events=events), jnp.all(ok)
@@ -143,7 +147,6 @@ class Problem(AbstractDifferentiable):
 
     @property
     def backend(self) -> str:
-        """See `AbstractProblem`."""
         return kernel_of(self).backend
 
     @property
@@ -154,7 +157,6 @@ class Problem(AbstractDifferentiable):
         return TracedKernel(lengthened(self)[0], kernel, begin_lanes, linearise_lanes)
 
     def for_many_calls(self) -> "KernelProblem | Problem":
-        """See `AbstractProblem`."""
         return self.by_kernel() or self
 
     def by_kernel(self) -> "KernelProblem | None":

@@ -196,10 +196,8 @@ class _Optimum:
             best = order[near] if np.isfinite(cost.min()) else order[:1]
             jacobians = list(jacobians[best])
             optima = [(z, np.linalg.inv(j.T @ j)) for z, j in zip(points[best], jacobians)]
-        goal, show = (
-            search.goal(search.acting(jacobians)),
-            partial(tick, "replicates") if tick else None,
-        )
+        goal = search.goal(search.acting(jacobians))
+        show = partial(tick, "replicates") if tick else None
         simulate = lambda z, batch: self.seeded(_FRESH + batch).features(z)  # noqa: E731
         valley = explore(goal, simulate, optima, size=len(search.pattern), tick=show)
         first = linear(

@@ -64,15 +64,8 @@ def build(
     limits = content.get("compliances", [] if compliance is None else [compliance])
     random = _rows(folder / CYCLES, driven) if (folder / CYCLES).exists() else None
     with style():
-        drawn = {
-            "iv": figures.figure_iv(
-                measured,
-                simulated,
-                compliances=limits,
-                thresholds=None if non_volatile else levels,
-                random=random,
-            )
-        }
+        shown = {"compliances": limits, "thresholds": None if non_volatile else levels}
+        drawn = {"iv": figures.figure_iv(measured, simulated, **shown, random=random)}
         drawn["residuals"] = figures.figure_residuals(measured, simulated)
         if non_volatile:
             sides = cycle_values(measured), cycle_values(simulated if random is None else random)
@@ -131,11 +124,8 @@ def next_measurements(content: dict, measured: mj.Measurement) -> list[str]:
         )
     few = few_cycles(len(measured.labels))
     sentences += few
-    if (
-        not few
-        and not content.get("stochastic")
-        and any("sigma" in n and not p["free"] for n, p in free.items())
-    ):
+    fixed_noise = any("sigma" in n and not p["free"] for n, p in free.items())
+    if not few and not content.get("stochastic") and fixed_noise:
         sentences.append("Nothing for ion noise: fit these cycles again with --stochastic.")
     return sentences
 
@@ -171,7 +161,6 @@ def thresholds_of(content: dict) -> Thresholds | None:
 
 
 def _rows(path: Path, driven: str) -> mj.Measurement:
-    """A table of sweeps that memjax wrote, as a measurement."""
     return figures.measurement_of(read_table(path), driven)
 
 
@@ -189,11 +178,9 @@ def _switching_table(measured: dict, simulated: dict) -> Table:
         m, s = measured[word], simulated.get(word, {})
         for key, title in (("v_th_V", "switching voltage"), ("v_hold_V", "hold voltage")):
             rows.append(_voltage_row(f"{title}, {word}", m[key], s.get(key, {})))
-        never, never_simulated = (
-            f"{x['never_switched']} / {x['never_returned']}" if x else "" for x in (m, s)
-        )
+        never = [f"{x['never_switched']} / {x['never_returned']}" if x else "" for x in (m, s)]
         title = f"never switched / returned, {word}"
-        rows.append([title, never, "", m["excursions"], never_simulated, ""])
+        rows.append([title, never[0], "", m["excursions"], never[1], ""])
     return Table(_HEAD, rows)
 
 
@@ -240,10 +227,8 @@ def _randomness(content: dict) -> list[Section]:
         for name, c in group.items():
             if name in ("label", "joint"):
                 continue
-            pair = [
-                f"{readable(c[k]['mean'])} ± {readable(c[k]['sd'], 2)}"
-                for k in ("measured", "simulated")
-            ]
+            sides = (c[k] for k in ("measured", "simulated"))
+            pair = [f"{readable(x['mean'])} ± {readable(x['sd'], 2)}" for x in sides]
             distance = f"{readable(c['w1'], 2)} ({readable(c['floor'], 2)})"
             title = f"{name} ({c['unit']}), {group['label']}"
             rows.append([title, c["measured"]["n"], *pair, distance])

@@ -11,7 +11,6 @@ import pandas
 from jaxtyping import Float
 
 import memjax as mj
-from memjax.core.fields import with_values
 from memjax.core.params import scale
 from memjax.errors import SolveError
 from memjax.noise.draws import cycle_factors
@@ -28,19 +27,13 @@ from ..stochastic.result import Stochastic
 from .basins import optima_in_words, speaks_of_optima
 from .covariance import Uncertainty, uncertainty
 from .figures import figure_iv, measurement_of
-from .instrument import (
-    OFFSETS,
-    DeviceOnBench,
-    bench_of,
-    device_of,
-    parameter_names,
-    with_numbers,
-)
+from .instrument import OFFSETS, DeviceOnBench, device_of, parameter_names
 from .learned import without_likelihood
 from .limits import by_wave, levels_of, share_limits
 from .prepare import Prepared, prepare
-from .problem import PATIENT, Problem, responses
-from .set_reset import cycles_of
+from .problem import PATIENT, Problem
+from .set_reset import CycleReading, CycleSimulation, cycles_of
+from .simulated import counted_responses, simulated_opposed, with_fitted_bench
 from .suggestion import Suggestion
 from .summary import Waveform
 from .variability import cycle_spread, read_noise
@@ -79,17 +72,12 @@ class FitResult(AbstractFit):
     """
 
     device: mj.AbstractDevice | mj.Circuit
-    model: str
     problem: Problem
     waves: list[Waveform]
-    z: Float[np.ndarray, " free"]
-    loss: float
     uncertainty: Uncertainty
     verdict: LoopVerdict = field()  # of its own: the default of other kinds is None
     read_noise: dict
     cycle_spread: dict
-    search: Progress
-    seed: int
     notes: tuple[str, ...] = ()
     interrupted: bool = False
     failure: str = ""
@@ -97,8 +85,6 @@ class FitResult(AbstractFit):
     measurements: list[mj.Measurement] = field(default_factory=list)
     suggestion: Suggestion | None = None
     stochastic: Stochastic | None = None
-    profiles: tuple[Any, ...] = ()
-    sample: Any = None
     kind: ClassVar[str] = "sweeps"
 
     @property
@@ -116,7 +102,8 @@ class FitResult(AbstractFit):
         )
         known = replace(known, covariance=covariance, source="all files of a joint fit")
         at = jnp.asarray(z)
-        verdict = judge(self.waves, problem.group, r, counted_responses(problem, z))
+        drawn = counted_responses(problem, z), simulated_opposed(problem, z)
+        verdict = judge(self.waves, problem.group, r, *drawn)
         fields: dict[str, Any] = {"loss": 0.5 * float(np.sum(r**2)), "uncertainty": known}
         device = device_of(problem.at(at))
         fields |= {"profiles": (), "sample": None}  # those of the values before
@@ -146,7 +133,6 @@ class FitResult(AbstractFit):
 
     @property
     def owner(self) -> Any:
-        """See `AbstractFit`."""
         model = self.problem.at(np.asarray(self.z))
         return (
             replace(model, device=self.device) if isinstance(model, DeviceOnBench) else self.device
@@ -230,7 +216,7 @@ class FitResult(AbstractFit):
             return None
         sigma = {n: s["sigma_ln"] for n, s in self.cycle_spread.items()}
         if self.stochastic is not None and self.stochastic.correlation is not None:
-            _, simulation = cycles_of(self.waves, self.problem, count=_DRAWS)
+            _, simulation = self.cycle_simulation(_DRAWS)
             members, sweeps = simulation.shape
             return simulation(
                 self.device,
@@ -257,6 +243,11 @@ class FitResult(AbstractFit):
             deterministic=self.stochastic is None,
             output=mj.Output(on_failure="ignore"),
         ).good()
+
+    def cycle_simulation(self, count: int) -> tuple[CycleReading, CycleSimulation]:
+        """See `fitting.sweeps.set_reset.cycles_of`."""
+        data: dict[str, Any] = dict(measurements=self.measurements, point_time=self.point_time)
+        return cycles_of(self.waves, self.problem, count=count, **data)
 
     def _figure(self, *, cycles: bool) -> Any:
         """See `AbstractFit`: current against voltage, as the report has it."""
@@ -299,7 +290,6 @@ class FitResult(AbstractFit):
 
     @property
     def prior_shift(self) -> Float[np.ndarray, " free"]:
-        """See `AbstractFit`."""
         return self.uncertainty.shift
 
     @property
@@ -370,7 +360,7 @@ def fit_at(
         "loss": cost,
         "uncertainty": more.pop("uncertainty", None)
         or uncertainty(problem, waves, z=z, residuals=residuals, jacobian=jacobian, seed=seed),
-        "verdict": judge(waves, problem.group, residuals, simulated),
+        "verdict": judge(waves, problem.group, residuals, simulated, simulated_opposed(problem, z)),
         "read_noise": read_noise(waves, prepared.floor),
         "cycle_spread": {},
         "search": Progress(z[None], np.array([cost])),
@@ -379,21 +369,3 @@ def fit_at(
     return FitResult(
         problem=with_fitted_bench(problem, z), waves=waves, z=z, seed=seed, **(fields | more)
     )
-
-
-def counted_responses(problem: Problem, z: np.ndarray) -> np.ndarray:
-    """`responses`, those of the data where a capacitance is charged at the start: these do not count."""
-    simulated, group = responses(problem, z), problem.group
-    charged = np.asarray(group.weight) == 0
-    charged &= np.arange(charged.shape[1]) == 0
-    if bench_of(problem.device, problem.bench).parallel_capacitance is None:
-        return simulated
-    return np.where(charged, np.asarray(group.target), simulated)
-
-
-def with_fitted_bench(problem: Problem, z: Float[np.ndarray, " free"]) -> Problem:
-    """The problem whose bench has the values of its free quantities at a point, for all that simulates the device."""
-    if not isinstance(problem.device, DeviceOnBench):
-        return problem
-    bench = with_numbers(bench_of(problem.at(np.asarray(z)), problem.bench))
-    return with_values(problem, {"bench": bench})

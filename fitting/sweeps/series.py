@@ -86,12 +86,8 @@ def hidden_series(
     evidence = Evidence.of(result.measurements, result.waves, float(problem.group.floor))
     extended = Extended(result, (_NAME,), evidence)
     resistances = _LEVELS * evidence.resistance[0]
-    pinned = np.array(
-        [
-            coordinates(BenchQuantities(series_resistance=np.asarray(x)), [_NAME])
-            for x in resistances
-        ]
-    )
+    quantities = [BenchQuantities(series_resistance=np.asarray(x)) for x in resistances]
+    pinned = np.array([coordinates(x, [_NAME]) for x in quantities])
     absent = np.append(result.z, extended.absent)
     r, jacobian, ok = extended.evaluate(np.repeat(absent[None], len(pinned), axis=0), 0)
     if not ok[0]:
@@ -109,15 +105,9 @@ def hidden_series(
         r, jacobian, ok = extended.evaluate(np.concatenate([z, pinned], axis=1), 0)
         return r, jacobian[:, :, :-1], ok
 
-    done = levenberg_marquardt(
-        of_some(evaluate, starts),
-        starts,
-        iterations=_ITERATIONS,
-        ending=Ending(enough=most),
-        together=False,
-        proximal=PROXIMAL,
-        tick=tick,
-    )
+    options: dict[str, Any] = dict(iterations=_ITERATIONS, ending=Ending(enough=most), tick=tick)
+    options |= {"together": False, "proximal": PROXIMAL}
+    done = levenberg_marquardt(of_some(evaluate, starts), starts, **options)
     allowed = np.flatnonzero(done.cost <= most)
     if not allowed.size:
         return None
@@ -129,8 +119,12 @@ def hidden_series(
 def with_note_on_series(
     result: FitResult, tick: Callable[[Progress], None] | None = None
 ) -> FitResult:
-    """A fit that is called good with a note on a resistance in series that would go unnoticed; others as they are."""
-    series = hidden_series(result, tick=tick) if result.verdict.word == WORDS[0] else None
+    """A fit that is called good with a note on a resistance in series that would go unnoticed; others as they are.
+
+    A fit for which a quantity of the bench is suggested is one of the others.
+    """
+    good = result.verdict.word == WORDS[0] and result.suggestion is None
+    series = hidden_series(result, tick=tick) if good else None
     return result if series is None else replace(result, notes=(*result.notes, str(series)))
 
 

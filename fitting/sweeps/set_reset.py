@@ -9,12 +9,15 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 import memjax as mj
+from memjax.circuit import UNLIMITED
 from memjax.core.params import scale
 from memjax.observables import excursions, loop_closing
 
-from .limits import by_wave, limits_of
+from .instrument import device_of
+from .learned import is_in_sequence
+from .limits import by_wave, limits_of, share_limits
 from .problem import Problem
-from .summary import Waveform
+from .summary import Waveform, summarise_sweeps
 from .trends import ways
 
 UNITS = {"v_set": "V", "v_reset": "V", "r_on": "ohm", "r_off": "ohm"}
@@ -87,15 +90,13 @@ class CycleReading:
                 continue  # most cycles neither set nor reset here
             kind = max(sorted(set(kinds)), key=kinds.count)
             part = self._excursion(kind, rows)
-            opening = abs(
-                float(np.median(np.log([_resistances(self.v, x, part) for x in i]) @ [1.0, -1.0]))
-            )
+            ratios = np.log([_resistances(self.v, x, part) for x in i]) @ [1.0, -1.0]
+            opening = abs(float(np.median(ratios)))
             if kind not in widest or opening > widest[kind][0]:
                 widest[kind] = opening, part
         self.parts = {kind: part for kind, (_, part) in sorted(widest.items(), reverse=True)}
-        self.names = tuple(n for n in UNITS if n.startswith("r_") or n[2:] in self.parts)
-        if not self.parts:
-            self.names = ()
+        names = tuple(n for n in UNITS if n.startswith("r_") or n[2:] in self.parts)
+        self.names = names if self.parts else ()
 
     def _excursion(self, kind: str, rows: slice) -> Excursion:
         way_out, way_back = ways(np.abs(self.v[rows]))
@@ -205,18 +206,13 @@ class CycleSimulation:
         Those that count have the labels 0, 1, ...
         """
         values = {n: jnp.full(self.shape, x) for n, x in self.values.items()}
-        return mj.simulate(
-            device,
-            [self.wave.stimulus] * self.shape[1],
-            save=[self.wave.rows] * self.shape[1],
-            output=mj.Output(labels=range(-int(self.carried), self.cycles), on_failure="ignore"),
-            bench=self.bench,
-            conditions=mj.Conditions(
-                env=self.env, values=values | scale(device, factors), carry_state=self.carried
-            ),
-            members=self.members,
-            deterministic=True,
-        )
+        values |= scale(device, factors)
+        count, wave = self.shape[1], self.wave
+        output = mj.Output(labels=range(-int(self.carried), self.cycles), on_failure="ignore")
+        conditions = mj.Conditions(env=self.env, values=values, carry_state=self.carried)
+        options: dict[str, Any] = dict(bench=self.bench, conditions=conditions, output=output)
+        options |= {"members": self.members, "deterministic": True}
+        return mj.simulate(device, [wave.stimulus] * count, save=[wave.rows] * count, **options)
 
     def counted(self, trace: mj.Trace) -> Float[np.ndarray, "members cycles rows"]:
         """Currents of the cycles that count [A]; NaN of members that were not solved."""
@@ -226,14 +222,29 @@ class CycleSimulation:
 
 
 def cycles_of(
-    waves: Sequence[Waveform], problem: Problem, *, count: int
+    waves: Sequence[Waveform],
+    problem: Problem,
+    *,
+    count: int,
+    measurements: Sequence[mj.Measurement],
+    point_time: float | None,
 ) -> tuple[CycleReading, CycleSimulation]:
     """What is read off the cycles of the waveform that has the most, and how so many are simulated.
 
-    Which excursions set and which reset is as the measured cycles say.
+    Which excursions set and which reset is as the measured cycles say. Sweeps that were fitted one after the other are
+    single ones again, of which those of one waveform are cycles.
     """
+    limits, bench = problem.group.limits, problem.bench
+    if is_in_sequence(device_of(problem.device)):
+        waves = summarise_sweeps(
+            share_limits(measurements, mj.Bench()),
+            point_time=point_time,
+            floor=float(problem.group.floor),
+            thresholds=waves[0].thresholds,
+        )
+        limits = None if limits is None else np.minimum([w.limits for w in waves], UNLIMITED)
     k = max(range(len(waves)), key=lambda n: waves[n].n_sweeps)
-    wave, limits, bench = waves[k], problem.group.limits, problem.bench
+    wave = waves[k]
     at = None if limits is None else np.asarray(limits)[k : k + 1]
     if at is not None:
         named = float(at[0, 0]), float(at[0, 1])

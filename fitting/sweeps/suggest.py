@@ -128,13 +128,8 @@ def suggest(result: FitResult, *, tick: Callable[[Progress], None] | None = None
             outcome = extended.of_one(score.name).outcome(score, tick)
             if outcome.lower is not None:
                 return outcome
-            best = min(best, outcome, key=_loss)
+            best = min(best, outcome, key=lambda x: x.suggestion.loss if x.suggestion else np.inf)
     return best
-
-
-def _loss(outcome: Outcome) -> float:
-    """Loss with the quantity that is suggested, each of which is one parameter more; infinite where none is."""
-    return np.inf if outcome.suggestion is None else outcome.suggestion.loss
 
 
 def _is_systematic(result: FitResult) -> bool:

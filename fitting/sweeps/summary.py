@@ -13,6 +13,7 @@ from memjax.observables import Thresholds, excursions, snap_back_of, switching_o
 from memjax.simulate import waveform
 
 from ..residuals import named_far, scatter_of_bends
+from ..verdict import SURE
 from .limits import reach_of, same_limits
 
 EVENTS = ("rise", "release", "fall")
@@ -57,6 +58,8 @@ class Waveform:
     log_left : Float[np.ndarray, "sweeps points"] or None
         log10 of the voltage that was left at the terminals, where a source at its current limit fell short of what it
         was told to apply and the file holds that [decades of V]; NaN elsewhere. None where no point is such.
+    opposed : Bool[np.ndarray, "points"] or None
+        Points at which the response flows against what is applied, see `opposed_rows`; None where that is unknown.
     """
 
     stimulus: mj.Sampled
@@ -72,6 +75,7 @@ class Waveform:
     reach: float = 0.0
     thresholds: Thresholds = Thresholds()
     log_left: Float[np.ndarray, "sweeps points"] | None = None
+    opposed: Bool[np.ndarray, " points"] | None = None
 
     @property
     def polarities(self) -> tuple[int, ...]:
@@ -248,6 +252,21 @@ def jumps(
     return np.where(np.isfinite(events), jump, np.nan)
 
 
+def opposed_rows(
+    applied: Float[np.ndarray, " points"],
+    responses: Float[np.ndarray, "sweeps points"],
+    floor: float,
+) -> Bool[np.ndarray, " points"]:
+    """Rows at which the median response has another sign than most of its polarity, clear of a floor [A or V].
+
+    A modulus, and an instrument that counts the other direction as positive, have no such rows.
+    """
+    response, opposed = median(responses), np.zeros(len(applied), bool)
+    for rows in (applied > 0, applied < 0):
+        opposed |= rows & (np.sign(np.sum(response[rows])) * response < -SURE * floor)
+    return opposed
+
+
 def _unclear(events: np.ndarray, rows: int) -> np.ndarray:
     """Rows at which some sweeps have switched and others have not: events, not responses, describe them."""
     mask = np.zeros(rows, bool)
@@ -348,6 +367,11 @@ def _summary(
     used = ~_unclear(np.where(sudden, events, np.nan), len(v)) & ~most
     if stimulus.quantity == "current":  # without a current a voltage is the instrument's offset
         used &= v != 0
+    # Of the voltages that were left those at points where most sweeps were limited.
+    known = most & (np.mean(np.isfinite(left) & (left != 0), axis=0) >= 0.5)
+    log_left = (
+        np.log10(np.where(known & (left != 0), np.abs(left), np.nan)) if known.any() else None
+    )
     return Waveform(
         stimulus=stimulus,
         rows=rows,
@@ -361,11 +385,6 @@ def _summary(
         limits=limits,
         reach=reach_of(v, responses, at_limit),
         thresholds=levels,
-        log_left=_left(left, most),
+        log_left=log_left,
+        opposed=opposed_rows(v, responses, floor),
     )
-
-
-def _left(v: Float[np.ndarray, "sweeps points"], limited: np.ndarray) -> np.ndarray | None:
-    """log10 of the voltages that were left, at points where most sweeps were limited; None where there are none."""
-    known = limited & (np.mean(np.isfinite(v) & (v != 0), axis=0) >= 0.5)
-    return np.log10(np.where(known & (v != 0), np.abs(v), np.nan)) if known.any() else None

@@ -11,7 +11,6 @@ from scipy import stats
 
 import memjax as mj
 from memjax.observables import (
-    LoopClosing,
     Thresholds,
     complete_excursions,
     excursions as parts_of,
@@ -19,10 +18,8 @@ from memjax.observables import (
     switching,
 )
 
-_READ = (
-    0.1,
-    0.4,
-)  # shares of the largest applied value between which resistances are read, see `ways`
+# Shares of the largest applied value between which resistances are read, see `ways`.
+_READ = 0.1, 0.4
 # Logarithm of the ratio of resistances on both ways from which on an excursion says whether its state is kept.
 _APART = np.log(1.1)
 
@@ -93,13 +90,14 @@ def trends(
         table: dict[tuple[str, str], list[tuple[int, float | None]]] = {}
         if non_volatile:
             for kind in ("set", "reset"):
-                pairs = [(k, _closing_voltage(x["closing"], kind)) for k, x in rows]
+                closed = [(k, x["closing"]) for k, x in rows]
+                pairs = [(k, c.v if c is not None and c.kind == kind else None) for k, c in closed]
                 table[f"{kind} voltage", "V"] = pairs
         else:
-            numbered_readings = [(number[f.sweep], f) for f in readings if f.polarity == polarity]
-            table["switching voltage", "V"] = [(k, f.v_th) for k, f in numbered_readings]
+            numbered = [(number[f.sweep], f) for f in readings if f.polarity == polarity]
+            table["switching voltage", "V"] = [(k, f.v_th) for k, f in numbered]
             table["hold voltage", "V"] = [
-                (k, f.v_hold if f.switched else None) for k, f in numbered_readings
+                (k, f.v_hold if f.switched else None) for k, f in numbered
             ]
         for name, unit, key in (
             ("resistance, way out", "ohm", "out"),
@@ -133,11 +131,6 @@ def values_of(series: Sequence[Series], name: str) -> Float[np.ndarray, " cycles
     """What cycles show of a quantity, both polarities together."""
     parts = [s.values[np.isfinite(s.values)] for s in series if s.name == name]
     return np.concatenate([np.zeros(0), *parts])
-
-
-def _closing_voltage(closing: LoopClosing | None, kind: str) -> float | None:
-    """Voltage at which a loop sets, or resets; None where it does the other."""
-    return closing.v if closing is not None and closing.kind == kind else None
 
 
 def _series(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from memjax.observables import loop_closing
 
@@ -31,6 +31,8 @@ from .summary import CLEAR, Waveform
 _EVENT = (0.05, 0.25)
 # The same of set and reset, which are less sharp, as shares of the largest voltage.
 _CLOSING = (0.15, 0.3)
+# Shares of the largest response by which one of the other sign may be off.
+_SIGN = (0.05, 0.25)
 _OPEN = 0.02  # opening of a loop [decades] from which on it is one
 _MOST = 3.0  # deviation [decades] beyond which no more is told
 _ROWS = 5  # rows of a state from which on its current is judged
@@ -126,18 +128,21 @@ def judge(
     group: Group,
     residuals: Float[np.ndarray, " residuals"],
     simulated: Float[np.ndarray, "waves points"] | None = None,
+    opposed: Bool[np.ndarray, "waves points"] | None = None,
 ) -> LoopVerdict:
     """The verdict on a fit, by its residuals [sigma] and log10 of the simulated response at the rows.
 
-    Where the latter is not known it is that of `simulated_response`.
+    Where the latter is not known it is that of `simulated_response`. `opposed` are rows at which the simulated response
+    flows against what is applied; None where it flows so nowhere.
 
     Notes
     -----
     A loop is compared with its simulation by the area in the plane of voltage and current, by the ratio of its
     branches, and by what the fit explains beyond the best curve without memory, the mean of both branches. Residuals
     count by their systematic part, the typical one times the square root of the correlation of neighbours: noise has
-    none. Each state counts by its typical response, beyond the scatter of single cycles and readings about it. Under an
-    imposed current decades of the voltage count six times. What was granted to the model plays no part.
+    none. Each state counts by its typical response, beyond the scatter of single cycles and readings about it. All of
+    these compare moduli: a response of the other sign counts by its distance. Under an imposed current decades of the
+    voltage count six times. What was granted to the model plays no part.
     """
     simulated = simulated_response(group, residuals) if simulated is None else simulated
     deviation, correlation = _residuals(waves, simulated)
@@ -150,6 +155,7 @@ def judge(
     if not marks[1:] and waves[0].driven == "voltage" and shape["area_ratio"] is not None:
         more += _closings(waves, simulated)
     states, state_marks = _states(waves, simulated, float(group.floor), scale)
+    more += _signs(waves, simulated, opposed, float(group.floor))
     good = "loop, switching and residuals agree with the data"
     word, reason = decide([*marks, *more, *state_marks], good)
     measures: dict[str, Any] = {"deviation": deviation, "correlation": correlation} | shape | states
@@ -226,6 +232,35 @@ def _rows_of_states(w: Waveform, floor: float) -> Iterator[tuple[str, int, np.nd
             inside = clear[branch] & (size[branch] >= low) & (size[branch] <= high)
             yield "on", sign, branch[inside & (apart > least)]
             yield "off", sign, branch[inside & (apart < -least)]
+
+
+def _signs(
+    waves: Sequence[Waveform], simulated: np.ndarray, opposed: np.ndarray | None, floor: float
+) -> list[Mark]:
+    """Marks of rows whose response has another sign than the simulated one, by polarity.
+
+    A fit of moduli takes a current that passes 0 beside 0 V for one that dips. What counts is the distance that the
+    last of `_ROWS` rows has, as a share of the largest response: fewer rows decide nothing.
+    """
+    shares: dict[int, list[np.ndarray]] = {}
+    for k, w in enumerate(waves):
+        if w.opposed is None:
+            continue
+        measured, other = (10**x - floor for x in (w.median_log(), simulated[k, : len(w.v)]))
+        reverse = np.zeros(len(w.v), bool) if opposed is None else opposed[k, : len(w.v)]
+        differs = (w.opposed != reverse) & ~w.censored
+        for (begin, _, end), sign in zip(w.legs, w.polarities, strict=True):
+            part = slice(begin, end)
+            distance = (measured + other)[part][differs[part]]
+            shares.setdefault(sign, []).append(distance / np.max(measured[part]))
+    marks, response = [], "current" if waves[0].driven == "voltage" else "voltage"
+    for sign, parts in shares.items():
+        share = np.sort(np.concatenate(parts))[-_ROWS:]
+        if len(share) == _ROWS:
+            word = "positive" if sign > 0 else "negative"
+            text = f"the {response} has the other sign near 0 V, by {share[0]:.2g} of the largest one, {word} polarity"
+            marks.append(graded(float(share[0]), _SIGN, text))
+    return marks
 
 
 def _events(waves: Sequence[Waveform], group: Group, residuals: np.ndarray) -> list[Mark]:

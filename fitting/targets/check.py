@@ -87,14 +87,7 @@ def checks_of(targets: tuple[Target, ...], values: np.ndarray, *, noisy: bool) -
             # sqrt(pi / 2), the error of a median over that of a mean.
             width = float(np.subtract(*np.percentile(shown, [75, 25]))) / 1.349
             error = (scatter if target.of_train else 1.2533 * width) / float(np.sqrt(len(shown)))
-        checks.append(
-            Check(
-                target=target,
-                value=float(center),
-                scatter=scatter,
-                error=error,
-                shown=len(shown),
-                members=len(values),
-            )
-        )
+        counts = {"shown": len(shown), "members": len(values)}
+        value = float(center)
+        checks.append(Check(target=target, value=value, scatter=scatter, error=error, **counts))
     return tuple(checks)

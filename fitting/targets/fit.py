@@ -69,20 +69,13 @@ class TargetFit(AbstractFit):
     """
 
     device: mj.AbstractDevice | mj.Circuit
-    model: str
     problem: TargetResiduals
-    z: Float[np.ndarray, " free"]
-    loss: float
-    search: Progress
     covariance: Float[np.ndarray, "free free"]
     needed: tuple[str, ...]
     alone: dict[str, float]
     checks: tuple[Check, ...]
     nearest: dict[str, float]
     start: dict[str, float]
-    seed: int = 0
-    profiles: tuple[Any, ...] = ()
-    sample: Any = None
     kind: ClassVar[str] = "targets"
     interrupted: bool = False
     failure: str = ""
@@ -130,9 +123,8 @@ class TargetFit(AbstractFit):
                 alone = "" if near is None else f"; {near:.4g} {unit} is the nearest of any trial"
                 texts.append(f"not reached: {c}{alone}")
             elif c.uncertain:
-                texts.append(
-                    f"{label}: the members' scatter leaves it open, more are needed (--draws)"
-                )
+                text = "the members' scatter leaves it open, more are needed (--draws)"
+                texts.append(f"{label}: {text}")
         return tuple(texts)
 
     def as_json(self) -> dict[str, Any]:
@@ -191,10 +183,8 @@ def _free(device: Any, free: Sequence[str] | None, fix: Mapping[str, float]) -> 
     bad = [n for n in names if parameter_specs(device)[n].noise]
     bad = bad or [n for n in names if not _has_coordinate(device, n)]
     if bad or not names:
-        raise DataError(
-            f"{', '.join(bad)}: noise, or a value at a bound" if bad else "no free parameter",
-            where="--free", allowed=", ".join(usual),
-        )  # fmt: skip
+        what = f"{', '.join(bad)}: noise, or a value at a bound" if bad else "no free parameter"
+        raise DataError(what, where="--free", allowed=", ".join(usual))
     return names
 
 
@@ -328,7 +318,6 @@ def _step(targets: Sequence[Target], protocols: Sequence[Protocol]) -> float:
 
 
 def _fit(trials: Trials, z, mask, search: Progress, checks: tuple[Check, ...]) -> TargetFit:
-    """The result at a point."""
     problem = trials.problem
     values = problem.observe(z + problem.moves)
     r = np.concatenate([problem.off(values[:1])[0], (z - trials.center) / PRIOR_SIGMA])

@@ -11,7 +11,7 @@ import memjax as mj
 from memjax.core.fields import parameter_specs
 from memjax.core.transforms import from_spec
 
-from ..problem import AbstractProblem, secant_points
+from ..problem import AbstractProblem, Linearised, secant_points
 from .protocol import Protocol
 from .target import Target
 
@@ -127,10 +127,7 @@ class TargetResiduals(AbstractProblem):
         secants = np.nan_to_num((logs[1:] - logs[:1]).T / self.step)
         return secants / self._tolerances[:, None]
 
-    def linearise(
-        self, z: Float[np.ndarray, "points free"]
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """See `AbstractProblem`."""
+    def linearise(self, z: Float[np.ndarray, "points free"]) -> Linearised:
         points = secant_points(z, self.step)
         off = self.off(self.observe(points.reshape(-1, z.shape[1])))
         r, jacobian = self.by_secants(off.reshape(*points.shape[:2], -1), z, self.step)

@@ -107,22 +107,21 @@ class Protocol:
 
     def _sweep(self, trace: mj.Trace) -> dict[str, np.ndarray]:
         """Of a triangle: a hold voltage is one of a device that had switched."""
-        v_th, v_hold = (
-            np.asarray(f(trace))[:, 0]
-            for f in (observables.switching_voltage, observables.hold_voltage)
-        )
+        of_sweep = observables.switching_voltage, observables.hold_voltage
+        v_th, v_hold = (np.asarray(f(trace))[:, 0] for f in of_sweep)
         values = {"v_th": v_th, "v_hold": np.where(np.isfinite(v_th), v_hold, np.nan)}
         for name in _ROWS_OF.keys() & set(self.names):
             members = zip(np.asarray(trace.v), np.asarray(trace.i), strict=True)
-            values[name] = np.array([_of_rows(_ROWS_OF[name], v, i) for v, i in members])
+            # A member whose rows hold no such number, or no numbers at all, does not show it.
+            sound = lambda v, i: np.isfinite(v).all() and np.isfinite(i).all()  # noqa: E731
+            read = (_ROWS_OF[name](v, i) if sound(v, i) else None for v, i in members)
+            values[name] = np.array([np.nan if x is None else x for x in read])
         return values
 
     def _pulse(self, trace: mj.Trace) -> dict[str, np.ndarray]:
         """Of one pulse: a relaxation is one of a device that had switched."""
-        delay, after = (
-            np.asarray(f(trace))[:, 0]
-            for f in (observables.switching_delay, observables.relaxation_time)
-        )
+        of_pulse = observables.switching_delay, observables.relaxation_time
+        delay, after = (np.asarray(f(trace))[:, 0] for f in of_pulse)
         return {"delay": delay, "relaxation": np.where(np.isfinite(delay), after, np.nan)}
 
     def _train(self, trace: mj.Trace) -> dict[str, np.ndarray]:
@@ -150,13 +149,6 @@ class Protocol:
 
 
 _ROWS_OF = {"on_off": observables.on_off_ratio, "hysteresis_area": observables.hysteresis_area}
-
-
-def _of_rows(read: Any, v: np.ndarray, i: np.ndarray) -> float:
-    """A number of one member's rows; NaN where they hold none."""
-    finite = np.isfinite(v).all() and np.isfinite(i).all()
-    value = read(v, i) if finite else None
-    return np.nan if value is None else value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,10 +223,8 @@ def _sweep_of(targets: Sequence[Target], settings: TargetSettings) -> dict[str, 
     if top is None:
         top = 2.0 * max(volts) if volts else 1.0
     stimulus = mj.triangle_sweep(top, 2 * abs(top) / settings.duration)
-    on, hold = (
-        settings.on_threshold or observables.ON_THRESHOLD,
-        settings.hold_threshold or observables.HOLD_THRESHOLD,
-    )
+    on = settings.on_threshold or observables.ON_THRESHOLD
+    hold = settings.hold_threshold or observables.HOLD_THRESHOLD
     events = observables.switching_events(stimulus, on_threshold=on, hold_threshold=hold)
     return {"stimulus": stimulus, "events": events}
 
@@ -256,10 +246,8 @@ def _pulse_of(targets: Sequence[Target], settings: TargetSettings) -> dict[str, 
 def _train_of(targets: Sequence[Target], settings: TargetSettings) -> dict[str, Any]:
     """The drive of a circuit, its spikes, and the energy of its source where that is wanted."""
     if settings.stimulus is None or settings.level is None:
-        raise DataError(
-            "spikes without a stimulus or a level", where=f"target {targets[0].label}",
-            fix="say --stimulus S.csv and --level V",
-        )  # fmt: skip
+        what, fix = "spikes without a stimulus or a level", "say --stimulus S.csv and --level V"
+        raise DataError(what, where=f"target {targets[0].label}", fix=fix)
     events = observables.spike_events(
         settings.signal, level=settings.level, rearm=settings.rearm, size=_SPIKES
     )

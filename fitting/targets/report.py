@@ -1,4 +1,4 @@
-"""Pictures and sections of a device or circuit that was designed to meet targets."""
+"""What a fit directory holds of targets: content, tables, pictures and sections."""
 
 from typing import Any
 
@@ -14,6 +14,28 @@ from .search import FELT
 
 # Events whose levels are drawn: currents, and what a spike rises above.
 _CURRENTS = ("on/", "hold/", "answer/", "spike")
+
+
+def content(fit: Any) -> dict:
+    """What ``fit.json`` holds of targets."""
+    rows = [
+        {"name": n, "start": fit.start[n], "value": x, "needed": n in fit.needed, "alone_ln": fit.alone[n]}
+        for n, x in fit.values.items()
+    ]  # fmt: skip
+    return {
+        "n_points": len(fit.checks),
+        "n_sweeps": len(fit.problem.protocols),
+        "reduced_chi2": float(np.mean([c.off**2 for c in fit.checks])),
+        "covariance_from": "the tolerances of the targets: needed parameters while the others stay, others one by one",
+        "reader": ["targets"],
+        "targets": fit.as_json() | {"parameters": rows, "missed": list(fit.missed)},
+    }
+
+
+def tables(fit: Any) -> dict[str, pandas.DataFrame]:
+    """The targets in the place of what was measured, and members with noise under each protocol."""
+    wanted = pandas.DataFrame([c.row() for c in fit.checks])
+    return {"measured": wanted, "simulated": fit.members(seed=fit.seed)}
 
 
 def pictures(content: dict, wanted: Any, simulated: Any, _) -> dict[str, Any]:

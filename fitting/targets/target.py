@@ -64,13 +64,11 @@ class Target:
             raise DataError(f"unknown observable {self.name!r}", where="target", allowed=_ALLOWED)
         numbers = [self.value, 1.0 if self.tolerance is None else self.tolerance]
         if not all(math.isfinite(x) and x > 0 for x in numbers):
-            raise DataError(
-                f"value {self.value:g}, tolerance {self.tolerance}", where=where, allowed=_FORM
-            )
+            what = f"value {self.value:g}, tolerance {self.tolerance}"
+            raise DataError(what, where=where, allowed=_FORM)
         if self.name in OF_PULSE and not (self.voltage and math.isfinite(self.voltage)):
-            raise DataError(
-                "no voltage of the pulse", where=where, allowed=_ALLOWED, fix=f"say {self.name}@1.0=..."
-            )  # fmt: skip
+            what = "no voltage of the pulse"
+            raise DataError(what, where=where, allowed=_ALLOWED, fix=f"say {self.name}@1.0=...")
         if self.name not in OF_PULSE and self.voltage is not None:
             raise DataError("a voltage means nothing here", where=where, fix=f"say {self.name}=...")
 

@@ -114,7 +114,6 @@ def differences(comparison: dict) -> list[str]:
 
 
 def _one(x: np.ndarray, y: np.ndarray, limit: float, rng: np.random.Generator) -> dict:
-    """One kind of time."""
     m, s = (_moments(side, limit, rng) for side in (x, y))
     of_n = _cv(y[rng.integers(0, len(y), (_RESAMPLED, len(x)))])
     mean, sd = float(of_n.mean()), float(of_n.std(ddof=1))

@@ -1,6 +1,7 @@
 """What curves under one pulse each show, measured or simulated: delay, relaxation, the current in between."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -68,10 +69,9 @@ class Features:
         summary = observables.summarise_pulses(self.responses)
         times = [summary[f"{k}_s"]["median"] for k in ("delay", "relaxation")]
         if None in times or min(times) <= 0:
-            raise DataError(
-                "most curves never switch, or never relax, within what was recorded",
-                where="delay and relaxation", fix="choose another threshold (--on-threshold A)",
-            )  # fmt: skip
+            what = "most curves never switch, or never relax, within what was recorded"
+            fix = "choose another threshold (--on-threshold A)"
+            raise DataError(what, where="delay and relaxation", fix=fix)
         errors = [_median_error(np.log(np.maximum(x, 1e-9))) for x in (self.delay, self.relaxation)]
         ok = np.isfinite(self.levels)
         logs = np.concatenate([np.log(times), np.log(self.levels[ok])])
@@ -106,10 +106,9 @@ def features_of(
     every = observables.pulse_responses(measurement, threshold=threshold, off_threshold=off)
     responses = [r for r in every if r.pulse == 0]
     if (relaxed := sum(r.relaxed for r in responses)) < FEWEST:
-        raise DataError(
-            f"{relaxed} curves that switch on and off again", where="delay and relaxation",
-            allowed=f"at least {FEWEST}", fix="choose another threshold (--on-threshold A)",
-        )  # fmt: skip
+        what = f"{relaxed} curves that switch on and off again"
+        fix = "choose another threshold (--on-threshold A)"
+        raise DataError(what, where="delay and relaxation", allowed=f"at least {FEWEST}", fix=fix)
     clip = measurement.compliance or np.inf
     levels, pulses = [], []
     known = {r.sweep: r for r in responses}
@@ -141,26 +140,17 @@ def features_of(
     )
 
 
-def _rows(stimulus: mj.PulseTrain) -> np.ndarray:
-    """Times of output [s]: even over the whole, and the corners."""
-    grid = np.linspace(0.0, float(stimulus.duration), 1201)
-    return np.unique(np.concatenate([grid, np.asarray(stimulus.breakpoints())]))
-
-
 def curves(
     device: mj.AbstractDevice, features: Features, values: dict[str, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Times [s], currents as they are shown [A] of devices with these values, and which solves ended well."""
-    rows, members = _rows(features.stimulus), len(next(iter(values.values())))
-    trace = mj.simulate(
-        device,
-        features.stimulus,
-        output=mj.Output(on_failure="ignore"),
-        save=rows,
-        members=members,
-        deterministic=True,
-        conditions=mj.Conditions(values={n: np.asarray(x)[:, None] for n, x in values.items()}),
-    )
+    stimulus, members = features.stimulus, len(next(iter(values.values())))
+    grid = np.linspace(0.0, float(stimulus.duration), 1201)
+    rows = np.unique(np.concatenate([grid, np.asarray(stimulus.breakpoints())]))
+    conditions = mj.Conditions(values={n: np.asarray(x)[:, None] for n, x in values.items()})
+    output = mj.Output(on_failure="ignore")
+    options: dict[str, Any] = dict(output=output, conditions=conditions, deterministic=True)
+    trace = mj.simulate(device, stimulus, save=rows, members=members, **options)
     good = np.asarray(trace.result)[:, 0] == int(mj.Result.successful)
     return rows, np.minimum(np.abs(np.asarray(trace.i)), features.clip), good
 

@@ -21,8 +21,7 @@ from memjax.runtime.arguments import as_seed
 from memjax.simulate.policy import require_x64
 
 from ..fit_json import finite
-from ..optimize.levenberg_marquardt import Progress
-from ..problem import AbstractProblem, begun, free_names, one_by_one, secant_points
+from ..problem import AbstractProblem, Linearised, begun, free_names, one_by_one, secant_points
 from ..result import AbstractFit
 from ..solve import AbstractFitProblem, Tick
 from ..sweeps.thinning import curves_of
@@ -59,8 +58,7 @@ class Medians(AbstractProblem):
     ties: tuple[tuple[str, str], ...] = eqx.field(static=True, default=())
     noise: Float[Array, ""] = eqx.field(default_factory=lambda: jnp.ones((), float))
 
-    def linearise(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """See `AbstractProblem`."""
+    def linearise(self, z: np.ndarray) -> Linearised:
         targets, sigma = self.features.targets()
         used = np.concatenate([[True, True], np.isfinite(self.features.levels)])
         points = secant_points(z, _STEP)
@@ -102,21 +100,14 @@ class TransientFit(AbstractFit):
 
     features: Features
     device: mj.AbstractDevice
-    model: str
     problem: Medians
-    z: Float[np.ndarray, " free"]
     covariance: Float[np.ndarray, "free free"]
     cycle_spread: dict[str, dict[str, Any]]
     w1: dict[str, dict[str, float]]
     simulated: dict[str, Float[np.ndarray, " draws"]]
-    loss: float
-    search: Progress
-    seed: int
     stochastic: Any = None
     notes: tuple[str, ...] = ()
     failure: str = ""
-    profiles: tuple[Any, ...] = ()
-    sample: Any = None
     kind: ClassVar[str] = "delay and relaxation"
     comparison: dict[str, Any] | None = None
     unresolved: tuple[str, ...] = ()
@@ -128,16 +119,8 @@ class TransientFit(AbstractFit):
         floors = {n: x["floor"] for n, x in self.w1.items()}
         draws = len(self.simulated["delay"])
         simulated, w1 = compared(device, self.features, self.cycle_spread, floors, draws, self.seed)
-        return replace(
-            self,
-            device=device,
-            simulated=simulated,
-            w1=w1,
-            problem=problem,
-            z=z,
-            covariance=covariance,
-            loss=problem.loss(z),
-        )
+        fields = dict(problem=problem, z=z, covariance=covariance, loss=problem.loss(z))
+        return replace(self, device=device, simulated=simulated, w1=w1, **fields)
 
     @functools.cached_property
     def verdict(self) -> Verdict:
@@ -221,11 +204,9 @@ def begin(device: Any, features: Features) -> mj.AbstractDevice:
     delays, after, _ = times_of(device, features, {"mu": mu, "alpha": wide})
     distance = np.abs(np.log(np.maximum(delays, 1e-12) / delay)) + 10.0 * ~np.isfinite(after)
     if not np.isfinite(distance).any():
-        raise FitError(
-            "no growth rate switches the device within the pulse and lets it relax",
-            where="delay and relaxation",
-            fix="begin at other values (--preset, --fix), such as of r0, gamma1 and gamma2",
-        )
+        what = "no growth rate switches the device within the pulse and lets it relax"
+        fix = "begin at other values (--preset, --fix), such as of r0, gamma1 and gamma2"
+        raise FitError(what, where="delay and relaxation", fix=fix)
     k = int(np.argmin(distance))
     return with_values(device, {"mu": mu[k], "alpha": wide[k]})
 

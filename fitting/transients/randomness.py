@@ -142,10 +142,8 @@ def randomised(
     known |= {n: _KNOWN for n in ("alpha", "r0") if n not in fixed and strength_of(device, n)}
     wandering = [n for n in ("r0", "mu") if n in known]
     if not wandering or "gamma3" not in known:
-        raise DataError(
-            "nothing that may differ from curve to curve", where="--fix",
-            allowed="gamma3, and mu or r0 other than 0, free",
-        )  # fmt: skip
+        what = "nothing that may differ from curve to curve"
+        raise DataError(what, where="--fix", allowed="gamma3, and mu or r0 other than 0, free")
     quiet = np.abs(measurement.i[np.abs(measurement.i) < 0.01 * features.threshold])
     cycles = Cycles(
         device=device,

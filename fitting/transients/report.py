@@ -1,4 +1,4 @@
-"""Pictures and sections of a fit to delays and relaxations."""
+"""What a fit directory holds of delays and relaxations: content, tables, pictures and sections."""
 
 from pathlib import Path
 from typing import Any
@@ -9,12 +9,40 @@ import pandas
 from memjax.plot.style import MEASURED, MUTED, SECOND, SIMULATED
 
 from ..figures import axes_row
+from ..fit_json import randomness_of
 from ..page.blocks import Note, Section, Table
 from ..page.fit_blocks import readable, undetermined_of
 from ..time_pictures import CURVES, figure_curves
 
 _POWER = 0.5  # of a test, below which more curves are advised
+
 _FEW = 50  # curves below which each is drawn large
+
+
+def content(fit: Any) -> dict:
+    """What ``fit.json`` holds of delays and relaxations."""
+    entries: dict[str, Any] = {
+        "n_points": len(fit.features.responses),
+        "n_sweeps": len(fit.features.responses),
+        "reduced_chi2": 2 * fit.loss,
+        "covariance_from": "standard errors of the medians",
+        "cycle_spread": fit.cycle_spread,
+        "reader": ["curves under one pulse each"],
+        "transients": fit.as_json(),
+    }
+    if fit.stochastic is not None:
+        entries |= {
+            "stochastic": randomness_of(fit.stochastic),
+            "undetermined": list(fit.stochastic.undetermined),
+            "covariance_from": "resampled cycles; correlations are not kept",
+            "interrupted": fit.stochastic.interrupted,
+        }
+    return entries
+
+
+def tables(fit: Any) -> dict[str, pandas.DataFrame]:
+    """Times of measured and simulated curves, and some of the measured curves where there are any."""
+    return fit.tables() | ({"curves": pandas.DataFrame(fit.curves)} if fit.curves else {})
 
 
 def pictures(content: dict, measured, simulated, folder: Path) -> dict[str, Any]:
@@ -85,10 +113,8 @@ def _typical(ax: Any, transients: dict) -> None:
     typical, pulse = transients["typical"], transients["pulse"]
     t = 1e3 * (np.array(typical["t_s"]) - pulse["onset_s"])
     ax.semilogy(t, np.maximum(typical["i_A"], 1e-12), color=SIMULATED)
-    for level in {
-        transients["threshold_A"],
-        transients.get("off_threshold_A", transients["threshold_A"]),
-    }:
+    on = transients["threshold_A"]
+    for level in {on, transients.get("off_threshold_A", on)}:
         ax.axhline(level, color=SECOND, ls=":", lw=0.9)
     for name, start in (("delay", 0.0), ("relaxation", pulse["width_s"])):
         at = transients["measured"][f"{name}_s"]["median"]

@@ -333,8 +333,9 @@ class BenchedDevice(AbstractSystem):
         u_end = u if self.driven == "voltage" else jnp.sign(u)
         ends = jnp.minimum(u_end, 0.0) - margin, jnp.maximum(u_end, 0.0) + margin
         if self.driven == "current":
-            ends = grow_bracket(excess, *ends)
-        return increasing_root(excess, *ends)
+            return increasing_root(excess, *grow_bracket(excess, *ends))
+        # Below its limit a source leaves the device all but what falls off at its own resistance.
+        return increasing_root(excess, *ends, start=jnp.asarray(u, jnp.result_type(*ends)))
 
     def _device_input(self, t, state: State, u, env: Environment):
         """State of the device, and the voltage [V] that it sees where the instrument says `u`."""

@@ -75,7 +75,7 @@ class Crossbar(eqx.Module):
     Notes
     -----
     The precision is that of the conductances or states: voltages and currents are right to 1e-9 in float64, currents
-    into sense nodes to 1e-5 in float32.
+    into sense nodes to 2e-5 in float32, but not where lines float between ideal wires.
     """
 
     conductances: Float[Array, "rows columns"] | None
@@ -186,8 +186,13 @@ class Crossbar(eqx.Module):
         return eqx.tree_at(lambda a: a.selector_states, moved, dict(selector_states))
 
     def without_wires(self) -> "Crossbar":
-        """The same cells between wires of 1e-6 ohm, and nothing at their ends; lines that float still do."""
-        ideal = jnp.asarray(1e-6, self.dtype)
+        """The same cells between wires of 1e-12 ohm, and nothing at their ends; lines that float still do.
+
+        They have 1e-6 ohm in float32, and where cells are devices.
+        """
+        # Beside the conductance of such a wire float32 loses what a floating line takes, and float64 what laws leave.
+        exact = self.dtype == jnp.float64 and self.crossings.conductance is not None
+        ideal = jnp.asarray(1e-12 if exact else 1e-6, self.dtype)
         ends = (jnp.where(jnp.isinf(x), x, 0) for x in (self.driver, self.sense))
         fields = lambda a: (a.word_line, a.bit_line, a.driver, a.sense)  # noqa: E731
         return eqx.tree_at(fields, self, (ideal, ideal, *ends))

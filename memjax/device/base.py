@@ -51,6 +51,8 @@ class AbstractDevice(AbstractTwoTerminal):
     """How noise amplitudes depend on the state."""
     functions: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
     """Functions of the voltage that data teach, and the parameters that are the nodes of each, by voltage."""
+    varying: ClassVar[tuple[str, ...]] = ()
+    """Parameters that a spread from cycle to cycle moves in place of those that a fit frees; () for these."""
     references: AbstractClassVar[tuple[str, ...]]
     """DOIs or addresses of the sources of the equations."""
     single_precision: ClassVar[tuple[str, ...]] = ()

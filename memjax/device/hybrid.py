@@ -76,16 +76,17 @@ class HybridDevice(AbstractDevice):
     -----
     .. math::
 
-        I &= V\,e^{O(V) + \ln(1 + e^{G(V)})\,s} \qquad s = x \text{, or } wx + (1 - w)y \text{ of two states} \\
+        I &= V\,g\,e^{O(V) + c\ln(1 + e^{G(V)})\,s} \qquad s = x \text{, or } wx + (1 - w)y \text{ of two states} \\
         dx &= [a(1 - x) - bx]\,dt + \sigma\sqrt{x(1 - x)[a(1 - x) + bx]}\;dW \\
-        a &= e^{S(V) + px}, \qquad b = e^{R(V) + n(1 - x)}
+        a &= k_s\,e^{S(V) + px}, \qquad b = k_r\,e^{R(V) + n(1 - x)}
 
     O, G, S and R are cubic B-splines of the voltage on equally spaced nodes between `v_low` and `v_high`. Beyond these
     the rates go on exponentially, the logarithm of the conductance when off as a straight line that rises outwards, and
     the ratio of the branches stays. A second state `y` moves by the same rates, e^-lag times as fast. Whatever the
     parameters, the current is pinched at 0 V, passive and rises with the state, and the state stays between 0 and 1.
     p and n are feedback of the state on its own rates: above some 4 a transition is abrupt. At another temperature
-    than 300 K logarithms change by :math:`-E/k\,(1/T - 1/300\,\mathrm{K})`.
+    than 300 K logarithms change by :math:`-E/k\,(1/T - 1/300\,\mathrm{K})`. Each of g, c, k_s and k_r moves a function
+    as a whole: they are 1 but for the spread from cycle to cycle, and from device to device.
 
     The nodes are not published numbers but what `fitting` learns from data; the defaults illustrate. Learned models of
     memristors without such laws: [1]_, [2]_.
@@ -174,10 +175,27 @@ class HybridDevice(AbstractDevice):
     sigma: Float[Array, ""] = param(
         0.0, unit="1", bounds=(0.0, 10.0), symbol=r"\sigma", noise=True, doc="Noise of the ions."
     )
+    g: Float[Array, ""] = param(
+        1.0, unit="S", bounds=(1e-6, 1e6), symbol="g", doc="Factor of the conductance."
+    )
+    contrast: Float[Array, ""] = param(
+        1.0,
+        unit="1",
+        bounds=(0.01, 10.0),
+        symbol="c",
+        doc="Factor of the logarithm of on over off.",
+    )
+    k_set: Float[Array, ""] = param(
+        1.0, unit="1/s", bounds=(1e-9, 1e9), symbol="k_s", doc="Factor of the rate of set."
+    )
+    k_reset: Float[Array, ""] = param(
+        1.0, unit="1/s", bounds=(1e-9, 1e9), symbol="k_r", doc="Factor of the rate of reset."
+    )
     order: int = setting(1, allowed=(1, 2), doc="Number of states.")
 
     name: ClassVar[str] = "hybrid"
     functions: ClassVar[Mapping[str, tuple[str, ...]]] = {f: node_names(f) for f in FUNCTIONS}
+    varying: ClassVar[tuple[str, ...]] = ("k_set", "k_reset", "g", "contrast")
     volatile: ClassVar[bool] = False
     sets_at: ClassVar[tuple[int, ...]] = (1, -1)
     resets_at: ClassVar[tuple[int, ...]] = (-1, 1)
@@ -235,13 +253,14 @@ class HybridDevice(AbstractDevice):
         """Logarithm of the conductance when off [S], and of the ratio of those when on and off, at 300 K."""
         value, line = self._at(("off", "gain"), v)
         # Outwards the conductance never falls: a current that rises with the voltage has one operating point.
-        return value[0] + bound(line[0], 0.0, _LIMIT), jax.nn.softplus(value[1])
+        off = value[0] + bound(line[0], 0.0, _LIMIT) + jnp.log(self.g)
+        return off, self.contrast * jax.nn.softplus(value[1])
 
     def log_rates(self, v: Float[Array, ""]) -> tuple[Float[Array, ""], Float[Array, ""]]:
         """Logarithms of the rates of set at x = 0 and of reset at x = 1 [1/s], at 300 K."""
         value, line = self._at(("set", "reset"), v)
         up, down = bound(value + line, -_LIMIT, _LIMIT)
-        return up, down
+        return up + jnp.log(self.k_set), down + jnp.log(self.k_reset)
 
     def _at(self, functions: tuple[str, ...], v: Float[Array, ""]):
         """Learned functions at a voltage, see `extrapolated`."""

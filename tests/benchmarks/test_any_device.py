@@ -8,6 +8,8 @@ import pytest
 
 import memjax as mj
 from benchmarks.cases.any_device import measured, peers
+from benchmarks.cases.any_device.case import COMPARED
+from benchmarks.cases.any_device.sets import SETS, cycle_scatter
 from memjax import presets
 
 
@@ -107,3 +109,25 @@ def test_sweeps_of_other_lengths_keep_the_time_of_a_point():
     np.testing.assert_allclose(sweeps.v, [0.0, 0.5])
     assert sweeps.counts.tolist() == [False, True]
     assert sweeps.target[1] == pytest.approx(-3.0)
+
+
+def _cycles(labels: list[int], factors: list[float]) -> mj.Measurement:
+    """Sweeps of one waveform whose currents differ by factors."""
+    v = np.array([0.0, 0.5, 1.0, 0.5])
+    return mj.Measurement(
+        v=np.tile(v, len(labels)), i=np.concatenate([1e-3 * f * v for f in factors]), t=None,
+        sweep=np.repeat(labels, len(v)), at_compliance=np.zeros(len(v) * len(labels), bool), reader="", source={},
+    )  # fmt: skip
+
+
+def test_the_scatter_of_cycles_is_that_of_neighbours_over_the_root_of_two():
+    fitted, unseen = _cycles([0, 2], [1.0, 1e3]), _cycles([1], [10.0])
+    assert cycle_scatter([fitted], [unseen]) == pytest.approx(1 / np.sqrt(2))
+    # Of the cycles before it that come last before it: the first one has none.
+    assert np.isnan(cycle_scatter([unseen], [_cycles([0], [1.0])]))
+
+
+def test_every_set_names_files_of_its_own():
+    files = [f for one in SETS.values() for f in one.files]
+    assert len(files) == len(set(files))
+    assert {n.partition(" ")[0] for n in SETS} >= {"switchbox", *COMPARED}

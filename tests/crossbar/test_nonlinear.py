@@ -101,21 +101,31 @@ def test_an_ohmic_cell_behind_a_resistance_is_one_conductance():
 
 
 @pytest.mark.slow
-def test_derivatives_by_states_behind_resistances_are_those_of_secants():
-    def total(gaps):
-        wires = {"word_line": 5.0, "bit_line": 3.0}
-        reading = mj.Crossbar(cells=DEVICE, states={"gap": gaps}, selector=2e3, **wires).read(INPUT)
+def test_derivatives_behind_resistances_are_those_of_secants():
+    def total(point):
+        states = {"gap": point["gap"]}
+        reading = mj.Crossbar(cells=DEVICE, states=states, selector=2e3, **point["wires"]).read(
+            point["v"]
+        )
         return reading.current[1], reading
 
     both = jax.jit(jax.value_and_grad(total, has_aux=True))
-    (_, reading), slopes = both(jnp.asarray(GAPS))
+    point = {"gap": GAPS, "v": INPUT, "wires": {"word_line": 5.0, "bit_line": 3.0}}
+    point = jax.tree.map(jnp.asarray, point)
+    (_, reading), slopes = both(point)
     inner = reading.word - reading.bit - 2e3 * reading.cell_current
     np.testing.assert_allclose(_device_current(inner), reading.cell_current, rtol=1e-9)
-    direction = np.random.default_rng(1).uniform(-1, 1, GAPS.shape) * GAPS
-    step = 1e-5
-    ends = [both(jnp.asarray(GAPS + s * direction))[0][0] for s in (step, -step)]
-    secant = float(ends[0] - ends[1]) / (2 * step)
-    np.testing.assert_allclose(np.sum(slopes * direction), secant, rtol=1e-6)
+    rng, step = np.random.default_rng(1), 1e-5
+    for name in point:
+        x = {name: point[name]}
+        direction = jax.tree.map(lambda y: rng.uniform(-1, 1, y.shape) * y, x)
+        ends = [
+            both(point | jax.tree.map(lambda y, d, s=s: y + s * d, x, direction))[0][0]
+            for s in (step, -step)
+        ]
+        secant = float(ends[0] - ends[1]) / (2 * step)
+        products = jax.tree.map(lambda a, d: jnp.sum(a * d), {name: slopes[name]}, direction)
+        np.testing.assert_allclose(sum(jax.tree.leaves(products)), secant, rtol=1e-6)
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given, settings, strategies as st
 
 import memjax as mj
 
@@ -15,6 +16,11 @@ ACCURACY = 1e-9
 WIRES = {"word_line": 1.3, "bit_line": 0.7}
 SHAPE = (9, 7)
 CELLS, INPUT = random_cells(*SHAPE)
+
+
+def _source_range(v):
+    """Lowest and highest voltage of the sources of each input, ground among them, for each node."""
+    return np.minimum(v.min(axis=1), 0)[:, None, None], np.maximum(v.max(axis=1), 0)[:, None, None]
 
 
 @pytest.fixture(scope="module")
@@ -97,15 +103,42 @@ def test_bit_lines_may_be_held_at_voltages_too(array):
     assert np.all(np.diag(sent) < 0)
 
 
-def test_an_array_is_reciprocal():
-    """Current into one terminal at a voltage at another one is the same when they change places."""
-    square = CELLS[:7]
-    plain = mj.Crossbar(square, driver=20.0, sense=5.0, word_line=1.3, bit_line=0.7)
-    # Rows and columns, and first and last of each line, change places: the sense nodes of one drive the other.
-    turned = mj.Crossbar(square.T[::-1, ::-1], driver=5.0, sense=20.0, word_line=0.7, bit_line=1.3)
-    forward = plain.read(np.eye(7)).current
-    backward = turned.read(np.eye(7)).current
-    np.testing.assert_allclose(forward, np.asarray(backward).T[::-1, ::-1], rtol=ACCURACY)
+@pytest.mark.slow
+@settings(deadline=None, derandomize=True, max_examples=20)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    middle=st.floats(-6, -3),
+    spread=st.floats(0, 2),
+    wires=st.tuples(*[st.floats(-3, 2)] * 4),
+)
+def test_any_ohmic_array_is_passive_linear_and_reciprocal(seed, middle, spread, wires):
+    """Cells, wires, drivers and sense nodes of any sizes, given as powers of 10 [S], [ohm]."""
+    rng, n = np.random.default_rng(seed), 6
+    g = 10 ** rng.uniform(middle - spread / 2, middle + spread / 2, (n, n))
+    word_line, bit_line, driver, sense = 10.0 ** np.array(wires)
+    array = mj.Crossbar(g, word_line=word_line, bit_line=bit_line, driver=driver, sense=sense)
+    first, second = rng.normal(size=(2, n))
+    v = np.concatenate([np.eye(n), [first, second, 2 * first - second]])
+    reading = array.read(v)
+    scale = np.abs(reading.cell_current).max()
+    # Passive: no part gives power, all of it comes from the drivers, and no node leaves the range of the sources.
+    supplied = np.sum(v * reading.driver_current, axis=1)
+    assert all(np.all(part >= -ACCURACY * supplied) for part in reading.power)
+    np.testing.assert_allclose(reading.power.total, supplied, rtol=ACCURACY)
+    for voltage in (reading.word, reading.bit):
+        beyond = voltage - np.clip(voltage, *_source_range(v))
+        assert np.abs(beyond).max() <= ACCURACY * np.abs(v).max()
+    # Linear: an input that is a sum gives the sum.
+    mixed = 2 * reading.current[n] - reading.current[n + 1]
+    np.testing.assert_allclose(reading.current[n + 2], mixed, atol=10 * ACCURACY * scale)
+    # Reciprocal: rows and columns, and first and last of each line, change places, and so do drivers and sense nodes.
+    turned = mj.Crossbar(
+        g.T[::-1, ::-1], word_line=bit_line, bit_line=word_line, driver=sense, sense=driver
+    )
+    backward = turned.read(v).current[:n]
+    np.testing.assert_allclose(
+        reading.current[:n], np.asarray(backward).T[::-1, ::-1], rtol=ACCURACY
+    )
 
 
 def test_wires_that_vanish_leave_the_product():
@@ -113,6 +146,10 @@ def test_wires_that_vanish_leave_the_product():
     reads = [mj.Crossbar(CELLS, word_line=r, bit_line=r).read(INPUT).current for r in wires]
     errors = [np.abs(np.asarray(x) / (INPUT @ CELLS) - 1).max() for x in reads]
     np.testing.assert_allclose(np.diff(np.log(errors)) / np.diff(np.log(wires)), 1, atol=0.01)
+    # One input, and a batch, which a kernel solves.
+    for v in (INPUT, np.stack([INPUT, 0.5 * INPUT, INPUT[::-1]])):
+        ideal = mj.Crossbar(CELLS, **WIRES).without_wires().read(v)
+        np.testing.assert_allclose(ideal.current, v @ CELLS, rtol=ACCURACY)
 
 
 def test_the_direct_solve_is_taken_where_iterations_end_early_and_is_told():

@@ -11,7 +11,7 @@ from memjax.crossbar.motion import cell_keys
 from memjax.crossbar.transients import _transient
 from tests.helpers import fitted_order
 
-from .conftest import SHAPE, WIRES, X
+from .conftest import DEVICE, SHAPE, WIRES, X
 from .nodal import array_voltages
 
 V = np.array([-0.9, 0.2, 0.8, 0.0])
@@ -145,3 +145,16 @@ def test_derivatives_pass_through_all_steps(mean_state):
     secant = (at(step) - at(-step)) / (2 * step)
     total = sum(float(jnp.sum(a * b)) for a, b in zip(slopes, directions))
     np.testing.assert_allclose(total, secant, rtol=1e-5)
+
+
+@pytest.mark.slow
+def test_float32_leaves_states_currents_and_energy_near_those_of_float64(vteam_array):
+    """To 1e-5: some tens of roundings, of 1e-7 each, in each of 8 steps."""
+    double = mj.crossbar.transient(vteam_array, V[None], dt=TIME, substeps=SUBSTEPS)
+    cells = mj.Crossbar(cells=DEVICE, states={"x": X.astype(np.float32)}, selector=1e3, **WIRES)
+    single = mj.crossbar.transient(cells, V[None], dt=TIME, substeps=SUBSTEPS)
+    assert single.states["x"].dtype == jnp.float32
+    np.testing.assert_allclose(single.states["x"], double.states["x"], atol=1e-5)
+    largest = float(jnp.abs(double.current).max())
+    np.testing.assert_allclose(single.current, double.current, atol=1e-5 * largest)
+    np.testing.assert_allclose(single.energy, double.energy, rtol=1e-5)

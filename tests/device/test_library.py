@@ -182,6 +182,24 @@ def test_an_increasing_root_is_exact_with_its_first_and_second_derivatives():
         np.testing.assert_allclose(jax.jacfwd(jax.grad(root))(c), -bend / slope**3, rtol=1e-10)
 
 
+@pytest.mark.slow
+def test_a_root_is_the_same_wherever_its_search_starts_and_ends_at_once_without_numbers():
+    turns = []
+
+    def root(c, start):
+        f = lambda x: jax.debug.callback(turns.append, c) or x + jnp.sinh(40 * x) - c  # noqa: E731
+        return increasing_root(f, jnp.asarray(-1.0), jnp.asarray(2.0), start=jnp.asarray(start))
+
+    half, end = root(jnp.asarray(0.3), 0.5), root(jnp.asarray(0.3), 2.0)
+    np.testing.assert_allclose(half, end, rtol=1e-14)
+    jax.effects_barrier()
+    assert turns
+    turns.clear()
+    root(jnp.asarray(jnp.nan), 0.5)
+    jax.effects_barrier()
+    assert 0 < len(turns) < 10  # of 100
+
+
 @pytest.mark.integration
 def test_a_bracket_is_doubled_until_it_holds_the_root():
     for c in (-3e4, -0.1, 0.0, 0.5, 7.0, 1e9):

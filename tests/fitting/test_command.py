@@ -1,7 +1,8 @@
 """What the commands of all kinds of data do alike."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -57,6 +58,11 @@ class _Fit(AbstractFit):
 
     notes: tuple[str, ...] = ("a note",)
     failure: str = ""
+    model: str = "mms"
+    problem: Any = None
+    z: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    loss: float = 0.0
+    search: Any = None
 
 
 @pytest.mark.integration

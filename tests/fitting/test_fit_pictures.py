@@ -5,9 +5,9 @@ import pytest
 
 import fitting as ft
 import memjax as mj
-from fitting.circuits.content import spike_content
 from fitting.circuits.fit import SpikeFit
 from fitting.circuits.moments import MomentResiduals, SimulatedMoments
+from fitting.circuits.report import spike_content
 from fitting.circuits.trains import FreshTrains, compare_trains
 from fitting.optimize.levenberg_marquardt import Progress
 from fitting.targets.report import tolerances

@@ -29,6 +29,7 @@ class Fit(AbstractFit):
     model: str = "mms"
     profiles: tuple = ()
     loss: float = 1.25
+    search: Any = None
     problem: Any = field(
         default_factory=lambda: SimpleNamespace(free=NAMES, noise=1.0, prior_weight=1 / 7)
     )

@@ -17,7 +17,7 @@ from benchmarks.records import Recorder
 from benchmarks.registry import Case
 from benchmarks.timing import Times
 from fitting.amortised.calibration import LEVELS
-from fitting.amortised.descent import TrainingSettings
+from fitting.amortised.density import TrainingSettings
 from fitting.amortised.simulations import Simulator
 from fitting.inference.nuts import Sampling, draw
 

@@ -11,13 +11,17 @@ from jaxtyping import Float
 import fitting as ft
 import memjax as mj
 from benchmarks.cases.any_device import coverage, peers
-from benchmarks.cases.device_fits.settings import DATA
+from benchmarks.cases.any_device.sets import SETS
 from benchmarks.records import Recorder
 from benchmarks.registry import Case
 from benchmarks.timing import Times, lap
+from fitting.constants import FREE_BENCH
 from fitting.sweeps.halves import halves
-from fitting.sweeps.prepare import prepare
+from fitting.sweeps.learned import SEQUENCE, is_in_sequence
+from fitting.sweeps.prepare import Prepared, prepare
 from fitting.sweeps.problem import Problem, responses
+from fitting.sweeps.simulated import simulated_opposed
+from fitting.sweeps.summary import Waveform
 from fitting.sweeps.verdict import judge
 from memjax.errors import MemjaxError
 
@@ -31,21 +35,8 @@ BANDS = (0.84, 0.96)
 """Shares of points that bands of 90 % are to hold."""
 
 
-@dataclass(frozen=True)
-class Set:
-    """A measured set: its file, and the time of a point where it has none [s]."""
-
-    file: str
-    point_time: float | None = None
-
-
-SETS = {
-    "knowm_iv": Set("knowm_iv.csv", 0.01),
-    "sto_nb_iv_old_device": Set("sto_nb_iv_old_device.csv"),
-    "sto_nb_iv_timed": Set("sto_nb_iv_timed.csv"),
-    "vo2_iv_cycles": Set("vo2_iv_cycles.csv", 0.01),
-    "nottingham_switchbox_iv": Set("nottingham_switchbox_iv.csv", 0.01),
-}
+COMPARED = ("knowm_iv", "sto_nb_iv_old_device", "sto_nb_iv_timed", "vo2_iv_cycles")
+"""Sets by which models are compared; `unseen` fits `hybrid` to all sets."""
 
 SCREENED = {"smoke": 8, "full": 64}
 """Starts of a search."""
@@ -82,12 +73,19 @@ class Left:
     ----------
     residuals : Float[np.ndarray, "points"]
         Of all points that count [decades].
-    verdict : str
-        Whether it describes these sweeps, by the rules that judge a fit.
+    verdict, reason : str
+        Whether it describes these sweeps, by the rules that judge a fit, and why.
+    waves : list of Waveform
+        These sweeps.
+    simulated : Float[np.ndarray, "waves points"]
+        log10 of the simulated responses [decades of A].
     """
 
     residuals: Float[np.ndarray, " points"]
     verdict: str
+    reason: str
+    waves: list[Waveform]
+    simulated: Float[np.ndarray, "waves points"]
 
     @property
     def rms(self) -> float:
@@ -95,20 +93,42 @@ class Left:
         return float(np.sqrt(np.mean(self.residuals**2)))
 
 
-def left_of(fit: ft.FitResult, data: Sequence[mj.Measurement], point_time: float | None) -> Left:
-    """What a fitted device leaves of sweeps, its own or others."""
-    device = fit.device
+def left_of(
+    fit: ft.FitResult,
+    data: Sequence[mj.Measurement],
+    point_time: float | None,
+    among: Sequence[mj.Measurement] = (),
+) -> Left:
+    """What a fitted device leaves of sweeps, its own or others.
+
+    `among` are all sweeps that were measured: of a device whose sweeps are fitted one after the other, those of `data`
+    begin where the sweeps before them, which are simulated as well, have left it.
+    """
+    prepared, problem = _problem_of(fit, data, point_time)
+    group, z = problem.group, np.asarray(problem.center)
+    simulated, opposed = responses(problem, z), simulated_opposed(problem, z)
+    if len(among) == 1 and is_in_sequence(fit.device) and len(among[0].labels) <= SEQUENCE:
+        rows = np.isin(among[0].sweep, data[0].labels)
+        _, every = _problem_of(fit, among, point_time)
+        simulated, opposed = responses(every, z)[:, rows], simulated_opposed(every, z)
+        opposed = None if opposed is None else opposed[:, rows]
+    counted = np.asarray(group.weight) > 0
+    verdict = judge(prepared.waves, group, problem.of_data(z), simulated, opposed)
+    residuals = (simulated - np.asarray(group.target))[counted]
+    return Left(residuals, verdict.word, verdict.reason, prepared.waves, simulated)
+
+
+def _problem_of(
+    fit: ft.FitResult, data: Sequence[mj.Measurement], point_time: float | None
+) -> tuple[Prepared, Problem]:
+    """Other sweeps as a problem of the fitted device, with what its fit says of the bench."""
     common: dict[str, Any] = dict(env=None, free=None, fix=None, seed=0, screened=2)
-    prepared = prepare(data, device, bench=None, point_time=point_time, **common)
+    prepared = prepare(data, fit.device, bench=None, point_time=point_time, **common)
     first = prepared.problem
-    # Which way round it stands is what its fit says: other sweeps may be read otherwise.
-    bench = replace(first.bench, reversed=fit.bench.reversed)
-    problem = Problem.of(device, first.free, first.group, bench=bench, env=first.env)
-    z = np.asarray(problem.center)
-    simulated = responses(problem, z)
-    counted = np.asarray(first.group.weight) > 0
-    verdict = judge(prepared.waves, first.group, problem.of_data(z), simulated)
-    return Left((simulated - np.asarray(first.group.target))[counted], verdict.word)
+    # Which way round it stands is what its fit says, too: other sweeps may be read otherwise.
+    names = ("reversed", *FREE_BENCH.values())
+    bench = replace(first.bench, **{n: getattr(fit.bench, n) for n in names})
+    return prepared, Problem.of(fit.device, first.free, first.group, bench=bench, env=first.env)
 
 
 def _record(
@@ -120,7 +140,7 @@ def _record(
     problem = ft.SweepProblem(fitted, mj.model(model), point_time=point_time, screened=screened)
     try:
         seconds, fit = lap(lambda: ft.solve(problem, seed=0))
-        known, unseen = (left_of(fit, x, point_time) for x in (fitted, others))
+        known, unseen = left_of(fit, fitted, point_time), left_of(fit, others, point_time, data)
     except (MemjaxError, np.linalg.LinAlgError) as error:
         record.write(variant, status="failed", reason=str(error))
         return np.inf
@@ -189,9 +209,8 @@ def run(size: str, record: Recorder) -> None:
     if size == "smoke":
         _record(record, "synthetic", "hybrid", synthetic(), 0.01, screened)
         return
-    for name, one in SETS.items():
-        data = mj.read(DATA / "clean" / one.file)
-        options: tuple = ([data], one.point_time, screened)
+    for name in COMPARED:
+        options: tuple = (SETS[name].read(), SETS[name].point_time, screened)
         _record(record, name, "hybrid", *options)
         left = {m: _record(record, name, m, *options) for m in PHYSICS}
         _record(record, name, min(left, key=lambda m: left[m]) + "+hybrid", *options)

@@ -14,6 +14,7 @@ import optax
 import memjax as mj
 from benchmarks.cases.crossbar.measured import write_fitted
 from benchmarks.cases.crossbar.problem import Problem, problem, sparse_currents
+from benchmarks.cases.crossbar.simulators import AIHWKIT, CROSSSIM, read_by_simulators
 from benchmarks.cases.crossbar.spice import read_by_spice
 from benchmarks.cases.crossbar.training import classify
 from benchmarks.cases.crossbar.writing import write
@@ -24,9 +25,13 @@ from benchmarks.timing import Times, lap, measure
 from memjax.crossbar import Reading
 
 PEER, SCRIPT = "badcrossbar", Path(__file__).with_name("peer_badcrossbar.py")
+NODES_SCRIPT = Path(__file__).with_name("peer_badcrossbar_nodes.py")
 READ = "memjax"
 REFERENCE = "SciPy's sparse direct solve, largest relative difference of a current"
 SIZES = {"smoke": ((16, 1.0),), "full": ((128, 1.0), (128, 10.0), (256, 1.0), (256, 10.0))}
+AGREEMENT = {"smoke": (8,), "full": (8, 16, 32, 64, 128)}
+"""Lines of the arrays whose node voltages are compared, each with wires of 0.1, 1 and 10 ohm."""
+
 LARGE = 1024
 
 
@@ -99,6 +104,29 @@ def _peers(record: Recorder, p: Problem, folder: Path) -> np.ndarray:
     return exact
 
 
+def _agree(size: str, record: Recorder, folder: Path) -> None:
+    """All node voltages and currents beside those of badcrossbar."""
+    problems = [problem(n, r, inputs=1) for n in AGREEMENT[size] for r in (0.1, 1.0, 10.0)]
+    numbers = {}
+    for k, p in enumerate(problems):
+        r = _array(p).read(p.v[0])
+        read = {"word": r.word, "bit": r.bit, "cell": r.cell_current, "current": r.current}
+        given = read | {"g": p.g, "v": p.v[0], "wire": p.wire}
+        numbers |= {f"{name}{k}": x for name, x in given.items()}
+    file = folder / "nodes.npz"
+    np.savez(file, **numbers)
+    job = {
+        "file": str(file),
+        "arrays": len(problems),
+        "tolerance": 1e-9,
+        "n": 1,
+        "dtype": "float64",
+    }
+    job |= {"problem": "all node voltages and currents of random arrays"}
+    job |= {"reference": "memjax, largest relative difference of a node voltage or output current"}
+    run_peer(record, PEER, NODES_SCRIPT, job=job, variant="badcrossbar")
+
+
 def _large(record: Recorder) -> None:
     """An array that a direct solver takes minutes for: what leaves the drivers has to arrive."""
     for wire in (1.0, 10.0):
@@ -155,7 +183,9 @@ def run(size: str, record: Recorder) -> None:
         for lines, wire in SIZES[size]:
             p = problem(lines, wire)
             _reads(record, p, _peers(record, p, Path(folder)))
+        _agree(size, record, Path(folder))
     read_by_spice(size, record)
+    read_by_simulators(size, record)
     if size == "full":
         _large(record)
         _regression(record)
@@ -169,6 +199,6 @@ CASE = Case(
     run=run,
     baseline=READ,
     suites=("smoke", "crossbar"),
-    peers=(PEER,),
+    peers=(PEER, CROSSSIM, AIHWKIT),
     limit_s=1200.0,
 )

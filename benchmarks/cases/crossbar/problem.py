@@ -8,6 +8,9 @@ from jaxtyping import Float
 LOW, HIGH = 1e-5, 1e-3
 """Conductances of cells [S], uniform in the logarithm."""
 
+LEVELS, SCATTER = 32, 0.05
+"""Levels of cells that were written, and the standard deviation of the logarithm that the writing left."""
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -21,17 +24,20 @@ class Problem:
         Voltages [V].
     wire : float
         Resistance of each segment [ohm].
+    cells : str
+        What they are called.
     """
 
     g: Float[np.ndarray, "lines lines"]
     v: Float[np.ndarray, "inputs lines"]
     wire: float
+    cells: str = "cells"
 
     @property
     def name(self) -> str:
         """Size and wires."""
         n = len(self.g)
-        return f"{n} x {n} cells, wires of {self.wire:g} ohm"
+        return f"{n} x {n} {self.cells}, wires of {self.wire:g} ohm"
 
 
 def problem(lines: int, wire: float, inputs: int = 64) -> Problem:
@@ -39,6 +45,28 @@ def problem(lines: int, wire: float, inputs: int = 64) -> Problem:
     rng = np.random.default_rng(lines)
     g = np.exp(rng.uniform(np.log(LOW), np.log(HIGH), (lines, lines)))
     return Problem(g, rng.uniform(0.05, 0.3, (inputs, lines)), wire)
+
+
+def written_problem(lines: int, wire: float) -> Problem:
+    """A matrix as it was written: evenly spaced levels from LOW to HIGH, each cell off its level by the scatter."""
+    rng = np.random.default_rng(lines)
+    levels = LOW + (HIGH - LOW) * rng.integers(LEVELS, size=(lines, lines)) / (LEVELS - 1)
+    g = levels * np.exp(SCATTER * rng.normal(size=levels.shape))
+    return Problem(g, rng.uniform(0.05, 0.3, (1, lines)), wire, "written cells")
+
+
+def bit_line_currents(p: Problem) -> Float[np.ndarray, " lines"]:
+    """Currents at the first input where word lines have no resistance: a tridiagonal system for each bit line."""
+    from scipy.linalg import solveh_banded
+
+    n, link = len(p.g), 1 / p.wire
+    bands = np.full((2, n), -link)
+
+    def current(g):
+        bands[1] = g + link * np.where(np.arange(n) == 0, 1, 2)
+        return link * solveh_banded(bands, g * p.v[0])[-1]
+
+    return np.array([current(g) for g in p.g.T])
 
 
 def sparse_currents(p: Problem) -> Float[np.ndarray, " lines"]:

@@ -3,7 +3,7 @@
 import argparse
 import secrets
 import threading
-import webbrowser
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from memjax.runtime.jax_setup import prepare_jax
 
 from ...config import ELEMENTS
 from ...kinds import flag
+from ..cli import is_opened
 
 LIBRARIES = ("starlette", "uvicorn", "plotly")
 """What the extra `explore` installs."""
@@ -32,61 +33,36 @@ _OF_FILE = ("model", "preset", "reader", "columns", "shunt", "area", "sign", "sw
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    """Arguments of ``memjax explore``."""
     parser.set_defaults(parser=parser)
     add = parser.add_argument
     add("subject", metavar="FILE|FIT|MODEL", help="a measured file of sweeps, or example:NAME; the folder or fit.json "
         "of a fit; or a model, see 'memjax models'")  # fmt: skip
     add("--model", metavar="MODEL", help=f"what is simulated beside a FILE (default: {_MODEL})")
-    add(
-        "--preset",
-        metavar="P",
-        help="values of what the data do not show, see 'memjax models MODEL'",
-    )
-    add(
-        "--stimulus",
-        metavar="S.csv",
-        help="what drives a MODEL, in place of its standard sweep: t_s and v_V or i_A",
-    )
-    add(
-        "--port",
-        type=count(0),
-        default=0,
-        metavar="N",
-        help="port of 127.0.0.1 (default: a free one)",
-    )
+    text = "values of what the data do not show, see 'memjax models MODEL'"
+    add("--preset", metavar="P", help=text)
+    text = "what drives a MODEL, in place of its standard sweep: t_s and v_V or i_A"
+    add("--stimulus", metavar="S.csv", help=text)
+    text = "port of 127.0.0.1 (default: a free one)"
+    add("--port", type=count(0), default=0, metavar="N", help=text)
     add("--no-browser", action="store_true", help="print the address and open nothing")
     group = parser.add_argument_group("sweeps, as 'memjax fit' takes them").add_argument
-    group(
-        "--on-threshold", type=number("A"), metavar="A", help="current above which a device is on"
-    )
-    group(
-        "--hold-threshold",
-        type=number("A"),
-        metavar="A",
-        help="current below which it is off again",
-    )
-    group("--points", type=count(0), metavar="N", help="points of a sweep at the most; 0 takes all")
-    group(
-        "--model-sigma",
-        type=number("decades"),
-        metavar="DECADES",
-        help="error granted to the model",
-    )
+    for name, form, metavar, text in (
+        ("on-threshold", number("A"), "A", "current above which a device is on"),
+        ("hold-threshold", number("A"), "A", "current below which it is off again"),
+        ("points", count(0), "N", "points of a sweep at the most; 0 takes all"),
+        ("model-sigma", number("decades"), "DECADES", "error granted to the model"),
+    ):
+        group(f"--{name}", type=form, metavar=metavar, help=text)
     add_bench_options(parser)
     add_read_options(parser)
 
 
-def _explicit(options: argparse.Namespace) -> list[str]:
-    """Names of options whose values are not the defaults."""
+def _refuse(options: argparse.Namespace, used: tuple[str, ...], what: str) -> None:
+    """Refuse options that are not at their defaults and would be ignored."""
     plain = vars(options.parser.parse_args(["SUBJECT"]))
     free = {"subject", "port", "no_browser", "parser", "run", "command", "compliance_negative"}
-    return [n for n, x in plain.items() if n not in free and getattr(options, n) != x]
-
-
-def _refuse(options: argparse.Namespace, used: tuple[str, ...], what: str) -> None:
-    """Refuse options that would be ignored."""
-    if left := [flag(n) for n in _explicit(options) if n not in used]:
+    explicit = [n for n, x in plain.items() if n not in free and getattr(options, n) != x]
+    if left := [flag(n) for n in explicit if n not in used]:
         raise UsageError(f"{', '.join(left)} would be ignored", where=what, fix="leave it out")
 
 
@@ -121,13 +97,10 @@ def subject_of(options: argparse.Namespace) -> Any:
 
 def _is_fit(path: Path) -> bool:
     """Whether a JSON file is one of a fit, and not one of measured numbers."""
-    return path.name == "fit.json" or (path.exists() and '"schema_version"' in _beginning(path))
-
-
-def _beginning(path: Path) -> str:
-    """The first characters of a file."""
+    if path.name == "fit.json" or not path.exists():
+        return path.name == "fit.json"
     with path.open(errors="replace") as file:
-        return file.read(200)
+        return '"schema_version"' in file.read(200)
 
 
 def _driven(options: argparse.Namespace) -> Any:
@@ -152,51 +125,38 @@ def _driven(options: argparse.Namespace) -> Any:
     if preset:
         model, values, _ = mj.presets.load(preset)
         if model != name:
-            raise DataError(
-                f"preset {preset!r} is of model {model!r}", where="--preset", allowed=name
-            )
+            what = f"preset {preset!r} is of model {model!r}"
+            raise DataError(what, where="--preset", allowed=name)
         device = mj.params.replace(device, values)
         notes.append(f"values of the preset {preset}")
     device = mj.params.replace(device, dict(getattr(standard, "settings", {})))
     stimulus: Any = None if options.stimulus is None else load_stimulus(options.stimulus)
-    words = [w for k, w in _pairs(option_words(options)) if k not in ("--preset", "--compliance")]
     bench, env, _ = bench_from(options)
-    fields: dict[str, Any] = {
-        "model": name,
-        "device": device,
-        "env": env,
-        "stimulus": stimulus,
-        "notes": notes,
-    }
-    words = tuple(w for pair in words for w in pair)
+    words = tuple(_without(option_words(options), "--preset", "--compliance"))
+    fields: dict[str, Any] = dict(model=name, device=device, env=env, stimulus=stimulus)
+    fields |= {"notes": notes, "words": words}
     if circuit:
-        return DrivenCircuit(**fields, words=words)
+        return DrivenCircuit(**fields)
     limit = getattr(standard, "compliance", None)
     if bench.compliance is None and limit and stimulus is None:
         bench = mj.Bench(
             **{n: getattr(bench, n) for n in ELEMENTS if n != "compliance"}, compliance=limit
         )
-    return DrivenDevice(**fields, bench=bench, words=words)
+    return DrivenDevice(**fields, bench=bench)
 
 
-def _pairs(words: list[str]) -> list[tuple[str, list[str]]]:
-    """Words of options, each with its value."""
-    groups: list[tuple[str, list[str]]] = []
+def _without(words: list[str], *names: str) -> Iterator[str]:
+    """Words of options and their values but those of some."""
+    name = ""
     for word in words:
-        if word.startswith("--"):
-            groups.append((word, [word]))
-        else:
-            groups[-1][1].append(word)
-    return groups
+        name = word if word.startswith("--") else name
+        if name not in names:
+            yield word
 
 
 def _open(address: str) -> None:
     """Open the page in the user's browser, or say that none could be started."""
-    try:
-        is_open = webbrowser.open(address)
-    except (webbrowser.Error, OSError):
-        is_open = False
-    if not is_open:
+    if not is_opened(address):
         say("note", "no browser could be started; open the address yourself")
 
 
@@ -228,9 +188,8 @@ def _run(options: argparse.Namespace) -> int:
             pass  # what it has to say comes below
         finally:
             fits.close()
-    raise KeyboardInterrupt(
-        "the explorer has ended" + "; the last fit was not saved" * fits.unsaved
-    )
+    unsaved = "; the last fit was not saved" * fits.unsaved
+    raise KeyboardInterrupt(f"the explorer has ended{unsaved}")
 
 
 COMMAND = Command(

@@ -16,13 +16,7 @@ from memjax.simulate import is_noisy, simulate
 from .curves import components, numbers
 from .driven import Driven, stimulus_csv
 from .drives import DRIVES, Drive
-from .parameters import (
-    device_at,
-    drive_row,
-    drive_values,
-    message,
-    page_of,
-)
+from .parameters import device_at, drive_row, drive_values, message, page_of
 
 STRETCHES, ROWS = 12, 150
 """Stretches of a run that are simulated one after the other, and rows of each."""
@@ -37,10 +31,9 @@ class DrivenCircuit(Driven):
     def __post_init__(self):
         if len(self.device.ports) > 1:
             ports = ", ".join(self.device.ports)
-            raise ModelError(
-                f"{self.model} has {len(self.device.ports)} driven sources ({ports})", where="memjax explore",
-                allowed="circuits of one driven source", fix="simulate it: 'memjax simulate --help'",
-            )  # fmt: skip
+            what = f"{self.model} has {len(self.device.ports)} driven sources ({ports})"
+            allowed, fix = "circuits of one driven source", "simulate it: 'memjax simulate --help'"
+            raise ModelError(what, where="memjax explore", allowed=allowed, fix=fix)
         quantity = self.device.quantities[0]
         signals = tuple(s.name for s in self.device.specs if s.size == 1)
         plain = Drive(times=(0.0, 1.0), values=(1.0, 1.0), signals=signals, quantity=quantity)
@@ -49,23 +42,16 @@ class DrivenCircuit(Driven):
             corners = np.array(self.standard.times), np.array(self.standard.values)
             self.stimulus = mj.Sampled(*corners, "linear", self.standard.quantity)
         if self.stimulus.quantity != quantity:
-            raise ModelError(
-                f"a {self.stimulus.quantity} source",
-                where="--stimulus",
-                allowed=f"a {quantity} source",
-            )
+            what, allowed = f"a {self.stimulus.quantity} source", f"a {quantity} source"
+            raise ModelError(what, where="--stimulus", allowed=allowed)
 
     @property
     def drive(self) -> list[dict]:
         """Rows of sliders of the drive."""
         s: Any = self.stimulus
-        unit = "V" if s.quantity == "voltage" else "A"
-        rows = [
-            drive_row(
-                "level", "Largest value of the source.", unit, float(np.max(np.abs(s.values)))
-            )
-        ]
-        return [*rows, drive_row("duration", "Time that is simulated.", "s", float(s.times[-1]))]
+        unit, top = "V" if s.quantity == "voltage" else "A", float(np.max(np.abs(s.values)))
+        level = drive_row("level", "Largest value of the source.", unit, top)
+        return [level, drive_row("duration", "Time that is simulated.", "s", float(s.times[-1]))]
 
     def wave(self, drive: Mapping[str, Any]) -> mj.Sampled:
         """What drives the circuit: a constant drive lasts longer, any other is stretched."""
@@ -98,14 +84,11 @@ class DrivenCircuit(Driven):
         run of the circuit.
         """
         device = device_at(self.device, choice.get("values", {}))
-        wave, spike = (
-            self.wave(choice.get("drive", {})),
-            _spike_of(choice, self.standard, self.device),
-        )
+        wave = self.wave(choice.get("drive", {}))
+        spike = _spike_of(choice, self.standard, self.device)
         seed, quiet = int(choice.get("seed", 0)), not choice.get("noise", True)
         final: Any = None
-        so_far = _Signal([], [])
-        begin = time.perf_counter()
+        so_far, begin = _Signal([], []), time.perf_counter()
         for k, (start, piece, rows) in enumerate(pieces(wave)):
             trace = simulate(
                 device,
@@ -166,17 +149,13 @@ class _Signal:
 
 def _spike_of(choice: Mapping[str, Any], standard: Drive, circuit: Any) -> tuple[str, float, float]:
     """Signal, level and re-arming level of spikes; a `ModelError` for a signal that the circuit has not."""
-    spike = {
-        "signal": standard.spike[0] or standard.signals[0],
-        "level": standard.spike[1],
-        "rearm": standard.spike[2],
-    }
+    signal, level, rearm = standard.spike
+    spike = {"signal": signal or standard.signals[0], "level": level, "rearm": rearm}
     spike |= dict(choice.get("spike", {}))
     names = ["i", *(s.name for s in circuit.specs if s.size == 1)]
     if spike["signal"] not in names:
-        raise ModelError(
-            f"no signal {spike['signal']!r}", where="the page", allowed=", ".join(names)
-        )
+        what = f"no signal {spike['signal']!r}"
+        raise ModelError(what, where="the page", allowed=", ".join(names))
     return str(spike["signal"]), float(spike["level"]), float(spike["rearm"])
 
 
@@ -192,8 +171,5 @@ def pieces(wave: mj.Sampled) -> Iterator[tuple[float, mj.Sampled, np.ndarray]]:
         padding = length * (1 + np.arange(1, most - len(corners) + 1))
         t = np.concatenate([[0.0], corners - a, [length], padding])
         x = np.interp(np.minimum(a + t, times[-1]), times, values)
-        yield (
-            float(a),
-            mj.Sampled(t, x, wave.kind, wave.quantity),
-            np.linspace(0.0, length, ROWS + 1),
-        )
+        rows = np.linspace(0.0, length, ROWS + 1)
+        yield float(a), mj.Sampled(t, x, wave.kind, wave.quantity), rows

@@ -51,27 +51,18 @@ class DrivenDevice(Driven):
         unit = "V" if self.driven == "voltage" else "A"
         if self.stimulus is not None:
             top = float(np.max(np.abs(self.stimulus.values)))
-            time_ = drive_row(
-                "duration", "Time of the whole stimulus.", "s", float(self.stimulus.times[-1])
-            )
-            return [drive_row("level", "Largest value of the stimulus.", unit, top), time_]
-        rows = [drive_row("peak", "Largest positive voltage of the sweep.", unit, self.sweep.peak)]
-        if self.sweep.negative:
-            rows += [
-                drive_row(
-                    "negative",
-                    "Largest negative voltage, without its sign.",
-                    unit,
-                    self.sweep.negative,
-                )
-            ]
-        rows += [drive_row("period", "Time of one sweep.", "s", self.sweep.period)]
-        if self.bench.compliance is not None:
-            rows += [
-                drive_row(
-                    "compliance", "Current limit of the source.", "A", float(self.bench.compliance)
-                )
-            ]
+            end = float(self.stimulus.times[-1])
+            level = drive_row("level", "Largest value of the stimulus.", unit, top)
+            return [level, drive_row("duration", "Time of the whole stimulus.", "s", end)]
+        sweep, limit = self.sweep, self.bench.compliance
+        rows = [drive_row("peak", "Largest positive voltage of the sweep.", unit, sweep.peak)]
+        if sweep.negative:
+            text = "Largest negative voltage, without its sign."
+            rows.append(drive_row("negative", text, unit, sweep.negative))
+        rows.append(drive_row("period", "Time of one sweep.", "s", sweep.period))
+        if limit is not None:
+            text = "Current limit of the source."
+            rows.append(drive_row("compliance", text, "A", float(limit)))
         return rows
 
     def wave(self, drive: Mapping[str, Any]) -> tuple[mj.Sampled, float | None]:
@@ -116,14 +107,9 @@ class DrivenDevice(Driven):
         if results[0] == 0 and getattr(device, "volatile", False):
             v, i = outputs["v"][0], outputs["i"][0]
             read = events(v, i, thresholds=_LEVELS, driven=self.driven)
-        spent = 1e3 * (time.perf_counter() - begin)
+        spent, solved = 1e3 * (time.perf_counter() - begin), [bool(results[0] == 0)]
         curves = [curve(rows, outputs, states, 0)]
-        return {
-            "curves": curves,
-            "events": read,
-            "solved": [bool(results[0] == 0)],
-            "ms": round(spent, 1),
-        }
+        return {"curves": curves, "events": read, "solved": solved, "ms": round(spent, 1)}
 
     def command(self, choice: Mapping[str, Any]) -> str:
         """The command line that simulates what the page shows, out of the two files that the page offers."""

@@ -74,8 +74,6 @@ class Drive:
         Which of the two is imposed.
     preset : str
         Parameters, those of `MODEL/PRESET`.
-    random : bool
-        Whether noise is on.
     spike : tuple of (str, float, float)
         State that spikes where it rises above a level after it was below a lower one [its unit].
     """
@@ -85,7 +83,6 @@ class Drive:
     signals: tuple[str, ...]
     quantity: str = "voltage"
     preset: str = ""
-    random: bool = False
     spike: tuple[str, float, float] = ("", 0.0, 0.0)
 
 
@@ -106,7 +103,6 @@ DRIVES = {
         values=(1.0, 1.0),
         signals=("gate.v", "drain.v"),
         preset="zhao2025-table1-noisy",
-        random=True,
         spike=("gate.v", 0.2, 0.1),
     ),
     "1m1t1r-chain": Drive(
@@ -164,28 +160,6 @@ DRIVES = {
     ),
 }
 
-
-@dataclass(frozen=True, kw_only=True)
-class Pairs:
-    """Pairs of spikes of a synapse, on either side of zero.
-
-    Parameters
-    ----------
-    preset : str
-        Parameters, those of `MODEL/PRESET`.
-    longest : float
-        Longest time between the end of one spike and the start of the other [s].
-    lags, pairs : int
-        Number of times on either side; of pairs at each.
-    """
-
-    preset: str
-    longest: float
-    lags: int = 8
-    pairs: int = 5
-
-
-WINDOWS = {"diffusive-drift-synapse": Pairs(preset="illustration", longest=26e-3)}
 
 SWEEP = Sweep(peak=1.0, negative=1.0, period=1.0)
 """How a device model of one's own is driven."""

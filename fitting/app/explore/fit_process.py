@@ -64,11 +64,8 @@ class FitProcess:
         """
         with self.lock:
             if self.running:
-                raise FitError(
-                    "a fit is running already",
-                    where="this explorer",
-                    fix="stop it, or wait for its end",
-                )
+                what, fix = "a fit is running already", "stop it, or wait for its end"
+                raise FitError(what, where="this explorer", fix=fix)
             self.count += 1
             self._clear(page)
             self.process = subprocess.Popen(

@@ -37,10 +37,9 @@ def command_options(command: str) -> Request:
             raise ValueError
         return parse_fit(words[2:])
     except (ValueError, MemjaxError) as error:
-        raise ModelError(
-            f"command {command!r:.80}", where="fit.json", allowed="that of 'memjax fit'",
-            fix="name the measured file: memjax explore FILE --model MODEL",
-        ) from error  # fmt: skip
+        what = f"command {command!r:.80}"
+        fix = "name the measured file: memjax explore FILE --model MODEL"
+        raise ModelError(what, where="fit.json", allowed="that of 'memjax fit'", fix=fix) from error
 
 
 def choice_words(device: Any, choice: Mapping[str, Any], guess: Any) -> list[str]:
@@ -75,10 +74,8 @@ def choice_words(device: Any, choice: Mapping[str, Any], guess: Any) -> list[str
     if fixed:
         words += ["--fix", *(f"{n}={number(here, n):.6g}" for n in fixed)]
     if bounds:
-        words += [
-            "--bounds",
-            *(f"{n}={float(a):.6g},{float(b):.6g}" for n, (a, b) in bounds.items()),
-        ]
+        ranges = (f"{n}={float(a):.6g},{float(b):.6g}" for n, (a, b) in bounds.items())
+        words += ["--bounds", *ranges]
     if choice.get("stochastic"):
         words += ["--stochastic"]
     seed = int(choice.get("seed", 0))

@@ -113,21 +113,14 @@ class Guard:
     async def _answer(status: int, more: dict[str, str], text: str, send: Send) -> None:
         """Answer with a status, headers of its own and a text."""
         body = text.encode()
-        headers = (
-            HEADERS
-            | more
-            | {
-                "content-type": "text/plain; charset=utf-8",
-                "content-length": str(len(body)),
-            }
-        )
+        headers = HEADERS | more | {"content-type": "text/plain; charset=utf-8"}
+        headers["content-length"] = str(len(body))
         pairs = [(n.encode(), x.encode()) for n, x in headers.items()]
         await send({"type": "http.response.start", "status": status, "headers": pairs})
         await send({"type": "http.response.body", "body": body})
 
 
 def _first_part(scope: Scope) -> str:
-    """The first part of a path."""
     return scope["path"].split("/")[1] if "/" in scope["path"] else ""
 
 

@@ -24,8 +24,8 @@ from ...command import start_of
 from ...config import Request
 from ...fit_json import digest, load
 from ...kinds import kind_of, of_data
+from ...sweeps.kind import sweep_options
 from ...sweeps.limits import by_wave
-from ...sweeps.options import sweep_options
 from ...sweeps.prepare import Prepared, prepare
 from ...sweeps.summary import Waveform, middle
 from ...sweeps.thinning import thin
@@ -102,11 +102,8 @@ class Measured:
         problem, rows = self.prepared.problem, self._selection
         pick = lambda x: None if x is None else np.asarray(x)[rows]  # noqa: E731
         stimuli = jax.tree.map(pick, problem.group.stimuli)
-        surroundings = {
-            "bench": problem.bench,
-            "env": problem.env,
-            "limits": pick(problem.group.limits),
-        }
+        surroundings = {"bench": problem.bench, "env": problem.env}
+        surroundings["limits"] = pick(problem.group.limits)
         return (device, stimuli, pick(problem.group.rows)), surroundings
 
     def warm(self) -> None:
@@ -227,18 +224,19 @@ class Measured:
         spread, noisy = dict(choice.get("spread", {})), is_noisy(device)
         mj.params.known(device, spread, where="the page")
         if not spread and not noisy:
+            specs = parameter_specs(device).items()
+            names = ", ".join(n for n, s in specs if s.noise and s.bounds[0] == 0)
+            allowed = f"one of {names} above 0" if names else "a model with noise"
+            what = "no noise and no spread: all cycles are alike"
             fix = "raise one, or fit with 'randomness' ticked"
-            raise DataError(
-                "no noise and no spread: all cycles are alike", allowed=_noises(device), fix=fix
-            )
+            raise DataError(what, allowed=allowed, fix=fix)
         waves = [self.waves[k] for k in self._selection]
         seed = int(choice.get("seed", 0))
         factors = cycle_factors(seed, spread, members=CYCLES, sweeps=len(waves))
         values = dict(mj.params.scale(device, factors)) if spread else {}
         limits = problem.group.limits
-        values |= by_wave(
-            problem.bench, None if limits is None else np.asarray(limits)[self._selection]
-        )
+        limits = None if limits is None else np.asarray(limits)[self._selection]
+        values |= by_wave(problem.bench, limits)
         trace = simulate(
             device, [w.stimulus for w in waves], save=[w.rows for w in waves], bench=problem.bench,
             members=CYCLES, seed=seed, deterministic=not noisy,
@@ -257,12 +255,6 @@ class Measured:
         """Words of the command line that fits what the page says, but for the folder."""
         words = ["fit", *self.options.files, "--model", self.options.model]
         return [*words, *option_words(self.options), *choice_words(self.device, choice, self.guess)]
-
-
-def _noises(device: Any) -> str:
-    """Names of the strengths of noise of a device, in words."""
-    names = [n for n, s in parameter_specs(device).items() if s.noise and s.bounds[0] == 0]
-    return f"one of {', '.join(names)} above 0" if names else "a model with noise"
 
 
 def problem_of(
@@ -289,9 +281,8 @@ def of_file(options: Request) -> Measured:
     kind = of_data(options)
     if kind.label != "sweeps":
         where = ", ".join(options.files)
-        raise DataError(
-            f"a file of {kind.label}", where=where, allowed="sweeps", fix="use 'memjax fit'"
-        )
+        what = f"a file of {kind.label}"
+        raise DataError(what, where=where, allowed="sweeps", fix="use 'memjax fit'")
     arguments, device = sweep_options(options) | {"seed": options.seed}, start_of(options)
     read = [
         thin(m, options.points, point_time=arguments["point_time"])
@@ -300,17 +291,14 @@ def of_file(options: Request) -> Measured:
     prepared = problem_of(read, device, arguments, options.free)
     notes = [*dict.fromkeys(w for m in read for w in m.warnings), *prepared.notes]
     title = ", ".join(Path(n).name for n in options.files)
-    guess = _own_noise(device, prepared.problem.device)
+    # A problem knows nothing of the noise of the device.
+    noise = {n: stored(device, n) for n, s in parameter_specs(device).items() if s.noise}
+    noise = {n: x for n, x in noise.items() if x is not None}
+    guess = with_values(prepared.problem.device, noise)
     return Measured(
         options=options, title=title, device=guess, guess=guess, prepared=prepared, measurements=read,
         free=prepared.problem.free, notes=notes,
     )  # fmt: skip
-
-
-def _own_noise(device: Any, guess: Any) -> Any:
-    """The guess with the noise of the device, of which a problem knows nothing."""
-    noise = {n: stored(device, n) for n, s in parameter_specs(device).items() if s.noise}
-    return with_values(guess, {n: x for n, x in noise.items() if x is not None})
 
 
 def of_fit(path: Path) -> Measured:
@@ -325,9 +313,8 @@ def of_fit(path: Path) -> Measured:
     values, content = load_fit(path), load(folder)
     kind = kind_of(content, where=folder / "fit.json")
     if kind.label != "sweeps":
-        raise DataError(
-            f"a fit of {kind.label}", where=str(path), allowed="a fit of sweeps", fix="see its report.html"
-        )  # fmt: skip
+        what = f"a fit of {kind.label}"
+        raise DataError(what, where=str(path), allowed="a fit of sweeps", fix="see its report.html")
     options = command_options(str(content.get("command", "")))
     options = options.replace(files=[_data_file(name, folder) for name in options.files])
     subject = of_file(options)
@@ -348,10 +335,9 @@ def _data_file(name: str, folder: Path) -> str:
     for place in (folder.parent, folder):
         if (place / name).exists():
             return str(place / name)
-    raise DataError(
-        "the measured file of the fit is not there", where=name, allowed="the path of the command in fit.json",
-        fix="go to the folder in which the fit was made, or: memjax explore FILE --model MODEL",
-    )  # fmt: skip
+    what = "the measured file of the fit is not there"
+    fix = "go to the folder in which the fit was made, or: memjax explore FILE --model MODEL"
+    raise DataError(what, where=name, allowed="the path of the command in fit.json", fix=fix)
 
 
 def fit_about(folder: Path) -> dict[str, Any]:

@@ -118,17 +118,15 @@ class Answers:
         """The command line that does the same."""
         if not hasattr(self.subject, "fit_words"):
             return {"command": self.subject.command(choice)}
-        words = self.subject.fit_words(choice)
-        return {
-            "command": shlex.join(["memjax", *words, "--out", str(choice.get("out") or "fitted")])
-        }
+        out = str(choice.get("out") or "fitted")
+        words = ["memjax", *self.subject.fit_words(choice), "--out", out]
+        return {"command": shlex.join(words)}
 
     def fit(self, choice: dict) -> dict:
         """Start a fit; how it stands."""
         if not hasattr(self.subject, "fit_words"):
-            raise MemjaxError(
-                "nothing measured", where="Fit", fix="start the explorer with a measured file"
-            )
+            what = "nothing measured"
+            raise MemjaxError(what, where="Fit", fix="start the explorer with a measured file")
         if not choice.get("free"):
             raise MemjaxError("no parameter is free", where="Fit", fix="tick one at least")
         self.fits.start(self.subject.fit_words(choice), str(choice.get("page", "")))
@@ -173,26 +171,22 @@ class Answers:
 
         return StreamingResponse(lines(), media_type="application/x-ndjson")
 
-    async def fit_json(self, request: Any) -> Any:
+    async def fit_json(self, _: Any) -> Any:
         """The file of the latest fit."""
-        del request
-        from starlette.responses import FileResponse
+        return self._file_of_fit("fit.json", filename="fit.json")
 
-        try:
-            return FileResponse(self.fits.file("fit.json"), filename="fit.json")
-        except MemjaxError as error:
-            return _refusal(error)
-
-    async def report(self, request: Any) -> Any:
+    async def report(self, _: Any) -> Any:
         """The report of the latest fit, which holds no script."""
-        del request
+        policy = {"content-security-policy": _REPORT_POLICY}
+        return self._file_of_fit("report.html", headers=policy)
+
+    def _file_of_fit(self, name: str, **options: Any) -> Any:
         from starlette.responses import FileResponse
 
         try:
-            path = self.fits.file("report.html")
+            return FileResponse(self.fits.file(name), **options)
         except MemjaxError as error:
             return _refusal(error)
-        return FileResponse(path, headers={"content-security-policy": _REPORT_POLICY})
 
 
 def _refusal(error: MemjaxError) -> Any:
@@ -289,9 +283,8 @@ def bind(port: int) -> socket.socket:
         sock.listen()  # a browser that is faster than the server waits, and is not refused
     except OSError as error:
         sock.close()
-        raise MemjaxError(
-            f"port {port}: {error.strerror}", where="--port", fix="choose another, or leave it out"
-        ) from None
+        what = f"port {port}: {error.strerror}"
+        raise MemjaxError(what, where="--port", fix="choose another, or leave it out") from None
     return sock
 
 

@@ -88,6 +88,8 @@ def increasing_root(
     f: Callable[[Float[Array, ""]], Float[Array, ""]],
     low: Float[Array, ""],
     high: Float[Array, ""],
+    *,
+    start: Float[Array, ""] | None = None,
 ) -> Float[Array, ""]:
     """Root of an increasing function between two bounds, to rounding.
 
@@ -98,6 +100,8 @@ def increasing_root(
         are asked for.
     low, high : Float[Array, ""]
         The bounds; derivatives do not see them.
+    start : Float[Array, ""], optional
+        Where Newton's method begins, between the bounds; by default half-way.
 
     Returns
     -------
@@ -112,8 +116,9 @@ def increasing_root(
     first derivatives, and what is fitted through it second ones.) Where the function is flat the root does not move.
     """
     pure, consts = jax.closure_convert(f, low)
-    low, high, constants = lax.stop_gradient((low, high, consts))
-    x = _safe_newton(lambda y: pure(y, *constants), low, high)
+    start = 0.5 * (low + high) if start is None else start
+    low, high, start, constants = lax.stop_gradient((low, high, start, consts))
+    x = _safe_newton(lambda y: pure(y, *constants), start, low, high)
     unit = jnp.ones_like(x)
 
     def slope_of(y):
@@ -166,7 +171,9 @@ def grow_bracket(
     return lax.while_loop(outside, move, begin)[:2]
 
 
-def _safe_newton(f: Callable, a: Float[Array, ""], b: Float[Array, ""]) -> Float[Array, ""]:
+def _safe_newton(
+    f: Callable, start: Float[Array, ""], a: Float[Array, ""], b: Float[Array, ""]
+) -> Float[Array, ""]:
     """Root of an increasing function between two bounds, without derivatives."""
     eps = jnp.finfo(a.dtype).eps
 
@@ -180,9 +187,12 @@ def _safe_newton(f: Callable, a: Float[Array, ""], b: Float[Array, ""]) -> Float
         # A step of Newton's this small leaves its square, which is below rounding.
         converged = newton & (jnp.abs(step) <= 0.01 * jnp.sqrt(eps) * jnp.abs(new))
         converged |= (b - a <= 2 * eps * jnp.abs(new)) | (value == 0)
+        converged |= jnp.isnan(
+            value
+        )  # lanes that have ended wait for the others with states that are no numbers
         return jnp.where(value == 0, x, new), a, b, new - x, converged, n + 1
 
-    begin = 0.5 * (a + b), a, b, 2 * (b - a), jnp.asarray(False), jnp.asarray(0)
+    begin = start, a, b, 2 * (b - a), jnp.asarray(False), jnp.asarray(0)
 
     def unfinished(c):
         return ~c[4] & (c[5] < _ITERATIONS)

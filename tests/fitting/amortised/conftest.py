@@ -10,9 +10,8 @@ from fitting.amortised.network import DensitySettings, leaves_of, new_network, s
 from fitting.amortised.posterior import AmortisedPosterior
 from fitting.amortised.prior import Prior
 from fitting.amortised.protocol import SweepProtocol
-from fitting.amortised.reach import Reach
 from fitting.amortised.simulations import Simulator
-from fitting.amortised.statistics import SweepStatistics
+from fitting.amortised.statistics import Reach, SweepStatistics
 
 SMALL = DensitySettings(width=16, depth=1, features=4, layers=1, flow_width=8, knots=4)
 TIMES = np.linspace(0, 1, 41)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from fitting.amortised.calibration import LEVELS, calibrate, uniform_p
+from fitting.amortised.calibration import CLASSES, LEVELS, calibrate, figure, uniform_p
+from fitting.figures import save
 
 DEVICES, DRAWS, WIDTH = 1000, 255, 0.6
 
@@ -51,3 +52,27 @@ def test_the_probability_of_uniform_ranks_is_uniform():
     p = [uniform_p(rng.integers(0, DRAWS + 1, DEVICES), DRAWS) for _ in range(400)]
     share = np.mean(np.array(p) < 0.1)
     assert 0.05 - 4 * np.sqrt(0.05 * 0.95 / 400) < share < 0.1 + 4 * np.sqrt(0.1 * 0.9 / 400)
+
+
+@pytest.fixture(scope="module")
+def calibration():
+    """Of one parameter that is right and one whose posteriors are too narrow."""
+    rng = np.random.default_rng(0)
+    truth, draws = rng.normal(size=(400, 2)), rng.normal(size=(400, 255, 2))
+    return calibrate(("mu", "theta"), truth, draws * [1.0, 0.7])
+
+
+def test_it_shows_the_devices_of_each_class_and_the_coverage(calibration):
+    *ranks, coverage = figure(calibration).axes
+    assert len(ranks) == 2
+    for k, ax in enumerate(ranks):
+        heights = [b.get_height() for b in ax.patches if b.get_width() < 2 / CLASSES]
+        assert sum(heights) == 400
+        assert ax.get_title().startswith(f"{calibration.names[k]}: p = ")
+    lines = {x.get_label(): x.get_ydata() for x in coverage.lines}
+    np.testing.assert_allclose(lines["theta"], calibration.coverage[:, 1])
+
+
+def test_it_is_written_as_png_and_svg(calibration, tmp_path):
+    save(figure(calibration), tmp_path / "a.png")
+    assert {p.name for p in tmp_path.iterdir()} == {"a.png", "a.svg"}

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from fitting.amortised.density import train
-from fitting.amortised.descent import TrainingSettings
+from fitting.amortised.density import TrainingSettings, train
 from fitting.amortised.network import DensitySettings
 from tests.helpers import z_score
+
+from .conftest import SMALL
 
 SLOPES = np.array([[1.0, 0.5], [0.0, 1.0], [1.0, -1.0], [0.3, 0.2]])
 ERROR = 0.5
@@ -74,3 +75,40 @@ def test_statistics_that_never_differ_are_left_out(trained, fresh):
     s, u, _ = fresh
     assert trained.scale[4] == 0
     np.testing.assert_array_equal(trained.draw(s + 100 * (np.arange(5) == 4), DRAWS, seed=0), u)
+
+
+@pytest.fixture(scope="module")
+def two_coordinates():
+    """Two coordinates, and each of them with an error."""
+    rng = np.random.default_rng(0)
+    u = rng.normal(size=(1300, 2))
+    return u, u + 0.3 * rng.normal(size=(2, 1300, 2))
+
+
+def run(devices, seed=1, tick=None, **changes):
+    training = TrainingSettings(**{"epochs": 3, "networks": 2, **changes})
+    about = dict(held=276, settings=SMALL, training=training)
+    return train(*devices, seed=seed, tick=tick, **about)
+
+
+@pytest.mark.slow
+def test_equal_seeds_train_equal_networks(two_coordinates):
+    calls = []
+    a, b = run(two_coordinates, tick=lambda *x: calls.append(x)), run(two_coordinates)
+    for x, y in zip(a.leaves, b.leaves, strict=True):
+        assert all(np.array_equal(p, q) for p, q in zip(x, y, strict=True))
+    assert [t[:2] for t in calls] == [(1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (2, 3)]
+    assert not np.array_equal(a.leaves[0][0], a.leaves[1][0])
+    assert not np.array_equal(a.leaves[0][0], run(two_coordinates, seed=2, epochs=3).leaves[0][0])
+    assert np.all(np.diff(a.losses[0][:, 0]) < 0)
+
+
+@pytest.mark.slow
+def test_it_ends_where_the_held_out_devices_no_longer_gain(two_coordinates):
+    u, s = two_coordinates
+    # What is held out has nothing to do with its statistics: to learn is to lose there.
+    wrong = s.copy()
+    wrong[:, -276:] = wrong[:, -276:][:, ::-1]
+    losses = run((u, wrong), epochs=60, networks=1, rate=1e-2, patience=5).losses[0]
+    assert len(losses) < 60
+    assert len(losses) - 1 - losses[:, 1].argmin() == 5

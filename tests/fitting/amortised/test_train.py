@@ -5,7 +5,7 @@ import pytest
 
 import fitting as ft
 import memjax as mj
-from fitting.amortised.descent import TrainingSettings
+from fitting.amortised.density import TrainingSettings
 from memjax.errors import DataError, ModelError
 
 from .conftest import BOUNDS, MODEL, SMALL

@@ -10,7 +10,7 @@ import pytest
 import memjax as mj
 from fitting.app.cli import show_page
 from fitting.kinds import kinds
-from fitting.sweeps import options as sweep_options
+from fitting.sweeps import kind as sweep_options
 from memjax.cli.program import main
 
 

@@ -1,10 +1,12 @@
 """Pages of spike trains and traces."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from fitting.circuits.report import (
     _prefixed,
+    _table,
     spike_pictures,
     spike_sections,
     trace_pictures,
@@ -50,3 +52,10 @@ def test_the_page_of_a_trace_says_that_its_search_had_not_ended(tmp_path):
     assert ["search ended", "no"] in section.blocks[0].rows
     table = pd.DataFrame({"t_s": [0.0, 1e-3, 2e-3], "v_V": [0.0, 0.1, 0.05]})
     assert list(trace_pictures({"trace": TRACE}, table, table, tmp_path)) == ["trace"]
+
+
+def test_a_table_has_a_row_per_spike_and_silent_trains_have_none():
+    table = _table((np.array([1e-3, 2e-3]), np.zeros(0), np.array([5e-3])))
+    assert table["train"].tolist() == [0, 0, 2]
+    assert table["t_s"].tolist() == [1e-3, 2e-3, 5e-3]
+    assert len(_table(())) == 0

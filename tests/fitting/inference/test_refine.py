@@ -62,8 +62,7 @@ class Fit(AbstractFit):
     freedom: float = float("inf")
     model: str = "mms"
     loss: float = 0.0
-    profiles: tuple[Any, ...] = ()
-    sample: Any = None
+    search: Any = None
 
 
 def fit(kind: type = Linear) -> Fit:

@@ -1,6 +1,7 @@
 """Joint problems: what is exact for linear ones."""
 
 from dataclasses import fields, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import fitting as ft
 import memjax as mj
 from fitting.inference.nuts import draw_fit
 from fitting.inference.profile_likelihood import profiles
-from fitting.joint.problem import joined, weight_of
+from fitting.joint.problem import PRECISION, _prior_root, joined, weight_of
 from fitting.problem import TOGETHER
 from memjax.errors import DataError
 from tests.fits import LINE_NAMES, LINE_START, LinearFit, fitted_line
@@ -127,3 +128,35 @@ def test_fits_with_bounds_of_their_own_are_refused():
     narrow = mj.params.with_bounds(LINE_START, {"tau": (1e-5, 1e-3)})
     with pytest.raises(DataError, match="bounds of their own"):
         ft.solve(ft.JointProblem(_own_states(), narrow))
+
+
+@pytest.mark.wrong_types  # of a fit it has what is asked of it
+def test_a_prior_that_holds_parameters_together_is_that_of_all_files():
+    """Of a function that is smooth: whatever their order among the shared ones, and beside the files' own."""
+    rng = np.random.default_rng(0)
+    root = rng.normal(size=(3, 3))
+    smooth = SimpleNamespace(free=("b", "x0", "a"), prior_precision=root.T @ root)
+    plain = SimpleNamespace(free=("c", "a"), prior_precision=PRECISION * np.eye(2))
+    fits = [SimpleNamespace(problem=p) for p in (plain, smooth)]
+    r = _prior_root(fits, ("a", "b", "c"), 4)
+    want = PRECISION * np.eye(4)
+    want[np.ix_([1, 0], [1, 0])] = smooth.prior_precision[np.ix_([0, 2], [0, 2])]
+    np.testing.assert_allclose(r.T @ r, want, atol=1e-14)
+    alone = _prior_root(fits[:1], ("c", "a"), 2)
+    np.testing.assert_allclose(alone.T @ alone, PRECISION * np.eye(2))
+
+
+@pytest.mark.wrong_types  # of a fit it has what is asked of it
+def test_a_weight_is_one_over_the_noise_whatever_prior_holds_the_parameters_together():
+    rng, scale = np.random.default_rng(1), 3.0
+    j, root = rng.normal(size=(30, 3)), rng.normal(size=(3, 3))
+    prior = root.T @ root
+
+    def linearise(z):
+        whole = np.concatenate([j, root])
+        return z @ whole.T, np.broadcast_to(whole, (len(z), *whole.shape)), np.ones(len(z), bool)
+
+    problem = SimpleNamespace(free=("a", "b", "c"), linearise=linearise, prior_precision=prior)
+    stated = np.linalg.inv(j.T @ j / scale**2 + prior)
+    fit = SimpleNamespace(problem=problem, z=np.zeros(3), covariance=stated)
+    np.testing.assert_allclose(weight_of(fit), 1 / scale, rtol=1e-6)

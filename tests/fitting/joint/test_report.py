@@ -2,7 +2,7 @@
 
 import pytest
 
-from fitting.joint.report import _agreement, _shares
+from fitting.joint.report import _agreement, _shares, folder_of
 
 PART = {
     "label": "dc.csv", "kind": "sweeps", "shares": {"tau": 0.75}, "alone": {"tau": [1e-4, 2e-5]}, "rise": 0.4,
@@ -20,3 +20,8 @@ def test_shares_stand_beside_what_each_file_said_alone():
 def test_a_contradiction_is_named():
     table = _agreement({"files": [PART, OTHER]})
     assert [row[-1] for row in table.rows] == ["agrees", "contradicts the others"]
+
+
+def test_a_folder_is_named_by_place_and_label():
+    assert folder_of("dc sweeps.csv", 0) == "1-dc_sweeps.csv"
+    assert folder_of("a/b, c", 1) == "2-a_b_c"

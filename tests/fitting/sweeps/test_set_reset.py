@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from fitting.sweeps.set_reset import CycleReading
+import memjax as mj
+from fitting.sweeps.prepare import prepare
+from fitting.sweeps.set_reset import CycleReading, cycles_of
 
 UP = np.concatenate([np.linspace(0, 1, 101), np.linspace(0.99, 0, 100)])
 V = np.concatenate([UP, -UP])
@@ -69,3 +71,22 @@ def test_without_a_loop_nothing_is_read():
     reading = CycleReading(V, np.stack([V / 1e5] * 3), NONE)
     assert reading.names == ()
     assert reading(V[None] / 1e5).shape == (1, 0)
+
+
+@pytest.mark.parametrize("device", [mj.HybridDevice(), mj.Vteam()])
+def test_sweeps_that_were_fitted_one_after_the_other_are_cycles_again(device):
+    size = len(V)
+    data = mj.Measurement(
+        v=np.tile(V, 4), i=np.concatenate([cycle(v_set=x) for x in (0.5, 0.6, 0.6, 0.7)]), t=None,
+        sweep=np.repeat(np.arange(4), size), at_compliance=np.zeros(4 * size, bool), reader="", source={},
+    )  # fmt: skip
+    common = dict(env=None, free=["x0"], fix=None, seed=0, screened=2)
+    prepared = prepare([data], device, bench=None, point_time=0.01, **common)
+    joined = isinstance(device, mj.HybridDevice)
+    assert [w.n_sweeps for w in prepared.waves] == [1 if joined else 4]
+    reading, simulation = cycles_of(
+        prepared.waves, prepared.problem, count=16, measurements=[data], point_time=0.01
+    )
+    assert reading.cycles.shape == (4, size)
+    assert simulation.carried
+    np.testing.assert_allclose(reading(reading.cycles)[:, 0], [0.5, 0.6, 0.6, 0.7], atol=0.021)

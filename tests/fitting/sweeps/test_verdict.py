@@ -211,3 +211,40 @@ def test_a_missed_switching_voltage_is_named():
     found = judge(waves, group, r)
     assert found.word == "poor"
     assert found.reason == "switching at 0.9 V where 0.4 V was measured, positive polarity"
+
+
+def _with_an_offset(share: float) -> mj.Measurement:
+    """A loop of both polarities without memory, read with an offset of so much of its largest current."""
+    v = np.concatenate([VOLTS, -VOLTS[1:]])
+    i = 1e-3 * (v - share)
+    return mj.Measurement(
+        v=v,
+        i=i,
+        sweep=np.zeros(len(v), int),
+        reader="made here",
+        at_compliance=np.zeros(len(v), bool),
+    )
+
+
+@pytest.mark.parametrize(("share", "word"), [(0.01, "good"), (0.1, "usable"), (0.4, "poor")])
+def test_a_current_of_the_other_sign_counts_by_its_distance(share, word):
+    """The modulus of a simulated current may follow that of a measured one through zero, where its sign does not."""
+    waves = summarise_sweeps([_with_an_offset(share)], point_time=1e-3, floor=1e-9)
+    (w,) = waves
+    np.testing.assert_array_equal(w.opposed, (w.v > 0) & (w.v < share - 1e-9))
+    group = pack(waves, floor=1e-9, limit=None, events=False)
+    events = jnp.zeros(group.event_rows.shape)
+    simulated = w.median_log()[None]
+    r = np.asarray(misfit(group, jnp.asarray(simulated), events=events))
+    found = judge(waves, group, r, simulated)
+    assert found.word == word
+    assert ("other sign near 0 V" in found.reason) == (word != "good")
+    # A bench whose simulated readings have the sign of the data agrees with them.
+    assert judge(waves, group, r, simulated, w.opposed[None]).word == "good"
+
+
+def test_a_modulus_and_an_instrument_that_counts_the_other_way_oppose_nothing():
+    m = _with_an_offset(0.0)
+    for i in (np.abs(m.i), -m.i):
+        waves = summarise_sweeps([replace(m, i=i)], point_time=1e-3, floor=1e-9)
+        assert not waves[0].opposed.any()

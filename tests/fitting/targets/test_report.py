@@ -2,9 +2,12 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from fitting.figures import save_all
+from fitting.targets.protocol import TargetSettings, protocols_for
 from fitting.targets.report import pictures, sections
+from fitting.targets.target import Target
 
 WANTED = {
     "name": "v_th", "value": 0.5, "tolerance": 0.01, "unit": "V", "protocol": 0, "begin_s": None, "simulated": 0.51,
@@ -35,3 +38,11 @@ def test_members_and_the_wanted_voltage_are_drawn(tmp_path):
     )
     assert save_all(pictures(CONTENT, None, table, tmp_path), tmp_path)[0] == "targets.png"
     assert (tmp_path / "targets.png").stat().st_size > 5000
+
+
+def test_a_protocol_says_what_it_drives_and_at_which_levels():
+    (protocol,), _ = protocols_for([Target("v_th", 0.5)], TargetSettings())
+    found = protocol.as_json()
+    assert (found["kind"], found["observables"]) == ("sweep", ["v_th"])
+    assert found["duration_s"] == pytest.approx(4.0)
+    assert all(x > 0 for x in found["levels"].values())

@@ -96,6 +96,6 @@ def test_without_the_extra_one_line_says_how_to_install_it(monkeypatch):
 
 
 def test_a_page_that_cannot_be_opened_is_said(monkeypatch, capsys):
-    monkeypatch.setattr(command.webbrowser, "open", lambda address: False)
+    monkeypatch.setattr("webbrowser.open", lambda address: False)
     command._open("http://127.0.0.1:1/")
     assert "open the address yourself" in capsys.readouterr().err

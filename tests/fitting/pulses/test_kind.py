@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fitting import records
-from fitting.pulses.options import PulseConfig, _protocol, cycles
+from fitting.pulses.kind import PulseConfig, _protocol, cycles
 from memjax.data import PulseProtocol, PulseRecord
 from memjax.errors import DataError
 

@@ -8,7 +8,7 @@ import pytest
 
 import memjax as mj
 from fitting.optimize.levenberg_marquardt import Progress
-from fitting.sweeps.options import hints
+from fitting.sweeps.kind import hints
 from memjax.cli.program import main
 from memjax.errors import BoundsError, FitError
 

@@ -1,7 +1,7 @@
 """Which files are curves under one pulse each."""
 
 from fitting.app.config import parse_fit
-from fitting.transients.options import claims
+from fitting.transients.kind import claims
 from memjax.cli import main
 
 

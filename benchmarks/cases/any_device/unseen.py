@@ -1,0 +1,162 @@
+"""Sweeps that a fit of `hybrid` has not seen, of every measured set of `sets.SETS`.
+
+``python -m benchmarks.cases.any_device.unseen FOLDER [NAME ...]`` fits every second sweep of the sets that are named,
+all by default, and keeps a row of numbers (NAME.json) and a picture (NAME.png) of each in FOLDER; a row that is there
+already is taken as it is. It ends with a table.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+import fitting as ft
+import memjax as mj
+from benchmarks.timing import lap
+from fitting.sweeps.fit import _fit_of, _run_search
+from fitting.sweeps.halves import halves
+from fitting.sweeps.learned import SEQUENCE
+from fitting.sweeps.prepare import prepare
+from memjax.core.fields import with_values
+from memjax.errors import FitError
+
+from .case import SCREENED, Left, left_of
+from .sets import SETS, Set, cycle_scatter
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """A fit of every second sweep of a set, and what it leaves.
+
+    Parameters
+    ----------
+    fit : fitting.FitResult
+        The fit.
+    known, unseen : Left
+        What it leaves of the sweeps that were fitted, and of the others.
+    scatter : float
+        Standard deviation of a cycle from another one [decades], NaN where none are alike.
+    seconds : float
+        Time of the fit [s].
+    """
+
+    fit: ft.FitResult
+    known: Left
+    unseen: Left
+    scatter: float
+    seconds: float
+
+    def row(self) -> dict[str, Any]:
+        """Numbers and words of the trial."""
+        known, unseen = self.known, self.unseen
+        return {
+            "points": int(known.residuals.size),
+            "seconds": self.seconds,
+            "fitted": known.rms,
+            "unseen": unseen.rms,
+            "median_unseen": float(np.median(np.abs(unseen.residuals))),
+            "scatter": None if np.isnan(self.scatter) else self.scatter,
+            "verdict": known.verdict,
+            "verdict_unseen": unseen.verdict,
+            "reason_unseen": unseen.reason,
+        }
+
+
+def trial_of(name: str) -> Trial:
+    """Fit every second sweep of a set."""
+    one = SETS[name]
+    data = one.read()
+    fitted, unseen = halves(data, point_time=one.point_time)
+    seconds, fit = lap(lambda: solved(one, data, fitted))
+    known = left_of(fit, fitted, one.point_time, data)
+    others = left_of(fit, unseen, one.point_time, data)
+    scatter = cycle_scatter(fitted, unseen)
+    return Trial(fit=fit, known=known, unseen=others, scatter=scatter, seconds=seconds)
+
+
+def solved(
+    one: Set, data: Sequence[mj.Measurement], fitted: Sequence[mj.Measurement]
+) -> ft.FitResult:
+    """The fit of some sweeps of one recording, to which the device saw the others as well.
+
+    The voltages of sweeps that are held out act on the state, as they did; their currents count for nothing, not for
+    the start of the search either. Sweeps of several recordings each begin in one state.
+    """
+    device = mj.HybridDevice()
+    common: dict[str, Any] = {"bench": None, "env": None, "free": None, "fix": None, "seed": 0}
+    common |= {"point_time": one.point_time, "screened": SCREENED["full"]}
+    prepared = prepare(fitted, device, free_bench=one.free_bench, **common)
+    if len(data) == 1 and len(data[0].labels) <= SEQUENCE:
+        every = prepare(data, device, free_bench=one.free_bench, **common)
+        counted = np.isin(data[0].sweep, fitted[0].labels)
+        group, (wave,) = every.problem.group, every.waves
+        weight = np.where(counted, np.asarray(group.weight), 0.0)
+        limited = np.asarray(group.censored) & counted
+        problem = replace(
+            prepared.problem, group=with_values(group, {"weight": weight, "censored": limited})
+        )
+        used, censored = wave.used & counted, wave.censored & counted
+        wave = replace(wave, used=used, censored=censored)
+        prepared = replace(prepared, problem=problem, waves=[wave])
+    search, interrupted = _run_search(prepared, 0, None)
+    if search.best_z is None:
+        raise FitError("no start could be solved")
+    fields = {"point_time": one.point_time, "measurements": list(fitted)}
+    return _fit_of(search, prepared, interrupted=interrupted, **fields)
+
+
+def draw(trial: Trial, path: Path) -> None:
+    """Draw sweeps that were fitted (left) and those that were not (right), measured and simulated."""
+    import matplotlib.pyplot as plt
+
+    with mj.plot.style():
+        figure, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True)
+        for axis, left, title in zip(
+            axes, (trial.known, trial.unseen), ("fitted", "not fitted"), strict=True
+        ):
+            for w, simulated in zip(left.waves, left.simulated, strict=True):
+                axis.semilogy(w.v, 10 ** w.median_log(), ".", ms=3, color="0.6")
+                axis.semilogy(w.v, 10 ** simulated[: len(w.v)], lw=1, color="C1")
+            axis.set(xlabel="Voltage (V)", title=f"{title}: {left.verdict}")
+        axes[0].set_ylabel("|Current| (A)")
+        figure.savefig(path, dpi=80)
+        plt.close(figure)
+
+
+def table_of(rows: dict[str, dict[str, Any]]) -> str:
+    """Rows as a table of Markdown."""
+    lines = [
+        "| set | points | unseen, decades | fitted | scatter between cycles | verdict of fitted, of unseen | seconds |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, r in rows.items():
+        scatter = "none alike" if r["scatter"] is None else f"{r['scatter']:.3f}"
+        residuals = f"{r['unseen']:.3f} | {r['fitted']:.3f} | {scatter}"
+        words = f"{r['verdict']}, {r['verdict_unseen']} | {r['seconds']:.0f}"
+        lines.append(f"| `{name}` | {r['points']} | {residuals} | {words} |")
+    return "\n".join(lines)
+
+
+def run(words: list[str]) -> int:
+    """Fit the sets that are named where FOLDER has no row of them, and print the table; the exit status."""
+    jax.config.update("jax_enable_x64", True)
+    folder, rows = Path(words[0]), {}
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in words[1:] or SETS:
+        file = folder / f"{name.replace(' ', '-')}.json"
+        if not file.exists():
+            trial = trial_of(name)
+            draw(trial, file.with_suffix(".png"))
+            file.write_text(json.dumps(trial.row(), indent=1), encoding="utf-8")
+        rows[name] = json.loads(file.read_text(encoding="utf-8"))
+    print(table_of(rows))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1:]))

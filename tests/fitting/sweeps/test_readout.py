@@ -125,6 +125,7 @@ def test_given_thresholds_are_taken(measured):
         _made(measured, thresholds=(-1.0, None))
 
 
+@pytest.mark.wrong_types
 def test_what_is_over_before_the_next_row_is_no_event(monkeypatch):
     """A current above the threshold between two rows alone, and later one that the rows show."""
     monkeypatch.setattr(readout, "log_current", lambda scaled, y, stimulus, t: y[0])

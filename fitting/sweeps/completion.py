@@ -19,7 +19,7 @@ from .learned import learned_functions
 from .near_optima import lower_nearby
 from .resemblance import resemblance_of
 from .result import FitResult
-from .scatter import exceeds_scatter
+from .scatter import counts_by_sampling, exceeds_scatter
 from .search import Search
 from .series import with_note_on_series
 from .suggest import suggest
@@ -59,9 +59,9 @@ def _with_profiles(result: FitResult, show: Callable[[Progress], None] | None) -
 
     Where a current switches, intervals that do not hold to first order are a sign that another optimum is near: it is
     looked for, see `lower_nearby`, and becomes the fit where it is lower. A profile takes as long as the search did
-    there: only what is known to no more than a factor is looked at far off, and a note says which of the others are not
-    linear. The prior does not count: along a valley of several factors of 1,100 it would end intervals that the data
-    leave open.
+    there: only what is known to no more than a factor is looked at far off. Where such data are not described to their
+    noise, intervals are as wide as their scatter, and a note says which of the others are not linear. The prior does
+    not count: along a valley of several factors of 1,100 it would end intervals that the data leave open.
     """
     switches = bool(np.any(np.asarray(result.problem.group.event_weight)))
     if switches:
@@ -69,7 +69,7 @@ def _with_profiles(result: FitResult, show: Callable[[Progress], None] | None) -
     result, far = _with_far_optima(result, LOOSE if switches else 0.0, show)
     names = tuple(dict.fromkeys(n for f in far for n in f.names))
     more = tuple(n for n in curved(result, follow=not switches) if n not in names)
-    if switches and more:
+    if switches and more and not counts_by_sampling(result.problem, result.waves):
         text = "intervals to first order are not those that chi squared gives"
         note = f"{', '.join(more)}: {text}; --uncertainty profile"
         result, more = replace(result, notes=(*result.notes, note)), ()

@@ -74,6 +74,22 @@ def known_to_a_row(problem: Problem, waves: Sequence[Waveform]) -> Group | None:
     it is where at least four sweeps have their events in the same row, or in two rows beside each other. Of events that
     count so already there is no other.
     """
+    weight = _weights_by_sampling(problem, waves)
+    if weight is None or np.allclose(weight, problem.group.event_weight):
+        return None
+    return replace(problem.group, event_weight=weight)
+
+
+def counts_by_sampling(problem: Problem, waves: Sequence[Waveform]) -> bool:
+    """Whether events count as `known_to_a_row` has them."""
+    weight = _weights_by_sampling(problem, waves)
+    return weight is not None and np.allclose(weight, problem.group.event_weight)
+
+
+def _weights_by_sampling(
+    problem: Problem, waves: Sequence[Waveform]
+) -> Float[np.ndarray, "waves legs 3"] | None:
+    """One over the standard deviations of events, see `known_to_a_row`; None where they are not known to a row."""
     count = min(w.n_sweeps for w in waves)
     weight = np.asarray(problem.group.event_weight)
     if count < FEWEST or not weight.any():
@@ -89,5 +105,4 @@ def known_to_a_row(problem: Problem, waves: Sequence[Waveform]) -> Group | None:
     if not counted.any():
         return None
     noise = np.sqrt(np.mean(scatter[counted]) * variance_of_median(count))
-    balanced = noise / np.sqrt(np.maximum(variance, SAMPLING))
-    return None if np.allclose(balanced, weight) else replace(problem.group, event_weight=balanced)
+    return noise / np.sqrt(np.maximum(variance, SAMPLING))

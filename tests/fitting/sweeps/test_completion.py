@@ -28,6 +28,7 @@ class Fit:
     problem: Any = None
     verdict: Any = field(default_factory=lambda: SimpleNamespace(word="poor"))
     suggestion: Any = None
+    waves: tuple = ()
 
     @property
     def values(self):
@@ -50,7 +51,7 @@ def fit(*, switches=False, backend="cc 14"):
 def stages(monkeypatch):
     """Stand-ins of the stages: what they find in turn, and what they were asked."""
     about = SimpleNamespace(
-        far=[[]], lower=[], curved=(), asked=[], profiled=[], sampled=None, misses=[]
+        far=[[]], lower=[], curved=(), asked=[], profiled=[], sampled=None, misses=[], counts=False
     )
 
     def far_optima(result, *, least, tick):
@@ -68,6 +69,7 @@ def stages(monkeypatch):
     monkeypatch.setattr(
         completion, "lower_nearby", lambda result, tick: about.lower.pop() if about.lower else None
     )
+    monkeypatch.setattr(completion, "counts_by_sampling", lambda problem, waves: about.counts)
     monkeypatch.setattr(completion, "_by_sampling", lambda result: about.sampled)
     monkeypatch.setattr(completion, "_misses", lambda result: about.misses.pop(0))
     return about
@@ -113,6 +115,10 @@ def test_where_a_current_switches_only_what_is_loose_is_looked_at_and_a_note_nam
     assert stages.asked == [completion.LOOSE]
     assert stages.profiled == []
     assert done.notes[0].startswith("tau: intervals to first order are not")
+    stages.counts = True  # the data are described to their noise: what is not linear has a profile
+    done = completion.completed(fit(switches=True), None)
+    assert stages.profiled == [(("tau",), [])]
+    assert done.notes == ()
 
 
 def test_where_a_current_switches_and_first_order_does_not_hold_a_lower_optimum_nearby_is_the_fit(

@@ -9,7 +9,7 @@ import pytest
 from fitting.residuals import variance_of_median
 from fitting.sweeps import scatter
 from fitting.sweeps.group import EVENT_SIGMA, MODEL_SIGMA, Group
-from fitting.sweeps.scatter import exceeds_scatter, known_to_a_row
+from fitting.sweeps.scatter import counts_by_sampling, exceeds_scatter, known_to_a_row
 from tests.fitting.sweeps.test_covariance import (
     FREE,
     NO_EVENTS,
@@ -68,6 +68,7 @@ def _with_events(sweeps, rows):
 @pytest.mark.wrong_types
 def test_an_event_that_is_known_to_a_row_counts_by_its_sampling_beside_the_noise_of_currents():
     about, waves = _with_events(4, [7.5] * 4)
+    assert not counts_by_sampling(about, waves)
     group = known_to_a_row(about, waves)
     assert group is not None
     # The scatter of 120 points and 4 sweeps is known to 4 standard errors of sqrt(2 / 360) / 2.
@@ -77,6 +78,7 @@ def test_an_event_that_is_known_to_a_row_counts_by_its_sampling_beside_the_noise
     assert not weight[1:].any()
     about.group = group
     assert known_to_a_row(about, waves) is None  # they count so already
+    assert counts_by_sampling(about, waves)
 
 
 @pytest.mark.wrong_types

@@ -75,7 +75,7 @@ def draw_sets() -> Figure:
     ax.set_yticks(place, [r[0] for r in table])
     ax.invert_yaxis()
     ax.set(xscale="log", xlim=(0.005, 5), xlabel="Residual of unseen sweeps (decades)")
-    ax.legend(fontsize=9, loc="lower right")
+    figure.legend(fontsize=9, loc="outside upper center", ncols=2)
     return figure
 
 

@@ -2,17 +2,41 @@
 
 import hashlib
 import inspect
+from dataclasses import dataclass
 from pathlib import Path
 
 import jax
 import numpy as np
 
 import memjax as mj
-from fitting.app.explore.drives import DRIVES, SWEEPS, WINDOWS, Drive, Pairs, Sweep
+from fitting.app.explore.drives import DRIVES, SWEEPS, Drive, Sweep
 from memjax import plot
 from memjax.models import CIRCUITS
 
 ROWS = 2000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pairs:
+    """Pairs of spikes of a synapse, on either side of zero.
+
+    Parameters
+    ----------
+    preset : str
+        Parameters, those of `MODEL/PRESET`.
+    longest : float
+        Longest time between the end of one spike and the start of the other [s].
+    lags, pairs : int
+        Number of times on either side; of pairs at each.
+    """
+
+    preset: str
+    longest: float
+    lags: int = 8
+    pairs: int = 5
+
+
+WINDOWS = {"diffusive-drift-synapse": Pairs(preset="illustration", longest=26e-3)}
 
 
 def _model(name: str, preset: str):
@@ -37,14 +61,14 @@ def _draw_loop(name: str, sweep: Sweep, figure) -> str:
 
 def _draw_traces(name: str, drive: Drive, figure) -> str:
     wave = mj.Sampled(np.array(drive.times), np.array(drive.values), "linear", drive.quantity)
-    circuit = _model(name, drive.preset)
-    rows = {"save": drive.times[-1] / ROWS, "deterministic": not drive.random, "seed": 0}
+    circuit, is_noisy = _model(name, drive.preset), drive.preset.endswith("noisy")
+    rows = {"save": drive.times[-1] / ROWS, "deterministic": not is_noisy, "seed": 0}
     trace = mj.simulate(circuit, wave, **rows).check()
     units = {s.name: "" if s.unit == "1" else f" ({s.unit})" for s in circuit.specs}
     panels = {s + units[s]: trace.state[s][0] for s in drive.signals}
     axes = figure.subplots(len(panels), 1, sharex=True)
     plot.traces(np.asarray(trace.t), panels, axes=axes)
-    noise = "with" if drive.random else "without"
+    noise = "with" if is_noisy else "without"
     source = f"Preset ``{name}/{drive.preset}``" if drive.preset else "Default values"
     unit = "V" if drive.quantity == "voltage" else "A"
     return f"{source}, {noise} noise, under a source of {max(drive.values):g} {unit}."

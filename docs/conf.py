@@ -33,7 +33,10 @@ extensions = [
     "model_pages",
 ]
 nitpicky = True
-nitpick_ignore_regex = [("py:.*", r"diffrax\..*")]  # pages of others: the build asks no net
+nitpick_ignore_regex = [
+    ("py:.*", r"diffrax\..*"),  # pages of others: the build asks no net
+    ("py:class", r"memjax\.core\.system\..*"),  # types of noise in signatures have no page
+]
 default_role = "code-or-link"
 templates_path = ["_templates"]
 exclude_patterns = [

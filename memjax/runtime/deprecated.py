@@ -36,7 +36,8 @@ def forward_attributes(names: Mapping[str, str]) -> Callable[[C], C]:
 
     def decorate(cls: C) -> C:
         for old, new in names.items():
-            setattr(cls, old, property(partial(_forwarded, old=old, new=new)))
+            words = f"Gone in the next version: say {new or 'the object itself'}."
+            setattr(cls, old, property(partial(_forwarded, old=old, new=new), doc=words))
         return cls
 
     return decorate

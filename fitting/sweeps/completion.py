@@ -92,13 +92,14 @@ def _with_lower_nearby(result: FitResult, show: Callable[[Progress], None] | Non
     much as before.
     """
     trial = _by_sampling(result)
-    if trial is not None:
-        trial = _lowered(trial, show, doubted=True)
-        if not _misses(trial):
-            return trial
-    result = _lowered(result, show, doubted=trial is not None)
-    trial = _by_sampling(result)
-    return result if trial is None or _misses(trial) else trial
+    if trial is None:
+        return _lowered(result, show, doubted=False)
+    trial = _lowered(trial, show, doubted=True)
+    if not _misses(trial):
+        return trial
+    lowered = _lowered(result, show, doubted=True)
+    trial = None if lowered is result else _by_sampling(lowered)
+    return lowered if trial is None or _misses(trial) else trial
 
 
 def _lowered(

@@ -12,6 +12,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+import memjax as mj
 from memjax.core.fields import with_values
 from memjax.lanes.backend import Unavailable
 from memjax.runtime.compile_cache import cached_jit, is_array
@@ -65,7 +66,13 @@ class AbstractStackedProblems(abc.ABC):
 
     @abc.abstractmethod
     def roughly(self, rtol: float) -> "AbstractStackedProblems":
-        """The same solved with another tolerance, where that costs no compilation."""
+        """The same solved with another tolerance; XLA compiles programs of it anew."""
+
+
+def _rough(policy: mj.Stiff, rtol: float) -> mj.Stiff:
+    """A policy with another tolerance, and the same share of absolute tolerance in it."""
+    tolerance, absolute = policy.tolerances(noisy=False)
+    return replace(policy, rtol=rtol, atol=absolute / tolerance * rtol)
 
 
 def problems_of(problems: Sequence[Problem], *, threads: int) -> AbstractStackedProblems:
@@ -112,8 +119,7 @@ class KernelProblems(AbstractStackedProblems):
 
     def roughly(self, rtol: float) -> "KernelProblems":
         rough = copy(self)
-        share = self.policy.atol / self.policy.rtol
-        rough.policy = replace(self.policy, rtol=rtol, atol=share * rtol)
+        rough.policy = _rough(self.policy, rtol)
         return rough
 
     def _each(
@@ -223,9 +229,9 @@ class XlaProblems(AbstractStackedProblems):
         return r, ok
 
     def roughly(self, rtol: float) -> "XlaProblems":
-        """See `AbstractStackedProblems`; here it would cost one."""
-        del rtol
-        return self
+        rough = copy(self)
+        rough.problem = replace(self.problem, policy=_rough(self.problem.policy, rtol))
+        return rough
 
     def _each(self, function: Callable, z: np.ndarray, which: np.ndarray) -> tuple[np.ndarray, ...]:
         """What a function gives at each point, so many at a time, filled up by the first of them."""

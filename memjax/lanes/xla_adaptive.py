@@ -168,7 +168,7 @@ def _advance(
         t1=stop,
         tried=jnp.where(keep, tried, lane.tried),
         previous=previous,
-        accepted=lane.accepted + keep,
+        accepted=lane.accepted + keep.astype(jnp.int32),
         steps=lane.steps + 1,
         y=jnp.where(keep, end.value, lane.y),
         dy=jnp.where(keep, end.tangent, lane.dy),
@@ -237,7 +237,8 @@ def _store_rows(sweeps: _Sweep, step: _Step, row: Any, at_rows: tuple) -> tuple:
         inside, t = lies_inside(row)
         states = jax.vmap(_cubic)(step, t)
         place = jnp.where(inside, row, count)
-        return row + inside, tuple(_put(x, place, v) for x, v in zip(at_rows, states, strict=True))
+        row = row + inside.astype(jnp.int32)
+        return row, tuple(_put(x, place, v) for x, v in zip(at_rows, states, strict=True))
 
     return lax.while_loop(lambda state: jnp.any(lies_inside(state[0])[0]), body, (row, at_rows))
 

@@ -24,7 +24,7 @@ from ..lanes.choice import compile_lanes
 from ..lanes.drivers import Adaptive, AdaptiveEnd, Interval
 from ..lanes.program import StepProgram, with_tangents
 from ..runtime.arguments import is_traced
-from ..runtime.compile_cache import is_array
+from ..runtime.compile_cache import fast_compile_options, is_array, supported_options
 from ..runtime.cores import usable_cores
 from ..solver.linear import dependent_results
 from ..solver.rosenbrock import rodas3_interval
@@ -140,15 +140,16 @@ class StiffKernel:
         shapes += [(lanes, length, n, wide), (lanes, 1 + n)]
         arguments = [control, np.array(whole, np.int32), stimuli.times, stimuli.values, zeros, rows]
         arguments += [numbers, y0, *along]
-        return StiffLanes(*_call_of(self.function, tuple(shapes))(*arguments))
+        return StiffLanes(*_call_of(self.function, tuple(shapes), inside=inside)(*arguments))
 
 
 @functools.cache
-def _call_of(function: LaneFunction, shapes: tuple) -> Callable:
-    """A compiled call of a kernel."""
+def _call_of(function: LaneFunction, shapes: tuple, *, inside: bool) -> Callable:
+    """A compiled call of a kernel; options for a loop by XLA can be given outside of programs alone."""
     results = [jax.ShapeDtypeStruct(x, np.float64) for x in shapes]
     results.append(jax.ShapeDtypeStruct((shapes[0][0], 3), np.int32))
-    return jax.jit(lambda *arguments: function(arguments, results))
+    options = supported_options(fast_compile_options) if function.reason and not inside else None
+    return jax.jit(lambda *arguments: function(arguments, results), compiler_options=options)
 
 
 def _widened(xp: Any, x: Any, wide: int) -> Any:

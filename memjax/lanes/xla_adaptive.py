@@ -210,13 +210,13 @@ def _moment(sweep: _Sweep, control: _Control, t0: Any, t1: Any, h: Any) -> Inter
 def _land(sweep: _Sweep, control: _Control, begin: Any, stop: Any, keep: Any) -> tuple[Any, Any]:
     """Where the next step begins and ends: at zeros, and from just before a corner on to just behind it."""
 
-    def behind(times: Any, first: Any, second: Any) -> Any:
+    def place_after(times: Any, first: Any, second: Any) -> Any:
         at, next_at = (jnp.any(times == x) for x in (begin, _after(begin)))
         return jnp.where(at, first, jnp.where(next_at, second, begin))
 
     one, two = _after(begin), _after(_after(begin))
-    stop = jnp.minimum(stop, _next_above(sweep.zeros, behind(sweep.zeros, one, two)))
-    begin = behind(sweep.corners, one, two)
+    stop = jnp.minimum(stop, _next_above(sweep.zeros, place_after(sweep.zeros, one, two)))
+    begin = place_after(sweep.corners, one, two)
     stop = jnp.maximum(_after(begin), stop)
     stop = jnp.minimum(stop, _before(_next_above(sweep.corners, begin)))
     begin = jnp.minimum(begin, control.end)

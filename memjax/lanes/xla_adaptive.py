@@ -220,8 +220,8 @@ def _land(sweep: _Sweep, control: _Control, begin: Any, stop: Any, keep: Any) ->
     stop = jnp.maximum(_after(begin), stop)
     stop = jnp.minimum(stop, _before(_next_above(sweep.corners, begin)))
     begin = jnp.minimum(begin, control.end)
-    rest = jnp.where(keep, control.end, begin + 0.5 * (control.end - begin))
-    return begin, jnp.where(stop > control.floor, rest, stop)
+    until = jnp.where(keep, control.end, begin + 0.5 * (control.end - begin))
+    return begin, jnp.where(stop > control.floor, until, stop)
 
 
 def _store_rows(sweeps: _Sweep, step: _Step, row: Any, at_rows: tuple) -> tuple:

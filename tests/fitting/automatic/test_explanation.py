@@ -1,6 +1,5 @@
 """A choice in a sentence."""
 
-
 import pytest
 
 from fitting.automatic.explanation import calls_for_learned, explain, hint_of, winner

@@ -41,6 +41,9 @@ def _fit(source: str | Path, model: str, sweeps: tuple[int, ...] | None, backend
 
 def run(size: str, record: Recorder) -> None:
     """Fit each file by both backends; of a smoke run the smallest."""
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
     for name in ["set"] if size == "smoke" else FILES:
         source, model, sweeps = FILES[name]
         if isinstance(source, Path) and not source.exists():

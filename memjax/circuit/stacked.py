@@ -53,7 +53,9 @@ class Stack(eqx.Module):
 
     def own_states(self, state: State) -> State:
         """Their states by the names that they know, with an axis over the elements."""
-        shapes = {s.name: (len(self.names), *(() if s.size == 1 else (s.size,))) for s in self.states}
+        shapes = {
+            s.name: (len(self.names), *(() if s.size == 1 else (s.size,))) for s in self.states
+        }
         return {s.name: state[self.name_of(s)].reshape(shapes[s.name]) for s in self.states}
 
     def joined(self, states: State) -> State:
@@ -204,7 +206,9 @@ class StackedCircuit(AbstractSystem):
     def _node_voltages(self, state: State, u) -> Float[Array, " nodes"]:
         """Voltage of each node [V], ground first."""
         free = state[NODES] - self._shift(u)
-        followed = jnp.append(free, jnp.zeros(1, free.dtype))  # what sources fix follows the last one
+        followed = jnp.append(
+            free, jnp.zeros(1, free.dtype)
+        )  # what sources fix follows the last one
         return followed[np.array(self.topology.group)] + self._offsets(u)
 
     def _shift(self, u) -> Float[Array, "..."]:
@@ -258,7 +262,8 @@ class StackedCircuit(AbstractSystem):
                     signs[top.group[node], k] += sign
         c = self.capacitors.elements.c
         signed = jnp.asarray(signs, c.dtype)
-        return signed * c, (signed * c) @ signed.T + jnp.diag(jnp.asarray(stray, c.dtype))
+        weights = signed * c[None]
+        return weights, weights @ signed.T + jnp.diag(jnp.asarray(stray, c.dtype))
 
     def _voltages_of(self, volts: Callable) -> Float[Array, "..."]:
         """Free voltages whose charge is that of capacitors at so many volts each."""

@@ -47,11 +47,12 @@ class BatchKernel:
 
 
 class _Polynomial(NamedTuple):
-    """Coefficients of three-term iterations, and how many there are."""
+    """Coefficients of three-term iterations, how many there are, and after how many a solve is expected to end."""
 
     lengths: Float[Array, " terms"]
     shares: Float[Array, " terms"]
     count: Int[Array, ""]
+    expected: Int[Array, ""]
 
 
 class _Ends(NamedTuple):
@@ -108,9 +109,10 @@ def _polynomial(equations: Equations) -> _Polynomial:
     end = single.iterate(chirp, tolerance=tolerance, most=_TERMS, logs=True)
     lengths, ratios = (x.astype(kind) for x in end.log)
     shares = jnp.concatenate([jnp.zeros(1, kind), lengths[1:] * ratios[:-1] / lengths[:-1]])
-    return _Polynomial(
-        lengths, jnp.where(jnp.isfinite(shares), shares, 0), jnp.maximum(end.count, 1)
-    )
+    shares = jnp.where(jnp.isfinite(shares), shares, 0)
+    unfinished = jnp.cumprod(ratios) > TOLERANCE[kind.name] ** 2
+    count = jnp.maximum(end.count, 1)
+    return _Polynomial(lengths, shares, count, jnp.minimum(1 + jnp.sum(unfinished), count))
 
 
 def _call(
@@ -118,11 +120,11 @@ def _call(
 ) -> _Ends:
     """The call, with results of a shape for the word lines."""
     net, _, word_ratios, bit_ratios, smooth = equations
-    lengths, shares, terms = _polynomial(equations)
+    lengths, shares, terms, expected = _polynomial(equations)
     inputs, kind = len(word), word.dtype
     tolerance = jnp.asarray(TOLERANCE[kind.name] ** 2, kind)
     last = jnp.minimum(most, _CYCLES * terms)
-    numbers = [terms, jnp.maximum(terms - 1, 1), last, usable_cores()]
+    numbers = [terms, jnp.minimum(expected, last), last, usable_cores()]
     prepared = (
         jnp.stack([jnp.asarray(x, jnp.int32) for x in numbers]),
         jnp.stack([tolerance, net.word.resistance, net.bit.resistance]),

@@ -80,6 +80,9 @@ class Circuit(AbstractSystem, AbstractComposite):
     `v0`, devices at rest.
 
     Parameters are known as ``element.parameter`` to `memjax.params`, to fits and to parameter files.
+
+    From 16 nodes on a simulation without noise, watched events and parameters that differ between members is that of
+    few arrays, which compiles in seconds whatever their length; other simulations compile node by node.
     """
 
     elements: tuple[AbstractElement | AbstractDevice, ...]

@@ -27,7 +27,7 @@ def _circuit(source: mj.VoltageSource | mj.CurrentSource, devices: int = 5) -> m
     ]
     for k in range(devices):
         before = "in" if k == 0 else f"n{k - 1}"
-        lines += [(f"m{k}", mj.Vteam(r_on=100.0 * (k + 1)), before, f"n{k}")]
+        lines += [(f"m{k}", mj.Vteam(r_on=jnp.asarray(100.0 * (k + 1))), before, f"n{k}")]
         lines += [(f"r{k}", mj.Resistor(50.0 + k), f"n{k}", "0")]
     return mj.Circuit(lines)
 
@@ -103,13 +103,14 @@ def test_derivatives_by_parameters_are_those_of_elements(monkeypatch):
 def test_a_simulation_is_that_of_elements(monkeypatch):
     lines = [("src", mj.VoltageSource(), "in", "0")]
     for k in range(2):
-        device = mj.Vteam(r_on=100.0 * (k + 1))
+        device = mj.Vteam(r_on=jnp.asarray(100.0 * (k + 1)))
         lines += [(f"m{k}", device, "in", f"n{k}"), (f"r{k}", mj.Resistor(50.0 + k), f"n{k}", "0")]
     circuit, rows = mj.Circuit(lines), np.linspace(0.0, 1e-3, 5)
 
     def traces():
         trace = mj.simulate(circuit, mj.triangle_sweep(0.3, 1e3), save=rows).check()
         assert list(trace.state) == [s.name for s in circuit.specs]
+        assert trace.final is not None
         return trace.i, trace.v, trace.state, trace.final.state
 
     by_elements = traces()

@@ -132,8 +132,8 @@ class StackedCircuit(AbstractSystem):
                 def rate(e, x, across):
                     return e.drift(t, x, across, env)
 
-                own = stack.own_states(state)
-                rates |= stack.joined(eqx.filter_vmap(rate)(stack.elements, own, across))
+                states = stack.own_states(state)
+                rates |= stack.joined(eqx.filter_vmap(rate)(stack.elements, states, across))
         charging = -self._gathered(self._flows(t, state, v, u, env), self._heads)
         return rates | {NODES: self._over_capacitance(charging)}
 
@@ -228,8 +228,8 @@ class StackedCircuit(AbstractSystem):
         for stack in self.stacks:
             nodes = np.array(stack.nodes)
             at = tuple(v[nodes[:, k]] for k in range(nodes.shape[1]))
-            own = (stack.own_states(state),) if stack.states else ()
-            currents = eqx.filter_vmap(current)(stack.elements, at, *own)
+            states = (stack.own_states(state),) if stack.states else ()
+            currents = eqx.filter_vmap(current)(stack.elements, at, *states)
             flows += [(nodes[:, k], jnp.asarray(i)) for k, i in enumerate(currents)]
         values = self._source_values(u)
         for number, forced, x in zip(self.sources, self.forced, values, strict=True):

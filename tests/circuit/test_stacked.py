@@ -1,5 +1,7 @@
 """A circuit as few arrays does what it does element by element, in programs that do not grow with it."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -71,12 +73,13 @@ def test_arrays_show_what_elements_show(source, monkeypatch):
     z = plain.initial() + 0.01
     order = np.argsort(places)
     states = plain.unpack(z), stacked.unpack(z[order])
+    systems: tuple[Any, ...] = plain.system, stacked.system
     seen = plain.system.visible_state(states[0], u), stacked.system.visible_state(states[1], u)
     _close(stacked.pack(seen[1])[places], plain.pack(seen[0]))
     for k in ("v", "i"):
         of_elements, of_arrays = (
-            s.system.outputs(0.0, x, u, ENV, slope)[k]
-            for s, x in zip((plain, stacked), states, strict=True)
+            system.outputs(0.0, x, u, ENV, slope)[k]
+            for system, x in zip(systems, states, strict=True)
         )
         _close(of_arrays, of_elements)
 

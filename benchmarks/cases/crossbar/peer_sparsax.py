@@ -26,8 +26,12 @@ def reader(lines: int, wire: float):
     along, after = (np.concatenate([p[k].ravel() for p in neighbours]) for k in (0, 1))
     driven, sensed = word[:, 0], bit[-1]
     # Above the diagonal alone: each pair of nodes once, and all that stands on it, which is summed.
-    rows = np.concatenate([along, word.ravel(), along, after, word.ravel(), bit.ravel(), driven, sensed])
-    columns = np.concatenate([after, bit.ravel(), along, after, word.ravel(), bit.ravel(), driven, sensed])
+    rows = np.concatenate(
+        [along, word.ravel(), along, after, word.ravel(), bit.ravel(), driven, sensed]
+    )
+    columns = np.concatenate(
+        [after, bit.ravel(), along, after, word.ravel(), bit.ravel(), driven, sensed]
+    )
     links, ends = np.full(along.size, 1 / wire), np.full(2 * lines, 1 / wire)
 
     @jax.jit
@@ -35,7 +39,10 @@ def reader(lines: int, wire: float):
         values = [-links, -g.ravel(), links, links, g.ravel(), g.ravel(), ends]
         sources = jnp.zeros(2 * lines * lines).at[driven].set(v / wire)
         nodes = sparsax.solve(
-            jnp.asarray(rows, jnp.int32), jnp.asarray(columns, jnp.int32), jnp.concatenate(values), sources
+            jnp.asarray(rows, jnp.int32),
+            jnp.asarray(columns, jnp.int32),
+            jnp.concatenate(values),
+            sources,
         )
         return nodes[sensed] / wire
 

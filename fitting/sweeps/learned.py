@@ -66,6 +66,10 @@ _NEAR_ZERO = 0.02
 
 _SCATTER = {"off": 0.2, "gain": 0.4, "set": 1.5, "reset": 1.5}  # of starts, by function
 
+_BEYOND = (
+    0.5  # of the distance of the branches: what other starts leave below and above them at the most
+)
+
 # Rates of starts: e^-4 in a quarter of a sweep at 0 V, e^4 at the largest voltage.
 _REST, _STEEPNESS = -4.0, 8.0
 
@@ -185,7 +189,10 @@ def learned_values(
     functions |= {"set": rate + sign * steep, "reset": rate - sign * steep}
 
     def scatter(rng: np.random.Generator) -> dict[str, float]:
-        moved = dict(functions)
+        # The states that the data reached need not be all: of other amplitudes they are beyond both branches.
+        below, above = _BEYOND * rng.random(2) * (rng.random() < 0.5)
+        wider = np.log(np.expm1((1 + below + above) * ratio))
+        moved = functions | {"off": off - below * ratio, "gain": wider}
         if rng.random() < (0.1 if shape.sets_at else 0.5):
             # Loops that do not say at which polarity a device sets leave either as likely.
             moved["set"], moved["reset"] = moved["reset"], moved["set"]

@@ -60,6 +60,8 @@ class Waveform:
         was told to apply and the file holds that [decades of V]; NaN elsewhere. None where no point is such.
     opposed : Bool[np.ndarray, "points"] or None
         Points at which the response flows against what is applied, see `opposed_rows`; None where that is unknown.
+    cycles : Float[np.ndarray, "points"] or None
+        Scatter between cycles that are fitted one after the other, see `scatter_of_cycles` [decades]; None of others.
     """
 
     stimulus: mj.Sampled
@@ -76,6 +78,7 @@ class Waveform:
     thresholds: Thresholds = Thresholds()
     log_left: Float[np.ndarray, "sweeps points"] | None = None
     opposed: Bool[np.ndarray, " points"] | None = None
+    cycles: Float[np.ndarray, " points"] | None = None
 
     @property
     def polarities(self) -> tuple[int, ...]:

@@ -6,12 +6,12 @@ from typing import Any
 
 import jax
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 import fitting as ft
 import memjax as mj
 from benchmarks.cases.any_device import coverage, peers
-from benchmarks.cases.any_device.sets import SETS
+from benchmarks.cases.any_device.sets import NEAR_ZERO, SETS
 from benchmarks.records import Recorder
 from benchmarks.registry import Case
 from benchmarks.timing import Times, lap
@@ -73,6 +73,8 @@ class Left:
     ----------
     residuals : Float[np.ndarray, "points"]
         Of all points that count [decades].
+    clear : Bool[np.ndarray, "points"]
+        Those of them that are not beside 0 V: by these the scatter between cycles is told as well.
     verdict, reason : str
         Whether it describes these sweeps, by the rules that judge a fit, and why.
     waves : list of Waveform
@@ -82,6 +84,7 @@ class Left:
     """
 
     residuals: Float[np.ndarray, " points"]
+    clear: Bool[np.ndarray, " points"]
     verdict: str
     reason: str
     waves: list[Waveform]
@@ -91,6 +94,11 @@ class Left:
     def rms(self) -> float:
         """Root mean square of the residuals [decades]."""
         return float(np.sqrt(np.mean(self.residuals**2)))
+
+    @property
+    def clear_rms(self) -> float:
+        """The same of points that are not beside 0 V."""
+        return float(np.sqrt(np.mean(self.residuals[self.clear] ** 2)))
 
 
 def left_of(
@@ -105,17 +113,21 @@ def left_of(
     begin where the sweeps before them, which are simulated as well, have left it.
     """
     prepared, problem = _problem_of(fit, data, point_time)
-    group, z = problem.group, np.asarray(problem.center)
+    group, z, waves = problem.group, np.asarray(problem.center), prepared.waves
     simulated, opposed = responses(problem, z), simulated_opposed(problem, z)
     if len(among) == 1 and is_in_sequence(fit.device) and len(among[0].labels) <= SEQUENCE:
         rows = np.isin(among[0].sweep, data[0].labels)
-        _, every = _problem_of(fit, among, point_time)
+        whole, every = _problem_of(fit, among, point_time)
+        # Of one cycle that is held out the others say how far it may lie from any.
+        cycles = whole.waves[0].cycles
+        waves = [replace(w, cycles=None if cycles is None else cycles[rows]) for w in waves]
         simulated, opposed = responses(every, z)[:, rows], simulated_opposed(every, z)
         opposed = None if opposed is None else opposed[:, rows]
-    counted = np.asarray(group.weight) > 0
-    verdict = judge(prepared.waves, group, problem.of_data(z), simulated, opposed)
+    counted, v = np.asarray(group.weight) > 0, np.abs(np.asarray(group.stimuli.values))
+    verdict = judge(waves, group, problem.of_data(z), simulated, opposed)
     residuals = (simulated - np.asarray(group.target))[counted]
-    return Left(residuals, verdict.word, verdict.reason, prepared.waves, simulated)
+    clear = (v > NEAR_ZERO * v.max())[counted]
+    return Left(residuals, clear, verdict.word, verdict.reason, waves, simulated)
 
 
 def _problem_of(

@@ -1,0 +1,62 @@
+"""Scatter between cycles where sweeps are fitted one after the other, so that no median of them shows it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float
+
+import memjax as mj
+
+from .summary import Waveform, middle
+
+
+def scatter_of_cycles(measurement: mj.Measurement) -> Float[np.ndarray, " points"]:
+    """Standard deviation of a cycle from another one of the same voltages [decades]; NaN where there is none.
+
+    That of the difference between neighbours over the root of two: a drift from the first cycle to the last is none.
+    """
+    scatter, size = np.full(len(measurement.v), np.nan), np.abs(measurement.response)
+    log = np.log10(np.where(size > 0, size, np.nan))
+    for rows in _alike(measurement):
+        if len(rows) > 1:
+            square = np.diff(log[np.stack(rows)], axis=0) ** 2
+            scatter[np.stack(rows)] = np.sqrt(middle(square) / 2)
+    return scatter
+
+
+def _alike(measurement: mj.Measurement) -> list[list[np.ndarray]]:
+    """Rows of sweeps in groups of the same voltages, to half of a step."""
+    groups: list[list[np.ndarray]] = []
+    for label in measurement.labels:
+        rows = np.flatnonzero(measurement.sweep == label)
+        v = measurement.applied[rows]
+        near = 0.5 * float(np.max(np.abs(np.diff(v)), initial=0.0))
+        for group in groups:
+            other = measurement.applied[group[0]]
+            if len(other) == len(v) and np.all(np.abs(other - v) <= near):
+                group.append(rows)
+                break
+        else:
+            groups.append([rows])
+    return groups
+
+
+def with_cycles(
+    waves: Sequence[Waveform], measurements: Sequence[mj.Measurement]
+) -> list[Waveform]:
+    """Waveforms that are whole measurements, with the scatter of the cycles in them; others as they are."""
+    if len(waves) != len(measurements):
+        return list(waves)
+    pairs = zip(waves, measurements, strict=True)
+    return [
+        replace(w, cycles=scatter_of_cycles(m)) if len(w.v) == len(m.v) else w for w, m in pairs
+    ]
+
+
+def typical_scatter(waves: Sequence[Waveform]) -> float:
+    """Median of the scatter between cycles at rows that count [decades]; 0 where sweeps are summarised by medians."""
+    known = [np.zeros(0), *(w.cycles[w.used] for w in waves if w.cycles is not None)]
+    scatter = np.concatenate(known)
+    scatter = scatter[np.isfinite(scatter)]
+    return float(np.median(scatter)) if scatter.size else 0.0

@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 import memjax as mj
 
-from .summary import Waveform, middle
+from .summary import Waveform
 
 
 def scatter_of_cycles(measurement: mj.Measurement) -> Float[np.ndarray, " points"]:
@@ -18,10 +18,12 @@ def scatter_of_cycles(measurement: mj.Measurement) -> Float[np.ndarray, " points
     """
     scatter, size = np.full(len(measurement.v), np.nan), np.abs(measurement.response)
     log = np.log10(np.where(size > 0, size, np.nan))
-    for rows in _alike(measurement):
-        if len(rows) > 1:
-            square = np.diff(log[np.stack(rows)], axis=0) ** 2
-            scatter[np.stack(rows)] = np.sqrt(middle(square) / 2)
+    for rows in map(np.stack, _alike(measurement)):
+        square = np.diff(log[rows], axis=0) ** 2
+        known = np.isfinite(square)
+        total, count = np.sum(np.where(known, square, 0.0), axis=0), np.sum(known, axis=0)
+        mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+        scatter[rows] = np.sqrt(mean / 2)
     return scatter
 
 

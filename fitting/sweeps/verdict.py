@@ -340,7 +340,7 @@ def _areas(w: Waveform, simulated: np.ndarray, leg: tuple[int, int, int]) -> np.
 def _shape(
     waves: Sequence[Waveform], simulated: np.ndarray, spread: float
 ) -> tuple[dict, list[Mark]]:
-    """Loops measured and simulated: their areas, ratios of branches, and marks; cycles scatter by `spread` [decades]."""
+    """Loops measured and simulated: areas, ratios of branches, marks; `spread` is the scatter of cycles [decades]."""
     areas, openings, squares, noise = [], [], [], []
     for w, s in zip(waves, simulated, strict=True):
         loops, error = (branches(w), branches(w, s[: len(w.v)])), branch_error(w)

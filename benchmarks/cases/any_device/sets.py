@@ -76,7 +76,8 @@ SETS = {
         files=tuple(
             f"raw/sto_nb_iv_timed/{_RADIUS.format(*x)}" for x in ((35, 2), (36, 3), (37, 4))
         ),
-        points=110,
+        points=160,
+        free_bench=("offset_current",),
         consecutive=True,
     ),
     "vo2_iv_cycles": Set(files=("clean/vo2_iv_cycles.csv",), point_time=0.01),

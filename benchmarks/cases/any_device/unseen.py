@@ -66,12 +66,28 @@ def trial_of(name: str) -> Trial:
     """Fit every second sweep of a set."""
     one = SETS[name]
     data = one.read()
-    fitted, unseen = halves(data, point_time=one.point_time)
+    fitted, unseen = within(*halves(data, point_time=one.point_time))
     seconds, fit = lap(lambda: solved(one, data, unseen))
     known = left_of(fit, fitted, one.point_time, data)
     others = left_of(fit, unseen, one.point_time, data)
     scatter = cycle_scatter(fitted, unseen)
     return Trial(fit=fit, known=known, unseen=others, scatter=scatter, seconds=seconds)
+
+
+def within(
+    fitted: list[mj.Measurement], unseen: list[mj.Measurement]
+) -> tuple[list[mj.Measurement], list[mj.Measurement]]:
+    """Both halves of a set, the one that is fitted such that the other lies within its voltages.
+
+    What a device does beyond the voltages of its data they do not say: of amplitudes the widest one is fitted.
+    """
+    pairs = [np.concatenate([m.applied for m in half]) for half in (fitted, unseen)]
+    beyond = [float(x.max() - x.min()) for x in pairs]
+    return (unseen, fitted) if beyond[1] > (1 + WIDER) * beyond[0] else (fitted, unseen)
+
+
+WIDER = 0.1
+"""Share by which the range of the voltages of one half is larger where it is another amplitude, and no noise."""
 
 
 def solved(

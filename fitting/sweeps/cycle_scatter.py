@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float
 
 import memjax as mj
+from memjax.observables import excursions, loop_closing
 
 from .summary import Waveform
 
@@ -25,6 +27,24 @@ def scatter_of_cycles(measurement: mj.Measurement) -> Float[np.ndarray, " points
         mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
         scatter[rows] = np.sqrt(mean / 2)
     return scatter
+
+
+def scatter_of_closings(measurement: mj.Measurement) -> dict[str, float]:
+    """The same of the voltages of sets and of resets [V], of the kinds that at least two neighbours have."""
+    squares: dict[str, list[float]] = {}
+    for group in _alike(measurement):
+        closings = [_closings(measurement, rows) for rows in group]
+        for first, second in pairwise(closings):
+            for key in first.keys() & second.keys():
+                squares.setdefault(key[0], []).append((first[key] - second[key]) ** 2)
+    return {kind: float(np.sqrt(np.mean(x) / 2)) for kind, x in squares.items()}
+
+
+def _closings(measurement: mj.Measurement, rows: np.ndarray) -> dict[tuple[str, int], float]:
+    """Voltages of the sets and resets of a cycle [V], by their kind and the number of the excursion."""
+    v, size = measurement.applied[rows], np.abs(measurement.response[rows])
+    parts = [loop_closing(v[p], size[p]) for p in excursions(v)]
+    return {(c.kind, k): c.v for k, c in enumerate(parts) if c is not None}
 
 
 def _alike(measurement: mj.Measurement) -> list[list[np.ndarray]]:
@@ -51,9 +71,13 @@ def with_cycles(
     if len(waves) != len(measurements):
         return list(waves)
     pairs = zip(waves, measurements, strict=True)
-    return [
-        replace(w, cycles=scatter_of_cycles(m)) if len(w.v) == len(m.v) else w for w, m in pairs
-    ]
+    return [_with_scatter(w, m) if len(w.v) == len(m.v) else w for w, m in pairs]
+
+
+def _with_scatter(wave: Waveform, measurement: mj.Measurement) -> Waveform:
+    """A waveform with the scatter of the cycles of a measurement."""
+    closings = scatter_of_closings(measurement) if measurement.driven == "voltage" else {}
+    return replace(wave, cycles=scatter_of_cycles(measurement), closings=closings)
 
 
 def typical_scatter(waves: Sequence[Waveform]) -> float:

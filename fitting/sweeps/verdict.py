@@ -321,8 +321,9 @@ def _closings(waves: Sequence[Waveform], simulated: np.ndarray) -> list[Mark]:
     marks = []
     for kind, rows in voltages.items():
         here, there, most = np.median(rows, axis=0)
+        scatter = max(w.closings.get(kind, 0.0) for w in waves)
         text = f"{kind} at {there:.3g} V where {here:.3g} V was measured"
-        marks.append(graded(abs(there - here) / most, _CLOSING, text))
+        marks.append(graded(max(abs(there - here) - scatter, 0.0) / most, _CLOSING, text))
     return marks
 
 

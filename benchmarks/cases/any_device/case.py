@@ -16,6 +16,7 @@ from benchmarks.records import Recorder
 from benchmarks.registry import Case
 from benchmarks.timing import Times, lap
 from fitting.constants import FREE_BENCH
+from fitting.sweeps.group import seeks_events
 from fitting.sweeps.halves import halves
 from fitting.sweeps.learned import SEQUENCE, is_in_sequence
 from fitting.sweeps.prepare import Prepared, prepare
@@ -114,17 +115,22 @@ def left_of(
     """
     prepared, problem = _problem_of(fit, data, point_time)
     group, z, waves = problem.group, np.asarray(problem.center), prepared.waves
-    simulated, opposed = responses(problem, z), simulated_opposed(problem, z)
     if len(among) == 1 and is_in_sequence(fit.device) and len(among[0].labels) <= SEQUENCE:
         rows = np.isin(among[0].sweep, data[0].labels)
         whole, every = _problem_of(fit, among, point_time)
         # Of one cycle that is held out the others say how far it may lie from any.
-        cycles = whole.waves[0].cycles
-        waves = [replace(w, cycles=None if cycles is None else cycles[rows]) for w in waves]
+        (wave,) = whole.waves
+        cycles = None if wave.cycles is None else wave.cycles[rows]
+        waves = [replace(w, cycles=cycles, closings=wave.closings) for w in waves]
         simulated, opposed = responses(every, z)[:, rows], simulated_opposed(every, z)
         opposed = None if opposed is None else opposed[:, rows]
+    else:
+        simulated, opposed = responses(problem, z), simulated_opposed(problem, z)
     counted, v = np.asarray(group.weight) > 0, np.abs(np.asarray(group.stimuli.values))
-    verdict = judge(waves, group, problem.of_data(z), simulated, opposed)
+    # Residuals say when events happened; where none counts they cost a program that no one looks at.
+    size = np.size(group.weight) + np.size(group.event_weight)
+    events = problem.of_data(z) if seeks_events(group) else np.zeros(size)
+    verdict = judge(waves, group, events, simulated, opposed)
     residuals = (simulated - np.asarray(group.target))[counted]
     clear = (v > NEAR_ZERO * v.max())[counted]
     return Left(residuals, clear, verdict.word, verdict.reason, waves, simulated)

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from fitting.sweeps.cycle_scatter import scatter_of_cycles, typical_scatter, with_cycles
+from fitting.sweeps.cycle_scatter import (
+    scatter_of_closings,
+    scatter_of_cycles,
+    typical_scatter,
+    with_cycles,
+)
 from fitting.sweeps.learned import in_sequence
 from fitting.sweeps.summary import summarise_sweeps
 from tests.helpers import z_score
@@ -37,6 +42,15 @@ def test_a_drift_is_no_scatter():
     m = _cycles(np.linspace(0, 1, 11))
     clear = scatter_of_cycles(m)[1:50]
     assert clear == pytest.approx(0.1 / np.sqrt(2))
+
+
+def test_the_scatter_of_set_voltages_is_that_of_neighbours():
+    """Loops that close at 0.4, 0.6 and 0.4 V."""
+    m = _cycles(np.zeros(3))
+    back = np.arange(m.v.size) % POINTS > 50
+    at = np.repeat([0.4, 0.6, 0.4], POINTS)
+    m = replace(m, i=np.where(back | (m.v > at + 1e-9), 10.0, 1.0) * m.i)
+    assert scatter_of_closings(m) == {"set": pytest.approx(0.2 / np.sqrt(2), abs=0.02)}
 
 
 def test_cycles_of_other_voltages_say_nothing_of_each_other():

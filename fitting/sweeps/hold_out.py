@@ -61,11 +61,11 @@ def counted_sweeps(
     if unknown := sorted(set(map(int, hold_out)) - set(known)):
         what = f"no sweep {', '.join(map(str, unknown))} to hold out"
         raise DataError(what, where="hold_out", allowed=f"labels of sweeps, of {known}")
-    counted = [~np.isin(m.sweep, hold_out) for m in measurements]
-    seen = [m.select(c) for m, c in zip(measurements, counted, strict=True) if c.any()]
-    if not seen:
+    masks = [~np.isin(m.sweep, hold_out) for m in measurements]
+    counted = [m.select(c) for m, c in zip(measurements, masks, strict=True) if c.any()]
+    if not counted:
         raise DataError("all sweeps are held out", where="hold_out", allowed="some that count")
-    return seen
+    return counted
 
 
 def _counted(wave: Waveform, counted: Bool[np.ndarray, " points"]) -> Waveform:

@@ -90,8 +90,9 @@ class Search:
     def parts(self, candidates: np.ndarray) -> list[np.ndarray]:
         """Starts that are searched from in turn: those about the guess would keep all others out.
 
-        Where a current switches a search takes long, and begins again beside its optimum. Of learned functions, whose
-        starts are draws of the prior, those far from the guess led to no lower optimum of six measured sets.
+        Where a current switches a search takes long, and begins again beside its optimum. Of learned functions all
+        starts are draws of one prior: in turn, those far from the guess gained 6 % of one loss of seven, for a quarter
+        of the time.
         """
         together = self.switches or self.problem.prior_root is not None
         first = len(candidates) if together else near_guess(len(candidates))

@@ -60,9 +60,8 @@ def test_cycles_of_other_voltages_say_nothing_of_each_other():
 
 def test_only_waveforms_that_are_whole_measurements_have_cycles():
     m = _cycles(np.array([0.0, 0.2, 0.0]))
-    options = {"point_time": 1e-3, "floor": 1e-16}
-    summarised = summarise_sweeps([m], **options)
+    summarised = summarise_sweeps([m], point_time=1e-3, floor=1e-16)
     assert typical_scatter(with_cycles(summarised, [m])) == 0.0
-    joined = summarise_sweeps(in_sequence([m]), **options)
+    joined = summarise_sweeps(in_sequence([m]), point_time=1e-3, floor=1e-16)
     assert typical_scatter(with_cycles(joined, [m])) == pytest.approx(0.2 / np.sqrt(2))
     assert typical_scatter(joined) == 0.0

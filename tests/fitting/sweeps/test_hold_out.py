@@ -42,11 +42,11 @@ def test_a_search_begins_without_the_currents_that_are_held_out():
     m = _sweeps(1.0, 1.0, 1.0)
     other = _sweeps(1.0, 1.0, 1.0)
     other.i[m.sweep == 1] *= 30
-    begun = [
+    first, second = (
         prepare_counted([x], mj.HybridDevice(), hold_out=[1], point_time=0.01, **OPTIONS)
         for x in (m, other)
-    ]
-    np.testing.assert_array_equal(*(np.asarray(p.candidates) for p in begun))
+    )
+    np.testing.assert_array_equal(first.candidates, second.candidates)
 
 
 def test_of_other_devices_sweeps_that_are_held_out_are_left_out():

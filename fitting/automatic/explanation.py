@@ -85,11 +85,10 @@ def explain(shortlist: Shortlist, comparison: Comparison, resemblance: str = "")
         Which laws learned functions resemble, in a sentence; "" where none were learned.
     """
     name, key = winner(comparison)
-    able = len(shortlist.losses) + len(shortlist.untried)
+    able = len(shortlist.losses)
     count = f"{able} of {able + len(shortlist.objections)} models can describe"
-    idle = f", {', '.join(shortlist.untried)} untried since slow" if shortlist.untried else ""
     excluded = _excluded(shortlist.objections)
-    data = f"the device is {shortlist.features}, which {count}{idle}{excluded}"
+    data = f"the device is {shortlist.features}, which {count}{excluded}"
     if name is None:
         return f"no model is chosen: {data}"
     poor = next(r for r in comparison.rows if r["model"] == name)["verdict"] == "poor"

@@ -1,7 +1,7 @@
 """The models of which a choice is made: those that can describe what sweeps show, nearest at their starts first."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,13 +11,11 @@ import memjax as mj
 from memjax.core.fields import parameter_specs
 from memjax.data import Features, Suitability, Traits, features, suitable
 from memjax.errors import DataError, FitError
-from memjax.lanes.backend import Unavailable
 
 from ..constants import AUTOMATIC
 from ..optimize.levenberg_marquardt import half_squares
 from ..sweeps.learned import learned_functions
 from ..sweeps.prepare import prepare
-from ..sweeps.problem import Problem, kernel_of
 from ..sweeps.thinning import thin
 
 COUNT = 3
@@ -52,8 +50,6 @@ class Shortlist:
         Why some of these are the second choice.
     objections : dict of str to tuple of str
         Why others cannot describe the device, or could not be solved.
-    untried : tuple of str
-        Candidates whose starts were not solved: their own equations need minutes, and there are enough others.
     notes : tuple of str
         What is to be known of the choice beside that.
     """
@@ -63,7 +59,6 @@ class Shortlist:
     losses: dict[str, float]
     reservations: dict[str, tuple[str, ...]]
     objections: dict[str, tuple[str, ...]]
-    untried: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -73,7 +68,6 @@ class Shortlist:
             "features": self.features.to_json() | {"text": str(self.features)},
             "start_losses": self.losses,
             "shortlist": list(self.models),
-            "untried": list(self.untried),
             **{k: {n: list(x) for n, x in texts.items()} for k, texts in reasons.items()},
         }
 
@@ -127,11 +121,7 @@ def shortlist(
     able = [n for n in devices if n not in against]
     if not able:
         raise _none_can(shown, judged, against)
-    losses, untried = _screen(measurements, {n: devices[n] for n in able}, options, against, tick)
-    if untried and sum(n not in judged.reservations for n in losses) < count:
-        slow = options | {"slow": True}
-        more, untried = _screen(measurements, {n: devices[n] for n in untried}, slow, against, tick)
-        losses |= more
+    losses = _screen(measurements, {n: devices[n] for n in able}, options, against, tick)
     order = sorted(losses, key=lambda n: (n in judged.reservations, losses[n]))
     if not order:
         raise FitError(f"no start of {', '.join(able)} could be solved", where=AUTOMATIC)
@@ -153,7 +143,6 @@ def shortlist(
         losses=losses,
         reservations={n: x for n, x in judged.reservations.items() if n in losses},
         objections=against,
-        untried=tuple(untried),
         notes=tuple(notes),
     )
 
@@ -191,14 +180,14 @@ def _screen(
     options: Mapping[str, Any],
     against: dict[str, tuple[str, ...]],
     tick: Callable[[str], None] | None,
-) -> tuple[dict[str, float], list[str]]:
-    """Loss of the best start of each device, and names of those that would take minutes.
+) -> dict[str, float]:
+    """Loss of the best start of each device.
 
     Those of which no start is solved are added to what speaks `against` them.
     """
     point_time = options.get("point_time")
     thinned = [thin(first_sweeps(m), POINTS, point_time=point_time) for m in measurements]
-    losses, untried = {}, []
+    losses = {}
     for name, device in devices.items():
         if tick is not None:
             tick(name)
@@ -207,13 +196,11 @@ def _screen(
         except (FitError, DataError, LinAlgError) as error:
             against[name] = (f"it cannot begin: {error}",)
             continue
-        if loss is None:
-            untried.append(name)
-        elif np.isfinite(loss):
+        if np.isfinite(loss):
             losses[name] = loss
         else:
             against[name] = ("it has no start that could be solved",)
-    return losses, untried
+    return losses
 
 
 def first_sweeps(measurement: mj.Measurement) -> mj.Measurement:
@@ -228,20 +215,12 @@ def first_sweeps(measurement: mj.Measurement) -> mj.Measurement:
     return measurement.select(np.isin(measurement.sweep, list(chosen.values())))
 
 
-def _least_loss(
-    measurements: Sequence[mj.Measurement], device: Any, *, slow: bool = False, **options: Any
-) -> float | None:
-    """Half the least sum of squared residuals of the response among starts; infinite where none is solved.
-
-    None of a device whose own equations no kernel solves, unless it may be `slow`.
-    """
+def _least_loss(measurements: Sequence[mj.Measurement], device: Any, **options: Any) -> float:
+    """Half the least sum of squared residuals of the response among starts; infinite where none is solved."""
     defaults: dict[str, Any] = dict.fromkeys(("bench", "env", "point_time", "free", "fix"))
     defaults["seed"] = 0
     prepared = prepare(measurements, device, **(defaults | options), screened=SCREENED)
-    kernel = prepared.problem.by_kernel()
-    if kernel is None and not slow and _is_iterative(prepared.problem):
-        return None
-    solved = kernel or prepared.problem
+    solved = prepared.problem.for_many_calls()
     # Not the events, which count for volatile models alone, nor the prior.
     rows = np.asarray(prepared.problem.group.target).size
     least = np.inf
@@ -249,12 +228,3 @@ def _least_loss(
         r, ok, _ = solved.observe(prepared.candidates[k : k + _TOGETHER])
         least = min(least, float(np.min(half_squares(np.asarray(r)[:, :rows], np.asarray(ok)))))
     return least
-
-
-def _is_iterative(problem: Problem) -> bool:
-    """Whether no kernel solves a device even alone, without what stands around it: its current is a root.
-
-    Behind a limit other devices have no kernel either, but take seconds.
-    """
-    alone = replace(problem, bench=mj.Bench(), group=replace(problem.group, limits=None))
-    return isinstance(kernel_of(alone), Unavailable)

@@ -18,7 +18,7 @@ from ..problem import TOGETHER, Linearised
 from ..sweeps.ending import BESIDE, ENDING, ending
 from ..sweeps.group import seeks_events
 from ..sweeps.prepare import Prepared
-from .stacked_problems import AbstractStackedProblems, problems_of
+from .stacked_problems import StackedProblems
 
 POOR = 5.0
 """Reduced chi squared above which further starts are tried."""
@@ -48,7 +48,7 @@ def switches(prepared: Prepared) -> bool:
 
 @dataclass
 class _Question:
-    """What one search asks: a method of `AbstractStackedProblems`, its points, and what comes of it."""
+    """What one search asks: a method of `StackedProblems`, its points, and what comes of it."""
 
     method: str
     z: np.ndarray
@@ -62,7 +62,7 @@ class Gathering:
 
     Parameters
     ----------
-    problems : AbstractStackedProblems
+    problems : StackedProblems
         The problems.
     members : int
         Threads that ask.
@@ -70,7 +70,7 @@ class Gathering:
         Ends searches, by a `KeyboardInterrupt`, once it is set.
     """
 
-    def __init__(self, problems: AbstractStackedProblems, members: int, halt: threading.Event):
+    def __init__(self, problems: StackedProblems, members: int, halt: threading.Event):
         self.problems, self.members, self.halt = problems, members, halt
         self._asked: dict[int, _Question] = {}
         self._turn = threading.Condition()
@@ -219,14 +219,14 @@ def end_each(
     return _each(end, share_of_problems(prepared), range(len(prepared)), halt)
 
 
-def share_of_problems(prepared: Sequence[Prepared]) -> AbstractStackedProblems:
+def share_of_problems(prepared: Sequence[Prepared]) -> StackedProblems:
     """The problems of devices, solved by as many cores as each share of a chunk has."""
-    return problems_of([p.problem for p in prepared], threads=max(usable_cores() // SHARES, 1))
+    return StackedProblems([p.problem for p in prepared], threads=max(usable_cores() // SHARES, 1))
 
 
 def _each(
     function: Callable[[EachSearch], Optimum],
-    problems: AbstractStackedProblems,
+    problems: StackedProblems,
     numbers: Sequence[int],
     halt: threading.Event,
 ) -> list[Optimum]:

@@ -32,7 +32,7 @@ from .each_search import (
     share_of_problems,
     switches,
 )
-from .stacked_problems import AbstractStackedProblems, Observed
+from .stacked_problems import Observed, StackedProblems
 
 Residuals = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
@@ -143,12 +143,12 @@ class _Many:
         self.prepared, self.halt = prepared, halt
 
     @functools.cached_property
-    def problems(self) -> AbstractStackedProblems:
+    def problems(self) -> StackedProblems:
         """The problems; most devices that are weighed anew are optima still, and need none."""
         return share_of_problems(self.prepared)
 
     @functools.cached_property
-    def broad(self) -> AbstractStackedProblems | None:
+    def broad(self) -> StackedProblems | None:
         """The same with no less granted to the model than by default; None where that is so."""
         wider = [replace(p, problem=_broad(p.problem)) for p in self.prepared]
         same = all(a.problem is b.problem for a, b in zip(wider, self.prepared, strict=True))
@@ -166,7 +166,7 @@ class _Many:
         return method(z, which)
 
     def _descend(
-        self, problems: AbstractStackedProblems, z: np.ndarray, owner: np.ndarray, **ends: Any
+        self, problems: StackedProblems, z: np.ndarray, owner: np.ndarray, **ends: Any
     ) -> Progress:
         """Levenberg-Marquardt of all points, each of the problem of its number."""
 

@@ -1,11 +1,10 @@
-"""Problems of one shape, each solved at points of its own: by one kernel in C, or by XLA where there is none."""
+"""Problems of one shape, each solved at points of its own by one kernel."""
 
-import abc
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -13,11 +12,10 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from memjax.core.fields import with_values
-from memjax.lanes.backend import Unavailable
 from memjax.runtime.compile_cache import cached_jit, is_array
-from memjax.simulate.stiff_kernel import StiffKernel, StiffLanes
+from memjax.simulate.stiff_kernel import StiffLanes
 
-from ..problem import Linearised, linearise
+from ..problem import Linearised
 from ..sweeps.group import seeks_events
 from ..sweeps.lanes import by_lane, by_point, solve_lanes
 from ..sweeps.problem import (
@@ -27,7 +25,6 @@ from ..sweeps.problem import (
     lengthened,
     linearise_lanes,
     observe_lanes,
-    observe_point,
 )
 
 TOGETHER = (64, 16)
@@ -52,31 +49,8 @@ Observed = tuple[np.ndarray, np.ndarray]
 """Residuals, success."""
 
 
-class AbstractStackedProblems(abc.ABC):
-    """Problems of one shape (see `fitting.problem.shape_of`), of which some are solved at a time."""
-
-    @abc.abstractmethod
-    def linearise(self, z: Points, which: Which) -> Linearised:
-        """Residuals, Jacobians and success at points, each of the problem of this number."""
-
-    @abc.abstractmethod
-    def observe(self, z: Points, which: Which) -> Observed:
-        """Residuals and success at points."""
-
-    @abc.abstractmethod
-    def roughly(self, rtol: float) -> "AbstractStackedProblems":
-        """The same solved with another tolerance, where that costs no compilation."""
-
-
-def problems_of(problems: Sequence[Problem], *, threads: int) -> AbstractStackedProblems:
-    """Problems of one shape, by their kernel where there is one."""
-    if isinstance(kernel_of(problems[0]), Unavailable):
-        return XlaProblems(problems)
-    return KernelProblems(problems, threads=threads)
-
-
-class KernelProblems(AbstractStackedProblems):
-    """`AbstractStackedProblems` that have a kernel.
+class StackedProblems:
+    """Problems of one shape (see `fitting.problem.shape_of`), of which some are solved at a time.
 
     Parameters
     ----------
@@ -93,7 +67,7 @@ class KernelProblems(AbstractStackedProblems):
     def __init__(self, problems: Sequence[Problem], *, threads: int):
         every, places = zip(*map(lengthened, problems), strict=True)
         self.residual_columns = places[0]
-        self.kernel, self.threads = cast(StiffKernel, kernel_of(problems[0])), threads
+        self.kernel, self.threads = kernel_of(problems[0]), threads
         # A solve has one end: problems whose waveforms end together are solved together.
         self.ends = np.array([np.max(p.group.rows) for p in every])
         self.columns = _columns(every)
@@ -103,14 +77,17 @@ class KernelProblems(AbstractStackedProblems):
         self._begin, self._linearise, self._observe = (f.bind(self.problem) for f in functions)
 
     def linearise(self, z: Points, which: Which) -> Linearised:
+        """Residuals, Jacobians and success at points, each of the problem of this number."""
         r, jacobian, ok = self._each(self._linearise, z, which, derive=True)
         return r[:, self.residual_columns], jacobian[:, self.residual_columns], ok
 
     def observe(self, z: Points, which: Which) -> Observed:
+        """Residuals and success at points."""
         r, ok = self._each(self._observe, z, which, derive=False)
         return r[:, self.residual_columns], ok
 
-    def roughly(self, rtol: float) -> "KernelProblems":
+    def roughly(self, rtol: float) -> "StackedProblems":
+        """The same solved with another tolerance."""
         rough = copy(self)
         share = self.policy.atol / self.policy.rtol
         rough.policy = replace(self.policy, rtol=rtol, atol=share * rtol)
@@ -199,55 +176,3 @@ def _observe_each(
 ):
     """Residuals and success, of points that have problems of their own."""
     return _at_each(observe_lanes, problem, leaves, z, by_point(lanes, len(z)))[:2]
-
-
-class XlaProblems(AbstractStackedProblems):
-    """`AbstractStackedProblems` by XLA: points that are solved together wait for the slowest.
-
-    Parameters
-    ----------
-    problems : sequence of Problem
-        The problems.
-    """
-
-    def __init__(self, problems: Sequence[Problem]):
-        self.problem = problems[0]
-        self.columns = _columns(problems)
-
-    def linearise(self, z: Points, which: Which) -> Linearised:
-        r, jacobian, ok = self._each(_linearise_alone, z, which)
-        return r, jacobian, ok
-
-    def observe(self, z: Points, which: Which) -> Observed:
-        r, ok = self._each(_observe_alone, z, which)
-        return r, ok
-
-    def roughly(self, rtol: float) -> "XlaProblems":
-        """See `AbstractStackedProblems`; here it would cost one."""
-        del rtol
-        return self
-
-    def _each(self, function: Callable, z: np.ndarray, which: np.ndarray) -> tuple[np.ndarray, ...]:
-        """What a function gives at each point, so many at a time, filled up by the first of them."""
-        parts = []
-        idle = np.any(np.isnan(z), axis=1)
-        z = np.where(idle[:, None], z[np.argmin(idle)], z)
-        for part, size in blocks(len(z)):
-            some = np.resize(part, size)
-            leaves = [x[which[some]] for x in self.columns]
-            results = function(self.problem, leaves, z[some])
-            parts.append([np.asarray(x)[: len(part)] for x in results])
-        *values, ok = (np.concatenate(x) for x in zip(*parts, strict=True))
-        return *values, ok & ~idle
-
-
-@cached_jit
-def _linearise_alone(problem: Problem, leaves: list, z: Float[Array, "points free"]):
-    """As `fitting.problem.evaluate`, of points that have problems of their own."""
-    return _at_each(linearise, problem, leaves, z)
-
-
-@cached_jit
-def _observe_alone(problem: Problem, leaves: list, z: Float[Array, "points free"]):
-    """Residuals and success, of points that have problems of their own."""
-    return _at_each(observe_point, problem, leaves, z)[:2]

@@ -1,6 +1,6 @@
 """Lanes of a kernel: the waveforms of one point after those of another."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -36,10 +36,3 @@ def solve_lanes(
 def by_point(lanes: StiffLanes, points: int) -> StiffLanes:
     """The same with axes of points and waveforms; within a program, where that copies nothing."""
     return StiffLanes(*(x.reshape(points, len(x) // points, *x.shape[1:]) for x in lanes))
-
-
-def of_numbers(evaluate: Callable, z: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Results at points, the last of which is success; those that are no numbers, and none, would keep all waiting."""
-    idle = np.any(np.isnan(z), axis=1)
-    *values, ok = evaluate(np.where(idle[:, None], z[np.argmin(idle)], z))
-    return *values, np.asarray(ok) & ~idle

@@ -17,7 +17,6 @@ from memjax.circuit import build_system
 from memjax.core.params import coordinates, known, quiet
 from memjax.core.scaling import Scaled
 from memjax.errors import DataError
-from memjax.lanes.backend import Unavailable
 from memjax.lanes.choice import chosen_backend, use_backend
 from memjax.runtime.compile_cache import cached_jit, signature
 from memjax.simulate import solve_stiff
@@ -29,10 +28,10 @@ from memjax.simulate.stiff_kernel import (
     stiff_kernel_of,
 )
 
-from ..problem import PRIOR_SIGMA, TOGETHER, AbstractDifferentiable, Outcome, at_each_point
+from ..problem import PRIOR_SIGMA, TOGETHER, AbstractDifferentiable, Outcome
 from .group import Group, floored, lengthen, misfit, seeks_events
 from .instrument import DeviceOnBench, bench_of, device_of
-from .lanes import by_point, of_numbers, solve_lanes
+from .lanes import by_point, solve_lanes
 from .learned import is_in_sequence, learned_functions, prior_root
 from .readout import EventSteps, find_steps, read_at, read_off, rows_of_events
 from .traced_kernel import TracedKernel
@@ -138,16 +137,12 @@ class Problem(AbstractDifferentiable):
         return misfit(self.group, *logs, events=events), jnp.all(ok)
 
     def linearise(self, z: Float[np.ndarray, "points free"]):
-        """See `AbstractProblem`; by a kernel in C where there is one, see `memjax.simulate.stiff_kernel`."""
-        if (solved := self.by_kernel()) is not None:
-            return solved.linearise(z)
-        return of_numbers(super().linearise, z)
+        """See `AbstractProblem`; by lanes, see `memjax.simulate.stiff_kernel`."""
+        return self.for_many_calls().linearise(z)
 
     def observe(self, z: Float[np.ndarray, "points free"]):
         """Residuals, success, and log10 of the responses at all rows [decades] of many points, without derivatives."""
-        if (solved := self.by_kernel()) is not None:
-            return solved.observe(z)
-        return at_each_point(observe_point, self, z)
+        return self.for_many_calls().observe(z)
 
     @property
     def backend(self) -> str:
@@ -155,18 +150,11 @@ class Problem(AbstractDifferentiable):
 
     @property
     def in_program(self) -> Any:
-        """See `AbstractDifferentiable`; by its kernel, where there is one."""
-        if isinstance(kernel := kernel_of(self), Unavailable):
-            return self
-        return TracedKernel(lengthened(self)[0], kernel, begin_lanes, linearise_lanes)
+        """See `AbstractDifferentiable`; by its kernel."""
+        return TracedKernel(lengthened(self)[0], kernel_of(self), begin_lanes, linearise_lanes)
 
-    def for_many_calls(self) -> "KernelProblem | Problem":
-        return self.by_kernel() or self
-
-    def by_kernel(self) -> "KernelProblem | None":
-        """The problem with its kernel, for many calls; None where there is no kernel, see `kernel_of`."""
-        kernel = kernel_of(self)
-        return None if isinstance(kernel, Unavailable) else KernelProblem(self, kernel)
+    def for_many_calls(self) -> "KernelProblem":
+        return KernelProblem(self, kernel_of(self))
 
 
 class KernelProblem:
@@ -241,29 +229,16 @@ def _observe_all(problem: Problem, device: Model):
     return jax.vmap(one)(group.limits, group.stimuli, group.rows, group.span)
 
 
-@cached_jit
-def observe_point(problem: Problem, z: Float[Array, " free"]):
-    """Residuals, success, and log10 of the responses at all rows [decades] at one point, without derivatives.
-
-    It takes a twentieth of the time of `fitting.problem.evaluate`.
-    """
-    logs, events, ok = _observe_all(problem, problem.at(z))
-    r = problem.with_prior(misfit(problem.group, *logs, events=events), z)
-    return r, jnp.all(ok) & jnp.all(jnp.isfinite(r)), floored(problem.group, logs[0])
-
-
 def responses(
     problem: Problem, z: Float[Array | np.ndarray, " free"]
 ) -> Float[np.ndarray, "waves points"]:
     r"""log10(\|response\| + floor) at all rows of a point [decades], whether they count or not."""
-    if isinstance(kernel_of(problem), Unavailable):
-        return np.asarray(observe_point(problem, jnp.asarray(z))[2])
     same = np.repeat(np.asarray(z)[None], TOGETHER, axis=0)  # as many as are screened together
     return problem.observe(same)[2][0]
 
 
-def kernel_of(problem: Problem) -> StiffKernel | Unavailable:
-    """The kernel that solves a problem; why there is none, where there is none."""
+def kernel_of(problem: Problem) -> StiffKernel:
+    """The kernel that solves a problem."""
     parts = (problem.device, problem.bench, problem.env, problem.group.limits)
     static = problem.free, problem.ties, problem.group.stimuli.quantity, problem.chosen
     key = f"{signature(parts)} {static}"
@@ -275,10 +250,10 @@ def kernel_of(problem: Problem) -> StiffKernel | Unavailable:
 
 
 _lock = threading.Lock()
-_kernels: dict[str, StiffKernel | Unavailable] = {}
+_kernels: dict[str, StiffKernel] = {}
 
 
-def _build_kernel(problem: Problem) -> StiffKernel | Unavailable:
+def _build_kernel(problem: Problem) -> StiffKernel:
     """See `kernel_of`."""
     z, limits = jnp.asarray(problem.center), problem.group.limits
     # Of jnp also where they are known: what depends on them has to be arrays in each case, see `numbers_of`.
@@ -361,12 +336,12 @@ def _ends_of(states, steps: EventSteps | None):
 
 @cached_jit
 def _observe_lanes(problem: Problem, z: Float[Array, "points free"], lanes: StiffLanes):
-    """As `observe_point`, of several points that are solved."""
+    """As `observe_lanes`, of several points that are solved."""
     return jax.vmap(partial(observe_lanes, problem))(z, by_point(lanes, len(z)))
 
 
 def observe_lanes(problem: Problem, z: Float[Array, " free"], lanes: StiffLanes):
-    """As `observe_point`, of a point whose lanes are solved."""
+    """Residuals, success, and log10 of the responses at all rows [decades] at a point whose lanes are solved."""
     steps, ok = _event_steps(problem, z, lanes)
     r, (_, logs) = _residuals_of(problem, z, lanes.y, steps, _ends_of(lanes.step_y, steps))
     return r, ok & jnp.all(jnp.isfinite(r)), logs

@@ -43,7 +43,7 @@ class Search:
     started: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.solved = self.problem.by_kernel() or self.problem
+        self.solved = self.problem.for_many_calls()
         bench = bench_of(self.problem.device, self.problem.bench)
         self.is_charged = bench.parallel_capacitance is not None
         self.progress.problem = self.problem

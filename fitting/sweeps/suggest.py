@@ -22,7 +22,7 @@ from .group import without_charging
 from .instrument import PART, BenchQuantities, DeviceOnBench, Evidence, device_of, quantity_names
 from .learned import with_further
 from .noise_estimate import correlation_of_neighbours, without_explosions
-from .problem import KernelProblem, Problem
+from .problem import Problem
 from .result import FitResult
 from .suggestion import Suggestion
 from .summary import CLEAR
@@ -198,7 +198,7 @@ class Extended:
             center=jnp.concatenate([jnp.asarray(problem.center), jnp.asarray(self.absent)]),
             prior_root=with_further(problem.prior_root, len(free)),
         )
-        self.solved: KernelProblem | Problem = self.problem.by_kernel() or self.problem
+        self.solved = self.problem.for_many_calls()
 
     def of_one(self, name: str) -> "Extended":
         """The same with one quantity, where the others would make each step dear: a resistance in series of a current

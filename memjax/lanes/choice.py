@@ -13,7 +13,7 @@ from .backend import LaneFunction, Unavailable
 from .cc.library import CompilerError, working_compiler
 
 if TYPE_CHECKING:
-    from .drivers import Driver, Exchange
+    from .drivers import Adaptive, Driver, Exchange
     from .program import StepProgram
 
 BACKEND = "MEMJAX_BACKEND"
@@ -93,7 +93,7 @@ def unavailable(reason: str) -> Unavailable:
 
 
 @overload
-def compile_lanes(program: "StepProgram", driver: "Exchange") -> LaneFunction: ...
+def compile_lanes(program: "StepProgram", driver: "Adaptive | Exchange") -> LaneFunction: ...
 
 
 @overload

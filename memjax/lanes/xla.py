@@ -10,8 +10,9 @@ import jax.numpy as jnp
 from jax import lax
 
 from .backend import LaneFunction, Unavailable
-from .drivers import Driver, Exchange
+from .drivers import Adaptive, Driver, Exchange, Fixed
 from .program import StepProgram
+from .xla_adaptive import solve_adaptive_lanes
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,10 @@ class Xla:
     def compile(self, program: StepProgram, driver: Driver) -> LaneFunction | Unavailable:
         """See `memjax.lanes.backend.Backend`."""
         unavailable = Unavailable(self.reason)
-        if not isinstance(driver, Exchange):
+        if isinstance(driver, Adaptive):
+            solve = partial(solve_adaptive_lanes, program, driver)
+            return LaneFunction(solve, driver, unavailable.backend, self.reason)
+        if isinstance(driver, Fixed):
             return unavailable
         dense = replace(driver, dense=(True,) * len(driver.dense), tables=())
         compute = partial(_advance_interval, program, dense)

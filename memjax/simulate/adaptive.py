@@ -15,6 +15,7 @@ from jaxtyping import Array, Bool, Float
 from ..core.result import Result
 from ..core.scaling import Scaled
 from ..core.watch import Watch
+from ..lanes.xla_adaptive import round_bits
 from ..noise import Clock, DyadicPath, Words
 from ..solver import DyadicController, Resolution, Rodas3
 from ..stimulus import AbstractStimulus
@@ -39,17 +40,6 @@ SHORTEST = 16
 
 DIGITS = 5
 """Binary digits of a step after the leading one: the rounded step is within 1/64 of the proposed one."""
-
-
-def _round_bits(h: Float[Array, ""]) -> Float[Array, ""]:
-    """Round a positive number to `DIGITS` binary digits, by integer operations on its bits."""
-    info = jnp.finfo(h.dtype)
-    word_type = {64: jnp.uint64, 32: jnp.uint32}[info.bits]
-    # Half of the last digit kept is added first: rounded to the nearest, so that steps have no
-    # drift.
-    drop = info.nmant - DIGITS
-    bits = lax.bitcast_convert_type(h, word_type) + jnp.asarray(1 << (drop - 1), word_type)
-    return lax.bitcast_convert_type(bits & ~jnp.asarray((1 << drop) - 1, word_type), h.dtype)
 
 
 class _RoundedSteps(dfx.AbstractAdaptiveStepSizeController):
@@ -101,7 +91,7 @@ class _RoundedSteps(dfx.AbstractAdaptiveStepSizeController):
     def adapt_step_size(self, *args, **kwargs):
         """See `diffrax.PIDController`."""
         keep, t0, t1, *others = self.control.adapt_step_size(*args, **kwargs)
-        h = _round_bits(jnp.asarray(lax.stop_gradient(t1 - t0)))
+        h = round_bits(jnp.asarray(lax.stop_gradient(t1 - t0)), DIGITS)
         return keep, t0, t0 + jnp.maximum(h, self.shortest), *others
 
 

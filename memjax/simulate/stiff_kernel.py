@@ -1,9 +1,9 @@
-"""Adaptive solves without noise, and their derivatives along several directions, by a kernel in C.
+"""Adaptive solves without noise, and their derivatives along several directions, by a kernel.
 
-It is compiled (`memjax.lanes`) from a step of `memjax.solver.rosenbrock.rodas3_interval`, and takes the steps of
+In C it is compiled (`memjax.lanes`) from a step of `memjax.solver.rosenbrock.rodas3_interval`, and takes the steps of
 `solve_stiff` but for rounding. Steps of several lanes are computed side by side, in whole vectors, each at its own
 time; derivatives of a lane are vectors over the directions, and refused steps have none. Where no compiler of C is at
-hand, on other devices than the CPU, or where the equations hold what has no translation, `solve_stiff` does the same.
+hand, on other devices than the CPU, or where the equations hold what has no translation, XLA takes the same steps.
 """
 
 import functools
@@ -19,12 +19,12 @@ from jax import lax
 from jaxtyping import Array, Float, Int
 
 from ..core.scaling import Scaled
-from ..lanes.backend import LaneFunction, Unavailable
-from ..lanes.choice import compile_lanes, unavailable
+from ..lanes.backend import LaneFunction
+from ..lanes.choice import compile_lanes
 from ..lanes.drivers import Adaptive, AdaptiveEnd, Interval
 from ..lanes.program import StepProgram, with_tangents
 from ..runtime.arguments import is_traced
-from ..runtime.compile_cache import is_array
+from ..runtime.compile_cache import fast_compile_options, is_array, supported_options
 from ..runtime.cores import usable_cores
 from ..solver.linear import dependent_results
 from ..solver.rosenbrock import rodas3_interval
@@ -140,15 +140,16 @@ class StiffKernel:
         shapes += [(lanes, length, n, wide), (lanes, 1 + n)]
         arguments = [control, np.array(whole, np.int32), stimuli.times, stimuli.values, zeros, rows]
         arguments += [numbers, y0, *along]
-        return StiffLanes(*_call_of(self.function, tuple(shapes))(*arguments))
+        return StiffLanes(*_call_of(self.function, tuple(shapes), inside=inside)(*arguments))
 
 
 @functools.cache
-def _call_of(function: LaneFunction, shapes: tuple) -> Callable:
-    """A compiled call of a kernel."""
+def _call_of(function: LaneFunction, shapes: tuple, *, inside: bool) -> Callable:
+    """A compiled call of a kernel; options for a loop by XLA can be given outside of programs alone."""
     results = [jax.ShapeDtypeStruct(x, np.float64) for x in shapes]
     results.append(jax.ShapeDtypeStruct((shapes[0][0], 3), np.int32))
-    return jax.jit(lambda *arguments: function(arguments, results))
+    options = supported_options(fast_compile_options) if function.reason and not inside else None
+    return jax.jit(lambda *arguments: function(arguments, results), compiler_options=options)
 
 
 def _widened(xp: Any, x: Any, wide: int) -> Any:
@@ -171,10 +172,8 @@ def moving_numbers(system_at: Callable[[Any], Scaled], z: Float[Array, "..."]) -
     return tuple(np.flatnonzero(np.repeat(dependent_results(closed.jaxpr), sizes)).tolist())
 
 
-def stiff_kernel_of(
-    scaled: Scaled, moving: Sequence[int], directions: int
-) -> StiffKernel | Unavailable:
-    """Return the kernel of systems like this one, whose numbers do not matter, or the reason why there is none.
+def stiff_kernel_of(scaled: Scaled, moving: Sequence[int], directions: int) -> StiffKernel:
+    """Return the kernel of systems like this one, whose numbers do not matter.
 
     Parameters
     ----------
@@ -186,11 +185,8 @@ def stiff_kernel_of(
         Along how many directions.
     """
     wide, moving = max(-(-directions // _WIDTH) * _WIDTH, _WIDTH), tuple(moving)
-    if any(x.dtype != np.float64 for x in jax.tree.leaves(eqx.filter(scaled, is_array))):
-        return unavailable("no translation of parameters that are no float64")
     program = with_tangents(_program(scaled), moving)
-    function = compile_lanes(program, Adaptive(wide, DIGITS))
-    return function if isinstance(function, Unavailable) else StiffKernel(function, moving)
+    return StiffKernel(compile_lanes(program, Adaptive(wide, DIGITS)), moving)
 
 
 def _program(scaled: Scaled) -> StepProgram:
@@ -203,7 +199,7 @@ def _program(scaled: Scaled) -> StepProgram:
     def step(numbers, y, shared, at: Interval):
         del shared
         cuts = zip(leaves, sizes, ends, strict=True)
-        parts = [numbers[b - k : b].reshape(np.shape(x)) for x, k, b in cuts]
+        parts = [numbers[b - k : b].reshape(np.shape(x)).astype(x.dtype) for x, k, b in cuts]
         system = eqx.combine(jax.tree.unflatten(tree, parts), static)
 
         # Steps land on the corners of the drive: within one it is a straight line, held from the last row on.

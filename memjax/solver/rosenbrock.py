@@ -21,6 +21,9 @@ DERIVATIVE_ERROR = 0.2
 """Error that the derivatives of a step by its start may have, relative to the largest of them or to 1. Where rates have
 constant derivatives it is below 0.036 in steps of any length, so that modes at rest limit none."""
 
+DERIVATIVE_FLOOR = 1e-2
+"""Error that the derivative of a scaled state may always have: what sets in from 0 on grows by any factor in a step."""
+
 Field = Callable[[Float[Array, ""], Float[Array, " n"]], Float[Array, " n"]]
 
 

@@ -59,7 +59,7 @@ static void drive_from(const Sweep *s, double t, double last, Real *line) {
     line[0] = v[end], line[1] = x[end], line[2] = (v[1] - v[0]) / (x[1] - x[0]), line[4] = x[1];
 }
 
-/* A positive number rounded to five binary digits behind the first, see `_round_bits` there. */
+/* A positive number rounded to five binary digits behind the first, see `round_bits` in memjax/lanes/xla_adaptive.py. */
 static double round_bits(double h) {
     const int drop = 52 - DIGITS;
     return d_of_u(u_of_d(h) + ((uint64_t)1 << (drop - 1)) & ~(((uint64_t)1 << drop) - 1));

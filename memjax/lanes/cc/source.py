@@ -10,7 +10,7 @@ import numpy as np
 
 from ...core.result import HOPELESS, HOPELESS_IN_PASSING, RUNAWAY, Result
 from ...runtime.compile_cache import cached_text
-from ...solver.rosenbrock import DERIVATIVE_ERROR
+from ...solver.rosenbrock import DERIVATIVE_ERROR, DERIVATIVE_FLOOR
 from ..drivers import Adaptive, Driver, Exchange, Fixed, Interval, Table
 from ..program import StepProgram, Tangents
 from .program import Constants, Program, join, name_arrays, reads, trace
@@ -37,9 +37,6 @@ _SIDE_BY_SIDE = 8
 
 _MOST = 64
 """Directions at the most."""
-
-_FLOOR = 1e-2
-"""Error that the derivative of a scaled state may always have: what sets in from 0 on grows by any factor in a step."""
 
 _VECTOR = """
 #ifdef __AVX512F__
@@ -255,7 +252,7 @@ def _adaptive(program: StepProgram, driver: Adaptive, constants: Constants) -> s
     sizes = f"STATES = {len(states)}, OWNS = {len(owns)}, NUMBERS = {numbers.size}, DIGITS = {driver.digits}"
     head = [
         f"#define BLOCK {driver.directions}",
-        f"#define DERIVATIVE_ERROR {DERIVATIVE_ERROR}\n#define DERIVATIVE_FLOOR {_FLOOR}",
+        f"#define DERIVATIVE_ERROR {DERIVATIVE_ERROR}\n#define DERIVATIVE_FLOOR {DERIVATIVE_FLOOR}",
         both.prelude(),
         (_FOLDER / "call.c").read_text(),
         f"enum {{ STEPS = {_SIDE_BY_SIDE}, {sizes} }};\n{_VECTOR}",

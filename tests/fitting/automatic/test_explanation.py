@@ -1,7 +1,5 @@
 """A choice in a sentence."""
 
-from dataclasses import replace
-
 import pytest
 
 from fitting.automatic.explanation import calls_for_learned, explain, hint_of, winner
@@ -18,9 +16,6 @@ LISTED = Shortlist(
     features=FEATURES, models=("a", "b"), losses={"a": 1.0, "b": 2.0, "c": 3.0}, reservations={"a": ("it is slow",)},
     objections=dict.fromkeys("defgh", FORGET) | {"i": ("it has no x",)} | dict.fromkeys("jk", ("it has no start",)),
 )  # fmt: skip
-
-
-UNTRIED = replace(LISTED, untried=("slow",))
 
 
 def comparison(**columns) -> Comparison:
@@ -57,11 +52,6 @@ def test_the_first_criterion_that_two_models_have_decides(columns, name, key, te
     both = comparison(**columns)
     assert winner(both) == (name, key)
     assert text in explain(LISTED, both)
-
-
-def test_a_candidate_that_was_not_tried_is_named():
-    text = explain(UNTRIED, comparison(loss=[1.0, 2.0]))
-    assert "which 4 of 12 models can describe, slow untried since slow (excluded: " in text
 
 
 def with_learned(physics: str, learned: str, **columns) -> Comparison:

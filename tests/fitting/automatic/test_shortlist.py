@@ -63,25 +63,6 @@ def test_a_second_choice_comes_after_the_first_ones(losses):
     assert shortlist([m]).models == ("vteam", "mms", "drift")
 
 
-def test_what_no_kernel_solves_is_tried_where_others_are_too_few(monkeypatch):
-    calls = []
-
-    def least_loss(measurements, device, *, slow=False, **_):
-        calls.append((device.name, slow))
-        return None if device.name == "ag-filament" and not slow else float(len(calls))
-
-    monkeypatch.setattr(module, "_least_loss", least_loss)
-    names = ["ag-filament", "diffusive", "and-ts", "threshold-switch"]
-    listed = shortlist(SWITCH, models=names)
-    assert listed.models == ("diffusive", "and-ts", "threshold-switch")
-    assert listed.untried == ("ag-filament",)
-    assert listed.to_json()["untried"] == ["ag-filament"]
-    listed = shortlist(SWITCH, models=names[:3])
-    assert listed.models == ("diffusive", "and-ts", "ag-filament")
-    assert listed.untried == ()
-    assert calls[-1] == ("ag-filament", True)
-
-
 def test_a_single_candidate_is_compared_with_the_nearest(losses):
     losses |= {"threshold-switch": 1.0}
     listed = shortlist(SWITCH, models=["mms", "threshold-switch"])

@@ -10,7 +10,7 @@ import pytest
 import fitting as ft
 import memjax as mj
 from fitting.batch.each_search import EachSearch, Gathering, find_each, outlying, switches
-from fitting.batch.stacked_problems import KernelProblems
+from fitting.batch.stacked_problems import StackedProblems
 from memjax.lanes.cc import library
 
 pytestmark = [
@@ -31,7 +31,7 @@ def test_a_device_switches_where_its_current_jumps_between_two_rows(switching):
 
 @pytest.mark.study
 def test_searches_that_leave_and_points_without_numbers_keep_nobody_waiting(switching, three):
-    gathering = Gathering(KernelProblems(three, threads=1), 3, threading.Event())
+    gathering = Gathering(StackedProblems(three, threads=1), 3, threading.Event())
     z = switching.candidates[:2]
 
     def ask(number):

@@ -9,7 +9,7 @@ import pytest
 
 import fitting as ft
 import memjax as mj
-from fitting.batch.stacked_problems import XlaProblems, problems_of
+from fitting.batch.stacked_problems import StackedProblems
 from fitting.kinds import Origin
 from fitting.sweeps.content import write
 from fitting.sweeps.ensemble import Coordinate, Ensemble, of_sweeps
@@ -75,10 +75,10 @@ def test_residuals_at_the_truth_are_those_of_the_noise_alone_and_in_a_batch(
     assert ok
     currents = np.asarray(data)[: problem.group.rows.size]
     assert np.max(np.abs(currents)) < 0.1
-    for many in (problems_of([problem] * 2, threads=1), XlaProblems([problem] * 2)):
-        r, _, well = many.linearise(np.stack([z, z]), np.arange(2))
-        assert np.all(well)
-        assert np.max(np.abs(r[:, : len(data)] - np.asarray(data))) < 1e-3
+    many = StackedProblems([problem] * 2, threads=1)
+    r, _, well = many.linearise(np.stack([z, z]), np.arange(2))
+    assert np.all(well)
+    assert np.max(np.abs(r[:, : len(data)] - np.asarray(data))) < 1e-3
 
 
 @pytest.mark.study

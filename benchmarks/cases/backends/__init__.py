@@ -1,0 +1,1 @@
+"""Fits by both backends beside each other."""

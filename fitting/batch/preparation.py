@@ -93,8 +93,8 @@ def _alike(
 ) -> list[Prepared | str]:
     """Problems of devices that were measured as one was, of which summary and problem are known."""
     wave, group = first.waves[0], prepared.problem.group
-    size = np.abs(np.array([m.i for m in measured], float))
-    floors = noise_floors(size, measured[0].sweep)
+    currents = np.array([m.i for m in measured], float)
+    size, floors = np.abs(currents), noise_floors(currents, measured[0].sweep)
     levels = [with_chosen(x, *thresholds) for x in find_thresholds_of_each(measured)]
     logs = np.log10(size + floors[:, None])
     events = _events(wave, size, levels)

@@ -21,7 +21,7 @@ def _loops(count: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_noise_of_a_device_that_is_off_comes_back(seed):
-    """The lowest tenth of windows of 9 holds 0.8 of the noise; of some 60 rows a robust deviation errs by 15 %: z = 3."""
+    """The lowest tenth of windows holds 0.8 of the noise; of 60 rows a robust deviation errs by 15 %: z = 3."""
     noise = noise_floor(measured_loops(*_loops(4, seed)))
     assert 0.8 * (1 - 0.45) * NOISE < noise < 1.45 * NOISE
 

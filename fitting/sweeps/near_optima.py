@@ -1,4 +1,4 @@
-"""Lower optima near a fit with events: at twice or half a resistance, and with one polarity as the other."""
+"""Lower optima near a fit with events: at up to twice or down to half a resistance, and with one polarity as the other."""
 
 from collections.abc import Callable, Sequence
 
@@ -13,8 +13,8 @@ from .basins import AGREED
 from .far_optima import search_from, search_held
 from .result import FitResult
 
-NEAR = 0.7
-"""Distance at which a resistance is tried [natural log units]: a factor of two."""
+NEAR = (0.35, 0.7)
+"""Distances at which a resistance is tried [natural log units]: factors of 1.4 and of 2."""
 
 _ITERATIONS = 60  # rows of events are met one by one
 _NEG = "_neg"  # end of the name of a parameter of the negative polarity
@@ -56,7 +56,8 @@ def lower_nearby(
     if len(pinned):
         both = (_ITERATIONS, _ITERATIONS)
         moved = moved_to_both_sides(bases, pinned)
-        searches.append(search_held(result, moved, np.repeat(pinned, 2), tick, iterations=both))
+        held = np.repeat(pinned, 2 * len(NEAR))
+        searches.append(search_held(result, moved, held, tick, iterations=both))
     if not searches:
         return None
     z, cost = (np.concatenate(x) for x in zip(*searches, strict=True))
@@ -67,9 +68,10 @@ def lower_nearby(
 def moved_to_both_sides(
     points: Sequence[Float[np.ndarray, " free"]], pinned: Int[np.ndarray, " points"]
 ) -> Float[np.ndarray, "lanes free"]:
-    """Each point with its coordinate `pinned` lower, and higher, by `NEAR`."""
-    moved = np.repeat(np.array(points, float), 2, axis=0)
-    moved[np.arange(len(moved)), np.repeat(pinned, 2)] += np.tile([-NEAR, NEAR], len(pinned))
+    """Each point with its coordinate `pinned` lower, and higher, by each of `NEAR`."""
+    steps = np.array([side * x for x in NEAR for side in (-1, 1)])
+    moved = np.repeat(np.array(points, float), len(steps), axis=0)
+    moved[np.arange(len(moved)), np.repeat(pinned, len(steps))] += np.tile(steps, len(pinned))
     return moved
 
 

@@ -29,7 +29,8 @@ def test_a_device_without_two_polarities_has_no_mirror():
 
 def test_a_coordinate_begins_to_both_sides_of_each_point():
     points = moved_to_both_sides([np.zeros(2), np.ones(2)], np.array([1, 0]))
-    np.testing.assert_allclose(points, [[0, -NEAR], [0, NEAR], [1 - NEAR, 1], [1 + NEAR, 1]])
+    steps = np.array([-NEAR[0], NEAR[0], -NEAR[1], NEAR[1]])
+    np.testing.assert_allclose(points, [*([0, x] for x in steps), *([1 + x, 1] for x in steps)])
 
 
 def test_what_the_data_do_not_determine_begins_again_where_the_prior_is_centred():

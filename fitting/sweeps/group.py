@@ -51,6 +51,8 @@ class Group(eqx.Module):
         log10 of the least current of points at the limit [decades of A].
     floor : Float[Array, ""]
         Noise floor [A or V].
+    quiet : Float[Array, ""]
+        Median modulus of readings of nothing [A or V]; 0 where hardly any row is such.
     model_sigma : Float[Array, ""]
         Standard deviation granted to the model's response [decades].
     small_sigma : Float[Array, ""]
@@ -74,6 +76,7 @@ class Group(eqx.Module):
     span: Float[Array | np.ndarray, "waves legs 3"]
     edge: Float[Array | np.ndarray, "waves points"]
     floor: Float[Array | np.ndarray, ""]
+    quiet: Float[Array | np.ndarray, ""]
     model_sigma: Float[Array | np.ndarray, ""]
     small_sigma: Float[Array | np.ndarray, ""]
     thresholds: Float[Array | np.ndarray, "2"]
@@ -144,6 +147,7 @@ def pack(
     waves: Sequence[Waveform],
     *,
     floor: float,
+    quiet: float = 0.0,
     limit: tuple[float, float] | None,
     limits: Float[np.ndarray, "waves 2"] | None = None,
     events: bool = True,
@@ -155,6 +159,7 @@ def pack(
     Under an imposed current none counts: the voltage is a function of it, and shows where it snaps back.
     Points at the limit lie at that of a bench, `limit`, or else that of the data; `limits` are those simulated. `left`
     says whether voltages that limited sources left at the terminals count: where these are simulated with their limits.
+    `quiet` is the median modulus of readings of nothing, see `Summary`.
     """
     filled, most = _Padding(max(len(w.v) for w in waves)), max(len(w.legs) for w in waves)
     padded = filled.padded
@@ -192,6 +197,7 @@ def pack(
         span=stack(span),
         edge=stack(lambda w: padded(edge_of(w, limit), -np.inf)),
         floor=np.asarray(float(floor)),
+        quiet=np.asarray(float(quiet)),
         model_sigma=np.asarray(float(granted)),
         small_sigma=np.asarray(float(small)),
         limits=limits,
@@ -277,8 +283,14 @@ def misfit(group: Group, log_response, log_left=None, *, events) -> Float[Array,
 
 
 def floored(group: Group, log_response) -> Float[Array, "waves points"]:
-    r"""log10(\|response\| + floor) [decades], as the data have it."""
+    r"""log10(\|response\| + floor) [decades], as the data have it.
+
+    The modulus of a reading is not that of the response where this is below the noise: of nothing the median is that of
+    the noise alone, beside which a response counts as a square.
+    """
     # Of logarithms, since responses may be too small for a number and have a derivative all the same.
+    tens = jnp.log(10.0)
+    log_response = jnp.logaddexp(2 * tens * log_response, 2 * jnp.log(group.quiet)) / (2 * tens)
     return jnp.logaddexp(log_response * jnp.log(10.0), jnp.log(group.floor)) / jnp.log(10.0)
 
 

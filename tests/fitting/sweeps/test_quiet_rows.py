@@ -21,9 +21,9 @@ def _loops(count: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_noise_of_a_device_that_is_off_comes_back(seed):
-    """The lowest tenth of windows holds 0.8 of the noise; of 60 rows a robust deviation errs by 15 %: z = 3."""
+    """Of 250 windows some 50 share no row of their differences: a robust deviation errs by 16 %: z = 3."""
     noise = noise_floor(measured_loops(*_loops(4, seed)))
-    assert 0.8 * (1 - 0.45) * NOISE < noise < 1.45 * NOISE
+    assert 0.52 * NOISE < noise < 1.48 * NOISE
 
 
 def test_a_current_above_its_noise_and_sweeps_of_few_points_have_no_quiet_rows():
@@ -36,9 +36,9 @@ def test_a_current_above_its_noise_and_sweeps_of_few_points_have_no_quiet_rows()
 
 
 def test_a_tenth_of_quiet_rows_is_known_beside_currents_that_bend():
-    """Of 15 windows a robust deviation errs by 30 %, the median of ten devices by 12 %: 0.8 within z = 3."""
+    """Of some 30 windows a robust deviation errs by 40 %, as they overlap, the median of ten by 16 %: z = 3."""
     rng = np.random.default_rng(1)
     bent = 1e-13 * np.sinh(12 * V) * (V > 0.2)
     devices = bent + NOISE * rng.normal(size=(10, V.size))
     noise = noise_of_quiet_rows(devices, np.zeros(V.size, int))
-    assert 0.44 * NOISE < np.median(noise) < 1.16 * NOISE
+    assert 0.52 * NOISE < np.median(noise) < 1.48 * NOISE

@@ -286,12 +286,13 @@ def floored(group: Group, log_response) -> Float[Array, "waves points"]:
     r"""log10(\|response\| + floor) [decades], as the data have it.
 
     The modulus of a reading is not that of the response where this is below the noise: of nothing the median is that of
-    the noise alone, beside which a response counts as a square.
+    the noise alone. The root of the sum of third powers is the median of both together within 4 %.
     """
     # Of logarithms, since responses may be too small for a number and have a derivative all the same.
-    tens = jnp.log(10.0)
-    log_response = jnp.logaddexp(2 * tens * log_response, 2 * jnp.log(group.quiet)) / (2 * tens)
-    return jnp.logaddexp(log_response * jnp.log(10.0), jnp.log(group.floor)) / jnp.log(10.0)
+    size = log_response * jnp.log(10.0)
+    noise = jnp.log(jnp.where(group.quiet > 0, group.quiet, 1.0))
+    size = jnp.where(group.quiet > 0, jnp.logaddexp(3 * size, 3 * noise) / 3, size)
+    return jnp.logaddexp(size, jnp.log(group.floor)) / jnp.log(10.0)
 
 
 def saturated(r):

@@ -30,12 +30,6 @@ POINTS, CYCLES = 160, 4
 NOISE, FLOOR = 0.03, 1e-13
 """Noise of a reading, relative and beside that [A]."""
 
-FLOORS = {"and-ts": 1e-9}
-"""Noise beside the relative one [A] of models whose state a fit solves less well than `FLOOR` would show.
-
-The on-state of `and-ts` carries 0.4 mA: an error of 1e-7 of the state is one of 4e-11 A.
-"""
-
 SCATTER = 0.1
 """Standard deviation of the logarithms of the parameters of devices about the preset."""
 
@@ -175,14 +169,12 @@ def _simulated(model: str, bench: mj.Bench, values: dict[str, np.ndarray], count
     return trace.check(), t
 
 
-def _read(
-    trace: mj.Trace, t: np.ndarray, bench: mj.Bench, *, floor: float, seed: int
-) -> list[mj.Measurement]:
+def _read(trace: mj.Trace, t: np.ndarray, bench: mj.Bench, seed: int) -> list[mj.Measurement]:
     """Each device read in several sweeps: the device is at the same state at the start of each."""
     rng = np.random.default_rng(seed)
     v, i = (np.asarray(x) for x in (trace.v, trace.i))
     shape = (len(i), CYCLES, len(t))
-    read = i[:, None] * np.exp(NOISE * rng.normal(size=shape)) + floor * rng.normal(size=shape)
+    read = i[:, None] * np.exp(NOISE * rng.normal(size=shape)) + FLOOR * rng.normal(size=shape)
     limit = bench.compliance
     held = np.zeros(shape, bool)
     if limit is not None:
@@ -205,8 +197,7 @@ def sets_of(model: str, count: int, *, limited: bool, seed: int = 0) -> Sets:
     base, bench = truth_of(model), _bench(model, limited=limited)
     trace, t = _simulated(model, bench, {}, 1)
     options: dict[str, Any] = dict(bench=bench, env=None, point_time=None, free=None, fix=None)
-    floor = FLOORS.get(model, FLOOR)
-    first = _read(trace, t, bench, floor=floor, seed=seed)
+    first = _read(trace, t, bench, seed)
     free = prepare(first, base, **options, seed=seed, screened=2).problem.free
     names = tuple(n for n in free if not sits_at_bound(base, n))
     rng = np.random.default_rng(seed)
@@ -217,7 +208,7 @@ def sets_of(model: str, count: int, *, limited: bool, seed: int = 0) -> Sets:
     drawn = {n: x * np.exp(d) for (n, x), d in zip(middle.items(), away.T, strict=True)}
     truth = {n: _off_bounds(base, n, x) for n, x in drawn.items()}
     trace, t = _simulated(model, bench, truth, count)
-    measured = _read(trace, t, bench, floor=floor, seed=seed + 1)
+    measured = _read(trace, t, bench, seed + 1)
     return Sets(base=base, bench=bench, names=names, truth=truth, measured=measured)
 
 

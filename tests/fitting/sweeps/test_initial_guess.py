@@ -104,6 +104,7 @@ def test_a_chain_begins_where_its_particles_leave_the_well_within_a_sweep_and_cr
     both = np.concatenate([v, -v]), np.concatenate([i, -i[::-1]])
     waves = summarise_sweeps([measured_loops(both)], point_time=0.05, floor=1e-14)
     begun = guess(waves, floor=1e-14, device=mj.LangevinChain()).device
+    assert isinstance(begun, mj.LangevinChain)
     highest, polarity = 2.0, 0.05 * v.size  # [V], [s]
     # A well and a pinning site pull back by less than the drift at the highest voltage, by more than a quarter of it.
     x = np.linspace(-1, 1, 2001)

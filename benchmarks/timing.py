@@ -33,7 +33,7 @@ class Times:
 
 
 def measure(call: Callable[[], object], *, repeats: int = 5) -> tuple[Times, object]:
-    """Times of ``call()``, waiting for its arrays, and what the last call gave.
+    """Times of ``call()``, waiting for its arrays, and what the last call gave; earlier results are let go.
 
     The persistent compilation cache is off meanwhile: a compilation read from disk is none.
     """
@@ -42,12 +42,16 @@ def measure(call: Callable[[], object], *, repeats: int = 5) -> tuple[Times, obj
     cached = jax.config.values["jax_enable_compilation_cache"]
     jax.config.update("jax_enable_compilation_cache", False)
     try:
-        laps = [lap(call) for _ in range(repeats + 1)]
+        first_lap, result = lap(call)
+        run = []
+        for _ in range(repeats):
+            # What is kept of earlier calls makes each one fill pages that no program used before.
+            result = None
+            seconds, result = lap(call)
+            run.append(seconds)
     finally:
         jax.config.update("jax_enable_compilation_cache", cached)
-    run = [seconds for seconds, _ in laps[1:]]
-    first = max(laps[0][0] - float(np.median(run)), 0.0)
-    return Times(run=run, compile=first), laps[-1][1]
+    return Times(run=run, compile=max(first_lap - float(np.median(run)), 0.0)), result
 
 
 def lap(call: Callable[[], T]) -> tuple[float, T]:

@@ -6,6 +6,7 @@ import select
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 from memjax.runtime.console import say
@@ -16,13 +17,16 @@ LATEST = 3.0
 INTERRUPTED = 130
 """Exit status."""
 
+TOGETHER = 0.5
+"""Time within which signals are one interrupt [s]: `timeout` signals a process, and then the group that it is in."""
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 """Those that interrupt. A shell without job control has what it starts with `&` ignore the first of them."""
 
 
 @contextlib.contextmanager
 def deadline(rescue: Callable[[], str], *, seconds: float = LATEST) -> Iterator[None]:
-    """Within it the process ends so long after an interrupt at the latest, or at once after a second one.
+    """Within it the process ends so long after an interrupt at the latest, or at once after another one.
 
     Parameters
     ----------
@@ -65,8 +69,13 @@ def _watch(pipe: int, rescue: Callable[[], str], seconds: float) -> None:
                 break
         else:
             return
-        if select.select([pipe], [], [], seconds)[0] and not os.read(pipe, 1):
-            return
+        begin = time.monotonic()
+        while select.select([pipe], [], [], max(begin + seconds - time.monotonic(), 0.0))[0]:
+            signals = os.read(pipe, 1)
+            if not signals:
+                return
+            if signals[0] in SIGNALS and time.monotonic() > begin + TOGETHER:
+                break
         _end(rescue)
     finally:
         os.close(pipe)

@@ -89,16 +89,13 @@ def compare(request: Request, session: Session, chooser: Chooser | None = None) 
     out = new_folder(request, marker=COMPARISON)
     choice = _Choice(request, session, data, starts, out, chooser)
     if session.reached is not None:
-        session.reached.save = choice.in_words
+        session.reached.save = choice.save
     try:
         choice.fit_all(list(starts))
         choice.hold_out(choice.models)
         choice.go_on()
     except KeyboardInterrupt:
-        if not choice.models:
-            raise
-        choice.compare(interrupted=True)
-        raise KeyboardInterrupt(f"{choice.in_words()}, and compared") from None
+        raise KeyboardInterrupt(choice.save()) from None
     if not choice.models:
         raise choice.failure()
     choice.compare(interrupted=False)
@@ -148,10 +145,12 @@ class _Choice:
         """Models whose fit is written."""
         return [n for n, fit in self.fits.items() if not isinstance(fit, str)]
 
-    def in_words(self) -> str:
-        """What is written."""
-        count = f"{len(self.models)} of {len(self.starts)} models"
-        return f"{count} are fitted in {self.out}" if self.models else NOTHING
+    def save(self) -> str:
+        """Compare what is fitted, and say what there is."""
+        if not self.models:
+            return NOTHING
+        self.compare(interrupted=True)
+        return f"{len(self.models)} of {len(self.starts)} models are fitted in {self.out}, and compared"
 
     def go_on(self) -> None:
         """Fit what the chooser asks for besides, once the others are compared."""

@@ -139,13 +139,17 @@ def build(content: dict, folder: Path) -> list[str]:
         folder_of_part(folder, name)
     notes = [*content["notes"], *(f"{r['model']}: {r['failure']}" for r in rows if r["failure"])]
     notes += ["interrupted: what was reached is compared"] * content["interrupted"]
-    if len(drawn) > len(COLORS):
-        notes.append(f"the picture shows the first {len(COLORS)} of {len(drawn)} models")
+    # A fit is written before its curves are simulated: an interrupt between leaves none.
+    curves = [n for n in drawn if (folder / n / "measured.csv").exists()]
+    if left := [n for n in drawn if n not in curves]:
+        notes.append(f"no curves of {', '.join(left)}: interrupted before they were simulated")
+    if len(curves) > len(COLORS):
+        notes.append(f"the picture shows the first {len(COLORS)} of {len(curves)} models")
     kind, explanation = kind_of(content, where=folder / COMPARISON), content.get("explanation")
     blocks: list[Block] = [Text(f"{explanation}.")] if explanation else []
-    if kind.curve is not None:
+    if kind.curve is not None and curves:
         with style():
-            shown = figure_of(folder, drawn[: len(COLORS)], kind)
+            shown = figure_of(folder, curves[: len(COLORS)], kind)
             pictures = save_all({"comparison": shown}, folder)
         blocks.append(Picture(folder / pictures[0], "measured, and by all models"))
     origin = [*data_rows(content), ["command", content["command"]], versions_row(content)]

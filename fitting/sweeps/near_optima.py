@@ -1,4 +1,4 @@
-"""Lower optima near a fit with events: at other resistances, and with one polarity as the other."""
+"""Lower optima near a fit with events: at half to twice a resistance, and with one polarity as the other."""
 
 from collections.abc import Callable, Sequence
 

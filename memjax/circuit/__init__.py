@@ -25,4 +25,5 @@ from .elements import (
 )
 from .limiter import soft_limit as soft_limit
 from .power import energies as energies, energy_per_spike as energy_per_spike, powers as powers
+from .stacked import StackedCircuit as StackedCircuit, stack_circuit as stack_circuit
 from .template import Footprint as Footprint, Template as Template

@@ -56,7 +56,7 @@ def evaluate_kinds(
 
     kinds: dict[Hashable, list[str]] = {}
     for name, element in elements.items():
-        kinds.setdefault(_kind((element, arguments[name])), []).append(name)
+        kinds.setdefault(kind((element, arguments[name])), []).append(name)
     results = []
     for names in kinds.values():
         if len(names) < FEWEST:
@@ -87,7 +87,7 @@ def evaluate(
     return {n: results[n] for n in elements}
 
 
-def _kind(parts: Any) -> Hashable:
+def kind(parts: Any) -> Hashable:
     """What elements have in common that one program evaluates: structure, shapes, and all that is no array."""
     arrays, static = eqx.partition(parts, eqx.is_array)
     shapes = tuple((x.shape, jnp.result_type(x)) for x in jax.tree.leaves(arrays))

@@ -80,6 +80,9 @@ class Circuit(AbstractSystem, AbstractComposite):
     `v0`, devices at rest.
 
     Parameters are known as ``element.parameter`` to `memjax.params`, to fits and to parameter files.
+
+    From 16 nodes on a simulation without noise, watched events and parameters that differ between members is that of
+    few arrays, which compiles in seconds whatever their length; other simulations compile node by node.
     """
 
     elements: tuple[AbstractElement | AbstractDevice, ...]
@@ -313,7 +316,7 @@ class Circuit(AbstractSystem, AbstractComposite):
     def element_currents(self, t, state: State, u, env: Environment) -> dict[str, tuple]:
         """Current [A] into each terminal of each element, without displacement; 0 for voltage sources."""
         forced = self._forced_currents(u)
-        results = evaluate(_current_of(t, env), **self._inputs(state, u)) | forced
+        results = evaluate(current_of(t, env), **self._inputs(state, u)) | forced
         return {n: results[n] for n in self.names}
 
     def _inputs(self, state: State, u) -> dict[str, Any]:
@@ -371,7 +374,7 @@ class Circuit(AbstractSystem, AbstractComposite):
                     charge[g] = charge[g] - i
             return charge
         nodes, currents, nets = [], [], dict(zip(self.names, top.nodes))
-        for names, results, mapped in evaluate_kinds(_current_of(t, env), **self._inputs(state, u)):
+        for names, results, mapped in evaluate_kinds(current_of(t, env), **self._inputs(state, u)):
             for terminal, i in enumerate(results):
                 nodes += [nets[n][terminal] for n in names]
                 currents.append(i if mapped else jnp.asarray(i)[None])
@@ -508,7 +511,7 @@ class Circuit(AbstractSystem, AbstractComposite):
         return self.project(state)
 
 
-def _current_of(t, env: Environment) -> Callable:
+def current_of(t, env: Environment) -> Callable:
     """Function of an element, the voltages at its terminals [V] and a device's states: currents into them [A]."""
 
     def currents(element, v, *states):

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import traceback
 import warnings
 from collections.abc import Iterator, Sequence
@@ -38,6 +39,9 @@ _BUILT_IN = {
     )
 }
 _GROUP = "memjax.commands"
+_TOGETHER = (
+    0.5  # signals within so long are one [s]: `timeout` signals a process, and then its group
+)
 
 
 def _plugged_in() -> dict[str, EntryPoint]:
@@ -194,7 +198,15 @@ def _interrupted_by_sigterm() -> Iterator[None]:
     if not main_thread or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         yield
         return
-    signal.signal(signal.SIGTERM, _interrupt)
+    last = -_TOGETHER
+
+    def interrupt_once(number: int, frame: Any) -> None:
+        nonlocal last
+        before, last = last, time.monotonic()
+        if last >= before + _TOGETHER:
+            _interrupt(number, frame)
+
+    signal.signal(signal.SIGTERM, interrupt_once)
     try:
         yield
     finally:

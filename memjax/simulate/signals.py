@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..circuit import BenchedDevice, Circuit
+from ..circuit import BenchedDevice, Circuit, StackedCircuit
 from ..circuit.power import bench_powers, element_powers
 from ..core.scaling import Scaled
 from ..core.system import AbstractSystem, Environment
@@ -25,7 +25,7 @@ def outputs_and_states(system: AbstractSystem, t, state, stimulus: Callable, env
 
     `stimulus` gives what drives at a time [s], as an `AbstractStimulus` does.
     """
-    if not isinstance(system, Circuit):
+    if not isinstance(system, Circuit | StackedCircuit):
         return system.outputs(t, state, value_before(stimulus, t), env), state
     # At a corner of the drive a row has the outputs before it.
     t_before = jnp.nextafter(t, jnp.asarray(-jnp.inf, t.dtype))

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -11,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int
 
-from ..circuit import Bench, Circuit, build_system, limited_bench, replace_values
+from ..circuit import Bench, Circuit, build_system, limited_bench, replace_values, stack_circuit
 from ..core import params
 from ..core.fields import parameter_specs, stored
 from ..core.result import FinalState, Result, Trace
@@ -48,7 +49,7 @@ from .checks import (
 )
 from .crossings import named_integrals, public_crossings, sweep_watches
 from .fixed import with_values
-from .policy import AbstractPolicy, Auto, check, resolve
+from .policy import AbstractPolicy, Auto, Stiff, check, resolve
 from .precision import check_precision
 from .requests import Conditions, Output
 from .resolution import check_pulses_seen
@@ -110,6 +111,13 @@ def _pad(stimuli: Sequence[Any], rows: Sequence[np.ndarray]) -> tuple[list, np.n
     return out, np.stack(row_times)
 
 
+def _row(scaled: Scaled, stimulus: AbstractStimulus, t, z):
+    """Visible quantities and SI states at a row."""
+    state = scaled.unpack(z)
+    out, state = outputs_and_states(scaled.system, t, state, stimulus, scaled.env)
+    return terminal_values(out), state
+
+
 @cached_jit
 def _outputs(scaled: Scaled, grid: Grid, y):
     """Visible quantities and SI states at the rows of every lane; whether all voltages and currents are numbers."""
@@ -117,17 +125,32 @@ def _outputs(scaled: Scaled, grid: Grid, y):
     def run(sweep, values, key, y):
         del key
         system = with_values(scaled, values)
-
-        def point(t, z):
-            state = system.unpack(z)
-            out, state = outputs_and_states(system.system, t, state, sweep.stimulus, system.env)
-            return terminal_values(out), state
-
-        visible, state = jax.vmap(point)(sweep.rows, y)
+        visible, state = jax.vmap(partial(_row, system, sweep.stimulus))(sweep.rows, y)
         # Rates may hide a drive that is no number in a branch that is not taken; what an instrument reads does not.
         return visible, state, jnp.all(jnp.isfinite(visible["v"]) & jnp.isfinite(visible["i"]))
 
     return map_lanes(run, grid, y)
+
+
+@partial(jax.jit, static_argnums=2)
+def _component(states, place, size: int):
+    """Components of states, from a place on: of a number that is known to no program, so that all states share one."""
+    if size == 1:
+        return jax.lax.dynamic_index_in_dim(states, place, axis=-1, keepdims=False)
+    return jax.lax.dynamic_slice_in_dim(states, place, size, axis=-1)
+
+
+def _states_by_name(scaled: Scaled, stacked: Any, state: dict, places: np.ndarray) -> dict:
+    """States of a circuit out of those of its stacks."""
+    joined = [state[s.name] for s in stacked.specs]
+    joined = [x if s.size > 1 else x[..., None] for x, s in zip(joined, stacked.specs, strict=True)]
+    states, starts = jnp.concatenate(joined, axis=-1), iter(places)
+    by_name = {}
+    for s in scaled.system.specs:
+        by_name[s.name] = _component(states, next(starts), s.size)
+        for _ in range(s.size - 1):
+            next(starts)
+    return by_name
 
 
 def _default_rows(stimulus: AbstractStimulus, save) -> np.ndarray:
@@ -400,10 +423,16 @@ class _Batch:
 
     def _solve(self, grid: Grid, y0, bar):
         """Rows of every lane (visible quantities, states, integrals), its events, and its solution."""
-        solution = solve_grid(self.scaled, grid, y0, self.policy, bar)
+        stack = self._stack(grid)
+        scaled, places = stack or (self.scaled, None)
+        y0 = y0 if places is None else y0[..., np.argsort(places)]
+        solution = solve_grid(scaled, grid, y0, self.policy, bar)
         self.backends[solution.backend] = None
         plain = eqx.tree_at(_of_solve, grid, (None, None), is_leaf=lambda x: x is None)
-        visible, state, finite = _outputs(self.scaled, plain, solution.y)
+        visible, state, finite = _outputs(scaled, plain, solution.y)
+        if places is not None:
+            state = _states_by_name(self.scaled, scaled.system, state, places)
+            solution = dataclasses.replace(solution, y=solution.y[..., places])
         lost = (solution.result == Result.successful) & ~finite
         code = jnp.where(lost, Result.not_finite, solution.result)
         solution = dataclasses.replace(solution, result=code)
@@ -411,6 +440,11 @@ class _Batch:
         if grid.watch is not None and grid.watch.events:
             crossings = grid_events(self.scaled, grid, solution.memory, self.policy)
         return (visible, state, solution.integrals), crossings, solution
+
+    def _stack(self, grid: Grid) -> tuple[Scaled, np.ndarray] | None:
+        """A circuit of many nodes as few arrays, where its elements are asked for by no name."""
+        named = grid.values or grid.watch is not None or grid.keys is not None
+        return None if named or not isinstance(self.policy, Stiff) else stack_circuit(self.scaled)
 
     def _initial_vectors(self, grid: Grid, members: int):
         """Vector of every lane at the start: at rest, or as given."""

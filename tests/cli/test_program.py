@@ -152,6 +152,22 @@ def test_sigterm_is_an_interrupt(run, monkeypatch, on_ctrl_c):
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
+def test_two_sigterms_of_one_moment_are_one_interrupt(run, monkeypatch):
+    """As of `timeout`, which signals a process and then its group: what is saved after the first goes on."""
+    saved = []
+
+    def save(options):
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except KeyboardInterrupt:
+            signal.raise_signal(signal.SIGTERM)
+            saved.append("all")
+            raise
+
+    _offer(monkeypatch, save)
+    assert (run("extra").status, saved) == (130, ["all"])
+
+
 def test_sigterm_that_is_ignored_stays_ignored(run, monkeypatch):
     _offer(monkeypatch, lambda options: signal.raise_signal(signal.SIGTERM) or 0)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

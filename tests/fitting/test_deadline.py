@@ -32,8 +32,20 @@ except KeyboardInterrupt:
     raise SystemExit(7)
 """
 
+SAVING = """
+import signal, time
+from fitting.deadline import deadline
+def rescue():
+    raise AssertionError("the program ended by itself")
+signal.signal(signal.SIGTERM, lambda number, frame: None)
+with deadline(rescue, seconds=20.0):
+    print("begun", flush=True)
+    time.sleep(2.0)
+raise SystemExit(7)
+"""
 
-def _interrupted(program: str, number: int = signal.SIGINT) -> tuple[int, str]:
+
+def _interrupted(program: str, number: int = signal.SIGINT, *, times: int = 1) -> tuple[int, str]:
     process = subprocess.Popen(
         [sys.executable, "-c", f"import signal; signal.signal({int(number)}, signal.default_int_handler)\n{program}"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -41,7 +53,9 @@ def _interrupted(program: str, number: int = signal.SIGINT) -> tuple[int, str]:
     assert process.stdout is not None
     assert process.stdout.readline() == "begun\n"
     time.sleep(0.5)  # the program is in its call
-    process.send_signal(number)
+    for _ in range(times):
+        process.send_signal(number)
+        time.sleep(0.05)  # else the system makes one of them
     _, said = process.communicate(timeout=25)
     return process.returncode, said
 
@@ -64,6 +78,13 @@ def test_where_sigint_is_ignored_as_in_the_background_of_a_script_sigterm_ends_i
 @pytest.mark.integration
 def test_a_program_that_ends_by_itself_is_left_alone():
     status, said = _interrupted(PROMPT)
+    assert (status, said) == (7, "")
+
+
+@pytest.mark.integration
+def test_two_signals_of_one_moment_are_one_interrupt():
+    """As of `timeout`, which signals a process and then its group: what is saved after the first is left alone."""
+    status, said = _interrupted(SAVING, signal.SIGTERM, times=2)
     assert (status, said) == (7, "")
 
 

@@ -25,6 +25,7 @@ from benchmarks.timing import Times, lap, measure
 from memjax.crossbar import Reading
 
 PEER, SCRIPT = "badcrossbar", Path(__file__).with_name("peer_badcrossbar.py")
+SPARSAX, SPARSAX_SCRIPT = "sparsax", Path(__file__).with_name("peer_sparsax.py")
 NODES_SCRIPT = Path(__file__).with_name("peer_badcrossbar_nodes.py")
 READ = "memjax"
 REFERENCE = "SciPy's sparse direct solve, largest relative difference of a current"
@@ -101,6 +102,7 @@ def _peers(record: Recorder, p: Problem, folder: Path) -> np.ndarray:
     job = {"file": str(file), "wire": p.wire, "repeats": 3, "reference": REFERENCE}
     job |= {"problem": p.name, "n": 1, "dtype": "float64"}
     run_peer(record, PEER, SCRIPT, job=job, variant="badcrossbar")
+    run_peer(record, SPARSAX, SPARSAX_SCRIPT, job=job, variant="sparsax")
     return exact
 
 
@@ -199,6 +201,6 @@ CASE = Case(
     run=run,
     baseline=READ,
     suites=("smoke", "crossbar"),
-    peers=(PEER, CROSSSIM, AIHWKIT),
+    peers=(PEER, SPARSAX, CROSSSIM, AIHWKIT),
     limit_s=1200.0,
 )

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import fitting.folder
 import memjax as mj
 from fitting.choice import options as choice
 from memjax.cli import main
@@ -128,6 +129,25 @@ def test_an_interrupt_keeps_what_was_reached(file, tmp_path, monkeypatch, capsys
     assert (out / "mms" / "fit.json").exists()
     assert "interrupted: what was reached" in (out / "report.html").read_text()
     assert (out / "comparison.png").exists()
+
+
+@pytest.mark.slow
+def test_an_interrupt_before_curves_are_simulated_keeps_the_fit(file, tmp_path, monkeypatch):
+    write = fitting.folder.write_folder
+
+    def until(*args, drawn):
+        if drawn:
+            raise KeyboardInterrupt
+        return write(*args, drawn=drawn)
+
+    monkeypatch.setattr(fitting.folder, "write_folder", until)
+    out = tmp_path / "out"
+    words = ["fit", file, "--model", "linear-drift,mms", *PULSES, "--out", str(out)]
+    assert main(words) == 130
+    rows = json.loads((out / "comparison.json").read_text())["rows"]
+    assert [r["failure"] for r in rows] == [None, "interrupted before"]
+    assert "no curves of linear-drift: interrupted" in (out / "report.html").read_text()
+    assert not (out / "comparison.png").exists()
 
 
 @pytest.mark.slow

@@ -184,8 +184,7 @@ def _groups(
     columns = dict(target=logs, weight=weight, event_rows=rows, event_weight=certainty)
     floors, quiet = (np.asarray(x, float) for x in noise)
     rows_of = [{n: x[k][None] for n, x in columns.items()} for k in range(len(logs))]
-    ends = [
-        {"floor": floors[k, ...], "quiet": quiet[k, ...], "thresholds": limits[k]}
-        for k in range(len(logs))
-    ]
+    ends = [{"floor": floors[k, ...], "thresholds": limits[k]} for k in range(len(logs))]
+    if group.quiet is not None:  # as the first device has them, so that all have one program
+        ends = [x | {"quiet": quiet[k, ...]} for k, x in enumerate(ends)]
     return [with_values(group, a | b) for a, b in zip(rows_of, ends, strict=True)]

@@ -51,8 +51,8 @@ class Group(eqx.Module):
         log10 of the least current of points at the limit [decades of A].
     floor : Float[Array, ""]
         Noise floor [A or V].
-    quiet : Float[Array, ""]
-        Median modulus of readings of nothing [A or V]; 0 where hardly any row is such.
+    quiet : Float[Array, ""] or None
+        Median modulus of readings of nothing [A or V]; None where hardly any row is such.
     model_sigma : Float[Array, ""]
         Standard deviation granted to the model's response [decades].
     small_sigma : Float[Array, ""]
@@ -76,13 +76,13 @@ class Group(eqx.Module):
     span: Float[Array | np.ndarray, "waves legs 3"]
     edge: Float[Array | np.ndarray, "waves points"]
     floor: Float[Array | np.ndarray, ""]
-    quiet: Float[Array | np.ndarray, ""]
     model_sigma: Float[Array | np.ndarray, ""]
     small_sigma: Float[Array | np.ndarray, ""]
     thresholds: Float[Array | np.ndarray, "2"]
     limits: Float[Array | np.ndarray, "waves 2"] | None = None
     left: Float[Array | np.ndarray, "waves points"] | None = None
     left_weight: Float[Array | np.ndarray, "waves points"] | None = None
+    quiet: Float[Array | np.ndarray, ""] | None = None
 
 
 def field_of_each(groups: Sequence[Group], name: str) -> np.ndarray:
@@ -197,7 +197,7 @@ def pack(
         span=stack(span),
         edge=stack(lambda w: padded(edge_of(w, limit), -np.inf)),
         floor=np.asarray(float(floor)),
-        quiet=np.asarray(float(quiet)),
+        quiet=np.asarray(float(quiet)) if quiet > 0 else None,
         model_sigma=np.asarray(float(granted)),
         small_sigma=np.asarray(float(small)),
         limits=limits,
@@ -290,8 +290,9 @@ def floored(group: Group, log_response) -> Float[Array, "waves points"]:
     """
     # Of logarithms, since responses may be too small for a number and have a derivative all the same.
     size = log_response * jnp.log(10.0)
-    noise = jnp.log(jnp.where(group.quiet > 0, group.quiet, 1.0))
-    size = jnp.where(group.quiet > 0, jnp.logaddexp(3 * size, 3 * noise) / 3, size)
+    if group.quiet is not None:
+        noise = jnp.log(jnp.where(group.quiet > 0, group.quiet, 1.0))
+        size = jnp.where(group.quiet > 0, jnp.logaddexp(3 * size, 3 * noise) / 3, size)
     return jnp.logaddexp(size, jnp.log(group.floor)) / jnp.log(10.0)
 
 

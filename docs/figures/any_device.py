@@ -74,7 +74,7 @@ def draw_sets() -> Figure:
         ax.plot([table[k][1] for k in at], at, "o", color=color, label=f"unseen sweeps: {word}")
     ax.set_yticks(place, [r[0] for r in table])
     ax.invert_yaxis()
-    ax.set(xscale="log", xlim=(0.005, 5), xlabel="Residual of unseen sweeps (decades)")
+    ax.set(xscale="log", xlim=(0.0002, 5), xlabel="Residual of unseen sweeps (decades)")
     figure.legend(fontsize=9, loc="outside upper center", ncols=2)
     return figure
 

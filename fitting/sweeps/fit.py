@@ -19,8 +19,9 @@ from .basins import notes_on_optima
 from .completion import completed
 from .ending import balanced, begin_beside, ended_from, weighed
 from .failures import no_start
+from .hold_out import counted_sweeps, prepare_counted
 from .physics_first import begun_at_physics
-from .prepare import AbstractSweepProblem, Origin, Prepared, prepare
+from .prepare import AbstractSweepProblem, Origin, Prepared
 from .problem import PATIENT
 from .result import FitResult, fit_at
 from .scatter import exceeds_scatter
@@ -59,6 +60,9 @@ class SweepProblem(AbstractSweepProblem):
         `bench` has is where one starts; others start from what the data show.
     screened : int
         Number of starts that are screened.
+    hold_out : sequence of int
+        Labels of sweeps that do not count. They act on the state of a device with learned functions, whose sweeps are
+        fitted one after the other; in other fits they are left out.
 
     Raises
     ------
@@ -82,6 +86,7 @@ class SweepProblem(AbstractSweepProblem):
     _: dataclasses.KW_ONLY
     free_bench: Sequence[str] = ()
     screened: int = SCREENED
+    hold_out: Sequence[int] = ()
 
     def solve(self, *, seed: int = 0, progress: Tick | None = None) -> FitResult:
         """See `fitting.solve`."""
@@ -101,7 +106,9 @@ def solve_sweeps(
     every = [data] if isinstance(data, mj.Measurement) else data
     measurements = [thin(m, problem.points, point_time=point_time) for m in every]
     more: dict[str, Any] = dict(free_bench=problem.free_bench, screened=problem.screened, seed=seed)
-    prepared = prepare(measurements, problem.device, **problem.options, **more)
+    more["hold_out"] = problem.hold_out
+    prepared = prepare_counted(measurements, problem.device, **problem.options, **more)
+    measurements = counted_sweeps(measurements, problem.hold_out)
     search, interrupted = _run_search(prepared, seed, progress)
     if search.best_z is None:
         raise no_start(NOTHING, search.problem, prepared.candidates[:BATCH])

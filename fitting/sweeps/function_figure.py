@@ -41,7 +41,9 @@ def figure_functions(
     rows = content["parameters"]
     low, high = rows["v_low"]["value"], rows["v_high"]["value"]
     v = np.linspace(low, high, _POINTS)
-    basis = basis_at(v, low, high)
+    # Of a model with corrections nodes are equally spaced.
+    skew = rows["skew"]["value"] if "skew" in rows else 1.0
+    basis = basis_at(v, low, high, skew)
     nodes = draws_of(content, list(functions.values()))
     curves = {f: x @ basis.T for f, x in zip(functions, nodes, strict=True)}
     figure, ((left, right),) = axes_grid(2, height=4.0)

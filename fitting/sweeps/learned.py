@@ -66,6 +66,14 @@ _NEAR_ZERO = 0.02
 
 _SCATTER = {"off": 0.2, "gain": 0.4, "set": 1.5, "reset": 1.5}  # of starts, by function
 
+_BOTH = 0.1  # of the largest voltage: what both polarities reach where nodes are shared among them
+
+_BEYOND = (
+    0.5  # of the distance of the branches: what other starts leave below and above them at the most
+)
+
+_FEEDBACK = 6.0  # standard deviation of the feedback of the state on its rates in every other start
+
 # Rates of starts: e^-4 in a quarter of a sweep at 0 V, e^4 at the largest voltage.
 _REST, _STEEPNESS = -4.0, 8.0
 
@@ -174,7 +182,8 @@ def learned_values(
     """Nodes where a search starts, as the branches of the data show them, and those of other starts."""
     v, g, top = conductances(waves, floor)
     low, high = _ends(v, top)
-    nodes = node_voltages(low, high)
+    skew = _skew(v, top)
+    nodes = node_voltages(low, high, skew)
     branches = [_quantile(v, g, nodes, q) for q in (_LOW, _HIGH)]
     off, ratio = branches[0], np.maximum(branches[1] - branches[0], _LEAST_GAIN)
     rate = _REST - np.log(shape.duration / 4)
@@ -185,15 +194,20 @@ def learned_values(
     functions |= {"set": rate + sign * steep, "reset": rate - sign * steep}
 
     def scatter(rng: np.random.Generator) -> dict[str, float]:
-        moved = dict(functions)
+        # The states that the data reached need not be all: of other amplitudes they are beyond both branches.
+        below, above = _BEYOND * rng.random(2) * (rng.random() < 0.5)
+        wider = np.log(np.expm1((1 + below + above) * ratio))
+        moved = functions | {"off": off - below * ratio, "gain": wider}
         if rng.random() < (0.1 if shape.sets_at else 0.5):
             # Loops that do not say at which polarity a device sets leave either as likely.
             moved["set"], moved["reset"] = moved["reset"], moved["set"]
         moved = {f: x + _SCATTER[f] * rng.normal(size=NODES) for f, x in moved.items()}
-        feedback = {"p": float(rng.normal()), "n": float(rng.normal())}
+        # A transition that is abrupt, or one that hinders itself and stops at another state for each amplitude.
+        size = _FEEDBACK if rng.random() < 0.5 else 1.0
+        feedback = {n: float(size * rng.normal()) for n in ("p", "n")}
         return _by_name(moved) | feedback | {"x0": float(1 / (1 + np.exp(2 * rng.normal())))}
 
-    return _by_name(functions) | {"v_low": low, "v_high": high}, scatter
+    return _by_name(functions) | {"v_low": low, "v_high": high, "skew": skew}, scatter
 
 
 def correction_values(
@@ -214,11 +228,21 @@ def _ends(v: np.ndarray, top: float) -> tuple[float, float]:
     return min(float(v.min()), -0.1 * top), max(float(v.max()), 0.1 * top)
 
 
+def _skew(v: np.ndarray, top: float) -> float:
+    """How much farther from the middle node the lowest voltage is than the highest, where both polarities have points.
+
+    The root of the ratio of both, between equal distances and as many nodes for either polarity: a current that spans
+    decades within one volt is described no worse for a reset that goes to four.
+    """
+    low, high = -float(v.min()), float(v.max())
+    return float(np.sqrt(low / high)) if min(low, high) > _BOTH * top else 1.0
+
+
 def basis_at(
-    v: Float[np.ndarray, " points"], low: float, high: float
+    v: Float[np.ndarray, " points"], low: float, high: float, skew: float = 1.0
 ) -> Float[np.ndarray, "points nodes"]:
     """What each node of a function counts for at voltages [V], of which those beyond the nodes are at their ends."""
-    u = jnp.clip(jnp.asarray(node_position(v, low, high)), 0.0, NODES - 3.0)
+    u = jnp.clip(jnp.asarray(node_position(v, low, high, skew)), 0.0, NODES - 3.0)
     return np.asarray(jax.vmap(lambda x: cubic_basis(x, NODES))(u))
 
 

@@ -20,6 +20,7 @@ from memjax.errors import DataError
 from ..constants import FREE_BENCH
 from ..problem import begun
 from ..solve import AbstractFitProblem
+from .cycle_scatter import with_cycles
 from .device_summary import Summary, notes_on, summarise
 from .group import Group, pack, without_charging
 from .initial_guess import Guess, guess, starts
@@ -75,6 +76,8 @@ def prepare(
     quantities = free_quantities(free_bench, device, measurements[0].driven)
     sweeps = in_sequence(measurements) if is_in_sequence(device) else measurements
     summary = summarise(sweeps, device, bench or mj.Bench(), point_time, thresholds)
+    if is_in_sequence(device):
+        summary = replace(summary, waves=with_cycles(summary.waves, measurements))
     data = measurements, summary.waves, summary.floor, summary.bench
     around = start_of_bench(quantities, *data) if quantities else None
     prepared = assemble(summary, device, Choices(**options), around=around)

@@ -92,7 +92,7 @@ def resemblance_of(result: Any) -> str:
     if not functions or isinstance(device, AbstractCorrectedDevice):
         return ""
     nodes = _drawn_nodes(result)
-    low, high = (float(get(result.device, n)) for n in ("v_low", "v_high"))
+    low, high, skew = (float(get(result.device, n)) for n in ("v_low", "v_high", "skew"))
     v, _, _ = conductances(result.waves, float(result.problem.group.floor))
     source = -1.0 if result.problem.bench.reversed else 1.0
     shapes = []
@@ -102,7 +102,7 @@ def resemblance_of(result: Any) -> str:
             continue
         size = np.geomspace(FROM * reached, reached, _POINTS)
         # Voltages of the source: a device that stands reversed sees the opposite ones.
-        at = basis_at(source * sign * size, low, high).T
+        at = basis_at(source * sign * size, low, high, skew).T
         shapes += _of_side(dict(zip(functions, nodes @ at, strict=True)), size, sign)
     return in_words(shapes)
 

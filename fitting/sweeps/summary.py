@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -61,6 +61,10 @@ class Waveform:
         was told to apply and the file holds that [decades of V]; NaN elsewhere. None where no point is such.
     opposed : Bool[np.ndarray, "points"] or None
         Points at which the response flows against what is applied, see `opposed_rows`; None where that is unknown.
+    cycles : Float[np.ndarray, "points"] or None
+        Scatter between cycles that are fitted one after the other, see `scatter_of_cycles` [decades]; None of others.
+    closings : dict of str to float
+        That of the voltages of their sets and resets, by the kind of them [V].
     """
 
     stimulus: mj.Sampled
@@ -77,6 +81,8 @@ class Waveform:
     thresholds: Thresholds = Thresholds()
     log_left: Float[np.ndarray, "sweeps points"] | None = None
     opposed: Bool[np.ndarray, " points"] | None = None
+    cycles: Float[np.ndarray, " points"] | None = None
+    closings: dict[str, float] = field(default_factory=dict)
 
     @property
     def polarities(self) -> tuple[int, ...]:

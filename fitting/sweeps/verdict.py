@@ -23,6 +23,7 @@ from ..verdict import (
     graded_ratio,
     systematic,
 )
+from .cycle_scatter import typical_scatter
 from .group import SATURATION, Group, field_of_each
 from .loops import branch_error, branches
 from .summary import CLEAR, Waveform
@@ -142,15 +143,18 @@ def judge(
     count by their systematic part, the typical one times the square root of the correlation of neighbours: noise has
     none. Each state counts by its typical response, beyond the scatter of single cycles and readings about it. All of
     these compare moduli: a response of the other sign counts by its distance. Under an imposed current decades of the
-    voltage count six times. What was granted to the model plays no part.
+    voltage count six times. What was granted to the model plays no part. Of cycles that are fitted one after the other,
+    which no median summarises, the scatter between them counts for nothing either, see `scatter_of_cycles`.
     """
     simulated = simulated_response(group, residuals) if simulated is None else simulated
     deviation, correlation = _residuals(waves, simulated)
+    spread = typical_scatter(waves)
     scale = MODEL_SIGMA / VOLTAGE_SIGMA if waves[0].driven == "current" else 1.0
-    part = deviation * float(np.sqrt(max(correlation, 0.0)))
+    # One cycle follows no other more closely than cycles do each other.
+    part = max(deviation * float(np.sqrt(max(correlation, 0.0))) - spread, 0.0)
     text = f"residuals of {deviation:.2g} decades that follow each other (correlation {correlation:.2g})"
     marks = [graded(scale * part, DEVIATION, text), *_events(waves, group, residuals)]
-    shape, more = _shape(waves, simulated)
+    shape, more = _shape(waves, simulated, spread)
     # Where no switching counts, set and reset do: those of a loop, not of noise.
     if not marks[1:] and waves[0].driven == "voltage" and shape["area_ratio"] is not None:
         more += _closings(waves, simulated)
@@ -209,7 +213,8 @@ def _states(
 def _scatter(w: Waveform) -> Float[np.ndarray, " points"]:
     """Standard deviation of one cycle's response about the median at each row [decades], or of a reading at least."""
     scatter = MAD * np.median(np.abs(w.log_response - w.median_log()), axis=0)
-    return np.maximum(scatter, branch_error(w))
+    scatter = np.maximum(scatter, branch_error(w))
+    return scatter if w.cycles is None else np.fmax(scatter, w.cycles)
 
 
 def _rows_of_states(w: Waveform, floor: float) -> Iterator[tuple[str, int, np.ndarray]]:
@@ -316,8 +321,9 @@ def _closings(waves: Sequence[Waveform], simulated: np.ndarray) -> list[Mark]:
     marks = []
     for kind, rows in voltages.items():
         here, there, most = np.median(rows, axis=0)
+        scatter = max(w.closings.get(kind, 0.0) for w in waves)
         text = f"{kind} at {there:.3g} V where {here:.3g} V was measured"
-        marks.append(graded(abs(there - here) / most, _CLOSING, text))
+        marks.append(graded(max(abs(there - here) - scatter, 0.0) / most, _CLOSING, text))
     return marks
 
 
@@ -332,8 +338,10 @@ def _areas(w: Waveform, simulated: np.ndarray, leg: tuple[int, int, int]) -> np.
     return -higher * strips.sum(axis=1)
 
 
-def _shape(waves: Sequence[Waveform], simulated: np.ndarray) -> tuple[dict, list[Mark]]:
-    """Loops measured and simulated: their areas, ratios of branches, and marks."""
+def _shape(
+    waves: Sequence[Waveform], simulated: np.ndarray, spread: float
+) -> tuple[dict, list[Mark]]:
+    """Loops measured and simulated: areas, ratios of branches, marks; `spread` is the scatter of cycles [decades]."""
     areas, openings, squares, noise = [], [], [], []
     for w, s in zip(waves, simulated, strict=True):
         loops, error = (branches(w), branches(w, s[: len(w.v)])), branch_error(w)
@@ -361,11 +369,17 @@ def _shape(waves: Sequence[Waveform], simulated: np.ndarray) -> tuple[dict, list
     # By the sense in which the measured loop of each excursion runs: areas of the other sense are taken off.
     ratio = float(sum(np.sign(a[0]) * a[1] for a in areas) / max(whole, np.finfo(float).tiny))
     left, most = np.sum(squares, axis=0)
-    gain = 1 - float(left / most)
+    # What cycles scatter no curve explains.
+    points = sum(o[0].size for o in openings)
+    gain = 1 - float(max(left - 2 * points * spread**2, 0.0) / most)
     shape |= {"area_ratio": ratio, "gain": gain}
     text = f"of the loop it explains {gain:.2g} beyond a curve without memory"
     ratios = f"branch ratio {10**drawn:.2f}, measured {10**measured:.2f}"
     return shape, [
-        graded_ratio(ratio, f"the loop's area is {ratio:.2g} of the measured one ({ratios})"),
+        graded_ratio(
+            ratio,
+            f"the loop's area is {ratio:.2g} of the measured one ({ratios})",
+            error=spread * float(np.log(10)),
+        ),
         graded_gain(gain, text),
     ]

@@ -16,7 +16,7 @@ from .laws import bound, safe_exp, safe_sqrt
 from .laws.splines import extrapolated
 
 NODES = 11
-"""Nodes of each function: one beyond either end of the range, the others equally spaced from end to end."""
+"""Nodes of each function: one beyond either end of the range, the others from end to end, see `node_position`."""
 
 FUNCTIONS = {
     "off": "Logarithm of the conductance in S when off",
@@ -52,14 +52,24 @@ def node_names(function: str) -> tuple[str, ...]:
     return tuple(f"{function}{k}" for k in range(NODES))
 
 
-def node_position(v: Any, low: Any, high: Any) -> Any:
-    """Where voltages [V] lie among the nodes of a range: 0 at its lowest end, where node 1 is."""
-    return (v - low) / (high - low) * (NODES - 3)
+def node_position(v: Any, low: Any, high: Any, skew: Any = 1.0) -> Any:
+    """Where voltages [V] lie among the nodes of a range: 0 at its lowest end, where node 1 is.
+
+    The middle node lies `skew` times as far from the lowest as from the highest voltage. Between, positions are
+    fractions of the first degree, which rise throughout; beyond, they go on as straight lines.
+    """
+    share = (v - low) / (high - low)
+    inner = bound(share, 0.0, 1.0)
+    outside = (share - inner) * jnp.where(share < 0, 1 / skew, skew)
+    return (inner / (inner + skew * (1 - inner)) + outside) * (NODES - 3)
 
 
-def node_voltages(low: float, high: float) -> np.ndarray:
-    """Voltages of all nodes of a range [V]."""
-    return low + (high - low) / (NODES - 3) * np.arange(-1, NODES - 1)
+def node_voltages(low: float, high: float, skew: float = 1.0) -> np.ndarray:
+    """Voltages of all nodes of a range [V]: the inverse of `node_position`."""
+    at = np.arange(-1, NODES - 1) / (NODES - 3)
+    inner = np.clip(at, 0.0, 1.0)
+    outside = (at - inner) * np.where(at < 0, skew, 1 / skew)
+    return low + (high - low) * (skew * inner / (1 - inner + skew * inner) + outside)
 
 
 def _node(function: str, k: int) -> Any:
@@ -80,7 +90,8 @@ class HybridDevice(AbstractDevice):
         dx &= [a(1 - x) - bx]\,dt + \sigma\sqrt{x(1 - x)[a(1 - x) + bx]}\;dW \\
         a &= k_s\,e^{S(V) + px}, \qquad b = k_r\,e^{R(V) + n(1 - x)}
 
-    O, G, S and R are cubic B-splines of the voltage on equally spaced nodes between `v_low` and `v_high`. Beyond these
+    O, G, S and R are cubic B-splines on nodes between the voltages `v_low` and `v_high`, equally spaced where `skew` is
+    1, denser at high voltages where it is above. Beyond these
     the rates go on exponentially, the logarithm of the conductance when off as a straight line that rises outwards, and
     the ratio of the branches stays. A second state `y` moves by the same rates, e^-lag times as fast. Whatever the
     parameters, the current is pinched at 0 V, passive and rises with the state, and the state stays between 0 and 1.
@@ -146,6 +157,13 @@ class HybridDevice(AbstractDevice):
     )
     v_high: Float[Array, ""] = param(
         1.5, unit="V", bounds=(1e-3, 1e3), symbol="V_h", doc="Highest voltage of the nodes."
+    )
+    skew: Float[Array, ""] = param(
+        1.0,
+        unit="1",
+        bounds=(0.05, 20.0),
+        symbol="k",
+        doc="Distance of the middle node from the lowest voltage over that from the highest.",
     )
     p: Float[Array, ""] = param(
         0.0, unit="1", bounds=(-30.0, 30.0), symbol="p", doc="Feedback of the state on set."
@@ -265,7 +283,7 @@ class HybridDevice(AbstractDevice):
     def _at(self, functions: tuple[str, ...], v: Float[Array, ""]):
         """Learned functions at a voltage, see `extrapolated`."""
         rows = [[getattr(self, n) for n in node_names(f)] for f in functions]
-        u = node_position(v, self.v_low, self.v_high)
+        u = node_position(v, self.v_low, self.v_high, self.skew)
         return extrapolated(jnp.stack([jnp.stack(row) for row in rows]), u)
 
     def _rates(self, state: Mapping[str, Any], v: Float[Array, ""], env: Any) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Presets of measured devices, and the peers of learned devices."""
 
+import dataclasses
 import tomllib
 
 import jax
@@ -10,6 +11,7 @@ import memjax as mj
 from benchmarks.cases.any_device import measured, peers
 from benchmarks.cases.any_device.case import COMPARED
 from benchmarks.cases.any_device.sets import SETS, cycle_scatter
+from benchmarks.cases.any_device.unseen import within
 from memjax import presets
 
 
@@ -131,3 +133,13 @@ def test_every_set_names_files_of_its_own():
     files = [f for one in SETS.values() for f in one.files]
     assert len(files) == len(set(files))
     assert {n.partition(" ")[0] for n in SETS} >= {"switchbox", *COMPARED}
+
+
+def test_of_amplitudes_the_widest_is_fitted():
+    cycles = [_cycles([k], [1.0]) for k in range(2)]
+    wider = dataclasses.replace(cycles[1], v=1.5 * cycles[1].v)
+    assert within([cycles[0]], [wider]) == ([wider], [cycles[0]])
+    assert within([wider], [cycles[0]]) == ([wider], [cycles[0]])
+    # Sweeps of the same voltages, to their noise, stay where they are.
+    near = dataclasses.replace(cycles[1], v=1.05 * cycles[1].v)
+    assert within([cycles[0]], [near]) == ([cycles[0]], [near])

@@ -7,7 +7,7 @@ import pytest
 from scipy.interpolate import BSpline
 
 import memjax as mj
-from memjax.device.hybrid import FUNCTIONS, NODES, node_names
+from memjax.device.hybrid import FUNCTIONS, NODES, node_names, node_position, node_voltages
 from memjax.device.laws.splines import cubic_basis, extrapolated
 
 ENV = mj.Environment()
@@ -38,10 +38,24 @@ def test_functions_go_on_as_straight_lines_that_join_smoothly():
         )
 
 
+@pytest.mark.parametrize("skew", [0.3, 1.0, 4.0])
+def test_nodes_lie_where_their_voltages_are_and_positions_go_on_smoothly(skew):
+    low, high = -4.0, 1.0
+    v = node_voltages(low, high, skew)
+    at = jax.vmap(lambda x: node_position(x, low, high, skew))(jnp.asarray(v))
+    np.testing.assert_allclose(at, np.arange(-1.0, NODES - 1), atol=1e-12)
+    middle = v[(NODES - 1) // 2]
+    assert (middle - low) / (high - middle) == pytest.approx(skew)
+    slope = jax.grad(lambda x: node_position(x, low, high, skew))
+    for end in (low, high):
+        assert float(slope(end - 1e-9)) == pytest.approx(float(slope(end + 1e-9)), rel=1e-6)
+
+
 def random_parameters(rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Nodes far beyond what any device has, and feedback of either sign."""
     values = {n: rng.normal(scale=20, size=SETS) for f in FUNCTIONS for n in node_names(f)}
     values |= {n: rng.uniform(-30, 30, SETS) for n in ("p", "n")}
+    values["skew"] = np.exp(rng.uniform(np.log(0.05), np.log(20), SETS))
     return values | {"share": rng.uniform(size=SETS), "lag": rng.uniform(0, 30, SETS)}
 
 

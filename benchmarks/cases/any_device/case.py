@@ -6,16 +6,17 @@ from typing import Any
 
 import jax
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 import fitting as ft
 import memjax as mj
 from benchmarks.cases.any_device import coverage, peers
-from benchmarks.cases.any_device.sets import SETS
+from benchmarks.cases.any_device.sets import NEAR_ZERO, SETS
 from benchmarks.records import Recorder
 from benchmarks.registry import Case
 from benchmarks.timing import Times, lap
 from fitting.constants import FREE_BENCH
+from fitting.sweeps.group import seeks_events
 from fitting.sweeps.halves import halves
 from fitting.sweeps.learned import SEQUENCE, is_in_sequence
 from fitting.sweeps.prepare import Prepared, prepare
@@ -73,6 +74,8 @@ class Left:
     ----------
     residuals : Float[np.ndarray, "points"]
         Of all points that count [decades].
+    clear : Bool[np.ndarray, "points"]
+        Those of them that are not beside 0 V: by these the scatter between cycles is told as well.
     verdict, reason : str
         Whether it describes these sweeps, by the rules that judge a fit, and why.
     waves : list of Waveform
@@ -82,6 +85,7 @@ class Left:
     """
 
     residuals: Float[np.ndarray, " points"]
+    clear: Bool[np.ndarray, " points"]
     verdict: str
     reason: str
     waves: list[Waveform]
@@ -91,6 +95,11 @@ class Left:
     def rms(self) -> float:
         """Root mean square of the residuals [decades]."""
         return float(np.sqrt(np.mean(self.residuals**2)))
+
+    @property
+    def clear_rms(self) -> float:
+        """The same of points that are not beside 0 V."""
+        return float(np.sqrt(np.mean(self.residuals[self.clear] ** 2)))
 
 
 def left_of(
@@ -105,17 +114,26 @@ def left_of(
     begin where the sweeps before them, which are simulated as well, have left it.
     """
     prepared, problem = _problem_of(fit, data, point_time)
-    group, z = problem.group, np.asarray(problem.center)
-    simulated, opposed = responses(problem, z), simulated_opposed(problem, z)
+    group, z, waves = problem.group, np.asarray(problem.center), prepared.waves
     if len(among) == 1 and is_in_sequence(fit.device) and len(among[0].labels) <= SEQUENCE:
         rows = np.isin(among[0].sweep, data[0].labels)
-        _, every = _problem_of(fit, among, point_time)
+        whole, every = _problem_of(fit, among, point_time)
+        # Of one cycle that is held out the others say how far it may lie from any.
+        (wave,) = whole.waves
+        cycles = None if wave.cycles is None else wave.cycles[rows]
+        waves = [replace(w, cycles=cycles, closings=wave.closings) for w in waves]
         simulated, opposed = responses(every, z)[:, rows], simulated_opposed(every, z)
         opposed = None if opposed is None else opposed[:, rows]
-    counted = np.asarray(group.weight) > 0
-    verdict = judge(prepared.waves, group, problem.of_data(z), simulated, opposed)
+    else:
+        simulated, opposed = responses(problem, z), simulated_opposed(problem, z)
+    counted, v = np.asarray(group.weight) > 0, np.abs(np.asarray(group.stimuli.values))
+    # Residuals say when events happened; where none counts they cost a program that no one looks at.
+    size = np.size(group.weight) + np.size(group.event_weight)
+    events = problem.of_data(z) if seeks_events(group) else np.zeros(size)
+    verdict = judge(waves, group, events, simulated, opposed)
     residuals = (simulated - np.asarray(group.target))[counted]
-    return Left(residuals, verdict.word, verdict.reason, prepared.waves, simulated)
+    clear = (v > NEAR_ZERO * v.max())[counted]
+    return Left(residuals, clear, verdict.word, verdict.reason, waves, simulated)
 
 
 def _problem_of(

@@ -1,7 +1,7 @@
 """Measured sets of devices that keep their state and of VO2, and what of each is fitted."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -28,7 +28,9 @@ class Set:
     points : int, optional
         Points of a sweep at the most.
     free_bench : tuple of str
-        What of the instrument is fitted, where its source says that it has such.
+        What of the instrument is fitted, where its source or its currents say that it has such.
+    consecutive : bool
+        Whether the files are sweeps of one device, one after the other, each from where the one before has left it.
     """
 
     files: tuple[str, ...]
@@ -37,6 +39,7 @@ class Set:
     sweeps: tuple[int, int] | None = None
     points: int | None = None
     free_bench: tuple[str, ...] = ()
+    consecutive: bool = False
 
     def read(self) -> list[mj.Measurement]:
         """The measurements, thinned."""
@@ -44,12 +47,24 @@ class Set:
         if self.sweeps is not None:
             first, last = self.sweeps
             read = [m.select((m.sweep >= first) & (m.sweep <= last)) for m in read]
-        return [thin(m, self.points, point_time=self.point_time) for m in interleave_matching(read)]
+        read = [thin(m, self.points, point_time=self.point_time) for m in interleave_matching(read)]
+        return [_joined(read)] if self.consecutive else read
 
 
-def _switchbox(name: str) -> Set:
+def _joined(recordings: Sequence[mj.Measurement]) -> mj.Measurement:
+    """Recordings of a sweep each as one, in their order."""
+    columns = {n: np.concatenate([getattr(m, n) for m in recordings]) for n in _COLUMNS}
+    label = np.repeat(np.arange(len(recordings)), [len(m.v) for m in recordings])
+    return replace(recordings[0], sweep=label, **columns)
+
+
+_COLUMNS = ("v", "i", "t", "at_compliance")
+
+
+def _switchbox(name: str, *free_bench: str) -> Set:
     """A device of the switchbox; some files have times that are of no use."""
-    return Set(files=(f"raw/nottingham_switchbox_iv/{name}.txt",), point_time=0.106)
+    file = f"raw/nottingham_switchbox_iv/{name}.txt"
+    return Set(files=(file,), point_time=0.106, free_bench=free_bench)
 
 
 _RADIUS = "Radius_10_um__0{}_AG_2020_03_12_DG01_3A_IV_probestation_2wire_back_grounded_p1V_m{}V_10mVsteps.csv"
@@ -61,7 +76,9 @@ SETS = {
         files=tuple(
             f"raw/sto_nb_iv_timed/{_RADIUS.format(*x)}" for x in ((35, 2), (36, 3), (37, 4))
         ),
-        points=110,
+        points=160,
+        free_bench=("offset_current",),
+        consecutive=True,
     ),
     "vo2_iv_cycles": Set(files=("clean/vo2_iv_cycles.csv",), point_time=0.01),
     "keithley_4200_rram": Set(
@@ -79,7 +96,9 @@ SETS = {
     "switchbox 11": _switchbox("11-FS-2.5v-0.05sv-0.05sd-Py-St_v1-3"),
     "switchbox 17": _switchbox("17-FS-0.3v-0.05sv-0.05sd-Py-Chris_Devices-3-"),
     "switchbox 19": _switchbox("19-FS-3.0v-0.05sv-0.05sd-Py-Chris_Devices-3-"),
-    "switchbox 19-1": _switchbox("19-FS-3.0v-0.05sv-0.05sd-Py-Chris_Devices-3-1"),
+    "switchbox 19-1": _switchbox(
+        "19-FS-3.0v-0.05sv-0.05sd-Py-Chris_Devices-3-1", "parallel_capacitance"
+    ),
     "switchbox 20": _switchbox("20-FS-2.8v-0.05sv-0.05sd-Py-St_v2-"),
     "switchbox 3": _switchbox("3-FS-2.0v-0.05sv-0.05sd-Py-St_v2-"),
     "switchbox 31": _switchbox("31-FS-2.5v-0.05sv-0.05sd-Py-St_v1-5-2"),

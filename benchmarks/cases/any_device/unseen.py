@@ -8,7 +8,7 @@ already is taken as it is. It ends with a table.
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,7 @@ import numpy as np
 import fitting as ft
 import memjax as mj
 from benchmarks.timing import lap
-from fitting.sweeps.fit import _fit_of, _run_search
 from fitting.sweeps.halves import halves
-from fitting.sweeps.learned import SEQUENCE
-from fitting.sweeps.prepare import prepare
-from memjax.core.fields import with_values
-from memjax.errors import FitError
 
 from .case import SCREENED, Left, left_of
 from .sets import SETS, Set, cycle_scatter
@@ -57,8 +52,8 @@ class Trial:
         return {
             "points": int(known.residuals.size),
             "seconds": self.seconds,
-            "fitted": known.rms,
-            "unseen": unseen.rms,
+            "fitted": known.clear_rms,
+            "unseen": unseen.clear_rms,
             "median_unseen": float(np.median(np.abs(unseen.residuals))),
             "scatter": None if np.isnan(self.scatter) else self.scatter,
             "verdict": known.verdict,
@@ -71,43 +66,39 @@ def trial_of(name: str) -> Trial:
     """Fit every second sweep of a set."""
     one = SETS[name]
     data = one.read()
-    fitted, unseen = halves(data, point_time=one.point_time)
-    seconds, fit = lap(lambda: solved(one, data, fitted))
+    fitted, unseen = within(*halves(data, point_time=one.point_time))
+    seconds, fit = lap(lambda: solved(one, data, unseen))
     known = left_of(fit, fitted, one.point_time, data)
     others = left_of(fit, unseen, one.point_time, data)
     scatter = cycle_scatter(fitted, unseen)
     return Trial(fit=fit, known=known, unseen=others, scatter=scatter, seconds=seconds)
 
 
-def solved(
-    one: Set, data: Sequence[mj.Measurement], fitted: Sequence[mj.Measurement]
-) -> ft.FitResult:
-    """The fit of some sweeps of one recording, to which the device saw the others as well.
+def within(
+    fitted: list[mj.Measurement], unseen: list[mj.Measurement]
+) -> tuple[list[mj.Measurement], list[mj.Measurement]]:
+    """Both halves of a set, the one that is fitted such that the other lies within its voltages.
 
-    The voltages of sweeps that are held out act on the state, as they did; their currents count for nothing, not for
-    the start of the search either. Sweeps of several recordings each begin in one state.
+    What a device does beyond the voltages of its data they do not say: of amplitudes the widest one is fitted.
     """
-    device = mj.HybridDevice()
-    common: dict[str, Any] = {"bench": None, "env": None, "free": None, "fix": None, "seed": 0}
-    common |= {"point_time": one.point_time, "screened": SCREENED["full"]}
-    prepared = prepare(fitted, device, free_bench=one.free_bench, **common)
-    if len(data) == 1 and len(data[0].labels) <= SEQUENCE:
-        every = prepare(data, device, free_bench=one.free_bench, **common)
-        counted = np.isin(data[0].sweep, fitted[0].labels)
-        group, (wave,) = every.problem.group, every.waves
-        weight = np.where(counted, np.asarray(group.weight), 0.0)
-        limited = np.asarray(group.censored) & counted
-        problem = replace(
-            prepared.problem, group=with_values(group, {"weight": weight, "censored": limited})
-        )
-        used, censored = wave.used & counted, wave.censored & counted
-        wave = replace(wave, used=used, censored=censored)
-        prepared = replace(prepared, problem=problem, waves=[wave])
-    search, interrupted = _run_search(prepared, 0, None)
-    if search.best_z is None:
-        raise FitError("no start could be solved")
-    fields = {"point_time": one.point_time, "measurements": list(fitted)}
-    return _fit_of(search, prepared, interrupted=interrupted, **fields)
+    pairs = [np.concatenate([m.applied for m in half]) for half in (fitted, unseen)]
+    beyond = [float(x.max() - x.min()) for x in pairs]
+    return (unseen, fitted) if beyond[1] > (1 + WIDER) * beyond[0] else (fitted, unseen)
+
+
+WIDER = 0.1
+"""Share by which the range of the voltages of one half is larger where it is another amplitude, and no noise."""
+
+
+def solved(
+    one: Set, data: Sequence[mj.Measurement], unseen: Sequence[mj.Measurement]
+) -> ft.FitResult:
+    """The fit of the sweeps of a set that are not among the unseen ones, which acted on the device as well."""
+    problem = ft.SweepProblem(
+        data, mj.HybridDevice(), point_time=one.point_time, free_bench=one.free_bench,
+        screened=SCREENED["full"], points=0, hold_out=[int(x) for m in unseen for x in m.labels],
+    )  # fmt: skip
+    return ft.solve(problem, seed=0)
 
 
 def draw(trial: Trial, path: Path) -> None:

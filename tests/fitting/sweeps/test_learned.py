@@ -132,6 +132,14 @@ def test_a_search_starts_between_the_branches_of_the_data(measured):
     assert all(0 < x["x0"] < 1 for x in drawn)
 
 
+@pytest.mark.parametrize(("factor", "skew"), [(1.0, 1.0), (4.0, 2.0), (0.05, 1.0)])
+def test_nodes_are_shared_among_polarities_that_reach_unlike_far(measured, factor, skew):
+    other = dataclasses.replace(measured, v=np.where(measured.v < 0, factor, 1.0) * measured.v)
+    summary = summarise([other], mj.HybridDevice(), mj.Bench(), 0.02, (None, None))
+    values, _ = learned_values(summary.waves, summary.floor, loops(summary.waves, summary.floor))
+    assert values["skew"] == pytest.approx(skew)
+
+
 def test_sweeps_follow_one_another_unless_they_are_many(measured):
     (joined,) = in_sequence([measured])
     assert joined.labels.tolist() == [0]

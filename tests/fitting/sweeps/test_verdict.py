@@ -248,3 +248,15 @@ def test_a_modulus_and_an_instrument_that_counts_the_other_way_oppose_nothing():
     for i in (np.abs(m.i), -m.i):
         waves = summarise_sweeps([replace(m, i=i)], point_time=1e-3, floor=1e-9)
         assert not waves[0].opposed.any()
+
+
+def test_of_cycles_in_sequence_their_scatter_counts_for_nothing():
+    """A cycle is simulated 0.4 decades above: beyond what its neighbours differ by that is little."""
+    measured, simulated = loop(1.5), loop(1.5) + 0.4
+    waves, group, r = compared(measured, simulated)
+    assert judge(waves, group, r, simulated[None]).word == "poor"
+    # The typical residual is 1.48 times 0.4: good up to 0.15 beyond the scatter, usable up to 0.3.
+    known = [replace(waves[0], cycles=np.full(len(VOLTS), 0.5))]
+    assert judge(known, group, r, simulated[None]).word == "good"
+    narrower = [replace(waves[0], cycles=np.full(len(VOLTS), 0.35))]
+    assert judge(narrower, group, r, simulated[None]).word == "usable"

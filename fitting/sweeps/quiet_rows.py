@@ -8,6 +8,9 @@ from ..residuals import MAD
 WINDOW = 9
 """Neighbouring rows by whose mean modulus quiet ones are known: that of a single row is its own noise."""
 
+CHANCE = 2.0
+"""Ratio of two estimates of a floor, from so few rows, that may be chance."""
+
 _SCALE = MAD / np.sqrt(70)
 """Standard deviation of a reading over the median modulus of fourth differences, which have 70 times its variance."""
 

@@ -15,7 +15,7 @@ from memjax.simulate import waveform
 from ..residuals import named_far, scatter_of_bends
 from ..verdict import SURE
 from .limits import reach_of, same_limits
-from .quiet_rows import noise_of_quiet_rows
+from .quiet_rows import CHANCE, noise_of_quiet_rows
 
 EVENTS = ("rise", "release", "fall")
 """Rising through the on-threshold, falling below it again, falling below the hold-threshold.
@@ -157,9 +157,6 @@ def nanmedian(x: Float[np.ndarray, "n ..."]) -> Float[np.ndarray, "..."]:
     return np.nanmedian(x, axis=0) if len(x) > 1 and np.any(np.isnan(x)) else median(x)
 
 
-_CHANCE = 2.0  # ratio of two estimates of the floor from so few rows that may be chance
-
-
 def noise_floor(measurement: mj.Measurement) -> float:
     r"""Noise of the instrument at its lowest responses [A, or V where a current was imposed]; at least 1e-16.
 
@@ -180,7 +177,7 @@ def noise_floors(
     middles = masked_medians(np.abs(np.diff(size, 2, axis=1)), rows)
     lowest = np.maximum(np.nan_to_num(scatter_of_bends(middles)), 1e-16)
     quiet = noise_of_quiet_rows(responses, sweep)
-    return np.where(quiet > _CHANCE * lowest, quiet, lowest)
+    return np.where(quiet > CHANCE * lowest, quiet, lowest)
 
 
 def masked_medians(

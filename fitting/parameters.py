@@ -61,13 +61,13 @@ def parameter_rows(
 def has_short_range(spec: ParameterSpec) -> bool:
     """Whether an error is small or large by the range of the parameter, and not by its value.
 
-    So it is of bounds less than two decades apart, and of a share between 0 and 1. A size that begins at 0 has a value
-    that its error can exceed, however far off its upper bound may be.
+    So it is of bounds less than two decades apart, and of a share between 0 and 1. A size that begins or ends at 0 has
+    a value that its error can exceed, however far off its other bound may be.
     """
     if not isinstance(from_spec(spec), Logit):
         return False
     lower, upper = spec.bounds
-    return spec.narrowed or lower != 0 or (spec.unit == "1" and upper <= 1)
+    return spec.narrowed or 0 not in (lower, upper) or (spec.unit == "1" and upper <= 1)
 
 
 def is_wide(device: mj.AbstractDevice | mj.Circuit, name: str, std: float) -> bool:
@@ -137,6 +137,8 @@ def sits_at_bound(device: mj.AbstractDevice | mj.Circuit, name: str) -> bool:
         lower, upper, value = np.log(lower), np.log(upper), np.log(value)
     elif lower == 0 and value > 0:
         return value > (1 - _AT_BOUND) * upper
+    elif upper == 0 and value < 0:
+        return value < (1 - _AT_BOUND) * lower
     return not lower + _AT_BOUND * (upper - lower) < value < upper - _AT_BOUND * (upper - lower)
 
 

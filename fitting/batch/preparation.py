@@ -14,11 +14,13 @@ from memjax.observables.polarity import branches_of
 from memjax.observables.switching import NO_HOLD
 from memjax.observables.thresholds import Thresholds, find_thresholds_of_each
 
+from ..residuals import MAD
 from ..sweeps.device_summary import Summary, notes_on, summarise, with_chosen
 from ..sweeps.group import EVENT_SIGMA, Group, sigma_log
 from ..sweeps.initial_guess import hints_of, needs_loops
 from ..sweeps.loops import slopes
 from ..sweeps.prepare import Choices, Prepared, assemble, check_model_sigma
+from ..sweeps.quiet_rows import noise_of_quiet_rows
 from ..sweeps.summary import SUDDEN, Waveform, jumps, noise_floors, opposed_rows
 
 Measured = Sequence[mj.Measurement]
@@ -93,8 +95,9 @@ def _alike(
 ) -> list[Prepared | str]:
     """Problems of devices that were measured as one was, of which summary and problem are known."""
     wave, group = first.waves[0], prepared.problem.group
-    size = np.abs(np.array([m.i for m in measured], float))
-    floors = noise_floors(size, measured[0].sweep)
+    readings, sweep = np.array([m.i for m in measured], float), measured[0].sweep
+    size, floors = np.abs(readings), noise_floors(readings, sweep)
+    quiet = noise_of_quiet_rows(readings, sweep) / MAD
     levels = [with_chosen(x, *thresholds) for x in find_thresholds_of_each(measured)]
     logs = np.log10(size + floors[:, None])
     events = _events(wave, size, levels)
@@ -109,7 +112,7 @@ def _alike(
         replace(wave, log_response=x[None], used=u, events=e[None], thresholds=t, opposed=o)
         for x, u, e, t, o in zip(logs, used, events, levels, opposed, strict=True)
     ]
-    groups = _groups(group, wave, (logs, used, counted), floors, levels, model)
+    groups = _groups(group, wave, (logs, used, counted), (floors, quiet), levels, model)
     if needs_loops(model, arguments["free"]):
         summaries = [
             replace(first, waves=[w], floor=float(f), levels=t)
@@ -163,11 +166,14 @@ def _groups(
     group: Group,
     wave: Waveform,
     data: tuple[np.ndarray, np.ndarray, np.ndarray],
-    floors: np.ndarray,
+    noise: tuple[np.ndarray, np.ndarray],
     levels: Sequence[Thresholds],
     model: Any,
 ) -> list[Group]:
-    """The waveforms packed, as `fitting.sweeps.group.pack`: all but what currents say as in a known one."""
+    """The waveforms packed, as `fitting.sweeps.group.pack`: all but what currents say as in a known one.
+
+    `noise` are the floors of the devices, and median moduli of readings of nothing.
+    """
     logs, used, events = data
     weight = used / sigma_log(wave, float(group.model_sigma))
     counts = np.isfinite(events) & bool(model.volatile) & (np.nan_to_num(events) >= 0)
@@ -176,7 +182,9 @@ def _groups(
     certainty = np.where(counts, 1 / np.sqrt(1 / 12 + EVENT_SIGMA**2), 0.0)
     limits = np.log10([[t.on, t.hold] for t in levels])
     columns = dict(target=logs, weight=weight, event_rows=rows, event_weight=certainty)
-    floors = np.asarray(floors, float)
+    floors, quiet = (np.asarray(x, float) for x in noise)
     rows_of = [{n: x[k][None] for n, x in columns.items()} for k in range(len(logs))]
     ends = [{"floor": floors[k, ...], "thresholds": limits[k]} for k in range(len(logs))]
+    if group.quiet is not None:  # as the first device has them, so that all have one program
+        ends = [x | {"quiet": quiet[k, ...]} for k, x in enumerate(ends)]
     return [with_values(group, a | b) for a, b in zip(rows_of, ends, strict=True)]

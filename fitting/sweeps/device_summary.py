@@ -11,7 +11,9 @@ from memjax.circuit import limited_bench
 from memjax.errors import DataError
 from memjax.observables import Thresholds, find_thresholds
 
+from ..residuals import MAD
 from .limits import limits_of, share_limits
+from .quiet_rows import noise_of_quiet_rows
 from .summary import (
     Waveform,
     far_sweeps,
@@ -32,6 +34,8 @@ class Summary:
         Waveforms that count, and those of too few sweeps beside them.
     floor : float
         Noise of the instrument [A].
+    quiet : float
+        Median modulus of readings of nothing [A]; 0 where hardly any is such.
     levels : Thresholds
         Currents that mean on and off.
     bench : Bench
@@ -47,6 +51,7 @@ class Summary:
     waves: list[Waveform]
     strays: list[Waveform]
     floor: float
+    quiet: float
     levels: Thresholds
     bench: mj.Bench
     limits: Float[np.ndarray, "waves 2"] | None
@@ -63,6 +68,7 @@ def summarise(
 ) -> Summary:
     """What measurements of one device show; the device says only whether the limits of waveforms can be simulated."""
     floor = float(np.median([noise_floor(m) for m in measurements]))
+    noise = [noise_of_quiet_rows(m.response[None], m.sweep)[0] for m in measurements]
     measured, named = share_limits(measurements, bench), limits_of(bench)
     levels = thresholds_of(measurements, *thresholds)
     waves = summarise_sweeps(measured, point_time=point_time, floor=floor, thresholds=levels)
@@ -74,6 +80,7 @@ def summarise(
         waves=waves,
         strays=strays,
         floor=floor,
+        quiet=float(np.median(noise)) / MAD,
         levels=levels,
         bench=bench,
         limits=limits,

@@ -292,6 +292,21 @@ def _yakopcic(shape: Loops, waves: Sequence[Waveform], device: mj.AbstractDevice
     return shown
 
 
+def _langevin_chain(shape: Loops, device: mj.LangevinChain) -> dict[str, float]:
+    """Rates of `LangevinChain`: particles leave their well within a sweep, and cross the gap of 2 within a polarity.
+
+    Where they are spread evenly, N + 1 gaps are left of one, which says how far tunnelling reaches.
+    """
+    # A polarity lasts half a sweep, and its mean voltage is half of the highest.
+    drift = 8 / (shape.v * shape.duration)
+    # Well and pins share what half of the highest voltage overcomes; a well of depth w pulls with w/l e^-0.5 at most.
+    pull = drift * shape.v / 4
+    gaps = device.particles + 1
+    reach = 2 * (1 - 1 / gaps) / np.log(gaps * shape.r_off / shape.r_on)
+    well = pull * float(device.l) * np.exp(0.5)
+    return {"q": drift, "w": well, "p": pull, "lam": float(reach)}
+
+
 def guess(
     waves: Sequence[Waveform], *, floor: float, device: mj.AbstractDevice | mj.Circuit
 ) -> Guess:
@@ -312,6 +327,8 @@ def guess(
     if learned_functions(device):
         return _learned(shape, waves, floor, device)
     shown = _yakopcic(shape, waves, device) if device.name == "yakopcic" else {}
+    if isinstance(device, mj.LangevinChain):
+        shown = _langevin_chain(shape, device)
     return _scaled(shape, device, shown)
 
 

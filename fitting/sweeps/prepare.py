@@ -184,6 +184,7 @@ def assemble(
         group = pack(
             summary.waves,
             floor=summary.floor,
+            quiet=summary.quiet,
             events=device.volatile,
             model_sigma=choices.model_sigma or (GRANTED if learned_functions(device) else None),
             left=isinstance(device, mj.AbstractDevice),

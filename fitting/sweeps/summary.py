@@ -15,6 +15,7 @@ from memjax.simulate import waveform
 from ..residuals import named_far, scatter_of_bends
 from ..verdict import SURE
 from .limits import reach_of, same_limits
+from .quiet_rows import CHANCE, noise_of_quiet_rows
 
 EVENTS = ("rise", "release", "fall")
 """Rising through the on-threshold, falling below it again, falling below the hold-threshold.
@@ -160,7 +161,7 @@ def noise_floor(measurement: mj.Measurement) -> float:
     r"""Noise of the instrument at its lowest responses [A, or V where a current was imposed]; at least 1e-16.
 
     Robust standard deviation of the second differences among the lowest tenth of the modulus, over sqrt 6: the slope of
-    a leakage counts for none.
+    a leakage counts for none. Where more rows than these read nothing, see `noise_of_quiet_rows`.
     """
     return float(noise_floors(measurement.response[None], measurement.sweep)[0])
 
@@ -174,7 +175,9 @@ def noise_floors(
     # Three neighbours of one sweep.
     rows = low[:, 2:] & low[:, 1:-1] & low[:, :-2] & (sweep[2:] == sweep[:-2])
     middles = masked_medians(np.abs(np.diff(size, 2, axis=1)), rows)
-    return np.maximum(np.nan_to_num(scatter_of_bends(middles)), 1e-16)
+    lowest = np.maximum(np.nan_to_num(scatter_of_bends(middles)), 1e-16)
+    quiet = noise_of_quiet_rows(responses, sweep)
+    return np.where(quiet > CHANCE * lowest, quiet, lowest)
 
 
 def masked_medians(

@@ -11,7 +11,8 @@ from ..core.system import SINGLE_PRECISION, NoNoise
 from .base import AbstractDevice
 from .laws import bound
 
-_VOLT = (-100.0, 100.0)
+# Equations do not change if thresholds of the polarities change places: bounds say which is which.
+_POSITIVE, _NEGATIVE = (0.0, 100.0), (-100.0, 0.0)
 _LEAK = 1e-3
 """Voltage over which the leakage sets in [V]."""
 
@@ -61,16 +62,16 @@ class AndThresholdSwitch(AbstractDevice):
         0.0175, unit="V", bounds=(1e-4, 10.0), symbol="V_R", doc="Sharpness of the hold voltage."
     )
     v_th: Float[Array, ""] = param(
-        0.267, unit="V", bounds=_VOLT, symbol="V_{th+}", doc="Threshold at positive voltage."
+        0.267, unit="V", bounds=_POSITIVE, symbol="V_{th+}", doc="Threshold at positive voltage."
     )
     v_h: Float[Array, ""] = param(
-        0.08, unit="V", bounds=_VOLT, symbol="V_{h+}", doc="Hold voltage at positive voltage."
+        0.08, unit="V", bounds=_POSITIVE, symbol="V_{h+}", doc="Hold voltage at positive voltage."
     )
     v_th_neg: Float[Array, ""] = param(
-        -0.119, unit="V", bounds=_VOLT, symbol="V_{th-}", doc="Threshold at negative voltage."
+        -0.119, unit="V", bounds=_NEGATIVE, symbol="V_{th-}", doc="Threshold at negative voltage."
     )
     v_h_neg: Float[Array, ""] = param(
-        -0.006, unit="V", bounds=_VOLT, symbol="V_{h-}", doc="Hold voltage at negative voltage."
+        -0.006, unit="V", bounds=_NEGATIVE, symbol="V_{h-}", doc="Hold voltage at negative voltage."
     )
     r_on: Float[Array, ""] = param(
         806.0,

@@ -51,6 +51,15 @@ def test_coordinates_of_an_interval_are_those_of_its_ends_and_infinite_where_it_
 def test_values_near_a_bound_sit_there():
     assert sits_at_bound(replace(mj.MetastableSwitches(), {"x0": 0.999}), "x0")
     assert not sits_at_bound(replace(mj.MetastableSwitches(), {"x0": 0.5}), "x0")
+    assert sits_at_bound(replace(mj.AndThresholdSwitch(), {"v_th_neg": -99.9}), "v_th_neg")
+
+
+def test_a_size_that_ends_at_0_is_judged_by_its_value():
+    """A threshold of -0.119 V between -100 and 0 V lies on no bound, and is not known to 1 V."""
+    device = mj.AndThresholdSwitch()
+    assert not sits_at_bound(device, "v_th_neg")
+    assert is_wide(device, "v_th_neg", 0.2)
+    assert not is_wide(device, "v_th_neg", 0.05)
 
 
 def test_a_size_that_begins_at_0_is_compared_with_its_value():

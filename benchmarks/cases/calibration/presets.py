@@ -17,9 +17,10 @@ import memjax as mj
 from benchmarks.cases.calibration import data
 from benchmarks.cases.device_fits.verdicts import LOOPS, truth_of
 from fitting.parameters import sits_at_bound
-from fitting.problem import TOGETHER, inside
+from fitting.problem import TOGETHER
 from fitting.sweeps.covariance import uncertainty
 from fitting.sweeps.prepare import prepare
+from memjax.core.fields import parameter_specs
 from memjax.core.params import get, unconstrain
 from memjax.errors import MemjaxError
 
@@ -205,11 +206,21 @@ def sets_of(model: str, count: int, *, limited: bool, seed: int = 0) -> Sets:
         size=(count, len(names))
     )  # the first devices of a larger number are the same
     drawn = {n: x * np.exp(d) for (n, x), d in zip(middle.items(), away.T, strict=True)}
-    rows = [inside(base, {n: float(x[k]) for n, x in drawn.items()}) for k in range(count)]
-    truth = {n: np.array([r[n] for r in rows]) for n in names}
+    truth = {n: _off_bounds(base, n, x) for n, x in drawn.items()}
     trace, t = _simulated(model, bench, truth, count)
     measured = _read(trace, t, bench, seed + 1)
     return Sets(base=base, bench=bench, names=names, truth=truth, measured=measured)
+
+
+def _off_bounds(
+    base: mj.AbstractDevice, name: str, values: Float[np.ndarray, " devices"]
+) -> Float[np.ndarray, " devices"]:
+    """Returns values of a parameter [SI], no closer to a bound than half the distance from which they were drawn.
+
+    A share of the range would not do: a leakage of 1 pA may be bounded by 0 A and 0.1 A.
+    """
+    middle, (lower, upper) = float(get(base, name)), parameter_specs(base)[name].bounds
+    return np.clip(values, middle - (middle - lower) / 2, middle + (upper - middle) / 2)
 
 
 def _at_truth(fit: ft.FitResult, device: mj.AbstractDevice) -> tuple[ft.FitResult, float]:

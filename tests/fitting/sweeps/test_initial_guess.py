@@ -96,3 +96,20 @@ def test_a_quarter_of_many_starts_lie_further_out_and_another_begins_at_the_othe
     # Of few starts all lie about the guess.
     np.testing.assert_allclose(starts(origin, free, **about, count=8), center + away[:8])
     assert near(8) == 8
+
+
+def test_a_chain_begins_where_its_particles_leave_the_well_within_a_sweep_and_cross_the_gap():
+    v = np.concatenate([np.arange(1, 101), np.arange(99, 0, -1)]) / 50
+    i = v / np.where(np.arange(v.size) < 80, 1e11, 1e8)
+    both = np.concatenate([v, -v]), np.concatenate([i, -i[::-1]])
+    waves = summarise_sweeps([measured_loops(both)], point_time=0.05, floor=1e-14)
+    begun = guess(waves, floor=1e-14, device=mj.LangevinChain()).device
+    assert isinstance(begun, mj.LangevinChain)
+    highest, polarity = 2.0, 0.05 * v.size  # [V], [s]
+    # A well and a pinning site pull back by less than the drift at the highest voltage, by more than a quarter of it.
+    x = np.linspace(-1, 1, 2001)
+    held = -np.min(np.asarray(begun.force(x)))
+    drift = float(begun.q) * highest
+    assert 0.25 * drift < held < drift
+    # The gap is 2 wide; a polarity of a triangle applies half of the highest voltage in the mean.
+    assert float(begun.q) * highest / 2 * polarity == pytest.approx(2, rel=0.05)

@@ -1,0 +1,65 @@
+"""Noise of an instrument where many readings are nothing but noise."""
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from ..residuals import MAD
+
+WINDOW = 9
+"""Neighbouring rows by whose mean modulus quiet ones are known: that of a single row is its own noise."""
+
+CHANCE = 2.0
+"""Ratio of two estimates of a floor, from so few rows, that may be chance."""
+
+_SCALE = MAD / np.sqrt(70)
+"""Standard deviation of a reading over the median modulus of fourth differences, which have 70 times its variance."""
+
+_PASSES = 2  # estimates from all windows that are quiet by the one before
+
+_SHARE = 0.1  # share of the windows that are looked at, the lowest
+_NOTHING = 2.0  # multiple of their noise up to which the mean modulus of such rows is that of noise: of it 0.8
+
+
+def noise_of_quiet_rows(
+    responses: Float[np.ndarray, "devices points"], sweep: Int[np.ndarray, " points"]
+) -> Float[np.ndarray, " devices"]:
+    """Standard deviation of readings that are nothing but noise; 0 of devices that have no tenth of such rows.
+
+    Parameters
+    ----------
+    responses : Float[np.ndarray, "devices points"]
+        Readings of devices [A or V].
+    sweep : Int[np.ndarray, "points"]
+        Labels of the sweeps of all of them.
+
+    Returns
+    -------
+    Float[np.ndarray, "devices"]
+        The noise [A or V].
+
+    Notes
+    -----
+    Where more than a tenth of the rows read nothing, the tenth of the lowest moduli are those that chance has put
+    beside 0: they scatter by a third of the noise and less. So rows are chosen by the mean modulus of their neighbours,
+    and the noise is that of fourth differences, in which no bend of a current is left: of the lowest tenth of the
+    rows, then of all that are as quiet.
+    """
+    count = responses.shape[1] - WINDOW + 1
+    whole = sweep[WINDOW - 1 :] == sweep[: max(count, 0)] if count > 0 else np.zeros(0, bool)
+    if not whole.any():
+        return np.zeros(len(responses))
+    size = np.abs(responses)
+    level = sum((size[:, k : k + count] for k in range(WINDOW)), np.zeros((len(size), count)))
+    level = level[:, whole] / WINDOW
+    # The fourth difference about the middle of each window.
+    first = WINDOW // 2 - 2
+    bends = np.abs(np.diff(responses, 4)[:, first : first + count][:, whole])
+    lowest = np.argsort(level, axis=1)[:, : max(int(_SHARE * level.shape[1]), 1)]
+    noise = _SCALE * np.median(np.take_along_axis(bends, lowest, axis=1), axis=1)
+    quiet = np.mean(np.take_along_axis(level, lowest, axis=1), axis=1) < _NOTHING * noise
+    noise = np.where(quiet, noise, 0.0)
+    for _ in range(_PASSES):
+        # Of all windows as quiet as these: the lowest tenth of them holds less than the noise.
+        bends_of_quiet = np.where(level < _NOTHING * noise[:, None], bends, np.nan)
+        noise[quiet] = _SCALE * np.nanmedian(bends_of_quiet[quiet], axis=1)
+    return noise

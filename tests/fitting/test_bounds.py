@@ -8,7 +8,7 @@ import pytest
 import fitting as ft
 import memjax as mj
 from fitting.problem import NotFreeError, begun
-from fitting.sweeps.fit import prepare
+from fitting.sweeps.prepare import prepare
 from memjax.cli.program import main
 from memjax.core.params import get, with_bounds
 from memjax.data import DecayRecord

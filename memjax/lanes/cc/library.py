@@ -48,8 +48,8 @@ _TRIAL = Path(__file__).with_name("trial.c")
 _PATIENCE = 20.0
 """Seconds after which a compiler of next to nothing is given up."""
 
-_libraries: list[ctypes.CDLL] = []
-"""Kernels in use: XLA holds addresses in them."""
+_libraries: dict[str, ctypes.CDLL] = {}
+"""Kernels in use by the names by which XLA calls them: it holds addresses in them."""
 
 _lock = threading.Lock()
 
@@ -138,7 +138,11 @@ def _register(text: str, compiler: str, real: str) -> str | CompilerError:
     except (OSError, CompilerError) as e:
         return CompilerError(f"{compiler}: {e}")
     target = f"memjax_{digest[:32]}"
-    _libraries.append(library)
+    if (
+        target in _libraries
+    ):  # by the same compiler under another name; XLA takes one address for each
+        return target
+    _libraries[target] = library
     call = jax.ffi.pycapsule(library.memjax_kernel)
     jax.ffi.register_ffi_target(target, call, platform="cpu")
     return target

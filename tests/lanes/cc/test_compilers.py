@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 import memjax as mj
+from memjax.crossbar.batch_kernel import batch_kernel
 from memjax.errors import KernelWarning
 from memjax.lanes.cc import compiler as compilers, library
 from memjax.lanes.choice import backend_in_use
@@ -121,6 +122,17 @@ def begin_process() -> None:
     """Forget what a process remembers of compilers."""
     for cached in (library._register, library._try_compiler, library.identity_of):
         cached.cache_clear()
+
+
+@pytest.mark.integration
+def test_a_kernel_that_two_folders_keep_is_one(tmp_path, monkeypatch):
+    """XLA takes one address for each name."""
+    targets = []
+    for name in ("one", "two"):
+        monkeypatch.setattr(library, "_folder", lambda name=name: tmp_path / name)
+        begin_process()
+        targets.append(batch_kernel(np.dtype("float32")).target)
+    assert targets[0] == targets[1]
 
 
 def calls(tmp_path: Path) -> int:

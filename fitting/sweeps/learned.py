@@ -242,7 +242,7 @@ def basis_at(
     v: Float[np.ndarray, " points"], low: float, high: float, skew: float = 1.0
 ) -> Float[np.ndarray, "points nodes"]:
     """What each node of a function counts for at voltages [V], of which those beyond the nodes are at their ends."""
-    u = jnp.clip(jnp.asarray(node_position(v, low, high, skew)), 0.0, NODES - 3.0)
+    u = jnp.clip(node_position(jnp.asarray(v), low, high, skew), 0.0, NODES - 3.0)
     return np.asarray(jax.vmap(lambda x: cubic_basis(x, NODES))(u))
 
 

@@ -144,13 +144,9 @@ def _states_by_name(scaled: Scaled, stacked: Any, state: dict, places: np.ndarra
     """States of a circuit out of those of its stacks."""
     joined = [state[s.name] for s in stacked.specs]
     joined = [x if s.size > 1 else x[..., None] for x, s in zip(joined, stacked.specs, strict=True)]
-    states, starts = jnp.concatenate(joined, axis=-1), iter(places)
-    by_name = {}
-    for s in scaled.system.specs:
-        by_name[s.name] = _component(states, next(starts), s.size)
-        for _ in range(s.size - 1):
-            next(starts)
-    return by_name
+    states, specs = jnp.concatenate(joined, axis=-1), scaled.system.specs
+    starts = places[np.cumsum([0, *(s.size for s in specs[:-1])])]
+    return {s.name: _component(states, k, s.size) for s, k in zip(specs, starts, strict=True)}
 
 
 def _default_rows(stimulus: AbstractStimulus, save) -> np.ndarray:

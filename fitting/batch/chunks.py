@@ -25,8 +25,8 @@ from ..sweeps.fit import NOTHING
 from ..sweeps.noise_estimate import noise_of_each
 from ..sweeps.prepare import Prepared
 from ..sweeps.result import FitResult, fit_at
+from ..sweeps.simulated import simulated_response_of_each
 from ..sweeps.thinning import thin
-from ..sweeps.verdict import simulated_response_of_each
 from .each_search import SHARES, switches
 from .population_prior import PopulationPrior
 from .preparation import prepare_each

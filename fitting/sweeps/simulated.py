@@ -1,5 +1,6 @@
 """Simulated responses as a verdict takes them, their sign, and the bench with which they were fitted."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -8,14 +9,64 @@ from jaxtyping import Bool, Float
 from memjax.core.fields import parameter_specs, with_values
 from memjax.core.params import coordinates
 
+from .group import SATURATION, Group, field_of_each
 from .instrument import DeviceOnBench, bench_of, device_of, parameter_names, with_numbers
 from .problem import Problem, responses
+
+_MOST = 3.0  # deviation [decades] beyond which no more is told
 
 _UNPINCHED = ("offset_current", "offset_voltage", "parallel_capacitance")
 """Quantities of the bench with which a current has another sign than the voltage."""
 
 _SHIFT = 1e-6
 """Share of the largest current by which a reading is moved to tell its sign: far above what rounding leaves."""
+
+
+def simulated_response(
+    group: Group, residuals: Float[np.ndarray, " residuals"]
+) -> Float[np.ndarray, "waves points"]:
+    """log10 of the simulated response at the rows, from residuals [sigma] as `misfit` gives them.
+
+    As far off as those beside it where none counts.
+    """
+    return simulated_response_of_each([group], np.asarray(residuals)[None])[0]
+
+
+def simulated_response_of_each(
+    groups: Sequence[Group], residuals: Float[np.ndarray, "fits residuals"]
+) -> Float[np.ndarray, "fits waves points"]:
+    """`simulated_response` of fits of one shape."""
+    target, weight, censored, edge = (
+        field_of_each(groups, n) for n in ("target", "weight", "censored", "edge")
+    )
+    share = residuals[:, : target[0].size].reshape(target.shape) / SATURATION
+    sigma = SATURATION * share / np.sqrt(np.maximum(1 - share**2, 1e-12))
+    distance = np.divide(sigma, weight, out=np.zeros_like(target), where=weight > 0)
+    at = np.where(censored, np.maximum(edge, target), target)
+    # Of a residual at the limit, what the voltage there can make of it says nothing of the current.
+    apart = np.maximum(sigma - np.stack([_unlimited(g) for g in groups]), 0.0)
+    granted = field_of_each(groups, "model_sigma")[:, None, None]
+    below = np.where(censored, -apart * granted, distance)
+    off = at + np.clip(below, -_MOST, _MOST) - target
+    return target + _filled(off, known=censored | (weight > 0))
+
+
+def _unlimited(group: Group) -> Float[np.ndarray, "waves points"]:
+    """Residual [sigma] of the voltage left at a limit where the simulation is not at it; 0 where none is known."""
+    if group.left is None:
+        return np.zeros(np.shape(group.target))
+    applied = np.log10(np.maximum(np.abs(np.asarray(group.stimuli.values)), np.finfo(float).tiny))
+    return np.maximum((applied - np.asarray(group.left)) * np.asarray(group.left_weight), 0.0)
+
+
+def _filled(off: np.ndarray, *, known: np.ndarray) -> np.ndarray:
+    """Deviations, between rows that count interpolated: a copy of the data there would close what is missed."""
+    out, rows = off.copy(), np.arange(off.shape[-1])
+    some = known.any(axis=-1) & ~known.all(axis=-1)
+    for place in zip(*np.nonzero(some), strict=True):
+        k = known[place]
+        out[place] = np.interp(rows, rows[k], off[place][k])
+    return out
 
 
 def counted_responses(problem: Problem, z: np.ndarray) -> np.ndarray:

@@ -24,10 +24,15 @@ from ..verdict import (
     systematic,
 )
 from .cycle_scatter import typical_scatter
-from .group import SATURATION, Group, field_of_each
+from .group import Group
 from .loops import branch_error, branches
+from .simulated import simulated_response
 from .summary import CLEAR, Waveform
 
+# Decades by which a tenth of the rows may be off in a good fit, and a quarter of them in a usable one: of normal
+# deviations, `DEVIATION` leaves fewer rows so far off.
+_FAR = (0.3, 0.6)
+_FAR_SHARES = (0.1, 0.25)
 # Shares of the switching voltage by which switching and return may be off beside a row: good, usable fits.
 _EVENT = (0.05, 0.25)
 # The same of set and reset, which are less sharp, as shares of the largest voltage.
@@ -35,7 +40,6 @@ _CLOSING = (0.15, 0.3)
 # Shares of the largest response by which one of the other sign may be off.
 _SIGN = (0.05, 0.25)
 _OPEN = 0.02  # opening of a loop [decades] from which on it is one
-_MOST = 3.0  # deviation [decades] beyond which no more is told
 _ROWS = 5  # rows of a state from which on its current is judged
 # Shares of the largest voltage between which branches are compared: beyond, they meet.
 _LEVELS = (0.1, 0.9)
@@ -77,53 +81,6 @@ class LoopVerdict(AbstractVerdict):
     correlation: float
 
 
-def simulated_response(
-    group: Group, residuals: Float[np.ndarray, " residuals"]
-) -> Float[np.ndarray, "waves points"]:
-    """log10 of the simulated response at the rows, from residuals [sigma] as `misfit` gives them.
-
-    As far off as those beside it where none counts.
-    """
-    return simulated_response_of_each([group], np.asarray(residuals)[None])[0]
-
-
-def simulated_response_of_each(
-    groups: Sequence[Group], residuals: Float[np.ndarray, "fits residuals"]
-) -> Float[np.ndarray, "fits waves points"]:
-    """`simulated_response` of fits of one shape."""
-    target, weight, censored, edge = (
-        field_of_each(groups, n) for n in ("target", "weight", "censored", "edge")
-    )
-    share = residuals[:, : target[0].size].reshape(target.shape) / SATURATION
-    sigma = SATURATION * share / np.sqrt(np.maximum(1 - share**2, 1e-12))
-    distance = np.divide(sigma, weight, out=np.zeros_like(target), where=weight > 0)
-    at = np.where(censored, np.maximum(edge, target), target)
-    # Of a residual at the limit, what the voltage there can make of it says nothing of the current.
-    apart = np.maximum(sigma - np.stack([_unlimited(g) for g in groups]), 0.0)
-    granted = field_of_each(groups, "model_sigma")[:, None, None]
-    below = np.where(censored, -apart * granted, distance)
-    off = at + np.clip(below, -_MOST, _MOST) - target
-    return target + _filled(off, known=censored | (weight > 0))
-
-
-def _unlimited(group: Group) -> Float[np.ndarray, "waves points"]:
-    """Residual [sigma] of the voltage left at a limit where the simulation is not at it; 0 where none is known."""
-    if group.left is None:
-        return np.zeros(np.shape(group.target))
-    applied = np.log10(np.maximum(np.abs(np.asarray(group.stimuli.values)), np.finfo(float).tiny))
-    return np.maximum((applied - np.asarray(group.left)) * np.asarray(group.left_weight), 0.0)
-
-
-def _filled(off: np.ndarray, *, known: np.ndarray) -> np.ndarray:
-    """Deviations, between rows that count interpolated: a copy of the data there would close what is missed."""
-    out, rows = off.copy(), np.arange(off.shape[-1])
-    some = known.any(axis=-1) & ~known.all(axis=-1)
-    for place in zip(*np.nonzero(some), strict=True):
-        k = known[place]
-        out[place] = np.interp(rows, rows[k], off[place][k])
-    return out
-
-
 def judge(
     waves: Sequence[Waveform],
     group: Group,
@@ -160,6 +117,7 @@ def judge(
         more += _closings(waves, simulated)
     states, state_marks = _states(waves, simulated, float(group.floor), scale)
     more += _signs(waves, simulated, opposed, float(group.floor))
+    more.append(_far_rows(waves, simulated, float(group.floor), scale))
     good = "loop, switching and residuals agree with the data"
     word, reason = decide([*marks, *more, *state_marks], good)
     measures: dict[str, Any] = {"deviation": deviation, "correlation": correlation} | shape | states
@@ -208,6 +166,33 @@ def _states(
             graded_ratio(10 ** (scale * off), difference, error=scale * scatter * float(np.log(10)))
         )
     return ratios, marks
+
+
+def _beyond_scatter(
+    w: Waveform, simulated: Float[np.ndarray, " points"], floor: float
+) -> Float[np.ndarray, " counted"]:
+    """Decades by which a response is off beyond the scatter of a cycle, where it or the data are clear of the floor."""
+    x = w.median_log()
+    clear = w.used & (np.maximum(x, simulated) > np.log10(CLEAR * floor))
+    return np.maximum(np.abs(simulated - x) - _scatter(w), 0.0)[clear]
+
+
+def _far_rows(waves: Sequence[Waveform], simulated: np.ndarray, floor: float, scale: float) -> Mark:
+    """The mark of the rows that are farthest off, beyond the scatter of single cycles and readings.
+
+    A typical residual says nothing of a part of the loop that is missed, be it by decades.
+    """
+    parts = [
+        _beyond_scatter(w, s[: len(w.v)], floor) for w, s in zip(waves, simulated, strict=True)
+    ]
+    beyond = np.concatenate(parts)
+    if beyond.size < _ROWS:
+        return Mark(0, 0.0, "")
+    good, usable = np.quantile(beyond, 1 - np.array(_FAR_SHARES)) * scale
+    level = int(good > _FAR[0]) + int(usable > _FAR[1])
+    decades, share = (usable, _FAR_SHARES[1]) if level == 2 else (good, _FAR_SHARES[0])
+    text = f"{100 * share:.0f} % of the rows are off by {decades / scale:.2g} decades or more beyond their scatter"
+    return Mark(level, float(good) / _FAR[0], text)
 
 
 def _scatter(w: Waveform) -> Float[np.ndarray, " points"]:

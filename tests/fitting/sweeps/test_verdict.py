@@ -10,8 +10,9 @@ import pytest
 import memjax as mj
 from fitting.sweeps.group import misfit, pack
 from fitting.sweeps.result import FitResult
+from fitting.sweeps.simulated import simulated_response
 from fitting.sweeps.summary import summarise_sweeps
-from fitting.sweeps.verdict import judge, simulated_response
+from fitting.sweeps.verdict import judge
 
 UP = np.linspace(0, 1, 51)
 VOLTS = np.concatenate([UP, UP[-2::-1]])
@@ -68,6 +69,19 @@ def test_rows_that_do_not_count_are_those_of_the_simulation_where_it_is_known():
     found = judge(waves, group, r, simulated[None]).area_ratio
     assert found == pytest.approx(areas[1] / areas[0], rel=1e-6)
     assert judge(waves, group, r).area_ratio > 2 * found
+
+
+@pytest.mark.parametrize(
+    ("share", "decades", "word"),
+    [(0.05, 2.0, "good"), (0.2, 0.25, "good"), (0.2, 0.35, "usable"), (0.4, 0.5, "usable"), (0.4, 0.7, "poor")],
+)  # fmt: skip
+def test_rows_that_are_missed_count_however_few_the_others_miss(share, decades, word):
+    """The loop keeps its area: a tenth of the rows decides whether a fit is good, a quarter whether it is usable."""
+    low = np.abs(VOLTS) <= share  # at least so many rows, where currents make no area
+    result = verdict(loop(2.0), loop(2.0) + decades * low * (np.arange(101) % 2 * 2 - 1))
+    assert result.word == word
+    if word != "good":
+        assert f"off by {decades}" in result.reason
 
 
 def test_the_data_themselves_are_good_and_so_is_another_noise():

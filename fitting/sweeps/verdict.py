@@ -40,6 +40,7 @@ _CLOSING = (0.15, 0.3)
 # Shares of the largest response by which one of the other sign may be off.
 _SIGN = (0.05, 0.25)
 _OPEN = 0.02  # opening of a loop [decades] from which on it is one
+_DRAWS = 64  # loops drawn with noise: their standard deviation is known to 9 %
 _ROWS = 5  # rows of a state from which on its current is judged
 # Shares of the largest voltage between which branches are compared: beyond, they meet.
 _LEVELS = (0.1, 0.9)
@@ -292,24 +293,44 @@ def _between(x: np.ndarray, row: float, first: int, last: int) -> float:
 
 
 def _closings(waves: Sequence[Waveform], simulated: np.ndarray) -> list[Mark]:
-    """Marks of set and reset, by the medians of their voltages over the waveforms."""
-    voltages: dict[str, list[tuple[float, float, float]]] = {}
+    """Marks of set and reset, by medians of their voltages over the waveforms, beyond what scatter makes of them."""
+    voltages: dict[str, list[tuple[float, float, float, float]]] = {}
     for w, s in zip(waves, simulated, strict=True):
+        scatter = _scatter(w)
         for begin, _, end in w.legs:
             v, part = w.v[begin:end], slice(begin, end)
             here, there = (loop_closing(v, 10 ** x[part]) for x in (w.median_log(), s))
             if here is not None:
+                most, error = float(np.max(np.abs(v))), w.closings.get(here.kind, 0.0)
                 # One that is missing is off by all of its voltage.
                 v_model = there.v if there is not None and there.kind == here.kind else 0.0
-                row = here.v, v_model, float(np.max(np.abs(v)))
+                if v_model and abs(v_model - here.v) > _CLOSING[0] * most:
+                    error = max(error, _closing_error(v, s[part], scatter[part], here.kind))
+                row = here.v, v_model, error, most
                 voltages.setdefault(here.kind, []).append(row)
     marks = []
     for kind, rows in voltages.items():
-        here, there, most = np.median(rows, axis=0)
-        scatter = max(w.closings.get(kind, 0.0) for w in waves)
+        here, there, error, most = np.median(rows, axis=0)
         text = f"{kind} at {there:.3g} V where {here:.3g} V was measured"
-        marks.append(graded(max(abs(there - here) - scatter, 0.0) / most, _CLOSING, text))
+        marks.append(graded(max(abs(there - here) - error, 0.0) / most, _CLOSING, text))
     return marks
+
+
+def _closing_error(
+    v: Float[np.ndarray, " points"],
+    simulated: Float[np.ndarray, " points"],
+    scatter: Float[np.ndarray, " points"],
+    kind: str,
+) -> float:
+    """Standard deviation [V] of a set or reset voltage of the simulated loop, by readings that scatter [decades].
+
+    Branches of a gradual device close over most of the loop: where they are half as far apart as anywhere is then a
+    matter of noise.
+    """
+    noise = np.random.default_rng(0).normal(size=(_DRAWS, len(v))) * scatter
+    drawn = [loop_closing(v, 10**x) for x in simulated + noise]
+    same = [c.v for c in drawn if c is not None and c.kind == kind]
+    return float(np.std(same)) if len(same) > 1 else 0.0
 
 
 def _areas(w: Waveform, simulated: np.ndarray, leg: tuple[int, int, int]) -> np.ndarray:

@@ -84,6 +84,29 @@ def test_rows_that_are_missed_count_however_few_the_others_miss(share, decades, 
         assert f"off by {decades}" in result.reason
 
 
+def _closing(at: float) -> np.ndarray:
+    """log10 of a current whose ways are a decade apart up to a voltage, where they begin to meet."""
+    return -6 + np.log10(VOLTS + 0.01) + BACK * np.clip((at - VOLTS) / 0.1, 0, 1)
+
+
+@pytest.mark.parametrize(("off", "word"), [(0.1, "good"), (0.2, "usable"), (0.35, "poor")])
+def test_a_set_voltage_counts_by_its_distance(off, word):
+    result = verdict(_closing(0.4), _closing(0.4 + off))
+    assert result.word == word
+    if word == "usable":
+        assert result.reason.startswith("set at")
+
+
+def test_set_voltages_that_noise_scatters_are_granted_their_scatter():
+    """Ways that are hardly apart close anywhere: other noise of the same loop is no other device."""
+    shallow = loop(0.0) + 0.06 * BACK * (VOLTS < 0.9)
+    words = [
+        verdict(shallow + loop(0.0, noise=0.015, seed=k) - loop(0.0), shallow).word
+        for k in range(20)
+    ]
+    assert words.count("good") >= 18
+
+
 def test_the_data_themselves_are_good_and_so_is_another_noise():
     same = verdict(loop(0.5), loop(0.5))
     assert (same.word, same.correlation) == ("good", 0.0)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from memjax.observables import loop_closing
+from memjax.observables import LoopClosing, loop_closing
 
 from ..constants import MODEL_SIGMA, VOLTAGE_SIGMA
 from ..residuals import MAD
@@ -40,7 +40,8 @@ _CLOSING = (0.15, 0.3)
 # Shares of the largest response by which one of the other sign may be off.
 _SIGN = (0.05, 0.25)
 _OPEN = 0.02  # opening of a loop [decades] from which on it is one
-_DRAWS = 64  # loops drawn with noise: their standard deviation is known to 9 %
+_DRAWS = 64  # loops drawn with noise, to know where their set voltages lie
+_NEARLY_ALL = 0.95  # share of them: two standard errors, where they are normal
 _ROWS = 5  # rows of a state from which on its current is judged
 # Shares of the largest voltage between which branches are compared: beyond, they meet.
 _LEVELS = (0.1, 0.9)
@@ -303,9 +304,11 @@ def _closings(waves: Sequence[Waveform], simulated: np.ndarray) -> list[Mark]:
             if here is not None:
                 most, error = float(np.max(np.abs(v))), w.closings.get(here.kind, 0.0)
                 # One that is missing is off by all of its voltage.
-                v_model = there.v if there is not None and there.kind == here.kind else 0.0
-                if v_model and abs(v_model - here.v) > _CLOSING[0] * most:
-                    error = max(error, _closing_error(v, s[part], scatter[part], here.kind))
+                v_model = 0.0
+                if there is not None and there.kind == here.kind:
+                    v_model = there.v
+                    if abs(v_model - here.v) > _CLOSING[0] * most:
+                        error = max(error, _closing_error(v, s[part], scatter[part], there))
                 row = here.v, v_model, error, most
                 voltages.setdefault(here.kind, []).append(row)
     marks = []
@@ -320,17 +323,17 @@ def _closing_error(
     v: Float[np.ndarray, " points"],
     simulated: Float[np.ndarray, " points"],
     scatter: Float[np.ndarray, " points"],
-    kind: str,
+    closing: LoopClosing,
 ) -> float:
-    """Standard deviation [V] of a set or reset voltage of the simulated loop, by readings that scatter [decades].
+    """Distance [V] from a simulated set or reset voltage within which that of the loop with noise nearly always lies.
 
     Branches of a gradual device close over most of the loop: where they are half as far apart as anywhere is then a
     matter of noise.
     """
     noise = np.random.default_rng(0).normal(size=(_DRAWS, len(v))) * scatter
     drawn = [loop_closing(v, 10**x) for x in simulated + noise]
-    same = [c.v for c in drawn if c is not None and c.kind == kind]
-    return float(np.std(same)) if len(same) > 1 else 0.0
+    off = [abs(c.v - closing.v) for c in drawn if c is not None and c.kind == closing.kind]
+    return float(np.quantile(off, _NEARLY_ALL)) if off else 0.0
 
 
 def _areas(w: Waveform, simulated: np.ndarray, leg: tuple[int, int, int]) -> np.ndarray:

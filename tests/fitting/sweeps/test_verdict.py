@@ -84,17 +84,15 @@ def test_rows_that_are_missed_count_however_few_the_others_miss(share, decades, 
         assert f"off by {decades}" in result.reason
 
 
-def _closing(at: float) -> np.ndarray:
-    """log10 of a current whose ways are a decade apart up to a voltage, where they begin to meet."""
-    return -6 + np.log10(VOLTS + 0.01) + BACK * np.clip((at - VOLTS) / 0.1, 0, 1)
+def test_a_set_voltage_counts_by_its_distance():
+    """Where currents grow with the voltage, ways that part at low ones make no area."""
 
+    def closing(at: float) -> np.ndarray:
+        return -8 + 4 * VOLTS + BACK * (0.1 + 0.3 * np.clip((at - VOLTS) / 0.05, 0, 1))
 
-@pytest.mark.parametrize(("off", "word"), [(0.1, "good"), (0.2, "usable"), (0.35, "poor")])
-def test_a_set_voltage_counts_by_its_distance(off, word):
-    result = verdict(_closing(0.4), _closing(0.4 + off))
-    assert result.word == word
-    if word == "usable":
-        assert result.reason.startswith("set at")
+    result = verdict(closing(0.2), closing(0.53))
+    assert result.word == "poor"
+    assert result.reason.startswith("set at 0.52 V where 0.19 V was measured")
 
 
 def test_set_voltages_that_noise_scatters_are_granted_their_scatter():
@@ -104,7 +102,7 @@ def test_set_voltages_that_noise_scatters_are_granted_their_scatter():
         verdict(shallow + loop(0.0, noise=0.015, seed=k) - loop(0.0), shallow).word
         for k in range(20)
     ]
-    assert words.count("good") >= 18
+    assert words.count("good") >= 19  # one in twenty lies farther off than nearly all do
 
 
 def test_the_data_themselves_are_good_and_so_is_another_noise():

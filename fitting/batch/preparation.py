@@ -82,7 +82,9 @@ def _protocol(measured: Measured) -> tuple | None:
     if limited or not single or m.driven != "voltage" or not np.all(np.isfinite(m.i)):
         return None
     columns = (m.v, m.sweep, *(() if m.t is None else (m.t,)))
-    return tuple((x.dtype.str, np.ascontiguousarray(x).tobytes()) for x in columns)
+    # Responses of devices that read nothing at many rows have another program, see `Group`.
+    quiet = noise_of_quiet_rows(np.asarray(m.i, float)[None], m.sweep)[0] > 0
+    return quiet, *((x.dtype.str, np.ascontiguousarray(x).tobytes()) for x in columns)
 
 
 def _alike(
@@ -185,6 +187,6 @@ def _groups(
     floors, quiet = (np.asarray(x, float) for x in noise)
     rows_of = [{n: x[k][None] for n, x in columns.items()} for k in range(len(logs))]
     ends = [{"floor": floors[k, ...], "thresholds": limits[k]} for k in range(len(logs))]
-    if group.quiet is not None:  # as the first device has them, so that all have one program
+    if group.quiet is not None:
         ends = [x | {"quiet": quiet[k, ...]} for k, x in enumerate(ends)]
     return [with_values(group, a | b) for a, b in zip(rows_of, ends, strict=True)]

@@ -70,6 +70,21 @@ def test_problems_of_many_devices_are_those_of_each_alone(model, data, free, cho
             assert (a.thresholds, a.legs, a.limits) == (b.thresholds, b.legs, b.limits)
 
 
+@pytest.mark.integration
+def test_a_device_that_mostly_reads_noise_is_prepared_among_others_as_alone():
+    data = devices(on=1e-6, leak=1e-11, polarities=2, count=5)
+    rng, about = np.random.default_rng(1), ABOUT | dict(free=None)
+    m = data["d2"][0]
+    data["d2"] = [dataclasses.replace(m, i=m.i + 1e-9 * rng.normal(size=len(m.i)))]
+    together = prepare_each(data, mj.DiffusiveMemristor(), **about)
+    for name, one in together.items():
+        problem = prepare(data[name], mj.DiffusiveMemristor(), **about).problem
+        assert (one.problem.group.quiet is not None) == (name == "d2")
+        assert jax.tree.structure(one.problem) == jax.tree.structure(problem)
+        pairs = zip(*map(jax.tree.leaves, (one.problem, problem)), strict=True)
+        assert all(np.array_equal(a, b) if hasattr(b, "shape") else a == b for a, b in pairs)
+
+
 def test_a_device_that_makes_no_problem_says_why_and_the_others_are_prepared():
     data = devices(on=1e-6, leak=1e-11, count=4)
     still = [dataclasses.replace(data["d0"][0], v=np.zeros(121))]

@@ -11,7 +11,16 @@ from jaxtyping import Float
 from ..parameters import reach
 from ..problem import PRIOR_SIGMA, shift_by_prior
 from .group import SATURATION, field_of_each, saturated
-from .noise_estimate import FEWEST, NoiseEstimates, of_each, read_variance, shifts_of_cycles
+from .misfit import misfit_of
+from .noise_estimate import (
+    FEWEST,
+    LEAST_FREEDOM,
+    MOST_FREEDOM,
+    NoiseEstimates,
+    of_each,
+    read_variance,
+    shifts_of_cycles,
+)
 from .problem import Problem
 from .summary import Waveform
 
@@ -56,6 +65,9 @@ class Uncertainty:
     cycle_score : Float[np.ndarray, "sweeps free"] or None
         That times the distance of each cycle's coordinates from their mean, to first order, times
         sqrt(n / (n - 1)) of n cycles.
+    misfit : float
+        Standard deviation of what learned functions miss of a response between their nodes [decades], see
+        `fitting.sweeps.misfit`; 0 of other models, whose error `model_error` says.
     """
 
     covariance: Float[np.ndarray, "free free"]
@@ -71,6 +83,7 @@ class Uncertainty:
     sweeps: int
     cycle_information: Float[np.ndarray, "free free"] | None
     cycle_score: Float[np.ndarray, "sweeps free"] | None
+    misfit: float = 0.0
 
     @property
     def sigma_z(self) -> Float[np.ndarray, " free"]:
@@ -100,6 +113,43 @@ def _of_cycles(
     variance += np.where(known, _CURVED**2 * np.mean(moved**2, axis=0), 0.0)
     weighted = j / np.where(variance > 0, variance, np.inf)[:, None]
     return {"cycle_information": weighted.T @ j, "cycle_score": deviations @ weighted}
+
+
+def _grant_misfit(
+    estimate: NoiseEstimates, problems: Sequence[Problem], z: np.ndarray
+) -> Float[np.ndarray, " fits"]:
+    """Let the noise of the data hold what learned functions miss; its standard deviation [decades] of each fit.
+
+    Where sweeps say how large the noise is, misfit comes to that; else residuals are parted into noise and misfit.
+    """
+    roots, out = [], np.zeros(len(problems))
+    for k, problem in enumerate(problems):
+        weight = np.asarray(problem.group.weight)
+        shape, last = weight.shape, weight.size
+        sigma = estimate.about_points(k, shape)
+        r, j = estimate.r[k, :last].reshape(shape), estimate.j[k, :last].reshape(*shape, -1)
+        missed = misfit_of(problem, z[k], r, j, sigma)
+        scores, noise = sigma[..., None] * j, estimate.root[k]
+        if estimate.sweeps[k] < FEWEST:
+            white = np.sqrt(missed.size * (1 - missed.share)) * scores.reshape(last, -1)
+            noise = np.concatenate([white, noise[last:]])
+            # Neighbours that miss the same count for fewer.
+            by = float(np.mean(missed.steps))
+            fewer = np.count_nonzero(weight) / (1 + 2 * missed.share * by / (1 - by))
+            estimate.freedom[k] = np.clip(fewer - len(z[k]), LEAST_FREEDOM, MOST_FREEDOM)
+            estimate.sources[k] = _with_share(estimate.sources[k], missed.share)
+        roots.append(np.concatenate([noise, missed.root(scores)]))
+        known = weight > 0
+        variance = np.mean((sigma[known] / weight[known]) ** 2) if known.any() else 0.0
+        out[k] = np.sqrt(missed.share * missed.size * variance)
+    estimate.root = np.stack(roots)
+    return out
+
+
+def _with_share(source: str, share: float) -> str:
+    """Where a covariance out of residuals came from, with the share of their variance that is misfit."""
+    words = f"residuals, {100 * share:.2g} % of their variance what functions miss between nodes"
+    return " (".join([words, source.partition(" (")[2]])
 
 
 def _data_only(j: np.ndarray, r: np.ndarray, z: np.ndarray, root: np.ndarray, least: np.ndarray):
@@ -163,7 +213,8 @@ def uncertainty(
     two rows) where each waveform was repeated at least four times; else of the residuals themselves,
     their variance that of the residuals about them [1]_, correlated as in a first-order process. These
     know nothing of the spread between cycles: the parameters are those of the cycles measured. Where S is s^2 times the
-    identity this is Laplace's s^2 H^-1.
+    identity this is Laplace's s^2 H^-1. Of learned functions S holds what they miss between their nodes, see
+    `fitting.sweeps.misfit.misfit_of`.
 
     References
     ----------
@@ -199,6 +250,9 @@ def _uncertainties(
     seed: int,
 ) -> list[Uncertainty]:
     estimate = NoiseEstimates(problems, waves, residuals, jacobian, seed)
+    misfit = np.zeros(len(problems))
+    if problems[0].strength is not None:
+        misfit = _grant_misfit(estimate, problems, z)
     j, prior, sweeps = estimate.j, estimate.prior, estimate.sweeps
     # A root of the covariance, so that rounding makes no variance negative.
     prior_root = estimate.start_noise[:, None, None] * prior
@@ -225,6 +279,7 @@ def _uncertainties(
             fisher=fisher[k],
             noise=float(estimate.noise[k]),
             sweeps=sweeps[k],
+            misfit=float(misfit[k]),
             **cycles,
         )
         for k, source in enumerate(estimate.sources)

@@ -9,7 +9,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from ..optimize.levenberg_marquardt import PROXIMAL, Progress, levenberg_marquardt
+from ..optimize.levenberg_marquardt import PROXIMAL, Ending, Progress, levenberg_marquardt
 from ..optimize.restarts import search_beside
 from ..problem import WEAK_SIGMA
 from .basins import last_starts
@@ -21,6 +21,10 @@ from .summary import Waveform
 
 ENDING = 25
 """Iterations in which a search ends at the most, once the noise is known."""
+
+HALVING = 6
+"""Iterations after which the worse half of the starts from which a search of learned functions ends stops, and again:
+they are near each other, and each takes as long as the best."""
 
 WEIGHINGS = 8
 """Times at the most that the noise is taken from the residuals at an optimum, and that a search goes on from there."""
@@ -97,6 +101,8 @@ def end_search(search: Search, noise: float, strength: np.ndarray | None = None)
     starts = last_starts(z, cost, best=best, jacobian=jacobian, noise=noise, count=BATCH)
     options: dict[str, Any] = dict(iterations=ENDING, progress=done, tick=search.report("weigh"))
     options |= ending(noise, search.best_cost)
+    if problem.prior_root is not None:
+        options["ending"] = Ending(halving=HALVING)
     try:
         levenberg_marquardt(again, starts, **options)
     except KeyboardInterrupt:

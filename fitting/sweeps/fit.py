@@ -125,7 +125,8 @@ def _fit_of(search: Search, prepared: Prepared, *, interrupted: bool, **fields: 
                 ended_from(search, started), prepared.waves, float(search.problem.noise)
             )
         search = balanced(search, prepared.waves)
-        alone = prepared.physics is None  # else the search has begun at several optima already
+        # Of learned functions a search beside the optimum gained 0.3 % of one loss of two, for a tenth of the time.
+        alone = search.problem.prior_root is None
         if alone and (
             search.switches
             or exceeds_scatter(search.problem, prepared.waves, *search.optimum()[1:])

@@ -26,7 +26,9 @@ _KNOWN = 1e-12
 
 # Points to either side over which the variance of residuals is averaged; half its degrees of freedom.
 _NEIGHBOURS = 15
-_LEAST_FREEDOM = 5.0  # degrees of freedom of correlated residuals at the least
+LEAST_FREEDOM, MOST_FREEDOM = 5.0, 2.0 * _NEIGHBOURS
+"""Degrees of freedom of correlated residuals at the least; and at the most, of a variance of the points about one."""
+
 STEEPEST = float(np.finfo(float).eps ** -0.5)
 """Derivative of a residual beyond which rounding in its square hides all others: it says nothing [sigma]."""
 
@@ -175,6 +177,28 @@ def _local(x: Float[np.ndarray, "... points"]) -> Float[np.ndarray, "... points"
     return sum((wide[..., k : k + x.shape[-1]] for k in range(width)), np.zeros(x.shape))
 
 
+def sigma_about(
+    square: Float[np.ndarray, "... points"], free: Float[np.ndarray, "... points"]
+) -> Float[np.ndarray, "... points"]:
+    """Standard deviation of residuals about each point, of their squares and what the fit leaves of each variance."""
+    return np.sqrt(_local(square) / np.maximum(_local(free), 0.1))
+
+
+def along_process(
+    scores: Float[np.ndarray, "... points free"], steps: Float[np.ndarray, "... steps"]
+) -> Float[np.ndarray, "... points free"]:
+    """Scores of points by the root of the correlation of a first-order process, of the correlations of neighbours.
+
+    Each value is what is new, and that correlation times the one before. (No scipy.signal: to import it takes longer
+    than this.)
+    """
+    out, by = scores.copy(), steps[..., None]
+    for k in reversed(range(out.shape[-2] - 1)):
+        out[..., k, :] += by[..., k, :] * out[..., k + 1, :]
+    out[..., 1:, :] *= np.sqrt(1 - by**2)
+    return out
+
+
 def _of_residuals(
     weights: Float[np.ndarray, "fits events"],
     r: Float[np.ndarray, "fits data"],
@@ -197,18 +221,12 @@ def _of_residuals(
     free = np.where(moves, 1 - np.sum(j @ inverse * j, axis=2), 0.0)
     square, currents = r**2 * (free > 0), r[:, :last].reshape(fits, *shape)
     rho = correlation_of_neighbours(currents)
-    local = [_local(x[:, :last].reshape(fits, *shape)) for x in (square, free)]
-    sigma = np.sqrt(local[0] / np.maximum(local[1], 0.1))
+    sigma = sigma_about(
+        square[:, :last].reshape(fits, *shape), free[:, :last].reshape(fits, *shape)
+    )
     scores = sigma[..., None] * j[:, :last].reshape(fits, *shape, -1)
-    # By the root of the correlation of a first-order process: each value is what is new, and rho times the one before.
-    rooted, along = scores, np.flatnonzero(rho)
-    if len(along):  # (No scipy.signal: to import it takes longer than this.)
-        by = rho[along, None, None]
-        block = scores[along]
-        for k in reversed(range(points - 1)):
-            block[:, :, k] += by * block[:, :, k + 1]
-        block[:, :, 1:] *= np.sqrt(1 - by**2)[..., None]
-        rooted[along] = block
+    steps = np.broadcast_to(rho[:, None, None], (fits, shape[0], points - 1))
+    rooted = along_process(scores, steps) if np.any(rho) else scores
     sampling = weights**2 / 12
     counted = sampling > 0
     share = np.divide(square[:, last:], sampling, out=np.zeros_like(sampling), where=counted)
@@ -268,16 +286,24 @@ class NoiseEstimates:
             self.root, rho = _of_residuals(weights, self.r, j, self.inverse, moves, shape)
             self.sources = [_source(*x) for x in zip(rho.tolist(), self.sweeps, strict=True)]
             # Points that follow each other count for fewer, and a variance is that of the points about it.
-            freedom = np.minimum(count * (1 - rho) / (1 + rho) - n, 2.0 * _NEIGHBOURS)
-            self.freedom = np.maximum(freedom, _LEAST_FREEDOM)
+            freedom = np.minimum(count * (1 - rho) / (1 + rho) - n, MOST_FREEDOM)
+            self.freedom = np.maximum(freedom, LEAST_FREEDOM)
         for k, lost in enumerate(np.count_nonzero(steep, axis=1).tolist()):
             if lost:
                 self.sources[k] += f"; without residuals of exploded derivatives: {lost}"
         square = np.sum(j**2, axis=(1, 2))
+        self.moves = moves
         self.scale = np.sum(self.root**2, axis=(1, 2)) / np.maximum(square, 1e-300)
         # What a model is off by is granted to it; of learned functions nothing is off: what they leave is noise.
         granted = np.minimum(np.maximum(self.scale, self.chi2), 1.0)
         self.noise = np.sqrt(np.where(learned, np.maximum(granted, self.chi2), granted))
+
+    def about_points(self, k: int, shape: tuple[int, ...]) -> np.ndarray:
+        """Standard deviation of the residuals of the k-th fit about each point of its waveforms."""
+        last = int(np.prod(shape))
+        r, j, moves = self.r[k, :last], self.j[k, :last], self.moves[k, :last]
+        left = np.where(moves, 1 - np.sum(j @ self.inverse[k] * j, axis=1), 0.0).reshape(shape)
+        return sigma_about(r.reshape(shape) ** 2 * (left > 0), left)
 
 
 def _source(rho: float, sweeps: int) -> str:

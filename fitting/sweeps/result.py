@@ -27,10 +27,11 @@ from ..stochastic.result import Stochastic
 from .basins import optima_in_words, speaks_of_optima
 from .covariance import Uncertainty, uncertainty
 from .figures import figure_iv, measurement_of
-from .instrument import OFFSETS, DeviceOnBench, device_of, parameter_names
+from .instrument import OFFSETS, DeviceOnBench, device_of
 from .learned import without_likelihood
 from .limits import by_wave, levels_of, share_limits
-from .prepare import Prepared, prepare
+from .prediction import Prediction, prediction_at, problem_of
+from .prepare import Prepared
 from .problem import PATIENT, Problem
 from .set_reset import CycleReading, CycleSimulation, cycles_of
 from .simulated import counted_responses, simulated_opposed, with_fitted_bench
@@ -147,18 +148,7 @@ class FitResult(AbstractFit):
         """See `AbstractFit`; `data` are measurements of the same device."""
         problem, z = self.problem, self.z
         if data is not None:
-            group, bench = problem.group, problem.bench
-            if group.limits is not None:  # those of other sweeps say themselves what limited them
-                bench = replace(bench, compliance=None, compliance_negative=None)
-            explicit = float(group.small_sigma) == float(group.model_sigma)
-            model_sigma = float(group.model_sigma) if explicit else None
-            other = prepare(
-                data, device_of(problem.device), bench=bench, env=problem.env, point_time=self.point_time,
-                free=parameter_names(problem.free), fix=None, model_sigma=model_sigma,
-                seed=self.seed, screened=1,
-            ).problem  # fmt: skip
-            bench = replace(other.bench, reversed=problem.bench.reversed)
-            problem = replace(problem, group=other.group, bench=bench)
+            problem = problem_of(problem, data, self.point_time, seed=self.seed)
         group = problem.group
         points, events = (np.asarray(x) for x in (group.weight, group.event_weight))
         weight = np.concatenate([points.ravel(), events.ravel()])
@@ -169,6 +159,22 @@ class FitResult(AbstractFit):
         reason = without_likelihood(device_of(problem.device))
         weighed: Any = {"values": problem.of_data(z), "sigma": sigma, "series": series}
         return Residuals(**weighed, unit="decades", no_likelihood=reason)
+
+    def predict(self, data: mj.Measurement | Sequence[mj.Measurement]) -> Prediction:
+        """Responses to other sweeps of the same device, with bands that hold those without noise.
+
+        Parameters
+        ----------
+        data : Measurement or sequence of Measurement
+            Sweeps, of which the drive acts and the response says from where on it is noise. Those of a device with
+            learned functions follow one another; the state at their start is that of the fit.
+        """
+        every = [data] if isinstance(data, mj.Measurement) else list(data)
+        problem = problem_of(self.problem, every, self.point_time, seed=self.seed)
+        known = self.uncertainty
+        return prediction_at(
+            problem, self.z, self.covariance, misfit=known.misfit, freedom=known.freedom
+        )
 
     def tables(self) -> tuple[pandas.DataFrame, pandas.DataFrame]:
         """Measured rows, and those of the device under the same waveforms without noise: sweep, t_s, v_V, i_A, ..."""

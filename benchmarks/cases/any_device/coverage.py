@@ -5,20 +5,19 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import jax
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 
 import fitting as ft
 import memjax as mj
 from benchmarks.cases.device_fits.verdicts import LOOPS, truth_of
 from benchmarks.timing import lap
-from fitting.problem import TOGETHER, inside
+from fitting.problem import inside
 from fitting.sweeps.prepare import prepare
-from fitting.sweeps.problem import Problem
 from memjax.core.params import get
 from memjax.errors import MemjaxError
 
@@ -119,45 +118,20 @@ def held(truth: mj.AbstractDevice, model: str, seed: int, learned: str = "hybrid
     fitted = measured(v[: len(FITTED)], (i * noise)[: len(FITTED)])
     problem = ft.SweepProblem(fitted, mj.model(learned), point_time=step)
     seconds, fit = lap(lambda: ft.solve(problem, seed=0))
-    error, sigma = _prediction(fit, measured(v, i), step)
-    inside_band = np.abs(error) <= fit.uncertainty.reach(LEVEL) * sigma
+    known = fit.predict(measured(v, i))
+    error, sigma = (x.reshape(v.shape) for x in (known.log_response - known.target, known.sigma))
+    half = fit.uncertainty.reach(LEVEL) * sigma
+    holds = np.abs(error) <= half
     compared = np.abs(v) > NEAR_ZERO * np.max(np.abs(v))
     at = np.arange(len(v))[:, None] < len(FITTED)
-    seen, unseen = (x.reshape(v.shape) for x in (inside_band, inside_band))
     new = compared & ~at
     return Held(
-        seen=seen[compared & at],
-        unseen=unseen[new],
-        off=float(np.sqrt(np.mean(error.reshape(v.shape)[new] ** 2))),
-        width=float(np.median(fit.uncertainty.reach(LEVEL) * sigma.reshape(v.shape)[new])),
+        seen=holds[compared & at],
+        unseen=holds[new],
+        off=float(np.sqrt(np.mean(error[new] ** 2))),
+        width=float(np.median(half[new])),
         seconds=seconds,
     )
-
-
-def _prediction(
-    fit: ft.FitResult, data: mj.Measurement, step: float
-) -> tuple[Float[np.ndarray, " points"], Float[np.ndarray, " points"]]:
-    """Error and standard deviation of the currents of loops, to first order [decades]."""
-    options: dict[str, Any] = dict(bench=None, env=None, free=None, fix=None, seed=0, screened=2)
-    first = prepare([data], fit.device, point_time=step, **options).problem
-    problem = Problem.of(
-        fit.device,
-        fit.free,
-        first.group,
-        bench=replace(first.bench, reversed=fit.bench.reversed),
-        env=first.env,
-    )
-    r, jacobian, _ = problem.linearise(np.repeat(fit.z[None], TOGETHER, axis=0))
-    group = problem.group
-    weight = np.asarray(group.weight)[0]
-    # Residuals saturate by x / sqrt(1 + (x / 10)^2): theirs and their derivatives' inverse.
-    x = r[0][: weight.size]
-    plain = x / np.sqrt(1 - (x / 10) ** 2)
-    slope = (1 + (plain / 10) ** 2) ** 1.5
-    rows = jacobian[0][: weight.size] * slope[:, None]
-    sigma = np.sqrt(np.einsum("pi,ij,pj->p", rows, fit.covariance, rows))
-    safe = np.where(weight > 0, weight, np.inf)
-    return plain / safe, sigma / safe
 
 
 def covered(model: str, count: int, learned: str = "hybrid") -> list[Held]:

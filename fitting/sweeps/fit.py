@@ -126,8 +126,7 @@ def _fit_of(search: Search, prepared: Prepared, *, interrupted: bool, **fields: 
             )
         search = balanced(search, prepared.waves)
         # Of learned functions a search beside the optimum gained 0.3 % of one loss of two, for a tenth of the time.
-        alone = search.problem.prior_root is None
-        if alone and (
+        if search.problem.prior_root is None and (
             search.switches
             or exceeds_scatter(search.problem, prepared.waves, *search.optimum()[1:])
         ):

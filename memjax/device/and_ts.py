@@ -16,6 +16,9 @@ _POSITIVE, _NEGATIVE = (0.0, 100.0), (-100.0, 0.0)
 _LEAK = 1e-3
 """Voltage over which the leakage sets in [V]."""
 
+_LEAST = 1e-4
+"""Scale of the state: below the threshold a share of 1e-9 carries as much as the published leakage."""
+
 
 class AndThresholdSwitch(AbstractDevice):
     r"""Smooth threshold switch with one state `x`: set and reset rates are sigmoids of the voltage.
@@ -100,7 +103,9 @@ class AndThresholdSwitch(AbstractDevice):
     references: ClassVar[tuple[str, ...]] = ("doi:10.1016/j.neucom.2025.129454",)
     single_precision: ClassVar[tuple[str, ...]] = ("Stiff", *SINGLE_PRECISION)
     states: ClassVar = (
-        state("x", unit="1", scale=1.0, bounds=(0.0, 1.0), doc="Share of the dots that conduct."),
+        state(
+            "x", unit="1", scale=_LEAST, bounds=(0.0, 1.0), doc="Share of the dots that conduct."
+        ),
     )
 
     def initial(self, env):

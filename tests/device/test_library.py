@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 import memjax as mj
+from memjax.circuit.limiter import soft_limit
 from memjax.device import laws
 from memjax.device.laws import (
     gap_ratio,
@@ -198,6 +199,15 @@ def test_a_root_is_the_same_wherever_its_search_starts_and_ends_at_once_without_
     root(jnp.asarray(jnp.nan), 0.5)
     jax.effects_barrier()
     assert 0 < len(turns) < 10  # of 100
+
+
+@pytest.mark.integration
+def test_a_small_step_ends_no_search_where_the_function_bends_within_it():
+    """A source gives no current at its own voltage, and its limit 1 fV below: Newton's first step is 1 pV."""
+    leak, limit, source = 1e-12, 1e-15, jnp.asarray(0.25)
+    f = lambda v: leak * jnp.tanh(v / 1e-3) - soft_limit(source - v, limit)  # noqa: E731
+    root = increasing_root(f, jnp.asarray(-1.0), jnp.asarray(1.25), start=source)
+    np.testing.assert_allclose(root, 1e-3 * np.arctanh(limit / leak), rtol=1e-12)
 
 
 @pytest.mark.integration

@@ -182,10 +182,13 @@ def _safe_newton(
         value, slope = jax.jvp(f, (x,), (jnp.ones_like(x),))
         a, b = jnp.where(value < 0, x, a), jnp.where(value > 0, x, b)
         step = -value / jnp.where(slope > 0, slope, 1.0)
-        newton = (slope > 0) & (2 * jnp.abs(step) <= jnp.abs(last_step))
-        new = jnp.where(newton, jnp.clip(x + step, a, b), 0.5 * (a + b))
-        # A step of Newton's this small leaves its square, which is below rounding.
-        converged = newton & (jnp.abs(step) <= 0.01 * jnp.sqrt(eps) * jnp.abs(new))
+        candidate = jnp.clip(x + step, a, b)
+        # A step of Newton's this small leaves its square, which is below rounding, if the function does not bend
+        # within it, as that of a source does at its limit: a first step does not say.
+        small = jnp.abs(step) <= 0.01 * jnp.sqrt(eps) * jnp.abs(candidate)
+        newton = (slope > 0) & (small | (2 * jnp.abs(step) <= jnp.abs(last_step)))
+        new = jnp.where(newton, candidate, 0.5 * (a + b))
+        converged = newton & small & (n > 0)
         converged |= (b - a <= 2 * eps * jnp.abs(new)) | (value == 0)
         converged |= jnp.isnan(
             value

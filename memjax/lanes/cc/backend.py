@@ -76,8 +76,8 @@ class Kernel:
         @jax.custom_batching.sequential_vmap
         def advance(shared: Any, arrays: tuple, parameters: Any, carry: FixedCarry) -> FixedLanes:
             drive, times, first = arrays
-            given = steps._replace(drive=drive, times=times, first=first)
-            return self._advance_stretches(shared, given, parameters, carry)
+            stretches = steps._replace(drive=drive, times=times, first=first)
+            return self._advance_stretches(shared, stretches, parameters, carry)
 
         return advance(shared, (steps.drive, steps.times, steps.first), parameters, carry)
 
@@ -86,11 +86,11 @@ class Kernel:
     ) -> FixedLanes:
         """Stretches of one length, each a call; rows of no duration fill up the last one."""
         leaves, tree = jax.tree.flatten(carry)
-        each, count = steps.chunks * steps.size, len(steps.times) - 1
-        together = min(max(_PLACES // each, 1), count)
+        per_row, count = steps.chunks * steps.size, len(steps.times) - 1
+        together = min(max(_PLACES // per_row, 1), count)
         padded = -(-count // together) * together
         times = jnp.concatenate([steps.times, jnp.repeat(steps.times[-1:], padded - count)])
-        ends = times[:-1], times[1:], steps.first + each * jnp.arange(padded)
+        ends = times[:-1], times[1:], steps.first + per_row * jnp.arange(padded)
 
         def stretch(columns: list, ends: list) -> tuple:
             moments = jax.vmap(lambda *x: jax.vmap(steps.moments)(*steps.chunk_begins(*x)))(*ends)

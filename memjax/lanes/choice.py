@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING
 
 from ..errors import PolicyError, UsageError
 from .backend import LaneFunction, Unavailable
 from .cc.library import CompilerError, working_compiler
 
 if TYPE_CHECKING:
-    from .drivers import Adaptive, Driver, Exchange
+    from .drivers import Driver
     from .program import StepProgram
 
 BACKEND = "MEMJAX_BACKEND"
@@ -92,16 +92,17 @@ def unavailable(reason: str) -> Unavailable:
     return Unavailable(reason)
 
 
-@overload
-def compile_lanes(program: "StepProgram", driver: "Adaptive | Exchange") -> LaneFunction: ...
-
-
-@overload
-def compile_lanes(program: "StepProgram", driver: "Driver") -> LaneFunction | Unavailable: ...
-
-
-def compile_lanes(program: "StepProgram", driver: "Driver") -> LaneFunction | Unavailable:
+def compile_lanes(program: "StepProgram", driver: "Driver", reason: str = "") -> LaneFunction:
     """The function of a program under a driver by the backend that is in use: a kernel in C where there is one.
+
+    Parameters
+    ----------
+    program : StepProgram
+        The step.
+    driver : Driver
+        The loop.
+    reason : str
+        Why there is none, where that is known.
 
     Raises
     ------
@@ -113,7 +114,7 @@ def compile_lanes(program: "StepProgram", driver: "Driver") -> LaneFunction | Un
 
     if chosen_backend() == "xla":
         return Xla(_REASON).compile(program, driver)
-    function = Cc().compile(program, driver)
+    function = Unavailable(reason) if reason else Cc().compile(program, driver)
     if isinstance(function, LaneFunction):
         return function
     return Xla(unavailable(function.reason).reason).compile(program, driver)

@@ -1,7 +1,12 @@
 """Loops over the steps of many lanes: what each gives a step, and what it asks of one."""
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
 
 
 class Interval(NamedTuple):
@@ -49,12 +54,75 @@ class Adaptive:
     digits: int
 
 
+class FixedCarry(NamedTuple):
+    """Carry of `Fixed`: states, which are looked at; what else is stored at rows; and what is not stored."""
+
+    states: Any
+    stored: Any = None
+    memory: Any = None
+
+
 class FixedEnd(NamedTuple):
-    """What `Fixed` asks of a step beside the carry: numbers of which none may be NaN, and two measures of how stiff its
-    begin was, see `memjax.simulate.guards`, or none.
+    """What `Fixed` asks of a step beside the carry: numbers of which none may be NaN, and whether an implicit one was
+    solved.
     """
 
     checked: Any
+    converged: Any = ()
+
+
+class EqualSteps(NamedTuple):
+    """The steps of `Fixed`.
+
+    Parameters
+    ----------
+    moment_at : callable
+        ``moment_at(drive, number, t0, h)`` is what all lanes are given in a step of a number that starts at t0 [s]: the
+        number first.
+    drive : PyTree
+        Its arrays.
+    times, first
+        Where lanes stand and the rows [s], and the number of the first step.
+    chunks, size : int
+        Chunks of steps between two rows, and steps of a chunk: states and rates are looked at after, and before each.
+    """
+
+    moment_at: Callable
+    drive: Any
+    times: Any
+    first: Any
+    chunks: int
+    size: int
+
+    def chunk_begins(self, t0: Any, t1: Any, number: Any) -> tuple:
+        """Number, start and length of the first step of each chunk between two rows; that of the first is given."""
+        h = (t1 - t0) / (self.chunks * self.size)
+        k = self.size * jnp.arange(self.chunks)
+        return number + k, t0 + k.astype(h.dtype) * h, jnp.full(self.chunks, h)
+
+    def moments(self, number: Any, t0: Any, h: Any) -> Any:
+        """Return the moments of a chunk, which is given by its first step."""
+
+        def at(j):
+            return self.moment_at(self.drive, number + j, t0 + j.astype(h.dtype) * h, h)
+
+        return jax.vmap(at)(jnp.arange(self.size))
+
+
+def are_finite(moments: Any) -> Any:
+    """Whether all that lanes are given in some steps are numbers."""
+    return functools.reduce(jnp.logical_and, [jnp.all(jnp.isfinite(x)) for x in moments])
+
+
+class FixedLanes(NamedTuple):
+    """What `Fixed` gives: states and what else is stored at the rows, [lanes, rows, ...]; what the last step left in
+    memory, [lanes, ...]; how each lane stands, a `memjax.core.result.Result`; its largest stiffness, [lanes, 2].
+    """
+
+    states: Any
+    stored: Any
+    memory: Any
+    result: Any
     stiffness: Any
 
 
@@ -62,18 +130,19 @@ class FixedEnd(NamedTuple):
 class Fixed:
     """All lanes take the same equal steps; states are stored at rows, and looked at from time to time.
 
-    The function takes what all lanes share; the moments of all steps, with leading axes; the parameters of lanes;
-    their carries, [lanes, n]; the number of rows, and of steps from one look at states and rates to the next. It gives
-    the carries at the rows, [rows, lanes, n]; how each lane stands, a `memjax.core.result.Result`; and the largest
-    stiffness that its steps met, [lanes, 2].
+    The function takes what all lanes share; `EqualSteps`; the parameters of lanes; their carries, `FixedCarry`. It
+    gives `FixedLanes`.
 
     Parameters
     ----------
     moment : NamedTuple of jax.ShapeDtypeStruct
-        What all lanes are given in a step: the number of the step first.
+        What all lanes are given in a step.
+    look : callable or None
+        Two measures of how stiff a step's begin is, of what the step takes; see `memjax.simulate.guards`.
     """
 
     moment: Any
+    look: Callable[[Any, Any, Any, Any], Any] | None = None
 
 
 class ExchangeEnd(NamedTuple):

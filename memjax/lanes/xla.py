@@ -1,6 +1,6 @@
 """The reference backend: loops of XLA around the same steps, on any machine."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar
@@ -13,6 +13,7 @@ from .backend import LaneFunction, Unavailable
 from .drivers import Adaptive, Driver, Exchange, Fixed
 from .program import StepProgram
 from .xla_adaptive import solve_adaptive_lanes
+from .xla_fixed import solve_fixed_lanes
 
 
 @dataclass(frozen=True)
@@ -28,17 +29,13 @@ class Xla:
     reason: str
     name: ClassVar[str] = "xla"
 
-    def compile(self, program: StepProgram, driver: Driver) -> LaneFunction | Unavailable:
+    def compile(self, program: StepProgram, driver: Driver) -> LaneFunction:
         """See `memjax.lanes.backend.Backend`."""
-        unavailable = Unavailable(self.reason)
-        if isinstance(driver, Adaptive):
-            solve = partial(solve_adaptive_lanes, program, driver)
-            return LaneFunction(solve, driver, unavailable.backend, self.reason)
-        if isinstance(driver, Fixed):
-            return unavailable
-        dense = replace(driver, dense=(True,) * len(driver.dense), tables=())
-        compute = partial(_advance_interval, program, dense)
-        return LaneFunction(compute, dense, unavailable.backend, self.reason)
+        loops: dict[type, Callable] = {Adaptive: solve_adaptive_lanes, Fixed: solve_fixed_lanes}
+        if isinstance(driver, Exchange):
+            driver = replace(driver, dense=(True,) * len(driver.dense), tables=())
+        compute = partial(loops.get(type(driver), _advance_interval), program, driver)
+        return LaneFunction(compute, driver, Unavailable(self.reason).backend, self.reason)
 
 
 def _advance_interval(

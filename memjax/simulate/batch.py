@@ -16,6 +16,7 @@ from ..core.scaling import Scaled
 from ..core.watch import Watch
 from ..errors import PolicyError
 from ..lanes.choice import chosen_backend, unavailable
+from ..lanes.xla_fixed import in_blocks
 from ..noise import capacity, clock
 from ..runtime.compile_cache import cached_jit, jit_with_options
 from ..runtime.memory import check_size
@@ -23,9 +24,8 @@ from ..solver import AbstractKernel
 from ..stimulus import AbstractStimulus
 from .adaptive import solve_adaptive, solve_stiff
 from .diffrax import solve_by_diffrax
-from .ensemble_kernel import reason_for_xla, solve_by_kernel
 from .events import locate_events
-from .fixed import Begin, chunk_sizes, solve_fixed, with_values
+from .fixed import Begin, chunk_sizes, reason_for_xla, solve_fixed_lanes, with_values
 from .policy import Fixed, Stiff
 from .resolution import steps_in
 from .solution import Solution, add_watch_results
@@ -35,9 +35,6 @@ _CHUNKS = 25
 
 _COUNTER = 2**32
 """Candidates for jumps of one device that its counter of 32 bits tells apart."""
-
-_BLOCK = 512
-"""Members that advance together on a processor: in its cache, and few enough that XLA keeps a step on one core."""
 
 
 class Grid(eqx.Module):
@@ -77,12 +74,13 @@ def map_lanes(run: Callable, grid: Grid, *extra: Any) -> Any:
     What depends on the sweep only, as its drive, is computed once for all members. Leaves of `extra`
     and of the result have the axes (members, sweeps).
     """
+    return _map_sweeps(lambda x, lanes: in_blocks(lambda o: run(x, *o), lanes), grid, *extra)
+
+
+def _map_sweeps(members: Callable, grid: Grid, *extra: Any) -> Any:
+    """Map ``members(sweep, lanes)`` over sweeps; lanes are values, keys and `extra` of all members."""
     lanes = (grid.values, grid.keys, *extra)
     sweeps = Sweep(grid.stimuli, grid.rows, grid.watch)
-
-    def members(sweep, lanes):
-        return _blocks(lambda o: run(sweep, *o), lanes)
-
     # Batched over a single sweep, the drive would be computed for every member.
     if len(grid.rows) == 1:
         single = members(
@@ -98,17 +96,6 @@ class Sweep(eqx.Module):
     stimulus: AbstractStimulus
     rows: Any
     watch: Watch | None
-
-
-def _blocks(run: Callable, lanes: Any) -> Any:
-    """`run` over members, on a processor block by block; one alone needs no batch."""
-    count = len(jax.tree.leaves(lanes)[0])
-    if count == 1:
-        return jax.tree.map(lambda x: x[None], run(jax.tree.map(lambda x: x[0], lanes)))
-    if jax.default_backend() != "cpu" or count <= _BLOCK:
-        return jax.vmap(run)(lanes)
-    # Block after block: a step of all members at once would stream their states from main memory.
-    return jax.lax.map(run, lanes, batch_size=_BLOCK)
 
 
 @cached_jit
@@ -154,28 +141,21 @@ def wide_loop_options() -> dict[str, Any]:
     }
 
 
-def _fixed_steps(scaled, grid, y0, record, first, substeps, policy, chosen):
-    """Solve from the first of the rows, where each sweep stands, to the others; by a kernel where there is one."""
-    backend = "xla"
-    if chosen != "xla":
-        solved = solve_by_kernel(scaled, grid, y0, first, substeps, policy)
-        if isinstance(solved, Solution):
-            return solved
-        backend = solved.backend
+def _fixed_steps(scaled, grid, y0, record, first, substeps, policy, ways):
+    """Solve from the first of the rows, where each sweep stands, to the others.
 
-    def run(sweep, values, key, y, record):
-        return solve_fixed(
-            with_values(scaled, values),
-            sweep.stimulus,
-            rows=sweep.rows[1:],
-            begin=Begin(y, sweep.rows[0], first, record),
-            key=key,
-            substeps=substeps,
-            policy=policy,
-            watch=sweep.watch,
+    In `ways` are the backend that is in use, and why it can be no kernel: other programs than those of another way.
+    """
+
+    def members(sweep, lanes):
+        values, keys, y, record = lanes
+        begin, options = Begin(y, sweep.rows[0], first, record), dict(substeps=substeps)
+        options |= dict(policy=policy, watch=sweep.watch, reason=ways[1])
+        return solve_fixed_lanes(
+            scaled, sweep.stimulus, (values, keys), rows=sweep.rows[1:], begin=begin, **options
         )
 
-    return dataclasses.replace(map_lanes(run, grid, y0, record), backend=backend)
+    return _map_sweeps(members, grid, y0, record)
 
 
 _solve_fixed_steps = jit_with_options(_fixed_steps, wide_loop_options)
@@ -189,13 +169,10 @@ def _fixed_in_chunks(scaled, grid: Grid, y0, substeps: int, policy: Fixed, bar) 
     padding = np.repeat(grid.rows[:, -1:], -k % chunk, axis=1)
     times = np.concatenate([np.zeros_like(grid.rows[:, :1]), grid.rows, padding], axis=1)
     first, parts, record = jnp.asarray(0), [], None
-    chosen = chosen_backend()
-    if reason := reason_for_xla(scaled, grid, y0, policy):
-        unavailable(reason)
-        chosen = "xla"
+    ways = chosen_backend(), reason_for_xla(scaled, grid, y0, policy)
     for a in range(0, times.shape[1] - 1, chunk):
         piece = eqx.tree_at(lambda g: g.rows, grid, times[:, a : a + chunk + 1])
-        s = _solve_fixed_steps(scaled, piece, y0, record, first, substeps, policy, chosen)
+        s = _solve_fixed_steps(scaled, piece, y0, record, first, substeps, policy, ways)
         if s.integrals is not None:
             record = (s.integrals[:, :, -1], s.memory)
         y0, first = s.y[:, :, -1], first + chunk * math.prod(chunk_sizes(substeps))

@@ -1,23 +1,32 @@
-"""Solves in equal steps between rows of output, with noise and jumps from counters."""
+"""Solves in equal steps between rows of output, with noise and jumps from counters, as a program of lanes.
+
+Kernels in C solve ensembles in semi-implicit steps without jumps, events or integrals; XLA does everything, and so it
+does where derivatives are taken.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Int
 
 from ..circuit import replace_values
-from ..core.result import Result
 from ..core.scaling import Scaled
 from ..core.watch import Watch
+from ..lanes.choice import compile_lanes
+from ..lanes.drivers import EqualSteps, Fixed as FixedDriver, FixedCarry, FixedEnd
+from ..lanes.program import StepProgram
 from ..noise import Words, areas, increments, uniform
+from ..runtime.arguments import is_traced
 from ..solver import Equation, Increment, SemiImplicitEuler, semi_implicit_euler_step
 from ..stimulus import AbstractStimulus
-from .guards import explicit_rates, is_driven, larger_stiffness, state_result, step_result
+from .guards import explicit_rates, step_result
 from .policy import Fixed
-from .solution import Solution, add_watch_results
+from .solution import Solution
 from .watching import begin_memory, integral_over, integrand, straight_piece, watch_step
 
 _NUDGE = 1e-6
@@ -96,14 +105,6 @@ def grid_step(stimulus: AbstractStimulus, step, t0, h) -> GridStep:
     return GridStep(step, t_start, t_end, h, stimulus(t_start), stimulus(t_end))
 
 
-def _grid_steps_from(stimulus: AbstractStimulus, first: tuple, size: int) -> GridStep:
-    """Return `size` consecutive steps; the first is given by its number, start [s] and length [s]."""
-    step, t0, h = first
-    return jax.vmap(lambda j: grid_step(stimulus, step + j, t0 + j.astype(h.dtype) * h, h))(
-        jnp.arange(size)
-    )
-
-
 def _jump(scaled: Scaled, key, y, step: GridStep):
     """State after the jumps of a step, and the log-probability of what happened."""
     intensity, _, states_after = scaled.jumps(step.t_start, y, step.u0)
@@ -125,6 +126,123 @@ def _jump(scaled: Scaled, key, y, step: GridStep):
     )
 
 
+def reason_for_xla(scaled: Scaled, grid: Any, y0: Any, policy: Fixed) -> str:
+    """Why no kernel solves a batch, whatever its equations are; nothing where one may."""
+    traced = any(map(is_traced, jax.tree.leaves((scaled, grid, y0))))
+    method = type(policy.method)
+    reasons = {
+        f"steps of {method.__name__}": method is not SemiImplicitEuler,
+        "events or integrals": grid.watch is not None,
+        "jumps": grid.keys is not None and scaled.has_jumps,
+        "within a transformation of JAX": traced,
+    }
+    return next((reason for reason, holds in reasons.items() if holds), "")
+
+
+def _step_and_look(
+    scaled: Scaled, stimulus: AbstractStimulus, watch: Watch | None, policy: Fixed
+) -> tuple[Callable, Callable | None]:
+    """A step of one lane, and what looks at its rates; lanes share the arrays of the system."""
+    _, static = eqx.partition(scaled, eqx.is_array)
+    by_parts = isinstance(policy.method, SemiImplicitEuler)
+
+    def system_of(values: Mapping, arrays: Any) -> Scaled:
+        return with_values(eqx.combine(arrays, static), values)
+
+    def step(parameters: tuple, carry: FixedCarry, arrays: Any, at: GridStep) -> tuple:
+        (values, key), (start, integrals, (logs, memory)) = parameters, carry
+        system = system_of(values, arrays)
+        if logs is not None:
+            y, log = _jump(system, key, system.join(start), at)
+            start, logs = system.split(y), logs + log
+        if by_parts:
+            end = _semi_implicit_step(system, key, policy, start, at)
+            end, outputs = system.project_parts(end), FixedEnd(end)
+        else:
+            end, outputs = _step_by_vector(system, stimulus, key, policy, start, at)
+        if watch is not None:
+            ends, record = (start, end), (integrals, memory)
+            integrals, memory = _watch(watch, system, stimulus, record, ends, at)
+        return FixedCarry(end, integrals, (logs, memory)), outputs
+
+    def look(parameters: tuple, carry: FixedCarry, arrays: Any, at: GridStep) -> Any:
+        stiffness_at: Any = explicit_rates(system_of(parameters[0], arrays), policy)
+        return stiffness_at(carry.states, at)
+
+    return step, None if explicit_rates(scaled, policy) is None else look
+
+
+def solve_fixed_lanes(
+    scaled: Scaled,
+    stimulus: AbstractStimulus,
+    parameters: tuple[Mapping[str, Float[Array, " lanes"]], Words | None],
+    *,
+    rows: Float[Array, " rows"],
+    begin: Begin,
+    substeps: int,
+    policy: Fixed,
+    watch: Watch | None = None,
+    reason: str = "",
+) -> Solution:
+    """Equal steps on a grid of devices under one drive, by a kernel or by XLA.
+
+    Parameters
+    ----------
+    scaled, stimulus, rows
+        As for `solve_stiff`.
+    parameters : tuple
+        Device parameters that differ [SI], and words of the noise; None for none.
+    begin : Begin
+        Where this stretch begins, before the first of the rows; states and record have an axis of lanes.
+    substeps : int
+        Least number of equal steps between two rows, see `chunk_sizes`.
+    policy, watch : Fixed, Watch or None
+        Method and increments; events and integrals.
+    reason : str
+        Why no kernel solves them, see `reason_for_xla`.
+
+    Returns
+    -------
+    Solution
+        Its leaves have a leading axis of lanes.
+
+    Notes
+    -----
+    A jump happens in a step of length h with probability 1 - exp(-h sum of intensities), at its start:
+    first order in h, where `solve_adaptive` is exact.
+    """
+    has_jumps = parameters[1] is not None and scaled.has_jumps
+
+    def begin_lane(y: Float[Array, " n"], record: tuple | None) -> FixedCarry:
+        if watch is not None and record is None:
+            record = jnp.zeros(len(watch.integrals), y.dtype), begin_memory(watch, y)
+        integrals, memory = record or (None, None)
+        logs = jnp.zeros((), y.dtype) if has_jumps else None
+        # One array per state: a batch of devices then runs along contiguous memory.
+        return FixedCarry(scaled.split(y), integrals, (logs, memory))
+
+    carry = jax.vmap(begin_lane)(begin.y, begin.record)
+    times = jnp.concatenate([jnp.asarray(begin.t)[None], rows])
+    steps = EqualSteps(grid_step, stimulus, times, begin.step, *chunk_sizes(substeps))
+    step, look = _step_and_look(scaled, stimulus, watch, policy)
+    moment = grid_step(stimulus, np.int32(0), times[0], times[0])
+    shared = eqx.filter(scaled, eqx.is_array)
+    one = jax.tree.map(lambda x: x[0], (parameters, carry))
+    (of_lane, state), described, moment = jax.eval_shape(lambda *x: x, one, shared, moment)
+    program = StepProgram(step, of_lane, state, described)
+    function = compile_lanes(program, FixedDriver(moment, look), reason)
+    ends = function(shared, steps, parameters, carry)
+    stiffness = None if look is None else ends.stiffness
+    code, (logs, memory) = step_result(ends.result, stiffness), ends.memory
+    count = jnp.full_like(code, len(rows) * steps.chunks * steps.size)
+    y = jax.vmap(jax.vmap(scaled.join))(ends.states)
+    logs = jnp.zeros(code.shape, y.dtype) if logs is None else logs
+    return Solution(
+        y, code, count, jnp.zeros_like(count), logs, integrals=ends.stored, memory=memory,
+        stiffness=stiffness, backend=function.backend,
+    )  # fmt: skip
+
+
 def solve_fixed(
     scaled: Scaled,
     stimulus: AbstractStimulus,
@@ -134,89 +252,24 @@ def solve_fixed(
     key: Words | None,
     substeps: int,
     policy: Fixed,
-    watch: Watch | None = None,
 ) -> Solution:
-    """Equal steps on a grid, differentiable in forward and reverse mode, for one device.
+    """Equal steps of one device by XLA, differentiable in forward and reverse mode; see `solve_fixed_lanes`.
 
     Parameters
     ----------
-    scaled, stimulus, rows
-        As for `solve_stiff`.
     begin : Begin
         Where this stretch begins, before the first of the rows.
     key : tuple of two UInt32[Array, ""], or None
         Key of the noise of this device; None for none.
-    substeps : int
-        Least number of equal steps between two rows, see `chunk_sizes`.
-    policy, watch : Fixed, Watch or None
-        Method and increments; events and integrals.
-
-    Notes
-    -----
-    A jump happens in a step of length h with probability 1 - exp(-h sum of intensities), at its start:
-    first order in h, where `solve_adaptive` is exact.
+    scaled, stimulus, rows, substeps, policy
+        See `solve_fixed_lanes`.
     """
-    chunks, size = chunk_sizes(substeps)
-    by_parts = isinstance(policy.method, SemiImplicitEuler)
-    advance = (_by_parts if by_parts else _by_vector)(scaled, stimulus, key, policy)
-    stiffness_at = explicit_rates(scaled, policy)
-    has_jumps = key is not None and scaled.has_jumps
-
-    def advance_step(carry, step):
-        parts, converged, logs, record = carry
-        if has_jumps:
-            y, log = _jump(scaled, key, scaled.join(parts), step)
-            parts, logs = scaled.split(y), logs + log
-        new_parts, step_converged = advance(parts, step)
-        if watch is not None:
-            record = _watch(watch, scaled, stimulus, record, (parts, new_parts), step)
-        return (new_parts, converged & step_converged, logs, record), None
-
-    @jax.checkpoint
-    def chunk(carry, chunk_start):
-        parts, code, logs, record, stiffness = carry
-        steps = _grid_steps_from(stimulus, chunk_start, size)
-        if stiffness_at is not None:
-            now = stiffness_at(parts, jax.tree.map(lambda x: x[0], steps))
-            stiffness = larger_stiffness(stiffness, now, code)
-        begin = (parts, jnp.asarray(True), logs, record)
-        (parts, converged, logs, record), _ = lax.scan(advance_step, begin, steps)
-        bad = jnp.where(converged, Result.successful, Result.newton_failed)
-        bad = state_result(scaled.join(parts), jnp.where(is_driven(steps), bad, Result.not_finite))
-        # The first failure counts: what follows it is its consequence.
-        return (parts, jnp.where(code == 0, bad, code), logs, record, stiffness), None
-
-    def interval(carry, row):
-        state, t0, step = carry
-        h = (row - t0) / (chunks * size)
-        k = size * jnp.arange(chunks)
-        chunk_starts = (step + k, t0 + k.astype(h.dtype) * h, jnp.full(chunks, h))
-        state, _ = lax.scan(chunk, state, chunk_starts)
-        integrals = None if state[3] is None else state[3][0]
-        return (state, row, step + chunks * size), (scaled.join(state[0]), integrals)
-
-    y0, record = begin.y, begin.record
-    stiffness = None if stiffness_at is None else jnp.zeros(2, y0.dtype)
-    record = _begin_record(watch, y0) if record is None else record
-    # One array per state: a batch of devices then runs along contiguous memory.
-    state = (scaled.split(y0), jnp.asarray(0), jnp.zeros((), y0.dtype), record, stiffness)
-    end, (y, q) = lax.scan(interval, (state, begin.t, begin.step), rows)
-    return _solution(end, y, q, begin.step)
-
-
-def _begin_record(watch: Watch | None, y0: Float[Array, " n"]) -> tuple | None:
-    """Integrals and memory of events before the first step; None where nothing is watched."""
-    if watch is None:
-        return None
-    return jnp.zeros(len(watch.integrals), y0.dtype), begin_memory(watch, y0)
-
-
-def _solution(end: tuple, y, q, first) -> Solution:
-    """A solution out of what was carried to its end, states and integrals at the rows, and the first step's number."""
-    (_, code, logs, record, stiffness), _, last = end
-    steps, code = last - first, step_result(code, stiffness)
-    solution = Solution(y, code, steps, jnp.zeros_like(last), logs, stiffness=stiffness)
-    return solution if record is None else add_watch_results(solution, q, record[1])
+    key, begin = jax.tree.map(lambda x: jnp.asarray(x)[None], (key, begin))
+    begin = begin._replace(t=begin.t[0], step=begin.step[0])
+    solution = solve_fixed_lanes(
+        scaled, stimulus, ({}, key), rows=rows, begin=begin, substeps=substeps, policy=policy, reason="one lane"
+    )  # fmt: skip
+    return jax.tree.map(lambda x: x[0], solution)
 
 
 def _watch(
@@ -230,53 +283,32 @@ def _watch(
     return integrals + integral_over(samples, step.h), memory
 
 
-def _by_vector(scaled: Scaled, stimulus, key, policy: Fixed) -> Callable:
-    """A step of the policy's method as a function of scaled states."""
+def _step_by_vector(scaled: Scaled, stimulus, key, policy: Fixed, parts, step: GridStep) -> tuple:
+    """Scaled states after a step of the policy's method, and what `Fixed` asks of it."""
     channels = len(scaled.channels()) if key is not None else 0
     none = jnp.zeros((len(scaled.scale), 0))
-
-    def advance(parts, step: GridStep):
-        eq = Equation(
-            lambda t, z: scaled.drift(t, z, stimulus(t)),
-            lambda t, z: scaled.diffusion(t, z, stimulus(t)) if channels else none.astype(z.dtype),
-            scaled.project,
-            lambda z, b: scaled.confine(z, b, step.u1),
-            structure=scaled.system.noise_structure,
-        )
-        inc = _increment(policy, key if channels else None, step.number, channels, step.h)
-        end = policy.method.kernel(eq, step.t_start, step.t_end, scaled.join(parts), inc, h=step.h)
-        return scaled.split(end.y), end.converged
-
-    return advance
+    eq = Equation(
+        lambda t, z: scaled.drift(t, z, stimulus(t)),
+        lambda t, z: scaled.diffusion(t, z, stimulus(t)) if channels else none.astype(z.dtype),
+        scaled.project,
+        lambda z, b: scaled.confine(z, b, step.u1),
+        structure=scaled.system.noise_structure,
+    )
+    inc = _increment(policy, key if channels else None, step.number, channels, step.h)
+    end = policy.method.kernel(eq, step.t_start, step.t_end, scaled.join(parts), inc, h=step.h)
+    return scaled.split(end.y), FixedEnd((), end.converged)
 
 
-def semi_implicit_step(scaled: Scaled, key, policy: Fixed) -> Callable:
-    """A step of `SemiImplicitEuler`, state by state, as a function of scaled states: their ends, not yet projected.
-
-    Returns
-    -------
-    callable
-        A function of scaled states by name and a `GridStep`, which gives the states at its end, not yet projected.
-    """
+def _semi_implicit_step(scaled: Scaled, key, policy: Fixed, parts, step: GridStep):
+    """Scaled states after a step of `SemiImplicitEuler`, state by state, not yet projected."""
     channels = len(scaled.channels()) if key is not None else 0
-    damped = getattr(policy.method, "damped", False)
+    inc = _increment(policy, key if channels else None, step.number, channels, step.h)
+    kick = {k: jnp.zeros_like(x) for k, x in parts.items()}
+    if channels:
+        kick = scaled.noise_increment(step.t_start, parts, step.u0, inc.w)
 
-    def advance(parts, step: GridStep):
-        inc = _increment(policy, key if channels else None, step.number, channels, step.h)
-        kick = {k: jnp.zeros_like(x) for k, x in parts.items()}
-        if channels:
-            kick = scaled.noise_increment(step.t_start, parts, step.u0, inc.w)
+    def rates(p):
+        return scaled.rates(step.t_end, p, step.u1)
 
-        def rates(p):
-            return scaled.rates(step.t_end, p, step.u1)
-
-        options: dict[str, Any] = dict(linear=scaled.linear, damped=damped)
-        return semi_implicit_euler_step(rates, parts, kick, h=step.h, **options)
-
-    return advance
-
-
-def _by_parts(scaled: Scaled, stimulus, key, policy: Fixed) -> Callable:
-    """A semi-implicit step, state by state, inside the domain."""
-    semi_implicit = semi_implicit_step(scaled, key, policy)
-    return lambda parts, step: (scaled.project_parts(semi_implicit(parts, step)), jnp.asarray(True))
+    options: dict[str, Any] = dict(linear=scaled.linear, damped=policy.method.damped)
+    return semi_implicit_euler_step(rates, parts, kick, h=step.h, **options)

@@ -1,4 +1,4 @@
-"""What is looked at in fixed steps: states that have run away, drives without a number, steps too long for a rate."""
+"""What is looked at in fixed steps: whether they are too long for a rate."""
 
 import functools
 from collections.abc import Callable
@@ -9,8 +9,9 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-from ..core.result import HOPELESS, HOPELESS_IN_PASSING, RUNAWAY, Result
+from ..core.result import Result
 from ..core.scaling import Scaled
+from ..lanes.xla_fixed import is_too_long
 from ..solver import SemiImplicitEuler
 from ..solver.semi_implicit import rates_along
 from .policy import Fixed
@@ -19,23 +20,11 @@ if TYPE_CHECKING:
     from .fixed import GridStep
 
 
-def state_result(y: Float[Array, " n"], code):
-    """How a solve stands at a scaled state: as `code` says, unless the state is no number or has run away."""
-    size = jnp.max(jnp.abs(y))
-    code = jnp.where(size > RUNAWAY, Result.runaway, code)
-    return jnp.where(jnp.isfinite(size), code, Result.not_finite)
-
-
 def step_result(code, stiffness: Float[Array, "*lanes two"] | None):
     """How a solve ended, given the stiffness that it met: a step that was too long is the cause of other failures."""
     if stiffness is None:
         return code
     return jnp.where(is_too_long(stiffness), Result.step_too_long, code)
-
-
-def is_too_long(stiffness: Float[Array, "*lanes two"]):
-    """Whether a step is too long for states that it takes explicitly, see `Solution.stiffness`."""
-    return (stiffness[..., 0] > HOPELESS) | (stiffness[..., 1] > HOPELESS_IN_PASSING)
 
 
 def explicit_rates(scaled: Scaled, policy: Fixed) -> Callable | None:
@@ -77,17 +66,3 @@ def explicit_rates(scaled: Scaled, policy: Fixed) -> Callable | None:
 def _largest(x: Float[Array, " n"]):
     """The largest of some numbers, one after the other: compilers of C make no whole vectors of `jnp.max`."""
     return functools.reduce(lambda a, b: jnp.where(b > a, b, a), list(x))
-
-
-def larger_stiffness(stiffness: Float[Array, " two"], now: Float[Array, " two"], code):
-    """The larger of the stiffness so far and that now.
-
-    What is met after a failure, or after a step that was too long, is no rate of the device.
-    """
-    counts = (code == 0) & ~is_too_long(stiffness) & (now > stiffness)
-    return jnp.where(counts, now, stiffness)
-
-
-def is_driven(steps: "GridStep"):
-    """Whether the drive of some steps is a number throughout."""
-    return jnp.all(jnp.isfinite(steps.u0)) & jnp.all(jnp.isfinite(steps.u1))

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from memjax.lanes.backend import Unavailable
 from memjax.lanes.cc import library
-from memjax.simulate import batch, ensemble_kernel
+from memjax.simulate import batch
 from tests.simulate import test_stiff_kernel as stiff
 from tests.simulate.random_cases import (
     MODELS,
@@ -20,7 +19,7 @@ from tests.simulate.random_cases import (
     random_case,
     random_device,
 )
-from tests.simulate.test_ensemble_kernel import trace_anew
+from tests.simulate.test_fixed_backends import trace_anew, way
 
 pytestmark = pytest.mark.skipif(library.find_compiler() is None, reason="no compiler of C")
 
@@ -42,20 +41,13 @@ def use_compiler(monkeypatch, compiler: str | None) -> None:
 
 def by_kernels(case, monkeypatch) -> dict:
     """Traces of a case by the kernel of each compiler."""
-    ways, solve, traces = [], ensemble_kernel.solve_by_kernel, {}
-
-    def spy(*args):
-        solution = solve(*args)
-        ways.append(str(solution) if isinstance(solution, Unavailable) else "C")
-        return solution
-
+    traces = {}
     for compiler in COMPILERS:
         with monkeypatch.context() as patch:
             use_compiler(patch, compiler)
-            patch.setattr(batch, "solve_by_kernel", spy)
             trace_anew(patch)
             traces[compiler] = case.run()
-    assert ways == ["C"] * len(COMPILERS), case.text
+            assert way(traces[compiler]) == "C", case.text
     return traces
 
 

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -132,11 +133,20 @@ _NUMBER = "first + (int32_t)(s + t)"
 def _fixed(program: StepProgram, driver: Fixed, constants: Constants) -> str:
     """See `source_of`."""
     moment, (number, *numbers) = name_arrays(driver.moment, "place", STEP)
-    options, end, outputs = _in_blocks(program, driver.moment, moment, constants)
+    look_at = driver.look or (lambda *_: ())
+
+    def step_and_look(*arguments: Any) -> tuple:
+        end, outputs = program.step(*arguments)
+        return end, (outputs, look_at(*arguments))
+
+    both = replace(program, step=step_and_look)
+    options, end, (outputs, rates) = _in_blocks(both, driver.moment, moment, constants)
+    if jax.tree.leaves(outputs.converged):
+        raise UntranslatableError("steps that may not converge")
     options["places"] = {number: _NUMBER} | {
         x: f"((const Real *)places[{k}]->data)[s + t]" for k, x in enumerate(numbers)
     }
-    checked, stiffness = _atoms(outputs.checked), _atoms(outputs.stiffness)
+    checked, stiffness = _atoms(outputs.checked), _atoms(rates)
     states = options["states"]
     step = Program(**options, inputs={}, results=[*end, *checked])
     look = Program(**options, inputs={}, results=[*states, *stiffness])

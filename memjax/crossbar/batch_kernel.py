@@ -20,8 +20,8 @@ from ..runtime.cores import usable_cores
 from .equations import TOLERANCE, Equations, equations_of, solve_one
 from .net import Net, Nodes, Progress, end_sources
 
-_INPUTS = 8
-"""Side by side: a vector of the widest that processors have in float64, and half of one in float32."""
+_VECTOR = 64
+"""Bytes of a vector of inputs: the widest that processors have, or a whole number of narrower ones."""
 
 _TERMS = 64
 """Of the polynomial at most; what it leaves it takes again."""
@@ -31,9 +31,6 @@ _CYCLES = 3
 
 _MARGIN = 0.1
 """Residual of the polynomial over that of a solve: another right-hand side has it a little larger."""
-
-_LOW = 1e-6
-"""Residual that arrays of float32 reach: a solve whose tolerance is less has an origin half way, see the kernel."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +47,11 @@ class BatchKernel:
 
 
 class _Polynomial(NamedTuple):
-    """Coefficients of three-term iterations, how many there are, and after how many a solve is expected half way, and to end."""
+    """Coefficients of three-term iterations, how many there are, and after how many a solve is expected to end."""
 
     lengths: Float[Array, " terms"]
     shares: Float[Array, " terms"]
     count: Int[Array, ""]
-    half: Int[Array, ""]
     expected: Int[Array, ""]
 
 
@@ -80,9 +76,10 @@ def batch_kernel(dtype: jnp.dtype) -> BatchKernel | None:
     if chosen_backend() == "xla":
         return None
     real = "d" if dtype == "float64" else "f"
+    lanes = _VECTOR // np.dtype(dtype).itemsize
 
     def make(compiler: str, _: str) -> BatchKernel:
-        text = whole_text(real, _INPUTS, Path(__file__).with_name("batch_kernel.c"))
+        text = whole_text(real, lanes, Path(__file__).with_name("batch_kernel.c"))
         return BatchKernel(register(text, compiler, real))
 
     kernel = build(make)
@@ -110,15 +107,12 @@ def _polynomial(equations: Equations) -> _Polynomial:
     single = jax.tree.map(lambda x: x.astype(chirp.dtype), equations)
     tolerance = _MARGIN * TOLERANCE[kind.name]
     end = single.iterate(chirp, tolerance=tolerance, most=_TERMS, logs=True)
-    lengths, ratios = end.log
-    shares = jnp.concatenate([jnp.zeros(1, lengths.dtype), lengths[1:] * ratios[:-1] / lengths[:-1]])
+    lengths, ratios = (x.astype(kind) for x in end.log)
+    shares = jnp.concatenate([jnp.zeros(1, kind), lengths[1:] * ratios[:-1] / lengths[:-1]])
     shares = jnp.where(jnp.isfinite(shares), shares, 0)
+    unfinished = jnp.cumprod(ratios) > TOLERANCE[kind.name] ** 2
     count = jnp.maximum(end.count, 1)
-    half, expected = (
-        jnp.minimum(1 + jnp.sum(jnp.cumprod(ratios) > limit**2), count)
-        for limit in (TOLERANCE[kind.name] ** 0.5, TOLERANCE[kind.name])
-    )
-    return _Polynomial(lengths, shares, count, half, expected)
+    return _Polynomial(lengths, shares, count, jnp.minimum(1 + jnp.sum(unfinished), count))
 
 
 def _call(
@@ -126,17 +120,15 @@ def _call(
 ) -> _Ends:
     """The call, with results of a shape for the word lines."""
     net, _, word_ratios, bit_ratios, smooth = equations
-    lengths, shares, terms, half, expected = _polynomial(equations)
+    lengths, shares, terms, expected = _polynomial(equations)
     inputs, kind = len(word), word.dtype
     tolerance = jnp.asarray(TOLERANCE[kind.name] ** 2, kind)
     last = jnp.minimum(most, _CYCLES * terms)
-    half = half if TOLERANCE[kind.name] < _LOW else -1
-    numbers = [terms, half, jnp.minimum(expected, last), last, usable_cores()]
-    low = (net.conductance, bit_ratios, word_ratios.T, lengths, shares, *smooth)
+    numbers = [terms, jnp.minimum(expected, last), last, usable_cores()]
     prepared = (
         jnp.stack([jnp.asarray(x, jnp.int32) for x in numbers]),
         jnp.stack([tolerance, net.word.resistance, net.bit.resistance]),
-        net.conductance, bit_ratios, net.word.first, net.word.last, *(x.astype(jnp.float32) for x in low),
+        lengths, shares, net.conductance, word_ratios.T, bit_ratios, net.word.first, net.word.last, *smooth,
     )  # fmt: skip
     rows, columns = net.conductance.shape
     shapes = [jax.ShapeDtypeStruct(x, kind) for x in (shape, (inputs, rows, columns))]

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, UInt32
 
 from ..circuit import replace_values
 from ..core.scaling import Scaled
@@ -175,7 +175,10 @@ def _step_and_look(
 def solve_fixed_lanes(
     scaled: Scaled,
     stimulus: AbstractStimulus,
-    parameters: tuple[Mapping[str, Float[Array, " lanes"]], Words | None],
+    parameters: tuple[
+        Mapping[str, Float[Array, " lanes"]],
+        tuple[UInt32[Array, " lanes"], UInt32[Array, " lanes"]] | None,
+    ],
     *,
     rows: Float[Array, " rows"],
     begin: Begin,

@@ -8,6 +8,7 @@ import pytest
 from benchmarks.cases.network import ours, problem as pb
 from benchmarks.cases.throughput import case as throughput
 from memjax import network as nw
+from memjax.lanes import xla_fixed
 from memjax.runtime.compile_cache import is_array, supported_options
 from memjax.simulate import batch
 from memjax.solver import DriftImplicitEuler, SemiImplicitEuler
@@ -54,7 +55,7 @@ def test_ensembles_run_without_the_host_in_single_precision(text_of, method):
     assert f"tensor<{MEMBERS}xf32>" in text
     assert (host_transfers(text), double_precision(text)) == ([], [])
     # All members at once: blocks are for a processor's caches.
-    assert f"tensor<{batch._BLOCK}x" not in text
+    assert f"tensor<{xla_fixed._BLOCK}x" not in text
 
 
 @pytest.fixture(scope="module")

@@ -301,3 +301,8 @@ def saturated(r):
     # numpy's own root costs no dispatch of JAX, and rounds alike.
     root = np.sqrt if isinstance(r, np.ndarray) else jnp.sqrt
     return r / root(1 + (r / SATURATION) ** 2)
+
+
+def unsaturated(r: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    """The inverse of `saturated`; at the limit a million of them."""
+    return r / np.sqrt(np.maximum(1 - (r / SATURATION) ** 2, 1e-12))

@@ -10,7 +10,7 @@ import memjax as mj
 
 from ..parameters import reach
 from ..problem import TOGETHER
-from .group import SATURATION
+from .group import SATURATION, unsaturated
 from .instrument import device_of, parameter_names
 from .learned import learned_functions
 from .prepare import prepare
@@ -91,9 +91,8 @@ def prediction_at(
     """Responses to the waveforms of a problem at an optimum of covariance `covariance`; `misfit` in decades."""
     r, jacobian, _ = problem.linearise(np.repeat(z[None], TOGETHER, axis=0))
     group, weight = problem.group, np.asarray(problem.group.weight)
-    # Residuals saturate by x / sqrt(1 + (x / 10)^2): theirs, and the inverse of their derivative.
-    saturated = r[0][: weight.size]
-    plain = saturated / np.sqrt(np.maximum(1 - (saturated / SATURATION) ** 2, 1e-12))
+    plain = unsaturated(r[0][: weight.size])
+    # Derivatives of residuals before they saturate, see `saturated`.
     rows = jacobian[0][: weight.size] * (1 + (plain / SATURATION) ** 2)[:, None] ** 1.5
     counted = (weight > 0) & ~np.asarray(group.censored)
     safe = np.where(counted, weight, np.inf)

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from memjax.core.fields import parameter_specs, with_values
 from memjax.core.params import coordinates
 
-from .group import SATURATION, Group, field_of_each
+from .group import Group, field_of_each, unsaturated
 from .instrument import DeviceOnBench, bench_of, device_of, parameter_names, with_numbers
 from .problem import Problem, responses
 
@@ -39,8 +39,7 @@ def simulated_response_of_each(
     target, weight, censored, edge = (
         field_of_each(groups, n) for n in ("target", "weight", "censored", "edge")
     )
-    share = residuals[:, : target[0].size].reshape(target.shape) / SATURATION
-    sigma = SATURATION * share / np.sqrt(np.maximum(1 - share**2, 1e-12))
+    sigma = unsaturated(residuals[:, : target[0].size].reshape(target.shape))
     distance = np.divide(sigma, weight, out=np.zeros_like(target), where=weight > 0)
     at = np.where(censored, np.maximum(edge, target), target)
     # Of a residual at the limit, what the voltage there can make of it says nothing of the current.

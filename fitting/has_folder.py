@@ -1,8 +1,9 @@
 """What can be written as the folder of a fit, whatever makes it."""
 
+from collections.abc import Mapping, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from memjax.runtime.flags import check_flags
 
@@ -19,9 +20,15 @@ class HasFolder:
     kind: ClassVar[str]
 
     @property
-    def files(self) -> tuple[Path, ...]:
-        """The measured files, where they are known."""
+    def sources(self) -> Sequence[Mapping[str, Any]]:
+        """What the measured data say of where they come from, see `memjax.Measurement.source`."""
         return ()
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The measured files, where they are known and still there."""
+        names = dict.fromkeys(s.get("file") for s in self.sources)
+        return tuple(Path(n) for n in names if n and Path(n).exists())
 
     def save(self, folder: str | Path, *, force: bool = False) -> Path:
         """Write the folder that ``memjax fit`` writes: fit.json, tables, pictures and report.html.

@@ -56,8 +56,6 @@ class AbstractFit(HasFolder):
     ----------
     device : AbstractDevice or Circuit
         With the best parameters.
-    model : str
-        The name by which `memjax.model` makes one; "circuit" for a circuit of one's own.
     problem : AbstractProblem
         What was minimised.
     z : Float[np.ndarray, "free"]
@@ -104,7 +102,6 @@ class AbstractFit(HasFolder):
     warnings: ClassVar[tuple[str, ...]] = ()
     summary: ClassVar[tuple[str, ...]] = ()
     verdict: ClassVar[AbstractVerdict | None] = None
-    model: str
     problem: AbstractProblem
     z: Float[np.ndarray, " free"]
     loss: float
@@ -112,6 +109,11 @@ class AbstractFit(HasFolder):
     seed: int = 0
     profiles: tuple[Any, ...] = ()
     sample: Any = None
+
+    @property
+    def model(self) -> str:
+        """The name of the device: by which `memjax.model` makes it, "circuit" for a circuit of one's own."""
+        return self.device.name
 
     @property
     def backend(self) -> str:
@@ -157,7 +159,6 @@ class AbstractFit(HasFolder):
 
     def _figure(self, *, cycles: bool) -> Any:
         """The figure of `plot`: intervals over the values, of kinds that know no better."""
-        del cycles
         ends, values = self.intervals(0.9), self.values
         names = [n for n in self.free if n in ends]
         # An end that is open is no number, and has no row.
@@ -192,9 +193,9 @@ class AbstractFit(HasFolder):
         if data is not None:
             raise DataError(type(self).__name__, where="held-out data", allowed="sweeps, pulses, decays")  # fmt: skip
         values = self.problem.of_data(self.z)
-        alone, reason = np.full(len(values), -1), "it is not known what the rows were weighed by"
-        scale: dict[str, Any] = dict(sigma=np.ones(len(values)), series=alone, unit="sigma")
-        return Residuals(values=values, no_likelihood=reason, **scale)
+        scale: dict[str, Any] = dict(sigma=np.ones(len(values)), series=np.full(len(values), -1))
+        scale["no_likelihood"] = "it is not known what the rows were weighed by"
+        return Residuals(values=values, unit="sigma", **scale)
 
     @property
     def complete(self) -> "AbstractFit":

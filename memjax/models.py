@@ -27,7 +27,7 @@ def model(name: str) -> AbstractDevice | Circuit:
         If there is none of that name; it lists those that exist.
     """
     if isinstance(name, str) and name in CIRCUITS:
-        return CIRCUITS[name].build()
+        return CIRCUITS[name].build().named(name)
     if not isinstance(name, str) or (physics_of(name) or name) not in device_names():
         raise ModelError(
             f"unknown model {name!r}", allowed=", ".join(model_names()), fix="see 'memjax models'"

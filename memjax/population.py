@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 from numpy.typing import ArrayLike
 
-from .circuit import Circuit
+from .circuit import OWN, Circuit
 from .core import params
 from .core.fields import parameter_specs
 from .core.html import card, fold, html_table, inline_picture, or_text, pictures
@@ -139,11 +139,7 @@ class Population(eqx.Module):
             for n in self.names
         )
         cycles = "alike" if self.cycle_root is None else "drawn"
-        return f"Population({self._base_name}: {summaries}; cycles {cycles})"
-
-    @property
-    def _base_name(self) -> str:
-        return getattr(self.base, "name", type(self.base).__name__)
+        return f"Population({self.base.name}: {summaries}; cycles {cycles})"
 
     def _repr_html_(self) -> str | None:
         """A table of medians and ranges with units, and the picture of `plot`."""
@@ -162,7 +158,7 @@ class Population(eqx.Module):
             head = ["parameter", "median", "devices: 5 %", "95 %"]
             head += ["cycles of one: 5 %", "95 %"] * (self.cycle_root is not None)
             table = html_table(rows, [*head, "unit", "meaning"])
-            text = f"{len(self.names)} parameters of {self._base_name} are drawn per device"
+            text = f"{len(self.names)} parameters of {self.base.name} are drawn per device"
             text += "" if self.cycle_root is None else ", and per cycle about the device's own"
             parameters = fold("Drawn parameters", table, count=len(rows))
             return card("Population", text, inline_picture(self.plot), parameters)
@@ -320,10 +316,10 @@ class Population(eqx.Module):
         path : str or Path
             The file; one that exists is replaced.
         name : str, optional
-            Name by which `memjax.model` makes the base; by default a device's own. A circuit of one's
-            own has none, and is given to `load`.
+            Name by which `memjax.model` makes the base, by default its own; a circuit that it does not make is given to
+            `load`.
         """
-        model_name = getattr(self.base, "name", None) if name is None else name
+        model_name = self.base.name if name is None else name
         cycle = None if self.cycle_root is None else np.asarray(self.cycle_root).tolist()
         content = {
             "schema_version": SCHEMA_VERSION,
@@ -368,7 +364,7 @@ class Population(eqx.Module):
             content = load_json(path, ModelError, what="no population can be read", allowed=_LAYOUT)
             if content["schema_version"] != SCHEMA_VERSION:
                 raise ValueError(f"schema_version {content['schema_version']!r}")
-            if base is None and content["model"] is None:
+            if base is None and content["model"] in (None, OWN):
                 raise ValueError("it names no model: give its circuit as base=")
             if models and content["model"] not in (None, *models):
                 raise ModelError(

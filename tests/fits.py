@@ -39,7 +39,6 @@ class Linear(AbstractDifferentiable):
 @dataclass(frozen=True, kw_only=True)
 class LinearFit(AbstractFit):
     device: Any
-    model: str
     problem: Any
     z: Any
     loss: float
@@ -49,7 +48,7 @@ class LinearFit(AbstractFit):
 
     def moved(self, problem, z, covariance):
         about = dict(problem=problem, z=z, covariance=covariance, loss=problem.loss(z))
-        return LinearFit(model=self.model, device=problem.at(z), search=self.search, **about)
+        return LinearFit(device=problem.at(z), search=self.search, **about)
 
 
 LINE_START = mj.params.replace(mj.model("mms"), {"x0": 0.5})
@@ -73,7 +72,7 @@ def fitted_line(free, *, rows, seed, scale=1.0, off=0.0) -> LinearFit:
     j = problem.linearise(z[None])[1][0][:rows]
     inverse = np.linalg.inv(j.T @ j / scale**2 + PRECISION * np.eye(len(free)))
     about = dict(problem=problem, z=z, loss=problem.loss(z), search=done, covariance=inverse)
-    return LinearFit(device=problem.at(jnp.asarray(z)), model="mms", **about)
+    return LinearFit(device=problem.at(jnp.asarray(z)), **about)
 
 
 def threshold_loop(

@@ -81,7 +81,7 @@ class SpikeFit(AbstractFit):
 
     Parameters
     ----------
-    device, model, problem, z, loss, search, covariance, seed, warnings, profiles, sample
+    device, problem, z, loss, search, covariance, seed, warnings, profiles, sample
         See `AbstractFit`; the loss is half of chi squared. Directions in which the data say next to nothing are cut off
         at a factor of 150.
     summaries : tuple of str
@@ -97,7 +97,6 @@ class SpikeFit(AbstractFit):
     """
 
     device: mj.Circuit
-    model: str = "circuit"
     problem: MomentResiduals
     covariance: Float[np.ndarray, "free free"]
     summaries: tuple[str, ...]

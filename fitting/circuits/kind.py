@@ -1,6 +1,6 @@
 """Signals of circuits as kinds of data."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from memjax.errors import DataError
@@ -79,8 +79,7 @@ def fit_trains(config: SpikeConfig, circuit: Any, session: Session) -> "SpikeFit
     with session.stages(checked=False) as stages:
         more: dict[str, Any] = dict(members=config.draws, dt=config.dt)
         problem = SpikeProblem(trains, circuit, **options, **more)
-        fit = problem.solve(seed=config.seed, progress=stages)
-    return replace(fit, model=config.model)
+        return problem.solve(seed=config.seed, progress=stages)
 
 
 def fit_trace(config: TraceConfig, circuit: Any, session: Session) -> "VoltageFit":
@@ -98,8 +97,7 @@ def fit_trace(config: TraceConfig, circuit: Any, session: Session) -> "VoltageFi
     ((t, x),) = traces.values()
     problem = TraceProblem((t, x), circuit, node=node, sigma=config.sigma, **options)
     with session.stages(checked=False) as stages:
-        fit = problem.solve(seed=config.seed, progress=stages)
-    return replace(fit, model=config.model)
+        return problem.solve(seed=config.seed, progress=stages)
 
 
 _REFUSED = {

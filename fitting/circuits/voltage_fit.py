@@ -43,7 +43,7 @@ class VoltageFit(AbstractFit):
 
     Parameters
     ----------
-    device, model, problem, z, search
+    device, problem, z, search
         See `AbstractFit`.
     covariance : Float[np.ndarray, "free free"]
         Of the coordinates; directions in which the data say next to nothing are cut off at a factor of 150.
@@ -201,7 +201,6 @@ def _voltage_fit(problem: Traces, search: Progress) -> VoltageFit:
     covariance, _ = lifted_inverse(jac.T @ jac)
     return VoltageFit(
         device=problem.at(jnp.asarray(z)),
-        model=getattr(problem.device, "name", "circuit"),
         problem=problem,
         z=z,
         loss=cost,

@@ -99,7 +99,7 @@ class JointFit(AbstractFit):
 
     Parameters
     ----------
-    device, model, problem, z, covariance, loss, search
+    device, problem, z, covariance, loss, search
         See `AbstractFit`; parameters that belong to one file are left free in the covariance of the shared ones.
     parts : tuple of Part
         What each file says.
@@ -124,6 +124,11 @@ class JointFit(AbstractFit):
     whole: tuple[np.ndarray, np.ndarray] | None = None
     origins: tuple[tuple[tuple[Path, ...], Mapping[str, Any]], ...] = ()
     kind: ClassVar[str] = "joint fit"
+
+    @property
+    def sources(self) -> list[Mapping[str, Any]]:
+        """See `AbstractFit`."""
+        return [s for part in self.parts for s in part.fit.sources]
 
     @property
     def complete(self) -> "JointFit":
@@ -188,7 +193,7 @@ class JointProblem(AbstractFitProblem):
     device : AbstractDevice or Circuit
         From which they began.
     labels : sequence of str
-        Names of the files.
+        Names of the files, by default those of the measured files.
     order : sequence of sequence of int
         Places of the fits whose files are fitted together, one such group after the other; the posterior of one, normal
         in the coordinates, is the prior of the next. By default all at once.
@@ -217,7 +222,8 @@ class JointProblem(AbstractFitProblem):
         seed = as_seed(seed, where="JointProblem", lowest=0)
         fits, order = self.data, self.order
         _check(fits, self.device)
-        labels = list(self.labels) or [f"file {k + 1}" for k in range(len(fits))]
+        files = [", ".join(p.name for p in fit.files) for fit in fits]
+        labels = list(self.labels) or [n or f"file {k + 1}" for k, n in enumerate(files)]
         problem, starts = joined(self.device, fits)
         groups = [list(g) for g in order] or [list(range(len(fits)))]
         last, search, known, stages = _in_order(problem, starts, groups, labels, progress)
@@ -227,7 +233,6 @@ class JointProblem(AbstractFitProblem):
         parts = tuple(_part(problem, k, z, covariance, *of_part) for k, of_part in of_files)
         return JointFit(
             device=problem.at(jnp.asarray(z[:n])),
-            model=fits[0].model,
             problem=last,
             z=z[:n],
             covariance=covariance[:n, :n],

@@ -126,6 +126,11 @@ class PulseFit(AbstractFit):
         """The calibrated device."""
         return self.pulsed.device
 
+    @property
+    def sources(self) -> list[dict[str, Any]]:
+        """See `AbstractFit`."""
+        return [self.record.source]
+
     def moved(self, problem: PulseResiduals, z, covariance) -> "PulseFit":
         """See `AbstractFit`; the randomness stays."""
         pulsed = problem.under_pulses(jnp.asarray(z))
@@ -303,7 +308,6 @@ def _result(problem: PulseResiduals, search: Progress, record, weights, **fields
     return PulseFit(
         record=record,
         pulsed=pulsed,
-        model=pulsed.device.name,
         problem=problem,
         z=z,
         covariance=_covariance(problem, z, record.g, weights),

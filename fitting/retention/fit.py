@@ -124,7 +124,7 @@ class RetentionFit(AbstractFit):
 
     Parameters
     ----------
-    device, model, problem, z, covariance, loss, search
+    device, problem, z, covariance, loss, search
         See `AbstractFit`; the device's state at rest is that of the first reading.
     record : DecayRecord
         The data.
@@ -147,6 +147,11 @@ class RetentionFit(AbstractFit):
     rms: float
     voltage: float
     kind: ClassVar[str] = "resistance against time"
+
+    @property
+    def sources(self) -> list[dict[str, Any]]:
+        """See `AbstractFit`."""
+        return [self.record.source]
 
     def moved(self, problem: RetentionResiduals, z, covariance) -> "RetentionFit":
         at = jnp.asarray(z)
@@ -260,7 +265,6 @@ class RetentionProblem(AbstractFitProblem):
             record=record,
             laws=laws,
             device=problem.at(jnp.asarray(z)),
-            model=device.name,
             problem=problem,
             z=z,
             covariance=_covariance(off, jacobian[0]),

@@ -1,7 +1,7 @@
 """Sweeps as a kind of data."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -108,7 +108,6 @@ def fit(config: SweepConfig, device: Any, session: Session) -> "FitResult":
         options |= {"free": free, "free_bench": config.free_bench, "points": 0}
         problem = SweepProblem(measurements, device, **options)
         result = problem.solve(seed=config.seed, progress=bar)
-        result = replace(result, model=config.model)
         if config.stochastic and not result.interrupted:
             stage = partial(calibrate, result, noise=noise, draws=config.draws, tick=bar)
             result = add_stage(result, stage, what="randomness was calibrated")

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
@@ -50,7 +49,7 @@ class FitResult(AbstractFit):
 
     Parameters
     ----------
-    device, model, problem, z, loss, search, interrupted, failure, profiles, sample, stochastic
+    device, problem, z, loss, search, interrupted, failure, profiles, sample, stochastic
         See `AbstractFit`.
     waves : list of Waveform
         The data.
@@ -89,10 +88,9 @@ class FitResult(AbstractFit):
     kind: ClassVar[str] = "sweeps"
 
     @property
-    def files(self) -> tuple[Path, ...]:
-        """The measured files, where they are known."""
-        names = dict.fromkeys(m.source.get("file") for m in self.measurements)
-        return tuple(Path(n) for n in names if n and Path(n).exists())
+    def sources(self) -> list[dict[str, Any]]:
+        """See `AbstractFit`."""
+        return [m.source for m in self.measurements]
 
     def moved(self, problem: Problem, z, covariance) -> "FitResult":
         """See `AbstractFit`; the spread from cycle to cycle stays."""
@@ -362,7 +360,6 @@ def fit_at(
     waves, cost = prepared.waves, 0.5 * float(np.sum(residuals**2))
     fields: dict[str, Any] = {
         "device": more.pop("device", None) or device_of(problem.at(np.asarray(z))),
-        "model": getattr(problem.device, "name", "circuit"),
         "loss": cost,
         "uncertainty": more.pop("uncertainty", None)
         or uncertainty(problem, waves, z=z, residuals=residuals, jacobian=jacobian, seed=seed),

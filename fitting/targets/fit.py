@@ -52,7 +52,7 @@ class TargetFit(AbstractFit):
 
     Parameters
     ----------
-    device, model, problem, z, loss, search, interrupted, failure
+    device, problem, z, loss, search, interrupted, failure
         See `AbstractFit`.
     covariance : Float[np.ndarray, "free free"]
         Of the coordinates: of those that were needed while the others stay, of each other while those give way.
@@ -328,7 +328,6 @@ def _fit(trials: Trials, z, mask, search: Progress, checks: tuple[Check, ...]) -
     device = constrain(problem.device, needed, jnp.asarray(z[mask > 0]))
     return TargetFit(
         device=device,
-        model=getattr(device, "name", "circuit"),
         problem=problem,
         z=z,
         loss=float(0.5 * np.nansum(r**2)),
@@ -339,6 +338,7 @@ def _fit(trials: Trials, z, mask, search: Progress, checks: tuple[Check, ...]) -
         checks=checks,
         nearest=trials.nearest(),
         start={n: float(get(problem.device, n)) for n in problem.free},
+        seed=problem.seed,
     )
 
 

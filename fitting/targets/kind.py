@@ -1,6 +1,6 @@
 """Wanted numbers as a kind of data."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from memjax.errors import UsageError
@@ -129,8 +129,7 @@ def fit(config: Any, device: Any, session: Session) -> "TargetFit":
             dt=config.dt if trains else None,
             **({} if config.draws is None else {"members": config.draws}),
         )
-        design = _best_shown(problem, config.seed, stages)
-    return replace(design, model=config.model, seed=config.seed)
+        return _best_shown(problem, config.seed, stages)
 
 
 def _best_shown(problem: "TargetProblem", seed: int, progress: Any) -> "TargetFit":

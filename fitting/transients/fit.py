@@ -77,7 +77,7 @@ class TransientFit(AbstractFit):
 
     Parameters
     ----------
-    device, model, problem, z, covariance, loss, search, stochastic, notes, failure
+    device, problem, z, covariance, loss, search, stochastic, notes, failure
         See `AbstractFit`; the device's noise-free delay and relaxation are the medians.
     features : Features
         The data.
@@ -96,6 +96,8 @@ class TransientFit(AbstractFit):
         Rates that came out faster than a step.
     curves : dict of str to Float[np.ndarray, "rows"]
         Some of the measured curves, for the report, see `fitting.sweeps.thinning.curves_of`.
+    source : dict
+        Of the measured curves, see `memjax.Measurement.source`.
     """
 
     features: Features
@@ -112,6 +114,12 @@ class TransientFit(AbstractFit):
     comparison: dict[str, Any] | None = None
     unresolved: tuple[str, ...] = ()
     curves: dict[str, Float[np.ndarray, " rows"]] = field(default_factory=dict)
+    source: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def sources(self) -> list[dict[str, Any]]:
+        """See `AbstractFit`."""
+        return [self.source]
 
     def moved(self, problem: Medians, z, covariance) -> "TransientFit":
         """See `AbstractFit`; the spread stays."""
@@ -273,7 +281,6 @@ class TransientProblem(AbstractFitProblem):
         return TransientFit(
             features=features,
             device=best,
-            model=device.name,
             problem=problem,
             z=z,
             covariance=np.linalg.inv(jacobian[0].T @ jacobian[0]),
@@ -284,6 +291,7 @@ class TransientProblem(AbstractFitProblem):
             search=search,
             seed=seed,
             curves=curves_of(self.data),
+            source=self.data.source,
         )
 
 

@@ -12,7 +12,12 @@ from .build_system import (
     model_of as model_of,
     replace_values as replace_values,
 )
-from .circuit import PARASITIC as PARASITIC, Circuit as Circuit, drive_branch as drive_branch
+from .circuit import (
+    OWN as OWN,
+    PARASITIC as PARASITIC,
+    Circuit as Circuit,
+    drive_branch as drive_branch,
+)
 from .elements import (
     AbstractConductor as AbstractConductor,
     AbstractElement as AbstractElement,

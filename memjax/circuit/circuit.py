@@ -46,6 +46,10 @@ Volts = list[Any] | Float[Array, " nodes"]
 """A number for each node or free voltage [V], [V/s], [C] or [A]."""
 
 
+OWN = "circuit"
+"""Name of a circuit that `memjax.model` does not make."""
+
+
 class Circuit(AbstractSystem, AbstractComposite):
     r"""Elements between named nodes.
 
@@ -59,6 +63,8 @@ class Circuit(AbstractSystem, AbstractComposite):
         Capacitance to ground of each node that has none [F].
     volatile : bool, optional
         Whether it forgets between sweeps; by default if all its devices do.
+    name : str
+        By which `memjax.model` makes it; "circuit" for one of one's own.
 
     Raises
     ------
@@ -90,6 +96,7 @@ class Circuit(AbstractSystem, AbstractComposite):
     nets: tuple[tuple[str, ...], ...] = eqx.field(static=True)
     parasitic: float = eqx.field(static=True)
     volatile: bool = eqx.field(static=True)
+    name: str = eqx.field(static=True)
 
     def __init__(
         self,
@@ -97,6 +104,7 @@ class Circuit(AbstractSystem, AbstractComposite):
         *,
         parasitic: float = PARASITIC,
         volatile: bool | None = None,
+        name: str = OWN,
     ):
         """Read the netlist."""
         check_flags({} if volatile is None else {"volatile": volatile}, where="Circuit")
@@ -110,7 +118,15 @@ class Circuit(AbstractSystem, AbstractComposite):
         self.parasitic = float(parasitic)
         volatility = [e.volatile for e in self.devices.values()]
         self.volatile = all(volatility) if volatile is None else volatile
+        self.name = name
         self._check()
+
+    def named(self, name: str) -> "Circuit":
+        """The same circuit under another name."""
+        netlist = [
+            (n, e, *net) for n, e, net in zip(self.names, self.elements, self.nets, strict=True)
+        ]
+        return Circuit(netlist, parasitic=self.parasitic, volatile=self.volatile, name=name)
 
     def __repr__(self) -> str:
         return of_tree(self, self._text)

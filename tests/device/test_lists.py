@@ -49,3 +49,8 @@ def test_every_model_stands_in_every_list_and_no_other_does(file):
 
 def test_every_circuit_has_a_preset():
     assert set(CIRCUITS) <= {name.split("/")[0] for name in mj.presets.names()}
+
+
+@pytest.mark.parametrize("name", [*sorted(NAMES), "diffusive+hybrid", *CIRCUITS])
+def test_what_a_name_makes_has_that_name(name):
+    assert mj.model(name).name == name

@@ -95,7 +95,7 @@ def test_what_a_search_calibrated_is_free_in_the_fit(times, monkeypatch):
     device, values = fit.device, {n: float(get(fit.device, n)) for n in ("mu", "gamma3")}
     about: Any = dict(device=device, free=("mu",), center=np.zeros(1), features=fit.features)
     floors = {n: {"floor": 1e-4} for n in ("delay", "relaxation")}
-    fit = replace(fit, problem=Medians(**about), w1=floors, model="diffusive")
+    fit = replace(fit, problem=Medians(**about), w1=floors)
     ended = {n: {side: {"ended": 20} for side in ("measured", "simulated")} for n in floors}
     monkeypatch.setattr(randomness, "compare_times", lambda *_, **__: {"times": ended})
     nothing: Any = dict(

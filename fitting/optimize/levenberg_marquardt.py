@@ -107,8 +107,9 @@ def screen(
 
 
 def half_squares(r: np.ndarray, ok: np.ndarray) -> np.ndarray:
-    """Half the sum of squares; infinite for a failed solve."""
-    return np.where(ok, 0.5 * np.sum(np.where(ok[:, None], r, 0.0) ** 2, axis=1), np.inf)
+    """Half the sum of squares; infinite for a failed solve, and for residuals that no sum of squares holds."""
+    with np.errstate(over="ignore"):
+        return np.where(ok, 0.5 * np.sum(np.where(ok[:, None], r, 0.0) ** 2, axis=1), np.inf)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -115,7 +115,7 @@ def _content(folder):
 
 
 @pytest.mark.slow
-@pytest.mark.few(5)
+@pytest.mark.few(3)
 @pytest.mark.filterwarnings("ignore::memjax.errors.StepWarning")  # of the simulated trains
 @pytest.mark.parametrize(
     "made", [_switch, _decay, _pulses, _trace, _joint, _delays, _trains, _targets]

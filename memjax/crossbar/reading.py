@@ -166,8 +166,8 @@ class Reading(eqx.Module):
             cells=jnp.sum(self.cell_current * across, axis=(-2, -1)),
             word_wires=_heat(word.resistance, jnp.swapaxes(self.word, -1, -2), drivers),
             bit_wires=_heat(bit.resistance, self.bit, senses),
-            drivers=_terminal_heat(array.driver, drivers),
-            sense=_terminal_heat(array.sense, senses),
+            drivers=_terminal_heat(array.wires.driver, drivers),
+            sense=_terminal_heat(array.wires.sense, senses),
         )
 
     @property

@@ -188,10 +188,8 @@ def test_functions_and_files_are_short():
 
 
 MOST_ARGUMENTS = 10
-# Constructors that were made meanwhile: their lines, drivers and senses are to be one object.
-WIDE = {("memjax/crossbar/array.py", "__init__"), ("memjax/crossbar/linear.py", "__init__")}
 # What computes is a keyword of all that simulates, runs and solves, and belongs to none of the other arguments.
-WIDE |= {
+WIDE = {
     ("memjax/simulate/simulation.py", "simulate"),
     ("memjax/network/folder_run.py", "run_network"),
 }

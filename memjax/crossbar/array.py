@@ -1,6 +1,7 @@
 """An array of cells between word lines and bit lines of real wires."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 import equinox as eqx
@@ -13,11 +14,10 @@ from ..core.system import Environment
 from ..device import AbstractDevice
 from ..errors import BoundsError, SolveError
 from ..runtime.arguments import as_integer, is_traced
-from ..runtime.flags import check_flags
+from ..runtime.deprecated import forward_attributes, forward_keywords
 from .batch_kernel import BatchKernel, batch_kernel
 from .cells import Cells
 from .checks import (
-    WIRE_FIX,
     check_cells,
     check_ends,
     check_grounded,
@@ -33,16 +33,18 @@ from .net import Net, Nodes, end_sources
 from .newton import Balance, balance
 from .nodes import solve_driven
 from .reading import Reading
+from .wires import Wires
 
 _WHERE = "Crossbar"
-
-_FEW = 3
-"""Inputs from which on the kernel, which solves once more for its polynomial, costs less than a solve of each."""
 
 Numbers = ArrayLike | Sequence
 """One number, or many."""
 
+_FEW = 3
+"""Inputs from which on the kernel, which solves once more for its polynomial, costs less than a solve of each."""
 
+
+@forward_attributes({f.name: f"wires.{f.name}" for f in fields(Wires)})
 class Crossbar(eqx.Module):
     """Cells at the crossings of M word lines (rows), which are driven, and N bit lines (columns), which are sensed.
 
@@ -59,14 +61,8 @@ class Crossbar(eqx.Module):
         What lies in series with each cell: a resistance [ohm], as of a transistor that is on, or a device.
     selector_states : mapping of str to Float[Array, "rows columns"], optional
         States of a selector that is a device, those of `AbstractDevice.initial` by default.
-    word_line, bit_line : float
-        Resistance of a segment of the wires [ohm]: one lies between a driver and the first cell of its word line,
-        one between two neighbours, and one between the last cell of a bit line and its sense node.
-    driver, sense : float, Float[Array, "rows"], Float[Array, "columns"]
-        Resistance of the drivers, and of the sense nodes to virtual ground [ohm], one for all or one each. A line
-        floats where it is infinite.
-    drive_both_ends, sense_both_ends : bool
-        Whether a segment and a driver (a sense node) stand at the other end of each line too.
+    wires : Wires
+        Resistances of lines, drivers and sense nodes [ohm]; its fields as keywords go.
     env : Environment, optional
         Temperature of devices.
     max_iterations : int
@@ -83,15 +79,11 @@ class Crossbar(eqx.Module):
     states: Mapping[str, Float[Array, "rows columns"]]
     selector: Float[Array, "rows columns"] | AbstractDevice | None
     selector_states: Mapping[str, Float[Array, "rows columns"]]
-    word_line: Float[Array, ""]
-    bit_line: Float[Array, ""]
-    driver: Float[Array, " rows"]
-    sense: Float[Array, " columns"]
+    wires: Wires
     env: Environment
-    drive_both_ends: bool = eqx.field(static=True)
-    sense_both_ends: bool = eqx.field(static=True)
     max_iterations: int = eqx.field(static=True)
 
+    @forward_keywords(groups={"wires": Wires})
     def __init__(
         self,
         conductances: Numbers | None = None,
@@ -100,17 +92,10 @@ class Crossbar(eqx.Module):
         states: Mapping | None = None,
         selector: Numbers | AbstractDevice | None = None,
         selector_states: Mapping | None = None,
-        word_line: Numbers,
-        bit_line: Numbers,
-        driver: Numbers = 0.0,
-        sense: Numbers = 0.0,
-        drive_both_ends: bool = False,
-        sense_both_ends: bool = False,
+        wires: Wires,
         env: Environment | None = None,
         max_iterations: int = 500,
     ):
-        flags = {"drive_both_ends": drive_both_ends, "sense_both_ends": sense_both_ends}
-        check_flags(flags, where=_WHERE)
         check_memory(conductances, states)
         self.env = Environment() if env is None else env
         self.conductances, self.cells = check_cells(conductances, cells, states)
@@ -123,12 +108,7 @@ class Crossbar(eqx.Module):
         else:
             self.selector = check_wires("selector", selector, shape, kind, sign=">")
         self.selector_states = state_arrays(self.selector, selector_states, self.env, shape, kind)
-        self.word_line = check_wires("word_line", word_line, (), kind, sign=">", fix=WIRE_FIX)
-        self.bit_line = check_wires("bit_line", bit_line, (), kind, sign=">", fix=WIRE_FIX)
-        self.driver = check_wires("driver", driver, shape[:1], kind, infinite=True)
-        self.sense = check_wires("sense", sense, shape[1:], kind, infinite=True)
-        check_grounded(self.driver, self.sense)
-        self.drive_both_ends, self.sense_both_ends = bool(drive_both_ends), bool(sense_both_ends)
+        self.wires = wires.of_array(shape, kind)
         self.max_iterations = as_integer("max_iterations", max_iterations, where=_WHERE, lowest=1)
 
     def __repr__(self) -> str:
@@ -155,11 +135,7 @@ class Crossbar(eqx.Module):
     @property
     def lines(self) -> tuple[Lines, Lines]:
         """The wires of the word lines and of the bit lines."""
-        drive = self.word_line / (self.word_line + self.driver)
-        sense = self.bit_line / (self.bit_line + self.sense)
-        far_drive = drive if self.drive_both_ends else jnp.zeros_like(drive)
-        far_sense = sense if self.sense_both_ends else jnp.zeros_like(sense)
-        return Lines(self.word_line, drive, far_drive), Lines(self.bit_line, far_sense, sense)
+        return self.wires.lines
 
     @property
     def crossings(self) -> Cells:
@@ -192,10 +168,8 @@ class Crossbar(eqx.Module):
         """
         # Beside the conductance of such a wire float32 loses what a floating line takes, and float64 what laws leave.
         exact = self.dtype == jnp.float64 and self.crossings.conductance is not None
-        ideal = jnp.asarray(1e-12 if exact else 1e-6, self.dtype)
-        ends = (jnp.where(jnp.isinf(x), x, 0) for x in (self.driver, self.sense))
-        fields = lambda a: (a.word_line, a.bit_line, a.driver, a.sense)  # noqa: E731
-        return eqx.tree_at(fields, self, (ideal, ideal, *ends))
+        ideal = self.wires.ideal(1e-12 if exact else 1e-6)
+        return eqx.tree_at(lambda a: a.wires, self, ideal)
 
     def read(
         self,
@@ -236,7 +210,7 @@ class Crossbar(eqx.Module):
         ground = 0.0 if v_bit is None else v_bit
         v_bit = check_ends("v_bit", ground, self.shape[1], self.dtype)
         check_cells(self.conductances, self.cells, self.states or None)
-        check_grounded(self.driver, self.sense)
+        check_grounded(self.wires.driver, self.wires.sense)
         check_memory(self.conductances, self.states, inputs=v.shape[0] if v.ndim == 2 else 1)
         array = self
         if is_traced(self.conductances):
@@ -331,8 +305,8 @@ def read_cells(
         Its voltages and currents are NaN where the method did not converge.
     """
     word, bit = array.lines
-    ideal = jnp.where(jnp.isinf(array.driver), 0, v)
-    ground = jnp.where(jnp.isinf(array.sense), 0, v_bit)
+    ideal = jnp.where(jnp.isinf(array.wires.driver), 0, v)
+    ground = jnp.where(jnp.isinf(array.wires.sense), 0, v_bit)
     if start is None:
         rows, columns = array.shape
         start = Nodes(

@@ -28,6 +28,7 @@ from .array import Crossbar
 from .faults import draw_cells
 from .motion import check_moves
 from .program_file import ProgramTask, read_program
+from .wires import Wires
 
 _ENDS = Kind(
     "a number >= 0, inf, or a list of such: one of each line",
@@ -132,9 +133,7 @@ def _read_array(t: Table, table: Table) -> Crossbar | None:
             cells=device,
             states=states or None,
             selector=selector,
-            **wires,
-            **ends,
-            **flags,
+            wires=Wires(**wires, **ends, **flags),
         )
     return None
 

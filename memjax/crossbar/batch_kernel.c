@@ -17,19 +17,19 @@
 typedef Real Vec __attribute__((vector_size(sizeof(Real) * BLOCK)));
 
 enum { TOGETHER = 4 }; /* word lines, or modes, at a time: chains of dependent operations that run side by side */
-enum { NUMBERS, SCALARS, LENGTHS, SHARES, CELLS, WORD_RATIOS, BIT_RATIOS, FIRST, LAST, FACTORS, ALONG_WORD, ALONG_BIT };
+enum { NUMBERS, SCALARS, LENGTHS, SHARES, CELLS, WORD_RATIOS, BIT_RATIOS, FIRST, LAST, FACTORS, WORD_KNOTS, ALONG_BIT };
 enum { WORD_IN = ALONG_BIT + 1, BIT_IN, ARGS };
 enum { WORD_OUT, BIT_OUT, SQUARE, SCALE, COUNT, RETS };
 
 #define PREFETCH(x) __builtin_prefetch(x, 0, 2)
 
 typedef struct { /* what all threads read */
-    const Real *lengths, *shares, *g, *word_ratios, *bit_ratios, *first, *last, *factors, *along_word, *along_bit;
+    const Real *lengths, *shares, *g, *word_ratios, *bit_ratios, *first, *last, *factors, *word_knots, *along_bit;
     const Real *word_in, *bit_in; /* currents into nodes, or voltages of the ends of lines */
     Real *word_out, *bit_out, *square, *scale;
     int32_t *count;
     Real tolerance, word_resistance, bit_resistance;
-    int64_t rows, columns, inputs, word_modes, bit_modes, groups, next;
+    int64_t rows, columns, inputs, word_modes, bit_modes, knots, spacing, groups, next;
     int32_t terms, stores_from, most, ends; /* of the polynomial; iterations at which results are stored, at which it ends */
 } Work;
 
@@ -38,8 +38,9 @@ typedef struct { /* of the group of a thread */
     Vec *sources;          /* rows x columns: sides of the equations where they are not of the ends alone; else none */
     Vec *line;             /* columns: of the bit lines */
     Vec *residual;         /* columns: of a row */
+    Vec *knots;            /* of the smooth part of a row */
     Vec *smooth;           /* word modes (filled up) x bit modes */
-    Real *modes;           /* word modes in blocks of TOGETHER: block x columns x TOGETHER */
+    Real *modes;           /* word modes in blocks of TOGETHER: block x knots x TOGETHER */
     int64_t begin, inputs;
 } Space;
 
@@ -72,19 +73,19 @@ static int is_plain(const Work *w) { return w->ends && is_zero(w->bit_in, w->row
 static Space space_of(const Work *w) {
     const int64_t columns = w->columns, modes = filled(w->word_modes), arrays = is_plain(w) ? 3 : 4;
     /* Arrays that begin at the same place of a page would share few lines of the first-level cache. */
-    const int64_t cells = w->rows * columns + 16, vectors = arrays * cells + 2 * columns + modes * w->bit_modes;
-    const size_t size = vectors * sizeof(Vec) + modes * columns * sizeof(Real);
+    const int64_t cells = w->rows * columns + 16, rest = 2 * columns + w->knots, vectors = arrays * cells + rest + modes * w->bit_modes;
+    const size_t size = vectors * sizeof(Vec) + modes * w->knots * sizeof(Real);
     Vec *x = aligned_alloc(64, (size + 63) / 64 * 64);
     if (!x) return (Space){0};
     ask_large_pages(x, size);
-    Vec *line = x + arrays * cells, *smooth = line + 2 * columns;
+    Vec *line = x + arrays * cells, *smooth = line + rest;
     Real *along = (Real *)(smooth + modes * w->bit_modes);
-    memset(along, 0, modes * columns * sizeof(Real));
+    memset(along, 0, modes * w->knots * sizeof(Real));
     for (int64_t m = 0; m < w->word_modes; m++)
-        for (int64_t j = 0; j < columns; j++)
-            along[(m / TOGETHER * columns + j) * TOGETHER + m % TOGETHER] = w->along_word[j * w->word_modes + m];
+        for (int64_t q = 0; q < w->knots; q++)
+            along[(m / TOGETHER * w->knots + q) * TOGETHER + m % TOGETHER] = w->word_knots[q * w->word_modes + m];
     Vec *sources = arrays == 4 ? x + 3 * cells : NULL;
-    return (Space){x, x + cells, x + 2 * cells, sources, line, line + columns, smooth, along, 0, 0};
+    return (Space){x, x + cells, x + 2 * cells, sources, line, line + columns, line + 2 * columns, smooth, along, 0, 0};
 }
 
 /* Solve bit lines, whose currents times the resistance of a segment stand where their voltages come to stand. */
@@ -155,30 +156,46 @@ static NOINLINE void store(const Work *w, const Space *s, int64_t i) {
     else store_row(x, columns, s->inputs, w->word_out + begin + i, cells, w->rows);
 }
 
-/* Add so much of the smooth part of the correction to a row. */
+/* Add so much of the smooth part of the correction to a row. Between two knots it grows by the same from column to column. */
 static void add_smooth(const Work *w, const Space *s, int64_t i, Real length, Vec *row) {
+    const int64_t columns = w->columns, spacing = w->spacing;
     const Real *along_bit = w->along_bit + i * w->bit_modes;
+    clear(s->knots, w->knots);
     for (int64_t m = 0; m < w->word_modes; m += TOGETHER) {
-        const Real *along = s->modes + m * w->columns;
+        const Real *along = s->modes + m * w->knots;
         Vec a[TOGETHER] = {{0}};
         for (int64_t n = 0; n < w->bit_modes; n++)
             for (int k = 0; k < TOGETHER; k++) a[k] += s->smooth[(m + k) * w->bit_modes + n] * all(length * along_bit[n]);
-        for (int64_t j = 0; j < w->columns; j++) {
-            Vec y = row[j];
-            for (int k = 0; k < TOGETHER; k++) y += all(along[j * TOGETHER + k]) * a[k];
-            row[j] = y;
+        for (int64_t q = 0; q < w->knots; q++) {
+            Vec y = s->knots[q];
+            for (int k = 0; k < TOGETHER; k++) y += all(along[q * TOGETHER + k]) * a[k];
+            s->knots[q] = y;
         }
+    }
+    for (int64_t q = 0, j = 0; j < columns; q++) {
+        Vec y = s->knots[q];
+        const Vec step = (s->knots[q + 1] - y) * all((Real)1 / spacing);
+        for (const int64_t end = j + spacing < columns ? j + spacing : columns; j < end; j++) row[j] += y, y += step;
     }
 }
 
-/* Add the part of a row to the smooth modes of the residual. */
+/* Add the part of a row to the smooth modes of the residual: each number is shared out between the knots beside it. */
 static void sum_smooth(const Work *w, const Space *s, int64_t i) {
+    const int64_t columns = w->columns, spacing = w->spacing;
     const Real *along_bit = w->along_bit + i * w->bit_modes;
+    clear(s->knots, w->knots);
+    for (int64_t q = 0, j = 0; j < columns; q++) {
+        const int64_t end = j + spacing < columns ? j + spacing : columns, missing = spacing - (end - j);
+        Vec sum = all(0), sums = all(0); /* in the second one a number counts once for each that is not before it */
+        for (; j < end; j++) sum += s->residual[j], sums += sum;
+        const Vec left = (sums + all(missing) * sum) * all((Real)1 / spacing);
+        s->knots[q] += left, s->knots[q + 1] = sum - left;
+    }
     for (int64_t m = 0; m < w->word_modes; m += TOGETHER) {
-        const Real *along = s->modes + m * w->columns;
+        const Real *along = s->modes + m * w->knots;
         Vec a[TOGETHER] = {{0}};
-        for (int64_t j = 0; j < w->columns; j++)
-            for (int k = 0; k < TOGETHER; k++) a[k] += all(along[j * TOGETHER + k]) * s->residual[j];
+        for (int64_t q = 0; q < w->knots; q++)
+            for (int k = 0; k < TOGETHER; k++) a[k] += all(along[q * TOGETHER + k]) * s->knots[q];
         for (int k = 0; k < TOGETHER; k++)
             for (int64_t n = 0; n < w->bit_modes; n++) s->smooth[(m + k) * w->bit_modes + n] += all(along_bit[n]) * a[k];
     }
@@ -321,13 +338,14 @@ static int run_all(const XLA_FFI_CallFrame *frame) {
         .lengths = args[LENGTHS]->data, .shares = args[SHARES]->data,
         .g = args[CELLS]->data, .word_ratios = args[WORD_RATIOS]->data, .bit_ratios = args[BIT_RATIOS]->data,
         .first = args[FIRST]->data, .last = args[LAST]->data, .factors = args[FACTORS]->data,
-        .along_word = args[ALONG_WORD]->data, .along_bit = args[ALONG_BIT]->data,
+        .word_knots = args[WORD_KNOTS]->data, .along_bit = args[ALONG_BIT]->data,
         .word_in = args[WORD_IN]->data, .bit_in = args[BIT_IN]->data,
         .word_out = rets[WORD_OUT]->data, .bit_out = rets[BIT_OUT]->data,
         .square = rets[SQUARE]->data, .scale = rets[SCALE]->data, .count = rets[COUNT]->data,
         .tolerance = scalars[0], .word_resistance = scalars[1], .bit_resistance = scalars[2],
         .rows = args[CELLS]->dims[0], .columns = args[CELLS]->dims[1], .inputs = args[WORD_IN]->dims[0],
         .word_modes = args[FACTORS]->dims[0], .bit_modes = args[FACTORS]->dims[1],
+        .knots = args[WORD_KNOTS]->dims[0], .spacing = numbers[4],
         .terms = numbers[0], .stores_from = numbers[1], .most = numbers[2], .ends = args[WORD_IN]->rank == 2,
     };
     w.groups = (w.inputs + BLOCK - 1) / BLOCK;

@@ -17,6 +17,7 @@ from ..lanes.cc.library import build, register
 from ..lanes.cc.program import whole_text
 from ..lanes.choice import chosen_backend, unavailable
 from ..runtime.cores import usable_cores
+from .coarse import knot_spacing
 from .equations import TOLERANCE, Equations, equations_of, solve_one
 from .net import Net, Nodes, Progress, end_sources
 
@@ -124,11 +125,19 @@ def _call(
     inputs, kind = len(word), word.dtype
     tolerance = jnp.asarray(TOLERANCE[kind.name] ** 2, kind)
     last = jnp.minimum(most, _CYCLES * terms)
-    numbers = [terms, jnp.minimum(expected, last), last, usable_cores()]
+    columns, modes = smooth.along_word.shape
+    numbers = [
+        terms,
+        jnp.minimum(expected, last),
+        last,
+        usable_cores(),
+        knot_spacing(columns, modes),
+    ]
     prepared = (
         jnp.stack([jnp.asarray(x, jnp.int32) for x in numbers]),
         jnp.stack([tolerance, net.word.resistance, net.bit.resistance]),
-        lengths, shares, net.conductance, word_ratios.T, bit_ratios, net.word.first, net.word.last, *smooth,
+        lengths, shares, net.conductance, word_ratios.T, bit_ratios, net.word.first, net.word.last,
+        smooth.factors, smooth.word_knots, smooth.along_bit,
     )  # fmt: skip
     rows, columns = net.conductance.shape
     shapes = [jax.ShapeDtypeStruct(x, kind) for x in (shape, (inputs, rows, columns))]

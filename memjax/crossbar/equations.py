@@ -108,7 +108,7 @@ class Equations(NamedTuple):
         self, x: Float[Array, "columns rows"]
     ) -> tuple[Float[Array, "columns rows"], Float[Array, ""]]:
         """Correction that a residual asks for, and their product."""
-        factors, along_word, along_bit = self.smooth
+        factors, _, along_word, along_bit = self.smooth
         lines, product = solve_lines(self.word_ratios, x)
         smooth = along_word.T @ x @ along_bit
         scaled = factors * smooth

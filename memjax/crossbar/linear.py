@@ -1,5 +1,6 @@
 """A layer of weights in crossbars: pairs or offset columns, in tiles, with wires, noise and converters."""
 
+from dataclasses import fields
 from typing import Any
 
 import equinox as eqx
@@ -11,8 +12,10 @@ from jaxtyping import Array, Float, Key
 from ..errors import BoundsError
 from ..runtime.arguments import NumberSpec, as_integer, shown
 from ..runtime.copies import copied
+from ..runtime.deprecated import forward_attributes, forward_keywords
 from .array import Crossbar
 from .converters import Converters, positive
+from .wires import Wires
 
 _WHERE = "Linear"
 
@@ -34,6 +37,52 @@ def _tile_shape(tile: Any) -> tuple[int, int]:
     return rows, as_integer("bit lines of a tile", tile[1], where=_WHERE, lowest=2)
 
 
+class CellRange(eqx.Module):
+    """What the cells of a layer can hold, and how well they are written.
+
+    Parameters
+    ----------
+    low, high : float
+        Range of the conductances [S].
+    levels : int, optional
+        Conductances that a cell can have, evenly spaced from `low` to `high`; all of the range by default.
+    write_noise : float
+        Standard deviation of the logarithm of each conductance, drawn in each call that has a key [1].
+    """
+
+    low: float = eqx.field(static=True)
+    high: float = eqx.field(static=True)
+    levels: int | None = eqx.field(static=True)
+    write_noise: float = eqx.field(static=True)
+
+    def __init__(
+        self, low: float, high: float, *, levels: int | None = None, write_noise: float = 0.0
+    ):
+        where = "CellRange"
+        self.low, self.high = positive("low", low, "S", where), positive("high", high, "S", where)
+        if self.low >= self.high:
+            allowed = f"below high, {self.high:g} S"
+            raise BoundsError(f"low = {self.low:g} S", where=where, allowed=allowed)
+        known = levels is not None
+        self.levels = as_integer("levels", levels, where=where, lowest=2) if known else None
+        spec = NumberSpec("1", where=where, sign=">=")
+        spec.check_single("write_noise", write_noise)
+        self.write_noise = spec.as_static("write_noise", write_noise)
+
+    def conductances(self, share: Float[Array, "..."]) -> Float[Array, "..."]:
+        """Of cells at shares of the range, on levels [S]; the derivative of the rounding is taken as 1."""
+        if self.levels is not None:
+            steps = self.levels - 1
+            rounded = jnp.round(share * steps) / steps
+            share = share + lax.stop_gradient(rounded - share)
+        return self.low + (self.high - self.low) * share
+
+
+_HOMES = {f.name: f"cells.{f.name}" for f in fields(CellRange)}
+_HOMES |= {f.name: f"wires.{f.name}" for f in fields(Wires)}
+
+
+@forward_attributes(_HOMES)
 class Linear(eqx.Module):
     r"""Layer ``y = x W`` whose products are currents of crossbars.
 
@@ -41,12 +90,12 @@ class Linear(eqx.Module):
     ----------
     weight : Float[Array, "inputs outputs"]
         The matrix, with signs: what is trained.
-    low, high : float
-        Range of the conductances [S].
+    cells : CellRange
+        Range, levels and noise of the cells.
+    wires : Wires
+        Of each array [ohm]; drivers and sense nodes have one resistance each. Fields of both as keywords go.
     largest : float
         Modulus of a weight that `high` stands for; those beyond are cut. By default the largest of `weight`.
-    levels : int, optional
-        Conductances that a cell can have, evenly spaced from `low` to `high`; all of the range by default.
     volt : float
         Voltage of an input of 1 [V].
     tile : tuple of int
@@ -54,12 +103,8 @@ class Linear(eqx.Module):
     signs : {"pair", "offset"}
         Whether an output has a pair of bit lines, or one, less one of middle conductances that all outputs of a tile
         share.
-    write_noise : float
-        Standard deviation of the logarithm of each conductance, drawn in each call that has a key [1].
     converters : Converters, optional
         Of each array.
-    word_line, bit_line, driver, sense : float
-        See `Crossbar` [ohm].
 
     Notes
     -----
@@ -79,37 +124,26 @@ class Linear(eqx.Module):
     """
 
     weight: Float[Array, "inputs outputs"]
-    low: float = eqx.field(static=True)
-    high: float = eqx.field(static=True)
+    cells: CellRange
+    wires: Wires
     largest: float = eqx.field(static=True)
-    levels: int | None = eqx.field(static=True)
     volt: float = eqx.field(static=True)
     tile: tuple[int, int] = eqx.field(static=True)
     signs: str = eqx.field(static=True)
-    write_noise: float = eqx.field(static=True)
     converters: Converters | None
-    word_line: Float[Array, ""]
-    bit_line: Float[Array, ""]
-    driver: Float[Array, ""]
-    sense: Float[Array, ""]
 
+    @forward_keywords(groups={"cells": CellRange, "wires": Wires})
     def __init__(
         self,
         weight,
         *,
-        low: float,
-        high: float,
+        cells: CellRange,
+        wires: Wires,
         largest: float | None = None,
-        levels: int | None = None,
         volt: float = 0.1,
         tile: tuple[int, int] = (128, 128),
         signs: str = "pair",
-        write_noise: float = 0.0,
         converters: Converters | None = None,
-        word_line,
-        bit_line,
-        driver=0.0,
-        sense=0.0,
     ):
         self.weight = jnp.asarray(copied(weight))
         if self.weight.ndim != 2 or not self.weight.size:
@@ -118,26 +152,14 @@ class Linear(eqx.Module):
                 where=_WHERE,
                 allowed="inputs x outputs, one of each at least",
             )
-        self.low, self.high = positive("low", low, "S", _WHERE), positive("high", high, "S", _WHERE)
-        if self.low >= self.high:
-            raise BoundsError(
-                f"low = {self.low:g} S", where=_WHERE, allowed=f"below high, {self.high:g} S"
-            )
         top = jnp.max(jnp.abs(self.weight)) if largest is None else largest
         self.largest = positive("largest", top, "1", _WHERE)
-        self.levels = (
-            None if levels is None else as_integer("levels", levels, where=_WHERE, lowest=2)
-        )
         self.volt, self.tile = positive("volt", volt, "V", _WHERE), _tile_shape(tile)
         if signs not in SIGNS:
             raise BoundsError(f"signs = {shown(signs)}", where=_WHERE, allowed=", ".join(SIGNS))
-        spec = NumberSpec("1", where=_WHERE, sign=">=")
-        spec.check_single("write_noise", write_noise)
-        self.signs, self.write_noise = signs, spec.as_static("write_noise", write_noise)
-        self.converters = converters
-        kind = self.weight.dtype
-        self.word_line, self.bit_line = jnp.asarray(word_line, kind), jnp.asarray(bit_line, kind)
-        self.driver, self.sense = jnp.asarray(driver, kind), jnp.asarray(sense, kind)
+        self.cells, self.signs, self.converters = cells, signs, converters
+        # As arrays, they are trained with the weights unless they are left out.
+        self.wires = jax.tree.map(lambda x: jnp.asarray(x, self.weight.dtype), wires)
 
     @property
     def conductances(self) -> Float[Array, "inputs lines"]:
@@ -147,11 +169,7 @@ class Linear(eqx.Module):
             share = jnp.maximum(jnp.stack([w, -w], axis=-1), 0).reshape(w.shape[0], -1)
         else:
             share = (1 + w) / 2
-        if self.levels is not None:
-            steps = self.levels - 1
-            rounded = jnp.round(share * steps) / steps
-            share = share + lax.stop_gradient(rounded - share)
-        return self.low + (self.high - self.low) * share
+        return self.cells.conductances(share)
 
     @property
     def arrays(self) -> list[list[Crossbar]]:
@@ -174,17 +192,11 @@ class Linear(eqx.Module):
     def _array(self, g: Float[Array, "rows lines"], key: Key[Array, ""] | None) -> Crossbar:
         """An array with the wires of this layer."""
         if self.signs == "offset":
-            middle = jnp.full((g.shape[0], 1), 0.5 * (self.low + self.high), g.dtype)
+            middle = jnp.full((g.shape[0], 1), 0.5 * (self.cells.low + self.cells.high), g.dtype)
             g = jnp.concatenate([g, middle], axis=1)
-        if key is not None and self.write_noise:
-            g = g * jnp.exp(self.write_noise * jax.random.normal(key, g.shape, g.dtype))
-        return Crossbar(
-            g,
-            word_line=self.word_line,
-            bit_line=self.bit_line,
-            driver=self.driver,
-            sense=self.sense,
-        )
+        if key is not None and self.cells.write_noise:
+            g = g * jnp.exp(self.cells.write_noise * jax.random.normal(key, g.shape, g.dtype))
+        return Crossbar(g, wires=self.wires)
 
     def _difference(self, array: Crossbar, v: Array, key: Key[Array, ""] | None) -> Array:
         """Currents of the outputs of a tile, less those of their references [A]."""
@@ -214,7 +226,7 @@ class Linear(eqx.Module):
             part = v[:, k * rows : (k + 1) * rows]
             tiles = [self._difference(a, part, _folded(key, k, j)) for j, a in enumerate(row)]
             current = current + jnp.concatenate(tiles, axis=1)
-        scale = self.largest / ((self.high - self.low) * self.volt)
+        scale = self.largest / ((self.cells.high - self.cells.low) * self.volt)
         return scale * current.reshape(*x.shape[:-1], outputs)
 
 

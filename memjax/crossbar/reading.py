@@ -166,8 +166,8 @@ class Reading(eqx.Module):
             cells=jnp.sum(self.cell_current * across, axis=(-2, -1)),
             word_wires=_heat(word.resistance, jnp.swapaxes(self.word, -1, -2), drivers),
             bit_wires=_heat(bit.resistance, self.bit, senses),
-            drivers=_terminal_heat(array.driver, drivers),
-            sense=_terminal_heat(array.sense, senses),
+            drivers=_terminal_heat(array.wires.driver, drivers),
+            sense=_terminal_heat(array.wires.sense, senses),
         )
 
     @property
@@ -181,6 +181,8 @@ class Reading(eqx.Module):
     def _sense_currents(self) -> tuple[Float[Array, "*inputs columns"], ...]:
         """Currents out of the first and the last cell of each bit line [A]."""
         _, line = self.array.lines
-        drop = self.bit_drop
-        first = _times(drop[..., 0, :], line.first / line.resistance)
-        return first, _times(drop[..., -1, :], line.last / line.resistance)
+        # Of the ends alone: a map of all drops costs a batch as much again as its solve.
+        first, last = (self.bit[..., k, :] for k in (0, -1))
+        ground = jnp.broadcast_to(self.v_bit, first.shape)
+        first = _times(first - ground, line.first / line.resistance)
+        return first, _times(last - ground, line.last / line.resistance)

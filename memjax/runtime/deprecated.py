@@ -77,7 +77,8 @@ def forward_keywords(
     homes = {f.name: group for group, cls in classes.items() for f in fields(cls)}
 
     def decorate(function: F) -> F:
-        where = function.__name__
+        cls, _, name = function.__qualname__.rpartition(".")
+        where = cls.rpartition(".")[2] if name == "__init__" else name
 
         @functools.wraps(function)
         def call(*args: Any, **passed: Any) -> Any:
@@ -86,11 +87,14 @@ def forward_keywords(
             for old in [k for k in passed if k in renamed]:
                 warn(f"{old}= of {where}", f"{renamed[old]}=")
                 passed[renamed[old]] = passed.pop(old)
-            for old in [k for k in passed if k in homes]:
-                group = homes[old]
-                cls = classes[group]
-                warn(f"{old}= of {where}", f"{group}={cls.__name__}({old}=...)")
-                passed[group] = replace(passed.get(group) or cls(), **{old: passed.pop(old)})
+            for group, cls in classes.items():
+                options = {k: passed.pop(k) for k in list(passed) if homes.get(k) == group}
+                if options:
+                    said = ", ".join(f"{old}=..." for old in options)
+                    old = said.replace("...", "")
+                    warn(f"{old} of {where}", f"{group}={cls.__name__}({said})")
+                    known = passed.get(group)
+                    passed[group] = cls(**options) if known is None else replace(known, **options)
             return function(*args, **passed)
 
         return call  # pyright: ignore[reportReturnType]

@@ -46,8 +46,8 @@ def test_a_folder_holds_what_a_read_in_python_gives(run, array, tmp_path):
     assert (ended.status, ended.err) == (0, "")
     report = json.loads(ended.out)
     assert report == json.loads((out / "crossbar.json").read_text())
-    wires = {"word_line": 2.0, "bit_line": 1.0, "driver": [10.0, 20.0, 30.0], "sense": 5.0}
-    reading = mj.Crossbar(G, **wires).read(V)
+    wires = mj.crossbar.Wires(2.0, 1.0, driver=[10.0, 20.0, 30.0], sense=5.0)
+    reading = mj.Crossbar(G, wires=wires).read(V)
     rows = np.loadtxt(out / "currents.csv", delimiter=",", skiprows=1)
     np.testing.assert_allclose(rows[:, 2], np.ravel(reading.current), rtol=1e-12)
     np.testing.assert_allclose(rows[:, 3], (V @ G).ravel(), rtol=1e-9)

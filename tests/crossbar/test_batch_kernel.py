@@ -24,6 +24,7 @@ ACCURACY = 1e-9
 SHAPE, INPUTS = (9, 6), 11
 CELLS, _ = random_cells(*SHAPE)
 INPUT = np.random.default_rng(1).uniform(0.05, 0.3, (INPUTS, SHAPE[0]))
+WIRES = mj.crossbar.Wires(3.0, 2.0)
 OPEN = np.where(np.arange(SHAPE[0]) == 4, np.inf, 10.0)
 
 
@@ -32,7 +33,7 @@ def _currents(array):
 
 
 def _array(**ends):
-    return mj.Crossbar(CELLS, word_line=3.0, bit_line=2.0, **ends)
+    return mj.Crossbar(CELLS, wires=mj.crossbar.Wires(3.0, 2.0, **ends))
 
 
 def _by_xla(call):
@@ -56,7 +57,7 @@ def test_all_voltages_are_those_of_xla():
 
 
 def _loss(g, v, wire, v_bit):
-    reading = mj.Crossbar(g, word_line=wire, bit_line=2.0).read(v, v_bit=v_bit)
+    reading = mj.Crossbar(g, wires=mj.crossbar.Wires(wire, 2.0)).read(v, v_bit=v_bit)
     return jnp.sum(reading.current @ jnp.arange(1.0, 7.0)) + 1e-3 * jnp.sum(reading.word**2)
 
 
@@ -75,12 +76,12 @@ def test_derivatives_are_those_of_xla_in_both_modes():
 def test_batches_of_several_arrays_are_mapped():
     several = jnp.stack([CELLS, 2 * CELLS])
     mapped = jax.vmap(lambda g: _currents(eqx.tree_at(lambda a: a.conductances, _array(), g)))
-    one = [_currents(mj.Crossbar(g, word_line=3.0, bit_line=2.0)) for g in several]
+    one = [_currents(mj.Crossbar(g, wires=WIRES)) for g in several]
     np.testing.assert_allclose(mapped(several), one, rtol=ACCURACY)
 
 
 def test_float32_reads_to_1e_5():
-    single = mj.Crossbar(CELLS.astype(np.float32), word_line=3.0, bit_line=2.0).read(INPUT)
+    single = mj.Crossbar(CELLS.astype(np.float32), wires=WIRES).read(INPUT)
     assert single.current.dtype == jnp.float32
     assert not np.any(single.direct)
     np.testing.assert_allclose(single.current, _currents(_array()), rtol=1e-5)
@@ -88,7 +89,7 @@ def test_float32_reads_to_1e_5():
 
 def test_what_the_polynomial_leaves_is_solved_by_xla(monkeypatch):
     monkeypatch.setattr(batch_kernel, "_CYCLES", 0)  # no iteration is left to the kernel
-    array = mj.Crossbar(CELLS[:8], word_line=3.0, bit_line=2.0)  # a shape of its own: traced anew
+    array = mj.Crossbar(CELLS[:8], wires=WIRES)  # a shape of its own: traced anew
     v = np.concatenate([INPUT[:, :8], np.zeros((1, 8))])
     reading = array.read(v)
     oracle = _by_xla(lambda: array.read(v))

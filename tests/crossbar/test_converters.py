@@ -10,7 +10,7 @@ import memjax as mj
 x = mj.crossbar
 RNG = np.random.default_rng(0)
 WEIGHT = RNG.normal(size=(6, 4))
-LAYER = {"low": 1e-6, "high": 1e-4, "word_line": 1e-6, "bit_line": 1e-6}
+RANGE, IDEAL = x.CellRange(1e-6, 1e-4), x.Wires(1e-6, 1e-6)
 
 
 def test_numbers_are_rounded_to_levels_and_cut_at_the_range():
@@ -42,7 +42,12 @@ def test_a_layer_of_offset_columns_gives_the_product_through_its_converters():
         input_bits=8, input_range=0.1, output_bits=14, output_range=1e-4, read_noise=1e-7
     )
     layer = x.Linear(
-        WEIGHT, **LAYER, signs="offset", tile=(3, 5), converters=converters, write_noise=0.05
+        WEIGHT,
+        cells=x.CellRange(1e-6, 1e-4, write_noise=0.05),
+        wires=IDEAL,
+        signs="offset",
+        tile=(3, 5),
+        converters=converters,
     )
     assert [[a.shape for a in row] for row in layer.arrays] == [[(3, 5)]] * 2
     middle = np.asarray(layer.arrays[0][0].conductances)[:, -1]
@@ -58,9 +63,11 @@ def test_a_layer_of_offset_columns_gives_the_product_through_its_converters():
 
 
 def test_a_pair_has_the_sign_of_its_weight_and_an_offset_the_middle_at_zero():
-    pair = x.Linear(WEIGHT, **LAYER).conductances
+    pair = x.Linear(WEIGHT, cells=RANGE, wires=IDEAL).conductances
     np.testing.assert_allclose(
         (pair[:, 0::2] - pair[:, 1::2]) / 99e-6, WEIGHT / np.abs(WEIGHT).max(), atol=1e-12
     )
-    offset = x.Linear(0 * WEIGHT + 1e-30, **LAYER, largest=1.0, signs="offset", levels=3)
+    cells = x.CellRange(1e-6, 1e-4, levels=3)
+    zero = 0 * WEIGHT + 1e-30
+    offset = x.Linear(zero, cells=cells, wires=IDEAL, largest=1.0, signs="offset")
     np.testing.assert_allclose(offset.conductances, 0.5 * (1e-6 + 1e-4))

@@ -16,7 +16,9 @@ VALUES = dict(zip(NAMES, (CELLS, INPUT, 2.0, 3.0, 50.0, 10.0)))
 
 def _loss(values):
     wires = {k: values[k] for k in NAMES[2:]}
-    reading = mj.Crossbar(values["conductances"], **wires).read(values["v"])
+    reading = mj.Crossbar(values["conductances"], wires=mj.crossbar.Wires(**wires)).read(
+        values["v"]
+    )
     weights = jnp.arange(1.0, 6.0)
     return 1e3 * jnp.sum(weights * reading.current) + 1e2 * reading.power.word_wires
 

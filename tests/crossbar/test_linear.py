@@ -11,20 +11,23 @@ import memjax as mj
 
 RNG = np.random.default_rng(0)
 WEIGHT = RNG.normal(size=(6, 4))
-RANGE = {"low": 1e-6, "high": 1e-4}
-IDEAL = {"word_line": 1e-6, "bit_line": 1e-6}
+LOW, HIGH = 1e-6, 1e-4
+IDEAL = mj.crossbar.Wires(1e-6, 1e-6)
 
 
 def test_tiles_without_resistance_in_the_wires_add_up_to_the_product():
     x = RNG.normal(size=(2, 5, 6))
-    layer = mj.crossbar.Linear(WEIGHT, **RANGE, **IDEAL, tile=(3, 5))
+    layer = mj.crossbar.Linear(
+        WEIGHT, cells=mj.crossbar.CellRange(LOW, HIGH), wires=IDEAL, tile=(3, 5)
+    )
     assert [[a.shape for a in row] for row in layer.arrays] == [[(3, 4), (3, 4)]] * 2
     # Of 6 cells of 1e-4 S at 1e-6 ohm: 1e-9 of the currents, of which pairs leave the difference.
     np.testing.assert_allclose(layer(jnp.asarray(x)), x @ WEIGHT, atol=1e-7)
 
 
 def test_conductances_are_within_the_range_and_of_the_levels():
-    layer = mj.crossbar.Linear(WEIGHT, **RANGE, **IDEAL, largest=1.0, levels=5)
+    cells = mj.crossbar.CellRange(LOW, HIGH, levels=5)
+    layer = mj.crossbar.Linear(WEIGHT, cells=cells, wires=IDEAL, largest=1.0)
     g = np.asarray(layer.conductances)
     step = (1e-4 - 1e-6) / 4
     np.testing.assert_allclose((g - 1e-6) / step, np.round((g - 1e-6) / step), atol=1e-9)
@@ -41,8 +44,8 @@ def test_a_regression_trained_through_wires_reaches_the_error_of_the_ideal_array
     target = x @ WEIGHT + 0.1 * jnp.asarray(rng.normal(size=(32, 4)))
     best = np.linalg.lstsq(np.asarray(x), np.asarray(target), rcond=None)[0]
     ideal = float(jnp.mean((x @ best - target) ** 2))
-    wires = {"word_line": 50.0, "bit_line": 50.0}
-    layer = mj.crossbar.Linear(best, low=1e-6, high=1e-3, largest=2 * np.abs(best).max(), **wires)
+    cells, wires = mj.crossbar.CellRange(1e-6, 1e-3), mj.crossbar.Wires(50.0, 50.0)
+    layer = mj.crossbar.Linear(best, cells=cells, wires=wires, largest=2 * np.abs(best).max())
 
     def loss(weight):
         return jnp.mean((eqx.tree_at(lambda a: a.weight, layer, weight)(x) - target) ** 2)

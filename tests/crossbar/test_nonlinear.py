@@ -14,7 +14,8 @@ from tests.spice import needs_ngspice
 DEVICE = mj.StanfordPKU()
 GAPS = np.random.default_rng(0).uniform(0.2e-9, 1.7e-9, (4, 3))
 INPUT = np.array([0.9, -0.4, 0.6, 0.2])
-WIRES = {"word_line": 5.0, "bit_line": 3.0, "driver": 100.0, "sense": 10.0}
+RESISTANCES = {"word_line": 5.0, "bit_line": 3.0, "driver": 100.0, "sense": 10.0}
+WIRES = mj.crossbar.Wires(**RESISTANCES)
 ENV = mj.Environment()
 
 
@@ -25,7 +26,7 @@ def _device_current(v, gaps=GAPS):
 
 @pytest.fixture(scope="module")
 def reading():
-    return mj.Crossbar(cells=DEVICE, states={"gap": GAPS}, **WIRES).read(INPUT)
+    return mj.Crossbar(cells=DEVICE, states={"gap": GAPS}, wires=WIRES).read(INPUT)
 
 
 def _netlist(gaps, v):
@@ -36,7 +37,7 @@ def _netlist(gaps, v):
     for i in range(rows):
         lines += [
             f"V{i} s{i} 0 {float(v[i])!r}",
-            f"Rd{i} s{i} w{i}_0 {WIRES['driver'] + WIRES['word_line']!r}",
+            f"Rd{i} s{i} w{i}_0 {RESISTANCES['driver'] + RESISTANCES['word_line']!r}",
         ]
         for j in range(columns):
             across = f"V(w{i}_{j},b{i}_{j})"
@@ -45,11 +46,14 @@ def _netlist(gaps, v):
                 f"B{i}_{j} w{i}_{j} b{i}_{j} I={{{float(scale)!r}*sinh({across}/{d['v0']!r})}}"
             )
             if j:
-                lines.append(f"Rw{i}_{j} w{i}_{j - 1} w{i}_{j} {WIRES['word_line']!r}")
+                lines.append(f"Rw{i}_{j} w{i}_{j - 1} w{i}_{j} {RESISTANCES['word_line']!r}")
             if i:
-                lines.append(f"Rb{i}_{j} b{i - 1}_{j} b{i}_{j} {WIRES['bit_line']!r}")
+                lines.append(f"Rb{i}_{j} b{i - 1}_{j} b{i}_{j} {RESISTANCES['bit_line']!r}")
     last = rows - 1
-    lines += [f"Rs{j} b{last}_{j} 0 {WIRES['sense'] + WIRES['bit_line']!r}" for j in range(columns)]
+    lines += [
+        f"Rs{j} b{last}_{j} 0 {RESISTANCES['sense'] + RESISTANCES['bit_line']!r}"
+        for j in range(columns)
+    ]
     return lines
 
 
@@ -82,8 +86,8 @@ def test_currents_are_those_of_the_law_and_reach_the_sense_nodes(reading):
 
 
 def test_a_device_selects_with_the_current_of_the_cell():
-    selector, wires = mj.Yakopcic(), {"word_line": 5.0, "bit_line": 3.0}
-    array = mj.Crossbar(cells=DEVICE, states={"gap": GAPS}, selector=selector, **wires)
+    selector, wires = mj.Yakopcic(), mj.crossbar.Wires(5.0, 3.0)
+    array = mj.Crossbar(cells=DEVICE, states={"gap": GAPS}, selector=selector, wires=wires)
     reading = array.read(INPUT)
     scale = DEVICE.i0 * np.exp(-GAPS / float(DEVICE.g0))
     inner = DEVICE.v0 * jnp.arcsinh(
@@ -96,7 +100,7 @@ def test_a_device_selects_with_the_current_of_the_cell():
 
 
 def test_an_ohmic_cell_behind_a_resistance_is_one_conductance():
-    array = mj.Crossbar(np.full((4, 3), 1e-4), selector=2e3, word_line=5.0, bit_line=3.0)
+    array = mj.Crossbar(np.full((4, 3), 1e-4), selector=2e3, wires=mj.crossbar.Wires(5.0, 3.0))
     np.testing.assert_allclose(array.crossings.conductance, 1 / (1e4 + 2e3), rtol=1e-15)
 
 
@@ -104,13 +108,12 @@ def test_an_ohmic_cell_behind_a_resistance_is_one_conductance():
 def test_derivatives_behind_resistances_are_those_of_secants():
     def total(point):
         states = {"gap": point["gap"]}
-        reading = mj.Crossbar(cells=DEVICE, states=states, selector=2e3, **point["wires"]).read(
-            point["v"]
-        )
+        array = mj.Crossbar(cells=DEVICE, states=states, selector=2e3, wires=point["wires"])
+        reading = array.read(point["v"])
         return reading.current[1], reading
 
     both = jax.jit(jax.value_and_grad(total, has_aux=True))
-    point = {"gap": GAPS, "v": INPUT, "wires": {"word_line": 5.0, "bit_line": 3.0}}
+    point = {"gap": GAPS, "v": INPUT, "wires": mj.crossbar.Wires(5.0, 3.0)}
     point = jax.tree.map(jnp.asarray, point)
     (_, reading), slopes = both(point)
     inner = reading.word - reading.bit - 2e3 * reading.cell_current
@@ -133,4 +136,4 @@ def test_laws_that_do_not_balance_are_an_error_and_no_result():
     with pytest.raises(
         SolveError, match=r"do not balance; in Crossbar.read; .*rise with the voltage"
     ):
-        mj.Crossbar(cells=DEVICE, states={"gap": GAPS}, **WIRES).read(1e4 * INPUT)
+        mj.Crossbar(cells=DEVICE, states={"gap": GAPS}, wires=WIRES).read(1e4 * INPUT)

@@ -25,7 +25,7 @@ def _source_range(v):
 
 @pytest.fixture(scope="module")
 def array():
-    return mj.Crossbar(CELLS, driver=20.0, sense=5.0, **WIRES)
+    return mj.Crossbar(CELLS, wires=mj.crossbar.Wires(driver=20.0, sense=5.0, **WIRES))
 
 
 @pytest.mark.slow
@@ -34,7 +34,7 @@ def test_voltages_and_currents_agree_with_the_node_equations(shape):
     g, v = random_cells(*shape)
     for wire in (0.1, 1.0, 10.0):
         word, bit = array_voltages(g, v, word_line=wire, bit_line=wire)
-        reading = mj.Crossbar(g, word_line=wire, bit_line=wire).read(v)
+        reading = mj.Crossbar(g, wires=mj.crossbar.Wires(wire, wire)).read(v)
         np.testing.assert_allclose(reading.word, word, rtol=ACCURACY)
         np.testing.assert_allclose(reading.bit, bit, rtol=ACCURACY)
         np.testing.assert_allclose(reading.current, np.sum(g * (word - bit), axis=0), rtol=ACCURACY)
@@ -56,8 +56,8 @@ def test_voltages_and_currents_agree_with_the_node_equations(shape):
 def test_ends_of_lines_are_where_the_node_equations_have_them(ends):
     word, bit = array_voltages(CELLS, INPUT, **WIRES, **ends)
     names = {"drive_both": "drive_both_ends", "sense_both": "sense_both_ends"}
-    array = mj.Crossbar(CELLS, **WIRES, **{names.get(k, k): x for k, x in ends.items()})
-    reading = array.read(INPUT)
+    wires = mj.crossbar.Wires(**WIRES, **{names.get(k, k): x for k, x in ends.items()})
+    reading = mj.Crossbar(CELLS, wires=wires).read(INPUT)
     np.testing.assert_allclose(reading.word, word, rtol=ACCURACY)
     np.testing.assert_allclose(reading.bit, bit, rtol=ACCURACY)
     np.testing.assert_allclose(reading.sense_voltage, bit[-1], rtol=ACCURACY)
@@ -116,7 +116,7 @@ def test_any_ohmic_array_is_passive_linear_and_reciprocal(seed, middle, spread, 
     rng, n = np.random.default_rng(seed), 6
     g = 10 ** rng.uniform(middle - spread / 2, middle + spread / 2, (n, n))
     word_line, bit_line, driver, sense = 10.0 ** np.array(wires)
-    array = mj.Crossbar(g, word_line=word_line, bit_line=bit_line, driver=driver, sense=sense)
+    array = mj.Crossbar(g, wires=mj.crossbar.Wires(word_line, bit_line, driver, sense))
     first, second = rng.normal(size=(2, n))
     v = np.concatenate([np.eye(n), [first, second, 2 * first - second]])
     reading = array.read(v)
@@ -132,9 +132,8 @@ def test_any_ohmic_array_is_passive_linear_and_reciprocal(seed, middle, spread, 
     mixed = 2 * reading.current[n] - reading.current[n + 1]
     np.testing.assert_allclose(reading.current[n + 2], mixed, atol=10 * ACCURACY * scale)
     # Reciprocal: rows and columns, and first and last of each line, change places, and so do drivers and sense nodes.
-    turned = mj.Crossbar(
-        g.T[::-1, ::-1], word_line=bit_line, bit_line=word_line, driver=sense, sense=driver
-    )
+    back = mj.crossbar.Wires(bit_line, word_line, driver=sense, sense=driver)
+    turned = mj.Crossbar(g.T[::-1, ::-1], wires=back)
     backward = turned.read(v).current[:n]
     np.testing.assert_allclose(
         reading.current[:n], np.asarray(backward).T[::-1, ::-1], rtol=ACCURACY
@@ -143,19 +142,20 @@ def test_any_ohmic_array_is_passive_linear_and_reciprocal(seed, middle, spread, 
 
 def test_wires_that_vanish_leave_the_product():
     wires = np.array([1e-2, 1e-3, 1e-4])
-    reads = [mj.Crossbar(CELLS, word_line=r, bit_line=r).read(INPUT).current for r in wires]
+    reads = [mj.Crossbar(CELLS, wires=mj.crossbar.Wires(r, r)).read(INPUT).current for r in wires]
     errors = [np.abs(np.asarray(x) / (INPUT @ CELLS) - 1).max() for x in reads]
     np.testing.assert_allclose(np.diff(np.log(errors)) / np.diff(np.log(wires)), 1, atol=0.01)
     # One input, and a batch, which a kernel solves.
     for v in (INPUT, np.stack([INPUT, 0.5 * INPUT, INPUT[::-1]])):
-        ideal = mj.Crossbar(CELLS, **WIRES).without_wires().read(v)
+        ideal = mj.Crossbar(CELLS, wires=mj.crossbar.Wires(**WIRES)).without_wires().read(v)
         np.testing.assert_allclose(ideal.current, v @ CELLS, rtol=ACCURACY)
 
 
 def test_the_direct_solve_is_taken_where_iterations_end_early_and_is_told():
-    many = {"driver": 20.0, "sense": 5.0, **WIRES}
-    reading = mj.Crossbar(CELLS, **many).read(INPUT)
-    direct = mj.Crossbar(CELLS, **many, max_iterations=1).read(np.stack([INPUT, 0 * INPUT]))
+    wires = mj.crossbar.Wires(driver=20.0, sense=5.0, **WIRES)
+    reading = mj.Crossbar(CELLS, wires=wires).read(INPUT)
+    direct = mj.Crossbar(CELLS, wires=wires, max_iterations=1)
+    direct = direct.read(np.stack([INPUT, 0 * INPUT]))
     assert list(direct.method) == ["direct", "conjugate gradients"]  # nothing is left to do at 0 V
     np.testing.assert_allclose(direct.word[0], reading.word, rtol=ACCURACY)
     np.testing.assert_allclose(direct.bit[0], reading.bit, rtol=ACCURACY)
@@ -169,8 +169,9 @@ def test_jit_and_vmap_read_as_calls_do(array):
 
 def test_float32_reads_to_1e_5():
     g, v = random_cells(*SHAPE, seed=3)
-    double = mj.Crossbar(g, word_line=10.0, bit_line=10.0).read(v)
-    single = mj.Crossbar(g.astype(np.float32), word_line=10.0, bit_line=10.0).read(v)
+    wires = mj.crossbar.Wires(10.0, 10.0)
+    double = mj.Crossbar(g, wires=wires).read(v)
+    single = mj.Crossbar(g.astype(np.float32), wires=wires).read(v)
     assert single.current.dtype == jnp.float32
     assert str(single.method) == "conjugate gradients"
     np.testing.assert_allclose(single.current, double.current, rtol=1e-5)

@@ -10,7 +10,7 @@ import memjax as mj
 from memjax.errors import BoundsError, CircuitError, MemjaxError
 
 G = np.full((3, 4), 1e-4)
-WIRES = {"word_line": 1.0, "bit_line": 1.0}
+RANGE, WIRES = mj.crossbar.CellRange(1e-6, 1e-4), mj.crossbar.Wires(1.0, 1.0)
 
 
 def _with(value, index=(1, 2)):
@@ -20,15 +20,20 @@ def _with(value, index=(1, 2)):
 
 
 def _array(g=G, **options):
-    return lambda: mj.Crossbar(g, **WIRES | options)
+    return lambda: mj.Crossbar(g, wires=WIRES, **options)
+
+
+def _wires(**options):
+    numbers = {"word_line": 1.0, "bit_line": 1.0} | options
+    return lambda: mj.Crossbar(G, wires=mj.crossbar.Wires(**numbers))
 
 
 def _read(v):
-    return lambda: mj.Crossbar(G, **WIRES).read(v)
+    return lambda: mj.Crossbar(G, wires=WIRES).read(v)
 
 
 GAP = mj.StanfordPKU()
-WRITABLE = mj.Crossbar(cells=mj.Vteam(), states={"x": 0 * G + 0.5}, **WIRES)
+WRITABLE = mj.Crossbar(cells=mj.Vteam(), states={"x": 0 * G + 0.5}, wires=WIRES)
 
 
 def _pulses(voltages=(1.0, -1.0), **options):
@@ -62,35 +67,35 @@ CASES = {
     r"state 'x'; in states of stanford-pku; allowed: gap": _array(None, cells=GAP, states={"x": G}),
     r"state gap of shape \(3,\)": _array(None, cells=GAP, states={"gap": G[:, 0]}),
     r"state gap = nan SI at 1, 2": _array(None, cells=GAP, states={"gap": _with(np.nan)}),
-    r"word_line = 0 ohm; in Crossbar; allowed: > 0 ohm and finite; an open line": _array(
+    r"word_line = 0 ohm; in Crossbar; allowed: > 0 ohm and finite; an open line": _wires(
         word_line=0.0
     ),
-    r"word_line = inf ohm; .*an open line has an infinite driver": _array(word_line=np.inf),
-    r"bit_line = -1 ohm": _array(bit_line=-1.0),
-    r"bit_line = nan ohm": _array(bit_line=np.nan),
-    r"driver = -1 ohm at 1; .*infinite where the line floats": _array(driver=[0.0, -1.0, 0.0]),
-    r"driver of shape \(4,\); .*or shape \(3,\)": _array(driver=np.zeros(4)),
+    r"word_line = inf ohm; .*an open line has an infinite driver": _wires(word_line=np.inf),
+    r"bit_line = -1 ohm": _wires(bit_line=-1.0),
+    r"bit_line = nan ohm": _wires(bit_line=np.nan),
+    r"driver = -1 ohm at 1; .*infinite where the line floats": _wires(driver=[0.0, -1.0, 0.0]),
+    r"driver of shape \(4,\); .*or shape \(3,\)": _wires(driver=np.zeros(4)),
     r"selector = -5 ohm": _array(selector=-5.0),
-    r"all word lines are open; in Crossbar; .*driver= a finite": _array(driver=np.inf),
-    r"drive_both_ends = 'no'": _array(drive_both_ends="no"),
+    r"all word lines are open; in Crossbar; .*driver= a finite": _wires(driver=np.inf),
+    r"drive_both_ends = 'no'": _wires(drive_both_ends="no"),
     r"max_iterations = 0": _array(max_iterations=0),
     r"v of shape \(4,\); in Crossbar; allowed: \(3,\), or \(inputs, 3\)": _read(np.zeros(4)),
     r"v of shape \(2, 2, 3\)": _read(np.zeros((2, 2, 3))),
     r"v = nan V at 1": _read(np.array([0.0, np.nan, 0.0])),
     r"v_bit of shape \(3,\); in Crossbar; allowed: one voltage, or shape \(4,\)": lambda: (
-        mj.Crossbar(G, **WIRES).read(np.ones(3), v_bit=np.zeros(3))
+        mj.Crossbar(G, wires=WIRES).read(np.ones(3), v_bit=np.zeros(3))
     ),
-    r"v_bit = nan V": lambda: mj.Crossbar(G, **WIRES).read(np.ones(3), v_bit=np.nan),
+    r"v_bit = nan V": lambda: mj.Crossbar(G, wires=WIRES).read(np.ones(3), v_bit=np.nan),
     r"a parameter of vteam of shape \(2,\); .*or shape \(3, 4\)": _array(
         None,
         cells=mj.params.replace(mj.Vteam(), {"r_on": np.ones(2)}, check=False),
         states={"x": G},
     ),
     r"signs = 'three'; in Linear; allowed: pair, offset": lambda: mj.crossbar.Linear(
-        G, low=1e-6, high=1e-4, signs="three", **WIRES
+        G, signs="three", cells=RANGE, wires=WIRES
     ),
     r"write_noise = -1": lambda: mj.crossbar.Linear(
-        G, low=1e-6, high=1e-4, write_noise=-1.0, **WIRES
+        G, cells=mj.crossbar.CellRange(1e-6, 1e-4, write_noise=-1.0), wires=WIRES
     ),
     r"input_bits without input_range; in Converters": lambda: mj.crossbar.Converters(input_bits=4),
     r"output_bits = 0; in Converters; .*>= 1 and <= 32": lambda: mj.crossbar.Converters(
@@ -110,19 +115,19 @@ CASES = {
     r"tolerance = 0 S; in program": _program(tolerance=0.0),
     r"rounds = 0; in program": _program(rounds=0),
     r"ohmic cells, which have no states; in program; .*cells= and states=": _program(
-        mj.Crossbar(G, **WIRES)
+        mj.Crossbar(G, wires=WIRES)
     ),
     r"gates beside a selector that is a device \(yakopcic\); in program; .*half": _program(
-        mj.Crossbar(cells=mj.Vteam(), states={"x": G}, selector=mj.Yakopcic(), **WIRES),
+        mj.Crossbar(cells=mj.Vteam(), states={"x": G}, selector=mj.Yakopcic(), wires=WIRES),
         pulses=mj.crossbar.Pulses((-0.5, 0.5), widths=1e-6, scheme="gate"),
     ),
     r"jumps of event-switches; in transient": lambda: mj.crossbar.transient(
-        mj.Crossbar(cells=mj.Vteam(), states={"x": G}, selector=mj.EventSwitches(), **WIRES),
+        mj.Crossbar(cells=mj.Vteam(), states={"x": G}, selector=mj.EventSwitches(), wires=WIRES),
         np.zeros((2, 3)),
         dt=1e-6,
     ),
     r"jumps of event-switches; in program": _program(
-        mj.Crossbar(cells=mj.EventSwitches(), states={"on": G}, **WIRES)
+        mj.Crossbar(cells=mj.EventSwitches(), states={"on": G}, wires=WIRES)
     ),
     r"on of shape \(2, 2\); in Faults; allowed: \(3, 4\)": _program(
         faults=mj.crossbar.Faults(on=np.ones((2, 2), bool))
@@ -145,15 +150,17 @@ CASES = {
     r"-8.* ohm after 100 s; in Retention": lambda: mj.crossbar.Retention(
         "logarithm of time", {"r0": 1.0, "a": -2.0, "t0": 1.0}
     ).share(100.0),
-    r"largest = 0": lambda: mj.crossbar.Linear(np.zeros((2, 2)), low=1e-6, high=1e-4, **WIRES),
-    r"low = 0.001 S; in Linear; allowed: below high": lambda: mj.crossbar.Linear(
-        G, low=1e-3, high=1e-4, **WIRES
+    r"largest = 0": lambda: mj.crossbar.Linear(np.zeros((2, 2)), cells=RANGE, wires=WIRES),
+    r"low = 0.001 S; in CellRange; allowed: below high": lambda: mj.crossbar.Linear(
+        G, cells=mj.crossbar.CellRange(1e-3, 1e-4), wires=WIRES
     ),
-    r"levels = 1": lambda: mj.crossbar.Linear(G, low=1e-6, high=1e-4, levels=1, **WIRES),
+    r"levels = 1": lambda: mj.crossbar.Linear(
+        G, cells=mj.crossbar.CellRange(1e-6, 1e-4, levels=1), wires=WIRES
+    ),
     r"tile = 64; .*\(word lines, bit lines\)": lambda: mj.crossbar.Linear(
-        G, low=1e-6, high=1e-4, tile=64, **WIRES
+        G, tile=64, cells=RANGE, wires=WIRES
     ),
-    r"weight of shape \(4,\)": lambda: mj.crossbar.Linear(G[0], low=1e-6, high=1e-4, **WIRES),
+    r"weight of shape \(4,\)": lambda: mj.crossbar.Linear(G[0], cells=RANGE, wires=WIRES),
 }
 
 
@@ -165,17 +172,19 @@ def test_what_makes_no_array_is_refused_in_a_sentence(message):
 
 
 def test_a_change_of_an_array_is_checked_when_it_is_read():
-    array = eqx.tree_at(lambda a: a.conductances, mj.Crossbar(G, **WIRES), jnp.asarray(_with(-1.0)))
+    array = eqx.tree_at(
+        lambda a: a.conductances, mj.Crossbar(G, wires=WIRES), jnp.asarray(_with(-1.0))
+    )
     with pytest.raises(BoundsError, match=r"conductance = -1 S at 1, 2"):
         array.read(np.ones(3))
-    array = eqx.tree_at(lambda a: a.driver, mj.Crossbar(G, **WIRES), jnp.full(3, jnp.inf))
+    array = eqx.tree_at(lambda a: a.wires.driver, mj.Crossbar(G, wires=WIRES), jnp.full(3, jnp.inf))
     with pytest.raises(CircuitError, match="all word lines are open"):
         array.read(np.ones(3))
 
 
 @pytest.mark.slow
 def test_traced_conductances_are_checked_at_run_time():
-    read = jax.jit(lambda g: mj.Crossbar(g, **WIRES).read(jnp.ones(3)).current)
+    read = jax.jit(lambda g: mj.Crossbar(g, wires=WIRES).read(jnp.ones(3)).current)
     np.testing.assert_allclose(read(jnp.asarray(G)).shape, (4,))
     with pytest.raises(
         Exception, match="a conductance that is none; in Crossbar; allowed: finite and > 0 S"

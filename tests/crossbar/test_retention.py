@@ -13,7 +13,7 @@ POWER = {"r0": 1e4, "nu": 0.05, "t0": 1.0}
 
 def test_conductances_follow_the_law_with_the_spread_of_its_exponent():
     g = 10 ** np.random.default_rng(0).uniform(-5, -4, (40, 30))
-    array = mj.Crossbar(g, **WIRES)
+    array = mj.Crossbar(g, wires=WIRES)
     law = x.Retention("power of time", POWER, spread=0.3)
     after = [np.asarray(law.after(array, t, seed=3).conductances) for t in (0.0, 1e3, 1e5)]
     np.testing.assert_allclose(after[0], g, rtol=1e-12)

@@ -7,7 +7,7 @@ from scipy.integrate import solve_ivp
 import memjax as mj
 from tests.helpers import fitted_order
 
-from .conftest import DEVICE, SHAPE, WIRES, X
+from .conftest import DEVICE, RESISTANCES, SHAPE, WIRES, X
 from .nodal import array_voltages
 
 pytestmark = pytest.mark.slow
@@ -21,7 +21,7 @@ TIME = 4e-5
 @pytest.fixture(scope="module")
 def array():
     return mj.Crossbar(
-        cells=DEVICE, states={"x": X}, selector=SELECTOR, selector_states={"x": S}, **WIRES
+        cells=DEVICE, states={"x": X}, selector=SELECTOR, selector_states={"x": S}, wires=WIRES
     )
 
 
@@ -30,7 +30,7 @@ def _rate(_, flat):
     states = flat.reshape(2, *SHAPE)
     r = np.array([1e4, 1.5e4])[:, None, None] * 100.0 ** np.clip(states, 0, 1)
     g = 1 / r.sum(axis=0)
-    word, bit = array_voltages(g, V, **WIRES)
+    word, bit = array_voltages(g, V, **RESISTANCES)
     v = g * (word - bit) * r
     up, down = (1e3 * np.maximum(v / limit - 1, 0) ** 3 for limit in (0.3, -0.3))
     return (up - down).ravel()

@@ -11,7 +11,7 @@ from memjax.crossbar.motion import cell_keys
 from memjax.crossbar.transients import _transient
 from tests.helpers import fitted_order
 
-from .conftest import DEVICE, SHAPE, WIRES, X
+from .conftest import DEVICE, RESISTANCES, SHAPE, WIRES, X
 from .nodal import array_voltages
 
 V = np.array([-0.9, 0.2, 0.8, 0.0])
@@ -27,7 +27,7 @@ def _rate(_, flat):
     """Rates of all states, at voltages that SciPy solves the node equations for."""
     x = flat.reshape(SHAPE)
     r = _resistance(x)
-    word, bit = array_voltages(1 / (r + 1e3), V, **WIRES)
+    word, bit = array_voltages(1 / (r + 1e3), V, **RESISTANCES)
     v = (word - bit) * r / (r + 1e3)
     up = 1e3 * np.maximum(v / 0.3 - 1, 0) ** 3
     down = 1e3 * np.maximum(v / -0.3 - 1, 0) ** 3
@@ -83,7 +83,7 @@ def test_states_converge_to_those_of_the_equations_in_first_order(runs, exact):
 def test_energy_and_currents_are_those_of_the_node_equations_at_the_states(runs):
     run = runs[TIME / SUBSTEPS][0]
     g = 1 / (_resistance(X) + 1e3)
-    word, bit = array_voltages(g, V, **WIRES)
+    word, bit = array_voltages(g, V, **RESISTANCES)
     current = g * (word - bit)
     np.testing.assert_allclose(run.current[0], current.sum(axis=0), rtol=1e-9)
     power = V @ current.sum(axis=1)
@@ -112,7 +112,7 @@ def test_noise_of_the_devices_is_reproducible_and_has_their_spread():
     device = mj.MetastableSwitches()
     n, low = SHAPE[0] * SHAPE[1], float(device.initial(mj.Environment())["x"])
     states = {"x": np.full(SHAPE, 0.5)}
-    array = mj.Crossbar(cells=device, states=states, word_line=1e-3, bit_line=1e-3)
+    array = mj.Crossbar(cells=device, states=states, wires=mj.crossbar.Wires(1e-3, 1e-3))
     v, dt = np.zeros((1, 4)), 1e-7
 
     def change(seed):
@@ -151,7 +151,7 @@ def test_derivatives_pass_through_all_steps(mean_state):
 def test_float32_leaves_states_currents_and_energy_near_those_of_float64(vteam_array):
     """To 1e-5: some tens of roundings, of 1e-7 each, in each of 8 steps."""
     double = mj.crossbar.transient(vteam_array, V[None], dt=TIME, substeps=SUBSTEPS)
-    cells = mj.Crossbar(cells=DEVICE, states={"x": X.astype(np.float32)}, selector=1e3, **WIRES)
+    cells = mj.Crossbar(cells=DEVICE, states={"x": X.astype(np.float32)}, selector=1e3, wires=WIRES)
     single = mj.crossbar.transient(cells, V[None], dt=TIME, substeps=SUBSTEPS)
     assert single.states["x"].dtype == jnp.float32
     np.testing.assert_allclose(single.states["x"], double.states["x"], atol=1e-5)

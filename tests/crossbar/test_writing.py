@@ -10,7 +10,7 @@ from memjax.crossbar.motion import ends_of
 from memjax.crossbar.pulses import Selection
 from memjax.synapse import PulseNoise
 
-from .conftest import DEVICE, SHAPE, WIRES, X
+from .conftest import DEVICE, RESISTANCES, SHAPE, WIRES, X
 from .nodal import array_voltages
 
 x = mj.crossbar
@@ -110,7 +110,7 @@ def test_energy_is_power_times_time_where_nothing_moves(vteam_array, written):
     for row in range(SHAPE[0]):
         # All cells of the line are pulsed: their bit lines are at 0 V, and other word lines at half of its voltage.
         v = np.where(np.arange(SHAPE[0]) == row, 0.29, 0.145)
-        word, bit = array_voltages(g, v, **WIRES)
+        word, bit = array_voltages(g, v, **RESISTANCES)
         power += v @ np.sum(g * (word - bit), axis=1)
     assert done.energy == pytest.approx(power * 2e-4, rel=1e-9)
     assert done.missed == {"stuck": 0, "out of range": 0, "not reached": 12}
@@ -186,7 +186,7 @@ def test_amplitudes_grow_with_pulses_of_one_kind_up_to_the_largest():
 def test_cells_of_a_population_differ():
     values = {"r_on": np.geomspace(8e3, 1.2e4, 9), "r_off": np.geomspace(5e5, 2e6, 9)}
     device = x.draw_cells(mj.Population.from_values(DEVICE, values), SHAPE, seed=2)
-    array = mj.Crossbar(cells=device, states={"x": X}, **WIRES)
+    array = mj.Crossbar(cells=device, states={"x": X}, wires=WIRES)
     law = 1 / (np.asarray(device.r_on) ** (1 - X) * np.asarray(device.r_off) ** X)
     assert len(np.unique(np.asarray(device.r_on))) == 12
     np.testing.assert_allclose(x.conductances_of(array, 0.1), law, rtol=1e-12)

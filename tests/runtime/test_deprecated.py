@@ -56,6 +56,25 @@ def test_a_keyword_is_put_into_the_group_that_is_there():
     assert [w.filename for w in caught] == [__file__]
 
 
+@dataclass(frozen=True)
+class Whole:
+    x: float
+    y: float
+
+
+class House:
+    @forward_keywords(groups={"whole": Whole})
+    def __init__(self, *, whole: Whole):
+        self.whole = whole
+
+
+def test_keywords_of_a_group_that_has_no_defaults_arrive_together_at_the_class_they_are_of():
+    with pytest.warns(
+        DeprecationWarning, match=r"x=, y= of House goes: say whole=Whole\(x=\.\.\., y="
+    ):
+        assert House(x=1.0, y=2.0).whole == Whole(1.0, 2.0)
+
+
 def test_unknown_keywords_and_other_objects_are_refused():
     with pytest.raises(TypeError, match="nothing"):
         arguments(nothing=1)

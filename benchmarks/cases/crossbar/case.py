@@ -38,14 +38,14 @@ LARGE = 1024
 
 def _array(p: Problem, dtype: type[np.floating] = np.float64) -> mj.Crossbar:
     """The array of a problem, made anew: nothing of an earlier read is kept."""
-    return mj.Crossbar(p.g.astype(dtype), word_line=p.wire, bit_line=p.wire)
+    return mj.Crossbar(p.g.astype(dtype), wires=mj.crossbar.Wires(p.wire, p.wire))
 
 
 def _value_and_slopes(p: Problem) -> Callable[[], tuple]:
     """A loss of the currents, and its derivatives by all conductances and voltages."""
 
     def loss(g, v):
-        return jnp.sum(mj.Crossbar(g, word_line=p.wire, bit_line=p.wire).read(v).current ** 2)
+        return jnp.sum(mj.Crossbar(g, wires=mj.crossbar.Wires(p.wire, p.wire)).read(v).current ** 2)
 
     both = jax.jit(jax.value_and_grad(loss, argnums=(0, 1)))
     return lambda: both(jnp.asarray(p.g), jnp.asarray(p.v[0]))
@@ -153,7 +153,10 @@ def _regression(record: Recorder, steps: int = 300) -> None:
     best = np.linalg.lstsq(np.asarray(x), np.asarray(target), rcond=None)[0]
     ideal = float(jnp.mean((x @ best - target) ** 2))
     layer = mj.crossbar.Linear(
-        best, low=1e-6, high=1e-4, largest=2 * np.abs(best).max(), word_line=5.0, bit_line=5.0
+        best,
+        cells=mj.crossbar.CellRange(1e-6, 1e-4),
+        wires=mj.crossbar.Wires(5.0, 5.0),
+        largest=2 * np.abs(best).max(),
     )
 
     def loss(weight):

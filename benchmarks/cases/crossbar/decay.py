@@ -78,7 +78,7 @@ def fitted_drift(record: Recorder) -> Drift | None:
 
 def _held_out(record: Recorder, drift: Drift) -> None:
     """Mean drift of an array of equal cells by the law, beside that of measured cells it was not fitted to."""
-    array = mj.Crossbar(np.full((64, 64), 1e-5), word_line=1.0, bit_line=1.0)
+    array = mj.Crossbar(np.full((64, 64), 1e-5), wires=mj.crossbar.Wires(1.0, 1.0))
     seconds, after = lap(lambda: drift.law.after(array, MEASURED))
     logs = np.log(np.asarray(after.conductances) / 1e-5).ravel()
     parts = [x.var() / x.size for x in (logs, drift.others)]

@@ -41,8 +41,8 @@ def _array(device: mj.AbstractDevice, g: float) -> mj.Crossbar:
     state = device.states[0].name
     # A word line carries the currents of all its cells at once: 13 mA, of which wires of 2 ohm would take 1.6 V.
     array = mj.Crossbar(
-        cells=device, states={state: np.full(SHAPE, 0.5)}, selector=ON, word_line=WIRE, bit_line=WIRE,
-        drive_both_ends=True,
+        cells=device, states={state: np.full(SHAPE, 0.5)}, selector=ON,
+        wires=mj.crossbar.Wires(WIRE, WIRE, drive_both_ends=True),
     )  # fmt: skip
     return states_at(array, jnp.full(SHAPE, g), PROTOCOL.read_voltage)
 

@@ -54,7 +54,7 @@ def _whole(record: Recorder, p: Problem, file: Path) -> None:
     """Word lines and bit lines: CrossSim."""
     exact = sparse_currents(p)
     np.savez(file, g=p.g, v=p.v[0], current=exact)
-    read = lambda: mj.Crossbar(p.g, word_line=p.wire, bit_line=p.wire).read(p.v[0])  # noqa: E731
+    read = lambda: mj.Crossbar(p.g, wires=mj.crossbar.Wires(p.wire, p.wire)).read(p.v[0])  # noqa: E731
     job = _reference(record, p, exact, read) | {"file": str(file)}
     for variant, tolerance in TOLERANCES.items():
         task = job | {"tolerance": tolerance}
@@ -66,7 +66,7 @@ def _bit_lines(record: Recorder, p: Problem, file: Path) -> None:
     p = replace(p, cells="written cells, ideal word lines")
     exact = bit_line_currents(p)
     np.savez(file, g=p.g, v=p.v[0], current=exact)
-    read = lambda: mj.Crossbar(p.g, word_line=IDEAL, bit_line=p.wire).read(p.v[0])  # noqa: E731
+    read = lambda: mj.Crossbar(p.g, wires=mj.crossbar.Wires(IDEAL, p.wire)).read(p.v[0])  # noqa: E731
     job = _reference(record, p, exact, read) | {"file": str(file)}
     run_peer(record, AIHWKIT, _script(AIHWKIT), job=job, variant="aihwkit")
 

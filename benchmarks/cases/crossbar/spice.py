@@ -57,7 +57,7 @@ def _places(n: int) -> list[tuple[int, int]]:
 def _ohmic(n: int) -> Law:
     """Conductances."""
     p = problem(n, WIRE, inputs=1)
-    array = mj.Crossbar(p.g, word_line=WIRE, bit_line=WIRE)
+    array = mj.Crossbar(p.g, wires=mj.crossbar.Wires(WIRE, WIRE))
     cells = [f"Rc{i}_{j} w{i}_{j} b{i}_{j} {float(1 / p.g[i, j])!r}" for i, j in _places(n)]
     return Law(f"{n} x {n} ohmic cells", array, cells, p.v[0])
 
@@ -76,7 +76,7 @@ def _sine(n: int, *, has_selectors: bool) -> Law:
         cells = [
             element(f"c{i}_{j}", (f"w{i}_{j}", f"b{i}_{j}"), gaps[i, j]) for i, j in _places(n)
         ]
-        array = mj.Crossbar(cells=device, states={"gap": gaps}, word_line=WIRE, bit_line=WIRE)
+        array = mj.Crossbar(cells=device, states={"gap": gaps}, wires=mj.crossbar.Wires(WIRE, WIRE))
         return Law(f"{n} x {n} cells by sinh", array, cells, v)
     cells = [
         line
@@ -88,7 +88,7 @@ def _sine(n: int, *, has_selectors: bool) -> Law:
     ]
     array = mj.Crossbar(
         cells=device, states={"gap": gaps}, selector=device, selector_states={"gap": np.full((n, n), SELECTED)},
-        word_line=WIRE, bit_line=WIRE,
+        wires=mj.crossbar.Wires(WIRE, WIRE),
     )  # fmt: skip
     return Law(f"{n} x {n} cells by sinh behind selectors", array, cells, v)
 

@@ -45,11 +45,8 @@ def digits() -> Digits:
 def _layers(weights: list[jax.Array], room: float) -> list[mj.crossbar.Linear]:
     """Both layers in arrays, whose largest weight is `room` times that of the matrices."""
     options: dict[str, Any] = {
-        "low": 1e-6,
-        "high": 3e-4,
-        "word_line": WIRE,
-        "bit_line": WIRE,
-        "write_noise": NOISE,
+        "cells": mj.crossbar.CellRange(1e-6, 3e-4, write_noise=NOISE),
+        "wires": mj.crossbar.Wires(WIRE, WIRE),
     }
     return [
         mj.crossbar.Linear(w, largest=room * float(jnp.max(jnp.abs(w))), tile=(64, 64), **options)

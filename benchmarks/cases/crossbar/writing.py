@@ -18,7 +18,7 @@ def _array(shape: tuple[int, int], x: float) -> mj.Crossbar:
     ends = {"r_on": 1 / HIGH, "r_off": 1 / LOW}
     device = mj.params.replace(mj.Vteam(conduction="exponential"), ends)
     states = {"x": np.full(shape, x)}
-    return mj.Crossbar(cells=device, states=states, word_line=2.0, bit_line=2.0)
+    return mj.Crossbar(cells=device, states=states, wires=mj.crossbar.Wires(2.0, 2.0))
 
 
 def pairs(shape: tuple[int, int]) -> np.ndarray:

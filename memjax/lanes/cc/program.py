@@ -218,7 +218,7 @@ typedef struct {{ /* of each lane, in all steps */
 }} Own;
 typedef struct {{ /* of each lane, from step to step */
 {_fields(self.states)}
-    _Alignas(64) int32_t broken[LANES]; /* whether a state has not been finite */
+    _Alignas(64) Real broken[LANES]; /* 0, or NaN where something has been no number */
 }} Carry;
 typedef struct {{ /* of all lanes, some of each step */
 {chr(10).join(uniform or ["    int nothing;"])}

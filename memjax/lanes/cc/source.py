@@ -152,7 +152,8 @@ def _fixed(program: StepProgram, driver: Fixed, constants: Constants) -> str:
     look = Program(**options, inputs={}, results=[*states, *stiffness])
     # What is no number stays so from step to step, and is seen in the rows, but for bounds, which hide it. Of a sum,
     # which is no number where one of its terms is none.
-    finish = [f"c->broken[j] |= is_nan({' + '.join(map(text_of, checked))});"]
+    sum_of = " + ".join(map(text_of, checked))
+    finish = [f"const Real sum = {sum_of};", "c->broken[j] = is_nan(sum) ? sum : c->broken[j];"]
     finish = [] if checked == end else finish
     sizes = [f"ABS(c->{x.text}[j])" for x in states]
     largest = functools.reduce(lambda a, b: f"greater({b}, {a})", sizes)
@@ -206,7 +207,8 @@ def _exchange(program: StepProgram, driver: Exchange, constants: Constants) -> s
     )
     finish = [f"fires[j] = {text_of(fires)};", "any |= fires[j];"]
     if checked:
-        finish.append(f"c->broken[j] |= !is_finite({' + '.join(map(text_of, checked))});")
+        # 0 times what is not finite is no number: one instruction.
+        finish.append(f"c->broken[j] = FMA({' + '.join(map(text_of, checked))}, 0, c->broken[j]);")
     arguments = """inline int advance_block(const Uniform *u, int32_t t, const Own *o, Carry *restrict c,
                                 float (*arriving)[LANES], int32_t *restrict fires)"""
     functions = [

@@ -404,7 +404,7 @@ def test_a_trace_says_what_solved_it(fake, tmp_path, monkeypatch):
     assert backend() == backend_in_use(tmp_path)
     assert backend().startswith("cc (")
     assert backend(mj.Ecm()).startswith("xla (no translation of ")
-    assert backend(policy=mj.Fixed(0.1)) == "xla"
+    assert backend(policy=mj.Fixed(0.1)) == "xla (steps of DriftImplicitEuler)"
     path = fake(on_trial="exit 4")
     reason = f"no compiler of C: {path}: exit status 4"
     with pytest.warns(KernelWarning, match=reason):

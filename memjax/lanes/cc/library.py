@@ -6,7 +6,7 @@ import hashlib
 import platform
 import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
@@ -141,9 +141,8 @@ def _register(text: str, compiler: str, real: str) -> str | CompilerError:
     except (OSError, CompilerError) as e:
         return CompilerError(f"{compiler}: {e}")
     target = f"memjax_{digest[:32]}"
-    if (
-        target in _libraries
-    ):  # by the same compiler under another name; XLA takes one address for each
+    # XLA takes one address for each name, and a compiler may have several.
+    if target in _libraries:
         return target
     _libraries[target] = library
     call = jax.ffi.pycapsule(library.memjax_kernel)
@@ -169,7 +168,7 @@ def _obtain(
     digest = hashlib.sha256(content.encode()).hexdigest()
 
     def compile_to(file: Path) -> None:
-        _compile(text, [*compiler_command(compiler), *flags, "-o", str(file)], seconds)
+        call_compiler([*compiler_command(compiler), *flags, "-o", str(file)], text, seconds)
 
     return obtain_library(compile_to, symbol, folder and folder / f"{digest}.so"), digest
 
@@ -187,10 +186,6 @@ def _folder() -> Path | None:
 
     root = jax.config.values.get("jax_compilation_cache_dir")
     return Path(root) / "kernels" if root else None
-
-
-def _compile(text: str, command: Sequence[str], seconds: float = _SECONDS) -> None:
-    call_compiler(command, text, seconds)
 
 
 @functools.cache

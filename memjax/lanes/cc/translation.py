@@ -130,10 +130,7 @@ def literal(value: Any) -> np.ndarray:
     """Constants for an array of known numbers."""
     array = np.asarray(value)
     kind = kind_of(array.dtype)
-    atoms = np.empty(array.shape, object)
-    for index in np.ndindex(array.shape):
-        atoms[index] = Constant(kind, array[index].item())
-    return atoms
+    return mapped(lambda x: Constant(kind, x.item()), array)
 
 
 def _is(x: Atom, value: float) -> bool:
@@ -521,10 +518,7 @@ def _equation(t: Translation, equation: Any, inputs: list[np.ndarray]) -> list[n
     if name == "optimization_barrier":
         return inputs
     if name == "iota":
-        shape, axis = params["shape"], params["dimension"]
-        steps = np.arange(shape[axis], dtype=params["dtype"])
-        others = [k for k in range(len(shape)) if k != axis]
-        return [literal(np.broadcast_to(np.expand_dims(steps, others), shape))]
+        return [literal(np.indices(params["shape"], params["dtype"])[params["dimension"]])]
     if name in ("convert_element_type", "bitcast_convert_type"):
         change, kind = _convert if name[0] == "c" else _bitcast, kind_of(params["new_dtype"])
         return [mapped(lambda x: change(t, x, kind), inputs[0])]

@@ -81,7 +81,7 @@ def built(tmp_path_factory):
     texts = {"trial": library._TRIAL.read_text(), "kernel": KERNEL, "lacking": "int nothing;"}
     flags = [*library._FLAGS, f"-I{library._headers()}", "-o"]
     for name, text in texts.items():
-        library._compile(text, [compiler, *flags, str(folder / name)])
+        library.call_compiler([compiler, *flags, str(folder / name)], text, 60.0)
     for name in ("trial", "kernel"):
         content = (folder / name).read_bytes()
         (folder / f"{name}.other").write_bytes(of_another_processor(content))

@@ -34,13 +34,9 @@ _FLAGS += ["-fPIC", "-shared", "-pthread", "-x", "c", "-", "-lm"]
 Numbers that are not finite go through all operations as in XLA: with `-ffinite-math-only` bounds hid them.
 """
 
-_FLAGS_OF_GCC = {
-    "f": ["-fno-tree-pre", "-fschedule-insns", "-fno-tree-ter", "-fno-tree-pta"],
-    "d": ["-fno-tree-pre"],
-}
+_FLAGS_OF_GCC = {"f": ["-fno-tree-pre", "-fschedule-insns"], "d": ["-fno-tree-pre"]}
 """By the kind of numbers: results that it takes out of one branch for another keep it from making whole vectors;
-scheduling before registers are given out takes a fifth less time in float32, a quarter more in float64 (gcc 12); the
-others spare a network 5 %, as fewer numbers leave their registers.
+scheduling before registers are given out takes a fifth less time in float32, a quarter more in float64 (gcc 12).
 """
 
 _SECONDS = 120.0

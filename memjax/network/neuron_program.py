@@ -203,7 +203,7 @@ class NeuronProgram:
 
     def _take_step(self, constants: State, parts: State, inputs: list, number) -> tuple:
         """States of one neuron after one step, not yet projected onto their domain; its rates; the state that explicit
-        parts took them at, and how far these then moved without noise.
+        parts took them at, and how fast these then moved without noise [1/s].
         """
         scaled, h = self.equations(constants["values"]), jnp.asarray(self.dt, self.dtype)
         t = number.astype(self.dtype) * h
@@ -224,8 +224,7 @@ class NeuronProgram:
         end = semi_implicit_euler_step(rates, parts, kick, h=h, linear=scaled.linear)
         stage = {k: end[k] if k in scaled.linear else x for k, x in parts.items()}
         rate = rates(stage)  # as the step has taken them: compilers see that they are the same
-        moves = {k: h * rate[k] for k in parts if k not in scaled.linear}
-        return end, rates, stage, moves
+        return end, rates, stage, {k: rate[k] for k in parts if k not in scaled.linear}
 
     def _slopes(self, rates: Callable[[State], State], parts: State) -> State:
         """Rates at which the states that are taken explicitly act on themselves [1/s], negative where they decay.
@@ -305,7 +304,7 @@ class NeuronProgram:
 
     def chunk_begin(self, state: State) -> tuple:
         """Return the carry from step to step of a chunk, of one neuron, a block, or all: states and inputs, the
-        level above which it fires, the largest rates and moves so far, and sums of energies.
+        level above which it fires, the largest slopes and rates so far [1/s], and sums of energies.
         """
         none = jnp.zeros_like(state["armed"], self.dtype)
         return (
@@ -347,11 +346,11 @@ class NeuronProgram:
         """The carry of one neuron after a step, see `chunk_begin`; whether it fires at its end; and its states there
         before they are projected onto their domain, which are finite where all is well.
         """
-        before, level, inputs, rate, move, ledger = carry
-        end, rates, stage, moves = self._take_step(constants, before, inputs, number)
+        before, level, inputs, slope, speed, ledger = carry
+        end, rates, stage, speeds = self._take_step(constants, before, inputs, number)
         parts = self.equations(constants["values"]).project_parts(end)
-        rate = _larger(self._largest(self._slopes(rates, stage)), rate)
-        move = _larger(self._largest(moves), move)
+        slope = _larger(self._largest(self._slopes(rates, stage)), slope)
+        speed = _larger(self._largest(speeds), speed)
         spike = self.layout.group.spike
         x = spike.sign * self.visible_state(constants, parts, inputs)[spike.signal]
         held, inputs = inputs, self._incoming(inputs, arrivals)
@@ -363,7 +362,7 @@ class NeuronProgram:
         if self.energy is not None:
             states, crossing = (before, stage, parts), (fires, rearms)
             ledger = self.energy.add(constants, ledger, number, states, (held, inputs), crossing)
-        return (parts, level, inputs, rate, move, ledger), fires, end
+        return (parts, level, inputs, slope, speed, ledger), fires, end
 
     def chunk_end(
         self, constants: State, state: State, carry: tuple, words: list, first, per_member: int
@@ -378,14 +377,14 @@ class NeuronProgram:
             step of any neuron, see `_slopes`; that of decay of any neuron at the end; and how far such a state moved
             in any step, in units of its scale; and the sums of `EnergyProgram.chunk_end`, empty without a ledger.
         """
-        parts, level, inputs, rate, distance, ledger = carry
+        parts, level, inputs, slope, speed, ledger = carry
         # A lane beyond the last neuron never re-arms.
         armed = (level < self.never) & constants["real"]
         slots, count = unpack_spikes(words, per_member, self.steps)
         slots = [jnp.where(constants["real"], s, -1) for s in slots]
         count = jnp.where(constants["real"], count, 0)
         at_end = jax.vmap(self._decay_now)(constants, parts, inputs)
-        sizes = (rate * self.dt, at_end * self.dt, distance)
+        sizes = (slope * self.dt, at_end * self.dt, speed * self.dt)
         rates = [jnp.max(jnp.where(constants["real"], x, 0)) for x in sizes]
         state = state | {"parts": parts, "armed": armed, "input": inputs}
         sums: tuple = ()

@@ -62,7 +62,8 @@ def _single_sqrt(x: Float[Array, "..."], scale: float) -> Float[Array, "..."]:
     the root is below 1.3e-3 there.
     """
     size = jnp.abs(x)
-    return jnp.sqrt(size) * bound(size * (0.6e6 / scale), -math.inf, 1.0)
+    ratio = size * (0.6e6 / scale)
+    return jnp.sqrt(size) * jnp.where(ratio > 1.0, 1.0, ratio)
 
 
 @_single_sqrt.defjvp
@@ -126,7 +127,8 @@ _EXP2 = (0.9999999251, 0.6931530732, 0.240153617, 0.05582631805, 0.008989340093,
 @jax.custom_jvp
 def single_exp2(t: Float[Array, "..."]) -> Float[Array, "..."]:
     """2^t in float32, to 2e-7; below 2^-126 it stays there, above 2^127 too."""
-    t = bound(t, -126.0, 127.0)
+    t = jnp.where(t < -126.0, -126.0, t)
+    t = jnp.where(t > 127.0, 127.0, t)
     whole = jnp.floor(t)
     fraction = t - whole
     power = jnp.full_like(fraction, _EXP2[-1])

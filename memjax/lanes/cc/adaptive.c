@@ -3,7 +3,7 @@
  *
  * Before it stands what is generated of the equations: the struct types Own, Carry and Uniform, `load_parameters`, which
  * reads those of a lane, `prepare_uniform`, which takes a step of the states of several lanes, `results_of`, which reads what
- * it gives one of them, `load_tangents`, `store_tangents`, and `advance_some` and `advance_some_and_slopes`, which take a
+ * it gives one of them, `load_block`, `store_states`, and `advance_some` and `advance_some_and_slopes`, which take a
  * step of derivatives of one lane along WIDTH of LANES directions; and STATES, OWNS, NUMBERS.
  */
 
@@ -158,7 +158,7 @@ static double advance_tangents(const Uniform *u, int t, Lane *a, int slopes) {
     for (int k = 0; k < LANES; k += WIDTH)
         if (slopes) advance_some_and_slopes(u, t, &a->own, &a->carry, k, error, (Real (*)[LANES])a->d_slopes);
         else advance_some(u, t, &a->own, &a->carry, k, error);
-    store_tangents(&a->carry, a->d_end);
+    store_states(a->d_end, &a->carry);
     return derivative_error(a);
 }
 
@@ -176,7 +176,7 @@ static void begin_lane(Lane *a, const Control *control, const Real *y0, const Re
     memcpy(a->outputs.steps, y0, sizeof(Real) * STATES);
     a->outputs.t[0] = 0;
     if (derive) {
-        load_tangents(a->leaves, a->d_leaves, dy0, &a->own, &a->carry);
+        load_block(a->leaves, a->d_leaves, dy0, &a->own, &a->carry);
         memcpy(a->outputs.dsteps, dy0, sizeof a->d_start);
         memcpy(a->d_end, dy0, sizeof a->d_start);
     }
@@ -217,7 +217,7 @@ static void end_step(Lane *a, const Control *control, int t, const Uniform *u, i
         const double ratio = advance_tangents(u, t, a, a->row < s->n_rows && s->rows[a->row] <= t1);
         if (ratio >= 1 && !clock) { /* the derivatives need a shorter step */
             memcpy(a->d_end, a->d_start, sizeof a->d_end);
-            load_tangents(a->leaves, a->d_leaves, a->d_end, &a->own, &a->carry);
+            load_block(a->leaves, a->d_leaves, a->d_end, &a->own, &a->carry);
             off = ratio, fine = 0;
         }
     }

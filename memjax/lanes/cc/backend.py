@@ -120,10 +120,8 @@ class Kernel:
         count = moments[0].size
         places = [column for x in moments[1:] for column in jnp.reshape(x, (count, -1)).T]
         owns = jax.tree.leaves(parameters)
-        shapes = [jax.ShapeDtypeStruct((rows, lanes), dtype)] * n
-        shapes += [jax.ShapeDtypeStruct((lanes,), dtype)] * n
-        shapes += [jax.ShapeDtypeStruct((lanes,), np.int32)]
-        shapes += [jax.ShapeDtypeStruct((lanes,), dtype)] * 2
+        row, end = (jax.ShapeDtypeStruct(x, dtype) for x in ((rows, lanes), (lanes,)))
+        shapes = [row] * n + [end] * n + [jax.ShapeDtypeStruct((lanes,), np.int32), end, end]
         arguments = [self._numbers(shared, dtype), whole, *places, *owns, *columns]
         *states, code, decay, slope = self(arguments, shapes)
         return states[:n], code, jnp.stack([decay, slope], axis=-1)

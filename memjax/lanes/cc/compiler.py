@@ -139,10 +139,7 @@ def _check_whole(content: bytes) -> None:
         return
     if len(content) < 64:
         raise OSError("file cut")
-    (table,), (size, count) = (
-        struct.unpack_from("<Q", content, 40),
-        struct.unpack_from("<HH", content, 58),
-    )
+    table, size, count = struct.unpack_from("<Q10xHH", content, 40)
     if table + size * count > len(content):
         raise OSError("file cut")
 
@@ -158,7 +155,7 @@ def obtain_library(
         Writes the library.
     symbol : str
         What it has to have.
-    kept : Path or None
+    cache_path : Path or None
         Where it is kept; None for nowhere.
 
     Raises

@@ -7,19 +7,7 @@ typedef double Real;
 enum { LANES = BLOCK };
 
 #define ONE 1.0
-#define SQRT sqrt
-#define FLOOR floor
-#define CEIL ceil
-#define ABS fabs
-#define ASIN asin
-#define NEXT nextafter
-
-/* Products that are added round once, on every processor that can: results do not depend on how a compiler sees them. */
-#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
-#define FMA(a, b, c) __builtin_fma(a, b, c)
-#else
-#define FMA(a, b, c) ((a) * (b) + (c))
-#endif
+#define OF_KIND(function) function
 
 INLINE double d_of_u(uint64_t x) { double y; memcpy(&y, &x, 8); return y; }
 INLINE uint64_t u_of_d(double x) { uint64_t y; memcpy(&y, &x, 8); return y; }
@@ -27,7 +15,6 @@ INLINE uint64_t u_of_d(double x) { uint64_t y; memcpy(&y, &x, 8); return y; }
 #define BITS_OF_INFINITY 0x7FF0000000000000u
 
 INLINE int32_t is_finite(double x) { return (u_of_d(x) & BITS_OF_INFINITY) != BITS_OF_INFINITY; }
-INLINE int32_t is_nan(double x) { return x != x; }
 
 /* e^x: 2^n e^r with |r| <= log(2)/2, r in two parts of log(2), and a polynomial, by interpolation at Chebyshev's nodes
  * to 2e-17. Adding 1.5 * 2^52 rounds to a whole number that stands in the lowest bits. Of what is no number p is none. */

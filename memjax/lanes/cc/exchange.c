@@ -39,9 +39,8 @@ static int list_lists(XLA_FFI_Buffer **tables, int receptor, int32_t interval, L
         const int64_t kept = t[4]->dims[0], room = t[4]->dims[1];
         for (int ago = LATEST_OF_TABLE[k]; ago >= EARLIEST_OF_TABLE[k]; ago--, n++) {
             const int64_t slot = ((interval - ago) % kept + kept) % kept;
-            if (list)
-                list[n] = (List){k, ago, ((int32_t *)t[6]->data)[slot], (int32_t *)t[4]->data + slot * room,
-                                 (int32_t *)t[5]->data + slot * room};
+            list[n] = (List){k, ago, ((int32_t *)t[6]->data)[slot], (int32_t *)t[4]->data + slot * room,
+                             (int32_t *)t[5]->data + slot * room};
         }
     }
     return n;
@@ -64,10 +63,8 @@ static Due *put_in_order(const List *list, const List *end, Due *due) {
 
 /* All spikes that may arrive at a receptor in an interval, and how many. */
 static Due *list_due(XLA_FFI_Buffer **tables, int receptor, int32_t interval, int64_t *count) {
-    const int lists = list_lists(tables, receptor, interval, NULL);
-    List *list = memory(lists, sizeof *list);
-    if (!list) return NULL;
-    list_lists(tables, receptor, interval, list);
+    List list[LISTS + 1];
+    const int lists = list_lists(tables, receptor, interval, list);
     int64_t total = 0;
     for (int k = 0; k < lists; k++) total += list[k].count;
     Due *due = memory(total, sizeof *due), *last = due;
@@ -75,7 +72,6 @@ static Due *list_due(XLA_FFI_Buffer **tables, int receptor, int32_t interval, in
         to = IS_UNORDERED[receptor] ? k + 1 : lists;
         last = put_in_order(list + k, list + to, last);
     }
-    free(list);
     *count = total;
     return due;
 }

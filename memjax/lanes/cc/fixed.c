@@ -18,7 +18,7 @@ static NOINLINE void look_at_states(Carry *restrict c, int32_t *restrict code) {
 WHOLE_VECTORS
     for (int j = 0; j < LANES; j++) {
         const Real size = largest_state(c, j);
-        const int32_t lost = c->broken[j] | !is_finite(size), far = size > LARGEST;
+        const int32_t lost = (c->broken[j] != 0) | !is_finite(size), far = size > LARGEST;
         const int32_t now = lost ? NOT_FINITE : (far ? RUNAWAY : 0);
         code[j] = code[j] ? code[j] : now;
     }

@@ -4,22 +4,9 @@ typedef float Real;
 enum { LANES = 64 };
 
 #define ONE 1.0f
-#define SQRT sqrtf
-#define FLOOR floorf
-#define CEIL ceilf
-#define ABS fabsf
-#define ASIN asinf
-#define NEXT nextafterf
-
-/* Products that are added round once, on every processor that can: results do not depend on how a compiler sees them. */
-#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
-#define FMA(a, b, c) __builtin_fmaf(a, b, c)
-#else
-#define FMA(a, b, c) ((a) * (b) + (c))
-#endif
+#define OF_KIND(function) function##f
 
 INLINE int32_t is_finite(float x) { return (u_of_f(x) & 0x7F800000u) != 0x7F800000u; }
-INLINE int32_t is_nan(float x) { return x != x; }
 
 /* e^x to 1.5e-7: 2^n e^r with |r| <= log(2)/2, r in two parts of log(2), a polynomial of least largest error. From
  * x = -88.3 down 2^n is 0, from 88.5 up infinity, as the exponent is read. Of what is no number p is none. */

@@ -1,5 +1,7 @@
 /* What follows from the functions of float.c or double.c, alike in both. */
 
+INLINE int32_t is_nan(Real x) { return x != x; }
+
 /* One instruction, as processors have it: b where either is no number. */
 INLINE Real most(Real a, Real b) { return a > b ? a : b; }
 INLINE Real least(Real a, Real b) { return a < b ? a : b; }

@@ -6,7 +6,7 @@ import hashlib
 import platform
 import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
@@ -34,11 +34,10 @@ _FLAGS += ["-fPIC", "-shared", "-pthread", "-x", "c", "-", "-lm"]
 Numbers that are not finite go through all operations as in XLA: with `-ffinite-math-only` bounds hid them.
 """
 
-_FLAGS_OF_GCC = ["-fno-tree-pre"]
-"""Results that it takes out of one branch for another keep it from making whole vectors; clang has no such flag."""
-
-_FLAGS_BY_KIND = {"f": ["-fschedule-insns"], "d": []}
-"""Scheduling before registers are given out takes a fifth less time in float32, a quarter more in float64 (gcc 12)."""
+_FLAGS_OF_GCC = {"f": ["-fno-tree-pre", "-fschedule-insns"], "d": ["-fno-tree-pre"]}
+"""By the kind of numbers: results that it takes out of one branch for another keep it from making whole vectors;
+scheduling before registers are given out takes a fifth less time in float32, a quarter more in float64 (gcc 12).
+"""
 
 _SECONDS = 120.0
 """After which a compiler is given up."""
@@ -138,9 +137,8 @@ def _register(text: str, compiler: str, real: str) -> str | CompilerError:
     except (OSError, CompilerError) as e:
         return CompilerError(f"{compiler}: {e}")
     target = f"memjax_{digest[:32]}"
-    if (
-        target in _libraries
-    ):  # by the same compiler under another name; XLA takes one address for each
+    # XLA takes one address for each name, and a compiler may have several.
+    if target in _libraries:
         return target
     _libraries[target] = library
     call = jax.ffi.pycapsule(library.memjax_kernel)
@@ -157,16 +155,16 @@ def _obtain(
     seconds: float = _SECONDS,
 ) -> tuple[ctypes.CDLL, str]:
     """The library of a text, see `obtain_library`, and the digest of all that it depends on."""
-    flags = [*_FLAGS_BY_KIND[real], *_FLAGS, f"-I{_headers()}"]
+    flags = [*_FLAGS, f"-I{_headers()}"]
     if platform.machine() in ("x86_64", "AMD64"):
         flags.append("-mprefer-vector-width=512")
     identity = identity_of(compiler, _PATIENCE)
-    flags += [] if "clang" in identity else _FLAGS_OF_GCC
+    flags += [] if "clang" in identity else _FLAGS_OF_GCC[real]
     content = "\0".join([text, *flags, identity, _processor()])
     digest = hashlib.sha256(content.encode()).hexdigest()
 
     def compile_to(file: Path) -> None:
-        _compile(text, [*compiler_command(compiler), *flags, "-o", str(file)], seconds)
+        call_compiler([*compiler_command(compiler), *flags, "-o", str(file)], text, seconds)
 
     return obtain_library(compile_to, symbol, folder and folder / f"{digest}.so"), digest
 
@@ -184,10 +182,6 @@ def _folder() -> Path | None:
 
     root = jax.config.values.get("jax_compilation_cache_dir")
     return Path(root) / "kernels" if root else None
-
-
-def _compile(text: str, command: Sequence[str], seconds: float = _SECONDS) -> None:
-    call_compiler(command, text, seconds)
 
 
 @functools.cache

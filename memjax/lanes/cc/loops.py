@@ -1,5 +1,6 @@
 """Loops in the equations of a lane: functions of single numbers, one for each result that is used."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
@@ -82,14 +83,9 @@ class _Loop:
 
     def as_arrays(self, numbers: Sequence[Atom]) -> list[np.ndarray]:
         """Numbers of all that is carried in arrays of the shapes that the loop has."""
-        arrays, first = [], 0
-        for shape in self.shapes:
-            size = int(np.prod(shape))
-            array = np.empty(size, object)
-            array[:] = numbers[first : first + size]
-            arrays.append(array.reshape(shape))
-            first += size
-        return arrays
+        places = np.split(np.arange(len(numbers)), np.cumsum([*map(math.prod, self.shapes)]))
+        arrays = [x.reshape(shape) for x, shape in zip(places, self.shapes, strict=False)]
+        return [mapped(lambda k: numbers[k], x) for x in arrays]
 
     def result(self, k: int) -> Atom:
         """The number carried at place `k` when the loop ends."""

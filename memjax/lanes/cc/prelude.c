@@ -18,6 +18,21 @@
  * Nothing writes it, but another file might. */
 #define HELD(type, name, value) __attribute__((weak, visibility("hidden"))) type name = value
 
+/* Functions of the math library for the kind of numbers that float.c or double.c says. */
+#define SQRT OF_KIND(sqrt)
+#define FLOOR OF_KIND(floor)
+#define CEIL OF_KIND(ceil)
+#define ABS OF_KIND(fabs)
+#define ASIN OF_KIND(asin)
+#define NEXT OF_KIND(nextafter)
+
+/* Products that are added round once, on every processor that can: results do not depend on how a compiler sees them. */
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+#define FMA(a, b, c) OF_KIND(__builtin_fma)(a, b, c)
+#else
+#define FMA(a, b, c) ((a) * (b) + (c))
+#endif
+
 /* The next coefficient of a polynomial p by Horner's rule. */
 #define TERM(x, c) p = FMA(p, x, c);
 

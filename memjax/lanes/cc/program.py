@@ -22,6 +22,7 @@ from .translation import (
     kind_of,
     line_of,
     literal,
+    mapped,
     text_of,
     translate,
 )
@@ -37,13 +38,8 @@ def head(real: str) -> str:
 
 def whole_text(real: str, block: int, file: Path) -> str:
     """Return the text of a kernel that a file has whole, with so many numbers in a block."""
-    parts = (
-        f"#define BLOCK {block}",
-        head(real),
-        (_FOLDER / "call.c").read_text(),
-        file.read_text(),
-    )
-    return "\n".join(parts)
+    call = (_FOLDER / "call.c").read_text()
+    return "\n".join((f"#define BLOCK {block}", head(real), call, file.read_text()))
 
 
 class Constants:
@@ -61,37 +57,32 @@ class Constants:
 
     def names(self, shape: tuple[int, ...]) -> np.ndarray:
         """An array of them."""
-        array = np.empty(shape, object)
-        for index in np.ndindex(shape):
-            array[index] = self.name()
-        return array
+        return mapped(lambda _: self.name(), np.empty(shape))
 
     def atoms(self, value: Any) -> np.ndarray:
         """Atoms of a parameter of the equations: 0 and 1 leave operations out, all others are given.
 
         Other parameters need no other kernel.
         """
-        array = literal(value)
-        for index in np.ndindex(array.shape):
-            x: Any = array[index]
-            if x.kind == self.real and x.value not in (0.0, 1.0):
-                array[index] = self.name()
-                self.values.append(x.value)
-        return array
+
+        def given(x: Constant) -> Atom:
+            if x.kind != self.real or x.value in (0.0, 1.0):
+                return x
+            self.values.append(float(x.value))
+            return self.name()
+
+        return mapped(given, literal(value))
 
 
 def name_arrays(tree: Any, prefix: str, level: int) -> tuple[Any, list[Name]]:
     """A name for each number that is described: a tree of arrays of them, and all in order."""
     names: list[Name] = []
 
-    def array(x):
-        some = np.empty(x.shape, object)
-        for index in np.ndindex(x.shape):
-            names.append(Name(kind_of(x.dtype), f"{prefix}{len(names)}", level))
-            some[index] = names[-1]
-        return some
+    def name(x) -> Name:
+        names.append(Name(kind_of(x.dtype), f"{prefix}{len(names)}", level))
+        return names[-1]
 
-    return jax.tree.map(array, tree), names
+    return jax.tree.map(lambda x: mapped(lambda _: name(x), np.empty(x.shape)), tree), names
 
 
 def trace(
@@ -164,11 +155,6 @@ class Program:
     lanes = "int j = 0; j < LANES; j++"
     """Lanes that are advanced together."""
 
-    @property
-    def real(self) -> str:
-        """Kind of its numbers."""
-        return self.translation.real
-
     @cached_property
     def by_level(self) -> dict[int, list[Operation]]:
         """Operations that are needed, in order, by what they depend on."""
@@ -207,7 +193,7 @@ class Program:
         for name, text in reversed(self.translation.loops.items()):
             if name in called:
                 loops, called = [text, *loops], called + text
-        return "\n".join([head(self.real), *loops])
+        return "\n".join([head(self.translation.real), *loops])
 
     def types(self) -> str:
         """Own, Carry and Uniform: what each lane has in all steps, from step to step, and what each step has."""
@@ -218,7 +204,7 @@ typedef struct {{ /* of each lane, in all steps */
 }} Own;
 typedef struct {{ /* of each lane, from step to step */
 {_fields(self.states)}
-    _Alignas(64) int32_t broken[LANES]; /* whether a state has not been finite */
+    _Alignas(64) Real broken[LANES]; /* 0, or NaN where something has been no number */
 }} Carry;
 typedef struct {{ /* of all lanes, some of each step */
 {chr(10).join(uniform or ["    int nothing;"])}
@@ -257,27 +243,24 @@ static void prepare_uniform(const Real *constant, {arguments}, int32_t count, Un
 }}
 """
 
-    def load_block(self) -> str:
-        """A function that reads some lanes, those beyond the last one like it, and computes what is theirs."""
-        copies = [("own", k, "o", x) for k, x in enumerate(self.owns)]
-        copies += [("carry", k, "c", x) for k, x in enumerate(self.states)]
+    def load_block(self, arguments: str, own: str, carry: str) -> str:
+        """A function that reads some lanes, number `k` of each as the texts say, and computes what is theirs."""
         loads = [
-            f"{struct}->{x.text}[j] = ((const {_stored(x)} *){where}[{k}]->data)[lane + (j < n ? j : n - 1)];"
-            for where, k, struct, x in copies
+            f"{struct}->{x.text}[j] = {text.format(k=k, type=_stored(x))};"
+            for struct, names, text in (("o", self.owns, own), ("c", self.states, carry))
+            for k, x in enumerate(names)
         ]
-        names = reads(self.owns, "o->{}[j]")
         stores = [f"o->{x.text}[j] = {x.text};" for x in self.fixed]
+        lane = [*reads(self.owns, "o->{}[j]"), *map(line_of, self.by_level[LANE]), *stores]
         return f"""
-static void load_block(const Real *constant, XLA_FFI_Buffer **own, XLA_FFI_Buffer **carry, int64_t lane, int64_t n,
-                       Own *o, Carry *c) {{
+static void load_block(const Real *constant, {arguments}, Own *o, Carry *c) {{
     (void)own;
     for (int64_t j = 0; j < LANES; j++) {{
-{join(loads, 8)}
-        c->broken[j] = 0;
+{join([*loads, "c->broken[j] = 0;"], 8)}
     }}
 {self.parameter_lines()}
     for (int j = 0; j < LANES; j++) {{
-{join([*names, *map(line_of, self.by_level[LANE]), *stores], 8)}
+{join(lane, 8)}
     }}
 }}
 """
@@ -308,15 +291,15 @@ WHOLE_VECTORS
 }}
 """
 
-    def store_states(self) -> str:
-        """A function that writes the states of some lanes to arrays."""
+    def store_states(self, arguments: str, place: str, lanes: str) -> str:
+        """A function that writes the states of some lanes, number `k` to where the text says."""
         stores = [
-            f"(({_stored(x)} *)rets[{k}]->data)[lane + j] = c->{x.text}[j];"
+            f"{place.format(k=k, type=_stored(x))} = c->{x.text}[j];"
             for k, x in enumerate(self.states)
         ]
         return f"""
-static void store_states(XLA_FFI_Buffer **rets, int64_t lane, int64_t n, const Carry *c) {{
-    for (int64_t j = 0; j < n; j++) {{
+static void store_states({arguments}, const Carry *c) {{
+    for (int64_t j = 0; j < {lanes}; j++) {{
 {join(stores, 8)}
     }}
 }}

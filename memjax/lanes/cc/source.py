@@ -14,7 +14,7 @@ from ...runtime.compile_cache import cached_text
 from ...solver.rosenbrock import DERIVATIVE_ERROR, DERIVATIVE_FLOOR
 from ..drivers import Adaptive, Driver, Exchange, Fixed, Interval, Table
 from ..program import StepProgram, Tangents
-from .program import Constants, Program, join, name_arrays, reads, trace
+from .program import Constants, Program, join, name_arrays, trace
 from .side_by_side import SideBySide
 from .translation import (
     FLOATS,
@@ -24,7 +24,6 @@ from .translation import (
     Constant,
     UntranslatableError,
     kind_of,
-    line_of,
     text_of,
 )
 
@@ -108,8 +107,15 @@ def _in_blocks(
     return dict(translation=t, owns=owns, states=states), _atoms(end), outputs
 
 
+_ELEMENT = "(({{type}} *){}[{{k}}]->data)[lane + {}]"
+"""A number of a lane in arrays of many lanes."""
+
+
 def _blocks_text(program: Program, head: str, functions: Sequence[str], constants: int, file: str):
     """The text of lanes in blocks: what both drivers of them are given, and what one of them has alone."""
+    buffers, part = "XLA_FFI_Buffer *", "int64_t lane, int64_t n"
+    # Those beyond the last lane are like it.
+    own, carry = (_ELEMENT.format(x, "(j < n ? j : n - 1)") for x in ("own", "carry"))
     return "\n".join(
         [
             program.prelude(),
@@ -118,8 +124,8 @@ def _blocks_text(program: Program, head: str, functions: Sequence[str], constant
             head,
             program.types(),
             program.prepare_uniform("XLA_FFI_Buffer **places, int64_t s, int32_t first"),
-            program.load_block(),
-            program.store_states(),
+            program.load_block(f"{buffers} *own, {buffers} *carry, {part}", own, carry),
+            program.store_states(f"{buffers} *rets, {part}", _ELEMENT.format("rets", "j"), "n"),
             *functions,
             (_FOLDER / file).read_text(),
         ]
@@ -152,7 +158,8 @@ def _fixed(program: StepProgram, driver: Fixed, constants: Constants) -> str:
     look = Program(**options, inputs={}, results=[*states, *stiffness])
     # What is no number stays so from step to step, and is seen in the rows, but for bounds, which hide it. Of a sum,
     # which is no number where one of its terms is none.
-    finish = [f"c->broken[j] |= is_nan({' + '.join(map(text_of, checked))});"]
+    sum_of = " + ".join(map(text_of, checked))
+    finish = [f"const Real sum = {sum_of};", "c->broken[j] = is_nan(sum) ? sum : c->broken[j];"]
     finish = [] if checked == end else finish
     sizes = [f"ABS(c->{x.text}[j])" for x in states]
     largest = functools.reduce(lambda a, b: f"greater({b}, {a})", sizes)
@@ -206,7 +213,8 @@ def _exchange(program: StepProgram, driver: Exchange, constants: Constants) -> s
     )
     finish = [f"fires[j] = {text_of(fires)};", "any |= fires[j];"]
     if checked:
-        finish.append(f"c->broken[j] |= !is_finite({' + '.join(map(text_of, checked))});")
+        # 0 times what is not finite is no number: one instruction.
+        finish.append(f"c->broken[j] = FMA({' + '.join(map(text_of, checked))}, 0, c->broken[j]);")
     arguments = """inline int advance_block(const Uniform *u, int32_t t, const Own *o, Carry *restrict c,
                                 float (*arriving)[LANES], int32_t *restrict fires)"""
     functions = [
@@ -227,9 +235,10 @@ def _tables(driver: Exchange) -> str:
     lines = [
         f"static const int {name}[] = {{{', '.join(map(str, x))}}};" for name, x in lists.items()
     ]
+    most = sum(x.latest - x.earliest + 1 for x in driver.tables)
     return f"""
 enum {{ STEPS = {driver.steps}, BLOCK = {driver.block}, HALVES = {int(driver.halves)} }};
-enum {{ RECEPTORS = {len(driver.dense)}, DENSES = {sum(driver.dense)}, TABLES = {len(driver.tables)} }};
+enum {{ RECEPTORS = {len(driver.dense)}, DENSES = {sum(driver.dense)}, TABLES = {len(driver.tables)}, LISTS = {most} }};
 static const float SIGN_OF_TABLE[] = {{{", ".join(f"{x.sign:.1f}f" for x in tables)}}};
 {join(lines, 0)}"""
 
@@ -285,11 +294,7 @@ def _adaptive_parts(program: SideBySide, plain: SideBySide) -> list[str]:
         return text_of(x) if isinstance(x, Constant) else program.inputs.get(x, f"u->{x.text}[t]")
 
     values = [f"out[{k}] = {value(x)};" for k, x in enumerate(program.results[4 * n :])]
-    loads = [f"o->{x.text}[j] = own[{k} * LANES + j];" for k, x in enumerate(program.owns)]
-    loads += [f"c->{x.text}[j] = start[{k} * LANES + j];" for k, x in enumerate(program.states)]
-    stores = [f"o->{x.text}[j] = {x.text};" for x in program.fixed]
-    fixed = [*reads(program.owns, "o->{}[j]"), *map(line_of, program.by_level[LANE]), *stores]
-    ends = [f"end[{k} * LANES + j] = c->{x.text}[j];" for k, x in enumerate(program.states)]
+    tangents, along = "const Real *own, const Real *carry", "{}[{{k}} * LANES + j]"
     arguments = "const Uniform *u, int32_t t, const Own *o, Carry *restrict c, int32_t first"
     arguments += ", Real (*restrict remainder)[LANES]"
     wide = f"NOINLINE void advance_some_and_slopes({arguments}, Real (*restrict slopes)[LANES])"
@@ -302,22 +307,7 @@ def _adaptive_parts(program: SideBySide, plain: SideBySide) -> list[str]:
 static void results_of(const Uniform *u, int t, Real *out) {{
 {join(values, 4)}
 }}
-
-static void load_tangents(const Real *constant, const Real *own, const Real *start, Own *o, Carry *c) {{
-{program.parameter_lines()}
-    (void)own;
-    for (int j = 0; j < LANES; j++) {{
-{join(loads, 8)}
-    }}
-    for (int j = 0; j < LANES; j++) {{
-{join(fixed, 8)}
-    }}
-}}
-
-static void store_tangents(const Carry *c, Real *end) {{
-    for (int j = 0; j < LANES; j++) {{
-{join(ends, 8)}
-    }}
-}}
 """,
+        program.load_block(tangents, along.format("own"), along.format("carry")),
+        program.store_states("Real *end", along.format("end"), "LANES"),
     ]

@@ -1,5 +1,6 @@
 """Equations of one lane, as JAX traces them, as a sequence of operations on single numbers."""
 
+import functools
 import math
 import operator
 from collections.abc import Callable, Sequence
@@ -129,10 +130,7 @@ def literal(value: Any) -> np.ndarray:
     """Constants for an array of known numbers."""
     array = np.asarray(value)
     kind = kind_of(array.dtype)
-    atoms = np.empty(array.shape, object)
-    for index in np.ndindex(array.shape):
-        atoms[index] = Constant(kind, array[index].item())
-    return atoms
+    return mapped(lambda x: Constant(kind, x.item()), array)
 
 
 def _is(x: Atom, value: float) -> bool:
@@ -169,8 +167,8 @@ def _add(t: Translation, x: Atom, y: Atom, sign: int = 1) -> Atom:
         return y if sign > 0 else _negative(t, y)
     if (opposite := t.negated(y)) is not None:
         return _add(t, x, opposite, -sign)
-    if sign > 0 and (opposite := t.negated(x)) is not None:
-        return _add(t, y, opposite, -1)
+    if (opposite := t.negated(x)) is not None:
+        return _add(t, y, opposite, -1) if sign > 0 else _negative(t, _add(t, opposite, y))
     for a, b, template in (
         (x, y, "FMA({}, {}, {})" if sign > 0 else "FMA({}, {}, -{})"),
         (y, x, "FMA({}, {}, {})" if sign > 0 else "FMA(-{}, {}, {})"),
@@ -185,8 +183,18 @@ def _add(t: Translation, x: Atom, y: Atom, sign: int = 1) -> Atom:
 def _negative(t: Translation, x: Atom) -> Atom:
     if isinstance(x, Constant):
         return Constant(x.kind, -x.value)
-    opposite = t.negated(x)
-    return t.add(x.kind, "-{}", x) if opposite is None else opposite
+    if (opposite := t.negated(x)) is not None:
+        return opposite
+    for c, d in _both_orders(t.factors(x)):
+        if _is_anew(d) and not _is_anew(c):  # where its negative is the same in all steps or lanes
+            return t.add(x.kind, "{} * {}", _negative(t, c), d)
+    return t.add(x.kind, "-{}", x)
+
+
+def _size(t: Translation, x: Atom) -> Atom:
+    if isinstance(x, Constant):
+        return Constant(x.kind, abs(x.value))
+    return _function("ABS")(t, t.negated(x) or x)
 
 
 def _multiply(t: Translation, x: Atom, y: Atom) -> Atom:
@@ -304,7 +312,7 @@ def _function(name: str) -> Callable:
 def _asinh(t: Translation, x: Atom) -> Atom:
     """Inverse hyperbolic sine, odd and exact near 0: log(1 + a + a^2/(1 + sqrt(1 + a^2))) of the modulus a."""
     one = Constant(x.kind, 1.0)
-    size = t.add(x.kind, "ABS({})", x)
+    size = _size(t, x)
     # Beyond, the square overflows, and log(2 a) is exact.
     most = Constant(x.kind, 1e150 if x.kind == "d" else 1e18)
     inner = t.add(x.kind, "least({}, {})", _held(t, most), size)
@@ -361,45 +369,27 @@ _ELEMENTWISE: dict[str, Callable] = {
     "select_n": _select,
     "max": _extreme("greater", ">"),
     "min": _smallest,
-    "and": _logical("&"),
-    "or": _logical("|"),
-    "xor": _logical("^"),
     "not": _not,
     "shift_left": _shift("{} << {}"),
     "shift_right_arithmetic": _shift("(int32_t){} >> {}"),
     "shift_right_logical": _shift("(uint32_t){} >> {}"),
-    "lt": _compare("<", operator.lt),
-    "le": _compare("<=", operator.le),
-    "gt": _compare(">", operator.gt),
-    "ge": _compare(">=", operator.ge),
-    "eq": _compare("==", operator.eq),
-    "ne": _compare("!=", operator.ne),
     "nextafter": lambda t, x, y: t.add(x.kind, "NEXT({}, {})", x, y),
     "is_finite": lambda t, x: t.add("b", "is_finite({})", x),
-    "sqrt": _function("SQRT"),
     "rsqrt": _function("ONE / SQRT"),
-    "floor": _function("FLOOR"),
-    "ceil": _function("CEIL"),
-    "abs": _function("ABS"),
-    "sign": _function("sign_of"),
-    "exp": _function("exp_of"),
-    "log": _function("log_of"),
-    "expm1": _function("expm1_of"),
-    "log1p": _function("log1p_of"),
-    "logistic": _function("logistic_of"),
-    "tanh": _function("tanh_of"),
-    "sinh": _function("sinh_of"),
-    "cosh": _function("cosh_of"),
-    "sin": _function("sin_of"),
-    "cos": _function("cos_of"),
-    "asin": _function("ASIN"),
+    "abs": _size,
     "asinh": _asinh,
-    "erf": _function("erf_of"),
-    "erfc": _function("erfc_of"),
     "stop_gradient": lambda t, x: x,
     "copy": lambda t, x: x,
+    "clamp": lambda t, low, x, high: _ELEMENTWISE["min"](t, _ELEMENTWISE["max"](t, x, low), high),
 }
 """Operations on single numbers, by the names of JAX's primitives."""
+
+_SIGNS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
+_ELEMENTWISE |= {k: _compare(sign, getattr(operator, k)) for k, sign in _SIGNS.items()}
+_ELEMENTWISE |= {k: _logical(sign) for k, sign in {"and": "&", "or": "|", "xor": "^"}.items()}
+_ELEMENTWISE |= {k: _function(k.upper()) for k in ("sqrt", "floor", "ceil", "asin")}
+_FUNCTIONS = ("exp", "log", "expm1", "log1p", "logistic", "tanh", "sinh", "cosh", "sin", "cos")
+_ELEMENTWISE |= {k: _function(f"{k}_of") for k in (*_FUNCTIONS, "sign", "erf", "erfc")}
 
 _C_TYPES = dict(f="float", d="double", i="int32_t", u="uint32_t", b="int32_t", l="int64_t")
 _CALLS = {"jit", "pjit", "closed_call", "core_call", "remat2", "checkpoint"}
@@ -446,15 +436,9 @@ _STRUCTURAL: dict[str, Callable] = {
 
 def _reduce(t: Translation, combine: Callable, x: np.ndarray, axes: tuple) -> np.ndarray:
     """Numbers along some axes combined from the first to the last."""
-    outer_axes = [k for k in range(x.ndim) if k not in axes]
-    rows = np.transpose(x, [*outer_axes, *axes]).reshape([x.shape[k] for k in outer_axes] + [-1])
-    result = np.empty(rows.shape[:-1], object)
-    for index in np.ndindex(result.shape):
-        atom, *others = rows[index]
-        for other in others:
-            atom = combine(t, atom, other)
-        result[index] = atom
-    return result
+    others = [n for k, n in enumerate(x.shape) if k not in axes]
+    rows = np.moveaxis(x, axes, range(len(axes))).reshape(-1, *others)
+    return functools.reduce(functools.partial(mapped, functools.partial(combine, t)), rows)
 
 
 _REDUCTIONS = {"reduce_sum": "add"} | {f"reduce_{x}": x for x in ("max", "min", "and", "or")}
@@ -534,10 +518,7 @@ def _equation(t: Translation, equation: Any, inputs: list[np.ndarray]) -> list[n
     if name == "optimization_barrier":
         return inputs
     if name == "iota":
-        shape, axis = params["shape"], params["dimension"]
-        steps = np.arange(shape[axis], dtype=params["dtype"])
-        others = [k for k in range(len(shape)) if k != axis]
-        return [literal(np.broadcast_to(np.expand_dims(steps, others), shape))]
+        return [literal(np.indices(params["shape"], params["dtype"])[params["dimension"]])]
     if name in ("convert_element_type", "bitcast_convert_type"):
         change, kind = _convert if name[0] == "c" else _bitcast, kind_of(params["new_dtype"])
         return [mapped(lambda x: change(t, x, kind), inputs[0])]
@@ -545,10 +526,6 @@ def _equation(t: Translation, equation: Any, inputs: list[np.ndarray]) -> list[n
         return [mapped(lambda x: _integer_power(t, x, params["y"]), inputs[0])]
     if name == "memjax_kept":
         return [mapped(lambda d, tie: _kept(t, d, tie, params["sign"]), *inputs)]
-    if name == "clamp":
-        low, x, high = inputs
-        raised = mapped(lambda a, b: _ELEMENTWISE["max"](t, a, b), x, low)
-        return [mapped(lambda a, b: _ELEMENTWISE["min"](t, a, b), raised, high)]
     if name == "sort":
         return _sort(t, inputs, **params)
     if name == "gather":

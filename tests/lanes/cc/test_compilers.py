@@ -81,7 +81,7 @@ def built(tmp_path_factory):
     texts = {"trial": library._TRIAL.read_text(), "kernel": KERNEL, "lacking": "int nothing;"}
     flags = [*library._FLAGS, f"-I{library._headers()}", "-o"]
     for name, text in texts.items():
-        library._compile(text, [compiler, *flags, str(folder / name)])
+        library.call_compiler([compiler, *flags, str(folder / name)], text, 60.0)
     for name in ("trial", "kernel"):
         content = (folder / name).read_bytes()
         (folder / f"{name}.other").write_bytes(of_another_processor(content))
@@ -404,7 +404,7 @@ def test_a_trace_says_what_solved_it(fake, tmp_path, monkeypatch):
     assert backend() == backend_in_use(tmp_path)
     assert backend().startswith("cc (")
     assert backend(mj.Ecm()).startswith("xla (no translation of ")
-    assert backend(policy=mj.Fixed(0.1)) == "xla"
+    assert backend(policy=mj.Fixed(0.1)) == "xla (steps of DriftImplicitEuler)"
     path = fake(on_trial="exit 4")
     reason = f"no compiler of C: {path}: exit status 4"
     with pytest.warns(KernelWarning, match=reason):

@@ -58,7 +58,7 @@ def functions(request, tmp_path_factory):
     ]
     path = tmp_path_factory.mktemp("functions") / f"{request.param}.so"
     flags = [f"-I{jax.ffi.include_dir()}", *library._FLAGS, "-o", str(path)]
-    library._compile("\n".join(texts), [str(library.find_compiler()), *flags])
+    library.call_compiler([str(library.find_compiler()), *flags], "\n".join(texts), 60.0)
     loaded, number = ctypes.CDLL(str(path)), np.dtype(f"f{4 if request.param == 'float' else 8}")
 
     def call(name, x):

@@ -91,7 +91,7 @@ def test_loops_give_the_numbers_of_xla(f, tmp_path):
     )
     path = tmp_path / "f.so"
     flags = [f"-I{jax.ffi.include_dir()}", *library._FLAGS, "-o", str(path)]
-    library._compile(text, [str(library.find_compiler()), *flags])
+    library.call_compiler([str(library.find_compiler()), *flags], text, 60.0)
     loaded = ctypes.CDLL(str(path)).f
     loaded.argtypes = [ctypes.c_double, ctypes.c_double, ctypes.c_void_p]
     for a, b in ((2.0, 1.0), (0.3, 2.5), (4.5, 0.7)):

@@ -47,7 +47,7 @@ def test_gcc_makes_whole_vectors_of_a_step(name, monkeypatch):
     text = _text(name, monkeypatch)
     begin = text.index("void advance_block(")
     line = text.count("\n", 0, text.index("for (int j = 0; j < LANES", begin)) + 1
-    flags = [*library._FLAGS_BY_KIND["f"], *library._FLAGS, *library._FLAGS_OF_GCC]
+    flags = [*library._FLAGS, *library._FLAGS_OF_GCC["f"]]
     command = [
         "gcc",
         *flags,

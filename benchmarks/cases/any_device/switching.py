@@ -1,12 +1,13 @@
 """Volatile switches by a law of physics alone and with learned corrections: voltages of switching, and unseen cycles.
 
 ``python -m benchmarks.cases.any_device.switching FOLDER [NAME ...]`` fits every second half-sweep of the sets that are
-named, all by default, by each of `MODELS`, and keeps a row of numbers of each (NAME-MODEL.json) in FOLDER; a row that is
-there already is taken as it is. It ends with a table.
+named, all by default, by each of `MODELS`, and keeps a row of numbers of each (NAME-MODEL.json) in FOLDER; a row that
+is there already is taken as it is. It ends with a table.
 """
 
 import json
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,10 @@ import numpy as np
 
 import fitting as ft
 import memjax as mj
-from benchmarks.timing import lap
 from fitting.sweeps.halves import halves
 
-from .case import SCREENED, left_of
-from .sets import Set
+from .left import left_of
+from .sets import SCREENED, Set
 
 MODELS = ("diffusive", "diffusive+hybrid")
 """A law of physics, and the same with learned corrections."""
@@ -80,7 +80,9 @@ def row_of(one: Set, model: str, screened: int) -> dict[str, Any]:
     problem = ft.SweepProblem(
         seen, mj.model(model), point_time=one.point_time, screened=screened, points=0
     )
-    seconds, fit = lap(lambda: ft.solve(problem, seed=0))
+    begun = time.process_time()
+    fit = ft.solve(problem, seed=0)
+    seconds = time.process_time() - begun
     known, others = (left_of(fit, half, one.point_time) for half in (seen, unseen))
     return {
         "points": int(known.residuals.size),
@@ -97,10 +99,9 @@ def row_of(one: Set, model: str, screened: int) -> dict[str, Any]:
 
 def table_of(rows: dict[tuple[str, str], dict[str, Any]]) -> str:
     """Rows as a table of Markdown: errors of medians in mV, positive and negative, beside the standard deviation."""
-    lines = [
-        "| set | model | V_th, mV | V_hold, mV | unseen, decades (median) | fitted | verdict of fitted, of unseen | seconds |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+    heads = ["set", "model", "V_th, mV", "V_hold, mV", "unseen, decades (median)", "fitted"]
+    heads += ["verdict of fitted, of unseen", "seconds of a processor"]
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for (name, model), r in rows.items():
         cells = [f"`{name}`", f"`{model}`", *(_errors(r["voltages"], n) for n in READ)]
         cells += [f"{r['unseen']:.3f} ({r['median_unseen']:.3f})", f"{r['fitted']:.3f}"]

@@ -115,7 +115,7 @@ def _errors(voltages: dict[str, dict[str, float | None]], name: str) -> str:
     words = []
     for key, row in voltages.items():
         if key.startswith(name):
-            error = "never" if row["error"] is None else f"{1e3 * row['error']:+.0f}"
+            error = "never" if row["error"] is None else f"{round(1e3 * row['error']):+d}"
             words.append(f"{error} (scatter {1e3 * (row['spread'] or 0.0):.0f})")
     return ", ".join(words)
 

@@ -161,7 +161,10 @@ def _run_search(prepared: Prepared, seed: int, tick: Any) -> tuple[Search, bool]
     """A search from candidates, with more steps where none of them ends; and whether it was interrupted."""
     if prepared.physics is not None:
         first, interrupted = _run_search(prepared.physics, seed, tick)
-        if first.best_z is not None and not interrupted:
+        # Where a current switches a first search ends at a kink of its loss, away from where a fit of the model ends.
+        # Elsewhere that end is no place to begin: with a prior that hardly holds, parameters make up for what
+        # corrections are to say.
+        if first.best_z is not None and first.switches and not interrupted:
             first, interrupted = _ended(first, prepared.physics)
         prepared = begun_at_physics(prepared, first, seed)
         if interrupted:

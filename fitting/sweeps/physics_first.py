@@ -25,10 +25,12 @@ def begun_at_physics(prepared: Prepared, first: Search, seed: int) -> Prepared:
     physics = prepared.physics
     if physics is None or first.best_z is None:
         return prepared
-    z, cost = (np.concatenate(x) for x in zip(*first.ends, strict=True))
-    order = np.argsort(cost, kind="stable")[: _KEPT - 1]
-    # Of all ends none need be the best point: a search that began beside it may have moved on.
-    z = np.concatenate([first.best_z[None], z[order[np.isfinite(cost[order])]]])
+    # A search that began beside its best point has moved on from its ends, and one that was interrupted has none.
+    ends = [(first.best_z[None], np.array([first.best_cost])), *first.ends]
+    z, cost = (np.concatenate(x) for x in zip(*ends, strict=True))
+    others = np.flatnonzero(np.isfinite(cost) & np.any(z != first.best_z, axis=1))
+    order = others[np.argsort(cost[others], kind="stable")][: _KEPT - 1]
+    z = np.concatenate([first.best_z[None], z[order]])
     problem = prepared.problem
     place = {n: k for k, n in enumerate(problem.free)}
     plain = np.tile(np.asarray(problem.center), (len(z), 1))

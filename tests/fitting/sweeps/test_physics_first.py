@@ -53,7 +53,12 @@ def test_a_search_begins_at_ends_of_that_of_the_model_alone():
     search = Search(problem.physics.problem, 0, None)
     assert begun_at_physics(problem, search, seed=0) is problem  # nothing could be solved
     search.best_z, search.best_cost = np.full(len(names), 0.5), 0.5
-    search.ends = [(z, np.array([2.0, 1.0])), (z, np.full(2, np.inf))]
+    interrupted = begun_at_physics(problem, search, seed=0)
+    np.testing.assert_array_equal(interrupted.problem.center[: len(names)], search.best_z)
+    assert len(interrupted.candidates) == 2
+    # Of its ends the best point counts once, and one that could not be solved never.
+    ends = np.concatenate([search.best_z[None], z])
+    search.ends = [(ends, np.array([0.5, 2.0, 1.0])), (z, np.full(2, np.inf))]
     begun = begun_at_physics(problem, search, seed=0)
     best, first, second, *moved = begun.candidates
     # The best point is first, and the centre of the prior; corrections are none, and then small.

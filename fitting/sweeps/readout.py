@@ -20,6 +20,9 @@ _TINY = 1e-30
 INNER = 1e-6
 """Share of a step by which the current is read inside its ends, at which the drive may jump."""
 
+_BLOCK = 256
+"""Steps whose currents are read at once: a solve has room for many more than it takes, and each may be a root."""
+
 
 def log_seen(scaled: Scaled, y, stimulus: Callable, t, *, driven: str, left: mj.Bench | None):
     """log10 of the modulus of what is measured just before a time, and of the voltage that a limited source leaves.
@@ -97,12 +100,9 @@ def find_steps(
     as of a channel that is still closed when the drive changes sign.
     """
     scaled, t, y, row_logs = lax.stop_gradient((scaled, t, y, row_logs))
-    real = jnp.isfinite(t)
-    t0, t1 = t[:-1], jnp.where(real[1:], t[1:], t[:-1])
-    inner = INNER * (t1 - t0)
-    y = jnp.where(real[:, None], y, y[:1])
-    log_at = jax.vmap(lambda yy, tt: log_current(scaled, yy, stimulus, tt))
-    start, end, real = log_at(y[:-1], t0 + inner), log_at(y[1:], t1 - inner), real[1:]
+    real = jnp.isfinite(t)[1:]
+    t0, t1 = t[:-1], jnp.where(real, t[1:], t[:-1])
+    start, end = _logs_inside(scaled, stimulus, t0, t1, y, jnp.sum(real))
     # Ends of excursions are corners of the drive, on which steps land but for rounding.
     slack, places = 1e-6 * rows[-1], jnp.arange(len(t0))
 
@@ -126,6 +126,21 @@ def find_steps(
 
     kinds = jnp.stack([levels[0], levels[0], levels[1]]), jnp.array([1.0, -1.0, -1.0])
     return jax.vmap(lambda leg: jax.vmap(lambda th, sign: event(leg, th, sign))(*kinds))(span)
+
+
+def _logs_inside(scaled: Scaled, stimulus, t0, t1, y, count):
+    """log10 of the current inside both ends of the first `count` steps [decades of A]; 0 of those behind."""
+    size, inner = min(_BLOCK, len(t0)), INNER * (t1 - t0)
+    log_at = jax.vmap(lambda yy, tt: log_current(scaled, yy, stimulus, tt))
+
+    def read(k, logs):
+        # The last block ends with the steps: some are read twice.
+        at = jnp.minimum(k * size, len(t0) - size) + jnp.arange(size)
+        ends = log_at(y[at], (t0 + inner)[at]), log_at(y[at + 1], (t1 - inner)[at])
+        return tuple(x.at[at].set(new) for x, new in zip(logs, ends, strict=True))
+
+    nothing = (jnp.zeros_like(t0), jnp.zeros_like(t0))
+    return lax.fori_loop(0, -(-count // size), read, nothing)
 
 
 def rows_of_events(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import memjax as mj
-from benchmarks.cases.any_device import measured, peers
+from benchmarks.cases.any_device import measured, peers, switching
 from benchmarks.cases.any_device.case import COMPARED
 from benchmarks.cases.any_device.sets import SETS, cycle_scatter
 from benchmarks.cases.any_device.unseen import within
@@ -143,3 +143,32 @@ def test_of_amplitudes_the_widest_is_fitted():
     # Sweeps of the same voltages, to their noise, stay where they are.
     near = dataclasses.replace(cycles[1], v=1.05 * cycles[1].v)
     assert within([cycles[0]], [near]) == ([cycles[0]], [near])
+
+
+def test_voltages_of_a_switch_are_read_by_polarity_and_one_that_never_switches_is_named():
+    v = np.array([0.0, 0.1, 0.2, 0.3, 0.2, 0.1, 0.0])
+    on, off = np.array([0, 1e-10, 1e-6, 1e-6, 1e-6, 1e-6, 0]), 1e-10 * v
+    later = np.array([0, 1e-10, 1e-10, 1e-6, 1e-6, 1e-6, 0])
+    data = mj.Measurement(
+        v=np.concatenate([v, v, -v]), i=np.concatenate([on, later, off]), t=None,
+        sweep=np.repeat(np.arange(3), len(v)), at_compliance=np.zeros(3 * len(v), bool), reader="", source={},
+    )  # fmt: skip
+    read = switching.medians(data, mj.observables.Thresholds())
+    assert read["v_th", "positive"] == pytest.approx((0.25, 0.1 / np.sqrt(2)))
+    assert read["v_hold", "positive"][0] == 0.0
+    assert ("v_th", "negative") not in read
+    voltages = {
+        "v_th_positive": {"error": 0.012, "measured": 0.25, "spread": 0.07},
+        "v_th_negative": {"error": None, "measured": 0.3, "spread": 0.01},
+    }
+    row = dict(
+        unseen=0.5,
+        median_unseen=0.1,
+        fitted=0.2,
+        verdict="good",
+        verdict_unseen="usable",
+        seconds=40.4,
+    )
+    table = switching.table_of({("one", "diffusive"): row | {"voltages": voltages}})
+    assert "| +12 (scatter 70), never (scatter 10) |  | 0.500 (0.100) | 0.200 |" in table
+    assert table.endswith("| good, usable | 40 |")

@@ -96,3 +96,36 @@ def test_heat_speeds_up_what_is_activated():
     state, v = {"x": jnp.asarray(0.0)}, jnp.asarray(1.0)
     rates = [float(device.drift(0.0, state, v, e)["x"]) for e in (mj.Environment(300.0), hot)]
     assert rates[1] / rates[0] == pytest.approx(factor, rel=1e-9)
+
+
+@pytest.mark.slow
+def test_the_noise_of_ions_has_a_limit_as_the_step_goes_to_0():
+    """With rates that are alike and constant the state is a Jacobi process, whose moments are known.
+
+    Its mean m and second moment q obey m' = a (1 - 2 m) and q' = (2 + s) a m - (4 + s) a q with s = sigma^2.
+    """
+    rate, sigma, start, end, members = 2.0, 0.7, 0.3, 0.25, 8192
+    nodes = {n: np.log(rate) for f in ("set", "reset") for n in node_names(f)}
+    device = mj.params.replace(mj.HybridDevice(sigma=sigma, x0=start), nodes)
+    s, c, decay = sigma**2, start - 0.5, lambda k: np.exp(-k * rate * end)
+    level = (2 + s) / (2 * (4 + s))
+    squares = level + c * decay(2) + (start**2 - level - c) * decay(4 + s)
+    exact = np.array([0.5 + c * decay(2), squares])
+    moments, errors = [], []
+    for k, steps in enumerate((16, 32)):
+        policy = mj.Fixed(end / steps)
+        drive = mj.stimulus.staircase(np.array([0.5]), end)
+        trace = mj.simulate(
+            device, drive, save=np.array([end]), members=members, seed=k, policy=policy
+        ).check()
+        x = np.ravel(trace.state["x"])
+        assert np.all((x >= 0) & (x <= 1))
+        powers = np.stack([x, x**2])
+        moments.append(powers.mean(axis=1))
+        errors.append(powers.std(axis=1) / np.sqrt(members))
+    # Of first order in the step: what is extrapolated to none is off by its square, far below the errors.
+    limit = 2 * moments[1] - moments[0]
+    error = np.sqrt(4 * errors[1] ** 2 + errors[0] ** 2)
+    assert np.all(np.abs(limit - exact) < 4 * error)
+    # Without noise the second moment would be the square of the mean, and the test would fail.
+    assert exact[1] - exact[0] ** 2 > 4 * error[1]

@@ -1,29 +1,17 @@
 """Sweeps of any device, every second one fitted and the others predicted: learned functions beside laws of physics."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
-
 import jax
 import numpy as np
-from jaxtyping import Bool, Float
 
 import fitting as ft
 import memjax as mj
-from benchmarks.cases.any_device import coverage, peers
-from benchmarks.cases.any_device.sets import NEAR_ZERO, SETS
+from benchmarks.cases.any_device import coverage, peers, switching
+from benchmarks.cases.any_device.left import left_of
+from benchmarks.cases.any_device.sets import SCREENED, SETS
 from benchmarks.records import Recorder
 from benchmarks.registry import Case
 from benchmarks.timing import Times, lap
-from fitting.constants import FREE_BENCH
-from fitting.sweeps.group import seeks_events
 from fitting.sweeps.halves import halves
-from fitting.sweeps.learned import SEQUENCE, is_in_sequence
-from fitting.sweeps.prepare import Prepared, prepare
-from fitting.sweeps.problem import Problem, responses
-from fitting.sweeps.simulated import simulated_opposed
-from fitting.sweeps.summary import Waveform
-from fitting.sweeps.verdict import judge
 from memjax.errors import MemjaxError
 
 PHYSICS = ("yakopcic", "vteam", "stanford-pku", "mms")
@@ -38,9 +26,6 @@ BANDS = (0.84, 0.96)
 
 COMPARED = ("knowm_iv", "sto_nb_iv_old_device", "sto_nb_iv_timed", "vo2_iv_cycles")
 """Sets by which models are compared; `unseen` fits `hybrid` to all sets."""
-
-SCREENED = {"smoke": 8, "full": 64}
-"""Starts of a search."""
 
 NOISE = 0.02
 """Relative noise of the synthetic sweeps."""
@@ -64,89 +49,6 @@ def synthetic() -> list[mj.Measurement]:
     return [
         mj.Measurement(v=v, i=i, t=None, sweep=sweep, at_compliance=limited, reader="", source={})
     ]
-
-
-@dataclass(frozen=True)
-class Left:
-    """What a fitted device leaves of sweeps.
-
-    Parameters
-    ----------
-    residuals : Float[np.ndarray, "points"]
-        Of all points that count [decades].
-    clear : Bool[np.ndarray, "points"]
-        Those of them that are not beside 0 V: by these the scatter between cycles is told as well.
-    verdict, reason : str
-        Whether it describes these sweeps, by the rules that judge a fit, and why.
-    waves : list of Waveform
-        These sweeps.
-    simulated : Float[np.ndarray, "waves points"]
-        log10 of the simulated responses [decades of A].
-    """
-
-    residuals: Float[np.ndarray, " points"]
-    clear: Bool[np.ndarray, " points"]
-    verdict: str
-    reason: str
-    waves: list[Waveform]
-    simulated: Float[np.ndarray, "waves points"]
-
-    @property
-    def rms(self) -> float:
-        """Root mean square of the residuals [decades]."""
-        return float(np.sqrt(np.mean(self.residuals**2)))
-
-    @property
-    def clear_rms(self) -> float:
-        """The same of points that are not beside 0 V."""
-        return float(np.sqrt(np.mean(self.residuals[self.clear] ** 2)))
-
-
-def left_of(
-    fit: ft.FitResult,
-    data: Sequence[mj.Measurement],
-    point_time: float | None,
-    among: Sequence[mj.Measurement] = (),
-) -> Left:
-    """What a fitted device leaves of sweeps, its own or others.
-
-    `among` are all sweeps that were measured: of a device whose sweeps are fitted one after the other, those of `data`
-    begin where the sweeps before them, which are simulated as well, have left it.
-    """
-    prepared, problem = _problem_of(fit, data, point_time)
-    group, z, waves = problem.group, np.asarray(problem.center), prepared.waves
-    if len(among) == 1 and is_in_sequence(fit.device) and len(among[0].labels) <= SEQUENCE:
-        rows = np.isin(among[0].sweep, data[0].labels)
-        whole, every = _problem_of(fit, among, point_time)
-        # Of one cycle that is held out the others say how far it may lie from any.
-        (wave,) = whole.waves
-        cycles = None if wave.cycles is None else wave.cycles[rows]
-        waves = [replace(w, cycles=cycles, closings=wave.closings) for w in waves]
-        simulated, opposed = responses(every, z)[:, rows], simulated_opposed(every, z)
-        opposed = None if opposed is None else opposed[:, rows]
-    else:
-        simulated, opposed = responses(problem, z), simulated_opposed(problem, z)
-    counted, v = np.asarray(group.weight) > 0, np.abs(np.asarray(group.stimuli.values))
-    # Residuals say when events happened; where none counts they cost a program that no one looks at.
-    size = np.size(group.weight) + np.size(group.event_weight)
-    events = problem.of_data(z) if seeks_events(group) else np.zeros(size)
-    verdict = judge(waves, group, events, simulated, opposed)
-    residuals = (simulated - np.asarray(group.target))[counted]
-    clear = (v > NEAR_ZERO * v.max())[counted]
-    return Left(residuals, clear, verdict.word, verdict.reason, waves, simulated)
-
-
-def _problem_of(
-    fit: ft.FitResult, data: Sequence[mj.Measurement], point_time: float | None
-) -> tuple[Prepared, Problem]:
-    """Other sweeps as a problem of the fitted device, with what its fit says of the bench."""
-    common: dict[str, Any] = dict(env=None, free=None, fix=None, seed=0, screened=2)
-    prepared = prepare(data, fit.device, bench=None, point_time=point_time, **common)
-    first = prepared.problem
-    # Which way round it stands is what its fit says, too: other sweeps may be read otherwise.
-    names = ("reversed", *FREE_BENCH.values())
-    bench = replace(first.bench, **{n: getattr(fit.bench, n) for n in names})
-    return prepared, Problem.of(fit.device, first.free, first.group, bench=bench, env=first.env)
 
 
 def _record(
@@ -199,6 +101,25 @@ def _record_peer(
     )
 
 
+def _record_switch(record: Recorder, name: str, model: str, screened: int) -> None:
+    """Fit every second half-sweep of a switch, and record what is left of the others and of their voltages."""
+    variant = f"{model}, {name}"
+    try:
+        row = switching.row_of(switching.SETS[name], model, screened)
+    except (MemjaxError, np.linalg.LinAlgError) as error:
+        record.write(variant, status="failed", reason=str(error))
+        return
+    record.ok(
+        variant,
+        Times(run=[row["seconds"]]),
+        error=row["unseen"],
+        reference="root mean square of the residuals of half-sweeps that were not fitted [decades]",
+        problem=f"{name}: {row['points']} points of the medians of each waveform",
+        dtype="float64",
+        extra=row,
+    )
+
+
 def _record_coverage(record: Recorder, model: str) -> None:
     """Record what bands of `hybrid` hold of devices of a law of which it knows nothing."""
     results = coverage.covered(model, COVERED)
@@ -218,7 +139,7 @@ def _record_coverage(record: Recorder, model: str) -> None:
 
 
 def run(size: str, record: Recorder) -> None:
-    """Measured sets by each model, by the best of physics with corrections and by peers, and bands.
+    """Measured sets by each model, by the best of physics with corrections and by peers, switches, and bands.
 
     The smoke size has synthetic sweeps.
     """
@@ -234,6 +155,9 @@ def run(size: str, record: Recorder) -> None:
         _record(record, name, min(left, key=lambda m: left[m]) + "+hybrid", *options)
         for peer in peers.PEERS:
             _record_peer(record, name, peer, *options[:2])
+    for name in switching.SETS:
+        for model in switching.MODELS:
+            _record_switch(record, name, model, screened)
     for model in coverage.TRUTHS:
         _record_coverage(record, model)
 
@@ -243,5 +167,5 @@ CASE = Case(
     run=run,
     baseline="hybrid, knowm_iv",
     suites=("device_fits",),
-    limit_s=3600.0,
+    limit_s=5400.0,
 )

@@ -105,6 +105,9 @@ SETS = {
 }
 """Sets by name; each device of the switchbox is one."""
 
+SCREENED = {"smoke": 8, "full": 64}
+"""Starts of a search."""
+
 NEAR_ZERO = 0.02
 """Share of the largest voltage below which a point says nothing of a cycle."""
 

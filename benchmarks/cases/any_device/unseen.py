@@ -20,8 +20,8 @@ import memjax as mj
 from benchmarks.timing import lap
 from fitting.sweeps.halves import halves
 
-from .case import SCREENED, Left, left_of
-from .sets import SETS, Set, cycle_scatter
+from .left import Left, left_of
+from .sets import SCREENED, SETS, Set, cycle_scatter
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from fitting.sweeps.correction_words import corrections_of
 from fitting.sweeps.learned import PRIORS
 from fitting.sweeps.physics_first import begun_at_physics
 from fitting.sweeps.prepare import prepare
+from fitting.sweeps.search import Search
 from memjax.device.hybrid import node_names
 
 STEP = 0.02
@@ -49,17 +50,26 @@ def test_a_search_begins_at_ends_of_that_of_the_model_alone():
     names = problem.physics.problem.free
     assert names == problem.problem.free[: len(names)]
     z = np.arange(2.0 * len(names)).reshape(2, -1)
-    begun = begun_at_physics(problem, [(z, np.array([2.0, 1.0])), (z, np.full(2, np.inf))], seed=0)
-    first, second, moved, _ = begun.candidates
-    # The best is first, and the centre of the prior; corrections are none, and then small.
+    search = Search(problem.physics.problem, 0, None)
+    assert begun_at_physics(problem, search, seed=0) is problem  # nothing could be solved
+    search.best_z, search.best_cost = np.full(len(names), 0.5), 0.5
+    interrupted = begun_at_physics(problem, search, seed=0)
+    np.testing.assert_array_equal(interrupted.problem.center[: len(names)], search.best_z)
+    assert len(interrupted.candidates) == 2
+    # Of its ends the best point counts once, and one that could not be solved never.
+    ends = np.concatenate([search.best_z[None], z])
+    search.ends = [(ends, np.array([0.5, 2.0, 1.0])), (z, np.full(2, np.inf))]
+    begun = begun_at_physics(problem, search, seed=0)
+    best, first, second, *moved = begun.candidates
+    # The best point is first, and the centre of the prior; corrections are none, and then small.
+    np.testing.assert_array_equal(best[: len(names)], search.best_z)
     np.testing.assert_array_equal(first[: len(names)], z[1])
     np.testing.assert_array_equal(second[: len(names)], z[0])
-    np.testing.assert_array_equal(begun.problem.center, first)
-    assert not first[len(names) :].any()
-    np.testing.assert_array_equal(moved[: len(names)], z[1])
-    assert np.all(moved[len(names) :] != 0)
-    assert begun_at_physics(problem, [], seed=0) is problem
-    assert begun_at_physics(problem, [(z, np.full(2, np.inf))], seed=0) is problem
+    np.testing.assert_array_equal(begun.problem.center, best)
+    assert not best[len(names) :].any()
+    assert len(moved) == 3
+    np.testing.assert_array_equal(moved[0][: len(names)], search.best_z)
+    assert np.all(moved[0][len(names) :] != 0)
 
 
 def content_of(fit: ft.FitResult) -> dict:

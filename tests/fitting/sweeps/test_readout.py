@@ -125,10 +125,15 @@ def test_given_thresholds_are_taken(measured):
 
 
 @pytest.mark.wrong_types
-def test_what_is_over_before_the_next_row_is_no_event(monkeypatch):
-    """A current above the threshold between two rows alone, and later one that the rows show."""
+@pytest.mark.parametrize("block", [2, 5, 256])
+def test_what_is_over_before_the_next_row_is_no_event(monkeypatch, block):
+    """A current above the threshold between two rows alone, and later one that the rows show.
+
+    However many steps are read at once; behind the last one currents mean nothing.
+    """
     monkeypatch.setattr(readout, "log_current", lambda scaled, y, stimulus, t: y[0])
-    rows, t = jnp.arange(1.0, 7.0), jnp.arange(0.5, 6.5, 0.5)
+    monkeypatch.setattr(readout, "_BLOCK", block)
+    rows, t = jnp.arange(1.0, 7.0), jnp.append(jnp.arange(0.5, 6.5, 0.5), jnp.full(9, jnp.inf))
     current = jnp.where(jnp.isclose(t, 1.5) | (t > 4.2), 1.0, -1.0)
     span, levels = jnp.array([[0.5, 6.0, 6.0]]), jnp.array([0.0, -2.0])
     row_logs = jnp.where(rows > 4.2, 1.0, -1.0)

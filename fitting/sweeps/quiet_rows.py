@@ -1,9 +1,9 @@
 """Noise of an instrument where many readings are nothing but noise."""
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
-from ..residuals import MAD
+from ..residuals import MAD, scatter_of_bends
 
 WINDOW = 9
 """Neighbouring rows by whose mean modulus quiet ones are known: that of a single row is its own noise."""
@@ -63,3 +63,31 @@ def noise_of_quiet_rows(
         bends_of_quiet = np.where(level < _NOTHING * noise[:, None], bends, np.nan)
         noise[quiet] = _SCALE * np.nanmedian(bends_of_quiet[quiet], axis=1)
     return noise
+
+
+def noise_of_level_rows(
+    size: Float[np.ndarray, "devices points"], sweep: Int[np.ndarray, " points"]
+) -> Float[np.ndarray, " devices"]:
+    """Standard deviation of the lowest readings by the means of three neighbours; 0 of sweeps of fewer rows.
+
+    Of a leakage that hardly changes the lowest moduli are those that noise has lowered, neighbours alike: they scatter
+    by less than it. The mean of three independent rows says nothing of their second difference.
+    """
+    together = sweep[2:] == sweep[:-2]
+    means = size[:, 2:] + size[:, 1:-1] + size[:, :-2]
+    if not together.any():
+        return np.zeros(len(size))
+    lowest = means <= np.quantile(means[:, together], _SHARE, axis=1, keepdims=True)
+    bends = np.abs(np.diff(size, 2, axis=1))
+    return scatter_of_bends(masked_medians(bends, lowest & together))
+
+
+def masked_medians(
+    x: Float[np.ndarray, "... points"], mask: Bool[np.ndarray, "... points"]
+) -> Float[np.ndarray, "..."]:
+    """Medians along the last axis of the points that count, as `numpy.median` has them; NaN where none does."""
+    count = np.count_nonzero(mask, axis=-1)[..., None]
+    ordered = np.sort(np.where(mask, x, np.inf), axis=-1)
+    at = lambda k: np.take_along_axis(ordered, np.maximum(k, 0), axis=-1)[..., 0]  # noqa: E731
+    middle = (at((count - 1) // 2) + at(count // 2)) / 2
+    return np.where(count[..., 0] > 0, middle, np.nan)

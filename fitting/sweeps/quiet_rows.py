@@ -17,6 +17,7 @@ _SCALE = MAD / np.sqrt(70)
 _PASSES = 2  # estimates from all windows that are quiet by the one before
 
 _SHARE = 0.1  # share of the windows that are looked at, the lowest
+_LEVEL = 0.75  # share of the largest of such means that their median is of a level: half of it of a line through 0
 _NOTHING = 2.0  # multiple of their noise up to which the mean modulus of such rows is that of noise: of it 0.8
 
 
@@ -66,20 +67,22 @@ def noise_of_quiet_rows(
 
 
 def noise_of_level_rows(
-    size: Float[np.ndarray, "devices points"], sweep: Int[np.ndarray, " points"]
+    responses: Float[np.ndarray, "devices points"], sweep: Int[np.ndarray, " points"]
 ) -> Float[np.ndarray, " devices"]:
-    """Standard deviation of the lowest readings by the means of three neighbours; 0 of sweeps of fewer rows.
+    """Standard deviation of the lowest readings by the means of three neighbours; 0 where these are not all alike.
 
     Of a leakage that hardly changes the lowest moduli are those that noise has lowered, neighbours alike: they scatter
-    by less than it. The mean of three independent rows says nothing of their second difference.
+    by less than it. The mean of three independent rows says nothing of their second difference, and a current that
+    passes 0 has no bend there, as its modulus has.
     """
-    together = sweep[2:] == sweep[:-2]
+    together, size = sweep[2:] == sweep[:-2], np.abs(responses)
     means = size[:, 2:] + size[:, 1:-1] + size[:, :-2]
     if not together.any():
         return np.zeros(len(size))
-    lowest = means <= np.quantile(means[:, together], _SHARE, axis=1, keepdims=True)
-    bends = np.abs(np.diff(size, 2, axis=1))
-    return scatter_of_bends(masked_medians(bends, lowest & together))
+    most = np.quantile(means[:, together], _SHARE, axis=1, keepdims=True)
+    lowest = (means <= most) & together
+    noise = scatter_of_bends(masked_medians(np.abs(np.diff(responses, 2, axis=1)), lowest))
+    return np.where(masked_medians(means, lowest) > _LEVEL * most[:, 0], noise, 0.0)
 
 
 def masked_medians(

@@ -177,7 +177,7 @@ def noise_floors(
     rows = low[:, 2:] & low[:, 1:-1] & low[:, :-2] & (sweep[2:] == sweep[:-2])
     middles = masked_medians(np.abs(np.diff(size, 2, axis=1)), rows)
     lowest = np.maximum(np.nan_to_num(scatter_of_bends(middles)), 1e-16)
-    other = np.maximum(noise_of_level_rows(size, sweep), noise_of_quiet_rows(responses, sweep))
+    other = np.maximum(*(f(responses, sweep) for f in (noise_of_level_rows, noise_of_quiet_rows)))
     return np.where(other > CHANCE * lowest, other, lowest)
 
 

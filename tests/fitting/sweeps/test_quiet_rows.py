@@ -54,7 +54,8 @@ def test_the_noise_of_a_leakage_that_hardly_changes_comes_back():
     noise = noise_of_level_rows(devices, one)
     # Of some 15 windows that overlap a robust deviation errs by 40 %, the median of twenty by 11 %: z = 3.
     assert 0.67 * NOISE < np.median(noise) < 1.33 * NOISE
-    # Sweeps of two rows have no three neighbours.
+    # A line through 0 is no level, and sweeps of two rows have no three neighbours.
+    assert noise_of_level_rows(1e-9 * V[None] * (1 + 0.03 * rng.normal(size=V.size)), one) == 0
     assert noise_of_level_rows(devices, np.arange(V.size) // 2).tolist() == [0.0] * 20
 
 

@@ -52,7 +52,8 @@ def far_optima(
     turned round there describes the data as well, and all searches begin with that resistance: first order and profiles
     know of one optimum only. So each parameter that is called determined is moved far to either side, and held there
     while the others are fitted; where that leads to a loss that is not far above the lowest, all of them go on.
-    Only parameters with a standard deviation of at least `least` [natural log units] are asked of.
+    A parameter with a standard deviation below `least` [natural log units] is only moved so where a first look at these
+    points does not exclude them, see `_looks_open`.
     An interval of 90 % that misses does so by little, but a wrong optimum by any factor: it is excluded at `SURE`.
     """
     lost = set(result.undetermined)
@@ -64,11 +65,11 @@ def far_optima(
     # The others begin where they are: of how they follow so far off first order says nothing.
     starts = np.repeat(result.z[None], len(pinned), axis=0)
     starts[np.arange(len(pinned)), pinned] += sides * np.maximum(LEAP, _WIDTHS * width[pinned])
-    asked = result.sigma_z[pinned] >= least
-    asked[~asked] = _looks_open(result, starts[~asked], pinned[~asked])
-    if not asked.any():
+    mask = result.sigma_z[pinned] >= least
+    mask[~mask] = _looks_open(result, starts[~mask], pinned[~mask])
+    if not mask.any():
         return []
-    z, cost = search_held(result, starts[asked], pinned[asked], tick)
+    z, cost = search_held(result, starts[mask], pinned[mask], tick)
     lower = cost < result.loss - ALIKE / 2 * float(result.problem.noise) ** 2
     rise = 2 * (cost - result.loss)[:, None]
     share = np.maximum(rise, 0.0) / thresholds(result, level, indices)

@@ -247,6 +247,17 @@ def _of_residuals(
     return np.concatenate([rooted.reshape(fits, last, -1), jumps], axis=1), rho
 
 
+def _of_resampling(
+    problem: Problem,
+    waves: Sequence[Waveform],
+    columns: Float[np.ndarray, "1 data columns"],
+    seed: int,
+) -> Float[np.ndarray, "1 replicates columns"]:
+    """Root whose square is the covariance of the scores of resampled sweeps."""
+    shifts = _resampled(problem, waves, seed) @ columns
+    return (shifts - np.mean(shifts, axis=1, keepdims=True)) / np.sqrt(_REPLICATES - 1)
+
+
 class NoiseEstimates:
     """The noise of the data of fits of one shape, from residuals and Jacobians at optima, the prior's last.
 
@@ -288,12 +299,10 @@ class NoiseEstimates:
                 self.root = root[None]
                 self.sources = ["read noise, by which alone the sweeps differ"]
             else:
-                columns = np.concatenate([j, more], axis=2)
-                shifts = _resampled(problems[0], waves[0], seed) @ columns
+                self.root = _of_resampling(
+                    problems[0], waves[0], np.concatenate([j, more], 2), seed
+                )
                 freedom = self.sweeps[0] - 1.0
-                centred = shifts - np.mean(shifts, axis=1, keepdims=True)
-                # A root: its square is the covariance of the resampled scores.
-                self.root = centred / np.sqrt(_REPLICATES - 1)
                 self.sources = [f"{_REPLICATES} resamplings of the sweeps"]
             self.freedom = np.array([freedom])
         else:

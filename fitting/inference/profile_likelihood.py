@@ -236,12 +236,15 @@ def _found(
         slope = np.concatenate([slope, _way_out(z, best.z[0], k, reach * sigma[k])[None]])
     threshold = thresholds(result, level, pinned)
     if beyond:  # where chi squared is above that of the interval, the other level says how far
-        above = np.sum(evaluate(begin)[0] ** 2, axis=1) - 2 * best.cost > threshold
-        above[:first_lanes] = False
-        threshold = np.where(above, thresholds(result, SURE, pinned), threshold)
+        rise = np.sum(evaluate(begin)[0] ** 2, axis=1) - 2 * best.cost
+        above = (rise > threshold) & (np.arange(len(pinned)) >= first_lanes)
+        # What data do not exclude far off may lie above it, too: its interval begins there.
+        sure = np.maximum(thresholds(result, SURE, pinned), rise + threshold)
+        threshold = np.where(above, sure, threshold)
     slopes = np.abs(log_slopes(problem.device, free, best.z[0][: len(free)]))[pinned]
     # So many first moves change the logarithm of the parameter by `_FARTHEST`.
-    far = _FARTHEST / np.maximum(slopes, 1e-12) / (reach * sigma[pinned])
+    moves = np.abs(slope[np.arange(len(pinned)), pinned])
+    far = _FARTHEST / np.maximum(slopes, 1e-12) / moves
     ends = profile_ends(
         evaluate,
         begin,
@@ -317,8 +320,13 @@ def _passed(
 def _way_out(
     z: Float[np.ndarray, " free"], best: Float[np.ndarray, " free"], k: int, width: float
 ) -> Float[np.ndarray, " free"]:
-    """Return the step away from the best point; of that way nothing is known, and the others begin where they are."""
-    return np.where(np.arange(len(z)) == k, np.sign(z[k] - best[k]) * width, 0.0)
+    """Return the step away from the best point; of that way nothing is known, and the others begin where they are.
+
+    It is as long as the way to here, or a half-width of the interval: how the others move along a step that is far
+    shorter than the valley is wide is chance.
+    """
+    step = z[k] - best[k]
+    return np.where(np.arange(len(z)) == k, np.sign(step) * max(abs(step), width), 0.0)
 
 
 def thresholds(

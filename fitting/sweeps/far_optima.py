@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from ..inference.batches import Batches
 from ..inference.profile_likelihood import SURE, thresholds
@@ -52,12 +52,12 @@ def far_optima(
     turned round there describes the data as well, and all searches begin with that resistance: first order and profiles
     know of one optimum only. So each parameter that is called determined is moved far to either side, and held there
     while the others are fitted; where that leads to a loss that is not far above the lowest, all of them go on.
-    Only parameters with a standard deviation of at least `least` [natural log units] are asked of.
+    A parameter with a standard deviation below `least` [natural log units] is only moved so where a first look at these
+    points does not exclude them, see `_looks_open`.
     An interval of 90 % that misses does so by little, but a wrong optimum by any factor: it is excluded at `SURE`.
     """
     lost = set(result.undetermined)
-    known = [n not in lost for n in result.free]
-    indices = np.flatnonzero(known & (result.sigma_z >= least))
+    indices = np.flatnonzero([n not in lost for n in result.free])
     if not len(indices):
         return []
     width = result.reach(level) * result.sigma_z
@@ -65,20 +65,59 @@ def far_optima(
     # The others begin where they are: of how they follow so far off first order says nothing.
     starts = np.repeat(result.z[None], len(pinned), axis=0)
     starts[np.arange(len(pinned)), pinned] += sides * np.maximum(LEAP, _WIDTHS * width[pinned])
-    z, cost = search_held(result, starts, pinned, tick)
+    mask = result.sigma_z[pinned] >= least
+    mask[~mask] = _looks_open(result, starts[~mask], pinned[~mask])
+    if not mask.any():
+        return []
+    z, cost = search_held(result, starts[mask], pinned[mask], tick)
     lower = cost < result.loss - ALIKE / 2 * float(result.problem.noise) ** 2
     rise = 2 * (cost - result.loss)[:, None]
     share = np.maximum(rise, 0.0) / thresholds(result, level, indices)
-    beyond = rise < thresholds(result, SURE, indices)
+    open_ = _not_excluded(result, Batches(result.problem)(z)[0])[:, None]
     # A valley that is not straight has a longer end: that is no other optimum.
     farthest = np.maximum(_WIDTHS, _BENT * np.sqrt(share)) * width[indices]
-    beyond &= np.abs(z - result.z)[:, indices] > farthest
+    beyond = open_ & (np.abs(z - result.z)[:, indices] > farthest)
     optima = []
     for k in np.argsort(cost, kind="stable"):
         if lower[k] or np.any(beyond[k]):
             names = tuple(result.free[j] for j in indices[beyond[k]])
             optima.append(FarOptimum(z[k], float(cost[k]), bool(lower[k]), names))
     return optima
+
+
+def _looks_open(
+    result: FitResult, points: Float[np.ndarray, "lanes free"], pinned: Int[np.ndarray, " lanes"]
+) -> Bool[np.ndarray, " lanes"]:
+    """Whether data do not surely exclude points far off once the other parameters have followed to first order there.
+
+    A row that noise has raised fixes a parameter which only that row would show, and to first order as well as the row
+    is known; what the others show of it far off, or do not, is seen there alone. It costs a solve a point.
+    """
+    if not len(points):
+        return np.zeros(0, bool)
+    r, jacobian, ok = Batches(result.problem)(points)
+    left = []
+    for k, x, j in zip(pinned, r, jacobian, strict=True):
+        others = np.delete(j, k, axis=1)
+        left.append(x - others @ np.linalg.lstsq(others, x, rcond=None)[0])
+    return ok & _not_excluded(result, np.array(left))
+
+
+def _not_excluded(
+    result: FitResult, r: Float[np.ndarray, "points residuals"]
+) -> Bool[np.ndarray, " points"]:
+    """Whether data do not surely exclude points of these residuals, the prior's last.
+
+    Between two points of residuals r and r + d the data tell by d'r alone, of variance d'Sd; and where they lie on a
+    line of the model, of which the first is the best point, chi squared rises by the square of that over d'd. Along
+    derivatives this is the threshold of an interval, see `fitting.profiles`; far off other rows may tell.
+    """
+    best = Batches(result.problem)(result.z[None])[0]
+    moved = (r - best)[:, : -len(result.z)]
+    square = np.sum(moved**2, axis=1)
+    variance = result.noise_along(moved) / np.maximum(square, np.finfo(float).tiny)
+    rise = np.sum(r**2, axis=1) - np.sum(best**2)
+    return rise < result.reach(SURE) ** 2 * variance
 
 
 def outermost(

@@ -115,9 +115,14 @@ def shifts_of_cycles(
 
 
 def _scatter_of_read_noise(
-    problem: Problem, waves: Sequence[Waveform], j: Float[np.ndarray, "data free"]
-) -> tuple[Float[np.ndarray, "data free"], float] | None:
+    problem: Problem,
+    waves: Sequence[Waveform],
+    j: Float[np.ndarray, "data free"],
+    more: Float[np.ndarray, "data more"],
+) -> tuple[Float[np.ndarray, "data columns"], float] | None:
     """Root of J'SJ out of read noise alone, and its degrees of freedom; None where cycles differ by more than that.
+
+    Columns of the root are those of the derivatives and of `more` directions, which say nothing of the noise.
 
     Notes
     -----
@@ -128,13 +133,15 @@ def _scatter_of_read_noise(
     """
     count, points = min(w.n_sweeps for w in waves), np.size(problem.group.weight)
     shifts = shifts_of_cycles(problem, waves, count)
-    rows = j * np.sqrt(read_variance(problem, waves))[:, None]
+    sigma = np.sqrt(read_variance(problem, waves))[:, None]
+    rows = j * sigma
     ratio, freedom = _share_of_read_noise(shifts @ j, rows)
     if not 0 < ratio <= 1 + _SURE * np.sqrt(2 / max(freedom, 1)):
         return None
     ratio, freedom = _share_of_read_noise(shifts[:, :points] @ j[:points], rows[:points])
     if not ratio > 0:
         return None
+    rows = np.concatenate([j, more], axis=1) * sigma
     rows[:points] *= np.sqrt(ratio * variance_of_median(count))
     return rows, float(freedom)
 
@@ -206,8 +213,11 @@ def _of_residuals(
     inverse: Float[np.ndarray, "fits free free"],
     moves: Bool[np.ndarray, "fits data"],
     shape: tuple[int, ...],
-) -> tuple[Float[np.ndarray, "fits data free"], Float[np.ndarray, " fits"]]:
+    more: Float[np.ndarray, "fits data more"],
+) -> tuple[Float[np.ndarray, "fits data columns"], Float[np.ndarray, " fits"]]:
     """Roots of J'SJ out of residuals, and the correlations of neighbours; of waveforms of this shape.
+
+    Columns are those of the derivatives and of `more` directions.
 
     Notes
     -----
@@ -224,7 +234,8 @@ def _of_residuals(
     sigma = sigma_about(
         square[:, :last].reshape(fits, *shape), free[:, :last].reshape(fits, *shape)
     )
-    scores = sigma[..., None] * j[:, :last].reshape(fits, *shape, -1)
+    columns = np.concatenate([j, more], axis=2)
+    scores = sigma[..., None] * columns[:, :last].reshape(fits, *shape, -1)
     steps = np.broadcast_to(rho[:, None, None], (fits, shape[0], points - 1))
     rooted = along_process(scores, steps) if np.any(rho) else scores
     sampling = weights**2 / 12
@@ -232,14 +243,26 @@ def _of_residuals(
     share = np.divide(square[:, last:], sampling, out=np.zeros_like(sampling), where=counted)
     freedom = np.sum(free[:, last:], where=counted, axis=1)
     excess = np.maximum(np.sum(share, axis=1) / np.maximum(freedom, 0.1), 1.0)
-    jumps = np.sqrt(excess[:, None] * sampling)[..., None] * j[:, last:]
+    jumps = np.sqrt(excess[:, None] * sampling)[..., None] * columns[:, last:]
     return np.concatenate([rooted.reshape(fits, last, -1), jumps], axis=1), rho
+
+
+def _of_resampling(
+    problem: Problem,
+    waves: Sequence[Waveform],
+    columns: Float[np.ndarray, "1 data columns"],
+    seed: int,
+) -> Float[np.ndarray, "1 replicates columns"]:
+    """Root whose square is the covariance of the scores of resampled sweeps."""
+    shifts = _resampled(problem, waves, seed) @ columns
+    return (shifts - np.mean(shifts, axis=1, keepdims=True)) / np.sqrt(_REPLICATES - 1)
 
 
 class NoiseEstimates:
     """The noise of the data of fits of one shape, from residuals and Jacobians at optima, the prior's last.
 
-    Of several fits none has sweeps to resample, see `of_each`.
+    Of several fits none has sweeps to resample, see `of_each`. `along` is the variance of the data along `more`
+    directions of their residuals, d'Sd of each column d [sigma^2].
     """
 
     def __init__(
@@ -249,8 +272,10 @@ class NoiseEstimates:
         residuals: Float[np.ndarray, "fits residuals"],
         jacobian: Float[np.ndarray, "fits residuals free"],
         seed: int,
+        more: Float[np.ndarray, "fits data more"] | None = None,
     ):
         n = len(problems[0].free)
+        more = np.zeros((len(problems), residuals.shape[1] - n, 0)) if more is None else more
         self.r, j = residuals[:, :-n], jacobian[:, :-n]
         steep = np.max(np.abs(j), axis=2) > STEEPEST
         self.j = j = np.where(steep[..., None], 0.0, j)
@@ -268,22 +293,22 @@ class NoiseEstimates:
         self.inverse = (axes.mT / size[:, None] ** 2) @ axes
         self.sweeps = [min(w.n_sweeps for w in group) for group in waves]
         if self.sweeps[0] >= FEWEST:
-            scatter = _scatter_of_read_noise(problems[0], waves[0], j[0])
+            scatter = _scatter_of_read_noise(problems[0], waves[0], j[0], more[0])
             if scatter is not None:
                 root, freedom = scatter
                 self.root = root[None]
                 self.sources = ["read noise, by which alone the sweeps differ"]
             else:
-                shifts, freedom = _resampled(problems[0], waves[0], seed) @ j, self.sweeps[0] - 1.0
-                centred = shifts - np.mean(shifts, axis=1, keepdims=True)
-                # A root: its square is the covariance of the resampled scores.
-                self.root = centred / np.sqrt(_REPLICATES - 1)
+                self.root = _of_resampling(
+                    problems[0], waves[0], np.concatenate([j, more], 2), seed
+                )
+                freedom = self.sweeps[0] - 1.0
                 self.sources = [f"{_REPLICATES} resamplings of the sweeps"]
             self.freedom = np.array([freedom])
         else:
             events = field_of_each([p.group for p in problems], "event_weight")
             weights, shape = events.reshape(len(problems), -1), problems[0].group.rows.shape
-            self.root, rho = _of_residuals(weights, self.r, j, self.inverse, moves, shape)
+            self.root, rho = _of_residuals(weights, self.r, j, self.inverse, moves, shape, more)
             self.sources = [_source(*x) for x in zip(rho.tolist(), self.sweeps, strict=True)]
             # Points that follow each other count for fewer, and a variance is that of the points about it.
             freedom = np.minimum(count * (1 - rho) / (1 + rho) - n, MOST_FREEDOM)
@@ -291,6 +316,8 @@ class NoiseEstimates:
         for k, lost in enumerate(np.count_nonzero(steep, axis=1).tolist()):
             if lost:
                 self.sources[k] += f"; without residuals of exploded derivatives: {lost}"
+        self.along = np.sum(self.root[..., n:] ** 2, axis=1)
+        self.root = self.root[..., :n]
         square = np.sum(j**2, axis=(1, 2))
         self.moves = moves
         self.scale = np.sum(self.root**2, axis=(1, 2)) / np.maximum(square, 1e-300)

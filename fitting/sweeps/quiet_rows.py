@@ -1,9 +1,9 @@
 """Noise of an instrument where many readings are nothing but noise."""
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
-from ..residuals import MAD
+from ..residuals import MAD, scatter_of_bends
 
 WINDOW = 9
 """Neighbouring rows by whose mean modulus quiet ones are known: that of a single row is its own noise."""
@@ -17,6 +17,7 @@ _SCALE = MAD / np.sqrt(70)
 _PASSES = 2  # estimates from all windows that are quiet by the one before
 
 _SHARE = 0.1  # share of the windows that are looked at, the lowest
+_LEVEL = 0.75  # share of the largest of such means that their median is of a level: half of it of a line through 0
 _NOTHING = 2.0  # multiple of their noise up to which the mean modulus of such rows is that of noise: of it 0.8
 
 
@@ -63,3 +64,33 @@ def noise_of_quiet_rows(
         bends_of_quiet = np.where(level < _NOTHING * noise[:, None], bends, np.nan)
         noise[quiet] = _SCALE * np.nanmedian(bends_of_quiet[quiet], axis=1)
     return noise
+
+
+def noise_of_level_rows(
+    responses: Float[np.ndarray, "devices points"], sweep: Int[np.ndarray, " points"]
+) -> Float[np.ndarray, " devices"]:
+    """Standard deviation of the lowest readings by the means of three neighbours; 0 where these are not all alike.
+
+    Of a leakage that hardly changes the lowest moduli are those that noise has lowered, neighbours alike: they scatter
+    by less than it. The mean of three independent rows says nothing of their second difference, and a current that
+    passes 0 has no bend there, as its modulus has.
+    """
+    together, size = sweep[2:] == sweep[:-2], np.abs(responses)
+    means = size[:, 2:] + size[:, 1:-1] + size[:, :-2]
+    if not together.any():
+        return np.zeros(len(size))
+    most = np.quantile(means[:, together], _SHARE, axis=1, keepdims=True)
+    lowest = (means <= most) & together
+    noise = scatter_of_bends(masked_medians(np.abs(np.diff(responses, 2, axis=1)), lowest))
+    return np.where(masked_medians(means, lowest) > _LEVEL * most[:, 0], noise, 0.0)
+
+
+def masked_medians(
+    x: Float[np.ndarray, "... points"], mask: Bool[np.ndarray, "... points"]
+) -> Float[np.ndarray, "..."]:
+    """Medians along the last axis of the points that count, as `numpy.median` has them; NaN where none does."""
+    count = np.count_nonzero(mask, axis=-1)[..., None]
+    ordered = np.sort(np.where(mask, x, np.inf), axis=-1)
+    at = lambda k: np.take_along_axis(ordered, np.maximum(k, 0), axis=-1)[..., 0]  # noqa: E731
+    middle = (at((count - 1) // 2) + at(count // 2)) / 2
+    return np.where(count[..., 0] > 0, middle, np.nan)

@@ -29,6 +29,7 @@ from .figures import figure_iv, measurement_of
 from .instrument import OFFSETS, DeviceOnBench, device_of
 from .learned import without_likelihood
 from .limits import by_wave, levels_of, share_limits
+from .noise_estimate import NoiseEstimates
 from .prediction import Prediction, prediction_at, problem_of
 from .prepare import Prepared
 from .problem import PATIENT, Problem
@@ -295,6 +296,13 @@ class FitResult(AbstractFit):
     @property
     def prior_shift(self) -> Float[np.ndarray, " free"]:
         return self.uncertainty.shift
+
+    def noise_along(self, moved: Float[np.ndarray, "points data"]) -> Float[np.ndarray, " points"]:
+        """Variance of the data along changes of their residuals, d'Sd of each d [sigma^2], see `uncertainty`."""
+        points = np.repeat(self.z[None], TOGETHER, axis=0)
+        r, jacobian, _ = (x[:1] for x in self.problem.linearise(points))
+        known = NoiseEstimates([self.problem], [self.waves], r, jacobian, self.seed, moved.T[None])
+        return known.along[0]
 
     @property
     def identifiability(self) -> Identifiability:

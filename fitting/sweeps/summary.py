@@ -15,7 +15,7 @@ from memjax.simulate import waveform
 from ..residuals import named_far, scatter_of_bends
 from ..verdict import SURE
 from .limits import reach_of, same_limits
-from .quiet_rows import CHANCE, noise_of_quiet_rows
+from .quiet_rows import CHANCE, masked_medians, noise_of_level_rows, noise_of_quiet_rows
 
 EVENTS = ("rise", "release", "fall")
 """Rising through the on-threshold, falling below it again, falling below the hold-threshold.
@@ -161,7 +161,8 @@ def noise_floor(measurement: mj.Measurement) -> float:
     r"""Noise of the instrument at its lowest responses [A, or V where a current was imposed]; at least 1e-16.
 
     Robust standard deviation of the second differences among the lowest tenth of the modulus, over sqrt 6: the slope of
-    a leakage counts for none. Where more rows than these read nothing, see `noise_of_quiet_rows`.
+    a leakage counts for none. Where it hardly changes, see `noise_of_level_rows`, and where more rows than these read
+    nothing, `noise_of_quiet_rows`.
     """
     return float(noise_floors(measurement.response[None], measurement.sweep)[0])
 
@@ -176,19 +177,8 @@ def noise_floors(
     rows = low[:, 2:] & low[:, 1:-1] & low[:, :-2] & (sweep[2:] == sweep[:-2])
     middles = masked_medians(np.abs(np.diff(size, 2, axis=1)), rows)
     lowest = np.maximum(np.nan_to_num(scatter_of_bends(middles)), 1e-16)
-    quiet = noise_of_quiet_rows(responses, sweep)
-    return np.where(quiet > CHANCE * lowest, quiet, lowest)
-
-
-def masked_medians(
-    x: Float[np.ndarray, "... points"], mask: Bool[np.ndarray, "... points"]
-) -> Float[np.ndarray, "..."]:
-    """Medians along the last axis of the points that count, as `numpy.median` has them; NaN where none does."""
-    count = np.count_nonzero(mask, axis=-1)[..., None]
-    ordered = np.sort(np.where(mask, x, np.inf), axis=-1)
-    at = lambda k: np.take_along_axis(ordered, np.maximum(k, 0), axis=-1)[..., 0]  # noqa: E731
-    middle = (at((count - 1) // 2) + at(count // 2)) / 2
-    return np.where(count[..., 0] > 0, middle, np.nan)
+    other = np.maximum(*(f(responses, sweep) for f in (noise_of_level_rows, noise_of_quiet_rows)))
+    return np.where(other > CHANCE * lowest, other, lowest)
 
 
 def _events(

@@ -164,9 +164,18 @@ class Wells(AbstractProblem):
         return rows, slopes, np.ones(len(z), bool)
 
 
-@pytest.mark.parametrize(("above", "level"), [(0.5, 0.9), (2.0, SURE)])
-def test_an_interval_reaches_to_another_optimum_and_ends_beyond_it(above, level):
-    """There chi squared is `above` squared: within the threshold of 2.7, or above it and not excluded at 9."""
+LIMITS = {level: stats.norm.ppf((1 + level) / 2) ** 2 for level in (0.9, SURE)}
+"""Rises of chi squared that end an interval of 0.9, and that surely exclude."""
+
+
+@pytest.mark.parametrize(
+    ("above", "rise"), [(0.5, LIMITS[0.9]), (2.0, LIMITS[SURE]), (4.0, 16.0 + LIMITS[0.9])]
+)
+def test_an_interval_reaches_to_another_optimum_and_ends_beyond_it(above, rise):
+    """There chi squared is `above` squared: within the threshold of 2.7, or above it and not excluded at 9.
+
+    Or it is above both, as of data whose rows are not alike and do not exclude it.
+    """
     device = mj.MetastableSwitches()
     center = np.asarray(mj.params.unconstrain(device, ("r_on",)))
     problem: Any = Wells(
@@ -178,7 +187,7 @@ def test_an_interval_reaches_to_another_optimum_and_ends_beyond_it(above, level)
     ends = [np.array(to_coordinates(device, "r_on", p.low, p.high)) - center for p in (alone, both)]
     # An end counts as met within 2 % of the root of the threshold.
     np.testing.assert_allclose(ends[0], [-reach, reach], rtol=0.03)
-    beyond = np.sqrt(stats.norm.ppf((1 + level) / 2) ** 2 - above**2)
+    beyond = np.sqrt(rise - above**2)
     np.testing.assert_allclose(ends[1], [-APART - beyond, reach], rtol=0.03)
 
 

@@ -21,11 +21,17 @@ def residuals(z, measured):
     shown = z[:, 1:] + LOOP
     limited = z[:, :1] > shown
     r = np.where(limited, z[:, :1], shown) - measured
-    return r, np.stack([limited, ~limited], axis=2).astype(float), np.ones(len(z), bool)
+    return _with_prior(r, np.stack([limited, ~limited], axis=2).astype(float))
 
 
-def fit(measured, z, lost=(), of=residuals):
-    """A fit of both logarithms at a point."""
+def _with_prior(r, jacobian):
+    """Residuals and derivatives with those of a prior behind them that weighs nothing, and that all is solved."""
+    r, jacobian = np.pad(r, [(0, 0), (0, 2)]), np.pad(jacobian, [(0, 0), (0, 2), (0, 0)])
+    return r, jacobian, np.ones(len(r), bool)
+
+
+def fit(measured, z, lost=(), of=residuals, sigma=NOISE):
+    """A fit of both logarithms at a point; of data of one standard deviation, or of one each."""
     points = np.asarray(z, float)[None]
     r, jacobian, _ = of(points, measured)
     covariance = NOISE**2 * np.linalg.pinv(jacobian[0].T @ jacobian[0])
@@ -40,6 +46,7 @@ def fit(measured, z, lost=(), of=residuals):
         sigma_z=np.sqrt(np.diag(covariance)),
         undetermined=lost,
         reach=lambda level: REACH if level == LEVEL else 3.0,
+        noise_along=lambda moved: np.sum((moved * sigma) ** 2, axis=1),
     )
 
 
@@ -70,7 +77,7 @@ def test_the_longer_end_of_a_valley_that_is_bent_is_no_other_optimum():
         r = z * slope
         jacobian = np.zeros((len(z), 2, 2))
         jacobian[:, [0, 1], [0, 1]] = slope
-        return r, jacobian, np.ones(len(z), bool)
+        return _with_prior(r, jacobian)
 
     assert far_optima(fit(LOOP, [0.0, 0.0], of=bent)) == []
 
@@ -81,6 +88,29 @@ def test_a_search_that_ended_in_the_higher_optimum_is_told_of_the_lower_one():
     best = far_optima(result)[0]
     assert best.is_lower
     assert best.cost < 1e-3 * result.loss
+
+
+def tail(z, measured):
+    """A response that one row shows at the second coordinate, as much as the first lets it."""
+    row = np.exp(-np.exp(-4 * z[:, 0]))[:, None] * (LOOP[7] == LOOP)
+    r = z[:, 1:] + row - measured
+    slope = 4 * np.exp(-4 * z[:, 0])[:, None] * row
+    return _with_prior(r, np.stack([slope, np.ones_like(row)], axis=2))
+
+
+@pytest.mark.parametrize(("deviations", "is_open"), [(2.0, True), (6.0, False)])
+def test_what_one_raised_row_says_is_excluded_far_off_by_the_noise_of_that_row(deviations, is_open):
+    """The row is known twice as badly as the others: two deviations may be chance, and 6 are none."""
+    sigma = np.where(LOOP[7] == LOOP, 2 * NOISE, NOISE)
+    height = deviations * 2 * NOISE
+    measured = height * (LOOP[7] == LOOP)
+    best = -np.log(-np.log(height)) / 4
+    result = fit(measured, [best, 0.0], of=tail, sigma=sigma)
+    # To first order the height is known to a half, and its coordinate better than what is looked at by itself.
+    assert result.sigma_z[0] < 0.3
+    optima = far_optima(result, least=0.3)
+    assert [f.names for f in optima] == [("r_on",)] * len(optima)
+    assert bool(optima) is is_open
 
 
 def test_what_the_data_do_not_determine_is_not_moved():

@@ -10,6 +10,7 @@ from fitting.residuals import variance_of_median
 from fitting.sweeps.covariance import uncertainty, uncertainty_of_each
 from fitting.sweeps.group import MODEL_SIGMA
 from fitting.sweeps.noise_estimate import (
+    NoiseEstimates,
     _scatter_of_read_noise,
     noise_of_each,
 )
@@ -104,9 +105,24 @@ def test_the_place_of_an_event_within_its_row_is_no_better_known_of_many_sweeps(
         about = problem(1.0)
         about.group.event_weight = np.full((1, 1, 3), 2.0)
         slopes = np.concatenate([SLOPES / MODEL_SIGMA, [[0.0, 1.0, 0.0]] * 3])
-        root, freedom = _scatter_of_read_noise(about, [wave], slopes)
+        root, freedom = _scatter_of_read_noise(about, [wave], slopes, slopes[:, :1])
+        np.testing.assert_array_equal(root[:, FREE:], root[:, :1])
         np.testing.assert_allclose(root[-3:, 1], 2 / np.sqrt(12))
         expected = 0.02 * np.sqrt(variance_of_median(sweeps)) / MODEL_SIGMA
         # The size is known from so many degrees of freedom, the relative noise from 4 sweeps to 5 %: z = 4.
         band = 4 * np.hypot(np.sqrt(0.5 / freedom), 0.05)
         assert root[0, 0] / slopes[0, 0] == pytest.approx(expected, rel=band)
+
+
+@pytest.mark.wrong_types
+@pytest.mark.parametrize("sweeps", [1, 8])
+@pytest.mark.parametrize("made", [uneven, wandering])
+def test_noise_along_a_direction_is_that_of_the_derivatives(sweeps, made):
+    """d'Sd is the diagonal of J'SJ where directions are columns of J: of residuals, read noise and resampled sweeps."""
+    problems, waves, r, j = _fits(made(np.random.default_rng(3), sweeps))
+    data = j[:, :-FREE]
+    alone = NoiseEstimates(problems, waves, r, j, 0)
+    both = NoiseEstimates(problems, waves, r, j, 0, 2 * data)
+    np.testing.assert_allclose(both.root, alone.root, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(both.along[0], 4 * np.sum(alone.root[0] ** 2, axis=0), rtol=1e-9)
+    assert alone.along.shape == (1, 0)

@@ -65,13 +65,13 @@ class Constants:
         Other parameters need no other kernel.
         """
 
-        def given(x: Constant) -> Atom:
+        def of_call(x: Constant) -> Atom:
             if x.kind != self.real or x.value in (0.0, 1.0):
                 return x
             self.values.append(float(x.value))
             return self.name()
 
-        return mapped(given, literal(value))
+        return mapped(of_call, literal(value))
 
 
 def name_arrays(tree: Any, prefix: str, level: int) -> tuple[Any, list[Name]]:
@@ -243,11 +243,11 @@ static void prepare_uniform(const Real *constant, {arguments}, int32_t count, Un
 }}
 """
 
-    def load_block(self, arguments: str, own: str, carry: str) -> str:
+    def load_block(self, arguments: str, lane_text: str, state_text: str) -> str:
         """A function that reads some lanes, number `k` of each as the texts say, and computes what is theirs."""
         loads = [
             f"{struct}->{x.text}[j] = {text.format(k=k, type=_stored(x))};"
-            for struct, names, text in (("o", self.owns, own), ("c", self.states, carry))
+            for struct, names, text in (("o", self.owns, lane_text), ("c", self.states, state_text))
             for k, x in enumerate(names)
         ]
         stores = [f"o->{x.text}[j] = {x.text};" for x in self.fixed]

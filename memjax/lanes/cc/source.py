@@ -115,7 +115,7 @@ def _blocks_text(program: Program, head: str, functions: Sequence[str], constant
     """The text of lanes in blocks: what both drivers of them are given, and what one of them has alone."""
     buffers, part = "XLA_FFI_Buffer *", "int64_t lane, int64_t n"
     # Those beyond the last lane are like it.
-    own, carry = (_ELEMENT.format(x, "(j < n ? j : n - 1)") for x in ("own", "carry"))
+    texts = (_ELEMENT.format(x, "(j < n ? j : n - 1)") for x in ("own", "carry"))
     return "\n".join(
         [
             program.prelude(),
@@ -124,7 +124,7 @@ def _blocks_text(program: Program, head: str, functions: Sequence[str], constant
             head,
             program.types(),
             program.prepare_uniform("XLA_FFI_Buffer **places, int64_t s, int32_t first"),
-            program.load_block(f"{buffers} *own, {buffers} *carry, {part}", own, carry),
+            program.load_block(f"{buffers} *own, {buffers} *carry, {part}", *texts),
             program.store_states(f"{buffers} *rets, {part}", _ELEMENT.format("rets", "j"), "n"),
             *functions,
             (_FOLDER / file).read_text(),

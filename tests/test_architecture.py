@@ -189,10 +189,7 @@ def test_functions_and_files_are_short():
 
 MOST_ARGUMENTS = 10
 # What computes is a keyword of all that simulates, runs and solves, and belongs to none of the other arguments.
-WIDE = {
-    ("memjax/simulate/simulation.py", "simulate"),
-    ("memjax/network/folder_run.py", "run_network"),
-}
+WIDE = {("memjax/simulate/simulation.py", "simulate")}
 
 
 def _arguments(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> list[str]:

@@ -215,10 +215,13 @@ def _simulate(options: argparse.Namespace) -> int:
         every=file.every,
         conductances_every=file.conductances_every,
         devices=devices,
-        progress=sys.stderr.isatty(),
         energy=file.energy,
         folder=FolderSettings(
-            resume=options.resume, force=options.force, extra=extra, stimuli=file.stimuli
+            resume=options.resume,
+            force=options.force,
+            progress=sys.stderr.isatty(),
+            extra=extra,
+            stimuli=file.stimuli,
         ),
     )
     description = read_description(out)

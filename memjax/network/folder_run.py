@@ -113,6 +113,8 @@ class FolderSettings:
         Whether an earlier run may be replaced.
     save_interval : float
         Time of computing after which what was simulated is written [s].
+    progress : bool
+        Whether a line shows how far the run has come.
     extra : mapping, optional
         Further entries of `run.json`.
     stimuli : mapping of str to tuple of (float, int), optional
@@ -122,11 +124,13 @@ class FolderSettings:
     resume: bool = False
     force: bool = False
     save_interval: float = SAVE_INTERVAL
+    progress: bool = False
     extra: Mapping[str, Any] | None = None
     stimuli: Mapping[str, tuple[float, int]] | None = None
 
     def __post_init__(self):
-        check_flags({"resume": self.resume, "force": self.force}, where="run_network")
+        flags = {n: getattr(self, n) for n in ("resume", "force", "progress")}
+        check_flags(flags, where="run_network")
 
 
 @forward_keywords(groups={"folder": FolderSettings})
@@ -138,7 +142,6 @@ def run_network(
     folder: FolderSettings | None = None,
     watch: Mapping[str, Sequence[int]] | None = None,
     devices: Sequence[Any] | None = None,
-    progress: bool = False,
     every: float | None = None,
     conductances_every: float | None = None,
     energy: bool = False,
@@ -155,8 +158,8 @@ def run_network(
     out : str or Path
         Folder: `recording.h5`, `run.json`, and `checkpoint.npz`, from which a longer run goes on.
     folder : FolderSettings, optional
-        Whether the run goes on from a checkpoint or replaces an earlier one, and what is written beside it.
-    watch, every, conductances_every, devices, progress, energy, backend
+        Whether the run goes on from a checkpoint or replaces an earlier one, and what is written and shown beside it.
+    watch, every, conductances_every, devices, energy, backend
         See `memjax.network.run`; `run.json` says what computed it.
 
     Returns
@@ -172,7 +175,7 @@ def run_network(
         After Ctrl-C: all that was simulated is on disk.
     """
     began, choice = time.perf_counter(), use_backend(backend)
-    check_flags({"progress": progress, "energy": energy}, where="run_network")
+    check_flags({"energy": energy}, where="run_network")
     settings = folder or FolderSettings()
     opening = {"resume": settings.resume, "force": settings.force}
     log: dict[str, Any] = dict(every=every, conductances_every=conductances_every, energy=energy)
@@ -189,7 +192,7 @@ def run_network(
         store, start = RunFolder(place, settings.save_interval), simulation.conductances()
         if settings.resume:
             store.restore(simulation, content)
-        finished = _simulate(simulation, store, network.steps(duration), progress)
+        finished = _simulate(simulation, store, network.steps(duration), settings.progress)
         at_end = _at_end(simulation, start)
         if writes:
             merge_parts(store, network, simulation.done, at_end)

@@ -5,7 +5,6 @@ import shutil
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -112,7 +111,6 @@ def _fit_all(
     fits, command = folder / _FITS, request.command
 
     def keep(name: str, result: FitResult) -> None:
-        result = replace(result, model=request.model)
         config = SWEEPS.entries(request, files=[named[name]])
         files = [file_of(named[name])]
         content = to_json(result, files, truth=None, command=command, config=config)

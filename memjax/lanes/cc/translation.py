@@ -438,7 +438,9 @@ def _reduce(t: Translation, combine: Callable, x: np.ndarray, axes: tuple) -> np
     """Numbers along some axes combined from the first to the last."""
     others = [n for k, n in enumerate(x.shape) if k not in axes]
     rows = np.moveaxis(x, axes, range(len(axes))).reshape(-1, *others)
-    return functools.reduce(functools.partial(mapped, functools.partial(combine, t)), rows)
+    # Of a vector these are arrays of no dimension, not numbers.
+    every = (rows[k, ...] for k in range(len(rows)))
+    return functools.reduce(functools.partial(mapped, functools.partial(combine, t)), every)
 
 
 _REDUCTIONS = {"reduce_sum": "add"} | {f"reduce_{x}": x for x in ("max", "min", "and", "or")}

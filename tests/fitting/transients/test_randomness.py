@@ -27,7 +27,7 @@ def times():
 def _fit(measurement: mj.Measurement, **changes) -> TransientFit:
     """A fit of which the search reads the device and the features alone."""
     device = with_values(mj.DiffusiveMemristor(), {"lam": 0.1, "gamma2": 10.0, "r0": 0.3} | changes)
-    nothing = dict.fromkeys(("model", "problem", "z", "covariance", "cycle_spread", "w1"))
+    nothing = dict.fromkeys(("problem", "z", "covariance", "cycle_spread", "w1"))
     nothing |= dict.fromkeys(("simulated", "loss", "search"))
     return TransientFit(features=features_of(measurement), device=device, seed=0, **nothing)
 

@@ -217,7 +217,7 @@ def _use(request: Request, devices: Mapping[str, str]) -> int:
     from .store import load_amortised
 
     posterior = load_amortised(request.amortised)
-    name = getattr(posterior.device, "name", "")
+    name = posterior.device.name
     if name != request.model:
         what = f"a density of {name} for --model {request.model}"
         raise UsageError(what, where=request.amortised, fix=f"say --model {name}")

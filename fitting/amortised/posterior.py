@@ -152,9 +152,8 @@ class AmortisedPosterior:
 
     def _text(self) -> str:
         verdict = "; ".join(self.calibration.failures) or "calibrated"
-        name = getattr(self.device, "name", type(self.device).__name__)
         return (
-            f"AmortisedPosterior({name}: {', '.join(self.prior.names)}; "
+            f"AmortisedPosterior({self.device.name}: {', '.join(self.prior.names)}; "
             f"{self.simulations} simulated devices; {verdict})"
         )
 

@@ -29,7 +29,7 @@ def content_of(posterior: AmortisedPosterior) -> dict[str, Any]:
     return {
         "schema_version": SCHEMA_VERSION,
         "versions": {n: version(n) for n in ("memjax", "jax", "equinox", "flowjax")},
-        "model": getattr(posterior.device, "name", type(posterior.device).__name__),
+        "model": posterior.device.name,
         "prior": posterior.prior.as_json(),
         "protocol": {
             "sweeps": len(protocol.order),

@@ -190,8 +190,7 @@ def _simulator(
         what = "no bounds and no population" if bounds is None else "bounds and a population"
         raise DataError(what, where="amortise", allowed="one of the two")
     if population is not None and type(population.base) is not type(model):
-        names = (getattr(x, "name", type(x).__name__) for x in (population.base, model))
-        what = "a population of {} for {}".format(*names)
+        what = f"a population of {population.base.name} for {model.name}"
         raise ModelError(what, where="amortise", allowed="a population of the same model")
     base = model if population is None else population.base
     law = Prior.of_bounds(model, bounds or {}) if population is None else Prior.of_population(population)  # fmt: skip

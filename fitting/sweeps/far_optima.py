@@ -112,10 +112,11 @@ def _not_excluded(
     line of the model, of which the first is the best point, chi squared rises by the square of that over d'd. Along
     derivatives this is the threshold of an interval, see `fitting.profiles`; far off other rows may tell.
     """
-    best = Batches(result.problem)(result.z[None])[0]
+    best, jacobian, _ = Batches(result.problem)(result.z[None])
     moved = (r - best)[:, : -len(result.z)]
     square = np.sum(moved**2, axis=1)
-    variance = result.noise_along(moved) / np.maximum(square, np.finfo(float).tiny)
+    along = result.noise_along(moved, best, jacobian)
+    variance = along / np.maximum(square, np.finfo(float).tiny)
     rise = np.sum(r**2, axis=1) - np.sum(best**2)
     return rise < result.reach(SURE) ** 2 * variance
 

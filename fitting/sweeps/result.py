@@ -297,12 +297,18 @@ class FitResult(AbstractFit):
     def prior_shift(self) -> Float[np.ndarray, " free"]:
         return self.uncertainty.shift
 
-    def noise_along(self, moved: Float[np.ndarray, "points data"]) -> Float[np.ndarray, " points"]:
-        """Variance of the data along changes of their residuals, d'Sd of each d [sigma^2], see `uncertainty`."""
-        points = np.repeat(self.z[None], TOGETHER, axis=0)
-        r, jacobian, _ = (x[:1] for x in self.problem.linearise(points))
-        known = NoiseEstimates([self.problem], [self.waves], r, jacobian, self.seed, moved.T[None])
-        return known.along[0]
+    def noise_along(
+        self,
+        moved: Float[np.ndarray, "points data"],
+        residuals: Float[np.ndarray, "1 residuals"],
+        jacobian: Float[np.ndarray, "1 residuals free"],
+    ) -> Float[np.ndarray, " points"]:
+        """Variance of the data along changes of their residuals, d'Sd of each d [sigma^2], see `uncertainty`.
+
+        Residuals and the Jacobian are those at the best point, the prior's last.
+        """
+        at_best = residuals, jacobian, self.seed
+        return NoiseEstimates([self.problem], [self.waves], *at_best, moved.T[None]).along[0]
 
     @property
     def identifiability(self) -> Identifiability:

@@ -5,10 +5,11 @@ named, all by default, by each of `MODELS`, and keeps a row of numbers of each (
 is there already is taken as it is. It ends with a table.
 """
 
-import json
+import itertools
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from fitting.sweeps.halves import halves
 
 from .left import left_of
 from .sets import SCREENED, Set
+from .unseen import kept_row
 
 MODELS = ("diffusive", "diffusive+hybrid")
 """A law of physics, and the same with learned corrections."""
@@ -123,15 +125,10 @@ def _errors(voltages: dict[str, dict[str, float | None]], name: str) -> str:
 def run(words: list[str]) -> int:
     """Fit the sets that are named where FOLDER has no row of them, and print the table; the exit status."""
     jax.config.update("jax_enable_x64", True)
-    folder, rows = Path(words[0]), {}
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in words[1:] or SETS:
-        for model in MODELS:
-            file = folder / f"{name}-{model}.json"
-            if not file.exists():
-                row = row_of(SETS[name], model, SCREENED["full"])
-                file.write_text(json.dumps(row, indent=1), encoding="utf-8")
-            rows[name, model] = json.loads(file.read_text(encoding="utf-8"))
+    rows = {}
+    for name, model in itertools.product(words[1:] or SETS, MODELS):
+        make = partial(row_of, SETS[name], model, SCREENED["full"])
+        rows[name, model] = kept_row(Path(words[0]) / f"{name}-{model}.json", make)
     print(table_of(rows))
     return 0
 

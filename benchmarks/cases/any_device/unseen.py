@@ -7,8 +7,9 @@ already is taken as it is. It ends with a table.
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -133,18 +134,26 @@ def table_of(rows: dict[str, dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def kept_row(file: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The row that a file holds; where there is none it is made, and kept there."""
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(make(), indent=1), encoding="utf-8")
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+def _drawn_row(name: str, picture: Path) -> dict[str, Any]:
+    """The row of a set, whose picture is drawn too."""
+    trial = trial_of(name)
+    draw(trial, picture)
+    return trial.row()
+
+
 def run(words: list[str]) -> int:
     """Fit the sets that are named where FOLDER has no row of them, and print the table; the exit status."""
     jax.config.update("jax_enable_x64", True)
-    folder, rows = Path(words[0]), {}
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in words[1:] or SETS:
-        file = folder / f"{name.replace(' ', '-')}.json"
-        if not file.exists():
-            trial = trial_of(name)
-            draw(trial, file.with_suffix(".png"))
-            file.write_text(json.dumps(trial.row(), indent=1), encoding="utf-8")
-        rows[name] = json.loads(file.read_text(encoding="utf-8"))
+    files = {n: Path(words[0]) / f"{n.replace(' ', '-')}.json" for n in words[1:] or SETS}
+    rows = {n: kept_row(f, partial(_drawn_row, n, f.with_suffix(".png"))) for n, f in files.items()}
     print(table_of(rows))
     return 0
 

@@ -46,7 +46,7 @@ def fit(measured, z, lost=(), of=residuals, sigma=NOISE):
         sigma_z=np.sqrt(np.diag(covariance)),
         undetermined=lost,
         reach=lambda level: REACH if level == LEVEL else 3.0,
-        noise_along=lambda moved: np.sum((moved * sigma) ** 2, axis=1),
+        noise_along=lambda moved, *_: np.sum((moved * sigma) ** 2, axis=1),
     )
 
 

@@ -135,7 +135,7 @@ class Cluster:
         Yields
         ------
         tuple of key, and bytes or str
-            The result; or, where worker after worker died of a job, what dask says of it.
+            The result; or, where worker after worker died of a job that was alone under way, what dask says of it.
 
         Raises
         ------
@@ -144,27 +144,43 @@ class Cluster:
         Exception
             What `work` raised.
         """
-        from distributed import as_completed
+        from distributed import KilledWorker, as_completed
 
         identity, run, waiting = self.identity(), uuid.uuid4().hex[:12], iter(enumerate(jobs))
-        keys, done = {}, as_completed(loop=self._client.loop)
+        keys, suspects, done = {}, [], as_completed(loop=self._client.loop)
+
+        def submit(number: int, key: K, content: bytes, alone: bool) -> None:
+            arguments = (_name_of(work), _name_of(self.identity), identity, content)
+            name = f"{work.__module__}.{work.__name__}-{run}-{number}" + "-alone" * alone
+            future = self._submit(arguments, name)
+            keys[future.key] = (number, key, content), alone, future
+            done.add(future)
+
         try:
             while True:
                 while len(keys) < self._room() and (job := next(waiting, None)) is not None:
-                    number, (key, content) = job
-                    arguments = (_name_of(work), _name_of(self.identity), identity, content)
-                    name = f"{work.__module__}.{work.__name__}-{run}-{number}"
-                    future = self._submit(arguments, name)
-                    keys[future.key] = key, future
-                    done.add(future)
+                    submit(job[0], *job[1], alone=False)
+                if not keys and suspects:
+                    submit(*suspects.pop(), alone=True)
                 if not keys:
                     return
                 future = next(done)
-                key, _ = keys.pop(future.key)
-                yield key, self._result(future)
+                job, alone, _ = keys.pop(future.key)
+                try:
+                    result = self._result(future)
+                except KilledWorker as error:
+                    # dask blames all that a dead worker held: who is guilty shows once a job is alone.
+                    if not alone:
+                        suspects.append(job)
+                        continue
+                    result = (
+                        f"{error.allowed_failures + 1} workers died of it, "
+                        f"the last one at {error.last_worker.address}"
+                    )
+                yield job[1], result
         finally:
             with _quietly(), contextlib.suppress(Exception):
-                self._client.cancel([future for _, future in keys.values()])
+                self._client.cancel([future for _, _, future in keys.values()])
 
     def _submit(self, arguments: tuple, name: str) -> Any:
         import dask
@@ -182,17 +198,13 @@ class Cluster:
             workers = self.workers()
         return sum(workers.values()) + len(workers)
 
-    def _result(self, future: Any) -> bytes | str:
-        from distributed import KilledWorker
-
+    def _result(self, future: Any) -> bytes:
         if future.status == "finished":
             with self._watched():
                 return future.result()
         if future.status == "error":
             with self._watched():
                 error = future.exception()
-            if isinstance(error, KilledWorker):
-                return f"{error.allowed_failures + 1} workers died of it, the last one at {error.last_worker.address}"
             raise error
         raise self._lost()
 

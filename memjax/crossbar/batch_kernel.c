@@ -56,9 +56,9 @@ typedef struct { /* of the group of a thread */
     Step *knots;                /* rows x knots: smooth part of a correction */
     Step *line, *sums, *smooth; /* columns: of the bit lines; knots: of a row; word modes (filled up) x bit modes */
     float *modes;               /* word modes in blocks of TOGETHER: block x knots x TOGETHER */
-    Vec *row, *x;               /* columns: of a row */
+    Vec *row, *x, *ends;        /* columns: of a row; parts x columns: the last nodes of the bit lines */
     Vec unit[PARTS];
-    int64_t begin, inputs;
+    int64_t begin, inputs, word_from, bit_from; /* rows before which no currents enter nodes of word lines, of bit lines */
 } Space;
 
 INLINE int64_t filled(int64_t n) { return (n + TOGETHER - 1) / TOGETHER * TOGETHER; }
@@ -83,14 +83,15 @@ static Space space_of(const Work *w) {
     const int64_t columns = w->columns, modes = filled(w->word_modes);
     /* Arrays that begin at the same place of a page would share few lines of the first-level cache. */
     const int64_t cells = w->rows * columns + 16, smooth = modes * w->bit_modes;
-    const int64_t vectors = 4 * cells + (w->rows + 1) * w->knots + 3 * columns + smooth;
+    const int64_t vectors = 4 * cells + (w->rows + 1) * w->knots + (3 + PARTS) * columns + smooth;
     const size_t size = vectors * sizeof(Step) + modes * w->knots * sizeof(float);
     Step *y = aligned_alloc(64, (size + 63) / 64 * 64);
     if (!y) return (Space){0};
     ask_large_pages(y, size);
     Space s = {.y = y, .residual = y + 2 * cells, .handed = y + 3 * cells, .knots = y + 4 * cells};
     s.line = s.knots + w->rows * w->knots, s.sums = s.line + columns, s.smooth = s.sums + w->knots;
-    s.row = (Vec *)(s.smooth + smooth), s.x = s.row + columns, s.modes = (float *)(s.x + columns);
+    s.row = (Vec *)(s.smooth + smooth), s.x = s.row + columns, s.ends = s.x + columns;
+    s.modes = (float *)(s.ends + PARTS * columns);
     memset(s.modes, 0, modes * w->knots * sizeof(float));
     for (int64_t m = 0; m < w->word_modes; m++)
         for (int64_t q = 0; q < w->knots; q++)
@@ -107,32 +108,48 @@ INLINE int64_t begin_of(const Space *s, int part) { return s->begin + part * BLO
 
 /* The largest of some numbers, or what is larger. */
 static Real largest(const Real *x, int64_t count, Real most) {
-    for (int64_t k = 0; k < count; k++) most = ABS(x[k]) > most ? ABS(x[k]) : most;
+    Real all_most[BLOCK] = {0};
+    for (int64_t k = 0; k < count; k += BLOCK)
+        for (int64_t l = 0; l < BLOCK; l++) {
+            const Real here = ABS(x[k + l < count ? k + l : count - 1]);
+            all_most[l] = here > all_most[l] ? here : all_most[l];
+        }
+    for (int64_t l = 0; l < BLOCK; l++) most = all_most[l] > most ? all_most[l] : most;
     return most;
 }
 
-/* Units of the inputs of a group: 1 where all numbers are 0. */
+/* Units of the inputs of a group, 1 where all numbers are 0, and where there are currents. */
 static void find_units(const Work *w, Space *s) {
-    const int64_t cells = w->rows * w->columns;
+    const int64_t columns = w->columns, cells = w->rows * columns;
+    s->word_from = s->bit_from = w->rows;
     for (int part = 0; part < PARTS; part++) {
         s->unit[part] = all(1);
         for (int64_t l = 0; l < inputs_of(s, part); l++) {
             const int64_t input = begin_of(s, part) + l;
             Real most = w->bit_most;
             if (w->ends) most = largest(w->word_in + input * w->rows, w->rows, most);
-            else {
-                most = w->bit_resistance * largest(w->bit_in + input * cells, cells, 0);
-                most = largest(w->word_in + input * cells, cells, most / w->word_resistance) * w->word_resistance;
+            for (int64_t i = 0; i < w->rows && !w->ends; i++) {
+                const int64_t at = input * cells + i * columns;
+                const Real word = w->word_resistance * largest(w->word_in + at, columns, 0);
+                const Real bit = w->bit_resistance * largest(w->bit_in + at, columns, 0);
+                if (word > 0 && i < s->word_from) s->word_from = i;
+                if (bit > 0 && i < s->bit_from) s->bit_from = i;
+                most = word > most ? word : most;
+                most = bit > most ? bit : most;
             }
             if (most > 0) s->unit[part][l] = most;
         }
     }
 }
 
-/* A row of a part out of the arrays of its inputs, or into them. */
-static NOINLINE void load_row(const Work *w, const Space *s, int part, int64_t i, const Real *restrict from, Real factor) {
+/* A row of a part out of the arrays of its inputs, in which it is 0 before one. */
+static NOINLINE void load_row(const Work *w, const Space *s, int part, int64_t i, int64_t one, const Real *from, Real factor) {
     const int64_t columns = w->columns, cells = w->rows * columns, begin = begin_of(s, part);
     const Vec share = all(factor) / s->unit[part];
+    if (i < one) {
+        clear(s->row, columns);
+        return;
+    }
     for (int64_t j = 0; j < columns; j++) {
         for (int64_t l = 0; l < inputs_of(s, part); l++) s->row[j][l] = from[(begin + l) * cells + i * columns + j];
         s->row[j] *= share;
@@ -159,7 +176,7 @@ INLINE void add_up(const Work *w, const Space *s, int part, int64_t i) {
 
 /* Currents into the nodes of a row of bit lines, times the resistance of their segments; the row was cleared before. */
 INLINE void bit_sources(const Work *w, const Space *s, int part, int64_t i) {
-    if (!w->ends) load_row(w, s, part, i, w->bit_in, w->bit_resistance);
+    if (!w->ends) load_row(w, s, part, i, s->bit_from, w->bit_in, w->bit_resistance);
     else if (w->bit_most > 0)
         for (int64_t j = 0; j < w->columns; j++) s->row[j] = all(w->bit_in[i * w->columns + j]) / s->unit[part];
 }
@@ -167,7 +184,7 @@ INLINE void bit_sources(const Work *w, const Space *s, int part, int64_t i) {
 /* Likewise those of a word line. */
 INLINE void word_sources(const Work *w, const Space *s, int part, int64_t i) {
     if (!w->ends) {
-        load_row(w, s, part, i, w->word_in, w->word_resistance);
+        load_row(w, s, part, i, s->word_from, w->word_in, w->word_resistance);
         return;
     }
     Vec v = all(0);
@@ -319,7 +336,7 @@ static NOINLINE Step prepare_step(const Work *w, const Space *s) {
 
 /* Residual of a part at no voltage, where all currents enter at the ends of word lines. */
 static void plain_residual(const Work *w, const Space *s, int part) {
-    clear(s->row, w->columns);
+    clear(s->row, w->columns), clear(s->ends + part * w->columns, w->columns);
     for (int64_t i = 0; i < w->rows; i++) {
         Part *residual = (Part *)(s->residual + i * w->columns) + part;
         word_sources(w, s, part, i);
@@ -327,10 +344,10 @@ static void plain_residual(const Work *w, const Space *s, int part) {
     }
 }
 
-/* The first half of the solves of the bit lines of a part at the voltages of the word lines. */
-static NOINLINE void voltages_down(const Work *w, const Space *s, int part, int stores) {
+/* The first half of the solves of the bit lines of a part at the voltages of the word lines; at the last nodes it is all. */
+static NOINLINE void voltages_down(const Work *w, const Space *s, int part) {
     const int64_t columns = w->columns;
-    Vec *line = (Vec *)s->line;
+    Vec *line = s->ends + part * columns;
     clear(line, columns), clear(s->row, columns);
     for (int64_t i = 0; i < w->rows; i++) {
         const int64_t at = i * columns;
@@ -340,10 +357,7 @@ static NOINLINE void voltages_down(const Work *w, const Space *s, int part, int 
         add_up(w, s, part, i);
         for (int64_t j = 0; j < columns; j++)
             line[j] = handed[j] = all(shares[j]) * s->x[j] + all(ratios[j]) * (s->row[j] + line[j]);
-        if (stores) store_row(w, s, part, s->x, w->word_out + at, w->rows * columns);
     }
-    /* At the last node they have ended. */
-    if (stores) store_row(w, s, part, line, w->bit_out + (w->bits - 1) * columns, w->bits * columns);
 }
 
 /* The second half of them, and the residual. */
@@ -373,6 +387,31 @@ static NOINLINE void voltages_up(const Work *w, const Space *s, int part, int st
     }
 }
 
+/* Some steps, from one number to another one; the change of the last nodes of the bit lines. */
+static void take_steps(const Work *w, const Space *s, int32_t k, int32_t end) {
+    Step *changed = s->y + (k >= w->stretch) * w->rows * w->columns;
+    for (; k < end; k++) {
+        /* What the polynomial leaves takes it once more. */
+        const float length = 1 / w->poles[k % w->terms];
+        step_down(w, s, changed, length);
+        for (int part = 0; part < PARTS; part++)
+            for (int64_t j = 0; j < w->columns; j++)
+                s->ends[part * w->columns + j] += all(length) * __builtin_convertvector(((Part *)(s->line + j))[part], Vec);
+        step_up(w, s, length);
+    }
+}
+
+/* The voltages of a part into the results. */
+static void store(const Work *w, const Space *s, int part) {
+    const int64_t columns = w->columns, cells = w->rows * columns;
+    for (int64_t i = 0; i < w->rows; i++) {
+        add_up(w, s, part, i);
+        store_row(w, s, part, s->x, w->word_out + i * columns, cells);
+    }
+    if (w->bits == w->rows) voltages_down(w, s, part), voltages_up(w, s, part, 1);
+    else store_row(w, s, part, s->ends + part * columns, w->bit_out, columns);
+}
+
 /* All steps of a group of inputs, until the residuals of all of them are small; and the results. */
 static void solve_group(const Work *w, Space *s) {
     const int64_t cells = w->rows * w->columns;
@@ -380,15 +419,15 @@ static void solve_group(const Work *w, Space *s) {
     int32_t done[WIDE] = {0};
     clear(s->y, 2 * cells);
     find_units(w, s);
-    for (int32_t k = 0, end = 0, any = 1;;) {
+    for (int32_t k = 0, end;; k = end) {
         for (int part = 0; part < PARTS; part++) {
             if (!k && w->ends && w->bit_most == 0) plain_residual(w, s, part);
             /* At the end of the polynomial the steps have left one that float32 does not spoil. */
-            else if (k != w->terms) voltages_down(w, s, part, 0), voltages_up(w, s, part, 0);
+            else if (k != w->terms) voltages_down(w, s, part), voltages_up(w, s, part, 0);
         }
         const Step square = prepare_step(w, s);
         if (!k) scale = square;
-        any = 0;
+        int any = 0;
         for (int64_t l = 0; l < s->inputs; l++) {
             const int64_t input = s->begin + l;
             if (!done[l]) w->square[input] = square[l], w->scale[input] = scale[l], w->count[input] = k;
@@ -396,18 +435,11 @@ static void solve_group(const Work *w, Space *s) {
             any |= !done[l];
         }
         if (!any || k >= w->most) break;
-        /* What the polynomial leaves takes it once more, with a look at the residual after each step. */
-        Step *y = s->y + (k >= w->stretch) * cells;
-        for (end = !k ? w->stretch : k < w->terms ? w->terms : k + 1; k < end; k++) {
-            const float length = 1 / w->poles[k % w->terms];
-            step_down(w, s, y, length);
-            step_up(w, s, length);
-        }
+        /* An input that is not done then needs a look at the residual after each step. */
+        end = !k ? w->stretch : k < w->terms ? w->terms : k + 1;
+        take_steps(w, s, k, end);
     }
-    for (int part = 0; part < PARTS; part++) {
-        voltages_down(w, s, part, 1);
-        if (w->bits == w->rows) voltages_up(w, s, part, 1);
-    }
+    for (int part = 0; part < PARTS; part++) store(w, s, part);
 }
 
 /* Groups one after the other until none is left; none where there is no memory for one. */

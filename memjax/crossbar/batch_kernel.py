@@ -30,7 +30,7 @@ _TERMS = 64
 _CYCLES = 3
 """How often: an input that is not done by then is solved by XLA, with a polynomial of its own."""
 
-_MARGIN = 0.1
+_MARGIN = 0.5
 """Residual of the polynomial over that of a solve: another right-hand side has it a little larger."""
 
 
@@ -131,8 +131,8 @@ def _call(
     poles, terms = _polynomial(single, tolerance)
     stretch = (terms + 1) // 2 if kind == np.float64 else terms
     columns, modes = equations.smooth.along_word.shape
-    most = jnp.minimum(most, _CYCLES * terms)
-    numbers = [terms, stretch, most, usable_cores(), knot_spacing(columns, modes)]
+    last = jnp.minimum(most, _CYCLES * terms)
+    numbers = [terms, stretch, last, usable_cores(), knot_spacing(columns, modes)]
 
     def of_cells(e):
         load = e.net.word.resistance * e.net.conductance

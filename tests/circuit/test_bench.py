@@ -47,6 +47,7 @@ def test_a_series_resistance_of_zero_is_none():
 OFFSETS = {"offset_current": -4.7e-6, "offset_voltage": 0.05}
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("series", [None, 300.0])
 @pytest.mark.parametrize("quantity", ["voltage", "current"])
 def test_offsets_shift_what_the_instrument_reads_and_not_the_device(quantity, series):

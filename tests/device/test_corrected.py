@@ -43,6 +43,7 @@ def corrected(name: str, seed: int = 0) -> mj.AbstractDevice:
     )
 
 
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["vteam", "event-switches", "diffusive-1m1t1r"])
 def test_a_model_with_corrections_is_a_device(name):

@@ -95,6 +95,7 @@ def test_growth_and_decay_of_the_filament_are_known_as_one_combination(by_voltag
     assert abs(away[1] - r * sigma[1] / sigma[0] * away[0]) < 0.01
 
 
+@pytest.mark.study
 def test_the_fitted_trace_is_that_of_a_simulation(of_switch):
     policy, fit = mj.Stiff(rtol=1e-7, atol=1e-9), of_switch.fit
     trace = mj.simulate(fit.device, of_switch.step, save=of_switch.rows, policy=policy).check()

@@ -76,7 +76,7 @@ def content_of(fit: ft.FitResult) -> dict:
     return to_json(fit, [], truth=None, command="")
 
 
-@pytest.mark.slow
+@pytest.mark.study
 def test_a_fit_says_where_a_model_needed_its_corrections():
     data = loops(truth())
     problem = ft.SweepProblem(data, mj.model("vteam+hybrid"), point_time=STEP, screened=8)

@@ -67,7 +67,7 @@ def _truth(made) -> np.ndarray:
     return np.asarray(mj.params.unconstrain(DEVICE, made.problem.free))
 
 
-@pytest.mark.slow
+@pytest.mark.study
 @pytest.mark.skipif(library.find_compiler() is None, reason="no compiler of C")
 def test_a_kernel_gives_the_residuals_and_derivatives_of_xla(measured):
     """At the truth, where every event happens, and at a threshold that is never reached."""

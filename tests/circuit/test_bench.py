@@ -47,6 +47,7 @@ def test_a_series_resistance_of_zero_is_none():
 OFFSETS = {"offset_current": -4.7e-6, "offset_voltage": 0.05}
 
 
+@pytest.mark.slow
 @pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("quantity", "series"),

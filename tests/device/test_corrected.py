@@ -17,6 +17,7 @@ SETS = 200
 """Random sets of corrections."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", mj.device_names())
 def test_without_corrections_a_device_is_its_model(name):
     if mj.model(name).functions:

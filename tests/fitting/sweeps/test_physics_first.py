@@ -44,6 +44,7 @@ def prepared():
     return prepare([loops(mj.Vteam())], mj.model("vteam+hybrid"), point_time=STEP, **common)
 
 
+@pytest.mark.slow
 def test_a_search_begins_at_ends_of_that_of_the_model_alone():
     problem = prepared()
     assert problem.physics is not None

@@ -124,6 +124,7 @@ def test_given_thresholds_are_taken(measured):
         _made(measured, thresholds=(-1.0, None))
 
 
+@pytest.mark.slow
 @pytest.mark.wrong_types
 @pytest.mark.parametrize("block", [2, 5, 256])
 def test_what_is_over_before_the_next_row_is_no_event(monkeypatch, block):

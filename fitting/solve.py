@@ -8,7 +8,9 @@ from typing import Any
 
 from memjax.lanes.choice import use_backend
 
+from .asked import Asked
 from .inference.refine import refine
+from .result import AbstractFit
 
 Values = Mapping[str, float]
 Tick = Callable[[str, Any], None]
@@ -81,7 +83,8 @@ def solve(
         For a backend of another name.
     """
     with use_backend(backend):
-        return problem.solve(seed=seed, progress=progress)
+        fit = problem.solve(seed=seed, progress=progress)
+    return replace(fit, asked=Asked(problem, seed)) if isinstance(fit, AbstractFit) else fit
 
 
 def laplace(fit: Any) -> Any:

@@ -7,12 +7,12 @@ from memjax.core.constants import ROOM_TEMPERATURE
 from memjax.io.request import file_of
 from memjax.runtime.files import prepare_output, writing_folder
 
-from .asked import config_of
 from .constants import MARKER
 from .fit_json import load
 from .kinds import Origin, true_parameters
 from .progress import Stages
 from .report import write
+from .solve_call import config_of
 
 
 def write_folder(fit: Any, out: Path, origin: Origin, *, drawn: bool = True) -> dict[str, Any]:

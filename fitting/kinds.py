@@ -106,7 +106,7 @@ class Kind:
         ``row(content) -> dict``: columns of a row of a batch, beside values and loss.
     options : callable, optional
         ``options(problem) -> dict``: the options that say what a problem says, by the names of its fields, see
-        `fitting.asked.config_of`.
+        `fitting.solve_call.config_of`.
     read : callable, optional
         ``read(config) -> data`` of its problem; a kind without it names the files in `options`.
     hold_out : HoldOut, optional

@@ -76,7 +76,7 @@ class AbstractFit(HasFolder):
         Of each free parameter, where `fitting.profiles` made them.
     sample : Sample or None
         Draws from the posterior, where `fitting.draw_fit` made them.
-    asked : fitting.asked.Asked or None
+    call : fitting.solve_call.SolveCall or None
         What `fitting.solve` was called with.
     interrupted : bool
         Whether the search was stopped before its end.
@@ -111,7 +111,7 @@ class AbstractFit(HasFolder):
     seed: int = 0
     profiles: tuple[Any, ...] = ()
     sample: Any = None
-    asked: Any = None
+    call: Any = None
 
     @property
     def model(self) -> str:

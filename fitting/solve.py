@@ -8,9 +8,9 @@ from typing import Any
 
 from memjax.lanes.choice import use_backend
 
-from .asked import Asked
 from .inference.refine import refine
 from .result import AbstractFit
+from .solve_call import SolveCall
 
 Values = Mapping[str, float]
 Tick = Callable[[str, Any], None]
@@ -84,7 +84,7 @@ def solve(
     """
     with use_backend(backend):
         fit = problem.solve(seed=seed, progress=progress)
-    return replace(fit, asked=Asked(problem, seed)) if isinstance(fit, AbstractFit) else fit
+    return replace(fit, call=SolveCall(problem, seed)) if isinstance(fit, AbstractFit) else fit
 
 
 def laplace(fit: Any) -> Any:

@@ -19,11 +19,11 @@ from memjax.io.request import files_of
 from memjax.runtime.documents import load_json, load_toml
 
 from ..amortised.options import PosteriorConfig, TrainingConfig
-from ..asked import IN_PYTHON
 from ..batch.options import BatchConfig
 from ..config import Option, Request, options_of
 from ..devices import expanded
 from ..kinds import flag, kinds
+from ..solve_call import IN_PYTHON
 
 _SHARED = (add_bench_options, add_read_options, add_interleave_option, add_write_options)
 """What adds the options that other commands of memjax have, too."""

@@ -13,10 +13,10 @@ from memjax.runtime.documents import load_toml, parse_json
 from memjax.runtime.lazy import deferred, deferred_functions
 
 from .. import command
-from ..asked import IN_PYTHON, config_of
 from ..config import ELEMENTS, CommonConfig, Request, option, options_of
 from ..kinds import JOINT, Kind, of_file, refuse_unused
 from ..progress import Session
+from ..solve_call import IN_PYTHON, config_of
 
 if TYPE_CHECKING:
     from .fit import JointFit

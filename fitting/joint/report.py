@@ -5,11 +5,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from ..asked import config_of
 from ..fit_json import common_content
 from ..kinds import Origin
 from ..page.blocks import Block, Link, Note, Picture, Section, Table, Text
 from ..report import build as build_part, fill, fit_page, folder_of_part, write as write_part
+from ..solve_call import config_of
 from .fit import JointFit, Part
 
 _MOST = 0.5  # share of the files, below which the prior says more of a parameter

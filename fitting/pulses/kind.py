@@ -9,12 +9,12 @@ from memjax.io.request import environment
 from memjax.runtime.console import say
 from memjax.runtime.lazy import deferred, deferred_functions
 
-from ..asked import files_of
 from ..command import parameters
 from ..config import CommonConfig, RecordConfig, Request, option, shared
 from ..kinds import Curve, HoldOut, Kind, flag
 from ..progress import Session
 from ..records import one_record, records_in, run_records
+from ..solve_call import files_of
 
 if TYPE_CHECKING:
     from .fit import PulseFit

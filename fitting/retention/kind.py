@@ -7,12 +7,12 @@ from memjax.data import DecayRecord
 from memjax.io.request import environment
 from memjax.runtime.lazy import deferred_functions
 
-from ..asked import files_of
 from ..command import parameters
 from ..config import CommonConfig, RecordConfig, Request
 from ..kinds import Curve, HoldOut, Kind
 from ..progress import Session
 from ..records import one_record, records_in, run_records
+from ..solve_call import files_of
 
 if TYPE_CHECKING:
     from .fit import RetentionFit

@@ -11,7 +11,6 @@ from memjax.io.request import bench_from, measurements_from
 from memjax.runtime.console import say
 from memjax.runtime.lazy import deferred
 
-from ..asked import files_of
 from ..command import add_stage
 from ..config import (
     CommonConfig,
@@ -28,6 +27,7 @@ from ..constants import FREE_BENCH, MODEL_SIGMA, SMALL, VOLTAGE_SIGMA
 from ..kinds import Curve, HoldOut, Kind
 from ..progress import Session, Usual
 from ..records import of_pulsed_curves, records_in
+from ..solve_call import files_of
 
 if TYPE_CHECKING:
     from .result import FitResult

@@ -8,7 +8,6 @@ from memjax.errors import UsageError
 from memjax.io.request import measurement_from
 from memjax.runtime.lazy import deferred_functions
 
-from ..asked import files_of
 from ..command import add_stage, parameters
 from ..config import (
     CommonConfig,
@@ -22,6 +21,7 @@ from ..config import (
 from ..kinds import Kind
 from ..progress import Session
 from ..records import of_pulsed_curves
+from ..solve_call import files_of
 
 if TYPE_CHECKING:
     from .fit import TransientFit

@@ -25,7 +25,7 @@ Said = dict[str, dict[str, Any]]
 """Options and their values, by the name of the field of a problem in whose place they stand."""
 
 
-class Asked(NamedTuple):
+class SolveCall(NamedTuple):
     """What `fitting.solve` was called with: the problem, and the seed."""
 
     problem: Any
@@ -46,17 +46,17 @@ def config_of(fit: Any) -> dict[str, Any]:
         As the command line leaves it in ``fit.json``: options that are not at their defaults. Under `IN_PYTHON` it
         names what no option says: fields of the problem, ``data`` among them where the files hold something else.
     """
-    asked, kind = getattr(fit, "asked", None), kinds()[fit.kind]
-    if asked is None or kind.options is None:
+    call, kind = getattr(fit, "call", None), kinds()[fit.kind]
+    if call is None or kind.options is None:
         return {}
-    problem = asked.problem
+    problem = call.problem
     said = _common(problem) | kind.options(problem)
     config = _plain({n: x for options in said.values() for n, x in options.items()})
     config = {n: x for n, x in config.items() if x not in (None, False, [], {}, "")}
     lost = [f.name for f in fields(problem) if not _is_said(problem, f, said)]
     lost += ["device"] * (not _is_device(problem.device, config))
     lost += ["data"] * (kind.read is not None and not _are_data(problem.data, config, kind))
-    config |= {"seed": asked.seed} if asked.seed else {}
+    config |= {"seed": call.seed} if call.seed else {}
     config |= _stages(fit)
     return config | ({IN_PYTHON: list(dict.fromkeys(lost))} if lost else {})
 

@@ -9,7 +9,7 @@ import pytest
 
 import fitting as ft
 import memjax as mj
-from fitting.asked import Asked, config_of, same
+from fitting.solve_call import SolveCall, config_of, same
 from memjax.cli import main
 from memjax.io.stimulus import load_stimulus
 
@@ -20,7 +20,7 @@ DATA = "example:diffusive-sweeps"
 def _config(problem, *, kind="sweeps", seed=0, **stages):
     """Configuration of a fit that need not be made: it is that of its problem."""
     stages = {"stochastic": None, "profiles": (), "sample": None} | stages
-    return config_of(SimpleNamespace(kind=kind, asked=Asked(problem, seed), **stages))
+    return config_of(SimpleNamespace(kind=kind, call=SolveCall(problem, seed), **stages))
 
 
 def test_options_say_bench_temperature_thresholds_and_what_came_behind_the_fit():

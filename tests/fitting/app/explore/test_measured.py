@@ -7,8 +7,8 @@ import time
 import numpy as np
 import pytest
 
+from fitting.app.config import parse_fit
 from fitting.app.explore import measured
-from fitting.app.explore.fit_words import parse_fit
 from fitting.app.explore.measured import of_file, of_fit
 from fitting.fit_json import digest
 from memjax.errors import DataError, MemjaxError, ModelError
@@ -134,7 +134,7 @@ def _fit_folder(folder, setup, *, sha256=None, **more):
         "schema_version": 1, "kind": "sweeps", "model": "diffusive", "parameters": rows, "bench": {}, "free": ["mu"],
         "loss": 3.0, "interrupted": False, "verdict": None, "cycle_spread": {"mu": {"sigma_ln": 0.05}},
         "data": [{"file": NAME, "sha256": sha256 or digest(file_of(NAME))}],
-        "command": f"memjax fit {NAME} --model diffusive --free mu --out x",
+        "config": {"files": [NAME], "model": "diffusive", "free": ["mu"]},
     }  # fmt: skip
     (folder / "fit.json").write_text(json.dumps(content | more))
     return folder
@@ -156,8 +156,8 @@ def test_a_fit_begins_at_its_values(setup, tmp_path):
     ("more", "words"),
     [
         ({"kind": "retention"}, "a fit of retention"),
-        ({"command": "memjax fit missing.csv --model diffusive --out x"}, "is not there"),
-        ({"command": "something else"}, "memjax explore FILE --model MODEL"),
+        ({"config": {"files": ["missing.csv"], "model": "diffusive"}}, "is not there"),
+        ({"config": {"python": ["data"]}}, "of a fit from Python"),
     ],
 )
 def test_what_is_no_fit_of_sweeps_is_refused(more, words, setup, tmp_path):

@@ -7,7 +7,6 @@ import pytest
 
 import fitting as ft
 import memjax as mj
-from fitting.problem import at_each_point
 from fitting.solve import AbstractFitProblem
 from fitting.sweeps.group import pack
 from fitting.sweeps.problem import Problem
@@ -82,14 +81,6 @@ def test_a_call_names_its_backend_and_its_result_says_so():
         assert _backend_of_steps().startswith("xla")
     assert trace.notes["backend"].startswith("cc")
     assert recording.backend.startswith("cc")
-
-
-def test_threads_of_a_search_compute_by_the_backend_of_its_caller():
-    with mj.use_backend("xla"):
-        (codes,) = at_each_point(
-            lambda problem, x: (problem[chosen_backend()],), {"xla": 1, "auto": 0}, np.zeros((2, 1))
-        )
-    assert codes.tolist() == [1, 1]
 
 
 @with_compiler

@@ -46,8 +46,9 @@ def config_of(fit: Any) -> dict[str, Any]:
         As the command line leaves it in ``fit.json``: options that are not at their defaults. Under `IN_PYTHON` it
         names what no option says: fields of the problem, ``data`` among them where the files hold something else.
     """
-    call, kind = getattr(fit, "call", None), kinds()[fit.kind]
-    if call is None or kind.options is None:
+    call = getattr(fit, "call", None)
+    kind = None if call is None else kinds()[fit.kind]
+    if call is None or kind is None or kind.options is None:
         return {}
     problem = call.problem
     said = _common(problem) | kind.options(problem)

@@ -54,7 +54,7 @@ class SpikeProblem(AbstractFitProblem):
     free : sequence of str
         Free parameters, as ``element.parameter``; those of the noise may be free too.
     stimulus : AbstractStimulus, str or Path
-        What drives the circuit, from the state at rest; or its file, see `memjax.io.load_stimulus`.
+        What drives the circuit, from the state at rest; or its file, see `memjax.io.stimulus.load_stimulus`.
     signal : str
         State in which spikes are found, as ``node.v``; "v" or "i" at the first driven source.
     level, rearm : float

@@ -118,7 +118,7 @@ class TraceProblem(AbstractFitProblem):
     fix, start
         See `AbstractFitProblem`.
     stimulus : AbstractStimulus, str or Path
-        What drives it, from the state at rest; or its file, see `memjax.io.load_stimulus`.
+        What drives it, from the state at rest; or its file, see `memjax.io.stimulus.load_stimulus`.
     node : str
         Node that was measured; "i" for the current of the first driven source.
     sigma : float or Float[np.ndarray, "rows"], optional

@@ -167,7 +167,7 @@ class TargetSettings:
     read_voltage : float
         Before and after a pulse [V]: a relaxation is a fall of the current that it drives.
     stimulus : AbstractStimulus, str or Path, optional
-        What drives a circuit; or its file, see `memjax.io.load_stimulus`.
+        What drives a circuit; or its file, see `memjax.io.stimulus.load_stimulus`.
     signal : str
         State of a circuit that spikes.
     level, rearm : float, optional

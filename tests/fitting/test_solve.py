@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ def _switch():
 def _decay():
     rows = (f"{t},{1e4 + 100 * np.log1p(t / 200)}" for t in np.linspace(0, 3e4, 40))
     Path("decay.csv").write_text("\n".join(["t_s,r_ohm", *rows]) + "\n")
-    record = read_records("decay.csv")[0]
+    record = _record("decay.csv")
     problem = ft.RetentionProblem(record, mj.model("mms"), free=["tau", "x0"])
     return problem, "decay.csv --model mms --free tau x0"
 
@@ -39,12 +40,17 @@ def _device(preset, **values):
     return mj.params.replace(mj.model(preset.split("/")[0]), stored | values)
 
 
+def _record(name) -> Any:
+    """The first record of a file, of which the reader says the kind."""
+    return read_records(name)[0]
+
+
 _PROTOCOL = PulseProtocol(voltages=(0.3, -0.3), widths=(2e-5, 2e-5), read_voltage=0.05)
 
 
 def _pulses():
     inputs.pulses()
-    problem = ft.PulseProblem(read_records("one.csv")[0], mj.model("mms"), protocol=_PROTOCOL)
+    problem = ft.PulseProblem(_record("one.csv"), mj.model("mms"), protocol=_PROTOCOL)
     return problem, f"one.csv --model mms {PULSED}"
 
 
@@ -91,7 +97,7 @@ def _joint():
     inputs.pulses()
     inputs.decay()
     device = mj.params.replace(mj.model("mms"), {"v_on": 0.19, "v_off": 0.17})
-    pulses, decay = (read_records(n)[0] for n in ("one.csv", "decay.csv"))
+    pulses, decay = (_record(n) for n in ("one.csv", "decay.csv"))
     free = ["r_on", "r_off", "tau", "x0"]
     alone = (
         ft.PulseProblem(pulses, device, protocol=_PROTOCOL, free=free),

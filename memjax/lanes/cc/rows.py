@@ -27,8 +27,8 @@ _CHAINS = 4
 _CUTS = 100
 """Places at the most where a stretch may end."""
 
-_WORK = 1.5
-"""Operations of reverse accumulation for each operation and row, about."""
+_WORK = 4.0
+"""Operations of reverse accumulation for each operation and row, about, where half of the systems have ended."""
 
 Share = Callable[[Translation, Atom, Atom], Atom]
 """Of a factor of an operation's result, what comes of it to a factor of an operand that is known so far."""

@@ -275,8 +275,10 @@ def _read(
         progress, current, steps = end.progress, end.current, end.steps
     else:
         net = Net(conductance, *array.lines)
+        # Of lines that are sensed at one end the others follow from the word lines, when they are asked for.
+        bits = array.shape[0] if array.wires.sense_both_ends else 1
         *voltages, progress = solve_driven(
-            net, batch, v_bit, most=array.max_iterations, kernel=kernel
+            net, batch, v_bit, most=array.max_iterations, bits=bits, kernel=kernel
         )
         current, steps = None, jnp.zeros_like(progress.iterations)
     results = (*voltages, current, steps, progress)
@@ -284,7 +286,7 @@ def _read(
         results = jax.tree.map(lambda x: x[0], results)
     word, bit, current, steps, progress = results
     return Reading(
-        array=array, v=v, v_bit=v_bit, word=word, bit=bit, law_current=current, newton_steps=steps,
+        array=array, v=v, v_bit=v_bit, word=word, bit_rows=bit, law_current=current, newton_steps=steps,
         iterations=progress.iterations, residual=progress.residual, direct=progress.direct,
     )  # fmt: skip
 

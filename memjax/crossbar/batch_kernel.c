@@ -1,52 +1,70 @@
 /* The fixed part of a kernel: node voltages of one array of ohmic cells at many inputs, in groups of a vector's width.
  *
  * It solves the equations of the word lines that nodes.py has, with the inputs of a group side by side in memory: each
- * conductance and pivot is loaded once for all of them. Their Krylov polynomial is given, that of another right-hand side
- * of the same equations: without products to wait for, an iteration is two passes over the rows of the array.
+ * conductance and pivot is loaded once for all of them. With the residual r, corrected to z, a step is y += z / p and
+ * r -= S z / p, where the poles p are those of the polynomial of another right-hand side: there are no products to wait for.
  *
- * - down: the smooth part of the correction is added, and the voltages begin the solves of the bit lines;
- * - up: these end, which gives the residual; word lines solve for its correction, and the voltages take their next step.
+ * Since z = T^-1 r + C r, where T are the word lines with their cells and C is the smooth correction, S z is
+ * r + T C r - D B^-1 D z: wires act on the smooth part alone. A step is two passes over the rows of the array.
  *
- * Passes carry a row of the bit lines. The time goes into moving the three arrays of a group, of rows x columns x inputs,
- * through the caches: seven times in an iteration. */
+ * - down: word lines solve for the correction, which is added to y and begins the solves of the bit lines;
+ * - up: these end, which gives the next residual, and begins the solves of the word lines.
+ *
+ * Steps are of float32, which leave of a residual what they round: in float64 the voltages take half of the polynomial, and
+ * the other half begins with their residual as it is. Inputs are measured in units of their largest number. */
 
 #ifdef __linux__
 #include <sys/mman.h>
 #endif
 
-typedef Real Vec __attribute__((vector_size(sizeof(Real) * BLOCK)));
+enum { WIDE = 16, PARTS = WIDE / BLOCK }; /* inputs of a group, of which steps compute all at once, the rest some */
 
-enum { TOGETHER = 4 }; /* word lines, or modes, at a time: chains of dependent operations that run side by side */
-enum { NUMBERS, SCALARS, LENGTHS, SHARES, CELLS, WORD_RATIOS, BIT_RATIOS, FIRST, LAST, FACTORS, WORD_KNOTS, ALONG_BIT };
-enum { WORD_IN = ALONG_BIT + 1, BIT_IN, ARGS };
+typedef Real Vec __attribute__((vector_size(sizeof(Real) * BLOCK)));
+typedef float Part __attribute__((vector_size(sizeof(float) * BLOCK)));
+typedef float Step __attribute__((vector_size(sizeof(float) * WIDE)));
+
+enum { MOST_POLES = 64 };
+enum { TOGETHER = 4 }; /* modes at a time: chains of dependent operations that run side by side */
+enum { NUMBERS, SCALARS, LOADS, BIT_RATIOS, BIT_SHARES, FIRST, LAST, POLES };
+enum { STEP_LOADS = POLES + 1, STEP_WORD_RATIOS, STEP_BIT_RATIOS, STEP_BIT_SHARES, STEP_FIRST, STEP_LAST };
+enum { FACTORS = STEP_LAST + 1, WORD_KNOTS, ALONG_BIT, WORD_IN, BIT_IN, ARGS };
 enum { WORD_OUT, BIT_OUT, SQUARE, SCALE, COUNT, RETS };
 
 #define PREFETCH(x) __builtin_prefetch(x, 0, 2)
 
+/* Conductances of cells over that of a segment of a word line, pivots of bit lines, and these times conductances over that of
+ * a segment of a bit line; ends of word lines. */
+typedef struct { const Real *loads, *bit_ratios, *bit_shares, *first, *last; } Cells;
+typedef struct { const float *loads, *word_ratios, *bit_ratios, *bit_shares, *first, *last; } StepCells;
+
 typedef struct { /* what all threads read */
-    const Real *lengths, *shares, *g, *word_ratios, *bit_ratios, *first, *last, *factors, *word_knots, *along_bit;
+    Cells cells;
+    StepCells steps;
+    const float *factors, *word_knots, *along_bit;
     const Real *word_in, *bit_in; /* currents into nodes, or voltages of the ends of lines */
     Real *word_out, *bit_out, *square, *scale;
     int32_t *count;
-    Real tolerance, word_resistance, bit_resistance;
-    int64_t rows, columns, inputs, word_modes, bit_modes, knots, spacing, groups, next;
-    int32_t terms, stores_from, most, ends; /* of the polynomial; iterations at which results are stored, at which it ends */
+    float poles[MOST_POLES];
+    Real tolerance, word_resistance, bit_resistance, bit_most;
+    int64_t rows, columns, inputs, word_modes, bit_modes, knots, spacing, bits, groups, next;
+    int32_t terms, stretch, most, ends; /* of the polynomial; steps of its first half; at which it ends */
 } Work;
 
 typedef struct { /* of the group of a thread */
-    Vec *x, *old, *handed; /* rows x columns: voltages, those before (or the next ones), what a pass hands to the next */
-    Vec *sources;          /* rows x columns: sides of the equations where they are not of the ends alone; else none */
-    Vec *line;             /* columns: of the bit lines */
-    Vec *residual;         /* columns: of a row */
-    Vec *knots;            /* of the smooth part of a row */
-    Vec *smooth;           /* word modes (filled up) x bit modes */
-    Real *modes;           /* word modes in blocks of TOGETHER: block x knots x TOGETHER */
+    Step *y;                    /* 2 x rows x columns: voltages by the first half of the polynomial, and what the rest adds */
+    Step *residual, *handed;    /* rows x columns: the second one is what a pass hands to the next */
+    Step *knots;                /* rows x knots: smooth part of a correction */
+    Step *line, *sums, *smooth; /* columns: of the bit lines; knots: of a row; word modes (filled up) x bit modes */
+    float *modes;               /* word modes in blocks of TOGETHER: block x knots x TOGETHER */
+    Vec *row, *x;               /* columns: of a row */
+    Vec unit[PARTS];
     int64_t begin, inputs;
 } Space;
 
 INLINE int64_t filled(int64_t n) { return (n + TOGETHER - 1) / TOGETHER * TOGETHER; }
 
 INLINE Vec all(Real x) { return x + (Vec){0}; }
+INLINE Step all_of(float x) { return x + (Step){0}; }
 
 /* Ask for large pages where memory was not touched yet: to fill in small ones takes a third of the time of a call. */
 static void ask_large_pages(void *x, size_t size) {
@@ -58,258 +76,338 @@ static void ask_large_pages(void *x, size_t size) {
 #endif
 }
 
-static void clear(Vec *x, int64_t n) { memset(x, 0, n * sizeof(Vec)); }
-
-static int is_zero(const Real *x, int64_t n) {
-    for (int64_t k = 0; k < n; k++)
-        if (x[k] != 0) return 0;
-    return 1;
-}
-
-/* Whether all currents enter at the ends of word lines. */
-static int is_plain(const Work *w) { return w->ends && is_zero(w->bit_in, w->rows * w->columns); }
+static void clear(void *x, int64_t n) { memset(x, 0, n * sizeof(Step)); }
 
 /* Memory of a group; where there is none, the first pointer is none. */
 static Space space_of(const Work *w) {
-    const int64_t columns = w->columns, modes = filled(w->word_modes), arrays = is_plain(w) ? 3 : 4;
+    const int64_t columns = w->columns, modes = filled(w->word_modes);
     /* Arrays that begin at the same place of a page would share few lines of the first-level cache. */
-    const int64_t cells = w->rows * columns + 16, rest = 2 * columns + w->knots, vectors = arrays * cells + rest + modes * w->bit_modes;
-    const size_t size = vectors * sizeof(Vec) + modes * w->knots * sizeof(Real);
-    Vec *x = aligned_alloc(64, (size + 63) / 64 * 64);
-    if (!x) return (Space){0};
-    ask_large_pages(x, size);
-    Vec *line = x + arrays * cells, *smooth = line + rest;
-    Real *along = (Real *)(smooth + modes * w->bit_modes);
-    memset(along, 0, modes * w->knots * sizeof(Real));
+    const int64_t cells = w->rows * columns + 16, smooth = modes * w->bit_modes;
+    const int64_t vectors = 4 * cells + (w->rows + 1) * w->knots + 3 * columns + smooth;
+    const size_t size = vectors * sizeof(Step) + modes * w->knots * sizeof(float);
+    Step *y = aligned_alloc(64, (size + 63) / 64 * 64);
+    if (!y) return (Space){0};
+    ask_large_pages(y, size);
+    Space s = {.y = y, .residual = y + 2 * cells, .handed = y + 3 * cells, .knots = y + 4 * cells};
+    s.line = s.knots + w->rows * w->knots, s.sums = s.line + columns, s.smooth = s.sums + w->knots;
+    s.row = (Vec *)(s.smooth + smooth), s.x = s.row + columns, s.modes = (float *)(s.x + columns);
+    memset(s.modes, 0, modes * w->knots * sizeof(float));
     for (int64_t m = 0; m < w->word_modes; m++)
         for (int64_t q = 0; q < w->knots; q++)
-            along[(m / TOGETHER * w->knots + q) * TOGETHER + m % TOGETHER] = w->word_knots[q * w->word_modes + m];
-    Vec *sources = arrays == 4 ? x + 3 * cells : NULL;
-    return (Space){x, x + cells, x + 2 * cells, sources, line, line + columns, line + 2 * columns, smooth, along, 0, 0};
+            s.modes[(m / TOGETHER * w->knots + q) * TOGETHER + m % TOGETHER] = w->word_knots[q * w->word_modes + m];
+    return s;
 }
 
-/* Solve bit lines, whose currents times the resistance of a segment stand where their voltages come to stand. */
-static void solve_bit_lines(const Work *w, Vec *x, Vec *line) {
-    const int64_t columns = w->columns;
-    clear(line, columns);
-    for (int64_t i = 0; i < w->rows; i++)
-        for (int64_t j = 0, k = i * columns; j < columns; j++, k++) line[j] = x[k] = all(w->bit_ratios[k]) * (x[k] + line[j]);
-    clear(line, columns);
-    for (int64_t i = w->rows; i--;)
-        for (int64_t j = 0, k = i * columns; j < columns; j++, k++) line[j] = x[k] += all(w->bit_ratios[k]) * line[j];
+/* Inputs of a part of a group, and the first of them. */
+INLINE int64_t inputs_of(const Space *s, int part) {
+    const int64_t left = s->inputs - part * BLOCK;
+    return left < 0 ? 0 : left < BLOCK ? left : BLOCK;
+}
+INLINE int64_t begin_of(const Space *s, int part) { return s->begin + part * BLOCK; }
+
+/* The largest of some numbers, or what is larger. */
+static Real largest(const Real *x, int64_t count, Real most) {
+    for (int64_t k = 0; k < count; k++) most = ABS(x[k]) > most ? ABS(x[k]) : most;
+    return most;
 }
 
-/* Voltages of the bit lines were all word lines at 0 V, into `to`. */
-static void grounded_bits(const Work *w, const Space *s, Vec *to) {
+/* Units of the inputs of a group: 1 where all numbers are 0. */
+static void find_units(const Work *w, Space *s) {
     const int64_t cells = w->rows * w->columns;
-    for (int64_t k = 0; k < cells; k++) {
-        Vec y = all(0);
-        if (w->ends) y = all(w->bit_in[k]);
-        else
-            for (int64_t l = 0; l < s->inputs; l++) y[l] = w->bit_resistance * w->bit_in[(s->begin + l) * cells + k];
-        to[k] = y;
+    for (int part = 0; part < PARTS; part++) {
+        s->unit[part] = all(1);
+        for (int64_t l = 0; l < inputs_of(s, part); l++) {
+            const int64_t input = begin_of(s, part) + l;
+            Real most = w->bit_most;
+            if (w->ends) most = largest(w->word_in + input * w->rows, w->rows, most);
+            else {
+                most = w->bit_resistance * largest(w->bit_in + input * cells, cells, 0);
+                most = largest(w->word_in + input * cells, cells, most / w->word_resistance) * w->word_resistance;
+            }
+            if (most > 0) s->unit[part][l] = most;
+        }
     }
-    solve_bit_lines(w, to, s->line);
 }
 
-/* Voltages of the drivers of a row. */
-INLINE Vec driven(const Work *w, const Space *s, int64_t i) {
+/* A row of a part out of the arrays of its inputs, or into them. */
+static NOINLINE void load_row(const Work *w, const Space *s, int part, int64_t i, const Real *restrict from, Real factor) {
+    const int64_t columns = w->columns, cells = w->rows * columns, begin = begin_of(s, part);
+    const Vec share = all(factor) / s->unit[part];
+    for (int64_t j = 0; j < columns; j++) {
+        for (int64_t l = 0; l < inputs_of(s, part); l++) s->row[j][l] = from[(begin + l) * cells + i * columns + j];
+        s->row[j] *= share;
+    }
+}
+
+/* Into results that begin at a place, and lie so far apart. */
+static NOINLINE void store_row(const Work *w, const Space *s, int part, const Vec *restrict row, Real *restrict to, int64_t apart) {
+    const int64_t begin = begin_of(s, part);
+    for (int64_t j0 = 0; j0 < w->columns; j0 += BLOCK) {
+        const int64_t end = j0 + BLOCK < w->columns ? j0 + BLOCK : w->columns;
+        for (int64_t l = 0; l < inputs_of(s, part); l++)
+            for (int64_t j = j0; j < end; j++) to[(begin + l) * apart + j] = s->unit[part][l] * row[j][l];
+    }
+}
+
+/* Voltages of a row of word lines. */
+INLINE void add_up(const Work *w, const Space *s, int part, int64_t i) {
+    const int64_t cells = w->rows * w->columns;
+    const Part *y = (Part *)(s->y + i * w->columns) + part, *more = y + cells * PARTS;
+    for (int64_t j = 0; j < w->columns; j++)
+        s->x[j] = __builtin_convertvector(y[j * PARTS], Vec) + __builtin_convertvector(more[j * PARTS], Vec);
+}
+
+/* Currents into the nodes of a row of bit lines, times the resistance of their segments; the row was cleared before. */
+INLINE void bit_sources(const Work *w, const Space *s, int part, int64_t i) {
+    if (!w->ends) load_row(w, s, part, i, w->bit_in, w->bit_resistance);
+    else if (w->bit_most > 0)
+        for (int64_t j = 0; j < w->columns; j++) s->row[j] = all(w->bit_in[i * w->columns + j]) / s->unit[part];
+}
+
+/* Likewise those of a word line. */
+INLINE void word_sources(const Work *w, const Space *s, int part, int64_t i) {
+    if (!w->ends) {
+        load_row(w, s, part, i, w->word_in, w->word_resistance);
+        return;
+    }
     Vec v = all(0);
-    for (int64_t l = 0; l < s->inputs; l++) v[l] = w->word_in[(s->begin + l) * w->rows + i];
-    return v;
+    for (int64_t l = 0; l < inputs_of(s, part); l++) v[l] = w->word_in[(begin_of(s, part) + l) * w->rows + i];
+    v /= s->unit[part];
+    s->row[w->columns - 1] = all(0);
+    s->row[0] = all(w->cells.first[i]) * v;
+    s->row[w->columns - 1] += all(w->cells.last[i]) * v;
 }
 
-/* Sides of the equations of the word lines. */
-static void prepare_sources(const Work *w, const Space *s) {
-    const int64_t rows = w->rows, columns = w->columns;
-    grounded_bits(w, s, s->sources);
-    for (int64_t i = 0; i < rows; i++) {
-        Vec *b = s->sources + i * columns;
-        for (int64_t j = 0; j < columns; j++) b[j] *= all(w->word_resistance * w->g[i * columns + j]);
-        if (w->ends) {
-            b[0] += all(w->first[i]) * driven(w, s, i);
-            b[columns - 1] += all(w->last[i]) * driven(w, s, i);
-            continue;
-        }
-        const Real *in = w->word_in + s->begin * rows * columns + i;
-        for (int64_t j = 0; j < columns; j++)
-            for (int64_t l = 0; l < s->inputs; l++) b[j][l] += w->word_resistance * in[(l * columns + j) * rows];
-    }
-}
-
-/* A row of a group into the results of its inputs, whose numbers lie so far apart. */
-INLINE void store_row(const Vec *restrict row, int64_t columns, int64_t inputs, Real *restrict out, int64_t input, int64_t right) {
-    for (int64_t j0 = 0; j0 < columns; j0 += BLOCK) {
-        const int64_t end = j0 + BLOCK < columns ? j0 + BLOCK : columns;
-        for (int64_t l = 0; l < inputs; l++)
-            for (int64_t j = j0; j < end; j++) out[l * input + j * right] = row[j][l];
-    }
-}
-
-/* A row of the voltages into the results. */
-static NOINLINE void store(const Work *w, const Space *s, int64_t i) {
-    const int64_t columns = w->columns, cells = w->rows * columns, begin = s->begin * cells;
-    const Vec *x = s->x + i * columns;
-    store_row(s->line, columns, s->inputs, w->bit_out + begin + i * columns, cells, 1);
-    /* Where the ends were given the word lines are wanted as the array has them. */
-    if (w->ends) store_row(x, columns, s->inputs, w->word_out + begin + i * columns, cells, 1);
-    else store_row(x, columns, s->inputs, w->word_out + begin + i, cells, w->rows);
-}
-
-/* Add so much of the smooth part of the correction to a row. Between two knots it grows by the same from column to column. */
-static void add_smooth(const Work *w, const Space *s, int64_t i, Real length, Vec *row) {
-    const int64_t columns = w->columns, spacing = w->spacing;
-    const Real *along_bit = w->along_bit + i * w->bit_modes;
-    clear(s->knots, w->knots);
+/* Smooth part of a correction in a row at its knots: between two of them it grows by the same from column to column. */
+static NOINLINE void find_knots(const Work *w, const Space *s, int64_t i) {
+    const float *along_bit = w->along_bit + i * w->bit_modes;
+    Step *knots = s->knots + i * w->knots;
+    clear(knots, w->knots);
     for (int64_t m = 0; m < w->word_modes; m += TOGETHER) {
-        const Real *along = s->modes + m * w->knots;
-        Vec a[TOGETHER] = {{0}};
+        const float *along = s->modes + m * w->knots;
+        Step a[TOGETHER] = {{0}};
         for (int64_t n = 0; n < w->bit_modes; n++)
-            for (int k = 0; k < TOGETHER; k++) a[k] += s->smooth[(m + k) * w->bit_modes + n] * all(length * along_bit[n]);
+            for (int k = 0; k < TOGETHER; k++) a[k] += s->smooth[(m + k) * w->bit_modes + n] * all_of(along_bit[n]);
         for (int64_t q = 0; q < w->knots; q++) {
-            Vec y = s->knots[q];
-            for (int k = 0; k < TOGETHER; k++) y += all(along[q * TOGETHER + k]) * a[k];
-            s->knots[q] = y;
+            Step y = knots[q];
+            for (int k = 0; k < TOGETHER; k++) y += all_of(along[q * TOGETHER + k]) * a[k];
+            knots[q] = y;
         }
-    }
-    for (int64_t q = 0, j = 0; j < columns; q++) {
-        Vec y = s->knots[q];
-        const Vec step = (s->knots[q + 1] - y) * all((Real)1 / spacing);
-        for (const int64_t end = j + spacing < columns ? j + spacing : columns; j < end; j++) row[j] += y, y += step;
     }
 }
 
 /* Add the part of a row to the smooth modes of the residual: each number is shared out between the knots beside it. */
-static void sum_smooth(const Work *w, const Space *s, int64_t i) {
+static NOINLINE void sum_smooth(const Work *w, const Space *s, int64_t i) {
     const int64_t columns = w->columns, spacing = w->spacing;
-    const Real *along_bit = w->along_bit + i * w->bit_modes;
-    clear(s->knots, w->knots);
+    const float *along_bit = w->along_bit + i * w->bit_modes;
+    const Step *residual = s->residual + i * columns;
+    clear(s->sums, w->knots);
     for (int64_t q = 0, j = 0; j < columns; q++) {
         const int64_t end = j + spacing < columns ? j + spacing : columns, missing = spacing - (end - j);
-        Vec sum = all(0), sums = all(0); /* in the second one a number counts once for each that is not before it */
-        for (; j < end; j++) sum += s->residual[j], sums += sum;
-        const Vec left = (sums + all(missing) * sum) * all((Real)1 / spacing);
-        s->knots[q] += left, s->knots[q + 1] = sum - left;
+        Step sum = all_of(0), sums = all_of(0); /* in the second one a number counts once for each that is not before it */
+        for (; j < end; j++) sum += residual[j], sums += sum;
+        const Step left = (sums + all_of(missing) * sum) * all_of(1.0f / spacing);
+        s->sums[q] += left, s->sums[q + 1] = sum - left;
     }
     for (int64_t m = 0; m < w->word_modes; m += TOGETHER) {
-        const Real *along = s->modes + m * w->knots;
-        Vec a[TOGETHER] = {{0}};
+        const float *along = s->modes + m * w->knots;
+        Step a[TOGETHER] = {{0}};
         for (int64_t q = 0; q < w->knots; q++)
-            for (int k = 0; k < TOGETHER; k++) a[k] += all(along[q * TOGETHER + k]) * s->knots[q];
+            for (int k = 0; k < TOGETHER; k++) a[k] += all_of(along[q * TOGETHER + k]) * s->sums[q];
         for (int k = 0; k < TOGETHER; k++)
-            for (int64_t n = 0; n < w->bit_modes; n++) s->smooth[(m + k) * w->bit_modes + n] += all(along_bit[n]) * a[k];
+            for (int64_t n = 0; n < w->bit_modes; n++) s->smooth[(m + k) * w->bit_modes + n] += all_of(along_bit[n]) * a[k];
     }
 }
 
-/* The smooth part of a correction of so much, and the first half of the solves of the bit lines. */
-static NOINLINE void pass_down(const Work *w, const Space *s, Real length) {
-    const int64_t columns = w->columns;
-    Vec *line = s->line;
-    clear(line, columns);
-    for (int64_t i = 0; i < w->rows; i++) {
-        const Real *g = w->g + i * columns, *ratios = w->bit_ratios + i * columns;
-        Vec *x = s->x + i * columns, *handed = s->handed + i * columns;
-        add_smooth(w, s, i, length, x);
-        for (int64_t j = 0; j < columns; j++) {
-            PREFETCH(x + columns + j), PREFETCH(handed + columns + j);
-            line[j] = handed[j] = all(ratios[j]) * (all(w->bit_resistance * g[j]) * x[j] + line[j]);
-        }
-    }
-}
-
-/* The second half of the solves of word lines, from one row to another one, the first half of which stands in `handed`; and
- * the next voltages, a length along the correction and a share of the step before. */
-INLINE void step_lines(const Work *w, const Space *s, int64_t row, const int rows, Vec length, Vec share) {
-    const int64_t columns = w->columns;
-    Vec after[TOGETHER] = {{0}};
-    for (int64_t j = columns; j--;)
-        for (int k = 0; k < rows; k++) {
-            const int64_t at = (row + k) * columns + j;
-            after[k] = s->handed[at] + all(w->word_ratios[at]) * after[k];
-            s->old[at] = s->x[at] + length * after[k] + share * (s->x[at] - s->old[at]);
-        }
-}
-
-/* The residual, and the step that follows from it, but for the smooth part of the correction; the square of the residual in
- * the norm of the preconditioner. */
-static NOINLINE Vec pass_up(const Work *w, const Space *s, Real length, Real share, int stores) {
-    const int64_t columns = w->columns;
-    Vec *line = s->line, *residual = s->residual, square = all(0);
-    clear(line, columns);
-    clear(s->smooth, filled(w->word_modes) * w->bit_modes);
-    for (int64_t i = w->rows; i--;) {
-        const Real *g = w->g + i * columns, *bit_ratios = w->bit_ratios + i * columns;
-        const Real *word_ratios = w->word_ratios + i * columns;
-        const Vec *x = s->x + i * columns, *sources = s->sources + i * columns;
-        Vec *handed = s->handed + i * columns, *old = s->old + i * columns;
-        for (int64_t j = 0; j < columns; j++) residual[j] = s->sources ? sources[j] : all(0);
-        if (!s->sources) {
-            residual[0] += all(w->first[i]) * driven(w, s, i);
-            residual[columns - 1] += all(w->last[i]) * driven(w, s, i);
-        }
-        Vec v = x[0], arriving = all(w->first[i]) * v, before = all(0);
-        for (int64_t j = 0; j < columns; j++) {
-            PREFETCH(handed - columns + j), PREFETCH(x - columns + j), PREFETCH(old - columns + j);
-            const Vec next = j + 1 < columns ? x[j + 1] : v;
-            const Vec leaving = j + 1 < columns ? next - v : all(-w->last[i]) * v;
-            const Vec bit = handed[j] + all(bit_ratios[j]) * line[j];
-            const Vec r = (residual[j] - all(w->word_resistance * g[j]) * (v - bit)) - (arriving - leaving);
-            const Vec sum = r + before;
-            line[j] = bit;
-            residual[j] = r;
-            before = handed[j] = all(word_ratios[j]) * sum;
-            square += before * sum; /* of r'T^-1 r with T = LDL' */
-            arriving = leaving, v = next;
-        }
-        sum_smooth(w, s, i);
-        if (stores) store(w, s, i);
-        const int64_t count = i + TOGETHER < w->rows ? TOGETHER : w->rows - i;
-        if (i % TOGETHER == 0) {
-            if (count == TOGETHER) step_lines(w, s, i, TOGETHER, all(length), all(share));
-            else
-                for (int64_t k = 0; k < count; k++) step_lines(w, s, i + k, 1, all(length), all(share));
-        }
-    }
+/* The smooth modes of the residual become those of its correction; their product. */
+static Step scale_smooth(const Work *w, const Space *s) {
+    Step square = all_of(0);
     for (int64_t k = 0; k < w->word_modes * w->bit_modes; k++) {
-        const Vec scaled = all(w->factors[k]) * s->smooth[k];
+        const Step scaled = all_of(w->factors[k]) * s->smooth[k];
         square += scaled * s->smooth[k];
         s->smooth[k] = scaled;
     }
     return square;
 }
 
-/* All iterations of a group of inputs: until the residuals of all of them are small and the results stand. */
+/* A step along the correction, which the second half of the solves of the word lines gives, and the first half of those of
+ * the bit lines. */
+static NOINLINE void step_down(const Work *w, const Space *s, Step *changed, float length) {
+    const int64_t columns = w->columns, spacing = w->spacing;
+    Step *line = s->line;
+    clear(line, columns);
+    for (int64_t i = 0; i < w->rows; i++) {
+        const int64_t at = i * columns;
+        const StepCells *c = &w->steps;
+        const float *word_ratios = c->word_ratios + at, *ratios = c->bit_ratios + at, *shares = c->bit_shares + at;
+        const Step *knots = s->knots + i * w->knots;
+        Step *total = changed + at, *handed = s->handed + at, after = all_of(0);
+        find_knots(w, s, i);
+        for (int64_t end = columns, q = (columns - 1) / spacing; q >= 0; end = q-- * spacing) {
+            const Step step = (knots[q + 1] - knots[q]) * all_of(1.0f / spacing);
+            Step y = knots[q] + all_of(end - 1 - q * spacing) * step;
+            for (int64_t j = end; j-- > q * spacing;) {
+                PREFETCH(total + columns + j), PREFETCH(handed + columns + j);
+                after = handed[j] + all_of(word_ratios[j]) * after;
+                const Step z = after + y;
+                y -= step;
+                total[j] += all_of(length) * z;
+                line[j] = handed[j] = all_of(shares[j]) * z + all_of(ratios[j]) * line[j];
+            }
+        }
+    }
+}
+
+/* The residual after it, and the first half of the solves of the word lines. */
+static NOINLINE void step_up(const Work *w, const Space *s, float length) {
+    const int64_t columns = w->columns, spacing = w->spacing;
+    Step *line = s->line;
+    clear(line, columns);
+    clear(s->smooth, filled(w->word_modes) * w->bit_modes);
+    for (int64_t i = w->rows; i--;) {
+        const int64_t at = i * columns;
+        const StepCells *c = &w->steps;
+        const float *loads = c->loads + at, *bit_ratios = c->bit_ratios + at, *word_ratios = c->word_ratios + at;
+        const Step *knots = s->knots + i * w->knots;
+        Step *residual = s->residual + at, *handed = s->handed + at, before = all_of(0), arriving = all_of(c->first[i]) * knots[0];
+/* A node, and the current of the smooth part that enters it along the wires. */
+#define NODE(entering)                                                                                  \
+    {                                                                                                   \
+        PREFETCH(handed - columns + j), PREFETCH(residual - columns + j);                               \
+        const Step bit = handed[j] + all_of(bit_ratios[j]) * line[j];                                       \
+        const Step r = all_of(1 - length) * residual[j] + all_of(length) * (all_of(loads[j]) * (bit - y) entering); \
+        line[j] = bit, residual[j] = r, y += step;                                                      \
+        before = handed[j] = all_of(word_ratios[j]) * (r + before);                                        \
+    }
+        for (int64_t q = 0, j = 0; j < columns; q++) {
+            Step y = knots[q];
+            const Step step = (knots[q + 1] - y) * all_of(1.0f / spacing);
+            const int64_t end = j + spacing < columns ? j + spacing : columns;
+            const Step leaving = j + 1 < columns ? step : all_of(-c->last[i]) * y;
+            NODE(-(arriving - leaving))
+            for (j++; j < end - (end == columns); j++) NODE()
+            if (j < end) {
+                NODE(-(step + all_of(c->last[i]) * y))
+                j++;
+            }
+            arriving = step;
+        }
+#undef NODE
+        sum_smooth(w, s, i);
+    }
+    (void)scale_smooth(w, s);
+}
+
+/* The first half of the solves of the word lines at a residual; the square of this in the norm of the preconditioner. */
+static NOINLINE Step prepare_step(const Work *w, const Space *s) {
+    const int64_t columns = w->columns;
+    Step square = all_of(0);
+    clear(s->smooth, filled(w->word_modes) * w->bit_modes);
+    for (int64_t i = 0; i < w->rows; i++) {
+        const float *ratios = w->steps.word_ratios + i * columns;
+        const Step *residual = s->residual + i * columns;
+        Step *handed = s->handed + i * columns, before = all_of(0);
+        for (int64_t j = 0; j < columns; j++) {
+            const Step sum = residual[j] + before;
+            before = handed[j] = all_of(ratios[j]) * sum;
+            square += before * sum; /* of r'T^-1 r with T = LDL' */
+        }
+        sum_smooth(w, s, i);
+    }
+    return square + scale_smooth(w, s);
+}
+
+/* Residual of a part at no voltage, where all currents enter at the ends of word lines. */
+static void plain_residual(const Work *w, const Space *s, int part) {
+    clear(s->row, w->columns);
+    for (int64_t i = 0; i < w->rows; i++) {
+        Part *residual = (Part *)(s->residual + i * w->columns) + part;
+        word_sources(w, s, part, i);
+        for (int64_t j = 0; j < w->columns; j++) residual[j * PARTS] = __builtin_convertvector(s->row[j], Part);
+    }
+}
+
+/* The first half of the solves of the bit lines of a part at the voltages of the word lines. */
+static NOINLINE void voltages_down(const Work *w, const Space *s, int part, int stores) {
+    const int64_t columns = w->columns;
+    Vec *line = (Vec *)s->line;
+    clear(line, columns), clear(s->row, columns);
+    for (int64_t i = 0; i < w->rows; i++) {
+        const int64_t at = i * columns;
+        const Real *ratios = w->cells.bit_ratios + at, *shares = w->cells.bit_shares + at;
+        Vec *handed = (Vec *)s->handed + at;
+        bit_sources(w, s, part, i);
+        add_up(w, s, part, i);
+        for (int64_t j = 0; j < columns; j++)
+            line[j] = handed[j] = all(shares[j]) * s->x[j] + all(ratios[j]) * (s->row[j] + line[j]);
+        if (stores) store_row(w, s, part, s->x, w->word_out + at, w->rows * columns);
+    }
+    /* At the last node they have ended. */
+    if (stores) store_row(w, s, part, line, w->bit_out + (w->bits - 1) * columns, w->bits * columns);
+}
+
+/* The second half of them, and the residual. */
+static NOINLINE void voltages_up(const Work *w, const Space *s, int part, int stores) {
+    const int64_t columns = w->columns;
+    Vec *line = (Vec *)s->line;
+    clear(line, columns), clear(s->row, columns);
+    for (int64_t i = w->rows; i--;) {
+        const int64_t at = i * columns;
+        const Cells *c = &w->cells;
+        const Real *loads = c->loads + at, *ratios = c->bit_ratios + at;
+        const Vec *x = s->x, *handed = (Vec *)s->handed + at;
+        Part *residual = (Part *)(s->residual + at) + part;
+        word_sources(w, s, part, i);
+        add_up(w, s, part, i);
+        Vec v = x[0], arriving = all(c->first[i]) * v;
+        for (int64_t j = 0; j < columns; j++) {
+            PREFETCH(handed - columns + j);
+            const Vec next = j + 1 < columns ? x[j + 1] : v;
+            const Vec leaving = j + 1 < columns ? next - v : all(-c->last[i]) * v;
+            const Vec bit = line[j] = handed[j] + all(ratios[j]) * line[j];
+            const Vec r = (s->row[j] - all(loads[j]) * (v - bit)) - (arriving - leaving);
+            residual[j * PARTS] = __builtin_convertvector(r, Part);
+            arriving = leaving, v = next;
+        }
+        if (stores) store_row(w, s, part, line, w->bit_out + at, w->rows * columns);
+    }
+}
+
+/* All steps of a group of inputs, until the residuals of all of them are small; and the results. */
 static void solve_group(const Work *w, Space *s) {
     const int64_t cells = w->rows * w->columns;
-    clear(s->x, cells), clear(s->old, cells), clear(s->handed, cells);
-    if (s->sources) prepare_sources(w, s);
-    Vec scale = all(0), last = all(0);
-    int32_t count[BLOCK] = {0}, done[BLOCK] = {0};
-    for (int32_t k = 0;; k++) {
-        /* What the polynomial leaves of an input takes it once more. */
-        const int32_t term = k % w->terms, stores = k >= w->stores_from;
-        const Vec square = pass_up(w, s, w->lengths[term], w->shares[term], stores);
+    Step scale = all_of(0);
+    int32_t done[WIDE] = {0};
+    clear(s->y, 2 * cells);
+    find_units(w, s);
+    for (int32_t k = 0, end = 0, any = 1;;) {
+        for (int part = 0; part < PARTS; part++) {
+            if (!k && w->ends && w->bit_most == 0) plain_residual(w, s, part);
+            /* At the end of the polynomial the steps have left one that float32 does not spoil. */
+            else if (k != w->terms) voltages_down(w, s, part, 0), voltages_up(w, s, part, 0);
+        }
+        const Step square = prepare_step(w, s);
         if (!k) scale = square;
-        int any = 0;
-        for (int l = 0; l < BLOCK; l++) {
-            if (!done[l]) last[l] = square[l], count[l] = k;
-            done[l] |= square[l] <= w->tolerance * scale[l];
+        any = 0;
+        for (int64_t l = 0; l < s->inputs; l++) {
+            const int64_t input = s->begin + l;
+            if (!done[l]) w->square[input] = square[l], w->scale[input] = scale[l], w->count[input] = k;
+            done[l] |= square[l] <= (float)w->tolerance * scale[l];
             any |= !done[l];
         }
-        if ((!any || k >= w->most) && stores) break;
-        Vec *const next = s->old;
-        s->old = s->x, s->x = next;
-        pass_down(w, s, w->lengths[term]);
+        if (!any || k >= w->most) break;
+        /* What the polynomial leaves takes it once more, with a look at the residual after each step. */
+        Step *y = s->y + (k >= w->stretch) * cells;
+        for (end = !k ? w->stretch : k < w->terms ? w->terms : k + 1; k < end; k++) {
+            const float length = 1 / w->poles[k % w->terms];
+            step_down(w, s, y, length);
+            step_up(w, s, length);
+        }
     }
-    for (int64_t l = 0; l < s->inputs; l++) {
-        w->square[s->begin + l] = last[l];
-        w->scale[s->begin + l] = scale[l];
-        w->count[s->begin + l] = count[l];
+    for (int part = 0; part < PARTS; part++) {
+        voltages_down(w, s, part, 1);
+        if (w->bits == w->rows) voltages_up(w, s, part, 1);
     }
-    if (!s->sources) return;
-    grounded_bits(w, s, s->handed);
-    for (int64_t l = 0; l < s->inputs; l++)
-        for (int64_t k = 0; k < cells; k++) w->bit_out[(s->begin + l) * cells + k] += s->handed[k][l];
 }
 
 /* Groups one after the other until none is left; none where there is no memory for one. */
@@ -317,38 +415,63 @@ static void *run(void *argument) {
     Work *w = argument;
     const uint32_t mode = flush_denormals();
     Space s = space_of(w);
-    Vec *const memory = s.x;
-    for (int64_t k; memory && (k = __atomic_fetch_add(&w->next, 1, __ATOMIC_RELAXED)) < w->groups;) {
-        s.begin = k * BLOCK;
-        s.inputs = w->inputs - s.begin < BLOCK ? w->inputs - s.begin : BLOCK;
+    for (int64_t k; s.y && (k = __atomic_fetch_add(&w->next, 1, __ATOMIC_RELAXED)) < w->groups;) {
+        s.begin = k * WIDE;
+        s.inputs = w->inputs - s.begin < WIDE ? w->inputs - s.begin : WIDE;
         solve_group(w, &s);
     }
-    free(memory);
+    free(s.y);
     restore(mode);
     return NULL;
 }
 
-static int fits(const XLA_FFI_CallFrame *frame) { return frame->args.size == ARGS && frame->rets.size == RETS; }
+/* Put poles in Leja's order: the next one is that which those before it leave most of. Else the residual might grow on the way
+ * beyond what its digits hold. */
+static void order_poles(float *poles, int32_t count) {
+    for (int32_t k = 0; k < count; k++) {
+        double most = -INFINITY;
+        int32_t best = k;
+        for (int32_t j = k; j < count; j++) {
+            double left = k ? 0 : poles[j];
+            for (int32_t l = 0; l < k; l++) left += log(fabs(1 - (double)poles[j] / poles[l]));
+            if (left > most) most = left, best = j;
+        }
+        const float pole = poles[best];
+        poles[best] = poles[k], poles[k] = pole;
+    }
+}
+
+static int fits(const XLA_FFI_CallFrame *frame) {
+    XLA_FFI_Buffer **args = (XLA_FFI_Buffer **)frame->args.args;
+    return frame->args.size == ARGS && frame->rets.size == RETS && size_of(args[POLES]) <= MOST_POLES;
+}
 
 static int run_all(const XLA_FFI_CallFrame *frame) {
     XLA_FFI_Buffer **args = (XLA_FFI_Buffer **)frame->args.args, **rets = (XLA_FFI_Buffer **)frame->rets.rets;
     const int32_t *numbers = args[NUMBERS]->data;
     const Real *scalars = args[SCALARS]->data;
     Work w = {
-        .lengths = args[LENGTHS]->data, .shares = args[SHARES]->data,
-        .g = args[CELLS]->data, .word_ratios = args[WORD_RATIOS]->data, .bit_ratios = args[BIT_RATIOS]->data,
-        .first = args[FIRST]->data, .last = args[LAST]->data, .factors = args[FACTORS]->data,
-        .word_knots = args[WORD_KNOTS]->data, .along_bit = args[ALONG_BIT]->data,
+        .cells = {
+            args[LOADS]->data, args[BIT_RATIOS]->data, args[BIT_SHARES]->data, args[FIRST]->data, args[LAST]->data,
+        },
+        .steps = {
+            args[STEP_LOADS]->data, args[STEP_WORD_RATIOS]->data, args[STEP_BIT_RATIOS]->data, args[STEP_BIT_SHARES]->data,
+            args[STEP_FIRST]->data, args[STEP_LAST]->data,
+        },
+        .factors = args[FACTORS]->data, .word_knots = args[WORD_KNOTS]->data, .along_bit = args[ALONG_BIT]->data,
         .word_in = args[WORD_IN]->data, .bit_in = args[BIT_IN]->data,
         .word_out = rets[WORD_OUT]->data, .bit_out = rets[BIT_OUT]->data,
         .square = rets[SQUARE]->data, .scale = rets[SCALE]->data, .count = rets[COUNT]->data,
         .tolerance = scalars[0], .word_resistance = scalars[1], .bit_resistance = scalars[2],
-        .rows = args[CELLS]->dims[0], .columns = args[CELLS]->dims[1], .inputs = args[WORD_IN]->dims[0],
+        .rows = args[LOADS]->dims[0], .columns = args[LOADS]->dims[1], .inputs = args[WORD_IN]->dims[0],
         .word_modes = args[FACTORS]->dims[0], .bit_modes = args[FACTORS]->dims[1],
-        .knots = args[WORD_KNOTS]->dims[0], .spacing = numbers[4],
-        .terms = numbers[0], .stores_from = numbers[1], .most = numbers[2], .ends = args[WORD_IN]->rank == 2,
+        .knots = args[WORD_KNOTS]->dims[0], .spacing = numbers[4], .bits = rets[BIT_OUT]->dims[1],
+        .terms = numbers[0], .stretch = numbers[1], .most = numbers[2], .ends = args[WORD_IN]->rank == 2,
     };
-    w.groups = (w.inputs + BLOCK - 1) / BLOCK;
+    memcpy(w.poles, args[POLES]->data, w.terms * sizeof(float));
+    order_poles(w.poles, w.terms);
+    if (w.ends) w.bit_most = largest(w.bit_in, w.rows * w.columns, 0);
+    w.groups = (w.inputs + WIDE - 1) / WIDE;
     for (int k = WORD_OUT; k <= BIT_OUT; k++) ask_large_pages(rets[k]->data, size_of(rets[k]) * sizeof(Real));
     run_in_threads(run, &w, numbers[3] < w.groups ? numbers[3] : w.groups);
     /* A thread that had no memory left its groups to the others. */

@@ -48,12 +48,10 @@ class BatchKernel:
 
 
 class _Polynomial(NamedTuple):
-    """Coefficients of three-term iterations, how many there are, and after how many a solve is expected to end."""
+    """Where the factor by which it reduces a residual is 0 (those of no term come last), and how many they are."""
 
-    lengths: Float[Array, " terms"]
-    shares: Float[Array, " terms"]
+    poles: Float[Array, " terms"]
     count: Int[Array, ""]
-    expected: Int[Array, ""]
 
 
 class _Ends(NamedTuple):
@@ -64,6 +62,10 @@ class _Ends(NamedTuple):
     square: Float[Array, " inputs"]
     scale: Float[Array, " inputs"]
     count: Int[Array, " inputs"]
+
+
+Solved = tuple[Float[Array, "inputs rows columns"], Float[Array, "inputs some columns"], Progress]
+"""Voltages of word lines and bit lines by rows and columns, and how their solves ended."""
 
 
 def batch_kernel(dtype: jnp.dtype) -> BatchKernel | None:
@@ -90,72 +92,86 @@ def batch_kernel(dtype: jnp.dtype) -> BatchKernel | None:
     return kernel
 
 
-def _polynomial(equations: Equations) -> _Polynomial:
+def _polynomial(single: Equations, tolerance: float) -> _Polynomial:
     """The polynomial of conjugate gradients at a right-hand side in which all modes are present.
 
     Notes
     -----
-    With steps a and ratios of squares b of the residual r, corrected to z, conjugate gradients are
-    x' = x + a z + c (x - x_before) with c = a b_before / a_before. The spectrum alone decides how far they reduce a
-    residual, and it is the same for all inputs.
+    The spectrum alone decides how far they reduce a residual, and it is the same for all inputs. With steps a and
+    ratios b of the squares of residuals, its zeros are the eigenvalues of Lanczos' matrix, which has
+    1 / a + b_before / a_before on the diagonal and sqrt(b) / a beside it.
     """
-    kind = equations.load.dtype
-    columns, rows = equations.load.shape
+    columns, rows = single.load.shape
     i, j = np.arange(rows), np.arange(columns)
-    chirp = jnp.asarray(np.cos(1.0 * i[None] ** 2 + j[:, None] ** 2), jnp.float32)
-    # The kernel computes each residual anew: what float32 leaves of coefficients changes how far a step reduces it by
-    # less than the margin, in less than two thirds of the time.
-    single = jax.tree.map(lambda x: x.astype(chirp.dtype), equations)
-    tolerance = _MARGIN * TOLERANCE[kind.name]
-    end = single.iterate(chirp, tolerance=tolerance, most=_TERMS, logs=True)
-    lengths, ratios = (x.astype(kind) for x in end.log)
-    shares = jnp.concatenate([jnp.zeros(1, kind), lengths[1:] * ratios[:-1] / lengths[:-1]])
-    shares = jnp.where(jnp.isfinite(shares), shares, 0)
-    unfinished = jnp.cumprod(ratios) > TOLERANCE[kind.name] ** 2
+    chirp = jnp.asarray(np.cos(1.0 * i[None] ** 2 + j[:, None] ** 2), single.load.dtype)
+    end = single.iterate(chirp, tolerance=_MARGIN * tolerance, most=_TERMS, logs=True)
+    lengths, ratios = end.log
     count = jnp.maximum(end.count, 1)
-    return _Polynomial(lengths, shares, count, jnp.minimum(1 + jnp.sum(unfinished), count))
+    is_term = jnp.arange(_TERMS) < count
+    inverse = jnp.where(is_term, 1 / jnp.where(is_term & (lengths != 0), lengths, 1), 0)
+    above = ratios * inverse
+    diagonal = inverse + jnp.concatenate([jnp.zeros(1, above.dtype), above[:-1]])
+    beside = jnp.where(is_term[1:], (jnp.sqrt(ratios) * inverse)[:-1], 0)
+    matrix = jnp.diag(jnp.where(is_term, diagonal, 4 * jnp.max(diagonal)))
+    matrix = matrix + jnp.diag(beside, 1) + jnp.diag(beside, -1)
+    return _Polynomial(jnp.linalg.eigvalsh(matrix), count)
 
 
 def _call(
-    kernel: BatchKernel, equations: Equations, most: int, word: Array, bit: Array, shape: tuple
+    kernel: BatchKernel, equations: Equations, most: int, word: Array, bit: Array, bits: int
 ) -> _Ends:
-    """The call, with results of a shape for the word lines."""
-    net, _, word_ratios, bit_ratios, smooth = equations
-    lengths, shares, terms, expected = _polynomial(equations)
-    inputs, kind = len(word), word.dtype
-    tolerance = jnp.asarray(TOLERANCE[kind.name] ** 2, kind)
-    last = jnp.minimum(most, _CYCLES * terms)
-    columns, modes = smooth.along_word.shape
-    numbers = [
-        terms,
-        jnp.minimum(expected, last),
-        last,
-        usable_cores(),
-        knot_spacing(columns, modes),
-    ]
+    """The call, with the voltages of all nodes of the bit lines (`bits`) or of the last one."""
+    net, kind = equations.net, word.dtype
+    # The kernel computes residuals anew: what float32 leaves of coefficients changes how far a step reduces them by less
+    # than the margin.
+    single, tolerance = (
+        jax.tree.map(lambda x: x.astype(np.float32), equations),
+        TOLERANCE[kind.name],
+    )
+    poles, terms = _polynomial(single, tolerance)
+    stretch = (terms + 1) // 2 if kind == np.float64 else terms
+    columns, modes = equations.smooth.along_word.shape
+    most = jnp.minimum(most, _CYCLES * terms)
+    numbers = [terms, stretch, most, usable_cores(), knot_spacing(columns, modes)]
+
+    def of_cells(e):
+        load = e.net.word.resistance * e.net.conductance
+        shares = e.bit_ratios * (e.net.bit.resistance * e.net.conductance)
+        return load, e.bit_ratios, shares, e.net.word.first, e.net.word.last
+
+    load, bit_ratios, shares, *ends = of_cells(single)
+    smooth = single.smooth
     prepared = (
         jnp.stack([jnp.asarray(x, jnp.int32) for x in numbers]),
-        jnp.stack([tolerance, net.word.resistance, net.bit.resistance]),
-        lengths, shares, net.conductance, word_ratios.T, bit_ratios, net.word.first, net.word.last,
+        jnp.stack([jnp.asarray(tolerance**2, kind), net.word.resistance, net.bit.resistance]),
+        *of_cells(equations), poles, load, single.word_ratios.T, bit_ratios, shares, *ends,
         smooth.factors, smooth.word_knots, smooth.along_bit,
     )  # fmt: skip
-    rows, columns = net.conductance.shape
-    shapes = [jax.ShapeDtypeStruct(x, kind) for x in (shape, (inputs, rows, columns))]
+    inputs, (rows, columns) = len(word), net.conductance.shape
+    shapes = [jax.ShapeDtypeStruct((inputs, x, columns), kind) for x in (rows, bits)]
     shapes += [jax.ShapeDtypeStruct((inputs,), kind)] * 2
     shapes += [jax.ShapeDtypeStruct((inputs,), np.int32)]
-    results = jax.ffi.ffi_call(kernel.target, shapes)(*prepared, word, bit)
-    return _Ends._make(results)
+    return _Ends._make(jax.ffi.ffi_call(kernel.target, shapes)(*prepared, word, bit))
 
 
-def _finish(
-    end: _Ends,
-    solve_again: Callable[[Nodes], tuple[Nodes, Progress]],
+def _solve(
+    kernel: BatchKernel,
+    net: Net,
+    most: int,
+    given: tuple[Array, Array],
     sources_of: Callable[[], Nodes],
-) -> tuple[Nodes, Progress]:
+    bits: int,
+) -> Solved:
     """The results of the kernel, or of another solve where it did not converge."""
+    equations = equations_of(net)
+    end = _call(kernel, equations, most, *given, bits)
     failed = ~(end.square <= TOLERANCE[end.square.dtype.name] ** 2 * end.scale)
     size = jnp.sqrt(end.square / jnp.where(end.scale > 0, end.scale, 1))
-    known = Nodes(end.word, end.bit), Progress(end.count.astype(int), size, jnp.zeros_like(failed))
+    known = end.word, end.bit, Progress(end.count.astype(int), size, jnp.zeros_like(failed))
+
+    def solve_again(sources):
+        nodes, progress = solve_one(equations, most, sources)
+        return nodes.word.T, nodes.bit[-bits:], progress
 
     def one(x):
         is_failed, sources, result = x
@@ -167,44 +183,42 @@ def _finish(
     return lax.cond(jnp.any(failed), again, lambda r: r, known)
 
 
-def solve_batch(kernel: BatchKernel, net: Net, most: int, sources: Nodes) -> tuple[Nodes, Progress]:
-    """Voltages at currents into all nodes, of several inputs."""
+def solve_sources(
+    kernel: BatchKernel,
+    net: Net,
+    most: int,
+    word: Float[Array, "inputs rows columns"],
+    bit: Float[Array, "inputs rows columns"],
+) -> Solved:
+    """Voltages at currents [A] into the nodes of word lines and bit lines."""
 
     # Below `vmap` a condition would be no condition: both of its branches would be computed.
     @jax.custom_batching.sequential_vmap
-    def solve(net, sources):
-        equations = equations_of(net)
-        end = _call(kernel, equations, most, sources.word, sources.bit, sources.word.shape)
-        return _finish(end, partial(solve_one, equations, most), lambda: sources)
+    def solve(net, word, bit):
+        def sources_of():
+            return Nodes(jnp.swapaxes(word, -1, -2), bit)
 
-    return solve(net, sources)
+        return _solve(kernel, net, most, (word, bit), sources_of, len(net.conductance))
+
+    return solve(net, word, bit)
 
 
 def solve_ends(
     kernel: BatchKernel,
     net: Net,
     most: int,
+    bits: int,
     v: Float[Array, "inputs rows"],
     v_bit: Float[Array, " columns"],
-) -> tuple[Float[Array, "inputs rows columns"], Float[Array, "inputs rows columns"], Progress]:
-    """Voltages of word lines and bit lines, by rows and columns, where voltages drive their ends."""
+) -> Solved:
+    """Voltages where voltages drive the ends of lines, those of the bit lines in so many of their last rows: 1 or all."""
 
     @jax.custom_batching.sequential_vmap
     def solve(net, v, v_bit):
-        equations = equations_of(net)
+        def sources_of():
+            return jax.vmap(lambda x: end_sources(net.word, net.bit, x, v_bit))(v)
+
         currents = end_sources(net.word, net.bit, v[0], v_bit).bit
-        shape = (len(v), *net.conductance.shape)
-        end = _call(kernel, equations, most, v, net.bit.resistance * currents, shape)
+        return _solve(kernel, net, most, (v, net.bit.resistance * currents), sources_of, bits)
 
-        def solve_again(sources):
-            nodes, progress = solve_one(equations, most, sources)
-            return Nodes(nodes.word.T, nodes.bit), progress
-
-        return _finish(
-            end,
-            solve_again,
-            lambda: jax.vmap(lambda x: end_sources(net.word, net.bit, x, v_bit))(v),
-        )
-
-    nodes, progress = solve(net, v, v_bit)
-    return nodes.word, nodes.bit, progress
+    return solve(net, v, v_bit)

@@ -3,21 +3,20 @@
 from functools import partial
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
-from .batch_kernel import BatchKernel, solve_batch, solve_ends
-from .equations import Equations, equations_of, solve_one
-from .lines import transposed
+from .batch_kernel import BatchKernel, Solved, solve_ends, solve_sources
+from .equations import equations_of, solve_one
+from .lines import solve_lines, transposed
 from .net import Net, Nodes, Progress, end_sources, node_currents
 
 
-def solve_nodes(
-    net: Net, sources: Nodes, *, most: int, kernel: BatchKernel | None = None
-) -> tuple[Nodes, Progress]:
+def solve_nodes(net: Net, sources: Nodes, *, most: int) -> tuple[Nodes, Progress]:
     """Voltages at which all currents balance.
 
     Parameters
@@ -28,8 +27,6 @@ def solve_nodes(
         Currents [A] into the nodes, of several inputs.
     most : int
         Iterations after which the sparse equations are solved directly.
-    kernel : BatchKernel, optional
-        What solves for many inputs side by side; without it XLA solves for one after the other.
 
     Returns
     -------
@@ -42,54 +39,54 @@ def solve_nodes(
     -----
     Bit lines are eliminated by their tridiagonal solves. Conjugate gradients find the voltages of the word lines,
     preconditioned by the tridiagonal solves of these lines and by a correction in smooth modes. All that depends on the
-    conductances alone is computed once for all inputs. By XLA these are solved one after the other: the arrays of one
-    stay in the cache. Derivatives in both modes are one more solve of the same symmetric equations.
+    conductances alone is computed once for all inputs. These are solved one after the other: the arrays of one stay in
+    the cache. Derivatives in both modes are one more solve of the same symmetric equations.
     """
-    constant = lax.stop_gradient(net)
-    if kernel is None:
-        solve_all = partial(_solve_in_turn, equations_of(constant), most)
-    else:
-        solve_all = partial(solve_batch, kernel, constant, most)
+    equations = equations_of(lax.stop_gradient(net))
     return lax.custom_linear_solve(
         jax.vmap(partial(node_currents, net)),
         sources,
-        lambda _, currents: solve_all(currents),
+        lambda _, currents: lax.map(partial(solve_one, equations, most), currents),
         symmetric=True,
         has_aux=True,
     )
 
 
-def _solve_in_turn(equations: Equations, most: int, sources: Nodes) -> tuple[Nodes, Progress]:
-    """Inputs one after the other."""
-    return lax.map(partial(solve_one, equations, most), sources)
+@partial(jax.custom_jvp, nondiff_argnums=(0, 1, 2))
+def _solve_by_kernel(
+    kernel: BatchKernel, most: int, bits: int, net: Net, v: Array, v_bit: Array
+) -> Solved:
+    """Voltages of word lines, and of so many of the last rows of the bit lines."""
+    return solve_ends(kernel, net, most, bits, v, v_bit)
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(0, 1))
-def _voltages_by_kernel(
-    kernel: BatchKernel, most: int, net: Net, v: Array, v_bit: Array
-) -> tuple[Array, Array, Progress]:
-    """Voltages of word lines and bit lines by rows and columns."""
-    return solve_ends(kernel, net, most, v, v_bit)
-
-
-@_voltages_by_kernel.defjvp
-def _tangent_by_kernel(kernel, most, primals, tangents):
+@_solve_by_kernel.defjvp
+def _tangent_by_kernel(kernel, most, bits, primals, tangents):
     """One more solve, for the currents that the change of net and ends leaves unbalanced."""
-    word, bit, progress = _voltages_by_kernel(kernel, most, *primals)
-    nodes = Nodes(jnp.swapaxes(word, -1, -2), bit)
+    net, rows = primals[0], len(primals[0].conductance)
+    word, bit, progress = _solve_by_kernel(kernel, most, rows, *primals)
+
+    def by_rows(nodes):
+        return jnp.swapaxes(nodes.word, -1, -2), nodes.bit
+
+    def leaving(net, word, bit):
+        nodes = Nodes(jnp.swapaxes(word, -1, -2), bit)
+        return by_rows(jax.vmap(partial(node_currents, net))(nodes))
 
     def unbalanced(net, v, v_bit):
         sources = jax.vmap(lambda x: end_sources(net.word, net.bit, x, v_bit))(v)
-        leaving = jax.vmap(partial(node_currents, net))(nodes)
-        return jax.tree.map(jnp.subtract, sources, leaving)
+        return jax.tree.map(jnp.subtract, by_rows(sources), leaving(net, word, bit))
+
+    def solve(_, currents):
+        *voltages, progress = solve_sources(kernel, lax.stop_gradient(net), most, *currents)
+        return tuple(voltages), progress
 
     _, currents = jax.jvp(unbalanced, primals, tangents)
-    change, _ = solve_nodes(primals[0], currents, most=most, kernel=kernel)
-    return (word, bit, progress), (
-        jnp.swapaxes(change.word, -1, -2),
-        change.bit,
-        _no_tangent(progress),
+    change, _ = lax.custom_linear_solve(
+        lambda x: leaving(net, *x), currents, solve, symmetric=True, has_aux=True
     )
+    tangent = change[0], change[1][:, -bits:], _no_tangent(progress)
+    return (word, bit[:, -bits:], progress), tangent
 
 
 def _no_tangent(progress: Progress) -> Any:
@@ -108,11 +105,30 @@ def solve_driven(
     v_bit: Float[Array, " columns"],
     *,
     most: int,
+    bits: int,
     kernel: BatchKernel | None = None,
-) -> tuple[Float[Array, "inputs rows columns"], Float[Array, "inputs rows columns"], Progress]:
-    """Voltages of all word lines and of all bit lines where voltages drive their ends; see `solve_nodes`."""
+) -> Solved:
+    """Voltages where voltages drive the ends of lines; see `solve_nodes`.
+
+    The kernel solves for many inputs side by side, and gives so many of the last rows of the bit lines: 1 or all. Without
+    it XLA gives all.
+    """
     if kernel is not None:
-        return _voltages_by_kernel(kernel, most, net, v, v_bit)
+        return _solve_by_kernel(kernel, most, bits, net, v, v_bit)
     sources = jax.vmap(lambda x: end_sources(net.word, net.bit, x, v_bit))(v)
     nodes, progress = solve_nodes(net, sources, most=most)
     return lax.map(transposed, nodes.word), nodes.bit, progress
+
+
+@eqx.filter_jit
+def bit_voltages(
+    net: Net, word: Float[Array, "*inputs rows columns"], v_bit: Float[Array, " columns"]
+) -> Float[Array, "*inputs rows columns"]:
+    """Voltages of the bit lines at those of the word lines, by their tridiagonal equations [V]."""
+    ratios = net.bit.ratios(net.bit.resistance * net.conductance)
+    ends = end_sources(net.word, net.bit, jnp.zeros_like(net.word.first), v_bit).bit
+
+    def one(x):
+        return solve_lines(ratios, net.bit.resistance * (net.conductance * x + ends))[0]
+
+    return lax.map(one, word.reshape(-1, *word.shape[-2:])).reshape(word.shape)

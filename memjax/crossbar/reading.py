@@ -7,6 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from .net import Net
+from .nodes import bit_voltages
+
 if TYPE_CHECKING:
     from .array import Crossbar
 
@@ -72,8 +75,10 @@ class Reading(eqx.Module):
         Voltages of the drivers [V].
     v_bit : Float[Array, "columns"]
         Voltages behind the sense resistances [V].
-    word, bit : Float[Array, "*inputs rows columns"]
-        Voltage of the word line and of the bit line at each cell [V].
+    word : Float[Array, "*inputs rows columns"]
+        Voltage of the word line at each cell [V].
+    bit_rows : Float[Array, "*inputs some columns"]
+        Voltage of the bit lines at all cells, or at the last ones alone [V].
     law_current : Float[Array, "*inputs rows columns"] or None
         Current through cells that are not ohmic [A].
     iterations : Int[Array, "*inputs"]
@@ -92,7 +97,7 @@ class Reading(eqx.Module):
     v: Float[Array, "*inputs rows"]
     v_bit: Float[Array, " columns"]
     word: Float[Array, "*inputs rows columns"]
-    bit: Float[Array, "*inputs rows columns"]
+    bit_rows: Float[Array, "*inputs some columns"]
     law_current: Float[Array, "*inputs rows columns"] | None
     iterations: Int[Array, "*inputs"]
     newton_steps: Int[Array, "*inputs"]
@@ -104,6 +109,14 @@ class Reading(eqx.Module):
         rows, columns = self.array.shape
         inputs = "" if self.v.ndim == 1 else f", {self.v.shape[0]} inputs"
         return f"Reading of {rows} x {columns} cells{inputs}"
+
+    @property
+    def bit(self) -> Float[Array, "*inputs rows columns"]:
+        """Voltage of the bit line at each cell [V]; after a batch in the kernel it is computed when asked for."""
+        conductance = self.array.crossings.conductance
+        if self.bit_rows.shape == self.word.shape or conductance is None:
+            return self.bit_rows
+        return bit_voltages(Net(conductance, *self.array.lines), self.word, self.v_bit)
 
     @property
     def method(self) -> np.ndarray:
@@ -133,7 +146,7 @@ class Reading(eqx.Module):
     @property
     def sense_voltage(self) -> Float[Array, "*inputs columns"]:
         """Voltage at the end of each bit line [V], which is what a floating line shows."""
-        return self.bit[..., -1, :]
+        return self.bit_rows[..., -1, :]
 
     @property
     def driver_current(self) -> Float[Array, "*inputs rows"]:
@@ -182,7 +195,7 @@ class Reading(eqx.Module):
         """Currents out of the first and the last cell of each bit line [A]."""
         _, line = self.array.lines
         # Of the ends alone: a map of all drops costs a batch as much again as its solve.
-        first, last = (self.bit[..., k, :] for k in (0, -1))
+        first, last = (self.bit_rows[..., k, :] for k in (0, -1))
         ground = jnp.broadcast_to(self.v_bit, first.shape)
         first = _times(first - ground, line.first / line.resistance)
         return first, _times(last - ground, line.last / line.resistance)

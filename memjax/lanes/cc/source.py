@@ -266,7 +266,9 @@ def _adaptive(program: StepProgram, driver: Adaptive, constants: Constants) -> s
     along = as_rows(t, along, driver.directions // _SIDE_BY_SIDE, _SIDE_BY_SIDE)
     value = outputs.value
     values = _atoms([end.value, value.start, value.end, value.error])
-    options: dict[str, Any] = dict(translation=t, owns=owns, states=states, places={}, values=values)
+    options: dict[str, Any] = dict(
+        translation=t, owns=owns, states=states, places={}, values=values
+    )
     options["inputs"] = {x: f"u->at[{k}][t]" for k, x in enumerate(places)}
     both = SideBySide(**options, results=[*along, *values])
     plain = SideBySide(**options, results=[*along[: 2 * len(states)], *values])

@@ -31,7 +31,7 @@ def new_folder(request: Request, marker: str = MARKER) -> Path:
 
 
 def start_of(config: Any) -> Any:
-    """The device or circuit that ``--model`` and ``--preset`` name, with the starts and bounds of the search."""
+    """The device or circuit that is named, with the values that are given, and the starts and bounds of the search."""
     start = mj.model(config.model)
     if config.preset is not None:
         model, values, _ = mj.presets.load(config.preset)
@@ -39,6 +39,7 @@ def start_of(config: Any) -> Any:
             what = f"preset {config.preset!r} is of model {model!r}"
             raise DataError(what, where="--preset", allowed=config.model)
         start = mj.params.replace(start, values, where=config.preset)
+    start = mj.params.replace(start, dict(config.model_values), where="--model-values")
     start = mj.params.replace(start, dict(config.start), where="--start")
     return mj.params.with_bounds(start, dict(config.bounds), where="--bounds")
 

@@ -150,6 +150,12 @@ class CommonConfig:
     free: Any = option(
         "parameters to fit (default: what the data show)", form="names", metavar="NAME"
     )
+    model_values: Any = option(
+        "values of the model before its fit [SI], beside those of --preset",
+        form="values",
+        default=(),
+        metavar="NAME=VALUE",
+    )
     fix: Any = option("values to keep [SI]", form="values", default=(), metavar="NAME=VALUE")
     bounds: Any = option(
         "between which free parameters are sought [SI] (default: the model's, see 'memjax models MODEL')",

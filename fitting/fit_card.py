@@ -1,5 +1,6 @@
-"""A fit as HTML for a notebook."""
+"""A fit as HTML for a notebook, and in lines of words."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from memjax.core.html import bullet_list, card, inline_picture
@@ -26,3 +27,15 @@ def card_of(fit: Any) -> str:
     text = f"{worth}loss {fit.loss:.4g}, {len(fit.free)} free parameters"
     picture = inline_picture(lambda: fit.plot(cycles=False))
     return card(f"Fit of {fit.model}", text, picture, render(*tables), remarks)
+
+
+def in_words(fit: Any, heading: str, units: Mapping[str, str]) -> str:
+    """The heading with the verdict's word and the loss, and a line for each parameter that was calibrated."""
+    std, undetermined = fit.std, fit.undetermined
+    word = "" if fit.verdict is None else f"{fit.verdict.word}, "
+    lines = [f"{heading}, {word}loss {fit.loss:.4g})"]
+    for n, x in fit.values.items():
+        error = f" +- {std[n]:.2g}" if n in std else ""
+        remark = ", not determined" if n in undetermined else ""
+        lines.append(f"  {n} = {x:.4g}{error} {units[n]}{remark}")
+    return "\n".join(lines)

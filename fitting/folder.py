@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from memjax.core.constants import ROOM_TEMPERATURE
+from memjax.io.request import file_of
 from memjax.runtime.files import prepare_output, writing_folder
 
 from .constants import MARKER
@@ -11,6 +12,7 @@ from .fit_json import load
 from .kinds import Origin, true_parameters
 from .progress import Stages
 from .report import write
+from .solve_call import config_of
 
 
 def write_folder(fit: Any, out: Path, origin: Origin, *, drawn: bool = True) -> dict[str, Any]:
@@ -38,6 +40,10 @@ def save(fit: Any, folder: str | Path, *, force: bool = False) -> Path:
     out = prepare_output(folder, force=force, folder=True, marker=MARKER)
     kelvin = getattr(getattr(getattr(fit, "problem", None), "env", None), "temperature", None)
     temperature = ROOM_TEMPERATURE if kelvin is None else float(kelvin)
-    origin = Origin(files=fit.files, truth=true_parameters(fit.files), temperature=temperature)
+    config = config_of(fit)
+    files = fit.files or tuple(map(file_of, config.get("files", ())))
+    origin = Origin(
+        files=files, truth=true_parameters(files), temperature=temperature, config=config
+    )
     write_folder(fit, out, origin)
     return out

@@ -104,6 +104,11 @@ class Kind:
         ``run(kind, request, session) -> int`` does all that ``memjax fit`` does in place of `fitting.command.run`.
     row : callable, optional
         ``row(content) -> dict``: columns of a row of a batch, beside values and loss.
+    options : callable, optional
+        ``options(problem) -> dict``: the options that say what a problem says, by the names of its fields, see
+        `fitting.solve_call.config_of`.
+    read : callable, optional
+        ``read(config) -> data`` of its problem; a kind without it names the files in `options`.
     hold_out : HoldOut, optional
         What `fit` leaves out where ``session.half`` is true. A kind that has it scores models by what they predict.
     curve : Curve, optional
@@ -132,6 +137,8 @@ class Kind:
     build: Callable[..., list[str]] | None = None
     run: "Callable[[Kind, Request, Session], int] | None" = None
     row: Callable[[dict], dict[str, Any]] | None = None
+    options: Callable[[Any], dict[str, dict[str, Any]]] | None = None
+    read: Callable[[Any], Any] | None = None
     hold_out: HoldOut | None = None
     curve: Curve | None = None
     phrase: str = ""
@@ -258,6 +265,12 @@ def origin_of(request: Request) -> Origin:
         truth=true_parameters(files),
         config=request.entries,
     )
+
+
+def paths_in(data: Any) -> list[str | Path]:
+    """The files that stand in the place of data, one or several; none where data do."""
+    names = [data] if isinstance(data, str | Path) else list(data)
+    return names if all(isinstance(n, str | Path) for n in names) else []
 
 
 def true_parameters(files: Sequence[Path]) -> dict[str, float] | None:

@@ -2,7 +2,6 @@
 
 import abc
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -17,9 +16,7 @@ from memjax.core.fields import parameter_specs
 from memjax.core.params import constrain, get, known, replace
 from memjax.core.transforms import edges, from_spec, within
 from memjax.errors import BoundsError, DataError, FitError
-from memjax.lanes.choice import chosen_backend, use_backend
 from memjax.runtime.compile_cache import cached_jit, is_array, jit_with_options
-from memjax.runtime.cores import usable_cores
 
 from .optimize.levenberg_marquardt import Progress, levenberg_marquardt
 
@@ -336,27 +333,6 @@ def evaluate(problem: Any, z: Float[Array, "starts free"]):
     ok : Bool[Array, "starts"]
     """
     return jax.vmap(lambda x: linearise(problem, x))(z)
-
-
-def at_each_point(
-    function: Callable[..., tuple], problem: Any, z: Float[np.ndarray, "points free"]
-) -> tuple[np.ndarray, ...]:
-    """What a function of a problem gives at each of many points, stacked; on all cores of a processor.
-
-    Notes
-    -----
-    Points of a batch wait for the slowest of them at each step of a solve, and the loop of a batch is soon too large
-    for XLA to compile it as one function, see `memjax.runtime.compile_cache.fuse_small_loops`.
-    """
-    double, backend = jax.config.values["jax_enable_x64"], chosen_backend()
-
-    def at(x: np.ndarray) -> tuple:
-        with jax.enable_x64(double), use_backend(backend):  # they may be set for one thread alone
-            return jax.device_get(function(problem, x))
-
-    with ThreadPoolExecutor(usable_cores()) as pool:
-        results = list(pool.map(at, np.asarray(z)))
-    return tuple(np.stack(x) for x in zip(*results, strict=True))
 
 
 def shape_of(problem: Any) -> tuple:

@@ -130,16 +130,20 @@ def fill(
     sample : Sample, optional
         Draws from the posterior.
     """
-    content["bench"]["temperature"] = origin.temperature
-    content["data"] = [{"file": str(f), "sha256": digest(f)} for f in origin.files]
-    content["command"] = origin.command
-    content["config"] = dict(origin.config)
+    content = with_origin(content, origin)
     write_json(folder / "fit.json", content)
     write_draws(sample, folder)
     if drawn:
         build(folder)
     else:
         fit_page(content, [], folder)
+
+
+def with_origin(content: dict, origin: Origin) -> dict:
+    """The content of ``fit.json`` with where the fit comes from."""
+    content["bench"]["temperature"] = origin.temperature
+    content["data"] = [{"file": str(f), "sha256": digest(f)} for f in origin.files]
+    return content | {"command": origin.command, "config": dict(origin.config)}
 
 
 def fit_page(content: dict, blocks: Sequence[Block], folder: Path) -> None:

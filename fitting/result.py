@@ -15,7 +15,7 @@ from memjax.errors import DataError
 from memjax.plot import ranges, style
 from memjax.runtime.flags import check_flags
 
-from .fit_card import card_of
+from .fit_card import card_of, in_words
 from .has_folder import HasFolder
 from .optimize.levenberg_marquardt import Progress
 from .parameters import (
@@ -76,6 +76,8 @@ class AbstractFit(HasFolder):
         Of each free parameter, where `fitting.profiles` made them.
     sample : Sample or None
         Draws from the posterior, where `fitting.draw_fit` made them.
+    call : fitting.solve_call.SolveCall or None
+        What `fitting.solve` was called with.
     interrupted : bool
         Whether the search was stopped before its end.
     failure : str
@@ -109,6 +111,7 @@ class AbstractFit(HasFolder):
     seed: int = 0
     profiles: tuple[Any, ...] = ()
     sample: Any = None
+    call: Any = None
 
     @property
     def model(self) -> str:
@@ -122,14 +125,8 @@ class AbstractFit(HasFolder):
 
     def __repr__(self) -> str:
         """The model, the verdict's word, the loss, and a line for each parameter that was calibrated."""
-        std, reasons, specs = self.std, self.reasons, parameter_specs(self.owner)
-        word = "" if self.verdict is None else f"{self.verdict.word}, "
-        lines = [f"{type(self).__name__}({self.model}, {word}loss {self.loss:.4g})"]
-        for n, x in self.values.items():
-            error = f" +- {std[n]:.2g}" if n in std else ""
-            remark = ", not determined" if n in reasons else ""
-            lines.append(f"  {n} = {x:.4g}{error} {specs[n].unit}{remark}")
-        return "\n".join(lines)
+        units = {n: spec.unit for n, spec in parameter_specs(self.owner).items()}
+        return in_words(self, f"{type(self).__name__}({self.model}", units)
 
     def _repr_html_(self) -> str | None:
         """The picture of `plot` without simulated cycles, parameters with units, what is to be known of them."""

@@ -9,6 +9,7 @@ import memjax as mj
 from memjax.errors import DataError
 from memjax.io.fit import load_fit
 
+from .fit_card import in_words
 from .fit_json import load as load_content
 from .report import build
 from .verdict import Verdict
@@ -137,13 +138,8 @@ class SavedFit:
 
     def __repr__(self) -> str:
         """The kind, the model, the verdict's word, the loss, and a line for each free parameter."""
-        word = "" if self.verdict is None else f"{self.verdict.word}, "
-        lines = [f"SavedFit({self.model}, {self.kind}, {word}loss {self.loss:.4g})"]
-        for n, x in self.values.items():
-            error = f" +- {self.std[n]:.2g}" if n in self.std else ""
-            remark = ", not determined" if n in self.undetermined else ""
-            lines.append(f"  {n} = {x:.4g}{error} {self._rows[n]['unit']}{remark}")
-        return "\n".join(lines)
+        units = {n: row["unit"] for n, row in self._rows.items()}
+        return in_words(self, f"SavedFit({self.model}, {self.kind}", units)
 
 
 def load(folder: str | Path) -> SavedFit:

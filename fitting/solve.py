@@ -9,6 +9,8 @@ from typing import Any
 from memjax.lanes.choice import use_backend
 
 from .inference.refine import refine
+from .result import AbstractFit
+from .solve_call import SolveCall
 
 Values = Mapping[str, float]
 Tick = Callable[[str, Any], None]
@@ -81,7 +83,8 @@ def solve(
         For a backend of another name.
     """
     with use_backend(backend):
-        return problem.solve(seed=seed, progress=progress)
+        fit = problem.solve(seed=seed, progress=progress)
+    return replace(fit, call=SolveCall(problem, seed)) if isinstance(fit, AbstractFit) else fit
 
 
 def laplace(fit: Any) -> Any:

@@ -1,6 +1,7 @@
 """Configurations as a command line, as a file and as words: all out of the fields of `fitting.config`."""
 
 import argparse
+import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ from ..batch.options import BatchConfig
 from ..config import Option, Request, options_of
 from ..devices import expanded
 from ..kinds import flag, kinds
+from ..solve_call import IN_PYTHON
 
 _SHARED = (add_bench_options, add_read_options, add_interleave_option, add_write_options)
 """What adds the options that other commands of memjax have, too."""
@@ -196,6 +198,10 @@ def _load(path: Path) -> dict[str, Any]:
         table = content.get("config") if isinstance(content, dict) else None
         if not isinstance(table, dict):
             raise DataError("no config", where=str(path), allowed=allowed)
+        if lost := table.get(IN_PYTHON):
+            what = f"{', '.join(lost)} of a fit from Python, which no option says"
+            fix = "solve the problem in Python again"
+            raise DataError(what, where=str(path), allowed="what options say", fix=fix)
     else:
         table = load_toml(path, DataError, what="cannot be read", allowed="TOML")
     entries = {n.replace("-", "_"): x for n, x in table.items()}
@@ -252,6 +258,8 @@ def _argument_words(name: str, value: Any, values: Mapping[str, Any]) -> list[st
     if name == "compliance":
         negative = values.get("compliance_negative")
         return [",".join(_word(x) for x in [*_as_list(value), negative] if x is not None)]
+    if name == "bench" and isinstance(value, Mapping):
+        return [json.dumps(value)]
     if name == "columns" and isinstance(value, Mapping):
         return [",".join(f"{k}={x}" for k, x in value.items())]
     if name == "sweeps" and not isinstance(value, str):

@@ -1,6 +1,6 @@
 """Problems of many devices: what those that were measured alike have in common is worked out once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,8 +20,8 @@ from ..sweeps.group import EVENT_SIGMA, Group, sigma_log
 from ..sweeps.initial_guess import hints_of, needs_loops
 from ..sweeps.loops import slopes
 from ..sweeps.prepare import Choices, Prepared, assemble, check_model_sigma
-from ..sweeps.quiet_rows import noise_of_quiet_rows
-from ..sweeps.summary import SUDDEN, Waveform, jumps, noise_floors, opposed_rows
+from ..sweeps.quiet_rows import Noise
+from ..sweeps.summary import SUDDEN, Waveform, jumps, noise_of_lowest, opposed_rows
 
 Measured = Sequence[mj.Measurement]
 
@@ -43,13 +43,9 @@ def prepare_each(
     currents in common: what is read off these is worked out for all of them at once. Where starting values do not
     depend on the data either, they are those of the first one.
     """
-    protocols: dict[Any, list[str]] = {}
-    for name, measured in devices.items():
-        key = _protocol(measured) or name
-        protocols.setdefault(key, []).append(name)
     options = model, bench or mj.Bench(), point_time, thresholds
     results: dict[str, Prepared | str] = {}
-    for names in protocols.values():
+    for names, noise in _alike_measured(devices):
         try:
             check_model_sigma(arguments.get("model_sigma"))
             first = summarise(devices[names[0]], *options)
@@ -61,7 +57,8 @@ def prepare_each(
         results[names[0]] = problem
         if len(names) > 1:
             measured = [devices[n][0] for n in names[1:]]
-            others = _alike(first, problem, measured, model, thresholds, arguments)
+            lowest = Noise(*(x[1:] for x in noise))
+            others = _alike(first, problem, measured, lowest, model, thresholds, arguments)
             results |= zip(names[1:], others, strict=True)
     return {n: results[n] for n in devices}
 
@@ -74,7 +71,26 @@ def _alone(measured: Measured, options: tuple, arguments: Mapping[str, Any]) -> 
         return str(error)
 
 
-def _protocol(measured: Measured) -> tuple | None:
+def _alike_measured(devices: Mapping[str, Measured]) -> Iterator[tuple[list[str], Noise]]:
+    """Names of devices that were measured alike, and their noise; of one that may be like no other none."""
+    columns: dict[Any, list[str]] = {}
+    for name, measured in devices.items():
+        columns.setdefault(_columns(measured) or name, []).append(name)
+    for key, names in columns.items():
+        if isinstance(key, str):
+            yield names, Noise(np.zeros(0), np.zeros(0))
+            continue
+        readings = np.array([devices[n][0].i for n in names], float)
+        noise = noise_of_lowest(readings, devices[names[0]][0].sweep)
+        # Responses of devices that read nothing at many rows have another program, see `Group`.
+        quiet = noise.quiet > 0
+        for mask in (quiet, ~quiet):
+            if mask.any():
+                chosen = [names[k] for k in np.flatnonzero(mask)]
+                yield chosen, Noise(noise.floor[mask], noise.quiet[mask])
+
+
+def _columns(measured: Measured) -> tuple | None:
     """What devices that were measured alike have in common; None where one may be like no other."""
     m = measured[0]
     limited = m.limit is not None or m.compliance is not None or np.any(m.at_compliance)
@@ -82,24 +98,21 @@ def _protocol(measured: Measured) -> tuple | None:
     if limited or not single or m.driven != "voltage" or not np.all(np.isfinite(m.i)):
         return None
     columns = (m.v, m.sweep, *(() if m.t is None else (m.t,)))
-    # Responses of devices that read nothing at many rows have another program, see `Group`.
-    quiet = noise_of_quiet_rows(np.asarray(m.i, float)[None], m.sweep)[0] > 0
-    return quiet, *((x.dtype.str, np.ascontiguousarray(x).tobytes()) for x in columns)
+    return tuple((x.dtype.str, np.ascontiguousarray(x).tobytes()) for x in columns)
 
 
 def _alike(
     first: Summary,
     prepared: Prepared,
     measured: Measured,
+    noise: Noise,
     model: Any,
     thresholds: tuple[float | None, float | None],
     arguments: Mapping[str, Any],
 ) -> list[Prepared | str]:
     """Problems of devices that were measured as one was, of which summary and problem are known."""
     wave, group = first.waves[0], prepared.problem.group
-    readings, sweep = np.array([m.i for m in measured], float), measured[0].sweep
-    size, floors = np.abs(readings), noise_floors(readings, sweep)
-    quiet = noise_of_quiet_rows(readings, sweep) / MAD
+    size, floors = np.abs(np.array([m.i for m in measured], float)), noise.floor
     levels = [with_chosen(x, *thresholds) for x in find_thresholds_of_each(measured)]
     logs = np.log10(size + floors[:, None])
     events = _events(wave, size, levels)
@@ -114,7 +127,7 @@ def _alike(
         replace(wave, log_response=x[None], used=u, events=e[None], thresholds=t, opposed=o)
         for x, u, e, t, o in zip(logs, used, events, levels, opposed, strict=True)
     ]
-    groups = _groups(group, wave, (logs, used, counted), (floors, quiet), levels, model)
+    groups = _groups(group, wave, (logs, used, counted), (floors, noise.quiet / MAD), levels, model)
     if needs_loops(model, arguments["free"]):
         summaries = [
             replace(first, waves=[w], floor=float(f), levels=t)

@@ -26,7 +26,9 @@ from memjax.runtime.files import (
 
 from ..config import Request
 from ..devices import devices_of
+from ..kinds import Origin
 from ..progress import Session, duration
+from ..report import with_origin
 from ..sweeps.content import to_json
 from ..sweeps.kind import KIND as SWEEPS, sweep_options
 from ..sweeps.result import FitResult
@@ -112,9 +114,11 @@ def _fit_all(
 
     def keep(name: str, result: FitResult) -> None:
         config = SWEEPS.entries(request, files=[named[name]])
-        files = [file_of(named[name])]
-        content = to_json(result, files, truth=None, command=command, config=config)
-        write_json(fits / f"{name}.json", content)
+        kelvin = float(result.problem.env.temperature)
+        origin = Origin(
+            files=(file_of(named[name]),), command=command, temperature=kelvin, config=config
+        )
+        write_json(fits / f"{name}.json", with_origin(to_json(result), origin))
 
     def read(file: str):
         return [measurement_from(file, request)]

@@ -1,10 +1,12 @@
 """Signals of circuits as kinds of data."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from memjax.errors import DataError
-from memjax.io.request import environment, file_of
+import numpy as np
+
+from memjax.io.request import environment
 from memjax.runtime.lazy import deferred_functions
 
 from ..command import parameters, require_circuit
@@ -17,7 +19,7 @@ from ..config import (
     option,
     stochastic,
 )
-from ..kinds import Kind
+from ..kinds import Kind, paths_in
 from ..progress import Session
 
 if TYPE_CHECKING:
@@ -50,54 +52,55 @@ class TraceConfig(StimulusConfig, CommonConfig):
     )
 
 
-def drive(config: Any, circuit: Any) -> Any:
-    """The stimulus that drove a circuit, by its ports."""
-    from memjax.io.stimulus import load_stimulus
-
-    return load_stimulus(config.stimulus, circuit.ports if len(circuit.ports) > 1 else ())
-
-
 def _asked(config: Any, circuit: Any, **needed: str) -> dict[str, Any]:
     """What the problems of trains and of traces have in common."""
     require_circuit(config, circuit, **needed, free="NAME ...")
     options = parameters(config) | {"env": environment(config)}
-    return options | {"stimulus": drive(config, circuit)}
+    return options | {"stimulus": config.stimulus}
 
 
 def fit_trains(config: SpikeConfig, circuit: Any, session: Session) -> "SpikeFit":
     """The fit to spike trains."""
-    from memjax.data import read_spike_trains
-
     from .spikes import SpikeProblem
 
     options = _asked(config, circuit, where="--spikes", stimulus="S.csv", level="V")
     options |= {"level": config.level, "rearm": config.rearm, "signal": config.spikes}
-    trains = []
-    for name in config.files:
-        read = {n: options[n] for n in ("level", "rearm", "signal")}
-        trains += read_spike_trains(file_of(name), **read).values()
     with session.stages(checked=False) as stages:
         more: dict[str, Any] = dict(members=config.draws, dt=config.dt)
-        problem = SpikeProblem(trains, circuit, **options, **more)
+        problem = SpikeProblem(config.files, circuit, **options, **more)
         return problem.solve(seed=config.seed, progress=stages)
 
 
 def fit_trace(config: TraceConfig, circuit: Any, session: Session) -> "VoltageFit":
     """The fit of the trace of a node; its errors are those of the residuals where no sigma was given."""
-    from memjax.data import read_traces
-
     from .voltage_fit import TraceProblem
 
     options = _asked(config, circuit, where="--voltage", stimulus="S.csv")
-    node = str(config.voltage).removesuffix(".v")
-    traces = read_traces(file_of(config.files[0]), signal="i" if node == "i" else f"{node}.v")
-    if len(config.files) > 1 or len(traces) > 1:
-        fix = "fit each into a folder of its own"
-        raise DataError("several traces", where="--voltage", allowed="one", fix=fix)
-    ((t, x),) = traces.values()
-    problem = TraceProblem((t, x), circuit, node=node, sigma=config.sigma, **options)
+    options |= {"node": str(config.voltage).removesuffix(".v"), "sigma": config.sigma}
+    problem = TraceProblem(config.files, circuit, **options)
     with session.stages(checked=False) as stages:
         return problem.solve(seed=config.seed, progress=stages)
+
+
+def train_options(problem: Any) -> dict[str, dict[str, Any]]:
+    """The options that say what a `SpikeProblem` says."""
+    names = {"signal": "spikes", "level": "level", "rearm": "rearm", "members": "draws", "dt": "dt"}
+    return _files(problem) | {n: {x: getattr(problem, n)} for n, x in names.items()}
+
+
+def trace_options(problem: Any) -> dict[str, dict[str, Any]]:
+    """The options that say what a `TraceProblem` says."""
+    said = _files(problem) | {"node": {"voltage": problem.node}}
+    return said | ({"sigma": {"sigma": problem.sigma}} if np.ndim(problem.sigma or 0) == 0 else {})
+
+
+def _files(problem: Any) -> dict[str, dict[str, Any]]:
+    """The options that name files of data and of the stimulus; none where a problem has numbers in their place."""
+    names, stimulus = paths_in(problem.data), problem.stimulus
+    said: dict[str, dict[str, Any]] = {"data": {"files": [str(n) for n in names]}} if names else {}
+    if isinstance(stimulus, str | Path):
+        said["stimulus"] = {"stimulus": str(stimulus)}
+    return said
 
 
 _REFUSED = {
@@ -114,6 +117,7 @@ SPIKES = Kind(
     configs=(SpikeConfig,),
     refused=_REFUSED | {f"uncertainty {x}": _NO_LIKELIHOOD for x in ("profile", "nuts")},
     fit=fit_trains,
+    options=train_options,
     **deferred_functions(_REPORT, *_PARTS, prefix="spike_"),
 )
 """Trains of spikes."""
@@ -124,6 +128,7 @@ TRACE = Kind(
     configs=(TraceConfig,),
     refused=_REFUSED | {"stochastic": "--spikes calibrates noise, a trace is fitted without"},
     fit=fit_trace,
+    options=trace_options,
     **deferred_functions(_REPORT, *_PARTS, prefix="trace_"),
 )
 """The voltage of a node, or the current of the source."""

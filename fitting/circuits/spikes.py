@@ -1,17 +1,23 @@
 """Kinetics and noise of a circuit out of spike trains, and how far its fresh trains are from the measured ones."""
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 from jaxtyping import Float
 
 import memjax as mj
+from memjax.data import read_spike_trains
 from memjax.errors import DataError
+from memjax.io.request import file_of
+from memjax.io.stimulus import stimulus_of
 from memjax.observables import detect_all, in_window
 from memjax.solver import SemiImplicitEuler
 
+from ..kinds import paths_in
 from ..optimize.levenberg_marquardt import Progress
 from ..solve import AbstractFitProblem, Tick
 from ..stochastic.two_sample import energy_test
@@ -40,14 +46,15 @@ class SpikeProblem(AbstractFitProblem):
 
     Parameters
     ----------
-    data : sequence of SpikeTrain or Float[np.ndarray, "spikes"]
-        Measured spikes [s] of repeats of the stimulus, or of equal devices; the stimulus begins at 0.
+    data : sequence of SpikeTrain or Float[np.ndarray, "spikes"], str or Path, or sequence of these
+        Measured spikes [s] of repeats of the stimulus, or of equal devices; the stimulus begins at 0. Or the files
+        that hold them, see `memjax.data.read_spike_trains`.
     device, fix, start
         See `AbstractFitProblem`.
     free : sequence of str
         Free parameters, as ``element.parameter``; those of the noise may be free too.
-    stimulus : AbstractStimulus
-        What drives the circuit, from the state at rest.
+    stimulus : AbstractStimulus, str or Path
+        What drives the circuit, from the state at rest; or its file, see `memjax.io.stimulus.load_stimulus`.
     signal : str
         State in which spikes are found, as ``node.v``; "v" or "i" at the first driven source.
     level, rearm : float
@@ -66,9 +73,9 @@ class SpikeProblem(AbstractFitProblem):
         When it is solved: as `MomentProblem`.
     """
 
-    data: Trains
+    data: Trains | str | Path | Sequence[str | Path]
     _: dataclasses.KW_ONLY
-    stimulus: mj.AbstractStimulus
+    stimulus: mj.AbstractStimulus | str | Path
     signal: str
     level: float
     rearm: float | None = None
@@ -78,8 +85,8 @@ class SpikeProblem(AbstractFitProblem):
 
     def solve(self, *, seed: int = 0, progress: Tick | None = None) -> SpikeFit:
         """See `fitting.solve`; the seed is that of the noise of the simulated trains."""
-        stimulus, trains, free = self.stimulus, self.data, self.free or ()
-        circuit = begun_circuit(self)
+        circuit, free = begun_circuit(self), self.free or ()
+        stimulus, trains = stimulus_of(self.stimulus, circuit), _trains_of(self)
         window = (0.0, float(stimulus.duration))
         trains_inside = tuple(
             x[in_window(x, *window)] for x in (np.asarray(t, float) for t in trains)
@@ -122,6 +129,14 @@ class SpikeProblem(AbstractFitProblem):
         fit = replace(fit, fresh=trains_beside)
         lost = sum(map(len, trains)) - sum(map(len, trains_inside))
         return replace(fit, warnings=_warnings(fit, lost))
+
+
+def _trains_of(problem: SpikeProblem) -> Sequence[Any]:
+    """The trains of a problem, out of their files where it names these."""
+    names = paths_in(problem.data)
+    signals: dict[str, Any] = {n: getattr(problem, n) for n in ("signal", "level", "rearm")}
+    read = [x for n in names for x in read_spike_trains(file_of(str(n)), **signals).values()]
+    return read if names else cast(Sequence[Any], problem.data)
 
 
 def _warnings(fit: SpikeFit, lost: int) -> tuple[str, ...]:

@@ -10,19 +10,25 @@ far off has its own local minimum: hence several starts.
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any, ClassVar, cast
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 import memjax as mj
+from memjax.data import read_traces
 from memjax.errors import DataError, FitError
+from memjax.io.request import file_of
+from memjax.io.stimulus import stimulus_of
 from memjax.runtime.arguments import as_seed
 
 from ..inference.identifiability import log_slopes
+from ..kinds import paths_in
 from ..optimize.levenberg_marquardt import Progress, levenberg_marquardt, screen
 from ..result import AbstractFit
 from ..solve import AbstractFitProblem, Tick
@@ -30,6 +36,9 @@ from ..verdict import Verdict
 from .problem import POLICY, Traces, begun_circuit, lifted_inverse, voltage_problem
 from .report import trace_figure
 from .verdict import judge_trace
+
+Rows = tuple[Float[np.ndarray | Array, " rows"], Float[np.ndarray | Array, " rows"]]
+"""Times [s] and values [V or A]."""
 
 TOGETHER, ITERATIONS = 8, 60
 """Starts that advance together, and the most steps that they take."""
@@ -100,16 +109,16 @@ class TraceProblem(AbstractFitProblem):
 
     Parameters
     ----------
-    data : tuple of Float[np.ndarray, "rows"]
-        Times [s], increasing, and what was measured [V or A].
+    data : tuple of Float[np.ndarray, "rows"], str or Path
+        Times [s], increasing, and what was measured [V or A]; or the file that holds one such trace.
     device : Circuit
         Fixed parameters, and the start of the free ones. Diffusion is left out.
     free : sequence of str
         Free parameters, as ``element.parameter``.
     fix, start
         See `AbstractFitProblem`.
-    stimulus : AbstractStimulus
-        What drives it, from the state at rest.
+    stimulus : AbstractStimulus, str or Path
+        What drives it, from the state at rest; or its file, see `memjax.io.stimulus.load_stimulus`.
     node : str
         Node that was measured; "i" for the current of the first driven source.
     sigma : float or Float[np.ndarray, "rows"], optional
@@ -131,9 +140,9 @@ class TraceProblem(AbstractFitProblem):
         When it is solved: if the solve of no start ended well.
     """
 
-    data: tuple[Float[np.ndarray | Array, " rows"], Float[np.ndarray | Array, " rows"]]
+    data: Rows | str | Path | Sequence[str | Path]
     _: dataclasses.KW_ONLY
-    stimulus: mj.AbstractStimulus
+    stimulus: mj.AbstractStimulus | str | Path
     node: str
     sigma: float | Float[np.ndarray | Array, " rows"] | None = None
     starts: int = 16
@@ -146,12 +155,12 @@ class TraceProblem(AbstractFitProblem):
         seed = as_seed(seed, where="TraceProblem", lowest=0)
         if self.starts < 1:
             raise DataError(f"starts = {self.starts}", where="TraceProblem", allowed="at least 1")
-        t, x = self.data
+        t, x = _trace_of(self)
         sigma = _scatter(np.asarray(x, float)) if self.sigma is None else self.sigma
         policy, circuit = self.policy or POLICY, begun_circuit(self)
         problem = voltage_problem(
             circuit,
-            self.stimulus,
+            stimulus_of(self.stimulus, circuit),
             t,
             x,
             node=self.node,
@@ -177,6 +186,18 @@ class TraceProblem(AbstractFitProblem):
         fit = _voltage_fit(problem, search)
         scale = fit.chi2 if self.sigma is None and fit.chi2 > 1 else 1.0
         return replace(fit, covariance=scale * fit.covariance, stated=self.sigma is not None)
+
+
+def _trace_of(problem: TraceProblem) -> Rows:
+    """Times and values of a problem, out of their file where it names one."""
+    names, node = paths_in(problem.data), problem.node
+    if not names:
+        return cast(Rows, problem.data)
+    traces = read_traces(file_of(str(names[0])), signal="i" if node == "i" else f"{node}.v")
+    if len(names) > 1 or len(traces) > 1:
+        fix = "fit each into a folder of its own"
+        raise DataError("several traces", where="--voltage", allowed="one", fix=fix)
+    return next(iter(traces.values()))
 
 
 def _scatter(x: np.ndarray) -> float:

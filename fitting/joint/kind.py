@@ -2,19 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from memjax.errors import DataError, UsageError
 from memjax.io.request import file_of
 from memjax.runtime.console import say
-from memjax.runtime.documents import load_toml
+from memjax.runtime.documents import load_toml, parse_json
 from memjax.runtime.lazy import deferred, deferred_functions
 
 from .. import command
 from ..config import ELEMENTS, CommonConfig, Request, option, options_of
 from ..kinds import JOINT, Kind, of_file, refuse_unused
 from ..progress import Session
+from ..solve_call import IN_PYTHON, config_of
 
 if TYPE_CHECKING:
     from .fit import JointFit
@@ -32,8 +34,8 @@ class JointConfig(CommonConfig):
     """What a joint fit is asked for, beside what the fits of its files are: `parts`, with the `request` of all."""
 
     bench: str | None = option(
-        'options by file, as ["dc.csv"] with compliance = 1e-3: the others hold for all files. Files of several '
-        "kinds are one device and are fitted at once",
+        'options by file, as ["dc.csv"] with compliance = 1e-3, or the same as JSON: the others hold for all files. '
+        "Files of several kinds are one device and are fitted at once",
         metavar="FILE.toml",
         group=_GROUP,
     )
@@ -166,7 +168,13 @@ def _tables(request: Request) -> dict[str, dict[str, Any]]:
     """Options by file, of ``--bench``."""
     if request.bench is None:
         return {}
-    tables = load_toml(request.bench, DataError, what="cannot be read", allowed="TOML")
+    if request.bench.lstrip().startswith("{"):
+        try:
+            tables = parse_json(request.bench)
+        except ValueError as error:
+            raise DataError(f"cannot be read ({error})", where="--bench", allowed="JSON") from error
+    else:
+        tables = load_toml(request.bench, DataError, what="cannot be read", allowed="TOML")
     names = {n: n for n in request.files} | {Path(n).name: n for n in request.files}
     for name, table in tables.items():
         if name not in names or not isinstance(table, dict):
@@ -188,11 +196,32 @@ def _with(request: Request, table: dict[str, Any], name: str) -> Request:
         raise DataError(str(error), where=f"{request.bench}, {name}", allowed=allowed) from error
 
 
+def options(problem: Any) -> dict[str, dict[str, Any]]:
+    """The options that say what a `JointProblem` says: those of all its fits, and by file what differs."""
+    configs = [config_of(f) for f in problem.data]
+    shared = {
+        n: x for n, x in configs[0].items() if n != "seed" and all(c.get(n) == x for c in configs)
+    }
+    parts = {n: c for c in configs for n in c.get("files", ())}
+    left_out = {*shared, "files", "uncertainty"}
+    tables = {f: {n: x for n, x in c.items() if n not in left_out} for f, c in parts.items()}
+    said: dict[str, dict[str, Any]] = {"labels": {}, **{n: {n: x} for n, x in shared.items()}}
+    if all(c and IN_PYTHON not in c for c in configs) and "bounds" not in {
+        *chain(*tables.values())
+    }:
+        said["data"] = {"files": list(parts), "bench": {f: t for f, t in tables.items() if t}}
+    groups = [list(dict.fromkeys(problem.data[k].kind for k in g)) for g in problem.order]
+    if all(len(g) == 1 for g in groups):
+        said["order"] = {"order": ",".join(g[0] for g in groups)}
+    return said
+
+
 KIND = Kind(
     label=JOINT,
     phrase="a joint fit",
     configs=(JointConfig,),
     fit=fit,
+    options=options,
     run=run,
     write=deferred("fitting.joint.report:write"),
     **deferred_functions("fitting.joint.report", "build", "advice"),

@@ -9,6 +9,7 @@ from ..fit_json import common_content
 from ..kinds import Origin
 from ..page.blocks import Block, Link, Note, Picture, Section, Table, Text
 from ..report import build as build_part, fill, fit_page, folder_of_part, write as write_part
+from ..solve_call import config_of
 from .fit import JointFit, Part
 
 _MOST = 0.5  # share of the files, below which the prior says more of a parameter
@@ -48,7 +49,7 @@ def _of_part(part: Part, folder: str, kind: str) -> dict[str, Any]:
 def write(fit: JointFit, folder: Path, origin: Origin, *, drawn: bool = True) -> None:
     """Fill the folder of a joint fit, with a folder for each part in it."""
     files = []
-    origins = fit.origins or tuple((part.fit.files, {}) for part in fit.parts)
+    origins = fit.origins or tuple((part.fit.files, config_of(part.alone)) for part in fit.parts)
     for k, (part, (paths, config)) in enumerate(zip(fit.parts, origins, strict=True)):
         name = folder_of(part.label, k)
         (folder / name).mkdir()

@@ -14,6 +14,7 @@ from ..config import CommonConfig, RecordConfig, Request, option, shared
 from ..kinds import Curve, HoldOut, Kind, flag
 from ..progress import Session
 from ..records import one_record, records_in, run_records
+from ..solve_call import files_of
 
 if TYPE_CHECKING:
     from .fit import PulseFit
@@ -97,6 +98,17 @@ def cycles(config: PulseConfig) -> tuple[PulseRecord, PulseRecord | None]:
     return record.select(slice(0, cut)), record.select(slice(cut, None))
 
 
+def options(problem: Any) -> dict[str, dict[str, Any]]:
+    """The options that say what a `PulseProblem` says."""
+    record, pulses = problem.data, problem.protocol
+    names = {"period": "pulse_period"} | {n: field for n, (field, _) in _ASSUMED.items()}
+    said: dict[str, dict[str, Any]] = {
+        "data": files_of(record.source) | {"device": record.device},
+        "protocol": {} if pulses is None else {x: getattr(pulses, n) for n, x in names.items()},
+    }
+    return said | ({"reversed": {"reversed": True}} if problem.reversed else {})
+
+
 def _protocol(record: PulseRecord, config: PulseConfig) -> PulseProtocol:
     """Pulses as was asked for, else the file, else as is assumed."""
     protocol = record.protocol
@@ -116,6 +128,8 @@ KIND = Kind(
     configs=(PulseConfig,),
     refused={"stochastic": "the randomness of such files is fitted anyway"},
     fit=fit,
+    options=options,
+    read=one_record,
     run=run_records,
     **deferred_functions("fitting.pulses.content", "content", "tables", "row"),
     **deferred_functions("fitting.pulses.report", "pictures", "sections", "advice"),

@@ -12,6 +12,7 @@ from ..config import CommonConfig, RecordConfig, Request
 from ..kinds import Curve, HoldOut, Kind
 from ..progress import Session
 from ..records import one_record, records_in, run_records
+from ..solve_call import files_of
 
 if TYPE_CHECKING:
     from .fit import RetentionFit
@@ -32,11 +33,9 @@ def fit(config: RetentionConfig, device: Any, session: Session) -> "RetentionFit
     """The fit of one run of the files."""
     from .fit import RetentionProblem, halves
 
-    record: Any = one_record(config)
+    record = read(config)
     if session.half:
         record, _ = halves(record)
-    if config.read_voltage is not None:
-        record = replace(record, read_voltage=config.read_voltage)
     env = environment(config)
     with session.stages(["relaxation"], checked=False, notes=record.warnings) as stages:
         problem = RetentionProblem(record, device, **parameters(config), env=env)
@@ -47,7 +46,21 @@ def held_out(config: RetentionConfig) -> DecayRecord:
     """Readings that a fit of half of them leaves out."""
     from .fit import halves
 
-    return halves(cast(DecayRecord, one_record(config)))[1]
+    return halves(read(config))[1]
+
+
+def read(config: Any) -> DecayRecord:
+    """The run that is meant, at the voltage that is said."""
+    record = cast(DecayRecord, one_record(config))
+    volts = config.read_voltage
+    return record if volts is None else replace(record, read_voltage=volts)
+
+
+def options(problem: Any) -> dict[str, dict[str, Any]]:
+    """The options that say what a `RetentionProblem` says."""
+    record = problem.data
+    words = {"device": record.label, "read_voltage": record.read_voltage}
+    return {"data": files_of(record.source) | words}
 
 
 KIND = Kind(
@@ -56,6 +69,8 @@ KIND = Kind(
     configs=(RetentionConfig,),
     refused={"stochastic": "one run has no distribution"},
     fit=fit,
+    options=options,
+    read=read,
     run=run_records,
     **deferred_functions(
         "fitting.retention.report", "content", "tables", "row", "pictures", "sections", "advice"

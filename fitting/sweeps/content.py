@@ -1,7 +1,7 @@
 """What a fit directory holds: fit.json, the measured and the simulated currents."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,11 +10,10 @@ import numpy as np
 from memjax.core.fields import parameter_specs
 from memjax.core.result import Trace
 from memjax.observables import Thresholds, switching
-from memjax.runtime.files import write_json
 
-from ..fit_json import common_content, correlations_of, digest, randomness_of, write_draws
+from ..fit_json import common_content, correlations_of, randomness_of
 from ..kinds import Origin
-from ..report import build, fit_page
+from ..report import fill
 from .correction_words import corrections_of
 from .learned import learned_functions
 from .limits import levels_of
@@ -58,21 +57,20 @@ def _bench_content(result: FitResult, levels: Sequence[float]) -> dict[str, Any]
         "compliance": bench.compliance if limits is None else max(levels),
         "compliance_negative": bench.compliance_negative if limits is None else None,
         "compliance_by_sweep": limits is not None,
-        "temperature": float(result.problem.env.temperature),
         "point_time": result.point_time,
     }
 
 
 def to_json(
     result: FitResult,
-    files: list[Path],
     *,
-    truth: Mapping[str, float] | None,
-    command: str,
-    config: Mapping[str, Any] | None = None,
+    truth: Mapping[str, float] | None = None,
     trace: Trace | None = None,
 ) -> dict:
-    """The content of ``fit.json``; `truth` are true parameters [SI] of synthetic data, `trace` is that of `cycles`."""
+    """The content of ``fit.json`` but for its provenance.
+
+    `truth` are true parameters [SI] of synthetic data, `trace` is that of `cycles`.
+    """
     u, problem = result.uncertainty, result.problem
     levels = levels_of(problem.bench, problem.group.limits)
     content = common_content(
@@ -86,7 +84,6 @@ def to_json(
         cycle_correlation=correlations_of(result.cycle_spread, result.stochastic),
         n_points=result.n_points,
         n_sweeps=int(sum(w.n_sweeps for w in result.waves)),
-        data=[{"file": str(f), "sha256": digest(f)} for f in files],
         reader=[m.reader for m in result.measurements],
         compliance_in_data=[m.compliance for m in result.measurements],
         compliances=levels,
@@ -102,8 +99,6 @@ def to_json(
         identifiability=result.identifiability.as_json(),
         distribution=distribution(trace, result.thresholds),
         stochastic=None if result.stochastic is None else randomness_of(result.stochastic),
-        command=command,
-        config=dict(config or {}),
         synthetic_truth=bool(truth),
     )
     content["uncertainty"]["noise"] = u.noise
@@ -140,27 +135,17 @@ def write_tables(result: FitResult, folder: Path) -> int:
     return int(np.sum(~np.isfinite(simulated["i_A"])))
 
 
-def write(result: FitResult, folder: Path, origin: Origin, *, drawn: bool = True) -> list[str]:
+def write(result: FitResult, folder: Path, origin: Origin, *, drawn: bool = True) -> None:
     """Fill a fit directory: fit.json, measured.csv, simulated.csv, pictures, report.html; posterior.nc with draws.
 
-    Where nothing is `drawn` there are fit.json and a page alone, without a simulation. Returns names of the files.
+    Where nothing is `drawn` there are fit.json and a page alone, without a simulation.
     """
-    files = list(origin.files)
-    known: dict[str, Any] = dict(truth=origin.truth, command=origin.command, config=origin.config)
-    if not drawn:
-        content = to_json(result, files, **known)
-        write_json(folder / "fit.json", content)
-        fit_page(content, [], folder)
-        return ["fit.json", "report.html", *write_draws(result.sample, folder)]
-    unsolved = write_tables(result, folder)
-    trace = result.cycles()
-    content = to_json(result, files, trace=trace, **known)
+    unsolved = write_tables(result, folder) if drawn else 0
+    trace = result.cycles() if drawn else None
+    content = to_json(result, truth=origin.truth, trace=trace)
     if unsolved:
         content["warnings"].append(f"{unsolved} points of the simulation could not be solved")
-    write_json(folder / "fit.json", content)
-    names = ["fit.json", "measured.csv", "simulated.csv"]
     if trace is not None and len(trace.v):
         cycles_table(trace).to_csv(folder / CYCLES, index=False)
-        names.append(CYCLES)
-    names += write_draws(result.sample, folder)
-    return [*names, *build(folder)]
+    origin = replace(origin, temperature=float(result.problem.env.temperature))
+    fill(content, folder, origin, drawn=drawn, sample=result.sample)

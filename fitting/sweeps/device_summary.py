@@ -13,11 +13,10 @@ from memjax.observables import Thresholds, find_thresholds
 
 from ..residuals import MAD
 from .limits import limits_of, share_limits
-from .quiet_rows import noise_of_quiet_rows
 from .summary import (
     Waveform,
     far_sweeps,
-    noise_floor,
+    noise_of_lowest,
     spread_waves,
     summarise_sweeps,
     without_strays,
@@ -67,8 +66,8 @@ def summarise(
     thresholds: tuple[float | None, float | None],
 ) -> Summary:
     """What measurements of one device show; the device says only whether the limits of waveforms can be simulated."""
-    floor = float(np.median([noise_floor(m) for m in measurements]))
-    noise = [noise_of_quiet_rows(m.response[None], m.sweep)[0] for m in measurements]
+    noise = [noise_of_lowest(m.response[None], m.sweep) for m in measurements]
+    floor, quiet = (float(np.median(x)) for x in zip(*noise, strict=True))
     measured, named = share_limits(measurements, bench), limits_of(bench)
     levels = thresholds_of(measurements, *thresholds)
     waves = summarise_sweeps(measured, point_time=point_time, floor=floor, thresholds=levels)
@@ -80,7 +79,7 @@ def summarise(
         waves=waves,
         strays=strays,
         floor=floor,
-        quiet=float(np.median(noise)) / MAD,
+        quiet=quiet / MAD,
         levels=levels,
         bench=bench,
         limits=limits,

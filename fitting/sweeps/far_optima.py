@@ -61,10 +61,14 @@ def far_optima(
     if not len(indices):
         return []
     width = result.reach(level) * result.sigma_z
-    pinned, sides = np.repeat(indices, 2), np.tile([-1.0, 1.0], len(indices))
-    # The others begin where they are: of how they follow so far off first order says nothing.
-    starts = np.repeat(result.z[None], len(pinned), axis=0)
-    starts[np.arange(len(pinned)), pinned] += sides * np.maximum(LEAP, _WIDTHS * width[pinned])
+    # The others begin where they are: of how they follow so far off first order says nothing. What is not determined
+    # may lie where nothing follows, and where the prior is centred it may.
+    bases = np.array([result.z, *recentred(result)])
+    sides = np.array([-1.0, 1.0])
+    pinned = np.tile(np.repeat(indices, len(sides)), len(bases))
+    starts = np.repeat(bases, len(sides) * len(indices), axis=0)
+    moves = np.maximum(LEAP, _WIDTHS * width[pinned]) * np.resize(sides, len(pinned))
+    starts[np.arange(len(pinned)), pinned] = result.z[pinned] + moves
     mask = result.sigma_z[pinned] >= least
     mask[~mask] = _looks_open(result, starts[~mask], pinned[~mask])
     if not mask.any():
@@ -118,7 +122,15 @@ def _not_excluded(
     along = result.noise_along(moved, best, jacobian)
     variance = along / np.maximum(square, np.finfo(float).tiny)
     rise = np.sum(r**2, axis=1) - np.sum(best**2)
-    return rise < result.reach(SURE) ** 2 * variance
+    return rise <= result.reach(SURE) ** 2 * variance
+
+
+def recentred(result: FitResult) -> list[Float[np.ndarray, " free"]]:
+    """The point with what the data do not determine where the prior is centred; none where that moves nothing."""
+    center = np.asarray(result.problem.center, float)
+    lost = np.isin(result.free, result.undetermined) & np.isfinite(center)
+    moved = np.where(lost, center, result.z)
+    return [moved] if np.any(moved != result.z) else []
 
 
 def outermost(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from memjax.data import Measurement
 from memjax.errors import DataError
 from memjax.io.request import bench_from, measurements_from
 from memjax.runtime.console import say
@@ -26,6 +27,7 @@ from ..constants import FREE_BENCH, MODEL_SIGMA, SMALL, VOLTAGE_SIGMA
 from ..kinds import Curve, HoldOut, Kind
 from ..progress import Session, Usual
 from ..records import of_pulsed_curves, records_in
+from ..solve_call import files_of
 
 if TYPE_CHECKING:
     from .result import FitResult
@@ -133,10 +135,6 @@ def sweep_options(config: Any) -> dict[str, Any]:
     }
 
 
-def _read(config: SweepConfig, point_time: float | None) -> list[Any]:
-    return _thinned(measurements_from(config.files, config), config, point_time)
-
-
 def _thinned(read: Sequence[Any], config: SweepConfig, point_time: float | None) -> list[Any]:
     from .thinning import thin
 
@@ -148,7 +146,28 @@ def held_out(config: SweepConfig) -> list[Any]:
     from .halves import halves
 
     point_time = bench_from(config)[2]
-    return halves(_read(config, point_time), point_time=point_time)[1]
+    read = _thinned(measurements_from(config.files, config), config, point_time)
+    return halves(read, point_time=point_time)[1]
+
+
+def read(config: Any) -> Any:
+    """What the files hold: one measurement, or several of one device."""
+    measurements = measurements_from(config.files, config)
+    return measurements[0] if len(measurements) == 1 else measurements
+
+
+def options(problem: Any) -> dict[str, dict[str, Any]]:
+    """The options that say what a `SweepProblem` says."""
+    data = [problem.data] if isinstance(problem.data, Measurement) else problem.data
+    names = ("point_time", "model_sigma", "points")
+    return {
+        **{n: {n: getattr(problem, n)} for n in names},
+        "data": files_of(*(m.source for m in data)),
+        "thresholds": dict(
+            zip(("on_threshold", "hold_threshold"), problem.thresholds, strict=True)
+        ),
+        "free_bench": {"free_bench": list(problem.free_bench)},
+    }
 
 
 def hints(measurements: Sequence[Any]) -> list[str]:
@@ -190,6 +209,8 @@ KIND = Kind(
     takes=takes,
     configs=(SweepConfig,),
     fit=fit,
+    options=options,
+    read=read,
     write=deferred("fitting.sweeps.content:write"),
     build=deferred("fitting.sweeps.report:build"),
     hold_out=HoldOut(held_out, "every second sweep"),

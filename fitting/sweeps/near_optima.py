@@ -10,7 +10,7 @@ from memjax.core.fields import parameter_specs
 from ..inference.batches import Batches
 from ..optimize.levenberg_marquardt import Progress
 from .basins import AGREED
-from .far_optima import search_from, search_held
+from .far_optima import recentred, search_from, search_held
 from .result import FitResult
 
 NEAR = (0.35, 0.7)
@@ -73,14 +73,6 @@ def moved_to_both_sides(
     moved = np.repeat(np.array(points, float), len(steps), axis=0)
     moved[np.arange(len(moved)), np.repeat(pinned, len(steps))] += np.tile(steps, len(pinned))
     return moved
-
-
-def recentred(result: FitResult) -> list[Float[np.ndarray, " free"]]:
-    """The point with what the data do not determine where the prior is centred; none where that moves nothing."""
-    center = np.asarray(result.problem.center, float)
-    lost = np.isin(result.free, result.undetermined) & np.isfinite(center)
-    moved = np.where(lost, center, result.z)
-    return [moved] if np.any(moved != result.z) else []
 
 
 def mirrored(

@@ -1,5 +1,7 @@
 """Noise of an instrument where many readings are nothing but noise."""
 
+from typing import NamedTuple
+
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
@@ -19,6 +21,17 @@ _PASSES = 2  # estimates from all windows that are quiet by the one before
 _SHARE = 0.1  # share of the windows that are looked at, the lowest
 _LEVEL = 0.75  # share of the largest of such means that their median is of a level: half of it of a line through 0
 _NOTHING = 2.0  # multiple of their noise up to which the mean modulus of such rows is that of noise: of it 0.8
+
+
+class Noise(NamedTuple):
+    """Noise of the readings of devices [A, or V where a current was imposed].
+
+    `floor` is that at the lowest readings, at least 1e-16; `quiet` that of readings which are nothing but noise, 0
+    where there are too few, see `noise_of_quiet_rows`.
+    """
+
+    floor: Float[np.ndarray, " devices"]
+    quiet: Float[np.ndarray, " devices"]
 
 
 def noise_of_quiet_rows(

@@ -15,7 +15,7 @@ from memjax.simulate import waveform
 from ..residuals import named_far, scatter_of_bends
 from ..verdict import SURE
 from .limits import reach_of, same_limits
-from .quiet_rows import CHANCE, masked_medians, noise_of_level_rows, noise_of_quiet_rows
+from .quiet_rows import CHANCE, Noise, masked_medians, noise_of_level_rows, noise_of_quiet_rows
 
 EVENTS = ("rise", "release", "fall")
 """Rising through the on-threshold, falling below it again, falling below the hold-threshold.
@@ -158,27 +158,28 @@ def nanmedian(x: Float[np.ndarray, "n ..."]) -> Float[np.ndarray, "..."]:
 
 
 def noise_floor(measurement: mj.Measurement) -> float:
-    r"""Noise of the instrument at its lowest responses [A, or V where a current was imposed]; at least 1e-16.
+    """Noise of the instrument at its lowest responses, `floor` of `noise_of_lowest`."""
+    return float(noise_of_lowest(measurement.response[None], measurement.sweep).floor[0])
+
+
+def noise_of_lowest(
+    responses: Float[np.ndarray, "devices points"], sweep: Int[np.ndarray, " points"]
+) -> Noise:
+    """Noise of devices at their lowest responses; labels of sweeps are those of all of them.
 
     Robust standard deviation of the second differences among the lowest tenth of the modulus, over sqrt 6: the slope of
     a leakage counts for none. Where it hardly changes, see `noise_of_level_rows`, and where more rows than these read
     nothing, `noise_of_quiet_rows`.
     """
-    return float(noise_floors(measurement.response[None], measurement.sweep)[0])
-
-
-def noise_floors(
-    responses: Float[np.ndarray, "devices points"], sweep: Int[np.ndarray, " points"]
-) -> Float[np.ndarray, " devices"]:
-    """`noise_floor` of devices whose points have the same labels of sweeps."""
     size = np.abs(responses)
     low = size <= np.quantile(size, 0.1, axis=1, keepdims=True)
     # Three neighbours of one sweep.
     rows = low[:, 2:] & low[:, 1:-1] & low[:, :-2] & (sweep[2:] == sweep[:-2])
     middles = masked_medians(np.abs(np.diff(size, 2, axis=1)), rows)
     lowest = np.maximum(np.nan_to_num(scatter_of_bends(middles)), 1e-16)
-    other = np.maximum(*(f(responses, sweep) for f in (noise_of_level_rows, noise_of_quiet_rows)))
-    return np.where(other > CHANCE * lowest, other, lowest)
+    quiet = noise_of_quiet_rows(responses, sweep)
+    other = np.maximum(noise_of_level_rows(responses, sweep), quiet)
+    return Noise(np.where(other > CHANCE * lowest, other, lowest), quiet)
 
 
 def _events(

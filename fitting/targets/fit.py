@@ -14,6 +14,7 @@ import memjax as mj
 from memjax.core.fields import parameter_specs, stored
 from memjax.core.params import constrain, get, known, replace as with_values, unconstrain
 from memjax.errors import DataError
+from memjax.io.stimulus import stimulus_of
 from memjax.runtime.arguments import as_seed
 from memjax.simulate import is_noisy
 from memjax.simulate.policy import require_x64
@@ -242,6 +243,8 @@ class TargetProblem(AbstractFitProblem):
         names = _free(device, self.free, fix)
         begun(device, names, start)
         settings = self.settings or TargetSettings()
+        if settings.stimulus is not None:
+            settings = replace(settings, stimulus=stimulus_of(settings.stimulus, device))
         protocols, places = protocols_for(wanted, settings, bench=self.bench, env=self.env)
         problem = _problem(device, names, wanted, protocols, places, self.dt, seed)
         trials = Trials(problem, progress)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from memjax.errors import UsageError
 from memjax.io.request import bench_from, environment
 from memjax.runtime.lazy import deferred_functions
+from memjax.stimulus import AbstractStimulus
 
 from ..command import parameters, require_circuit
 from ..config import (
@@ -123,7 +124,7 @@ def fit(config: Any, device: Any, session: Session) -> "TargetFit":
             config.target,
             device,
             **parameters(config),
-            settings=_settings(config, device),
+            settings=_settings(config),
             bench=None if trains else bench_from(config)[0],
             env=environment(config),
             dt=config.dt if trains else None,
@@ -144,18 +145,28 @@ def _best_shown(problem: "TargetProblem", seed: int, progress: Any) -> "TargetFi
         return error.fit
 
 
-def _settings(config: Any, device: Any) -> "TargetSettings":
+def _settings(config: Any) -> "TargetSettings":
     """Sweep, pulses or drive as they are asked for."""
-    from memjax.io.stimulus import load_stimulus
-
     from .protocol import TargetSettings
 
     names = _OF_TRAINS if _trains(config) else _OF_DEVICES
     settings = {n: getattr(config, field) for n, field in names.items()}
-    if "stimulus" in settings:
-        ports = device.ports if len(device.ports) > 1 else ()
-        settings["stimulus"] = load_stimulus(config.stimulus, ports)
     return TargetSettings(**{n: x for n, x in settings.items() if x is not None})
+
+
+def options(problem: Any) -> dict[str, dict[str, Any]]:
+    """The options that say what a `TargetProblem` says."""
+    targets = [Target.parse(t) if isinstance(t, str) else t for t in problem.data]
+    said: dict[str, dict[str, Any]] = {
+        "data": {"target": list(map(str, targets))},
+        "members": {"draws": problem.members},
+        "dt": {"dt": problem.dt},
+    }
+    names = _OF_TRAINS if any(t.of_train for t in targets) else _OF_DEVICES
+    settings = {n: getattr(problem.settings, n, None) for n in names}
+    if not isinstance(settings.get("stimulus"), AbstractStimulus):
+        said["settings"] = {names[n]: x for n, x in settings.items()}
+    return said
 
 
 KIND = Kind(
@@ -165,6 +176,7 @@ KIND = Kind(
     choose=config_for,
     refused={f"uncertainty {x}": "tolerances are no measurement" for x in ("profile", "nuts")},
     fit=fit,
+    options=options,
     **deferred_functions(
         "fitting.targets.report", "content", "tables", "pictures", "sections", "advice"
     ),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -165,8 +166,8 @@ class TargetSettings:
         Currents that mean on and off [A]: 1e-8 and 1e-11 of sweeps, on at 1e-6 of pulses.
     read_voltage : float
         Before and after a pulse [V]: a relaxation is a fall of the current that it drives.
-    stimulus : AbstractStimulus, optional
-        What drives a circuit.
+    stimulus : AbstractStimulus, str or Path, optional
+        What drives a circuit; or its file, see `memjax.io.stimulus.load_stimulus`.
     signal : str
         State of a circuit that spikes.
     level, rearm : float, optional
@@ -179,7 +180,7 @@ class TargetSettings:
     on_threshold: float | None = None
     hold_threshold: float | None = None
     read_voltage: float = 0.1
-    stimulus: mj.AbstractStimulus | None = None
+    stimulus: mj.AbstractStimulus | str | Path | None = None
     signal: str = "gate.v"
     level: float | None = None
     rearm: float | None = None

@@ -21,6 +21,7 @@ from ..config import (
 from ..kinds import Kind
 from ..progress import Session
 from ..records import of_pulsed_curves
+from ..solve_call import files_of
 
 if TYPE_CHECKING:
     from .fit import TransientFit
@@ -62,7 +63,7 @@ def fit(config: TransientConfig, device: Any, session: Session) -> "TransientFit
         what = f"--uncertainty {config.uncertainty} with --stochastic"
         allowed = "laplace: the intervals are those of the simulated loss"
         raise UsageError(what, where="--delays", fix="leave it out", allowed=allowed)
-    measurement = measurement_from(config.files[0], config)
+    measurement = read(config)
     names = ["delay and relaxation", *["randomness", "replicates"] * config.stochastic]
     with session.stages(names, checked=False) as stages:
         problem = TransientProblem(
@@ -80,6 +81,20 @@ def fit(config: TransientConfig, device: Any, session: Session) -> "TransientFit
         return add_stage(medians, stage, what="randomness was calibrated")
 
 
+def read(config: Any) -> Any:
+    """The curves of the file."""
+    return measurement_from(config.files[0], config)
+
+
+def options(problem: Any) -> dict[str, dict[str, Any]]:
+    """The options that say what a `TransientProblem` says."""
+    return {
+        "data": files_of(problem.data.source) | {"delays": True},
+        "threshold": {"on_threshold": problem.threshold},
+        "off_threshold": {"off_threshold": problem.off_threshold},
+    }
+
+
 KIND = Kind(
     label="delay and relaxation",
     takes=of_pulsed_curves,
@@ -90,6 +105,8 @@ KIND = Kind(
         "uncertainty nuts": "laplace or profile, since derivatives of delays are secants",
     },
     fit=fit,
+    options=options,
+    read=read,
     **deferred_functions(
         "fitting.transients.report", "content", "tables", "pictures", "sections", "advice"
     ),

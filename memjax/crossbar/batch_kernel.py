@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -122,8 +121,8 @@ def _call(
 ) -> _Ends:
     """The call, with the voltages of all nodes of the bit lines (`bits`) or of the last one."""
     net, kind = equations.net, word.dtype
-    # The kernel computes residuals anew: what float32 leaves of coefficients changes how far a step reduces them by less
-    # than the margin.
+    # The kernel computes residuals anew: what float32 leaves of coefficients changes how far a step reduces them by
+    # less than the margin.
     single, tolerance = (
         jax.tree.map(lambda x: x.astype(np.float32), equations),
         TOLERANCE[kind.name],
@@ -211,7 +210,7 @@ def solve_ends(
     v: Float[Array, "inputs rows"],
     v_bit: Float[Array, " columns"],
 ) -> Solved:
-    """Voltages where voltages drive the ends of lines, those of the bit lines in so many of their last rows: 1 or all."""
+    """Voltages where voltages drive the ends of lines, of the bit lines those in `bits` of their last rows: 1 or all."""
 
     @jax.custom_batching.sequential_vmap
     def solve(net, v, v_bit):

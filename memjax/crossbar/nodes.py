@@ -110,8 +110,8 @@ def solve_driven(
 ) -> Solved:
     """Voltages where voltages drive the ends of lines; see `solve_nodes`.
 
-    The kernel solves for many inputs side by side, and gives so many of the last rows of the bit lines: 1 or all. Without
-    it XLA gives all.
+    The kernel solves for many inputs side by side, and gives `bits` of the last rows of the bit lines: 1 or all.
+    Without it XLA gives all.
     """
     if kernel is not None:
         return _solve_by_kernel(kernel, most, bits, net, v, v_bit)

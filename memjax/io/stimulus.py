@@ -6,6 +6,7 @@ import re
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,13 @@ from .spice_sources import SUFFIXES, load_sources
 
 _HEADER = "a header t_s,v_V (voltage source) or t_s,i_A (current source), then two rows or more"
 _QUANTITY = {"V": "voltage", "A": "current"}
+
+
+def stimulus_of(stimulus: AbstractStimulus | str | Path, circuit: Any) -> AbstractStimulus:
+    """Return a stimulus as it is, or that of a file by the driven sources of a circuit, see `load_stimulus`."""
+    if isinstance(stimulus, AbstractStimulus):
+        return stimulus
+    return load_stimulus(stimulus, circuit.ports if len(circuit.ports) > 1 else ())
 
 
 def load_stimulus(path: str | Path, ports: Sequence[str] = ()) -> AbstractStimulus:

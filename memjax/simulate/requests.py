@@ -39,7 +39,7 @@ class Conditions:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Output:
-    """Output of a simulation beside its rows, and how it reports.
+    """Output of a simulation beside its rows, what computes it, and how it reports.
 
     Parameters
     ----------
@@ -53,6 +53,9 @@ class Output:
         Whether to show a progress bar on standard error.
     on_failure : {"warn", "raise", "ignore"}
         A `SolveWarning`, a `SolveError`, or nothing where solves failed; under jit look at `result`.
+    backend : str, optional
+        "auto", "cc" or "xla", see `memjax.use_backend`; by default the one that is in use. The trace's `notes` say
+        what computed it. Another name is a `UsageError`.
     """
 
     labels: Sequence[int] | None = None
@@ -60,6 +63,7 @@ class Output:
     integrals: Mapping[str, Integral | TimeAbove] | Sequence[str] = ()
     progress: bool = False
     on_failure: str = "warn"
+    backend: str | None = None
 
     def __post_init__(self):
         check_flags({"progress": self.progress}, where="simulate")

@@ -225,7 +225,6 @@ def simulate(
     deterministic: bool = False,
     conditions: Conditions | None = None,
     output: Output | None = None,
-    backend: str | None = None,
 ) -> Trace:
     """Simulate a device on a bench, or a circuit.
 
@@ -251,10 +250,7 @@ def simulate(
     conditions : Conditions, optional
         Temperature, initial states, whether they are carried on, and parameters that differ between members.
     output : Output, optional
-        Labels, events, integrals, a progress bar, and what happens where solves failed.
-    backend : str, optional
-        "auto", "cc" or "xla", see `memjax.use_backend`; by default the one that is in use. The trace's `notes` say
-        what computed it.
+        Labels, events, integrals, a progress bar, what happens where solves failed, and what computes.
 
     Returns
     -------
@@ -274,7 +270,7 @@ def simulate(
     secant. Ask for `events` and `integrals` to differentiate. No derivative sees events that appear or vanish.
     """
     request = conditions or Conditions(), output or Output()
-    with use_backend(backend):
+    with use_backend(request[1].backend):
         return _run(device, stimulus, bench, policy, members, seed, save, deterministic, *request)
 
 

@@ -47,8 +47,12 @@ def test_a_series_resistance_of_zero_is_none():
 OFFSETS = {"offset_current": -4.7e-6, "offset_voltage": 0.05}
 
 
-@pytest.mark.parametrize("series", [None, 300.0])
-@pytest.mark.parametrize("quantity", ["voltage", "current"])
+@pytest.mark.slow
+@pytest.mark.few(2)
+@pytest.mark.parametrize(
+    ("quantity", "series"),
+    [("voltage", None), ("current", 300.0), ("voltage", 300.0), ("current", None)],
+)
 def test_offsets_shift_what_the_instrument_reads_and_not_the_device(quantity, series):
     """The device sees what it would see of a source without offsets that is told as much more."""
     t, size = np.linspace(0, 1, 21), 1.0 if quantity == "voltage" else 1e-3

@@ -51,6 +51,7 @@ def _close(a, b) -> None:
 SOURCES = [mj.VoltageSource(), mj.CurrentSource()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", SOURCES, ids=["voltage", "current"])
 def test_arrays_move_as_elements_do(source, monkeypatch):
     plain, stacked, places = _stacked(_circuit(source), monkeypatch)
@@ -66,6 +67,7 @@ def test_arrays_move_as_elements_do(source, monkeypatch):
     _close(stacked.confine(wide[order], z[order], u)[places], plain.confine(wide, z, u))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", SOURCES, ids=["voltage", "current"])
 def test_arrays_show_what_elements_show(source, monkeypatch):
     plain, stacked, places = _stacked(_circuit(source), monkeypatch)
@@ -84,6 +86,7 @@ def test_arrays_show_what_elements_show(source, monkeypatch):
         _close(of_arrays, of_elements)
 
 
+@pytest.mark.slow
 def test_derivatives_by_parameters_are_those_of_elements(monkeypatch):
     circuit = _circuit(mj.VoltageSource())
     monkeypatch.setattr("memjax.circuit.stacked.MANY", 2)

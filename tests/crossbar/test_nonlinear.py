@@ -85,6 +85,7 @@ def test_currents_are_those_of_the_law_and_reach_the_sense_nodes(reading):
     assert int(reading.newton_steps) > 1
 
 
+@pytest.mark.slow
 def test_a_device_selects_with_the_current_of_the_cell():
     selector, wires = mj.Yakopcic(), mj.crossbar.Wires(5.0, 3.0)
     array = mj.Crossbar(cells=DEVICE, states={"gap": GAPS}, selector=selector, wires=wires)

@@ -77,6 +77,7 @@ def test_power_of_the_parts_is_what_the_drivers_supply(array):
     )
 
 
+@pytest.mark.slow
 def test_inputs_of_a_batch_are_read_as_alone_and_superpose(array):
     rng = np.random.default_rng(1)
     first, second = rng.normal(size=(2, SHAPE[0]))
@@ -161,6 +162,7 @@ def test_the_direct_solve_is_taken_where_iterations_end_early_and_is_told():
     np.testing.assert_allclose(direct.bit[0], reading.bit, rtol=ACCURACY)
 
 
+@pytest.mark.slow
 def test_jit_and_vmap_read_as_calls_do(array):
     batch = np.stack([INPUT, 2 * INPUT])
     mapped = jax.jit(jax.vmap(lambda v: array.read(v).current))(jnp.asarray(batch))

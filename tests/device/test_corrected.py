@@ -17,6 +17,7 @@ SETS = 200
 """Random sets of corrections."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", mj.device_names())
 def test_without_corrections_a_device_is_its_model(name):
     if mj.model(name).functions:
@@ -43,6 +44,7 @@ def corrected(name: str, seed: int = 0) -> mj.AbstractDevice:
     )
 
 
+@pytest.mark.few(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["vteam", "event-switches", "diffusive-1m1t1r"])
 def test_a_model_with_corrections_is_a_device(name):

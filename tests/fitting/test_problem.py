@@ -1,7 +1,6 @@
 """What problems of all kinds have in common: prior, ties, derivatives."""
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -11,8 +10,6 @@ import memjax as mj
 from fitting.problem import (
     PRIOR_SIGMA,
     AbstractDifferentiable,
-    at_each_point,
-    evaluate,
     shift_by_prior,
 )
 from memjax.core.params import get
@@ -83,17 +80,3 @@ def test_a_tied_parameter_follows_the_free_one():
 def test_a_point_that_is_no_number_is_no_success():
     _, _, ok = problem().linearise(np.array([[np.nan, 0.0], [0.0, 0.0]]))
     np.testing.assert_array_equal(ok, [False, True])
-
-
-def _at_point(problem, z):
-    return tuple(x[0] for x in evaluate(problem, jnp.asarray(z)[None]))
-
-
-def test_points_one_by_one_are_the_batch_in_the_precision_of_the_caller():
-    z = np.asarray(problem().center) + np.linspace(-1, 1, 5)[:, None]
-    batch, each = problem().linearise(z), at_each_point(_at_point, problem(), z)
-    for one, other in zip(each, batch, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-14, atol=1e-14)
-    with jax.enable_x64(False):
-        r, _, _ = at_each_point(_at_point, problem(), z.astype(np.float32))
-    assert (r.dtype, each[0].dtype) == (np.float32, np.float64)

@@ -110,6 +110,7 @@ def test_a_fit_with_a_verdict_says_its_word():
     assert "poor (the decay is missed), loss 1.25" in own._repr_html_()
 
 
+@pytest.mark.slow
 def test_a_fit_shows_its_intervals_parameters_and_remarks():
     own = fit(sigma=(0.1, 5.0, 0.1))
     page = own._repr_html_()

@@ -7,7 +7,6 @@ import pytest
 
 import fitting as ft
 import memjax as mj
-from fitting.problem import at_each_point
 from fitting.solve import AbstractFitProblem
 from fitting.sweeps.group import pack
 from fitting.sweeps.problem import Problem
@@ -53,7 +52,7 @@ def test_the_innermost_choice_counts_and_ends_with_its_block(monkeypatch):
 
 CALLS = {
     "block": mj.use_backend,
-    "simulate": lambda name: mj.simulate(DEVICE, SWEEP, backend=name),
+    "simulate": lambda name: mj.simulate(DEVICE, SWEEP, output=mj.Output(backend=name)),
     "run": lambda name: run(_network(), 1e-5, backend=name),
     "run_network": lambda name: run_network(_network(), 1e-5, Path("nowhere"), backend=name),
     "solve": lambda name: ft.solve(_Backend(None, DEVICE), backend=name),
@@ -74,21 +73,14 @@ def test_an_unknown_name_is_refused_with_those_that_there_are(by, monkeypatch, t
 def test_a_call_names_its_backend_and_its_result_says_so():
     """Against the choice of the block around it, which holds again afterwards."""
     with mj.use_backend("xla"):
-        trace = mj.simulate(DEVICE, SWEEP, policy=STEPS, save=0.1, backend="cc")
+        with pytest.warns(DeprecationWarning, match=r"say output=Output\(backend=\.\.\.\)"):
+            trace = mj.simulate(DEVICE, SWEEP, policy=STEPS, save=0.1, backend="cc")
         recording = run(_network(), 1e-4, backend="cc")
         assert ft.solve(_Backend(None, DEVICE), backend="cc") == "cc"
         assert ft.solve(_Backend(None, DEVICE)) == chosen_backend() == "xla"
         assert _backend_of_steps().startswith("xla")
     assert trace.notes["backend"].startswith("cc")
     assert recording.backend.startswith("cc")
-
-
-def test_threads_of_a_search_compute_by_the_backend_of_its_caller():
-    with mj.use_backend("xla"):
-        (codes,) = at_each_point(
-            lambda problem, x: (problem[chosen_backend()],), {"xla": 1, "auto": 0}, np.zeros((2, 1))
-        )
-    assert codes.tolist() == [1, 1]
 
 
 @with_compiler

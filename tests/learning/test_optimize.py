@@ -40,7 +40,7 @@ def test_the_loss_is_that_of_the_readout():
     assert got == pytest.approx(want, rel=1e-5)
 
 
-@pytest.mark.slow
+@pytest.mark.study
 def test_derivatives_agree_with_central_differences(reservoir):
     task, settings = henon(170), ("mask", "gain", "offset", "hold")
     free = {n: jnp.asarray(getattr(reservoir, n)) for n in settings}

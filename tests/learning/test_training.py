@@ -153,7 +153,7 @@ def test_a_batch_is_divided_into_equal_parts(batch, size):
     assert _part_size(batch) == size
 
 
-@pytest.mark.slow
+@pytest.mark.study
 def test_the_engine_sees_the_spikes_that_the_reduced_network_has(model, samples):
     members = np.arange(4)
     out = model._evaluate(model.parameters, samples.spikes(members, DT), 0)

@@ -153,7 +153,7 @@ def test_jumps_of_a_source_charge_coupling_capacitors_at_no_loss():
     assert ledger.by_cause["synaptic event"] == pytest.approx(ledger.source_energy)
 
 
-@pytest.mark.slow
+@pytest.mark.study
 def test_the_ledger_agrees_with_powers_of_a_fine_trace():
     """One neuron of one memristor with its output stage, without noise, through a spike."""
     values = mj.presets.load("1m1t1r/zhao2025-table1")[1] | {"memristor.alpha": 0.05}

@@ -260,7 +260,7 @@ def with_delays(delays, **options) -> nw.Network:
     return replace(net, projections=[replace(synapse, **first), teacher], **options)
 
 
-@pytest.mark.slow
+@pytest.mark.study
 def test_devices_with_delays_of_their_own_are_programmed_as_with_one():
     """The second of two edges has another delay than the first, by no whole interval."""
     both = with_delays(np.array([6.3e-4, 9.1e-4]), exchange_steps=50)

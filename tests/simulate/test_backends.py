@@ -122,7 +122,7 @@ def test_backends_agree(seed, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("seed", [1, 0, 5])  # three models and both kinds of drives
 def test_backends_agree_in_derivatives(seed, monkeypatch):
     check_derivatives(seed, monkeypatch)

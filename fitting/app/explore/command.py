@@ -87,7 +87,8 @@ def subject_of(options: argparse.Namespace) -> Any:
     if not by_name and not path.exists() and not path.suffix and "/" not in name:
         allowed = "a measured file, a fit, or one of: " + ", ".join(model_names())
         raise ModelError(f"{name!r} is no file, no fit and no model", allowed=allowed)
-    from .fit_words import option_words, parse_fit
+    from ..config import parse_fit
+    from .fit_words import option_words
     from .measured import of_file
 
     _refuse(options, _OF_FILE, "a measured file")

@@ -1,14 +1,12 @@
 """The command line ``memjax fit`` that does what a page shows: the words of options, and of choices on the page."""
 
-import shlex
 from collections.abc import Mapping
 from typing import Any
 
 from memjax.core.fields import parameter_specs, setting_specs, stored
-from memjax.errors import MemjaxError, ModelError
+from memjax.errors import ModelError
 
-from ...config import Request
-from ..config import parse_fit, words_of
+from ..config import words_of
 from .parameters import device_at, number
 
 _OF_PAGE = ("point_time", "series_resistance", "parallel_resistance", "parallel_capacitance", "temperature", "shunt",
@@ -21,25 +19,6 @@ def option_words(options: Any) -> list[str]:
     """Words of the options of reading, bench and thresholds that were given, as ``memjax fit`` takes them."""
     words = words_of({n: getattr(options, n, None) for n in _OF_PAGE})
     return words + ["--sign", "-1"] * (getattr(options, "sign", 1) == -1)
-
-
-def command_options(command: str) -> Request:
-    """Options of the command that made a fit, as its ``fit.json`` holds it.
-
-    Raises
-    ------
-    ModelError
-        For any other command.
-    """
-    try:
-        words = shlex.split(command)
-        if words[:2] != ["memjax", "fit"]:
-            raise ValueError
-        return parse_fit(words[2:])
-    except (ValueError, MemjaxError) as error:
-        what = f"command {command!r:.80}"
-        fix = "name the measured file: memjax explore FILE --model MODEL"
-        raise ModelError(what, where="fit.json", allowed="that of 'memjax fit'", fix=fix) from error
 
 
 def choice_words(device: Any, choice: Mapping[str, Any], guess: Any) -> list[str]:

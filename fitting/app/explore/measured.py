@@ -29,8 +29,9 @@ from ...sweeps.limits import by_wave
 from ...sweeps.prepare import Prepared, prepare
 from ...sweeps.summary import Waveform, middle
 from ...sweeps.thinning import thin
+from ..config import parse_fit
 from .curves import curve, event_voltages, events, numbers, solve
-from .fit_words import choice_words, command_options, option_words
+from .fit_words import choice_words, option_words
 from .parameters import device_at, page_of
 
 BUDGET = 0.05
@@ -315,7 +316,7 @@ def of_fit(path: Path) -> Measured:
     if kind.label != "sweeps":
         what = f"a fit of {kind.label}"
         raise DataError(what, where=str(path), allowed="a fit of sweeps", fix="see its report.html")
-    options = command_options(str(content.get("command", "")))
+    options = parse_fit(["--config", str(folder / "fit.json"), "--out", str(folder)])
     options = options.replace(files=[_data_file(name, folder) for name in options.files])
     subject = of_file(options)
     for entry, name in zip(content["data"], options.files, strict=False):
@@ -337,7 +338,7 @@ def _data_file(name: str, folder: Path) -> str:
             return str(place / name)
     what = "the measured file of the fit is not there"
     fix = "go to the folder in which the fit was made, or: memjax explore FILE --model MODEL"
-    raise DataError(what, where=name, allowed="the path of the command in fit.json", fix=fix)
+    raise DataError(what, where=name, allowed="the path in fit.json", fix=fix)
 
 
 def fit_about(folder: Path) -> dict[str, Any]:

@@ -2,9 +2,10 @@
  * memjax/simulate/adaptive.py); STEPS lanes are computed side by side, wherever in time each of them is.
  *
  * Before it stands what is generated of the equations: the struct types Own, Carry and Uniform, `load_parameters`, which
- * reads those of a lane, `prepare_uniform`, which takes a step of the states of several lanes, `results_of`, which reads what
- * it gives one of them, `load_block`, `store_states`, and `advance_some` and `advance_some_and_slopes`, which take a
- * step of derivatives of one lane along WIDTH of LANES directions; and STATES, OWNS, NUMBERS.
+ * reads those of a lane, `prepare_uniform`, which takes a step of the states of several lanes, `prepare_tangents`, which
+ * finds what a step of their derivatives needs, `results_of`, which reads what a step gives one of them, `load_block`,
+ * `store_states`, and `advance_some` and `advance_some_and_slopes`, which take a step of derivatives of one lane along
+ * WIDTH of LANES directions; and STATES, OWNS, NUMBERS.
  */
 
 #include <float.h>
@@ -322,6 +323,7 @@ static void *run(void *argument) {
         for (int t = 0; t < n; t++) place_step(taken[t], &control, t, side->uniform.at);
         /* Whole vectors, whatever stands in the places beyond. */
         prepare_uniform(&side->uniform);
+        if (derive) prepare_tangents(&side->uniform);
         for (int t = 0; t < n; t++) end_step(taken[t], &control, t, &side->uniform, derive);
         for (int t = n - 1; t >= 0; t--) {
             if (goes_on(taken[t], &control)) continue;

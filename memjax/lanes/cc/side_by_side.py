@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 from .program import Program, join
-from .translation import STEP, Name, Operation, c_type, line_of
+from .translation import STEP, Atom, Name, Operation, c_type, line_of
 
 _MOST = 60
 """Operations of a function, at the most: compilers take more than twice as long for all of them in one."""
@@ -13,12 +14,20 @@ _MOST = 60
 _CALL = re.compile(r"((exp|log|expm1|log1p|logistic|tanh|sinh|cosh|pow)_of|loop_\w+)\(")
 
 
+@dataclass(frozen=True, kw_only=True)
 class SideBySide(Program):
     """A program whose steps are those of STEPS systems, one of each, wherever in time it is.
 
     Such a step is done by functions of few operations each, for all systems; exponentials and the like are called
     between them, by one function each. What a system has in each step are `inputs`: they read as columns of ``u->at``.
+
+    Parameters
+    ----------
+    values : list of Atom
+        What of the results is needed in each step; the others are where derivatives are wanted.
     """
+
+    values: Sequence[Atom]
 
     index = "[t]"
 
@@ -33,14 +42,15 @@ class SideBySide(Program):
 
     @cached_property
     def _pieces(self) -> list[list[Operation]]:
-        """Operations in an order in which they can be done: a call alone, others in pieces."""
-        depth, groups = dict[Name, int](), dict[tuple[int, bool], list[Operation]]()
+        """Operations in an order in which they can be done: a call alone, others in pieces; those of values first."""
+        first = {o.name for o in self.translation.used(self.values)}
+        depth, groups = dict[Name, int](), dict[tuple[bool, int, bool], list[Operation]]()
         for o in self.by_level[STEP]:
             call = _function(o) is not None
             depth[o.name] = max((depth.get(x, 0) for x in _names(o)), default=0) + call
-            groups.setdefault((depth[o.name], not call), []).append(o)
+            groups.setdefault((o.name not in first, depth[o.name], not call), []).append(o)
         pieces = []
-        for (_, plain), some in sorted(groups.items()):
+        for (_, _, plain), some in sorted(groups.items()):
             size = _MOST if plain else 1
             pieces += [some[k : k + size] for k in range(0, len(some), size)]
         return pieces
@@ -66,9 +76,14 @@ class SideBySide(Program):
         return self.inputs.get(x, f"u->{x.text}[t]")
 
     def prepare_uniform(self, arguments: str = "Uniform *restrict u") -> str:
-        """Functions that compute what lanes have in common, and one, `load_parameters`, for what steps have, too."""
-        texts, calls, functions = [], [], dict[str, list[str]]()
+        """Functions that compute what directions have in common, of values and for derivatives, and one,
+        `load_parameters`, for what steps have, too.
+        """
+        first = {o.name for o in self.translation.used(self.values)}
+        texts, functions = [], dict[str, list[str]]()
+        of_values, of_tangents = list[str](), list[str]()
         for k, piece in enumerate(self._pieces):
+            calls = of_values if piece[0].name in first else of_tangents
             if (function := _function(piece[0])) is None:
                 calls.append(f"prepare_{k}(u);")
                 texts.append(self._piece(k, piece, arguments))
@@ -86,7 +101,11 @@ static void load_parameters(const Real *constant, int32_t t, Uniform *u) {{
 }}
 {join(texts, 0)}
 static void prepare_uniform({arguments}) {{
-{join(calls, 4)}
+{join(of_values, 4)}
+}}
+static void prepare_tangents({arguments}) {{
+    (void)u;
+{join(of_tangents, 4)}
 }}
 """
 

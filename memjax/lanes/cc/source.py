@@ -15,6 +15,7 @@ from ...solver.rosenbrock import DERIVATIVE_ERROR, DERIVATIVE_FLOOR
 from ..drivers import Adaptive, Driver, Exchange, Fixed, Interval, Table
 from ..program import StepProgram, Tangents
 from .program import Constants, Program, join, name_arrays, trace
+from .rows import as_rows
 from .side_by_side import SideBySide
 from .translation import (
     FLOATS,
@@ -262,9 +263,12 @@ def _adaptive(program: StepProgram, driver: Adaptive, constants: Constants) -> s
     )
     slopes = outputs.tangent
     along = _atoms([end.tangent, slopes.remainder, slopes.start, slopes.end])
+    along = as_rows(t, along, driver.directions // _SIDE_BY_SIDE, _SIDE_BY_SIDE)
     value = outputs.value
     values = _atoms([end.value, value.start, value.end, value.error])
-    options: dict[str, Any] = dict(translation=t, owns=owns, states=states, places={})
+    options: dict[str, Any] = dict(
+        translation=t, owns=owns, states=states, places={}, values=values
+    )
     options["inputs"] = {x: f"u->at[{k}][t]" for k, x in enumerate(places)}
     both = SideBySide(**options, results=[*along, *values])
     plain = SideBySide(**options, results=[*along[: 2 * len(states)], *values])

@@ -102,7 +102,7 @@ def test_what_shows_nothing_is_refused():
 
 
 @pytest.mark.slow
-@pytest.mark.few(4)
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     "name", sorted(SWEEPS, key=lambda n: n not in ("diffusive", "drift", "vteam", "and-ts"))
 )

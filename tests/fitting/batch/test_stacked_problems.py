@@ -38,6 +38,7 @@ def test_points_of_several_problems_are_those_of_each(switching, three):
             np.testing.assert_allclose(jacobian[j], one[1][0], rtol=1e-7, atol=1e-9 * scale)
 
 
+@pytest.mark.study
 def test_waveforms_that_end_at_other_times_are_solved_apart(switching):
     group = switching.problem.group
     stimuli = eqx.tree_at(lambda x: x.times, group.stimuli, replace_fn=lambda t: 0.5 * t)

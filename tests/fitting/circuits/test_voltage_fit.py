@@ -59,14 +59,19 @@ def by_voltage(measured):
 
 @pytest.fixture(scope="module")
 def of_switch():
-    """A fit of two values of a small circuit, whose program takes seconds to compile."""
+    """Two values of a small circuit to fit, and its drive."""
     circuit, rows = mj.model("threshold-switch-neuron"), np.linspace(0, 1e-3, 201)
     step = mj.Sampled(np.array([0.0, 1e-3]), np.ones(2))
     made = mj.simulate(mj.params.replace(circuit, {"r_in.r": 1.03e6}), step, save=rows).check()
     v = np.asarray(made.state["node.v"][0]) + SIGMA * np.random.default_rng(1).normal(size=201)
     given = dict(stimulus=step, node="node", free=["r_in.r", "switch.v_th"])
     problem = ft.TraceProblem((rows, v), circuit, **given)
-    return SimpleNamespace(problem=problem, fit=ft.solve(problem), rows=rows, step=step)
+    return SimpleNamespace(problem=problem, rows=rows, step=step)
+
+
+@pytest.fixture(scope="module")
+def fit_of_switch(of_switch):
+    return ft.solve(of_switch.problem)
 
 
 @pytest.mark.study
@@ -95,17 +100,19 @@ def test_growth_and_decay_of_the_filament_are_known_as_one_combination(by_voltag
     assert abs(away[1] - r * sigma[1] / sigma[0] * away[0]) < 0.01
 
 
-def test_the_fitted_trace_is_that_of_a_simulation(of_switch):
-    policy, fit = mj.Stiff(rtol=1e-7, atol=1e-9), of_switch.fit
+@pytest.mark.study
+def test_the_fitted_trace_is_that_of_a_simulation(of_switch, fit_of_switch):
+    policy, fit = mj.Stiff(rtol=1e-7, atol=1e-9), fit_of_switch
     trace = mj.simulate(fit.device, of_switch.step, save=of_switch.rows, policy=policy).check()
     # Where the node falls by 1 V within a row, the tolerance of the fit's steps moves that row.
     off = np.abs(fit.trace - np.asarray(trace.state["node.v"][0]))
     assert np.quantile(off, 0.9) < 2e-4
 
 
-def test_a_fit_draws_its_trace_over_the_rows(of_switch):
-    trace, residuals = of_switch.fit.plot().axes
-    np.testing.assert_array_equal(trace.lines[1].get_ydata(), np.asarray(of_switch.fit.trace))
+@pytest.mark.study
+def test_a_fit_draws_its_trace_over_the_rows(fit_of_switch):
+    trace, residuals = fit_of_switch.plot().axes
+    np.testing.assert_array_equal(trace.lines[1].get_ydata(), np.asarray(fit_of_switch.trace))
     assert trace.get_ylabel() == "Voltage (V)"
     assert residuals.get_ylabel() == "Residual (sigma)"
 

@@ -21,8 +21,11 @@ def test_a_fit_folder_is_complete_and_its_json_strict(result, tmp_path):
 
     file = file_of("example:diffusive-sweeps")
     origin = Origin(files=(file,), truth={"mu": 80.0}, command="memjax fit ...")
-    names = write(result, tmp_path, origin)
-    assert {p.name for p in tmp_path.iterdir()} == set(names)
+    write(result, tmp_path, origin)
+    pictures = ("correlation", "cycles", "iv", "residuals", "switching", "trends")
+    names = {f"{n}.{x}" for n in pictures for x in ("png", "svg")}
+    names |= {"fit.json", "report.html", "measured.csv", "simulated.csv", "cycles.csv"}
+    assert {p.name for p in tmp_path.iterdir()} == names
     content = json.loads((tmp_path / "fit.json").read_text())
     assert content["parameters"]["mu"]["value"] == float(result.device.mu)
     assert set(content["parameters"]["mu"]) >= {"value", "unit", "std", "bounds", "free"}

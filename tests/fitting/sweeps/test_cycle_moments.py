@@ -55,7 +55,7 @@ def test_the_spread_of_cycles_comes_back():
     assert low < high
 
 
-@pytest.mark.integration
+@pytest.mark.study
 def test_too_few_cycles_calibrate_nothing_and_say_so():
     with jax.enable_x64(True):
         start = ft.solve(

@@ -38,7 +38,7 @@ def test_points_share_their_random_numbers_and_draws_do_not(noisy_device, start,
     assert np.corrcoef(events[2, :, 0], events[0, :, 0])[0, 1] > 0.5  # common numbers
 
 
-@pytest.mark.slow
+@pytest.mark.study
 def test_members_that_are_numbered_have_the_noise_of_their_number(noisy_device, start):
     w = start.waves[0]
     options = dict(save=[w.rows], bench=mj.Bench(compliance=1e-6), policy=POLICY, seed=2)

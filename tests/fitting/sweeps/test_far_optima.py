@@ -30,12 +30,13 @@ def _with_prior(r, jacobian):
     return r, jacobian, np.ones(len(r), bool)
 
 
-def fit(measured, z, lost=(), of=residuals, sigma=NOISE):
-    """A fit of both logarithms at a point; of data of one standard deviation, or of one each."""
+def fit(measured, z, lost=(), of=residuals, sigma=NOISE, center=(0.0, 0.0)):
+    """A fit of both logarithms at a point; of data of one standard deviation, or of one each; centre of its prior."""
     points = np.asarray(z, float)[None]
     r, jacobian, _ = of(points, measured)
     covariance = NOISE**2 * np.linalg.pinv(jacobian[0].T @ jacobian[0])
     problem = SimpleNamespace(linearise=lambda x: of(x, measured), backend="xla", noise=NOISE)
+    problem.center = np.asarray(center, float)
     problem.for_many_calls = lambda: problem
     return SimpleNamespace(
         problem=problem,
@@ -129,3 +130,20 @@ def test_of_each_side_the_farthest_point_counts():
 def test_the_threshold_of_a_linear_model_is_that_of_its_noise():
     result = fit(np.maximum(LOOP, 1.0), [1.0, 0.0])
     np.testing.assert_allclose(thresholds(result, 0.9, [0, 1]), (REACH * NOISE) ** 2)
+
+
+def gate(z, measured):
+    """The first coordinate in units of its noise, of which nothing is left where the second one is above 3."""
+    share = np.clip(3.0 - z[:, 1:], 0.0, 1.0)
+    slope = np.where((share > 0) & (share < 1), -z[:, :1], 0.0)
+    r, jacobian = z[:, :1] * share - measured[0], np.stack([share, slope], axis=2)
+    return _with_prior(r, jacobian)
+
+
+@pytest.mark.parametrize(("center", "found"), [(0.0, False), (5.0, True)])
+def test_what_is_not_determined_is_also_where_the_prior_is_centred(center, found):
+    """On its plateau below 2 no derivative says that the second coordinate would let the first one go."""
+    result = fit(np.zeros(1), [0.0, 0.0], lost=("scale",), of=gate, center=(0.0, center))
+    optima = far_optima(result)
+    assert [f.names for f in optima] == [("r_on",)] * len(optima)
+    assert bool(optima) is found

@@ -114,6 +114,7 @@ def measured() -> mj.Measurement:
     )
 
 
+@pytest.mark.slow
 def test_a_search_starts_between_the_branches_of_the_data(measured):
     summary = summarise([measured], mj.HybridDevice(), mj.Bench(), 0.02, (None, None))
     values, scatter = learned_values(

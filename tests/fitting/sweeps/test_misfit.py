@@ -69,6 +69,7 @@ def test_the_likelihood_is_that_of_a_normal_vector_of_this_covariance():
     np.testing.assert_allclose(np.ravel(got), expected, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_the_share_is_that_of_the_data_in_the_mean_over_its_prior():
     """A mean of a posterior is without bias over draws of the prior; z = 4."""
     rng, j = np.random.default_rng(1), slopes()

@@ -44,6 +44,7 @@ def prepared():
     return prepare([loops(mj.Vteam())], mj.model("vteam+hybrid"), point_time=STEP, **common)
 
 
+@pytest.mark.slow
 def test_a_search_begins_at_ends_of_that_of_the_model_alone():
     problem = prepared()
     assert problem.physics is not None
@@ -76,7 +77,7 @@ def content_of(fit: ft.FitResult) -> dict:
     return to_json(fit, [], truth=None, command="")
 
 
-@pytest.mark.slow
+@pytest.mark.study
 def test_a_fit_says_where_a_model_needed_its_corrections():
     data = loops(truth())
     problem = ft.SweepProblem(data, mj.model("vteam+hybrid"), point_time=STEP, screened=8)

@@ -67,7 +67,7 @@ def _truth(made) -> np.ndarray:
     return np.asarray(mj.params.unconstrain(DEVICE, made.problem.free))
 
 
-@pytest.mark.slow
+@pytest.mark.study
 @pytest.mark.skipif(library.find_compiler() is None, reason="no compiler of C")
 def test_a_kernel_gives_the_residuals_and_derivatives_of_xla(measured):
     """At the truth, where every event happens, and at a threshold that is never reached."""
@@ -124,6 +124,7 @@ def test_given_thresholds_are_taken(measured):
         _made(measured, thresholds=(-1.0, None))
 
 
+@pytest.mark.slow
 @pytest.mark.wrong_types
 @pytest.mark.parametrize("block", [2, 5, 256])
 def test_what_is_over_before_the_next_row_is_no_event(monkeypatch, block):

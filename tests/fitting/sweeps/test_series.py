@@ -69,7 +69,7 @@ def fit():
     return ft.solve(ft.SweepProblem([data], mj.model("mms"), screened=4 * BATCH))
 
 
-@pytest.mark.slow
+@pytest.mark.study
 def test_a_good_fit_behind_an_untold_resistance_names_it(fit):
     assert fit.verdict.word == "good"
     series = hidden_series(fit)

@@ -69,7 +69,7 @@ def fitted(case: Hidden, free_bench: tuple[str, ...] = ()):
     )
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", CASES)
 def test_a_hidden_quantity_is_named_and_the_fit_without_it_is_not_good(name):
     fit = fitted(CASES[name])
@@ -78,7 +78,7 @@ def test_a_hidden_quantity_is_named_and_the_fit_without_it_is_not_good(name):
     assert str(fit.suggestion) in fit.notes
 
 
-@pytest.mark.few(1)
+@pytest.mark.study
 @pytest.mark.parametrize("name", CASES)
 def test_a_hidden_quantity_that_is_free_comes_back(name):
     case = CASES[name]

@@ -60,7 +60,7 @@ def test_what_cannot_be_reached_is_named_with_the_nearest_value():
     assert fit.nearest["delay@1"] == pytest.approx(5e-3, rel=0.5)
 
 
-@pytest.mark.slow
+@pytest.mark.study
 def test_what_no_trial_shows_is_an_error_that_names_it():
     with pytest.raises(FitError, match="no trial shows delay@1") as error:
         ft.solve(

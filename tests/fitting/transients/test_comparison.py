@@ -48,6 +48,7 @@ def test_moments_of_one_law_agree_and_of_a_longer_delay_do_not():
     assert same["times"]["relaxation"]["measured"]["n"] == round(40 * (1 - share))
 
 
+@pytest.mark.slow
 def test_the_power_of_an_energy_test_is_that_of_the_best_test_at_most():
     """Of a shift of normal variables the t test is the best; the energy test has nearly its power."""
     cycles, n, repeats = np.random.default_rng(3).normal(size=(100, 1)), 10, 200

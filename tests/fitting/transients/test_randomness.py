@@ -81,7 +81,7 @@ def test_a_rate_that_no_step_resolves_lies_three_sigma_away_and_is_told(times):
     assert fit.warnings == ("faster than a step of 1e-05 s, the curves tell no more: theta",)
 
 
-@pytest.mark.slow
+@pytest.mark.study
 def test_what_may_differ_from_curve_to_curve_cannot_all_be_fixed(times):
     measurement = pulsed_curves(*times)
     with pytest.raises(DataError, match="nothing that may differ"):

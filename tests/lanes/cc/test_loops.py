@@ -83,7 +83,7 @@ def test_loops_give_the_numbers_of_xla(f, tmp_path):
     inputs, names = name_arrays([number, number], "in", STEP)
     t, arrays = trace(flat, [number, number], inputs, Constants("d"), loops=True)
     results = [x.item() for x in arrays]
-    program = SideBySide(t, [], [], {}, {x: x.text for x in names}, results)
+    program = SideBySide(t, [], [], {}, {x: x.text for x in names}, results, values=results)
     stores = "\n".join(f"y[{k}] = {text_of(x)};" for k, x in enumerate(results))
     lines = "\n".join(line_of(o) for k in (0, STEP) for o in program.by_level[k])
     text = (

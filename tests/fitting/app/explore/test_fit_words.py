@@ -3,7 +3,8 @@
 import pytest
 
 import memjax as mj
-from fitting.app.explore.fit_words import choice_words, command_options, option_words, parse_fit
+from fitting.app.config import parse_fit
+from fitting.app.explore.fit_words import choice_words, option_words
 from memjax.errors import ModelError
 
 GIVEN = [
@@ -54,11 +55,3 @@ def test_unknown_names_are_refused(about):
     device = mj.DiffusiveMemristor()
     with pytest.raises(ModelError, match="nonsense"):
         choice_words(device, about, device)
-
-
-@pytest.mark.parametrize(
-    "command", ["", "memjax run net.toml", "memjax fit a.csv --nonsense", "memjax fit 'a"]
-)
-def test_only_the_command_of_a_fit_is_taken(command):
-    with pytest.raises(ModelError, match=r"memjax explore FILE --model MODEL"):
-        command_options(command)

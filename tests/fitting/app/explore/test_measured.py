@@ -7,8 +7,8 @@ import time
 import numpy as np
 import pytest
 
+from fitting.app.config import parse_fit
 from fitting.app.explore import measured
-from fitting.app.explore.fit_words import parse_fit
 from fitting.app.explore.measured import of_file, of_fit
 from fitting.fit_json import digest
 from memjax.errors import DataError, MemjaxError, ModelError
@@ -134,7 +134,7 @@ def _fit_folder(folder, setup, *, sha256=None, **more):
         "schema_version": 1, "kind": "sweeps", "model": "diffusive", "parameters": rows, "bench": {}, "free": ["mu"],
         "loss": 3.0, "interrupted": False, "verdict": None, "cycle_spread": {"mu": {"sigma_ln": 0.05}},
         "data": [{"file": NAME, "sha256": sha256 or digest(file_of(NAME))}],
-        "command": f"memjax fit {NAME} --model diffusive --free mu --out x",
+        "config": {"files": [NAME], "model": "diffusive", "free": ["mu"]},
     }  # fmt: skip
     (folder / "fit.json").write_text(json.dumps(content | more))
     return folder
@@ -155,17 +155,15 @@ def test_a_fit_begins_at_its_values(setup, tmp_path):
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        ({"kind": "retention"}, "a fit of retention"),
-        ({"command": "memjax fit missing.csv --model diffusive --out x"}, "is not there"),
-        ({"command": "something else"}, "memjax explore FILE --model MODEL"),
+        ({"kind": "resistance against time"}, "a fit of resistance against time"),
+        ({"config": {"files": ["missing.csv"], "model": "diffusive"}}, "is not there"),
+        ({"config": {"python": ["data"]}}, "of a fit from Python"),
     ],
 )
 def test_what_is_no_fit_of_sweeps_is_refused(more, words, setup, tmp_path):
-    kinds = {"retention": "resistance against time"}
-    more = {k: kinds.get(x, x) for k, x in more.items()}
     with pytest.raises(MemjaxError) as caught:
         of_fit(_fit_folder(tmp_path / "fit", setup, **more))
-    assert words.replace("retention", kinds["retention"]) in str(caught.value)
+    assert words in str(caught.value)
 
 
 def test_a_file_of_another_kind_is_refused(tmp_path):

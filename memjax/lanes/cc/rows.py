@@ -1,0 +1,212 @@
+"""Tangents as sums over what they are linear in: rows of a Jacobian, which the numbers of a step alone make.
+
+What a step does to tangents is, but for bounds, linear and the same for all directions. Where a stretch of it hands on
+few numbers, reverse accumulation makes their rows once for each step, of several systems side by side, and along a
+direction one product for each of their entries is left.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from .translation import (
+    LANE,
+    STEP,
+    Atom,
+    Constant,
+    Name,
+    Operation,
+    Translation,
+    _add,
+    _multiply,
+    _select,
+)
+
+_CHAINS = 4
+"""Sums of products that are made beside each other: in one, each addition would wait for the one before."""
+
+_CUTS = 100
+"""Places at the most where a stretch may end."""
+
+_WORK = 4.0
+"""Operations of reverse accumulation for each operation and row, about, where half of the systems have ended."""
+
+Share = Callable[[Translation, Atom, Atom], Atom]
+"""Of a factor of an operation's result, what comes of it to a factor of an operand that is known so far."""
+
+
+def as_rows(t: Translation, results: Sequence[Atom], blocks: int, systems: int) -> list[Atom]:
+    """The same results, with stretches of their operations as rows where these take less time.
+
+    Parameters
+    ----------
+    t : Translation
+        Where operations are added.
+    results : sequence of Atom
+        What a lane needs.
+    blocks, systems : int
+        How often a vector of directions is computed, and for how many systems a step's numbers are in one.
+    """
+    operations = [o for o in t.used(results) if o.name.level == STEP | LANE]
+    written: dict[Atom, Atom] = {}
+    for stretch in _stretches(operations, results, blocks, systems):
+        stretch.write(t, written)
+    return [written.get(x, x) for x in results]
+
+
+@dataclass(frozen=True)
+class _Stretch:
+    """Operations one after the other, and those of their results that are needed behind them."""
+
+    operations: Sequence[Operation]
+    ends: Sequence[Name]
+
+    def write(self, t: Translation, written: dict[Atom, Atom]) -> None:
+        """Add the operations as they are, on what was written before."""
+        for o in self.operations:
+            operands = [written.get(x, x) for x in o.operands]
+            written[o.name] = t.add(o.name.kind, o.template, *operands)
+
+
+class _Rows(_Stretch):
+    """A stretch whose ends are written as sums; what is not linear in it stays an operation, on such sums."""
+
+    def write(self, t: Translation, written: dict[Atom, Atom]) -> None:
+        """Add the sums."""
+        parts = {o.name: _linear_parts(o) for o in self.operations}
+        zero, one = (Constant(t.real, x) for x in (0.0, 1.0))
+
+        def sum_of(x: Atom) -> Atom:
+            if not isinstance(x, Name) or parts.get(x) is None:  # it is no sum
+                return written.get(x, x)
+            factors, columns = dict[Atom, Atom]({x: one}), dict[Atom, Atom]()
+            for o in reversed(self.operations):
+                factor = factors.pop(o.name, zero)
+                if factor == zero:
+                    continue
+                linear = parts[o.name]
+                if linear is None:
+                    columns[o.name] = factor
+                    continue
+                for operand, share in linear:
+                    factors[operand] = share(t, factor, factors.get(operand, zero))
+            return _sum(t, [(f, written.get(c, c)) for c, f in (columns | factors).items()])
+
+        for o in self.operations:
+            if parts[o.name] is None:
+                written[o.name] = t.add(o.name.kind, o.template, *map(sum_of, o.operands))
+        written |= {x: sum_of(x) for x in self.ends}
+
+
+def _stretches(
+    operations: Sequence[Operation], results: Sequence[Atom], blocks: int, systems: int
+) -> list[_Stretch]:
+    """Operations cut into stretches such that all together take the least time, about."""
+    count = len(operations)
+    made = {o.name: k for k, o in enumerate(operations)}
+    last = {x: k for k, o in enumerate(operations) for x in o.operands if isinstance(x, Name)}
+    last |= {x: count for x in results if isinstance(x, Name)}
+    live = [0] * (count + 1)
+    for x, k in made.items():
+        for place in range(k + 1, min(last[x], count) + 1):
+            live[place] += 1
+    cuts, linear = _narrowest(live), [_linear_parts(o) is not None for o in operations]
+    best: dict[int, tuple[float, int, bool]] = {0: (0.0, 0, False)}
+    for b in cuts[1:]:
+        choices, rows, columns, k = [], 0, set[Atom](), b
+        for a in reversed(cuts[: cuts.index(b)]):
+            while k > a:
+                k -= 1
+                columns = (columns - {operations[k].name}) | set(
+                    filter(_is_lane, operations[k].operands)
+                )
+                rows += (last[operations[k].name] >= b) or not linear[k]
+            sums = rows * (_WORK * (b - a) / systems + len(columns) * blocks)
+            plain = (b - a) * blocks
+            choices.append((best[a][0] + min(sums, plain), a, sums < plain))
+        best[b] = min(choices)
+    stretches, b = list[_Stretch](), count
+    while b:
+        _, a, as_sums = best[b]
+        ends = [o.name for o in operations[a:b] if last[o.name] >= b]
+        stretches.append((_Rows if as_sums else _Stretch)(operations[a:b], ends))
+        b = a
+    return stretches[::-1]
+
+
+def _narrowest(live: Sequence[int]) -> list[int]:
+    """Places where the fewest numbers are handed on, in order, both ends among them."""
+    near = max(len(live) // _CUTS, 1)
+    places = [
+        min(range(k, min(k + near, len(live))), key=lambda x: (live[x], x))
+        for k in range(0, len(live), near)
+    ]
+    return sorted({0, *places, len(live) - 1})
+
+
+def _linear_parts(o: Operation) -> list[tuple[Atom, Share]] | None:
+    """What of a linear operation is each operand's that a lane has; None of others."""
+    if o.name.kind not in "fd":
+        return None
+    x, *others = o.operands
+    y, z = [*others, None, None][:2]
+    if o.template == "{} ? {} : {}" and not _is_lane(x):
+        pairs = [(y, _chosen(x, True)), (z, _chosen(x, False))]
+    elif o.template in ("{} + {}", "{} - {}"):
+        pairs = [(x, _add), (y, _minus if "-" in o.template else _add)]
+    elif o.template == "-{}":
+        pairs = [(x, _minus)]
+    elif o.template in ("{} * {}", *_FUSED) and _is_lane(x) != _is_lane(y):
+        tangent, factor = (x, y) if _is_lane(x) else (y, x)
+        pairs = [(tangent, _product(factor, -1 if o.template.startswith("FMA(-") else 1))]
+        if z is not None:
+            pairs.append((z, _minus if o.template.endswith("-{})") else _add))
+    else:
+        return None
+    pairs = [(x, f) for x, f in pairs if x != Constant(o.name.kind, 0.0)]
+    return pairs if all(_is_lane(x) for x, _ in pairs) else None
+
+
+_FUSED = ("FMA({}, {}, {})", "FMA(-{}, {}, {})", "FMA({}, {}, -{})")
+
+
+def _is_lane(x: Atom | None) -> bool:
+    return isinstance(x, Name) and bool(x.level & LANE)
+
+
+def _minus(t: Translation, factor: Atom, known: Atom) -> Atom:
+    return _add(t, known, factor, -1)
+
+
+def _product(other: Atom, sign: int) -> Share:
+    """The share of one of two factors, where the other is a number of the step."""
+
+    def share(t: Translation, factor: Atom, known: Atom) -> Atom:
+        product = _multiply(t, factor, other)
+        factors = t.factors(product)
+        if factors is None or known == Constant(known.kind, 0.0):
+            return _add(t, known, product, sign)
+        return t.add(known.kind, _FUSED[sign < 0], *factors, known)
+
+    return share
+
+
+def _chosen(which: Atom, wanted: bool) -> Share:
+    """The share of one of two numbers between which the step chooses."""
+
+    def share(t: Translation, factor: Atom, known: Atom) -> Atom:
+        zero = Constant(factor.kind, 0.0)
+        return _add(t, known, _select(t, which, *((zero, factor) if wanted else (factor, zero))))
+
+    return share
+
+
+def _sum(t: Translation, terms: Sequence[tuple[Atom, Atom]]) -> Atom:
+    """The sum of products."""
+    chains = min(_CHAINS, max(len(terms) // 2, 1))
+    total: Atom = Constant(t.real, 0.0)
+    for k in range(chains):
+        part: Atom = Constant(t.real, 0.0)
+        for factor, x in terms[k::chains]:
+            part = _add(t, part, _multiply(t, factor, x))
+        total = _add(t, total, part)
+    return total

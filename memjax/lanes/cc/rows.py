@@ -5,6 +5,8 @@ few numbers, reverse accumulation makes their rows once for each step, of severa
 direction one product for each of their entries is left.
 """
 
+import collections
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -105,10 +107,10 @@ def _stretches(
     made = {o.name: k for k, o in enumerate(operations)}
     last = {x: k for k, o in enumerate(operations) for x in o.operands if isinstance(x, Name)}
     last |= {x: count for x in results if isinstance(x, Name)}
-    live = [0] * (count + 1)
-    for x, k in made.items():
-        for place in range(k + 1, min(last[x], count) + 1):
-            live[place] += 1
+    # Numbers that are handed on at each place: a number is from behind its operation to its last use.
+    changes = collections.Counter(k + 1 for k in made.values())
+    changes.subtract(last[x] + 1 for x in made)
+    live = list(itertools.accumulate(changes[k] for k in range(count + 1)))
     cuts, linear = _narrowest(live), [_linear_parts(o) is not None for o in operations]
     best: dict[int, tuple[float, int, bool]] = {0: (0.0, 0, False)}
     for b in cuts[1:]:
@@ -116,9 +118,8 @@ def _stretches(
         for a in reversed(cuts[: cuts.index(b)]):
             while k > a:
                 k -= 1
-                columns = (columns - {operations[k].name}) | set(
-                    filter(_is_lane, operations[k].operands)
-                )
+                columns.discard(operations[k].name)
+                columns.update(x for x in operations[k].operands if _is_lane(x))
                 rows += (last[operations[k].name] >= b) or not linear[k]
             sums = rows * (_WORK * (b - a) / systems + len(columns) * blocks)
             plain = (b - a) * blocks

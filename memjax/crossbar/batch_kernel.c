@@ -419,20 +419,22 @@ static void solve_group(const Work *w, Space *s) {
     int32_t done[WIDE] = {0};
     clear(s->y, 2 * cells);
     find_units(w, s);
-    for (int32_t k = 0, end;; k = end) {
+    for (int32_t k = 0, end, near = 0;; k = end) {
         for (int part = 0; part < PARTS; part++) {
             if (!k && w->ends && w->bit_most == 0) plain_residual(w, s, part);
-            /* At the end of the polynomial the steps have left one that float32 does not spoil. */
-            else if (k != w->terms) voltages_down(w, s, part), voltages_up(w, s, part, 0);
+            /* At the end of the polynomial the steps leave one that float32 does not spoil, if they began near. */
+            else if (k != w->terms || !near) voltages_down(w, s, part), voltages_up(w, s, part, 0);
         }
         const Step square = prepare_step(w, s);
         if (!k) scale = square;
         int any = 0;
+        near = 1;
         for (int64_t l = 0; l < s->inputs; l++) {
             const int64_t input = s->begin + l;
             if (!done[l]) w->square[input] = square[l], w->scale[input] = scale[l], w->count[input] = k;
             done[l] |= square[l] <= (float)w->tolerance * scale[l];
             any |= !done[l];
+            near &= square[l] * 1e-12f <= (float)w->tolerance * scale[l];
         }
         if (!any || k >= w->most) break;
         /* An input that is not done then needs a look at the residual after each step. */
@@ -457,14 +459,14 @@ static void *run(void *argument) {
     return NULL;
 }
 
-/* Put poles in Leja's order: the next one is that which those before it leave most of. Else the residual might grow on the way
- * beyond what its digits hold. */
+/* Put poles in Leja's order: the first one is nearest to 1, where most of the spectrum is, and each other one that of which
+ * those before it leave most. Else the residual might grow on the way beyond what its digits hold. */
 static void order_poles(float *poles, int32_t count) {
     for (int32_t k = 0; k < count; k++) {
         double most = -INFINITY;
         int32_t best = k;
         for (int32_t j = k; j < count; j++) {
-            double left = k ? 0 : poles[j];
+            double left = k ? 0 : -fabs(1 - poles[j]);
             for (int32_t l = 0; l < k; l++) left += log(fabs(1 - (double)poles[j] / poles[l]));
             if (left > most) most = left, best = j;
         }

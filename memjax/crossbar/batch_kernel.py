@@ -98,7 +98,7 @@ def _polynomial(single: Equations, tolerance: float) -> _Polynomial:
     -----
     The spectrum alone decides how far they reduce a residual, and it is the same for all inputs. With steps a and
     ratios b of the squares of residuals, its zeros are the eigenvalues of Lanczos' matrix, which has
-    1 / a + b_before / a_before on the diagonal and sqrt(b) / a beside it.
+    1 / a + b_before / a_before on the diagonal and sqrt(b) / a next to it.
     """
     columns, rows = single.load.shape
     i, j = np.arange(rows), np.arange(columns)
@@ -157,13 +157,13 @@ def _solve(
     kernel: BatchKernel,
     net: Net,
     most: int,
-    loads: tuple[Array, Array],
+    inputs: tuple[Array, Array],
     sources_of: Callable[[], Nodes],
     bits: int,
 ) -> Solved:
     """The results of the kernel, or of another solve where it did not converge."""
     equations = equations_of(net)
-    end = _call(kernel, equations, most, *loads, bits)
+    end = _call(kernel, equations, most, *inputs, bits)
     failed = ~(end.square <= TOLERANCE[end.square.dtype.name] ** 2 * end.scale)
     size = jnp.sqrt(end.square / jnp.where(end.scale > 0, end.scale, 1))
     known = end.word, end.bit, Progress(end.count.astype(int), size, jnp.zeros_like(failed))
@@ -210,7 +210,7 @@ def solve_ends(
     v: Float[Array, "inputs rows"],
     v_bit: Float[Array, " columns"],
 ) -> Solved:
-    """Voltages where voltages drive the ends of lines, those of the bit lines in `bits` of their last rows."""
+    """Voltages where voltages drive the ends of lines; of the bit lines those in `bits` last rows: 1 or all of them."""
 
     @jax.custom_batching.sequential_vmap
     def solve(net, v, v_bit):

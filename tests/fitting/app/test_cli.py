@@ -56,7 +56,7 @@ def _halves(folder, numbers=((1, 2, 3), (1, 2, 3))):
 
 def test_set_and_reset_files_are_fitted_as_one_recording(tmp_path):
     options = sweep_options.SweepConfig(files=_halves(tmp_path))
-    (measurement,) = sweep_options._read(options, None)
+    measurement = sweep_options.read(options)
     assert measurement.labels.tolist() == [1, 2, 3]
     assert "joined as one device" in measurement.warnings[-1]
 
@@ -66,7 +66,7 @@ def test_files_of_other_cycles_are_fitted_side_by_side_unless_they_are_to_be_joi
 ):
     files = _halves(tmp_path, ((1, 2, 3), (2, 3, 4)))
     options = sweep_options.SweepConfig(files=files)
-    assert [len(m.labels) for m in sweep_options._read(options, None)] == [3, 3]
+    assert [len(m.labels) for m in sweep_options.read(options)] == [3, 3]
     words = ["--model", "vteam", "--out", str(tmp_path / "out"), "--interleave"]
     assert main(["fit", *files, *words]) == 2
     (line,) = capsys.readouterr().err.splitlines()

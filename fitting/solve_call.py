@@ -6,11 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-import jax
-import numpy as np
-
 import memjax as mj
-from memjax.core.fields import parameter_specs, stored
 from memjax.data.bundled import EXAMPLE, FOLDER as EXAMPLES
 from memjax.errors import MemjaxError
 from memjax.io.request import BENCH_ELEMENTS
@@ -93,6 +89,8 @@ def _common(problem: Any) -> Said:
 
 def _of_device(device: Any) -> dict[str, Any]:
     """Options that name a model, its values other than its own, and narrower bounds."""
+    from memjax.core.fields import parameter_specs, stored
+
     try:
         plain = mj.model(device.name)
     except MemjaxError:
@@ -106,6 +104,8 @@ def _of_device(device: Any) -> dict[str, Any]:
 
 def _is_device(device: Any, config: Mapping[str, Any]) -> bool:
     """Whether options make the device."""
+    import jax
+
     try:
         made = mj.params.replace(mj.model(config["model"]), config.get("model_values", {}))
         made = mj.params.with_bounds(made, config.get("bounds", {}))
@@ -146,7 +146,11 @@ def _stages(fit: Any) -> dict[str, Any]:
 
 def same(a: Any, b: Any) -> bool:
     """Whether two values are equal, arrays and what dataclasses hold among them."""
-    if isinstance(a, np.ndarray | jax.Array | float) and isinstance(b, np.ndarray | jax.Array | float):  # fmt: skip
+    import jax
+    import numpy as np
+
+    numbers = np.ndarray | jax.Array | float
+    if isinstance(a, numbers) and isinstance(b, numbers):
         return np.array_equal(a, b, equal_nan=np.asarray(a).dtype.kind == "f")
     if type(a) is not type(b):
         return False
@@ -161,6 +165,9 @@ def same(a: Any, b: Any) -> bool:
 
 def _plain(value: Any) -> Any:
     """A value as JSON has it."""
+    import jax
+    import numpy as np
+
     if isinstance(value, Mapping):
         return {str(n): _plain(x) for n, x in value.items()}
     if isinstance(value, list | tuple):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from memjax.data import Measurement
+import memjax as mj
 from memjax.errors import DataError
 from memjax.io.request import bench_from, measurements_from
 from memjax.runtime.console import say
@@ -158,7 +158,7 @@ def read(config: Any) -> Any:
 
 def options(problem: Any) -> dict[str, dict[str, Any]]:
     """The options that say what a `SweepProblem` says."""
-    data = [problem.data] if isinstance(problem.data, Measurement) else problem.data
+    data = [problem.data] if isinstance(problem.data, mj.Measurement) else problem.data
     names = ("point_time", "model_sigma", "points")
     return {
         **{n: {n: getattr(problem, n)} for n in names},

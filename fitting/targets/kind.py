@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import memjax as mj
 from memjax.errors import UsageError
 from memjax.io.request import bench_from, environment
 from memjax.runtime.lazy import deferred_functions
-from memjax.stimulus import AbstractStimulus
 
 from ..command import parameters, require_circuit
 from ..config import (
@@ -164,7 +164,7 @@ def options(problem: Any) -> dict[str, dict[str, Any]]:
     }
     names = _OF_TRAINS if any(t.of_train for t in targets) else _OF_DEVICES
     settings = {n: getattr(problem.settings, n, None) for n in names}
-    if not isinstance(settings.get("stimulus"), AbstractStimulus):
+    if not isinstance(settings.get("stimulus"), mj.stimulus.AbstractStimulus):
         said["settings"] = {names[n]: x for n, x in settings.items()}
     return said
 

@@ -108,7 +108,8 @@ def _is_device(device: Any, config: Mapping[str, Any]) -> bool:
 
     try:
         made = mj.params.replace(mj.model(config["model"]), config.get("model_values", {}))
-        made = mj.params.with_bounds(made, config.get("bounds", {}))
+        bounds = {n: (low, high) for n, (low, high) in config.get("bounds", {}).items()}
+        made = mj.params.with_bounds(made, bounds)
     except MemjaxError:
         return False
     (leaves, made_so), (wanted, structure) = jax.tree.flatten(made), jax.tree.flatten(device)

@@ -365,6 +365,8 @@ _ELEMENTWISE: dict[str, Callable] = {
     "div": _divide,
     "neg": _negative,
     "square": lambda t, x: _multiply(t, x, x),
+    # Of jax 0.12, in the derivative of tanh.
+    "one_minus_square": lambda t, x: _add(t, Constant(x.kind, 1.0), _multiply(t, x, x), -1),
     "pow": _power,
     "select_n": _select,
     "max": _extreme("greater", ">"),

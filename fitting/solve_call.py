@@ -43,8 +43,10 @@ def config_of(fit: Any) -> dict[str, Any]:
         names what no option says: fields of the problem, ``data`` among them where the files hold something else.
     """
     call = getattr(fit, "call", None)
-    kind = None if call is None else kinds()[fit.kind]
-    if call is None or kind is None or kind.options is None:
+    if call is None:
+        return {}
+    kind = kinds()[fit.kind]
+    if kind.options is None:
         return {}
     problem = call.problem
     said = _common(problem) | kind.options(problem)
@@ -64,7 +66,7 @@ def name_of(file: str | Path) -> str:
     return f"{EXAMPLE}{path.stem}" if path.parent == EXAMPLES else str(file)
 
 
-def files_of(*sources: Mapping[str, Any]) -> dict[str, Any]:
+def source_files(*sources: Mapping[str, Any]) -> dict[str, Any]:
     """The option that names the files that data come from, by what these say of their source."""
     return {"files": list(dict.fromkeys(name_of(s["file"]) for s in sources if s.get("file")))}
 

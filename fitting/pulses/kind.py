@@ -14,7 +14,7 @@ from ..config import CommonConfig, RecordConfig, Request, option, shared
 from ..kinds import Curve, HoldOut, Kind, flag
 from ..progress import Session
 from ..records import one_record, records_in, run_records
-from ..solve_call import files_of
+from ..solve_call import source_files
 
 if TYPE_CHECKING:
     from .fit import PulseFit
@@ -103,7 +103,7 @@ def options(problem: Any) -> dict[str, dict[str, Any]]:
     record, pulses = problem.data, problem.protocol
     names = {"period": "pulse_period"} | {n: field for n, (field, _) in _ASSUMED.items()}
     said: dict[str, dict[str, Any]] = {
-        "data": files_of(record.source) | {"device": record.device},
+        "data": source_files(record.source) | {"device": record.device},
         "protocol": {} if pulses is None else {x: getattr(pulses, n) for n, x in names.items()},
     }
     return said | ({"reversed": {"reversed": True}} if problem.reversed else {})

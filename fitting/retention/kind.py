@@ -12,7 +12,7 @@ from ..config import CommonConfig, RecordConfig, Request
 from ..kinds import Curve, HoldOut, Kind
 from ..progress import Session
 from ..records import one_record, records_in, run_records
-from ..solve_call import files_of
+from ..solve_call import source_files
 
 if TYPE_CHECKING:
     from .fit import RetentionFit
@@ -60,7 +60,7 @@ def options(problem: Any) -> dict[str, dict[str, Any]]:
     """The options that say what a `RetentionProblem` says."""
     record = problem.data
     words = {"device": record.label, "read_voltage": record.read_voltage}
-    return {"data": files_of(record.source) | words}
+    return {"data": source_files(record.source) | words}
 
 
 KIND = Kind(

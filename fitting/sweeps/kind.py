@@ -27,7 +27,7 @@ from ..constants import FREE_BENCH, MODEL_SIGMA, SMALL, VOLTAGE_SIGMA
 from ..kinds import Curve, HoldOut, Kind
 from ..progress import Session, Usual
 from ..records import of_pulsed_curves, records_in
-from ..solve_call import files_of
+from ..solve_call import source_files
 
 if TYPE_CHECKING:
     from .result import FitResult
@@ -162,7 +162,7 @@ def options(problem: Any) -> dict[str, dict[str, Any]]:
     names = ("point_time", "model_sigma", "points")
     return {
         **{n: {n: getattr(problem, n)} for n in names},
-        "data": files_of(*(m.source for m in data)),
+        "data": source_files(*(m.source for m in data)),
         "thresholds": dict(
             zip(("on_threshold", "hold_threshold"), problem.thresholds, strict=True)
         ),

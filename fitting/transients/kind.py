@@ -21,7 +21,7 @@ from ..config import (
 from ..kinds import Kind
 from ..progress import Session
 from ..records import of_pulsed_curves
-from ..solve_call import files_of
+from ..solve_call import source_files
 
 if TYPE_CHECKING:
     from .fit import TransientFit
@@ -89,7 +89,7 @@ def read(config: Any) -> Any:
 def options(problem: Any) -> dict[str, dict[str, Any]]:
     """The options that say what a `TransientProblem` says."""
     return {
-        "data": files_of(problem.data.source) | {"delays": True},
+        "data": source_files(problem.data.source) | {"delays": True},
         "threshold": {"on_threshold": problem.threshold},
         "off_threshold": {"off_threshold": problem.off_threshold},
     }

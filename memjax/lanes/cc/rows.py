@@ -7,8 +7,7 @@ direction one product for each of their entries is left.
 
 import collections
 import itertools
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 
 from .translation import (
     LANE,
@@ -18,9 +17,9 @@ from .translation import (
     Name,
     Operation,
     Translation,
-    _add,
-    _multiply,
-    _select,
+    choice_of,
+    product_of,
+    sum_of,
 )
 
 _CHAINS = 4
@@ -35,8 +34,11 @@ _WORK = 4.0
 Share = Callable[[Translation, Atom, Atom], Atom]
 """Of a factor of an operation's result, what comes of it to a factor of an operand that is known so far."""
 
+Parts = Mapping[Name, "list[tuple[Atom, Share]] | None"]
+"""By the name of an operation's result what of it is each operand's that a lane has; None where it is not linear."""
 
-def as_rows(t: Translation, results: Sequence[Atom], blocks: int, systems: int) -> list[Atom]:
+
+def as_rows(t: Translation, results: Sequence[Atom], directions: int) -> list[Atom]:
     """The same results, with stretches of their operations as rows where these take less time.
 
     Parameters
@@ -45,91 +47,88 @@ def as_rows(t: Translation, results: Sequence[Atom], blocks: int, systems: int) 
         Where operations are added.
     results : sequence of Atom
         What a lane needs.
-    blocks, systems : int
-        How often a vector of directions is computed, and for how many systems a step's numbers are in one.
+    directions : int
+        Along how many it is computed; numbers of a step are computed once, for as many systems as a vector has places
+        of directions.
     """
     operations = [o for o in t.used(results) if o.name.level == STEP | LANE]
+    parts: Parts = {o.name: _linear_parts(o) for o in operations}
+    last = {x: k for k, o in enumerate(operations) for x in o.operands if isinstance(x, Name)}
+    last |= {x: len(operations) for x in results if isinstance(x, Name)}
     written: dict[Atom, Atom] = {}
-    for stretch in _stretches(operations, results, blocks, systems):
-        stretch.write(t, written)
+    for a, b, are_sums in _stretches(operations, parts, last, directions):
+        some = operations[a:b]
+        if are_sums:
+            ends = [o.name for o in some if last[o.name] >= b]
+            _write_sums(t, some, parts, ends, written)
+            continue
+        for o in some:
+            operands = [written.get(x, x) for x in o.operands]
+            written[o.name] = t.add(o.name.kind, o.template, *operands)
     return [written.get(x, x) for x in results]
 
 
-@dataclass(frozen=True)
-class _Stretch:
-    """Operations one after the other, and those of their results that are needed behind them."""
+def _write_sums(
+    t: Translation,
+    operations: Sequence[Operation],
+    parts: Parts,
+    ends: Sequence[Name],
+    written: dict[Atom, Atom],
+) -> None:
+    """Add what ends a stretch as sums; what is not linear in it stays an operation, on such sums."""
+    zero, one = (Constant(t.real, x) for x in (0.0, 1.0))
+    inside = {o.name for o in operations}
 
-    operations: Sequence[Operation]
-    ends: Sequence[Name]
+    def as_sum(x: Atom) -> Atom:
+        if not isinstance(x, Name) or x not in inside or parts[x] is None:
+            return written.get(x, x)
+        factors, columns = dict[Atom, Atom]({x: one}), dict[Atom, Atom]()
+        for o in reversed(operations):
+            factor = factors.pop(o.name, zero)
+            if factor == zero:
+                continue
+            linear = parts[o.name]
+            if linear is None:
+                columns[o.name] = factor
+                continue
+            for operand, share in linear:
+                factors[operand] = share(t, factor, factors.get(operand, zero))
+        return _sum(t, [(f, written.get(c, c)) for c, f in (columns | factors).items()])
 
-    def write(self, t: Translation, written: dict[Atom, Atom]) -> None:
-        """Add the operations as they are, on what was written before."""
-        for o in self.operations:
-            operands = [written.get(x, x) for x in o.operands]
-            written[o.name] = t.add(o.name.kind, o.template, *operands)
-
-
-class _Rows(_Stretch):
-    """A stretch whose ends are written as sums; what is not linear in it stays an operation, on such sums."""
-
-    def write(self, t: Translation, written: dict[Atom, Atom]) -> None:
-        """Add the sums."""
-        parts = {o.name: _linear_parts(o) for o in self.operations}
-        zero, one = (Constant(t.real, x) for x in (0.0, 1.0))
-
-        def sum_of(x: Atom) -> Atom:
-            if not isinstance(x, Name) or parts.get(x) is None:  # it is no sum
-                return written.get(x, x)
-            factors, columns = dict[Atom, Atom]({x: one}), dict[Atom, Atom]()
-            for o in reversed(self.operations):
-                factor = factors.pop(o.name, zero)
-                if factor == zero:
-                    continue
-                linear = parts[o.name]
-                if linear is None:
-                    columns[o.name] = factor
-                    continue
-                for operand, share in linear:
-                    factors[operand] = share(t, factor, factors.get(operand, zero))
-            return _sum(t, [(f, written.get(c, c)) for c, f in (columns | factors).items()])
-
-        for o in self.operations:
-            if parts[o.name] is None:
-                written[o.name] = t.add(o.name.kind, o.template, *map(sum_of, o.operands))
-        written |= {x: sum_of(x) for x in self.ends}
+    for o in operations:
+        if parts[o.name] is None:
+            written[o.name] = t.add(o.name.kind, o.template, *map(as_sum, o.operands))
+    written |= {x: as_sum(x) for x in ends}
 
 
 def _stretches(
-    operations: Sequence[Operation], results: Sequence[Atom], blocks: int, systems: int
-) -> list[_Stretch]:
-    """Operations cut into stretches such that all together take the least time, about."""
+    operations: Sequence[Operation], parts: Parts, last: Mapping[Name, int], directions: int
+) -> list[tuple[int, int, bool]]:
+    """Stretches that take the least time, about: their first operations, those behind them, whether they are sums."""
     count = len(operations)
-    made = {o.name: k for k, o in enumerate(operations)}
-    last = {x: k for k, o in enumerate(operations) for x in o.operands if isinstance(x, Name)}
-    last |= {x: count for x in results if isinstance(x, Name)}
     # Numbers that are handed on at each place: a number is from behind its operation to its last use.
-    changes = collections.Counter(k + 1 for k in made.values())
-    changes.subtract(last[x] + 1 for x in made)
+    changes = collections.Counter(range(1, count + 1))
+    changes.subtract(last[o.name] + 1 for o in operations)
     live = list(itertools.accumulate(changes[k] for k in range(count + 1)))
-    cuts, linear = _narrowest(live), [_linear_parts(o) is not None for o in operations]
+    cuts = _narrowest(live)
     best: dict[int, tuple[float, int, bool]] = {0: (0.0, 0, False)}
-    for b in cuts[1:]:
+    for n, b in enumerate(cuts[1:], 1):
         choices, rows, columns, k = [], 0, set[Atom](), b
-        for a in reversed(cuts[: cuts.index(b)]):
+        for a in reversed(cuts[:n]):
             while k > a:
                 k -= 1
-                columns.discard(operations[k].name)
+                name = operations[k].name
+                columns.discard(name)
                 columns.update(x for x in operations[k].operands if _is_lane(x))
-                rows += (last[operations[k].name] >= b) or not linear[k]
-            sums = rows * (_WORK * (b - a) / systems + len(columns) * blocks)
-            plain = (b - a) * blocks
+                rows += last[name] >= b or parts[name] is None
+            sums = rows * (_WORK * (b - a) + len(columns) * directions)
+            plain = (b - a) * directions
             choices.append((best[a][0] + min(sums, plain), a, sums < plain))
         best[b] = min(choices)
-    stretches, b = list[_Stretch](), count
+    stretches, b = list[tuple[int, int, bool]](), count
     while b:
-        _, a, as_sums = best[b]
-        ends = [o.name for o in operations[a:b] if last[o.name] >= b]
-        stretches.append((_Rows if as_sums else _Stretch)(operations[a:b], ends))
+        _, a, are_sums = best[b]
+        stretches.append((a, b, are_sums))
         b = a
     return stretches[::-1]
 
@@ -153,14 +152,14 @@ def _linear_parts(o: Operation) -> list[tuple[Atom, Share]] | None:
     if o.template == "{} ? {} : {}" and not _is_lane(x):
         pairs = [(y, _chosen(x, True)), (z, _chosen(x, False))]
     elif o.template in ("{} + {}", "{} - {}"):
-        pairs = [(x, _add), (y, _minus if "-" in o.template else _add)]
+        pairs = [(x, sum_of), (y, _minus if "-" in o.template else sum_of)]
     elif o.template == "-{}":
         pairs = [(x, _minus)]
     elif o.template in ("{} * {}", *_FUSED) and _is_lane(x) != _is_lane(y):
         tangent, factor = (x, y) if _is_lane(x) else (y, x)
         pairs = [(tangent, _product(factor, -1 if o.template.startswith("FMA(-") else 1))]
         if z is not None:
-            pairs.append((z, _minus if o.template.endswith("-{})") else _add))
+            pairs.append((z, _minus if o.template.endswith("-{})") else sum_of))
     else:
         return None
     pairs = [(x, f) for x, f in pairs if x != Constant(o.name.kind, 0.0)]
@@ -175,17 +174,17 @@ def _is_lane(x: Atom | None) -> bool:
 
 
 def _minus(t: Translation, factor: Atom, known: Atom) -> Atom:
-    return _add(t, known, factor, -1)
+    return sum_of(t, known, factor, -1)
 
 
 def _product(other: Atom, sign: int) -> Share:
     """The share of one of two factors, where the other is a number of the step."""
 
     def share(t: Translation, factor: Atom, known: Atom) -> Atom:
-        product = _multiply(t, factor, other)
+        product = product_of(t, factor, other)
         factors = t.factors(product)
         if factors is None or known == Constant(known.kind, 0.0):
-            return _add(t, known, product, sign)
+            return sum_of(t, known, product, sign)
         return t.add(known.kind, _FUSED[sign < 0], *factors, known)
 
     return share
@@ -196,7 +195,9 @@ def _chosen(which: Atom, wanted: bool) -> Share:
 
     def share(t: Translation, factor: Atom, known: Atom) -> Atom:
         zero = Constant(factor.kind, 0.0)
-        return _add(t, known, _select(t, which, *((zero, factor) if wanted else (factor, zero))))
+        return sum_of(
+            t, known, choice_of(t, which, *((zero, factor) if wanted else (factor, zero)))
+        )
 
     return share
 
@@ -208,6 +209,6 @@ def _sum(t: Translation, terms: Sequence[tuple[Atom, Atom]]) -> Atom:
     for k in range(chains):
         part: Atom = Constant(t.real, 0.0)
         for factor, x in terms[k::chains]:
-            part = _add(t, part, _multiply(t, factor, x))
-        total = _add(t, total, part)
+            part = sum_of(t, part, product_of(t, factor, x))
+        total = sum_of(t, total, part)
     return total

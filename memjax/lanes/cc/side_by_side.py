@@ -41,14 +41,20 @@ class SideBySide(Program):
         return sorted((x for x in needed if x.level == 0), key=lambda x: x.text)
 
     @cached_property
+    def _of_values(self) -> set[Name]:
+        """Results of the operations that values need."""
+        return {o.name for o in self.translation.used(self.values)}
+
+    @cached_property
     def _pieces(self) -> list[list[Operation]]:
         """Operations in an order in which they can be done: a call alone, others in pieces; those of values first."""
-        first = {o.name for o in self.translation.used(self.values)}
         depth, groups = dict[Name, int](), dict[tuple[bool, int, bool], list[Operation]]()
         for o in self.by_level[STEP]:
             call = _function(o) is not None
             depth[o.name] = max((depth.get(x, 0) for x in _names(o)), default=0) + call
-            groups.setdefault((o.name not in first, depth[o.name], not call), []).append(o)
+            groups.setdefault((o.name not in self._of_values, depth[o.name], not call), []).append(
+                o
+            )
         pieces = []
         for (_, _, plain), some in sorted(groups.items()):
             size = _MOST if plain else 1
@@ -79,11 +85,10 @@ class SideBySide(Program):
         """Functions that compute what directions have in common, of values and for derivatives, and one,
         `load_parameters`, for what steps have, too.
         """
-        first = {o.name for o in self.translation.used(self.values)}
         texts, functions = [], dict[str, list[str]]()
         of_values, of_tangents = list[str](), list[str]()
         for k, piece in enumerate(self._pieces):
-            calls = of_values if piece[0].name in first else of_tangents
+            calls = of_values if piece[0].name in self._of_values else of_tangents
             if (function := _function(piece[0])) is None:
                 calls.append(f"prepare_{k}(u);")
                 texts.append(self._piece(k, piece, arguments))

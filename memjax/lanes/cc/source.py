@@ -263,7 +263,7 @@ def _adaptive(program: StepProgram, driver: Adaptive, constants: Constants) -> s
     )
     slopes = outputs.tangent
     along = _atoms([end.tangent, slopes.remainder, slopes.start, slopes.end])
-    along = as_rows(t, along, driver.directions // _SIDE_BY_SIDE, _SIDE_BY_SIDE)
+    along = as_rows(t, along, driver.directions)
     value = outputs.value
     values = _atoms([end.value, value.start, value.end, value.error])
     options: dict[str, Any] = dict(

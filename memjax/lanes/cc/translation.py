@@ -154,7 +154,7 @@ def _both_orders(pair: tuple[Atom, ...] | None) -> list[tuple[Atom, ...]]:
     return [] if pair is None else [pair, pair[::-1]]
 
 
-def _add(t: Translation, x: Atom, y: Atom, sign: int = 1) -> Atom:
+def sum_of(t: Translation, x: Atom, y: Atom, sign: int = 1) -> Atom:
     """Sum, or difference; a product and a number are added with one rounding."""
     known = _known(np.add if sign > 0 else np.subtract, x, y)
     if known is not None:
@@ -166,9 +166,9 @@ def _add(t: Translation, x: Atom, y: Atom, sign: int = 1) -> Atom:
     if _is(x, 0.0):
         return y if sign > 0 else _negative(t, y)
     if (opposite := t.negated(y)) is not None:
-        return _add(t, x, opposite, -sign)
+        return sum_of(t, x, opposite, -sign)
     if (opposite := t.negated(x)) is not None:
-        return _add(t, y, opposite, -1) if sign > 0 else _negative(t, _add(t, opposite, y))
+        return sum_of(t, y, opposite, -1) if sign > 0 else _negative(t, sum_of(t, opposite, y))
     for a, b, template in (
         (x, y, "FMA({}, {}, {})" if sign > 0 else "FMA({}, {}, -{})"),
         (y, x, "FMA({}, {}, {})" if sign > 0 else "FMA(-{}, {}, {})"),
@@ -197,7 +197,8 @@ def _size(t: Translation, x: Atom) -> Atom:
     return _function("ABS")(t, t.negated(x) or x)
 
 
-def _multiply(t: Translation, x: Atom, y: Atom) -> Atom:
+def product_of(t: Translation, x: Atom, y: Atom) -> Atom:
+    """Product; what is known, and what is the same in all steps or lanes, is multiplied once."""
     known = _known(np.multiply, x, y)
     if known is not None:
         return known
@@ -209,12 +210,12 @@ def _multiply(t: Translation, x: Atom, y: Atom) -> Atom:
             if _is(a, -1.0):
                 return _negative(t, b)
             if (opposite := t.negated(a)) is not None:
-                return _negative(t, _multiply(t, opposite, b))
+                return _negative(t, product_of(t, opposite, b))
         for a, b in ((x, y), (y, x)):
             # Factors that are the same in all steps or lanes come together, where they are multiplied once.
             for c, d in _both_orders(t.factors(b)):
                 if not (_is_anew(a) or _is_anew(c)) and _is_anew(d):
-                    return t.add(x.kind, "{} * {}", _multiply(t, a, c), d)
+                    return t.add(x.kind, "{} * {}", product_of(t, a, c), d)
     return t.add(x.kind, "{} * {}", x, y)
 
 
@@ -227,11 +228,12 @@ def _divide(t: Translation, x: Atom, y: Atom) -> Atom:
     factors = t.factors(y)
     if factors is not None and factors[0] == factors[1]:
         root = _divide(t, Constant(x.kind, 1.0), factors[0])
-        return _multiply(t, x, _multiply(t, root, root))
-    return _multiply(t, x, t.add(x.kind, "ONE / {}", y))
+        return product_of(t, x, product_of(t, root, root))
+    return product_of(t, x, t.add(x.kind, "ONE / {}", y))
 
 
-def _select(t: Translation, which: Atom, false: Atom, true: Atom) -> Atom:
+def choice_of(t: Translation, which: Atom, false: Atom, true: Atom) -> Atom:
+    """Choice between two numbers by a third, which is true or false."""
     if isinstance(which, Constant):
         return true if which.value else false
     if true == false:
@@ -265,8 +267,8 @@ def _integer_power(t: Translation, x: Atom, y: int) -> Atom:
         return _divide(t, Constant(x.kind, 1.0), _integer_power(t, x, -y))
     result: Atom = Constant(x.kind, 1.0 if x.kind in FLOATS else 1)
     while y:
-        result = _multiply(t, result, x) if y & 1 else result
-        x, y = (_multiply(t, x, x), y >> 1) if y > 1 else (x, 0)
+        result = product_of(t, result, x) if y & 1 else result
+        x, y = (product_of(t, x, x), y >> 1) if y > 1 else (x, 0)
     return result
 
 
@@ -274,7 +276,7 @@ def _power(t: Translation, x: Atom, y: Atom) -> Atom:
     if isinstance(y, Constant) and abs(y.value) <= _HIGHEST and y.value == int(y.value):
         return _integer_power(t, x, int(y.value))
     if isinstance(y, Constant):  # powers of one number have its logarithm in common
-        return t.add(x.kind, "exp_of({})", _multiply(t, t.add(x.kind, "log_of({})", x), y))
+        return t.add(x.kind, "exp_of({})", product_of(t, t.add(x.kind, "log_of({})", x), y))
     return t.add(x.kind, "pow_of({}, {})", x, _convert(t, y, x.kind))
 
 
@@ -316,12 +318,12 @@ def _asinh(t: Translation, x: Atom) -> Atom:
     # Beyond, the square overflows, and log(2 a) is exact.
     most = Constant(x.kind, 1e150 if x.kind == "d" else 1e18)
     inner = t.add(x.kind, "least({}, {})", _held(t, most), size)
-    square = _multiply(t, inner, inner)
-    root = t.add(x.kind, "SQRT({})", _add(t, one, square))
-    near = t.add(x.kind, "log1p_of({})", _add(t, inner, _divide(t, square, _add(t, one, root))))
-    far = _add(t, t.add(x.kind, "log_of({})", size), Constant(x.kind, math.log(2.0)))
-    value = _select(t, t.add("b", "{} > {}", size, most), near, far)
-    return _select(t, t.add("b", "{} < {}", x, Constant(x.kind, 0.0)), value, _negative(t, value))
+    square = product_of(t, inner, inner)
+    root = t.add(x.kind, "SQRT({})", sum_of(t, one, square))
+    near = t.add(x.kind, "log1p_of({})", sum_of(t, inner, _divide(t, square, sum_of(t, one, root))))
+    far = sum_of(t, t.add(x.kind, "log_of({})", size), Constant(x.kind, math.log(2.0)))
+    value = choice_of(t, t.add("b", "{} > {}", size, most), near, far)
+    return choice_of(t, t.add("b", "{} < {}", x, Constant(x.kind, 0.0)), value, _negative(t, value))
 
 
 def _extreme(name: str, sign: str) -> Callable:
@@ -350,7 +352,7 @@ def _smallest(t: Translation, x: Atom, y: Atom) -> Atom:
 def _kept(t: Translation, d: Atom, tie: Atom, sign: int) -> Atom:
     """A tangent on a bound: see `memjax.device.laws.domain`."""
     part = _ELEMENTWISE["max" if sign > 0 else "min"](t, d, Constant(d.kind, 0.0))
-    return _select(t, tie, d, part)
+    return choice_of(t, tie, d, part)
 
 
 def _not(t: Translation, x: Atom) -> Atom:
@@ -358,17 +360,17 @@ def _not(t: Translation, x: Atom) -> Atom:
 
 
 _ELEMENTWISE: dict[str, Callable] = {
-    "add": _add,
-    "add_any": _add,
-    "sub": lambda t, x, y: _add(t, x, y, -1),
-    "mul": _multiply,
+    "add": sum_of,
+    "add_any": sum_of,
+    "sub": lambda t, x, y: sum_of(t, x, y, -1),
+    "mul": product_of,
     "div": _divide,
     "neg": _negative,
-    "square": lambda t, x: _multiply(t, x, x),
+    "square": lambda t, x: product_of(t, x, x),
     # Of jax 0.12, in the derivative of tanh.
-    "one_minus_square": lambda t, x: _add(t, Constant(x.kind, 1.0), _multiply(t, x, x), -1),
+    "one_minus_square": lambda t, x: sum_of(t, Constant(x.kind, 1.0), product_of(t, x, x), -1),
     "pow": _power,
-    "select_n": _select,
+    "select_n": choice_of,
     "max": _extreme("greater", ">"),
     "min": _smallest,
     "not": _not,
@@ -472,7 +474,7 @@ def _sort(
                 later = _after(t, keys[here], keys[there])
                 for x in results:
                     a, b = x[here], x[there]
-                    x[here], x[there] = _select(t, later, a, b), _select(t, later, b, a)
+                    x[here], x[there] = choice_of(t, later, a, b), choice_of(t, later, b, a)
     return [np.moveaxis(x, -1, dimension) for x in results]
 
 
@@ -503,7 +505,7 @@ def _gather(
         number = choices[-1]
         for k, choice in enumerate(choices[:-1]):
             here = _ELEMENTWISE["eq"](t, place, Constant(place.kind, k))
-            number = _select(t, here, number, choice)
+            number = choice_of(t, here, number, choice)
         return number
 
     chosen = places[..., 0]

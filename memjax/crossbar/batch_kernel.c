@@ -5,10 +5,11 @@
  * r -= S z / p, where the poles p are those of the polynomial of another right-hand side: there are no products to wait for.
  *
  * Since z = T^-1 r + C r, where T are the word lines with their cells and C is the smooth correction, S z is
- * r + T C r - D B^-1 D z: wires act on the smooth part alone. A step is two passes over the rows of the array.
+ * r + T C r - D B^-1 D z: wires act on the smooth part alone. In the place of r its solve u = T^-1 r is kept, and the modes
+ * of r that C takes. A step is two passes over the rows of the array.
  *
- * - down: word lines solve for the correction, which is added to y and begins the solves of the bit lines;
- * - up: these end, which gives the next residual, and begins the solves of the word lines.
+ * - down: the first half of the solves of the bit lines, of which only some rows are kept;
+ * - up: these are taken up again block by block and end, which gives the next u row by row, and y from two of them.
  *
  * Steps are of float32, which leave of a residual what they round: in float64 the voltages take half of the polynomial, and
  * the other half begins with their residual as it is. Inputs are measured in units of their largest number. */
@@ -30,18 +31,31 @@ enum { STEP_LOADS = POLES + 1, STEP_WORD_RATIOS, STEP_BIT_RATIOS, STEP_BIT_SHARE
 enum { FACTORS = STEP_LAST + 1, WORD_KNOTS, ALONG_BIT, WORD_IN, BIT_IN, ARGS };
 enum { WORD_OUT, BIT_OUT, SQUARE, SCALE, COUNT, RETS };
 
+enum { ROWS = 8 }; /* of a block, in which first halves of solves are computed again: to keep them all moves more memory */
+
 #define PREFETCH(x) __builtin_prefetch(x, 0, 2)
+#define WIDENED(x) __builtin_convertvector(x, Vec)
+#define NARROWED(x) __builtin_convertvector(x, Part)
 
 /* Conductances of cells over that of a segment of a word line, pivots of bit lines, and these times conductances over that of
  * a segment of a bit line; ends of word lines. */
 typedef struct { const Real *loads, *bit_ratios, *bit_shares, *first, *last; } Cells;
 typedef struct { const float *loads, *word_ratios, *bit_ratios, *bit_shares, *first, *last; } StepCells;
 
+/* Currents into the nodes of lines in the last rows, which are 0 in those before; or voltages of the ends of word lines, and
+ * currents into the nodes of bit lines, the same for all inputs. */
+typedef struct { const Real *in; int64_t begin, end; } Sources;
+
+/* A row of them. */
+static const Real *source_row(const Sources *s, int64_t columns, int64_t input, int64_t i) {
+    return s->in + (input * (s->end - s->begin) + i - s->begin) * columns;
+}
+
 typedef struct { /* what all threads read */
     Cells cells;
     StepCells steps;
     const float *factors, *word_knots, *along_bit;
-    const Real *word_in, *bit_in; /* currents into nodes, or voltages of the ends of lines */
+    Sources word, bit;
     Real *word_out, *bit_out, *square, *scale;
     int32_t *count;
     float poles[MOST_POLES];
@@ -51,13 +65,16 @@ typedef struct { /* what all threads read */
 } Work;
 
 typedef struct { /* of the group of a thread */
-    Step *y;                    /* 2 x rows x columns: voltages by the first half of the polynomial, and what the rest adds */
-    Step *residual, *handed;    /* rows x columns: the second one is what a pass hands to the next */
-    Step *knots;                /* rows x knots: smooth part of a correction */
-    Step *line, *sums, *smooth; /* columns: of the bit lines; knots: of a row; word modes (filled up) x bit modes */
-    float *modes;               /* word modes in blocks of TOGETHER: block x knots x TOGETHER */
-    Vec *row, *x, *ends;        /* columns: of a row; parts x columns: the last nodes of the bit lines */
+    Step *y;                           /* 2 x rows x columns: voltages by the first half of the polynomial, and by the rest */
+    Step *u;                           /* rows x columns: the residual, solved by the word lines alone */
+    Step *knots;                       /* 2 x rows x knots: smooth part of a correction, or of both halves of the voltages */
+    Step *modes, *smooth, *total;      /* word modes (filled up) x bit modes: of the residual, of a correction, 2 x of voltages */
+    Step *sum, *sums, *line, *row;     /* modes of a pass; knots: of a row; columns: of the bit lines, of a row */
+    float *along;                      /* word modes in blocks of TOGETHER: block x knots x TOGETHER */
+    Vec *begun, *block, *x;            /* parts x columns: of the bit lines before each block of rows; rows of a block */
+    Vec *source, *zeros, *last, *ends; /* columns: of a row; parts x columns: of the bit lines, their last nodes */
     Vec unit[PARTS];
+    int halves;                                /* of the voltages that are not 0 */
     int64_t begin, inputs, word_from, bit_from; /* rows before which no currents enter nodes of word lines, of bit lines */
 } Space;
 
@@ -80,22 +97,26 @@ static void clear(void *x, int64_t n) { memset(x, 0, n * sizeof(Step)); }
 
 /* Memory of a group; where there is none, the first pointer is none. */
 static Space space_of(const Work *w) {
-    const int64_t columns = w->columns, modes = filled(w->word_modes);
+    const int64_t columns = w->columns, modes = filled(w->word_modes), smooth = modes * w->bit_modes;
     /* Arrays that begin at the same place of a page would share few lines of the first-level cache. */
-    const int64_t cells = w->rows * columns + 16, smooth = modes * w->bit_modes;
-    const int64_t vectors = 4 * cells + (w->rows + 1) * w->knots + (3 + PARTS) * columns + smooth;
-    const size_t size = vectors * sizeof(Step) + modes * w->knots * sizeof(float);
+    const int64_t cells = w->rows * columns + 16, knots = w->rows * w->knots, blocks = (w->rows + ROWS - 1) / ROWS;
+    const int64_t steps = 3 * cells + 2 * knots + 5 * smooth + w->knots + 2 * columns;
+    const int64_t parts = ((blocks + 2 * ROWS + 2) * PARTS + 2) * columns;
+    const size_t size = (steps + parts) * sizeof(Step) + modes * w->knots * sizeof(float);
     Step *y = aligned_alloc(64, (size + 63) / 64 * 64);
     if (!y) return (Space){0};
     ask_large_pages(y, size);
-    Space s = {.y = y, .residual = y + 2 * cells, .handed = y + 3 * cells, .knots = y + 4 * cells};
-    s.line = s.knots + w->rows * w->knots, s.sums = s.line + columns, s.smooth = s.sums + w->knots;
-    s.row = (Vec *)(s.smooth + smooth), s.x = s.row + columns, s.ends = s.x + columns;
-    s.modes = (float *)(s.ends + PARTS * columns);
-    memset(s.modes, 0, modes * w->knots * sizeof(float));
+    Space s = {.y = y, .u = y + 2 * cells, .knots = y + 3 * cells};
+    s.modes = s.knots + 2 * knots, s.smooth = s.modes + smooth, s.total = s.smooth + smooth, s.sum = s.total + 2 * smooth;
+    s.sums = s.sum + smooth, s.line = s.sums + w->knots, s.row = s.line + columns;
+    s.begun = (Vec *)(s.row + columns), s.block = s.begun + blocks * PARTS * columns;
+    s.x = s.block + ROWS * PARTS * columns, s.last = s.x + ROWS * PARTS * columns, s.ends = s.last + PARTS * columns;
+    s.source = s.ends + PARTS * columns, s.zeros = s.source + columns, s.along = (float *)(s.zeros + columns);
+    clear(s.zeros, columns);
+    memset(s.along, 0, modes * w->knots * sizeof(float));
     for (int64_t m = 0; m < w->word_modes; m++)
         for (int64_t q = 0; q < w->knots; q++)
-            s.modes[(m / TOGETHER * w->knots + q) * TOGETHER + m % TOGETHER] = w->word_knots[q * w->word_modes + m];
+            s.along[(m / TOGETHER * w->knots + q) * TOGETHER + m % TOGETHER] = w->word_knots[q * w->word_modes + m];
     return s;
 }
 
@@ -118,23 +139,30 @@ static Real largest(const Real *x, int64_t count, Real most) {
     return most;
 }
 
+/* The largest current of an input; the first row of all where there are any. */
+static Real largest_current(const Sources *sources, int64_t columns, int64_t input, int64_t *from) {
+    Real most = 0;
+    for (int64_t i = sources->begin; i < sources->end; i++) {
+        const Real here = largest(source_row(sources, columns, input, i), columns, 0);
+        if (here > 0 && i < *from) *from = i;
+        most = here > most ? here : most;
+    }
+    return most;
+}
+
 /* Units of the inputs of a group, 1 where all numbers are 0, and where there are currents. */
 static void find_units(const Work *w, Space *s) {
-    const int64_t columns = w->columns, cells = w->rows * columns;
+    const int64_t columns = w->columns;
     s->word_from = s->bit_from = w->rows;
     for (int part = 0; part < PARTS; part++) {
         s->unit[part] = all(1);
         for (int64_t l = 0; l < inputs_of(s, part); l++) {
             const int64_t input = begin_of(s, part) + l;
-            Real most = w->bit_most;
-            if (w->ends) most = largest(w->word_in + input * w->rows, w->rows, most);
-            for (int64_t i = 0; i < w->rows && !w->ends; i++) {
-                const int64_t at = input * cells + i * columns;
-                const Real word = w->word_resistance * largest(w->word_in + at, columns, 0);
-                const Real bit = w->bit_resistance * largest(w->bit_in + at, columns, 0);
-                if (word > 0 && i < s->word_from) s->word_from = i;
-                if (bit > 0 && i < s->bit_from) s->bit_from = i;
-                most = word > most ? word : most;
+            Real most;
+            if (w->ends) most = largest(w->word.in + input * w->rows, w->rows, w->bit_most);
+            else {
+                most = w->word_resistance * largest_current(&w->word, columns, input, &s->word_from);
+                const Real bit = w->bit_resistance * largest_current(&w->bit, columns, input, &s->bit_from);
                 most = bit > most ? bit : most;
             }
             if (most > 0) s->unit[part][l] = most;
@@ -143,21 +171,23 @@ static void find_units(const Work *w, Space *s) {
 }
 
 /* A row of a part out of the arrays of its inputs, in which it is 0 before one. */
-static NOINLINE void load_row(const Work *w, const Space *s, int part, int64_t i, int64_t one, const Real *from, Real factor) {
-    const int64_t columns = w->columns, cells = w->rows * columns, begin = begin_of(s, part);
+static NOINLINE const Vec *load_row(
+    const Work *w, const Space *s, int part, int64_t i, int64_t one, const Sources *from, Real factor
+) {
     const Vec share = all(factor) / s->unit[part];
-    if (i < one) {
-        clear(s->row, columns);
-        return;
+    if (i < one) return s->zeros;
+    for (int64_t l = 0; l < inputs_of(s, part); l++) {
+        const Real *row = source_row(from, w->columns, begin_of(s, part) + l, i);
+        for (int64_t j = 0; j < w->columns; j++) s->source[j][l] = row[j];
     }
-    for (int64_t j = 0; j < columns; j++) {
-        for (int64_t l = 0; l < inputs_of(s, part); l++) s->row[j][l] = from[(begin + l) * cells + i * columns + j];
-        s->row[j] *= share;
-    }
+    for (int64_t j = 0; j < w->columns; j++) s->source[j] *= share;
+    return s->source;
 }
 
 /* Into results that begin at a place, and lie so far apart. */
-static NOINLINE void store_row(const Work *w, const Space *s, int part, const Vec *restrict row, Real *restrict to, int64_t apart) {
+static NOINLINE void store_row(
+    const Work *w, const Space *s, int part, const Vec *restrict row, Real *restrict to, int64_t apart
+) {
     const int64_t begin = begin_of(s, part);
     for (int64_t j0 = 0; j0 < w->columns; j0 += BLOCK) {
         const int64_t end = j0 + BLOCK < w->columns ? j0 + BLOCK : w->columns;
@@ -166,45 +196,56 @@ static NOINLINE void store_row(const Work *w, const Space *s, int part, const Ve
     }
 }
 
-/* Voltages of a row of word lines. */
-INLINE void add_up(const Work *w, const Space *s, int part, int64_t i) {
-    const int64_t cells = w->rows * w->columns;
-    const Part *y = (Part *)(s->y + i * w->columns) + part, *more = y + cells * PARTS;
-    for (int64_t j = 0; j < w->columns; j++)
-        s->x[j] = __builtin_convertvector(y[j * PARTS], Vec) + __builtin_convertvector(more[j * PARTS], Vec);
+/* Voltages of a row of word lines, whose smooth parts are straight between knots. */
+static NOINLINE void add_up(const Work *w, const Space *s, int64_t i, Vec *x) {
+    const int64_t columns = w->columns, spacing = w->spacing;
+    for (int64_t k = 0; k < columns * PARTS; k++) x[k] = all(0);
+    for (int half = 0; half < s->halves; half++)
+        for (int part = 0; part < PARTS; part++) {
+            const Part *y = (Part *)(s->y + (half * w->rows + i) * columns) + part;
+            const Part *knots = (Part *)(s->knots + (half * w->rows + i) * w->knots) + part;
+            for (int64_t q = 0, j = 0; j < columns; q++) {
+                const int64_t end = j + spacing < columns ? j + spacing : columns;
+                Vec smooth = WIDENED(knots[q * PARTS]);
+                const Vec step = (WIDENED(knots[(q + 1) * PARTS]) - smooth) * all((Real)1 / spacing);
+                for (; j < end; j++, smooth += step) {
+                    PREFETCH(y + (columns + j) * PARTS);
+                    x[part * columns + j] += WIDENED(y[j * PARTS]) + smooth;
+                }
+            }
+        }
 }
 
-/* Currents into the nodes of a row of bit lines, times the resistance of their segments; the row was cleared before. */
-INLINE void bit_sources(const Work *w, const Space *s, int part, int64_t i) {
-    if (!w->ends) load_row(w, s, part, i, s->bit_from, w->bit_in, w->bit_resistance);
-    else if (w->bit_most > 0)
-        for (int64_t j = 0; j < w->columns; j++) s->row[j] = all(w->bit_in[i * w->columns + j]) / s->unit[part];
+/* Currents into the nodes of a row of bit lines, times the resistance of their segments. */
+INLINE const Vec *bit_sources(const Work *w, const Space *s, int part, int64_t i) {
+    if (!w->ends) return load_row(w, s, part, i, s->bit_from, &w->bit, w->bit_resistance);
+    if (w->bit_most == 0) return s->zeros;
+    for (int64_t j = 0; j < w->columns; j++) s->source[j] = all(w->bit.in[i * w->columns + j]) / s->unit[part];
+    return s->source;
 }
 
 /* Likewise those of a word line. */
-INLINE void word_sources(const Work *w, const Space *s, int part, int64_t i) {
-    if (!w->ends) {
-        load_row(w, s, part, i, s->word_from, w->word_in, w->word_resistance);
-        return;
-    }
+INLINE const Vec *word_sources(const Work *w, const Space *s, int part, int64_t i) {
+    if (!w->ends) return load_row(w, s, part, i, s->word_from, &w->word, w->word_resistance);
     Vec v = all(0);
-    for (int64_t l = 0; l < inputs_of(s, part); l++) v[l] = w->word_in[(begin_of(s, part) + l) * w->rows + i];
+    for (int64_t l = 0; l < inputs_of(s, part); l++) v[l] = w->word.in[(begin_of(s, part) + l) * w->rows + i];
     v /= s->unit[part];
-    s->row[w->columns - 1] = all(0);
-    s->row[0] = all(w->cells.first[i]) * v;
-    s->row[w->columns - 1] += all(w->cells.last[i]) * v;
+    clear(s->source, w->columns);
+    s->source[0] = all(w->cells.first[i]) * v;
+    s->source[w->columns - 1] += all(w->cells.last[i]) * v;
+    return s->source;
 }
 
-/* Smooth part of a correction in a row at its knots: between two of them it grows by the same from column to column. */
-static NOINLINE void find_knots(const Work *w, const Space *s, int64_t i) {
+/* Smooth part of a row at its knots: between two of them it grows by the same from column to column. */
+static NOINLINE void find_knots(const Work *w, const Space *s, const Step *smooth, int64_t i, Step *knots) {
     const float *along_bit = w->along_bit + i * w->bit_modes;
-    Step *knots = s->knots + i * w->knots;
+    knots += i * w->knots;
     clear(knots, w->knots);
     for (int64_t m = 0; m < w->word_modes; m += TOGETHER) {
-        const float *along = s->modes + m * w->knots;
+        const float *along = s->along + m * w->knots;
         Step a[TOGETHER] = {{0}};
         for (int64_t n = 0; n < w->bit_modes; n++)
-            for (int k = 0; k < TOGETHER; k++) a[k] += s->smooth[(m + k) * w->bit_modes + n] * all_of(along_bit[n]);
+            for (int k = 0; k < TOGETHER; k++) a[k] += smooth[(m + k) * w->bit_modes + n] * all_of(along_bit[n]);
         for (int64_t q = 0; q < w->knots; q++) {
             Step y = knots[q];
             for (int k = 0; k < TOGETHER; k++) y += all_of(along[q * TOGETHER + k]) * a[k];
@@ -213,219 +254,292 @@ static NOINLINE void find_knots(const Work *w, const Space *s, int64_t i) {
     }
 }
 
-/* Add the part of a row to the smooth modes of the residual: each number is shared out between the knots beside it. */
-static NOINLINE void sum_smooth(const Work *w, const Space *s, int64_t i) {
-    const int64_t columns = w->columns, spacing = w->spacing;
+/* Smooth parts of both halves of the voltages. */
+static void find_smooth(const Work *w, const Space *s) {
+    for (int half = 0; half < s->halves; half++)
+        for (int64_t i = 0; i < w->rows; i++)
+            find_knots(w, s, s->total + half * filled(w->word_modes) * w->bit_modes, i, s->knots + half * w->rows * w->knots);
+}
+
+/* Share out the numbers between two knots: each goes to both, to the nearer one more. They come as their sum, and as one
+ * in which a number counts once for each that is not before it. */
+INLINE void share_out(const Work *w, const Space *s, int64_t q, int64_t count, Step sum, Step sums) {
+    const Step left = (sums + all_of(w->spacing - count) * sum) * all_of(1.0f / w->spacing);
+    s->sums[q] += left, s->sums[q + 1] = sum - left;
+}
+
+/* Add a row that was shared out to the smooth modes. */
+static NOINLINE void add_smooth(const Work *w, const Space *s, int64_t i) {
     const float *along_bit = w->along_bit + i * w->bit_modes;
-    const Step *residual = s->residual + i * columns;
-    clear(s->sums, w->knots);
-    for (int64_t q = 0, j = 0; j < columns; q++) {
-        const int64_t end = j + spacing < columns ? j + spacing : columns, missing = spacing - (end - j);
-        Step sum = all_of(0), sums = all_of(0); /* in the second one a number counts once for each that is not before it */
-        for (; j < end; j++) sum += residual[j], sums += sum;
-        const Step left = (sums + all_of(missing) * sum) * all_of(1.0f / spacing);
-        s->sums[q] += left, s->sums[q + 1] = sum - left;
-    }
     for (int64_t m = 0; m < w->word_modes; m += TOGETHER) {
-        const float *along = s->modes + m * w->knots;
+        const float *along = s->along + m * w->knots;
         Step a[TOGETHER] = {{0}};
         for (int64_t q = 0; q < w->knots; q++)
             for (int k = 0; k < TOGETHER; k++) a[k] += all_of(along[q * TOGETHER + k]) * s->sums[q];
         for (int k = 0; k < TOGETHER; k++)
-            for (int64_t n = 0; n < w->bit_modes; n++) s->smooth[(m + k) * w->bit_modes + n] += all_of(along_bit[n]) * a[k];
+            for (int64_t n = 0; n < w->bit_modes; n++) s->sum[(m + k) * w->bit_modes + n] += all_of(along_bit[n]) * a[k];
     }
 }
 
-/* The smooth modes of the residual become those of its correction; their product. */
-static Step scale_smooth(const Work *w, const Space *s) {
-    Step square = all_of(0);
+/* The smooth modes of the residual: what a step leaves of them, and what it adds; and those of its correction. */
+static void take_smooth(const Work *w, const Space *s, float length) {
     for (int64_t k = 0; k < w->word_modes * w->bit_modes; k++) {
-        const Step scaled = all_of(w->factors[k]) * s->smooth[k];
-        square += scaled * s->smooth[k];
-        s->smooth[k] = scaled;
+        s->modes[k] = all_of(1 - length) * s->modes[k] + all_of(length) * s->sum[k];
+        s->smooth[k] = all_of(w->factors[k]) * s->modes[k];
+    }
+}
+
+/* The first half of the solves of the bit lines in a row at the correction, after the row before. */
+static NOINLINE void step_row(const Work *w, const Space *s, int64_t i, const Step *before, Step *begun) {
+    const int64_t columns = w->columns, spacing = w->spacing, at = i * columns;
+    const float *ratios = w->steps.bit_ratios + at, *shares = w->steps.bit_shares + at;
+    const Step *knots = s->knots + i * w->knots, *u = s->u + at;
+    for (int64_t q = 0, j = 0; j < columns; q++) {
+        const Step step = (knots[q + 1] - knots[q]) * all_of(1.0f / spacing);
+        const int64_t end = j + spacing < columns ? j + spacing : columns;
+        for (Step y = knots[q]; j < end; j++, y += step) {
+            PREFETCH(u + columns + j);
+            begun[j] = all_of(shares[j]) * (u[j] + y) + all_of(ratios[j]) * before[j];
+        }
+    }
+}
+
+/* The same in all rows, of which those before a block are kept. */
+static NOINLINE void step_down(const Work *w, const Space *s) {
+    clear(s->line, w->columns);
+    for (int64_t i = 0; i < w->rows; i++) {
+        if (i % ROWS == 0) memcpy((Step *)s->begun + i / ROWS * w->columns, s->line, w->columns * sizeof(Step));
+        find_knots(w, s, s->smooth, i, s->knots);
+        step_row(w, s, i, s->line, s->line);
+    }
+}
+
+/* What a step of length 1 would leave of the residual in a row, into the smooth modes and the first half of its solve. */
+static NOINLINE void leave_row(const Work *w, const Space *s, int64_t i, Step *begun) {
+    const int64_t columns = w->columns, spacing = w->spacing, at = i * columns;
+    const StepCells *c = &w->steps;
+    const float *loads = c->loads + at, *bit_ratios = c->bit_ratios + at, *word_ratios = c->word_ratios + at;
+    const Step *knots = s->knots + i * w->knots;
+    Step *line = s->line, before = all_of(0), arriving = all_of(c->first[i]) * knots[0];
+/* A node, and the current of the smooth part that enters it along the wires. */
+#define NODE(entering)                                                               \
+    {                                                                                \
+        const Step bit = line[j] = begun[j] + all_of(bit_ratios[j]) * line[j];       \
+        const Step left = all_of(loads[j]) * (bit - y) entering;                     \
+        y += step, sum += left, sums += sum;                                         \
+        before = begun[j] = all_of(word_ratios[j]) * (left + before);                \
+    }
+    s->sums[0] = all_of(0);
+    for (int64_t q = 0, j = 0; j < columns; q++) {
+        Step y = knots[q], sum = all_of(0), sums = all_of(0);
+        const Step step = (knots[q + 1] - y) * all_of(1.0f / spacing);
+        const int64_t begin = j, end = j + spacing < columns ? j + spacing : columns;
+        const Step leaving = j + 1 < columns ? step : all_of(-c->last[i]) * y;
+        NODE(-(arriving - leaving))
+        for (j++; j < end - (end == columns); j++) NODE()
+        if (j < end) {
+            NODE(-(step + all_of(c->last[i]) * y))
+            j++;
+        }
+        arriving = step;
+        share_out(w, s, q, end - begin, sum, sums);
+    }
+#undef NODE
+    add_smooth(w, s, i);
+}
+
+/* The residual after a step, and the voltages after this and the next one: their rows of it are at hand here. */
+static NOINLINE void step_up(const Work *w, const Space *s, Step *y, int adds, float length, float next) {
+    const int64_t columns = w->columns;
+    clear(s->line, columns), clear(s->sum, filled(w->word_modes) * w->bit_modes);
+    for (int64_t i0 = (w->rows - 1) / ROWS * ROWS; i0 >= 0; i0 -= ROWS) {
+        const int64_t end = i0 + ROWS < w->rows ? i0 + ROWS : w->rows;
+        const Step *before = (Step *)s->begun + i0 / ROWS * columns;
+        Step *block = (Step *)s->block;
+        for (int64_t i = i0; i < end; i++, before = block, block += columns) step_row(w, s, i, before, block);
+        for (int64_t i = end; i-- > i0;) {
+            const float *ratios = w->steps.word_ratios + i * columns;
+            Step *u = s->u + i * columns, *total = y + i * columns, after = all_of(0);
+            block -= columns;
+            leave_row(w, s, i, block);
+            for (int64_t j = columns; j--;) {
+                const Step old = u[j];
+                PREFETCH(u - ROWS * columns + j);
+                if (next >= 0) PREFETCH(total - columns + j);
+                after = block[j] + all_of(ratios[j]) * after;
+                u[j] = all_of(1 - length) * old + all_of(length) * after;
+                if (next >= 0) total[j] = (adds ? total[j] : all_of(0)) + (all_of(length) * old + all_of(next) * u[j]);
+            }
+        }
+    }
+}
+
+/* A row of the residual into its smooth modes, and solved; its product with that. */
+static NOINLINE Step take_row(const Work *w, const Space *s, int64_t i) {
+    const float *ratios = w->steps.word_ratios + i * w->columns;
+    Step *u = s->u + i * w->columns, before = all_of(0), after = all_of(0), square = all_of(0);
+    s->sums[0] = all_of(0);
+    for (int64_t q = 0, j = 0; j < w->columns; q++) {
+        Step sum = all_of(0), sums = all_of(0);
+        const int64_t begin = j, end = j + w->spacing < w->columns ? j + w->spacing : w->columns;
+        for (; j < end; j++) {
+            sum += s->row[j], sums += sum;
+            before = u[j] = all_of(ratios[j]) * (s->row[j] + before);
+        }
+        share_out(w, s, q, end - begin, sum, sums);
+    }
+    add_smooth(w, s, i);
+    for (int64_t j = w->columns; j--;) {
+        after = u[j] += all_of(ratios[j]) * after;
+        square += after * s->row[j];
     }
     return square;
 }
 
-/* A step along the correction, which the second half of the solves of the word lines gives, and the first half of those of
- * the bit lines. */
-static NOINLINE void step_down(const Work *w, const Space *s, Step *changed, float length) {
-    const int64_t columns = w->columns, spacing = w->spacing;
-    Step *line = s->line;
-    clear(line, columns);
-    for (int64_t i = 0; i < w->rows; i++) {
-        const int64_t at = i * columns;
-        const StepCells *c = &w->steps;
-        const float *word_ratios = c->word_ratios + at, *ratios = c->bit_ratios + at, *shares = c->bit_shares + at;
-        const Step *knots = s->knots + i * w->knots;
-        Step *total = changed + at, *handed = s->handed + at, after = all_of(0);
-        find_knots(w, s, i);
-        for (int64_t end = columns, q = (columns - 1) / spacing; q >= 0; end = q-- * spacing) {
-            const Step step = (knots[q + 1] - knots[q]) * all_of(1.0f / spacing);
-            Step y = knots[q] + all_of(end - 1 - q * spacing) * step;
-            for (int64_t j = end; j-- > q * spacing;) {
-                PREFETCH(total + columns + j), PREFETCH(handed + columns + j);
-                after = handed[j] + all_of(word_ratios[j]) * after;
-                const Step z = after + y;
-                y -= step;
-                total[j] += all_of(length) * z;
-                line[j] = handed[j] = all_of(shares[j]) * z + all_of(ratios[j]) * line[j];
-            }
-        }
-    }
-}
-
-/* The residual after it, and the first half of the solves of the word lines. */
-static NOINLINE void step_up(const Work *w, const Space *s, float length) {
-    const int64_t columns = w->columns, spacing = w->spacing;
-    Step *line = s->line;
-    clear(line, columns);
-    clear(s->smooth, filled(w->word_modes) * w->bit_modes);
-    for (int64_t i = w->rows; i--;) {
-        const int64_t at = i * columns;
-        const StepCells *c = &w->steps;
-        const float *loads = c->loads + at, *bit_ratios = c->bit_ratios + at, *word_ratios = c->word_ratios + at;
-        const Step *knots = s->knots + i * w->knots;
-        Step *residual = s->residual + at, *handed = s->handed + at, before = all_of(0), arriving = all_of(c->first[i]) * knots[0];
-/* A node, and the current of the smooth part that enters it along the wires. */
-#define NODE(entering)                                                                                  \
-    {                                                                                                   \
-        PREFETCH(handed - columns + j), PREFETCH(residual - columns + j);                               \
-        const Step bit = handed[j] + all_of(bit_ratios[j]) * line[j];                                       \
-        const Step r = all_of(1 - length) * residual[j] + all_of(length) * (all_of(loads[j]) * (bit - y) entering); \
-        line[j] = bit, residual[j] = r, y += step;                                                      \
-        before = handed[j] = all_of(word_ratios[j]) * (r + before);                                        \
-    }
-        for (int64_t q = 0, j = 0; j < columns; q++) {
-            Step y = knots[q];
-            const Step step = (knots[q + 1] - y) * all_of(1.0f / spacing);
-            const int64_t end = j + spacing < columns ? j + spacing : columns;
-            const Step leaving = j + 1 < columns ? step : all_of(-c->last[i]) * y;
-            NODE(-(arriving - leaving))
-            for (j++; j < end - (end == columns); j++) NODE()
-            if (j < end) {
-                NODE(-(step + all_of(c->last[i]) * y))
-                j++;
-            }
-            arriving = step;
-        }
-#undef NODE
-        sum_smooth(w, s, i);
-    }
-    (void)scale_smooth(w, s);
-}
-
-/* The first half of the solves of the word lines at a residual; the square of this in the norm of the preconditioner. */
-static NOINLINE Step prepare_step(const Work *w, const Space *s) {
+/* The same product of the residual that steps have left. */
+static Step lines_square(const Work *w, const Space *s) {
     const int64_t columns = w->columns;
     Step square = all_of(0);
-    clear(s->smooth, filled(w->word_modes) * w->bit_modes);
     for (int64_t i = 0; i < w->rows; i++) {
-        const float *ratios = w->steps.word_ratios + i * columns;
-        const Step *residual = s->residual + i * columns;
-        Step *handed = s->handed + i * columns, before = all_of(0);
+        const Step *u = s->u + i * columns;
+        const float *loads = w->steps.loads + i * columns;
+        square += all_of(w->steps.first[i]) * u[0] * u[0] + all_of(w->steps.last[i]) * u[columns - 1] * u[columns - 1];
         for (int64_t j = 0; j < columns; j++) {
-            const Step sum = residual[j] + before;
-            before = handed[j] = all_of(ratios[j]) * sum;
-            square += before * sum; /* of r'T^-1 r with T = LDL' */
+            const Step across = j ? u[j] - u[j - 1] : all_of(0);
+            square += all_of(loads[j]) * u[j] * u[j] + across * across;
         }
-        sum_smooth(w, s, i);
     }
-    return square + scale_smooth(w, s);
+    return square;
 }
 
-/* Residual of a part at no voltage, where all currents enter at the ends of word lines. */
-static void plain_residual(const Work *w, const Space *s, int part) {
-    clear(s->row, w->columns), clear(s->ends + part * w->columns, w->columns);
+/* Residual at no voltage, where all currents enter at the ends of word lines. */
+static Step plain_residual(const Work *w, const Space *s) {
+    Step square = all_of(0);
+    clear(s->ends, w->columns * PARTS);
     for (int64_t i = 0; i < w->rows; i++) {
-        Part *residual = (Part *)(s->residual + i * w->columns) + part;
-        word_sources(w, s, part, i);
-        for (int64_t j = 0; j < w->columns; j++) residual[j * PARTS] = __builtin_convertvector(s->row[j], Part);
-    }
-}
-
-/* The first half of the solves of the bit lines of a part at the voltages of the word lines; at the last nodes it is all. */
-static NOINLINE void voltages_down(const Work *w, const Space *s, int part) {
-    const int64_t columns = w->columns;
-    Vec *line = s->ends + part * columns;
-    clear(line, columns), clear(s->row, columns);
-    for (int64_t i = 0; i < w->rows; i++) {
-        const int64_t at = i * columns;
-        const Real *ratios = w->cells.bit_ratios + at, *shares = w->cells.bit_shares + at;
-        Vec *handed = (Vec *)s->handed + at;
-        bit_sources(w, s, part, i);
-        add_up(w, s, part, i);
-        for (int64_t j = 0; j < columns; j++)
-            line[j] = handed[j] = all(shares[j]) * s->x[j] + all(ratios[j]) * (s->row[j] + line[j]);
-    }
-}
-
-/* The second half of them, and the residual. */
-static NOINLINE void voltages_up(const Work *w, const Space *s, int part, int stores) {
-    const int64_t columns = w->columns;
-    Vec *line = (Vec *)s->line;
-    clear(line, columns), clear(s->row, columns);
-    for (int64_t i = w->rows; i--;) {
-        const int64_t at = i * columns;
-        const Cells *c = &w->cells;
-        const Real *loads = c->loads + at, *ratios = c->bit_ratios + at;
-        const Vec *x = s->x, *handed = (Vec *)s->handed + at;
-        Part *residual = (Part *)(s->residual + at) + part;
-        word_sources(w, s, part, i);
-        add_up(w, s, part, i);
-        Vec v = x[0], arriving = all(c->first[i]) * v;
-        for (int64_t j = 0; j < columns; j++) {
-            PREFETCH(handed - columns + j);
-            const Vec next = j + 1 < columns ? x[j + 1] : v;
-            const Vec leaving = j + 1 < columns ? next - v : all(-c->last[i]) * v;
-            const Vec bit = line[j] = handed[j] + all(ratios[j]) * line[j];
-            const Vec r = (s->row[j] - all(loads[j]) * (v - bit)) - (arriving - leaving);
-            residual[j * PARTS] = __builtin_convertvector(r, Part);
-            arriving = leaving, v = next;
+        for (int part = 0; part < PARTS; part++) {
+            const Vec *source = word_sources(w, s, part, i);
+            for (int64_t j = 0; j < w->columns; j++) ((Part *)(s->row + j))[part] = NARROWED(source[j]);
         }
-        if (stores) store_row(w, s, part, line, w->bit_out + at, w->rows * columns);
+        square += take_row(w, s, i);
     }
+    return square;
+}
+
+/* The first half of the solves of the bit lines in a row at the voltages of the word line, after the row before. */
+static NOINLINE void voltage_row(const Work *w, const Space *s, int64_t i, Vec *x, const Vec *before, Vec *begun) {
+    const Real *ratios = w->cells.bit_ratios + i * w->columns, *shares = w->cells.bit_shares + i * w->columns;
+    add_up(w, s, i, x);
+    for (int part = 0; part < PARTS; part++) {
+        const Vec *source = bit_sources(w, s, part, i);
+        for (int64_t j = 0, k = part * w->columns; j < w->columns; j++, k++)
+            begun[k] = all(shares[j]) * x[k] + all(ratios[j]) * (source[j] + before[k]);
+    }
+}
+
+/* The same in all rows, of which those before a block are kept; at the last nodes it is all. */
+static void voltages_down(const Work *w, const Space *s) {
+    const int64_t columns = w->columns * PARTS;
+    clear(s->ends, columns), find_smooth(w, s);
+    for (int64_t i = 0; i < w->rows; i++) {
+        if (i % ROWS == 0) memcpy(s->begun + i / ROWS * columns, s->ends, columns * sizeof(Vec));
+        voltage_row(w, s, i, s->x, s->ends, s->ends);
+    }
+}
+
+/* Bit lines of a part in a row by the second half of their solves, and what currents leave unbalanced. */
+static NOINLINE void balance_row(const Work *w, const Space *s, int part, int64_t i, const Vec *x, const Vec *begun) {
+    const int64_t columns = w->columns, at = i * columns;
+    const Cells *c = &w->cells;
+    const Real *loads = c->loads + at, *ratios = c->bit_ratios + at;
+    Vec *line = s->last + part * columns, v = x[0], arriving = all(c->first[i]) * v;
+    const Vec *source = word_sources(w, s, part, i);
+    for (int64_t j = 0; j < columns; j++) {
+        const Vec next = j + 1 < columns ? x[j + 1] : v;
+        const Vec leaving = j + 1 < columns ? next - v : all(-c->last[i]) * v;
+        const Vec bit = line[j] = begun[j] + all(ratios[j]) * line[j];
+        ((Part *)(s->row + j))[part] = NARROWED((source[j] - all(loads[j]) * (v - bit)) - (arriving - leaving));
+        arriving = leaving, v = next;
+    }
+}
+
+/* In all rows: the residual, and its product with what the word lines solve of it; or the results of the bit lines. */
+static NOINLINE Step voltages_up(const Work *w, const Space *s, int stores) {
+    const int64_t columns = w->columns, cells = w->rows * columns;
+    Step square = all_of(0);
+    clear(s->last, columns * PARTS);
+    for (int64_t i0 = (w->rows - 1) / ROWS * ROWS; i0 >= 0; i0 -= ROWS) {
+        const int64_t end = i0 + ROWS < w->rows ? i0 + ROWS : w->rows;
+        const Vec *before = s->begun + i0 / ROWS * columns * PARTS;
+        Vec *block = s->block, *x = s->x;
+        for (int64_t i = i0; i < end; i++, before = block, block += columns * PARTS, x += columns * PARTS)
+            voltage_row(w, s, i, x, before, block);
+        for (int64_t i = end; i-- > i0;) {
+            block -= columns * PARTS, x -= columns * PARTS;
+            for (int part = 0; part < PARTS; part++) {
+                balance_row(w, s, part, i, x + part * columns, block + part * columns);
+                if (stores) store_row(w, s, part, s->last + part * columns, w->bit_out + i * columns, cells);
+            }
+            if (!stores) square += take_row(w, s, i);
+        }
+    }
+    return square;
 }
 
 /* Some steps, from one number to another one; the change of the last nodes of the bit lines. */
-static void take_steps(const Work *w, const Space *s, int32_t k, int32_t end) {
-    Step *changed = s->y + (k >= w->stretch) * w->rows * w->columns;
-    for (; k < end; k++) {
+static void take_steps(const Work *w, Space *s, int32_t from, int32_t end) {
+    const int second = from >= w->stretch;
+    const int64_t smooth = filled(w->word_modes) * w->bit_modes;
+    for (int32_t k = from; k < end; k++) {
         /* What the polynomial leaves takes it once more. */
-        const float length = 1 / w->poles[k % w->terms];
-        step_down(w, s, changed, length);
+        const float length = 1 / w->poles[k % w->terms], next = k + 1 < end ? 1 / w->poles[(k + 1) % w->terms] : 0;
+        for (int64_t m = 0; m < smooth; m++) s->total[second * smooth + m] += all_of(length) * s->smooth[m];
+        step_down(w, s);
         for (int part = 0; part < PARTS; part++)
             for (int64_t j = 0; j < w->columns; j++)
-                s->ends[part * w->columns + j] += all(length) * __builtin_convertvector(((Part *)(s->line + j))[part], Vec);
-        step_up(w, s, length);
+                s->ends[part * w->columns + j] += all(length) * WIDENED(((Part *)(s->line + j))[part]);
+        step_up(w, s, s->y + second * w->rows * w->columns, s->halves > second, length, (k - from) % 2 ? -1 : next);
+        s->halves = second + 1;
+        take_smooth(w, s, length);
     }
 }
 
-/* The voltages of a part into the results. */
-static void store(const Work *w, const Space *s, int part) {
+/* The voltages of a group into the results. */
+static void store(const Work *w, const Space *s) {
     const int64_t columns = w->columns, cells = w->rows * columns;
+    const int all_bits = w->bits == w->rows;
+    if (!all_bits)
+        for (int part = 0; part < PARTS; part++) store_row(w, s, part, s->ends + part * columns, w->bit_out, columns);
+    if (all_bits) voltages_down(w, s);
+    else find_smooth(w, s);
     for (int64_t i = 0; i < w->rows; i++) {
-        add_up(w, s, part, i);
-        store_row(w, s, part, s->x, w->word_out + i * columns, cells);
+        add_up(w, s, i, s->x);
+        for (int part = 0; part < PARTS; part++) store_row(w, s, part, s->x + part * columns, w->word_out + i * columns, cells);
     }
-    if (w->bits == w->rows) voltages_down(w, s, part), voltages_up(w, s, part, 1);
-    else store_row(w, s, part, s->ends + part * columns, w->bit_out, columns);
+    if (all_bits) voltages_up(w, s, 1);
+}
+
+/* The residual of a group by its voltages, and all that a step begins with. */
+static Step find_residual(const Work *w, const Space *s, int plain) {
+    clear(s->sum, filled(w->word_modes) * w->bit_modes);
+    if (!plain) voltages_down(w, s);
+    const Step square = plain ? plain_residual(w, s) : voltages_up(w, s, 0);
+    take_smooth(w, s, 1);
+    return square;
 }
 
 /* All steps of a group of inputs, until the residuals of all of them are small; and the results. */
 static void solve_group(const Work *w, Space *s) {
-    const int64_t cells = w->rows * w->columns;
+    const int64_t smooth = filled(w->word_modes) * w->bit_modes;
     Step scale = all_of(0);
     int32_t done[WIDE] = {0};
-    clear(s->y, 2 * cells);
+    clear(s->modes, 5 * smooth);
+    s->halves = 0;
     find_units(w, s);
     for (int32_t k = 0, end, near = 0;; k = end) {
-        for (int part = 0; part < PARTS; part++) {
-            if (!k && w->ends && w->bit_most == 0) plain_residual(w, s, part);
-            /* At the end of the polynomial the steps leave one that float32 does not spoil, if they began near. */
-            else if (k != w->terms || !near) voltages_down(w, s, part), voltages_up(w, s, part, 0);
-        }
-        const Step square = prepare_step(w, s);
+        /* At the end of the polynomial the steps leave one that float32 does not spoil, if they began near. */
+        Step square = k == w->terms && near ? lines_square(w, s) : find_residual(w, s, !k && w->ends && w->bit_most == 0);
+        for (int64_t m = 0; m < smooth; m++) square += s->smooth[m] * s->modes[m];
         if (!k) scale = square;
         int any = 0;
         near = 1;
@@ -441,7 +555,7 @@ static void solve_group(const Work *w, Space *s) {
         end = !k ? w->stretch : k < w->terms ? w->terms : k + 1;
         take_steps(w, s, k, end);
     }
-    for (int part = 0; part < PARTS; part++) store(w, s, part);
+    store(w, s);
 }
 
 /* Groups one after the other until none is left; none where there is no memory for one. */
@@ -480,6 +594,8 @@ static int fits(const XLA_FFI_CallFrame *frame) {
     return frame->args.size == ARGS && frame->rets.size == RETS && size_of(args[POLES]) <= MOST_POLES;
 }
 
+static Sources sources_of(const XLA_FFI_Buffer *x, int64_t rows) { return (Sources){x->data, rows - x->dims[1], rows}; }
+
 static int run_all(const XLA_FFI_CallFrame *frame) {
     XLA_FFI_Buffer **args = (XLA_FFI_Buffer **)frame->args.args, **rets = (XLA_FFI_Buffer **)frame->rets.rets;
     const int32_t *numbers = args[NUMBERS]->data;
@@ -493,7 +609,6 @@ static int run_all(const XLA_FFI_CallFrame *frame) {
             args[STEP_FIRST]->data, args[STEP_LAST]->data,
         },
         .factors = args[FACTORS]->data, .word_knots = args[WORD_KNOTS]->data, .along_bit = args[ALONG_BIT]->data,
-        .word_in = args[WORD_IN]->data, .bit_in = args[BIT_IN]->data,
         .word_out = rets[WORD_OUT]->data, .bit_out = rets[BIT_OUT]->data,
         .square = rets[SQUARE]->data, .scale = rets[SCALE]->data, .count = rets[COUNT]->data,
         .tolerance = scalars[0], .word_resistance = scalars[1], .bit_resistance = scalars[2],
@@ -504,7 +619,8 @@ static int run_all(const XLA_FFI_CallFrame *frame) {
     };
     memcpy(w.poles, args[POLES]->data, w.terms * sizeof(float));
     order_poles(w.poles, w.terms);
-    if (w.ends) w.bit_most = largest(w.bit_in, w.rows * w.columns, 0);
+    w.word = sources_of(args[WORD_IN], w.rows), w.bit = sources_of(args[BIT_IN], w.rows);
+    if (w.ends) w.bit_most = largest(w.bit.in, w.rows * w.columns, 0);
     w.groups = (w.inputs + WIDE - 1) / WIDE;
     for (int k = WORD_OUT; k <= BIT_OUT; k++) ask_large_pages(rets[k]->data, size_of(rets[k]) * sizeof(Real));
     run_in_threads(run, &w, numbers[3] < w.groups ? numbers[3] : w.groups);

@@ -78,7 +78,7 @@ def _tangent_by_kernel(kernel, most, bits, primals, tangents):
         return jax.tree.map(jnp.subtract, by_rows(sources), leaving(net, word, bit))
 
     def solve(_, currents):
-        *voltages, progress = solve_sources(kernel, lax.stop_gradient(net), most, *currents)
+        *voltages, progress = solve_sources(kernel, lax.stop_gradient(net), most, bits, *currents)
         return tuple(voltages), progress
 
     _, currents = jax.jvp(unbalanced, primals, tangents)

@@ -73,6 +73,21 @@ def test_derivatives_are_those_of_xla_in_both_modes():
     np.testing.assert_allclose(tangent, total, rtol=1e-8)
 
 
+@pytest.mark.parametrize("both", [False, True], ids=["last nodes", "both ends"])
+def test_derivatives_of_currents_alone_are_those_of_xla_in_both_orders(both):
+    """Their sources are at the ends of the bit lines, and those of the second derivatives at all nodes."""
+
+    def loss(g, v):
+        wires = mj.crossbar.Wires(3.0, 2.0, sense=4.0, sense_both_ends=both)
+        return jnp.sum(mj.Crossbar(g, wires=wires).read(v).current ** 2)
+
+    def orders():
+        return jax.jit(lambda *p: jax.jvp(jax.grad(loss, argnums=(0, 1)), p, p))(CELLS, INPUT)
+
+    for x, y in zip(jax.tree.leaves(orders()), jax.tree.leaves(_by_xla(orders)), strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-8, atol=1e-8 * float(jnp.abs(y).max()))
+
+
 def test_batches_of_several_arrays_are_mapped():
     several = jnp.stack([CELLS, 2 * CELLS])
     mapped = jax.vmap(lambda g: _currents(eqx.tree_at(lambda a: a.conductances, _array(), g)))

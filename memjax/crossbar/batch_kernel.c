@@ -184,16 +184,16 @@ static NOINLINE const Vec *load_row(
     return s->source;
 }
 
-/* Into results that begin at a place, and lie so far apart. */
-static NOINLINE void store_row(
-    const Work *w, const Space *s, int part, const Vec *restrict row, Real *restrict to, int64_t apart
-) {
-    const int64_t begin = begin_of(s, part);
-    for (int64_t j0 = 0; j0 < w->columns; j0 += BLOCK) {
-        const int64_t end = j0 + BLOCK < w->columns ? j0 + BLOCK : w->columns;
-        for (int64_t l = 0; l < inputs_of(s, part); l++)
-            for (int64_t j = j0; j < end; j++) to[(begin + l) * apart + j] = s->unit[part][l] * row[j][l];
-    }
+/* A row into results of so many rows. */
+static NOINLINE void store_row(const Work *w, const Space *s, const Vec *restrict row, Real *restrict to, int64_t i, int64_t rows) {
+    const int64_t columns = w->columns;
+    for (int part = 0; part < PARTS; part++, row += columns)
+        for (int64_t j0 = 0; j0 < columns; j0 += BLOCK) {
+            const int64_t end = j0 + BLOCK < columns ? j0 + BLOCK : columns;
+            for (int64_t l = 0; l < inputs_of(s, part); l++)
+                for (int64_t j = j0; j < end; j++)
+                    to[((begin_of(s, part) + l) * rows + i) * columns + j] = s->unit[part][l] * row[j][l];
+        }
 }
 
 /* Voltages of a row of word lines, whose smooth parts are straight between knots. */
@@ -463,9 +463,9 @@ static NOINLINE void balance_row(const Work *w, const Space *s, int part, int64_
     }
 }
 
-/* In all rows: the residual, and its product with what the word lines solve of it; or the results of the bit lines. */
+/* In all rows: the residual, and its product with what the word lines solve of it; or the results. */
 static NOINLINE Step voltages_up(const Work *w, const Space *s, int stores) {
-    const int64_t columns = w->columns, cells = w->rows * columns;
+    const int64_t columns = w->columns;
     Step square = all_of(0);
     clear(s->last, columns * PARTS);
     for (int64_t i0 = (w->rows - 1) / ROWS * ROWS; i0 >= 0; i0 -= ROWS) {
@@ -476,11 +476,9 @@ static NOINLINE Step voltages_up(const Work *w, const Space *s, int stores) {
             voltage_row(w, s, i, x, before, block);
         for (int64_t i = end; i-- > i0;) {
             block -= columns * PARTS, x -= columns * PARTS;
-            for (int part = 0; part < PARTS; part++) {
-                balance_row(w, s, part, i, x + part * columns, block + part * columns);
-                if (stores) store_row(w, s, part, s->last + part * columns, w->bit_out + i * columns, cells);
-            }
-            if (!stores) square += take_row(w, s, i);
+            for (int part = 0; part < PARTS; part++) balance_row(w, s, part, i, x + part * columns, block + part * columns);
+            if (stores) store_row(w, s, x, w->word_out, i, w->rows), store_row(w, s, s->last, w->bit_out, i, w->rows);
+            else square += take_row(w, s, i);
         }
     }
     return square;
@@ -506,17 +504,16 @@ static void take_steps(const Work *w, Space *s, int32_t from, int32_t end) {
 
 /* The voltages of a group into the results. */
 static void store(const Work *w, const Space *s) {
-    const int64_t columns = w->columns, cells = w->rows * columns;
-    const int all_bits = w->bits == w->rows;
-    if (!all_bits)
-        for (int part = 0; part < PARTS; part++) store_row(w, s, part, s->ends + part * columns, w->bit_out, columns);
-    if (all_bits) voltages_down(w, s);
-    else find_smooth(w, s);
+    if (w->bits == w->rows) {
+        voltages_down(w, s), voltages_up(w, s, 1);
+        return;
+    }
+    find_smooth(w, s);
     for (int64_t i = 0; i < w->rows; i++) {
         add_up(w, s, i, s->x);
-        for (int part = 0; part < PARTS; part++) store_row(w, s, part, s->x + part * columns, w->word_out + i * columns, cells);
+        store_row(w, s, s->x, w->word_out, i, w->rows);
     }
-    if (all_bits) voltages_up(w, s, 1);
+    store_row(w, s, s->ends, w->bit_out, 0, 1);
 }
 
 /* The residual of a group by its voltages, and all that a step begins with. */

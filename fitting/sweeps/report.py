@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import memjax as mj
 from memjax.data import is_pulsed
 from memjax.errors import ModelError
 from memjax.observables import Thresholds, find_thresholds, summarise, switching
+from memjax.observables.thresholds import NEVER
 from memjax.plot import style
 
 from ..figures import save_all
@@ -73,10 +75,8 @@ def build(
             drawn["switching"] = figures.figure_set_reset(*sides, label=label)
             tables: list[Block] = [_set_reset_table(*sides)]
         else:
-            spread, both = content["distribution"], (measured, simulated)
-            drawn["switching"] = figures.figure_switching(*both, spread, thresholds=levels)
-            read = [summarise(switching(x, **levels.options)) for x in both]
-            tables = [_switching_table(*read), *[Note(str(levels))] * (driven != "current")]
+            shown, tables = _switching(measured, simulated, content["distribution"], levels)
+            drawn |= shown
         # A device that stands reversed sees the opposite voltage.
         applied = -measured.applied if content["bench"].get("reversed") else measured.applied
         if functions := _functions(content):  # correlations of nodes say nothing to anybody
@@ -96,7 +96,7 @@ def build(
     blocks, advice = _blocks(content, paths, series, tables), next_measurements(content, measured)
     far = ", ".join(content.get("out_of_reach", []))
     beyond = [f"Beyond the largest voltage of the data, and so not determined: {far}."] * bool(far)
-    write_fit_page(content, blocks, folder, advice=advice, counted="sweeps", notes=beyond)
+    write_fit_page(content, blocks, folder, advice=advice, series="sweep", notes=beyond)
     return [*names, "report.html"]
 
 
@@ -118,9 +118,9 @@ def next_measurements(content: dict, measured: mj.Measurement) -> list[str]:
     rates = [n for n in left if n not in (far or []) and _is_of_time(free[n]["unit"])]
     if rates and _is_of_one_rate(measured):
         sentences.append(
-            "The same sweep ten times faster and slower, or pulses and decays, in one joint fit: "
-            f"{', '.join(rates)} set how fast the state moves. Sweeps of one rate show combinations of them; "
-            "other rates may tell them apart."
+            "The same sweep ten times faster and slower, or pulses and decays, in one joint fit: how fast the state "
+            f"moves is set by {', '.join(rates)}. Sweeps of one rate show combinations of such rates; other rates may "
+            "tell them apart."
         )
     few = few_cycles(len(measured.labels))
     sentences += few
@@ -167,9 +167,24 @@ def _rows(path: Path, driven: str) -> mj.Measurement:
 def _voltage_row(title: str, measured: dict, simulated: dict) -> list[Any]:
     """A row under `_HEAD` of median, standard deviation and number of measured and simulated voltages."""
     here, there = measured["median"], simulated.get("median")
-    off = "" if None in (here, there) else f"{1e3 * (there - here):+.1f}"
+    off = "" if None in (here, there) else f"{1e3 * (there - here):+z.1f}"
     spread = readable(measured["sd"], 2)
     return [title, readable(here), spread, measured["n"], readable(there), off]
+
+
+def _switching(
+    measured: mj.Measurement, simulated: mj.Measurement, distribution: dict, levels: Thresholds
+) -> tuple[dict[str, Any], list[Block]]:
+    """Picture and tables of switching and hold voltages, by thresholds: the picture where anything switches."""
+    both, by_current = (measured, simulated), measured.driven == "current"
+    read = [switching(x, **levels.options) for x in both]
+    picture = {}
+    if any(f.switched for f in chain(*read)):
+        picture["switching"] = figures.figure_switching(*both, distribution, thresholds=levels)
+    # Without thresholds nothing was looked for, which is not that nothing switches.
+    sought = (levels.on, levels.hold) != NEVER or by_current
+    tables: list[Block] = [_switching_table(*map(summarise, read))] * sought
+    return picture, [*tables, *[Note(str(levels))] * (not by_current)]
 
 
 def _switching_table(measured: dict, simulated: dict) -> Table:
@@ -286,6 +301,7 @@ def _blocks(
     sentences = content.get("identifiability", {}).get("sentences", [])
     determined = Section("What the data determine", [Bullets(sentences)])
     simulated = _SIMULATED * bool(content.get("stochastic"))
+    shown = bool(content["cycle_spread"]) and not content.get("cycle_correlation")
     return [
         *[Text(_TRUTH)] * bool(content["synthetic_truth"]),
         Section("Measured and simulated", [
@@ -309,6 +325,6 @@ def _blocks(
         Section("Noise and cycle-to-cycle spread", [
             _variability(content),
             *_randomness(content),
-            *[Note(_ONE_PER_EVENT)] * (not content.get("cycle_correlation")),
+            *[Note(_ONE_PER_EVENT)] * shown,
         ]),
     ]  # fmt: skip

@@ -3,9 +3,16 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from memjax.runtime.console import counted, listed
+
 from .blocks import Box, Bullets, Section, Table, Text
 
 _FEW_CYCLES = 10
+
+_UNITS = {
+    "series_resistance": "ohm", "parallel_resistance": "ohm", "parallel_capacitance": "F", "offset_current": "A",
+    "offset_voltage": "V", "compliance": "A", "compliance_negative": "A", "point_time": "s", "temperature": "K",
+}  # fmt: skip
 
 MOVED = "begun a little inside their bounds, outside of which lies what was given or the data show"
 """What is said of parameters whose start was moved."""
@@ -16,8 +23,11 @@ def remarks(content: dict, *more: str) -> Section:
     say = [*content["notes"], *content["warnings"]]
     if content.get("interrupted"):
         say.insert(0, "The search was interrupted: this is the best result so far.")
-    if content["undetermined"]:
-        say.append("Not determined by these data: " + ", ".join(content["undetermined"]) + ".")
+    alike: dict[str, list[str]] = {}
+    for name in content["undetermined"]:
+        reason = content.get("reasons", {}).get(name)  # none in files of memjax 0.1
+        alike.setdefault(f" ({reason})" if reason else "", []).append(name)
+    say += [f"Not determined by these data: {', '.join(n)}{why}." for why, n in alike.items()]
     if content.get("moved_inside"):
         say.append(f"{MOVED[0].upper()}{MOVED[1:]}: {', '.join(content['moved_inside'])}.")
     return Section("Remarks", [Bullets([*say, *more], look="warn")])
@@ -90,7 +100,7 @@ def provenance(content: dict) -> Section:
         ["reader", ", ".join(content["reader"])],
         ["command", content["command"]],
         ["seed", content["seed"]],
-        ["bench", ", ".join(f"{k} = {v:g}" for k, v in bench.items())],
+        ["bench", ", ".join(k if v is True else f"{k} = {v:g} {_UNITS.get(k, '')}" for k, v in bench.items())],
         versions_row(content),
         ["backend", content.get("backend", "not stated")],
         ["search", f"{s['evaluations']} solves with gradient, {s['failed']} failed, {s['iterations']} iterations"],
@@ -105,17 +115,14 @@ def provenance(content: dict) -> Section:
     return Section("Provenance", [Table((), rows)], folded=True)
 
 
-def summary(
-    content: dict, *, advice: Sequence[str] = (), counted: str = "cycles, runs, curves or files"
-) -> Box:
+def summary(content: dict, *, series: str, advice: Sequence[str] = ()) -> Box:
     """The box on top of a page: what was fitted, how good it is, what is not determined, what to measure next.
 
-    `advice` says what else might be measured, `counted` what the data are series of.
+    `advice` says what else might be measured, `series` what the data are one or several of.
     """
     free = [n for n, p in content["parameters"].items() if p["free"]]
-    files = ", ".join(Path(d["file"]).name for d in content["data"][:4])
-    files += f" and {len(content['data']) - 4} more" if len(content["data"]) > 4 else ""
-    counts = f"{content['n_points']} points in {content['n_sweeps']} {counted}"
+    files = listed([Path(d["file"]).name for d in content["data"]], 4)
+    counts = f"{content['n_points']} points in {counted(content['n_sweeps'], series)}"
     open_names = [n for n in content["undetermined"] if n in free]
     known = len(free) - len(open_names)
     rows: dict[str, str | list[str]] = {
@@ -149,7 +156,9 @@ def undetermined_of(content: dict) -> str:
 
 def few_cycles(count: int) -> list[str]:
     """That cycles are too few for their spread: below ten it is known within a quarter at best."""
-    text = f"More cycles: {count} say little of the spread from cycle to cycle."
+    text = (
+        f"More cycles: the spread from cycle to cycle is hardly seen in {counted(count, 'cycle')}."
+    )
     return [text] * (count < _FEW_CYCLES)
 
 

@@ -28,7 +28,6 @@ from .roles import (
     grouping,
     heading_remarks,
     is_modulus,
-    left_aside,
     stated_unit,
 )
 from .row_order import in_counted_order
@@ -195,8 +194,10 @@ def _points(
         table = in_counted_order(table, chosen, groups, where=where)
         parts.append(_record(table, chosen, len(parts), where, columns))
         parts[-1].label = table.label
-        if (aside := left_aside(table, chosen)) and _guessed(table, columns):
-            parts[-1].warnings.append(f"columns left aside: {', '.join(aside[:8])}")
+        read = {*chosen.values(), *groups}
+        aside = [n for k, n in enumerate(table.names) if k not in read and any(table.columns[k])]
+        if aside and _guessed(table, columns):
+            parts[-1].warnings.append(f"columns left aside: {', '.join(aside)}")
         used.append(table)
         column_names = column_names or {role: table.names[k] for role, k in chosen.items()}
     if not parts:

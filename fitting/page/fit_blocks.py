@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from memjax.circuit import UNLIMITED
 from memjax.runtime.console import counted, listed
 
 from .blocks import Box, Bullets, Section, Table, Text
@@ -100,7 +101,7 @@ def provenance(content: dict) -> Section:
         ["reader", ", ".join(content["reader"])],
         ["command", content["command"]],
         ["seed", content["seed"]],
-        ["bench", ", ".join(k if v is True else f"{k} = {v:g} {_UNITS.get(k, '')}" for k, v in bench.items())],
+        ["bench", ", ".join(_part_of_bench(k, v) for k, v in bench.items())],
         versions_row(content),
         ["backend", content.get("backend", "not stated")],
         ["search", f"{s['evaluations']} solves with gradient, {s['failed']} failed, {s['iterations']} iterations"],
@@ -113,6 +114,16 @@ def provenance(content: dict) -> Section:
         rows.append(["error of the model", f"{content['model_error']:.2g} decades {text}"])
     rows.append(["covariance", content["covariance_from"]])
     return Section("Provenance", [Table((), rows)], folded=True)
+
+
+def _part_of_bench(name: str, value: float | bool) -> str:
+    """An element of the bench, in words; a limit that no current reaches is none."""
+    if value is True:
+        return name
+    is_limit = name.startswith("compliance")
+    return (
+        f"{name} none" if is_limit and value >= UNLIMITED else f"{name} = {value:g} {_UNITS[name]}"
+    )
 
 
 def summary(content: dict, *, series: str, advice: Sequence[str] = ()) -> Box:
@@ -146,7 +157,7 @@ def verdict_alert(content: dict) -> list[Text]:
         return []
     reason, missing = verdict["reason"], (content.get("suggestion") or {}).get("sentence", "")
     bench = "" if missing in ("", reason) else f" The bench: {missing}."
-    return [Text(f"{reason}.{bench}", title=f"Verdict: {verdict['word']}.")]
+    return [Text(f"{reason[0].upper()}{reason[1:]}.{bench}", title=f"Verdict: {verdict['word']}.")]
 
 
 def undetermined_of(content: dict) -> str:
@@ -166,6 +177,12 @@ def _quality(content: dict) -> str:
     """How well the data are described, in the words that the kind of fit has for it."""
     verdict, chi2 = content.get("verdict"), content.get("reduced_chi2")
     words = [] if verdict is None else [f"{verdict['word']}: {verdict['reason']}"]
-    words += [] if chi2 is None else [f"reduced chi squared {chi2:.3g}"]
+    error = content.get("model_error")
+    beyond = (
+        ""
+        if error is None
+        else f" (the model is {error:.2g} decades off beyond the scatter of the data)"
+    )
+    words += [] if chi2 is None else [f"reduced chi squared {chi2:.3g}{beyond}"]
     words += ["the search was interrupted"] * bool(content.get("interrupted"))
     return "; ".join(words) or f"loss {content['loss']:.4g}"

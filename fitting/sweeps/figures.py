@@ -8,7 +8,9 @@ import numpy as np
 import memjax as mj
 from memjax.observables import Thresholds, complete_excursions, excursions, switching
 from memjax.plot import iv
+from memjax.plot.iv import MOST
 from memjax.plot.style import MEASURED, MUTED, SECOND, SIMULATED
+from memjax.runtime.console import counted
 
 from ..figures import axes_grid, engineering, panels
 from .set_reset import UNITS
@@ -40,8 +42,10 @@ def _legs(
 
 
 def _legend(figure: Any) -> None:
-    """One legend below all axes, of what the first of them shows."""
-    handles, labels = figure.axes[0].get_legend_handles_labels()
+    """One legend below all axes, of what they show."""
+    shown = [ax.get_legend_handles_labels() for ax in figure.axes]
+    by_label = {label: handle for pairs in shown for handle, label in zip(*pairs, strict=True)}
+    handles, labels = list(by_label.values()), list(by_label)
     if handles:
         room = min(figure.axes[0].get_gridspec().ncols + 1, 3)  # words beside each other
         columns = min(len(handles), room)
@@ -60,21 +64,22 @@ def figure_iv(
     measured: mj.Measurement,
     simulated: mj.Measurement,
     *,
-    compliances: Sequence[float],
+    compliances: Mapping[int, Sequence[float]],
     thresholds: Thresholds | None,
     random: mj.Measurement | None = None,
 ) -> Any:
     """Measured and simulated current over voltage, logarithmic above linear, one column per polarity.
 
-    Behind them simulated sweeps with noise and spread, where there are some.
+    Behind them simulated sweeps with noise and spread, where there are some. `compliances` are current limits [A] at
+    positive and at negative voltage, by sign.
     """
     data, model = _legs(measured), _legs(simulated, measured)
     background = {} if random is None else _legs(random)
-    limits = _current_limits(measured.i, compliances)
-    levels = [(x, "compliance", MEASURED, "--") for x in compliances]
+    limits = _current_limits(measured.i, [x for levels in compliances.values() for x in levels])
+    levels = []
     if thresholds is not None and measured.driven == "voltage":
         both = ((thresholds.on, "on-threshold", ":"), (thresholds.hold, "hold-threshold", "-."))
-        levels += [(x, n, SECOND, ls) for x, n, ls in both if limits[0] < x < limits[1]]
+        levels = [(x, n, SECOND, ls) for x, n, ls in both if limits[0] < x < limits[1]]
     figure, axes = axes_grid(len(data), 2, height=3.8)
     for (above, below), (sign, legs) in zip(axes.T, data.items(), strict=True):
         _linear_loops(below, legs, model[sign], unsigned=not np.any(measured.i < 0))
@@ -90,9 +95,11 @@ def figure_iv(
             if curves:
                 iv(*zip(*curves, strict=True), ax=above, **look)
         above.set_ylim(*limits)
-        for x, name, color, dashes in levels:
+        compliance = [(x, "compliance", MEASURED, "--") for x in compliances[sign]]
+        for x, name, color, dashes in [*compliance, *levels]:
             above.axhline(x, color=color, lw=0.8, ls=dashes, label=f"{name} {x:.3g} A")
-        above.set_title(f"{_WORDS[sign]} polarity, {len(legs)} sweep{'s' * (len(legs) > 1)}")
+        shown = f"{MOST} of " * (len(legs) > MOST)
+        above.set_title(f"{_WORDS[sign]} polarity, {shown}{counted(len(legs), 'sweep')}")
     _legend(figure)
     return figure
 
@@ -117,7 +124,8 @@ def figure_cycles(measured: mj.Measurement, random: mj.Measurement) -> Any:
             at = np.linspace(0, len(legs) - 1, count).astype(int)
             shown = [legs[k] for k in at]
             iv(*zip(*shown, strict=True), ax=ax, color=color, width=0.8, alpha=0.6)
-            ax.set_title(f"{word}, {_WORDS[sign]} polarity, {count} cycle{'s' * (count > 1)}")
+            share = f"{count} of {len(legs)}" if count < len(legs) else f"{count}"
+            ax.set_title(f"{word}, {_WORDS[sign]} polarity, {share} cycle{'s' * (len(legs) > 1)}")
         volts, currents = (np.concatenate(x) for x in zip(*data[sign], strict=True))
         for ax in row:
             ax.set_ylim(*_current_limits(currents))

@@ -24,6 +24,7 @@ from ..time_pictures import figure_currents
 from . import figures
 from .function_figure import figure_functions
 from .learned import learned_functions
+from .limits import levels_by_sign
 from .set_reset import UNITS, cycle_values
 from .trends import SURE, Series, keeps_state, of_excursions, trends
 
@@ -35,7 +36,7 @@ CYCLES = "cycles.csv"
 
 _CYCLES = 3  # cycles from which on they are drawn against their number
 
-_ONE_PER_EVENT = "One parameter per event, whose spread explains that of the event."
+_ONE_PER_EVENT = "The spread of an event (rise, fall) is explained by that of one parameter."
 
 _TRUTH = "Synthetic data: the true parameters are known and stand beside the fitted ones."
 
@@ -62,11 +63,9 @@ def build(
     non_volatile = keeps_state(of_excursions(measured))
     series = trends(measured, non_volatile=non_volatile, thresholds=levels)
     series = series if len(measured.labels) >= _CYCLES else []
-    compliance = content["bench"]["compliance"]
-    limits = content.get("compliances", [] if compliance is None else [compliance])
     random = _rows(folder / CYCLES, driven) if (folder / CYCLES).exists() else None
     with style():
-        shown = {"compliances": limits, "thresholds": None if non_volatile else levels}
+        shown = {"compliances": _limits(content), "thresholds": None if non_volatile else levels}
         drawn = {"iv": figures.figure_iv(measured, simulated, **shown, random=random)}
         drawn["residuals"] = figures.figure_residuals(measured, simulated)
         if non_volatile:
@@ -98,6 +97,13 @@ def build(
     beyond = [f"Beyond the largest voltage of the data, and so not determined: {far}."] * bool(far)
     write_fit_page(content, blocks, folder, advice=advice, series="sweep", notes=beyond)
     return [*names, "report.html"]
+
+
+def _limits(content: dict) -> dict[int, list[float]]:
+    """Current limits [A] at positive and at negative voltage."""
+    compliance = content["bench"]["compliance"]
+    levels = content.get("compliances", [] if compliance is None else [compliance])
+    return levels_by_sign(content["bench"], levels)
 
 
 def next_measurements(content: dict, measured: mj.Measurement) -> list[str]:
@@ -208,7 +214,8 @@ def _set_reset_table(
         here, there = (y[np.isfinite(y)] for y in (x, simulated.get(name, np.zeros(0))))
         cells = [f"{figures.CYCLE_WORDS[name]} ({UNITS[name]})"]
         for y in (here, there):
-            spread = f"{100 * np.std(np.log(y), ddof=1):.2g} %" if len(y) > 1 else ""
+            # What is below 0.001 % is rounding.
+            spread = f"{round(100 * np.std(np.log(y), ddof=1), 3):.2g} %" if len(y) > 1 else ""
             cells += [readable(float(np.median(y)) if len(y) else None), spread, str(len(y))]
         rows.append(cells)
     half = ["median", "spread", "n"]

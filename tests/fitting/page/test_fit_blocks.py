@@ -33,14 +33,19 @@ def test_remarks_say_why_parameters_are_not_determined():
 
 
 def test_the_bench_is_told_with_units():
-    bench = {"series_resistance": 50.0, "compliance": None, "reversed": True, "temperature": 300.0}
+    bench = {
+        "series_resistance": 50.0,
+        "compliance": 1e3,
+        "compliance_negative": None,
+        "reversed": True,
+    }
     said = dict.fromkeys(("reader", "command", "seed", "covariance_from"), "")
     counts = dict.fromkeys(("evaluations", "failed", "iterations"), 1)
     content = fit_content(bench=bench, search=counts, versions={}, **said)
     content["data"] = [{"file": "a.csv", "sha256": "0123"}]
     (table,) = provenance(content).blocks
     assert isinstance(table, Table)
-    assert ["bench", "series_resistance = 50 ohm, reversed, temperature = 300 K"] in table.rows
+    assert ["bench", "series_resistance = 50 ohm, compliance none, reversed"] in table.rows
 
 
 def test_too_few_cycles_are_counted():
@@ -81,15 +86,17 @@ def test_a_summary_says_what_was_fitted_how_well_and_what_is_left():
     assert (
         rows["How good"] == "poor: area < half; reduced chi squared 2; the search was interrupted"
     )
+    (good,) = {summary(poor | {"model_error": 0.15}, series="sweep").rows["How good"]}
+    assert "reduced chi squared 2 (the model is 0.15 decades off beyond the scatter" in good
     assert not {"Not determined", "Measure next"} & set(rows)
 
 
 def test_a_page_begins_with_a_verdict_that_is_not_good():
     assert verdict_alert({}) == verdict_alert({"verdict": None}) == []
     verdict = {"word": "poor", "reason": "the area is < half"}
-    assert verdict_alert({"verdict": verdict}) == [Text("the area is < half.", "Verdict: poor.")]
+    assert verdict_alert({"verdict": verdict}) == [Text("The area is < half.", "Verdict: poor.")]
     (text,) = verdict_alert({"verdict": verdict, "suggestion": {"sentence": "20 pF"}})
-    assert text.words == "the area is < half. The bench: 20 pF."
+    assert text.words == "The area is < half. The bench: 20 pF."
     assert verdict_alert({"verdict": {"word": "good", "reason": "all agrees"}}) == []
 
 

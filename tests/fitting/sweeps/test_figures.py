@@ -42,7 +42,7 @@ def test_pictures_are_drawn(tmp_path):
     m = measured_loops(*(threshold_loop(0.4 + 0.05 * k, 0.2) for k in range(3)))
     with style():
         drawn = {
-            "iv": figure_iv(m, m, compliances=[1e-6], thresholds=Thresholds()),
+            "iv": figure_iv(m, m, compliances={1: [1e-6], -1: []}, thresholds=Thresholds()),
             "residuals": figure_residuals(m, m),
             "cycles": figure_cycles(m, m),
             "correlation": figure_correlation(["a", "b"], np.eye(2)),
@@ -64,7 +64,7 @@ def test_measured_and_simulated_excursions_are_cut_alike():
     assert {k: len(x) for k, x in data.items()} == {k: len(x) for k, x in model.items()}
     assert len(data[1]) != len(_legs(m)[1])
     with style():
-        figure_iv(measured, m, compliances=[1e-6], thresholds=Thresholds())
+        figure_iv(measured, m, compliances={1: [1e-6], -1: []}, thresholds=Thresholds())
 
 
 def three_loops():
@@ -74,7 +74,7 @@ def three_loops():
 def test_thresholds_and_limits_stand_in_the_legend_and_on_no_curve():
     m = three_loops()
     with style():
-        figure = figure_iv(m, m, compliances=[1e-6], thresholds=Thresholds())
+        figure = figure_iv(m, m, compliances={1: [1e-6], -1: []}, thresholds=Thresholds())
     words = [text.get_text() for text in figure.legends[0].get_texts()]
     assert words[-3:] == ["compliance 1e-06 A", "on-threshold 1e-08 A", "hold-threshold 1e-11 A"]
     assert not [text for ax in figure.axes for text in ax.texts]

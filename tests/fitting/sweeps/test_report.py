@@ -7,13 +7,16 @@ import memjax as mj
 from fitting.page.blocks import Note, Table
 from fitting.sweeps.report import (
     _cycles,
+    _limits,
     _rows,
+    _set_reset_table,
     _switching,
     _switching_table,
     _variability,
     next_measurements,
     thresholds_of,
 )
+from memjax.circuit import UNLIMITED
 from memjax.errors import DataError
 from memjax.observables import Thresholds
 from memjax.observables.thresholds import NEVER
@@ -109,3 +112,17 @@ def test_what_to_measure_next_follows_from_what_is_left_and_from_the_data():
     assert "faster" not in " ".join(next_measurements(content, sweeps(1.0, 10.0)))
     nothing = content | {"undetermined": [], "out_of_reach": []}
     assert next_measurements(nothing, sweeps(*[1.0] * 10)) == []
+
+
+def test_a_limit_of_one_polarity_is_no_limit_of_the_other():
+    bench = {"compliance": UNLIMITED, "compliance_negative": 5e-4}
+    assert _limits({"bench": bench, "compliances": [5e-4]}) == {1: [], -1: [5e-4]}
+    alike = {"bench": {"compliance": 1e-6}, "compliances": [1e-6]}
+    assert _limits(alike) == {1: [1e-6], -1: [1e-6]}
+    assert _limits({"bench": {"compliance": None}}) == {1: [], -1: []}
+
+
+def test_a_spread_that_is_rounding_is_none():
+    equal = {"v_set": np.array([0.95, 0.95 * (1 + 2e-16), 0.95])}
+    (row,) = _set_reset_table(equal, equal).rows
+    assert row == ["|Set voltage| (V)", "0.95", "0 %", "3", "0.95", "0 %", "3"]

@@ -99,7 +99,7 @@ def figure_iv(
         for x, name, color, dashes in [*compliance, *levels]:
             above.axhline(x, color=color, lw=0.8, ls=dashes, label=f"{name} {x:.3g} A")
         shown = f"{MOST} of " * (len(legs) > MOST)
-        above.set_title(f"{_WORDS[sign]} polarity, {shown}{counted(len(legs), 'sweep')}")
+        above.set_title(f"{_WORDS[sign]} polarity, {shown}{counted(len(legs), 'excursion')}")
     _legend(figure)
     return figure
 

@@ -312,3 +312,11 @@ def test_columns_that_are_not_read_are_named(tmp_path):
     assert "columns left aside: temperature_K, comment" in read(path).warnings
     named = read(path, columns={"v": "v_V", "i": "i_A"})
     assert not [text for text in named.warnings if "left aside" in text]
+
+
+def test_sweeps_that_have_names_are_said_to_be_of_one_device(tmp_path):
+    path = tmp_path / "devices.csv"
+    rows = [f"{name},{k / 10},{k / 1e6}\n" for name in ("left", "right") for k in range(9)]
+    path.write_text("device,v_V,i_A\n" + "".join(rows))
+    text = "2 sweeps of one device, named left, right: numbered in the order in which they stand"
+    assert any(warning.startswith(text) for warning in read(path).warnings)

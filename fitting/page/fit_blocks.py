@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from memjax.circuit import UNLIMITED
 from memjax.runtime.console import counted, listed
 
 from .blocks import Box, Bullets, Section, Table, Text
@@ -118,6 +117,8 @@ def provenance(content: dict) -> Section:
 
 def _part_of_bench(name: str, value: float | bool) -> str:
     """An element of the bench, in words; a limit that no current reaches is none."""
+    from memjax.circuit import UNLIMITED
+
     if value is True:
         return name
     is_limit = name.startswith("compliance")

@@ -179,10 +179,9 @@ def _quality(content: dict) -> str:
     verdict, chi2 = content.get("verdict"), content.get("reduced_chi2")
     words = [] if verdict is None else [f"{verdict['word']}: {verdict['reason']}"]
     error = content.get("model_error")
+    # An error of 0 says that the data scatter by as much as they are missed.
     beyond = (
-        ""
-        if error is None
-        else f" (the model is {error:.2g} decades off beyond the scatter of the data)"
+        f" (the model is {error:.2g} decades off beyond the scatter of the data)" if error else ""
     )
     words += [] if chi2 is None else [f"reduced chi squared {chi2:.3g}{beyond}"]
     words += ["the search was interrupted"] * bool(content.get("interrupted"))

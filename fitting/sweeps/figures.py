@@ -38,7 +38,9 @@ def _legs(
         for part in excursions(applied):
             sign = 1 if applied[part][np.argmax(np.abs(applied[part]))] >= 0 else -1
             legs[sign].append((rows.v[part], rows.i[part]))
-    return {k: x for k, x in legs.items() if x}
+    # Nothing is seen of a polarity at which there are single points.
+    lines = {k: x for k, x in legs.items() if any(len(v) > 1 for v, _ in x)}
+    return lines or {k: x for k, x in legs.items() if x}
 
 
 def _legend(figure: Any) -> None:

@@ -174,7 +174,8 @@ def _voltage_row(title: str, measured: dict, simulated: dict) -> list[Any]:
     """A row under `_HEAD` of median, standard deviation and number of measured and simulated voltages."""
     here, there = measured["median"], simulated.get("median")
     off = "" if None in (here, there) else f"{1e3 * (there - here):+z.1f}"
-    spread = readable(measured["sd"], 2)
+    # Voltages that are alike differ by their rounding: below 1 nV.
+    spread = readable(measured["sd"] and round(measured["sd"], 9), 2)
     return [title, readable(here), spread, measured["n"], readable(there), off]
 
 

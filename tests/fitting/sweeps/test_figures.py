@@ -54,6 +54,12 @@ def test_pictures_are_drawn(tmp_path):
         assert (tmp_path / name).stat().st_size > 5000, name
 
 
+def test_a_polarity_of_single_points_has_no_panel():
+    v, i = threshold_loop(0.4, 0.2)
+    with_a_point = np.concatenate([[-0.02], v]), np.concatenate([[-1e-9], i])
+    assert list(_legs(measured_loops(with_a_point, with_a_point))) == [1]
+
+
 @pytest.mark.slow
 def test_measured_and_simulated_excursions_are_cut_alike():
     m = measured_loops(*(threshold_loop(0.4 + 0.05 * k, 0.2) for k in range(2)))

@@ -123,6 +123,8 @@ def test_a_limit_of_one_polarity_is_no_limit_of_the_other():
 
 
 def test_a_spread_that_is_rounding_is_none():
+    alike = SIDE | {"v_th_V": {"median": 0.5, "sd": 3.6e-18, "n": 9}}
+    assert [row[2] for row in _switching_table({"positive": alike}, {}).rows] == ["0", "", ""]
     equal = {"v_set": np.array([0.95, 0.95 * (1 + 2e-16), 0.95])}
     (row,) = _set_reset_table(equal, equal).rows
     assert row == ["|Set voltage| (V)", "0.95", "0 %", "3", "0.95", "0 %", "3"]

@@ -115,6 +115,8 @@ class Kind:
         What a picture of several models shows.
     phrase : str
         What it is called in a sentence; by default a fit of its label.
+    series : str
+        What its data are one or several of, in the singular.
     file : str
         Name of the file that holds the content of its folders.
     report_options : mapping of str to Option
@@ -142,6 +144,7 @@ class Kind:
     hold_out: HoldOut | None = None
     curve: Curve | None = None
     phrase: str = ""
+    series: str = "record"
     file: str = "fit.json"
     report_options: Mapping[str, Option] = field(default_factory=dict)
 

@@ -151,12 +151,13 @@ def fit_page(content: dict, blocks: Sequence[Block], folder: Path) -> None:
     kind = kind_of(content, where=folder / "fit.json")
     advice = kind.advice(content) if kind.advice else ()
     whole = [*blocks, parameters_section(content)]
-    write_fit_page(content, whole, folder, label=f": {content['kind']}", advice=advice)
+    label = f": {content['kind']}"
+    write_fit_page(content, whole, folder, label=label, advice=advice, series=kind.series)
 
 
 def write_fit_page(
     content: dict, blocks: Sequence[Block], folder: Path, *, label: str = "", advice: Sequence[str] = (),
-    counted: str = "cycles, runs, curves or files", notes: Sequence[str] = (),
+    series: str, notes: Sequence[str] = (),
 ) -> None:  # fmt: skip
     """Write ``report.html``: blocks below the summary and the verdict, and above remarks and provenance.
 
@@ -164,7 +165,7 @@ def write_fit_page(
     """
     remarked = [*notes, *content.get("uncertainty", {}).get("notes", [])]
     whole = [
-        summary(content, advice=advice, counted=counted),
+        summary(content, advice=advice, series=series),
         *verdict_alert(content),
         *blocks,
         remarks(content, *remarked),
@@ -179,7 +180,7 @@ def parameters_section(content: dict, *blocks: Block, more: str = "") -> Section
     known = content.get("uncertainty")  # none of spike trains, and of memjax 0.1
     intervals = f" Intervals: {methods_in_words(known)}." if known else ""
     note = (
-        f"Sigma is one standard deviation to first order, from {content['covariance_from']}; a parameter counts as "
-        f"not determined where its sigma exceeds its value, or a quarter of a short range.{intervals}{more}"
+        f"Sigma is one standard deviation to first order, from {content['covariance_from']}; why a parameter is not "
+        f"determined stands among the remarks.{intervals}{more}"
     )
     return Section("Parameters", [*parameter_tables(content), Note(note), *blocks])

@@ -37,7 +37,7 @@ from .verdict import AbstractVerdict
 METHODS = {
     "laplace": "to first order, with Student's quantiles",
     "simulated": "by simulated cycles",
-    "profile": "profile likelihood, the prior included",
+    "profile": "profile likelihood of the data alone, without the prior",
     "nuts": "equal tails of draws from the posterior (posterior.nc)",
 }
 """Where intervals come from, the best method last."""

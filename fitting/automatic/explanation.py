@@ -86,7 +86,7 @@ def explain(shortlist: Shortlist, comparison: Comparison, resemblance: str = "")
     """
     name, key = winner(comparison)
     able = len(shortlist.losses)
-    count = f"{able} of {able + len(shortlist.objections)} models can describe"
+    count = f"{able} of {able + len(shortlist.objections)} models of physics can describe"
     excluded = _excluded(shortlist.objections)
     data = f"the device is {shortlist.features}, which {count}{excluded}"
     if name is None:
@@ -108,7 +108,7 @@ def _learned_better(rows: Sequence[Mapping[str, Any]], key: str) -> str:
     others = [r for r in rows if r["model"] != LEARNED and not r["failure"]]
     names = ", ".join(r["model"] for r in others)
     if not others:
-        return "it is the only one that could be fitted"
+        return "it is the only one that was fitted"
     if key == "verdict":
         return f"every model of physics is poor ({names}), and learned functions are {learned['verdict']}"
     what = "held-out sweeps" if key == "held_residual" else "the data"
@@ -152,7 +152,7 @@ def _better(rows: Sequence[Mapping[str, Any]], name: str, key: str) -> str:
     others = [r for r in rows if r["model"] != name and r[key] is not None]
     first = next(r for r in rows if r["model"] == name)
     if not others:
-        return "it is the only one that could be fitted"
+        return "it is the only one that was fitted"
     second = min(others, key=lambda r: r[key])
     what, other = f"of {', '.join(r['model'] for r in rows if r[key] is not None)}", second["model"]
     if key == "aic":

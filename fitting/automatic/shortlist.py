@@ -10,6 +10,7 @@ from numpy.linalg import LinAlgError
 import memjax as mj
 from memjax.core.fields import parameter_specs
 from memjax.data import Features, Suitability, Traits, features, suitable
+from memjax.data.features import NO_SWEEPS
 from memjax.errors import DataError, FitError
 
 from ..constants import AUTOMATIC
@@ -151,8 +152,8 @@ def _features(measurements: Sequence[mj.Measurement]) -> Features:
     """What sweeps show; raises where that is nothing."""
     shown = features(*measurements)
     if shown is None:
-        what, allowed = "no sweep was measured both ways in 16 rows or more", "sweeps up and back"
-        raise DataError(what, where=AUTOMATIC, allowed=allowed, fix="name the models: --model A,B")
+        fix = "name the models: --model A,B"
+        raise DataError(NO_SWEEPS, where=AUTOMATIC, allowed="sweeps up and back", fix=fix)
     if not shown.switches:
         what = f"{shown}: nothing tells models apart"
         allowed = "sweeps whose way back differs from the way out"

@@ -135,7 +135,9 @@ class _Choice:
         self.request, self.session = request, session
         self.kind, self.starts, self.out = kind, starts, out
         self.chooser = chooser
-        self.fits: "dict[str, AbstractFit | str]" = dict.fromkeys(starts, "interrupted before")
+        self.fits: "dict[str, AbstractFit | str]" = dict.fromkeys(
+            starts, "interrupted before it was fitted"
+        )
         self.halves: "dict[str, AbstractFit | str]" = {}
         self.errors: list[Exception] = []
         self.held: Any = None
@@ -163,7 +165,7 @@ class _Choice:
         if not names:
             return
         self.starts |= _starts(self.request, names)
-        self.fits |= dict.fromkeys(names, "interrupted before")
+        self.fits |= dict.fromkeys(names, "interrupted before it was fitted")
         self.fit_all(names)
         self.hold_out([n for n in names if n in self.models])
 
@@ -199,11 +201,11 @@ class _Choice:
         left_out = self.kind.hold_out
         if left_out is None or not names:
             return
-        self.halves |= dict.fromkeys(names, "interrupted before")
+        self.halves |= dict.fromkeys(names, "interrupted before it was fitted")
         try:
             self.held = left_out.data(self.kind.config(self.request))
         except DataError as error:
-            self.halves |= dict.fromkeys(names, str(error))
+            self.halves |= dict.fromkeys(names, error.what)
             return
         for k, name in enumerate(names, 1):
             say("progress", f"{name}, without {left_out.words} ({k} of {len(names)})")
@@ -237,7 +239,8 @@ class _Choice:
         from .report import HEAD, LONG, build, table_of, write
 
         comparison = compare_models(self.fits, self.halves, self.held)
-        held = self.kind.hold_out.words if self.kind.hold_out else ""
+        scored = any(row["score"] is not None for row in comparison.rows)
+        held = self.kind.hold_out.words if self.kind.hold_out and scored else ""
         entries = {"kind": self.kind.label, "held": held, "seed": self.request.seed}
         origin = origin_of(self.request)
         entries |= {"temperature": origin.temperature, "command": origin.command}

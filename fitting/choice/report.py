@@ -28,16 +28,19 @@ _SHOWN = 20  # curves that are drawn at the most
 
 _UNITS = {"V": "Voltage", "A": "|Current|", "s": "Time", "ohm": "Resistance", "S": "Conductance"}
 
-HEAD = ["model", "free", "points", "loss", "median residual", "AIC, over least", "support", "AICc", "BIC",
+HEAD = ["model", "free", "residuals", "loss", "median residual", "AIC, over least", "support", "AICc", "BIC",
         "held-out (sigma)", "held-out median", "behind best (s.e.)", "verdict"]  # fmt: skip
 """Columns of the table."""
 
-LONG = ("points", "AICc", "BIC", "held-out median")
+_HELD = """Held-out (sigma): root mean square of the residuals of what took no part in a fit, over their standard
+deviation; behind best: how much larger their squares are than those of the best, in standard errors."""
+
+LONG = ("residuals", "AICc", "BIC", "held-out median")
 """Those for which a terminal has no room."""
 
 
 def figure_of(folder: Path, models: Sequence[str], kind: Kind) -> Any:
-    """Measured values grey, those of each model in a colour of its own: all in one panel, then one by one.
+    """Measured values grey, those of each model in a colour of its own: all in one panel, then one by one if several.
 
     `folder` is that of a choice, with a fit directory for each model; `kind` says which columns are drawn.
     """
@@ -46,18 +49,19 @@ def figure_of(folder: Path, models: Sequence[str], kind: Kind) -> Any:
     read = kind.curve.simulated if kind.curve else None
     places = [folder / n for n in models]
     tables = [read(load(p)) if read else pandas.read_csv(p / "simulated.csv") for p in places]
-    columns = min(len(models) + 1, 4)
-    rows = -(-(len(models) + 1) // columns)
+    titles = ["all models", *models] if len(models) > 1 else models
+    columns = min(len(titles), 4)
+    rows = -(-len(titles) // columns)
     size = {"width": 4.2, "height": 3.6 + 0.4 / rows}
     figure, grid = axes_grid(columns, rows, **size, sharex=True, sharey=True)
     grid = grid.ravel()
     for k, ax in enumerate(grid):
-        ax.set_visible(k <= len(models))
+        ax.set_visible(k < len(titles))
         _lines(ax, measured, axes, color=MUTED, lw=1.8, alpha=0.7, label="measured")
         for n, name in enumerate(models):
             if k in (0, n + 1):
                 _lines(ax, tables[n], axes, color=COLORS[n], lw=1.2, label=name)
-        ax.set_title(["all models", *models][k] if k <= len(models) else "", fontsize=11)
+        ax.set_title(titles[k] if k < len(titles) else "", fontsize=11)
     _scaled(grid, np.abs(measured[axes[1]].to_numpy()), axes)
     handles = grid[0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside lower center", ncols=len(models) + 1)
@@ -154,7 +158,8 @@ def build(content: dict, folder: Path) -> list[str]:
         blocks.append(Picture(folder / pictures[0], "measured, and by all models"))
     origin = [*data_rows(content), ["command", content["command"]], versions_row(content)]
     links = [x for n in drawn for x in (", ", Link(n, f"{n}/report.html"))][1:]
-    pages = Note(["The fits: ", *links, f". Held out: {content['held'] or 'nothing'}."])
+    held = f". Held out: {content['held']}. {_HELD}" if content["held"] else ". Held out: nothing."
+    pages = Note(["The fits: ", *links, held])
     blocks += [
         Section("Models", [Table(HEAD, table_of(rows)), pages]),
         Section("Remarks", [Bullets(notes, look="warn")]),

@@ -113,6 +113,7 @@ _NO_LIKELIHOOD = "simulated moments have no likelihood, errors are laplace's"
 
 SPIKES = Kind(
     label="spike times",
+    series="train",
     claims=lambda request: request.spikes is not None,
     configs=(SpikeConfig,),
     refused=_REFUSED | {f"uncertainty {x}": _NO_LIKELIHOOD for x in ("profile", "nuts")},
@@ -124,6 +125,7 @@ SPIKES = Kind(
 
 TRACE = Kind(
     label="trace of a node",
+    series="trace",
     claims=lambda request: request.voltage is not None,
     configs=(TraceConfig,),
     refused=_REFUSED | {"stochastic": "--spikes calibrates noise, a trace is fitted without"},

@@ -219,6 +219,7 @@ def options(problem: Any) -> dict[str, dict[str, Any]]:
 KIND = Kind(
     label=JOINT,
     phrase="a joint fit",
+    series="file",
     configs=(JointConfig,),
     fit=fit,
     options=options,

@@ -3,9 +3,16 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from memjax.runtime.console import counted, listed
+
 from .blocks import Box, Bullets, Section, Table, Text
 
 _FEW_CYCLES = 10
+
+_UNITS = {
+    "series_resistance": "ohm", "parallel_resistance": "ohm", "parallel_capacitance": "F", "offset_current": "A",
+    "offset_voltage": "V", "compliance": "A", "compliance_negative": "A", "point_time": "s", "temperature": "K",
+}  # fmt: skip
 
 MOVED = "begun a little inside their bounds, outside of which lies what was given or the data show"
 """What is said of parameters whose start was moved."""
@@ -16,8 +23,11 @@ def remarks(content: dict, *more: str) -> Section:
     say = [*content["notes"], *content["warnings"]]
     if content.get("interrupted"):
         say.insert(0, "The search was interrupted: this is the best result so far.")
-    if content["undetermined"]:
-        say.append("Not determined by these data: " + ", ".join(content["undetermined"]) + ".")
+    alike: dict[str, list[str]] = {}
+    for name in content["undetermined"]:
+        reason = content.get("reasons", {}).get(name)  # none in files of memjax 0.1
+        alike.setdefault(f" ({reason})" if reason else "", []).append(name)
+    say += [f"Not determined by these data: {', '.join(n)}{why}." for why, n in alike.items()]
     if content.get("moved_inside"):
         say.append(f"{MOVED[0].upper()}{MOVED[1:]}: {', '.join(content['moved_inside'])}.")
     return Section("Remarks", [Bullets([*say, *more], look="warn")])
@@ -90,7 +100,7 @@ def provenance(content: dict) -> Section:
         ["reader", ", ".join(content["reader"])],
         ["command", content["command"]],
         ["seed", content["seed"]],
-        ["bench", ", ".join(f"{k} = {v:g}" for k, v in bench.items())],
+        ["bench", ", ".join(_part_of_bench(k, v) for k, v in bench.items())],
         versions_row(content),
         ["backend", content.get("backend", "not stated")],
         ["search", f"{s['evaluations']} solves with gradient, {s['failed']} failed, {s['iterations']} iterations"],
@@ -105,17 +115,26 @@ def provenance(content: dict) -> Section:
     return Section("Provenance", [Table((), rows)], folded=True)
 
 
-def summary(
-    content: dict, *, advice: Sequence[str] = (), counted: str = "cycles, runs, curves or files"
-) -> Box:
+def _part_of_bench(name: str, value: float | bool) -> str:
+    """An element of the bench, in words; a limit that no current reaches is none."""
+    from memjax.circuit import UNLIMITED
+
+    if value is True:
+        return name
+    is_limit = name.startswith("compliance")
+    return (
+        f"{name} none" if is_limit and value >= UNLIMITED else f"{name} = {value:g} {_UNITS[name]}"
+    )
+
+
+def summary(content: dict, *, series: str, advice: Sequence[str] = ()) -> Box:
     """The box on top of a page: what was fitted, how good it is, what is not determined, what to measure next.
 
-    `advice` says what else might be measured, `counted` what the data are series of.
+    `advice` says what else might be measured, `series` what the data are one or several of.
     """
     free = [n for n, p in content["parameters"].items() if p["free"]]
-    files = ", ".join(Path(d["file"]).name for d in content["data"][:4])
-    files += f" and {len(content['data']) - 4} more" if len(content["data"]) > 4 else ""
-    counts = f"{content['n_points']} points in {content['n_sweeps']} {counted}"
+    files = listed([Path(d["file"]).name for d in content["data"]], 4)
+    counts = f"{content['n_points']} points in {counted(content['n_sweeps'], series)}"
     open_names = [n for n in content["undetermined"] if n in free]
     known = len(free) - len(open_names)
     rows: dict[str, str | list[str]] = {
@@ -139,7 +158,7 @@ def verdict_alert(content: dict) -> list[Text]:
         return []
     reason, missing = verdict["reason"], (content.get("suggestion") or {}).get("sentence", "")
     bench = "" if missing in ("", reason) else f" The bench: {missing}."
-    return [Text(f"{reason}.{bench}", title=f"Verdict: {verdict['word']}.")]
+    return [Text(f"{reason[0].upper()}{reason[1:]}.{bench}", title=f"Verdict: {verdict['word']}.")]
 
 
 def undetermined_of(content: dict) -> str:
@@ -149,7 +168,9 @@ def undetermined_of(content: dict) -> str:
 
 def few_cycles(count: int) -> list[str]:
     """That cycles are too few for their spread: below ten it is known within a quarter at best."""
-    text = f"More cycles: {count} say little of the spread from cycle to cycle."
+    text = (
+        f"More cycles: the spread from cycle to cycle is hardly seen in {counted(count, 'cycle')}."
+    )
     return [text] * (count < _FEW_CYCLES)
 
 
@@ -157,6 +178,11 @@ def _quality(content: dict) -> str:
     """How well the data are described, in the words that the kind of fit has for it."""
     verdict, chi2 = content.get("verdict"), content.get("reduced_chi2")
     words = [] if verdict is None else [f"{verdict['word']}: {verdict['reason']}"]
-    words += [] if chi2 is None else [f"reduced chi squared {chi2:.3g}"]
+    error = content.get("model_error")
+    # An error of 0 says that the data scatter by as much as they are missed.
+    beyond = (
+        f" (the model is {error:.2g} decades off beyond the scatter of the data)" if error else ""
+    )
+    words += [] if chi2 is None else [f"reduced chi squared {chi2:.3g}{beyond}"]
     words += ["the search was interrupted"] * bool(content.get("interrupted"))
     return "; ".join(words) or f"loss {content['loss']:.4g}"

@@ -124,6 +124,7 @@ def _protocol(record: PulseRecord, config: PulseConfig) -> PulseProtocol:
 
 KIND = Kind(
     label="conductance per pulse",
+    series="cycle",
     takes=takes,
     configs=(PulseConfig,),
     refused={"stochastic": "the randomness of such files is fitted anyway"},

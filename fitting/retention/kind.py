@@ -65,6 +65,7 @@ def options(problem: Any) -> dict[str, dict[str, Any]]:
 
 KIND = Kind(
     label="resistance against time",
+    series="run",
     takes=takes,
     configs=(RetentionConfig,),
     refused={"stochastic": "one run has no distribution"},

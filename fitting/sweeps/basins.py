@@ -157,7 +157,7 @@ def optima_in_words(
     for above, values in others:
         ratio = {n: abs(np.log(abs(x / best[n]))) for n, x in values.items() if x * best[n] > 0}
         most = sorted(ratio, key=lambda n: -ratio[n])[:_NAMED]
-        named = ", ".join(f"{n} {values[n]:.3g} for {best[n]:.3g}" for n in most)
+        named = ", ".join(f"{n} {values[n]:.3g} in place of {best[n]:.3g}" for n in most)
         what = f"has a loss {above:.1%} above" if above else "describes the data as well"
         words.append(f"another optimum {what}: {named}")
     return words

@@ -8,7 +8,9 @@ import numpy as np
 import memjax as mj
 from memjax.observables import Thresholds, complete_excursions, excursions, switching
 from memjax.plot import iv
+from memjax.plot.iv import MOST
 from memjax.plot.style import MEASURED, MUTED, SECOND, SIMULATED
+from memjax.runtime.console import counted
 
 from ..figures import axes_grid, engineering, panels
 from .set_reset import UNITS
@@ -18,6 +20,8 @@ from .trends import Series, values_of
 _CLIP = 2.0
 
 _WORDS = {1: "positive", -1: "negative"}
+
+_VOLTAGES = {"v_th": "Switching", "v_hold": "Hold"}
 
 
 def _legs(
@@ -34,14 +38,20 @@ def _legs(
         for part in excursions(applied):
             sign = 1 if applied[part][np.argmax(np.abs(applied[part]))] >= 0 else -1
             legs[sign].append((rows.v[part], rows.i[part]))
-    return {k: x for k, x in legs.items() if x}
+    # Nothing is seen of a polarity at which there are single points.
+    lines = {k: x for k, x in legs.items() if any(len(v) > 1 for v, _ in x)}
+    return lines or {k: x for k, x in legs.items() if x}
 
 
 def _legend(figure: Any) -> None:
-    """One legend below all axes, of what the first of them shows."""
-    handles, labels = figure.axes[0].get_legend_handles_labels()
+    """One legend below all axes, of what they show."""
+    shown = [ax.get_legend_handles_labels() for ax in figure.axes]
+    by_label = {label: handle for pairs in shown for handle, label in zip(*pairs, strict=True)}
+    handles, labels = list(by_label.values()), list(by_label)
     if handles:
-        figure.legend(handles, labels, loc="outside lower center", ncols=min(len(handles), 3))
+        room = min(figure.axes[0].get_gridspec().ncols + 1, 3)  # words beside each other
+        columns = min(len(handles), room)
+        figure.legend(handles, labels, loc="outside lower center", ncols=columns)
 
 
 def measurement_of(table: Any, driven: str) -> mj.Measurement:
@@ -56,20 +66,22 @@ def figure_iv(
     measured: mj.Measurement,
     simulated: mj.Measurement,
     *,
-    compliances: Sequence[float],
+    compliances: Mapping[int, Sequence[float]],
     thresholds: Thresholds | None,
     random: mj.Measurement | None = None,
 ) -> Any:
     """Measured and simulated current over voltage, logarithmic above linear, one column per polarity.
 
-    Behind them simulated sweeps with noise and spread, where there are some.
+    Behind them simulated sweeps with noise and spread, where there are some. `compliances` are current limits [A] at
+    positive and at negative voltage, by sign.
     """
     data, model = _legs(measured), _legs(simulated, measured)
     background = {} if random is None else _legs(random)
+    limits = _current_limits(measured.i, [x for levels in compliances.values() for x in levels])
     levels = []
     if thresholds is not None and measured.driven == "voltage":
-        levels = [(thresholds.on, "on"), (thresholds.hold, "hold")]
-    limits = _current_limits(measured.i, compliances)
+        both = ((thresholds.on, "on-threshold", ":"), (thresholds.hold, "hold-threshold", "-."))
+        levels = [(x, n, SECOND, ls) for x, n, ls in both if limits[0] < x < limits[1]]
     figure, axes = axes_grid(len(data), 2, height=3.8)
     for (above, below), (sign, legs) in zip(axes.T, data.items(), strict=True):
         _linear_loops(below, legs, model[sign], unsigned=not np.any(measured.i < 0))
@@ -85,10 +97,11 @@ def figure_iv(
             if curves:
                 iv(*zip(*curves, strict=True), ax=above, **look)
         above.set_ylim(*limits)
-        _thresholds(above, levels, sign)
-        for x in compliances:
-            above.axhline(x, color=MEASURED, lw=0.8, ls="--", label=f"compliance {x:g} A")
-        above.set_title(f"{_WORDS[sign]} polarity, {len(legs)} sweep{'s' * (len(legs) > 1)}")
+        compliance = [(x, "compliance", MEASURED, "--") for x in compliances[sign]]
+        for x, name, color, dashes in [*compliance, *levels]:
+            above.axhline(x, color=color, lw=0.8, ls=dashes, label=f"{name} {x:.3g} A")
+        shown = f"{MOST} of " * (len(legs) > MOST)
+        above.set_title(f"{_WORDS[sign]} polarity, {shown}{counted(len(legs), 'excursion')}")
     _legend(figure)
     return figure
 
@@ -113,7 +126,8 @@ def figure_cycles(measured: mj.Measurement, random: mj.Measurement) -> Any:
             at = np.linspace(0, len(legs) - 1, count).astype(int)
             shown = [legs[k] for k in at]
             iv(*zip(*shown, strict=True), ax=ax, color=color, width=0.8, alpha=0.6)
-            ax.set_title(f"{word}, {_WORDS[sign]} polarity, {count} cycle{'s' * (count > 1)}")
+            share = f"{count} of {len(legs)}" if count < len(legs) else f"{count}"
+            ax.set_title(f"{word}, {_WORDS[sign]} polarity, {share} cycle{'s' * (len(legs) > 1)}")
         volts, currents = (np.concatenate(x) for x in zip(*data[sign], strict=True))
         for ax in row:
             ax.set_ylim(*_current_limits(currents))
@@ -131,18 +145,6 @@ def _linear_loops(ax: Any, legs: list, model: list, *, unsigned: bool) -> None:
     ax.set(xlabel="Voltage (V)", ylabel="|Current|" if unsigned else "Current")
 
 
-def _thresholds(ax: Any, levels: list[tuple[float, str]], sign: int) -> None:
-    # Where the voltage is largest no curve is as low as a threshold.
-    place, side = (0.99, "right") if sign > 0 else (0.01, "left")
-    for level, text in levels:
-        if ax.get_ylim()[0] < level < ax.get_ylim()[1]:
-            ax.axhline(level, color=SECOND, lw=0.8, ls=":")
-            ax.annotate(
-                f"{text} threshold", (place, level), xycoords=("axes fraction", "data"), ha=side, va="bottom",
-                color=SECOND, fontsize=8,
-            )  # fmt: skip
-
-
 def figure_residuals(measured: mj.Measurement, simulated: mj.Measurement) -> Any:
     """Decades between simulated and measured response, off the current limit, on the way up and on the way down."""
     applied, data, model = measured.applied, measured.response, simulated.response
@@ -152,12 +154,14 @@ def figure_residuals(measured: mj.Measurement, simulated: mj.Measurement) -> Any
     }[measured.driven]
     ok = (np.abs(data) > 0) & (np.abs(model) > 0) & ~measured.at_compliance & (applied != 0)
     r = np.full(len(ok), np.nan)
-    r[ok] = np.clip(np.log10(np.abs(model[ok]) / np.abs(data[ok])), -_CLIP, _CLIP)
+    r[ok] = np.log10(np.abs(model[ok]) / np.abs(data[ok]))
+    clipped = f", clipped at {_CLIP:g}" * bool(np.any(np.abs(r[ok]) > _CLIP))
+    r = np.clip(r, -_CLIP, _CLIP)
     up = np.concatenate([_rising(applied[measured.sweep == s]) for s in measured.labels])
     clear = np.isfinite(r) & (np.abs(data) > least)
     middle = np.median(np.abs(r[clear])) if clear.any() else np.nan
-    reach = 1.05 * max(float(np.nanmax(np.abs(r), initial=0.0)), 0.1)
-    text = f"log10(simulated / measured), clipped at {_CLIP:g}"
+    reach = 1.05 * max(float(np.nanmax(np.abs(r), initial=0.0)), 0.01)
+    text = f"log10(simulated / measured){clipped}"
     figure, axes = axes_grid(2)
     left, right = axes[0]
     for branch, color, way in ((up, SECOND, "rising"), (~up, SIMULATED, "falling")):
@@ -169,9 +173,9 @@ def figure_residuals(measured: mj.Measurement, simulated: mj.Measurement) -> Any
     left.set(xlabel=name, ylabel=text, ylim=(-reach, reach))
     left.set_title("Residuals, compliance left out")
     left.legend(markerscale=5)
-    right.hist(r[clear], bins=81, color=MUTED)
+    right.hist(r[clear], bins=81, range=(-reach, reach), color=MUTED)
     right.set(xlabel=text, ylabel=f"points above {least:g} {response_unit}")
-    right.set_title(f"median |residual| {middle:.2f} decades")
+    right.set_title(f"median |residual| {middle:.2g} decades")
     return figure
 
 
@@ -196,19 +200,23 @@ def figure_switching(
         for x in (measured, simulated)
     )
     signs = sorted({f.polarity for f in readings}, reverse=True) or [1]
-    figure, axes = axes_grid(2, len(signs), height=3.6)
+    # Without a hold-threshold nothing has a hold voltage.
+    known = [n for n in _VOLTAGES if any(getattr(f, n) is not None for f in (*readings, *model))]
+    names = known or list(_VOLTAGES)
+    figure, axes = axes_grid(len(names), len(signs), height=3.6)
     for row, sign in zip(axes, signs, strict=True):
-        for ax, name, title in zip(row, ("v_th", "v_hold"), ("Switching", "Hold"), strict=True):
+        for ax, name in zip(row, names, strict=True):
             values, single = (
                 [getattr(f, name) for f in x if f.polarity == sign] for x in (readings, model)
             )
             drawn = distribution.get(_WORDS[sign], {}).get(f"{name}_V", [])
             single = [x for x in single if x is not None]
-            _distributions(ax, f"{title} voltage (V)", values, drawn, "simulated, cycle by cycle")
+            title = f"{_VOLTAGES[name]} voltage"
+            _distributions(ax, f"{title} (V)", values, drawn, "simulated, cycle by cycle")
             if single:
                 look = {"color": SECOND, "ls": "--", "lw": 1.2}
                 ax.axvline(np.median(single), **look, label="simulated, no spread")
-            ax.set_title(f"{title} voltage, {_WORDS[sign]} polarity (n = {len(values)})")
+            ax.set_title(f"{title}, {_WORDS[sign]} polarity ({_count(values)})")
             ax.ticklabel_format(useOffset=False)
             ax.locator_params(axis="x", nbins=6)
             ax.set_xlim(_around([*values, *drawn, *single]))
@@ -220,8 +228,8 @@ def figure_switching(
 
 
 CYCLE_WORDS = {
-    "v_set": "Set voltage",
-    "v_reset": "Reset voltage",
+    "v_set": "|Set voltage|",
+    "v_reset": "|Reset voltage|",
     "r_on": "On-resistance",
     "r_off": "Off-resistance",
 }
@@ -241,12 +249,13 @@ def figure_set_reset(
         unit, word = UNITS[name], CYCLE_WORDS[name]
         _distributions(ax, f"{word} ({unit})", values, model, label)
         there = [y for y in (*values, *model) if y is not None]
-        ax.set_title(f"{word} (n = {sum(y is not None for y in values)})")
+        ax.set_title(f"{word} ({_count(values)})")
         if unit == "ohm" and max(there) > 3 * min(there):
             ax.set_xscale("log")
         elif unit == "ohm":
             engineering(ax.xaxis, "ohm")
             ax.set_xlabel(word)
+            ax.set_xlim(_around(there, least=0.05 * max(there)))
         else:
             ax.set_xlim(_around(there))
     _legend(figure)
@@ -264,11 +273,17 @@ def _distributions(ax: Any, quantity: str, measured: list, simulated: list, labe
     ax.set(xlabel=quantity, ylabel="share of sweeps", ylim=(0, 1.02))
 
 
-def _around(values: list) -> tuple[float, float]:
-    """Limits of an axis that shows all values that exist with some room, 10 mV at least."""
+def _count(values: list) -> str:
+    """How many values exist, and of how many sweeps where some have none."""
+    known = sum(x is not None for x in values)
+    return f"n = {known}" + f" of {len(values)}" * (known < len(values))
+
+
+def _around(values: list, least: float = 0.01) -> tuple[float, float]:
+    """Limits of an axis that shows all values that exist with some room, 10 mV at least of voltages."""
     there = [x for x in values if x is not None]
     low, high = (min(there), max(there)) if there else (0.0, 1.0)
-    room = max(0.1 * (high - low), 0.01)
+    room = max(0.1 * (high - low), least)
     return low - room, high + room
 
 

@@ -162,7 +162,7 @@ def _diffusive(waves: Sequence[Waveform], floor: float, device: mj.AbstractDevic
         fixed = {"mu_neg": 0.0, "theta_neg": 0.0, "r_off_neg": minus.r_off}
         free.append("r_off_neg")
         notes.append("negative sweeps never switch: one-sided device, mu_neg = theta_neg = 0")
-    elif plus is not None:
+    elif only_minus and plus is not None:
         text = "only the negative polarity is fitted, growth acts on both"
         notes.append(f"positive sweeps never switch: {text}")
 

@@ -206,6 +206,7 @@ def _noise(device: Any, config: SweepConfig) -> tuple[str, ...]:
 
 KIND = Kind(
     label="sweeps",
+    series="sweep",
     takes=takes,
     configs=(SweepConfig,),
     fit=fit,

@@ -1,6 +1,6 @@
 """Current limits of the sweeps of a fit: that of the source in each, and how near a current at it has to be."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -72,6 +72,19 @@ def by_wave(
     if limits is None or bench.compliance is None:
         return {}
     return limited_bench(bench, np.asarray(limits))[1]
+
+
+def levels_by_sign(
+    bench: Mapping[str, float | None], levels: list[float]
+) -> dict[int, list[float]]:
+    """Limits [A] at positive and at negative voltage.
+
+    `bench` holds `compliance` and `compliance_negative`, which is None where both polarities have the same `levels`.
+    """
+    positive, negative = bench["compliance"], bench.get("compliance_negative")
+    if positive is None or negative is None:
+        return {1: levels, -1: levels}
+    return {k: [x] * (x < UNLIMITED) for k, x in ((1, positive), (-1, negative))}
 
 
 def levels_of(bench: mj.Bench, limits: Float[Array | np.ndarray, "waves 2"] | None) -> list[float]:

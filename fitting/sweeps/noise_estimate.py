@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
+from memjax.runtime.console import counted
+
 from ..residuals import variance_of_median
 from .group import field_of_each
 from .problem import Problem
@@ -336,9 +338,8 @@ class NoiseEstimates:
 def _source(rho: float, sweeps: int) -> str:
     """Where a covariance out of residuals came from."""
     correlated = f", neighbours correlated by {rho:.2f}" if rho else ""
-    return (
-        f"residuals{correlated} ({sweeps} sweep{'s' * (sweeps > 1)}: without spread between cycles)"
-    )
+    count = f"{counted(sweeps, 'sweep')} of a waveform"
+    return f"residuals{correlated} ({count}: without spread between cycles)"
 
 
 def noise_of_each(

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import memjax as mj
 from memjax.data import is_pulsed
 from memjax.errors import ModelError
 from memjax.observables import Thresholds, find_thresholds, summarise, switching
+from memjax.observables.thresholds import NEVER
 from memjax.plot import style
 
 from ..figures import save_all
@@ -22,6 +24,7 @@ from ..time_pictures import figure_currents
 from . import figures
 from .function_figure import figure_functions
 from .learned import learned_functions
+from .limits import levels_by_sign
 from .set_reset import UNITS, cycle_values
 from .trends import SURE, Series, keeps_state, of_excursions, trends
 
@@ -33,7 +36,7 @@ CYCLES = "cycles.csv"
 
 _CYCLES = 3  # cycles from which on they are drawn against their number
 
-_ONE_PER_EVENT = "One parameter per event, whose spread explains that of the event."
+_ONE_PER_EVENT = "The spread of an event (rise, fall) is explained by that of one parameter."
 
 _TRUTH = "Synthetic data: the true parameters are known and stand beside the fitted ones."
 
@@ -60,11 +63,9 @@ def build(
     non_volatile = keeps_state(of_excursions(measured))
     series = trends(measured, non_volatile=non_volatile, thresholds=levels)
     series = series if len(measured.labels) >= _CYCLES else []
-    compliance = content["bench"]["compliance"]
-    limits = content.get("compliances", [] if compliance is None else [compliance])
     random = _rows(folder / CYCLES, driven) if (folder / CYCLES).exists() else None
     with style():
-        shown = {"compliances": limits, "thresholds": None if non_volatile else levels}
+        shown = {"compliances": _limits(content), "thresholds": None if non_volatile else levels}
         drawn = {"iv": figures.figure_iv(measured, simulated, **shown, random=random)}
         drawn["residuals"] = figures.figure_residuals(measured, simulated)
         if non_volatile:
@@ -73,10 +74,8 @@ def build(
             drawn["switching"] = figures.figure_set_reset(*sides, label=label)
             tables: list[Block] = [_set_reset_table(*sides)]
         else:
-            spread, both = content["distribution"], (measured, simulated)
-            drawn["switching"] = figures.figure_switching(*both, spread, thresholds=levels)
-            read = [summarise(switching(x, **levels.options)) for x in both]
-            tables = [_switching_table(*read), *[Note(str(levels))] * (driven != "current")]
+            shown, tables = _switching(measured, simulated, content["distribution"], levels)
+            drawn |= shown
         # A device that stands reversed sees the opposite voltage.
         applied = -measured.applied if content["bench"].get("reversed") else measured.applied
         if functions := _functions(content):  # correlations of nodes say nothing to anybody
@@ -96,8 +95,15 @@ def build(
     blocks, advice = _blocks(content, paths, series, tables), next_measurements(content, measured)
     far = ", ".join(content.get("out_of_reach", []))
     beyond = [f"Beyond the largest voltage of the data, and so not determined: {far}."] * bool(far)
-    write_fit_page(content, blocks, folder, advice=advice, counted="sweeps", notes=beyond)
+    write_fit_page(content, blocks, folder, advice=advice, series="sweep", notes=beyond)
     return [*names, "report.html"]
+
+
+def _limits(content: dict) -> dict[int, list[float]]:
+    """Current limits [A] at positive and at negative voltage."""
+    compliance = content["bench"]["compliance"]
+    levels = content.get("compliances", [] if compliance is None else [compliance])
+    return levels_by_sign(content["bench"], levels)
 
 
 def next_measurements(content: dict, measured: mj.Measurement) -> list[str]:
@@ -118,9 +124,9 @@ def next_measurements(content: dict, measured: mj.Measurement) -> list[str]:
     rates = [n for n in left if n not in (far or []) and _is_of_time(free[n]["unit"])]
     if rates and _is_of_one_rate(measured):
         sentences.append(
-            "The same sweep ten times faster and slower, or pulses and decays, in one joint fit: "
-            f"{', '.join(rates)} set how fast the state moves. Sweeps of one rate show combinations of them; "
-            "other rates may tell them apart."
+            "The same sweep ten times faster and slower, or pulses and decays, in one joint fit: how fast the state "
+            f"moves is set by {', '.join(rates)}. Sweeps of one rate show combinations of such rates; other rates may "
+            "tell them apart."
         )
     few = few_cycles(len(measured.labels))
     sentences += few
@@ -167,9 +173,25 @@ def _rows(path: Path, driven: str) -> mj.Measurement:
 def _voltage_row(title: str, measured: dict, simulated: dict) -> list[Any]:
     """A row under `_HEAD` of median, standard deviation and number of measured and simulated voltages."""
     here, there = measured["median"], simulated.get("median")
-    off = "" if None in (here, there) else f"{1e3 * (there - here):+.1f}"
-    spread = readable(measured["sd"], 2)
+    off = "" if None in (here, there) else f"{1e3 * (there - here):+z.1f}"
+    # Voltages that are alike differ by their rounding: below 1 nV.
+    spread = readable(measured["sd"] and round(measured["sd"], 9), 2)
     return [title, readable(here), spread, measured["n"], readable(there), off]
+
+
+def _switching(
+    measured: mj.Measurement, simulated: mj.Measurement, distribution: dict, levels: Thresholds
+) -> tuple[dict[str, Any], list[Block]]:
+    """Picture and tables of switching and hold voltages, by thresholds: the picture where anything switches."""
+    both, by_current = (measured, simulated), measured.driven == "current"
+    read = [switching(x, **levels.options) for x in both]
+    picture = {}
+    if any(f.switched for f in chain(*read)):
+        picture["switching"] = figures.figure_switching(*both, distribution, thresholds=levels)
+    # Without thresholds nothing was looked for, which is not that nothing switches.
+    sought = (levels.on, levels.hold) != NEVER or by_current
+    tables: list[Block] = [_switching_table(*map(summarise, read))] * sought
+    return picture, [*tables, *[Note(str(levels))] * (not by_current)]
 
 
 def _switching_table(measured: dict, simulated: dict) -> Table:
@@ -193,7 +215,8 @@ def _set_reset_table(
         here, there = (y[np.isfinite(y)] for y in (x, simulated.get(name, np.zeros(0))))
         cells = [f"{figures.CYCLE_WORDS[name]} ({UNITS[name]})"]
         for y in (here, there):
-            spread = f"{100 * np.std(np.log(y), ddof=1):.2g} %" if len(y) > 1 else ""
+            # What is below 0.001 % is rounding.
+            spread = f"{round(100 * np.std(np.log(y), ddof=1), 3):.2g} %" if len(y) > 1 else ""
             cells += [readable(float(np.median(y)) if len(y) else None), spread, str(len(y))]
         rows.append(cells)
     half = ["median", "spread", "n"]
@@ -286,6 +309,7 @@ def _blocks(
     sentences = content.get("identifiability", {}).get("sentences", [])
     determined = Section("What the data determine", [Bullets(sentences)])
     simulated = _SIMULATED * bool(content.get("stochastic"))
+    shown = bool(content["cycle_spread"]) and not content.get("cycle_correlation")
     return [
         *[Text(_TRUTH)] * bool(content["synthetic_truth"]),
         Section("Measured and simulated", [
@@ -309,6 +333,6 @@ def _blocks(
         Section("Noise and cycle-to-cycle spread", [
             _variability(content),
             *_randomness(content),
-            *[Note(_ONE_PER_EVENT)] * (not content.get("cycle_correlation")),
+            *[Note(_ONE_PER_EVENT)] * shown,
         ]),
     ]  # fmt: skip

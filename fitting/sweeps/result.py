@@ -28,7 +28,7 @@ from .covariance import Uncertainty, uncertainty
 from .figures import figure_iv, measurement_of
 from .instrument import OFFSETS, DeviceOnBench, device_of
 from .learned import without_likelihood
-from .limits import by_wave, levels_of, share_limits
+from .limits import by_wave, levels_by_sign, levels_of, share_limits
 from .noise_estimate import NoiseEstimates
 from .prediction import Prediction, prediction_at, problem_of
 from .prepare import Prepared
@@ -260,10 +260,13 @@ class FitResult(AbstractFit):
         measured, simulated = (measurement_of(x, driven) for x in self.tables())
         trace = self.cycles() if cycles else None
         random = None if trace is None or not len(trace.v) else cycles_table(trace)
+        bench, limits = self.problem.bench, self.problem.group.limits
+        ends = ("compliance", "compliance_negative") if limits is None else ("compliance",)
+        known = {n: getattr(bench, n) for n in ends}
         return figure_iv(
             measured,
             simulated,
-            compliances=levels_of(self.problem.bench, self.problem.group.limits),
+            compliances=levels_by_sign(known, levels_of(bench, limits)),
             thresholds=self.thresholds if self.device.volatile else None,
             random=None if random is None else measurement_of(random, driven),
         )

@@ -352,7 +352,7 @@ class Extended:
         # As many independent points have a mean that is known as well as that of a first-order process.
         count = np.count_nonzero(counts) * (1 - refit.correlation) / (1 + refit.correlation)
         # Schwarz's criterion: of one parameter more it takes off the logarithm of the number of points.
-        gain = count * np.log(before / max(after, 1e-300)) - np.log(max(count, 1.0))
+        gain = count * np.log(max(before, 1e-300) / max(after, 1e-300)) - np.log(max(count, 1.0))
         return before, after, float(gain)
 
     def _moves(self, refit: _Refit) -> dict[str, tuple[float, float]]:

@@ -292,8 +292,15 @@ def summarise_sweeps(
     Raises
     ------
     DataError
-        If there is no excursion of the voltage, or of the imposed current, in the data.
+        If there is no excursion of the voltage, or of the imposed current, or the response is 0 throughout.
     """
+    if not any(np.any(m.response) for m in measurements):
+        what = (
+            f"the {'current' if measurements[0].driven == 'voltage' else 'voltage'} is 0 throughout"
+        )
+        raise DataError(
+            what, where="the data", fix="check the columns and units with 'memjax read'"
+        )
     groups: list[tuple[mj.Sampled, np.ndarray, tuple[float, float], list]] = []
     for m in measurements:
         stimuli, rows, labels = waveform(m, point_time)

@@ -60,7 +60,7 @@ class Series:
 
     def __str__(self) -> str:
         if self.tau is None or self.p is None:
-            return "too few values for a trend, or all one"
+            return "too few values for a trend, or all alike"
         if self.p > SURE:
             return f"no trend (p = {self.p:.2g})"
         return f"{'rises' if self.tau > 0 else 'falls'} (tau = {self.tau:+.2f}, p = {self.p:.1g})"

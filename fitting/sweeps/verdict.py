@@ -382,7 +382,10 @@ def _shape(
     points = sum(o[0].size for o in openings)
     gain = 1 - float(max(left - 2 * points * spread**2, 0.0) / most)
     shape |= {"area_ratio": ratio, "gain": gain}
-    text = f"of the loop it explains {gain:.2g} beyond a curve without memory"
+    text = f"of the loop it explains {gain:.2g}, where a curve without memory explains 0"
+    if gain < 0:
+        worse = f"squares of its residuals are {1 - gain:.2g} times as large"
+        text = f"a curve without memory describes the loop better: {worse}"
     ratios = f"branch ratio {10**drawn:.2f}, measured {10**measured:.2f}"
     return shape, [
         graded_ratio(

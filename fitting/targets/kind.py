@@ -171,6 +171,7 @@ def options(problem: Any) -> dict[str, dict[str, Any]]:
 
 KIND = Kind(
     label="targets",
+    series="protocol",
     claims=lambda request: bool(request.target),
     configs=(TargetConfig, TrainTargetConfig),
     choose=config_for,

@@ -97,6 +97,7 @@ def options(problem: Any) -> dict[str, dict[str, Any]]:
 
 KIND = Kind(
     label="delay and relaxation",
+    series="curve",
     takes=of_pulsed_curves,
     claims=claims,
     configs=(TransientConfig,),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import MemjaxError, OutputError, ReaderError
 from ..io.request import file_of, files_of, measurement_from, measurements_from, refuse_choice
+from ..runtime.console import counted, listed
 from .command import Command, print_json, say
 from .options import (
     add_compliance_option,
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 _COUNTS = ("cycles", "set_pulses", "reset_pulses")
 """What is counted for each device."""
-
-_NO_FEATURES = "none: no sweep was measured both ways in 16 rows or more"
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +50,9 @@ def _print_recognised(report: dict) -> None:
 
 def _print(report: dict, name: str) -> None:
     """The summary for people."""
-    print(f"{name}: {report['points']} points in {report['sweeps']} sweeps")
+    from ..data.features import NO_SWEEPS
+
+    print(f"{name}: {report['points']} points in {counted(report['sweeps'], 'sweep')}")
     _print_recognised(report)
     print(f"  voltage     {report['v_min']:.6g} to {report['v_max']:.6g} V")
     kind = " (modulus: the sign is lost)" if report["modulus"] else ""
@@ -72,7 +73,7 @@ def _print(report: dict, name: str) -> None:
         if limit is None
         else f"  compliance  {levels} A, {report['at_compliance']} points at {it}"
     )
-    text = report["features"]["text"] if report["features"] else _NO_FEATURES
+    text = report["features"]["text"] if report["features"] else f"none: {NO_SWEEPS}"
     print(f"  features    {text}")
     print(f"  models      {_models_text(report)}")
     for text in report["warnings"]:
@@ -123,7 +124,7 @@ def _summary(measurement: "Measurement") -> dict:
 
 def _print_endurance(report: dict) -> None:
     """The two states of an endurance test, for people."""
-    print(f"  devices     {len(report['devices'])}: {', '.join(report['devices'][:12])}")
+    print(f"  devices     {len(report['devices'])}: {listed(report['devices'], 12)}")
     counts = sorted(set(report["cycles"]))
     span = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     print(f"  cycles      {span} read, the last one is {report['last_cycle']:.6g}")
@@ -154,14 +155,14 @@ def _print_records(report: dict, name: str) -> None:
         if report["pulses"] is None:
             print("  pulses      not stated in the file")
     elif "trains" in report:
-        print(f"  trains      {len(report['trains'])}: {', '.join(report['trains'][:6])}")
+        print(f"  trains      {len(report['trains'])}: {listed(report['trains'], 6)}")
         print(
             f"  spikes      {report['points']}, from {report['t_min']:.6g} to {report['t_max']:.6g} s"
         )
         if report["isi_mean"] is not None:
             print(f"  intervals   mean {report['isi_mean']:.6g} s, CV {report['isi_cv']:.3g}")
     else:
-        print(f"  runs        {len(report['runs'])}: {', '.join(report['runs'][:6])}")
+        print(f"  runs        {len(report['runs'])}: {listed(report['runs'], 6)}")
         print(f"  time        up to {report['t_max']:.6g} s")
         print(f"  resistance  {report['r_min']:.6g} to {report['r_max']:.6g} ohm")
     for text in report["warnings"]:
@@ -197,7 +198,9 @@ def _waveforms(source: "Source", options: argparse.Namespace) -> dict | None:
 
 def _print_waveforms(report: dict, name: str) -> None:
     """The summary of a voltage or a current against time, for people."""
-    print(f"{name}: {report['kind']}, {report['points']} points in {report['traces']} traces")
+    print(
+        f"{name}: {report['kind']}, {report['points']} points in {counted(report['traces'], 'trace')}"
+    )
     _print_recognised(report)
     for quantity, word in (("t", "time"), ("v", "voltage"), ("i", "current")):
         if quantity in report["units"]:

@@ -48,6 +48,9 @@ ONE_WAY = 3.0
 _FEWEST = 16
 """Rows of an excursion below which its ways, of half of them each, are too coarse to be compared."""
 
+NO_SWEEPS = f"no sweep was measured both ways in {_FEWEST} rows or more that hold a current"
+"""Why sweeps have no features."""
+
 _SMALL = 0.1
 """Share of the widest loop of the data below which another one is none: instruments open small ones by themselves."""
 

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from memjax.errors import ReaderError
+from memjax.runtime.console import counted, listed
 
 from .row_checks import lines_of
 from .sweeps import cut
@@ -70,7 +71,8 @@ def by_label(
         number, names = _codes(inner if alone else joined)
         if not alone:
             names = tuple(" ".join(map(_word, row)) for row in _firsts(joined, groups))
-        warnings.append(f"{len(names)} sweeps numbered in the order of their names in the file")
+        named = f"{counted(len(names), 'sweep')} of one device, named {listed(names, 6)}"
+        warnings.append(f"{named}: numbered in the order in which they stand in the file")
     if alone_in := _single_points(number, lines):
         warnings.append(f"a sweep of one point, where others have many: {lines_of(alone_in)}")
     if t is not None:

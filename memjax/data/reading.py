@@ -28,10 +28,9 @@ from .roles import (
     grouping,
     heading_remarks,
     is_modulus,
-    left_aside,
     stated_unit,
 )
-from .row_order import in_counted_order
+from .row_order import counts_points, in_counted_order
 from .scope import CHANNELS
 from .text import load
 from .timing import check_time, count_time
@@ -195,8 +194,8 @@ def _points(
         table = in_counted_order(table, chosen, groups, where=where)
         parts.append(_record(table, chosen, len(parts), where, columns))
         parts[-1].label = table.label
-        if (aside := left_aside(table, chosen)) and _guessed(table, columns):
-            parts[-1].warnings.append(f"columns left aside: {', '.join(aside[:8])}")
+        if (aside := _left_aside(table, {*chosen.values(), *groups})) and _guessed(table, columns):
+            parts[-1].warnings.append(f"columns left aside: {', '.join(aside)}")
         used.append(table)
         column_names = column_names or {role: table.names[k] for role, k in chosen.items()}
     if not parts:
@@ -213,6 +212,12 @@ def _of_another_kind(source: Source, error: ReaderError) -> ReaderError:
         return error
     fix = f"{instead}; else {error.fix}" if error.fix else instead
     return ReaderError(error.what, where=error.where, allowed=error.allowed, fix=fix)
+
+
+def _left_aside(table: Table, read: set[int]) -> list[str]:
+    """Names of columns that are not read, but for empty ones and those that count the points."""
+    others = [k for k in range(len(table.names)) if k not in read and any(table.columns[k])]
+    return [table.names[k] for k in others if not counts_points(table.names[k])]
 
 
 def _guessed(table: Table, columns: Mapping[str, str]) -> bool:

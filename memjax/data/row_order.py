@@ -19,6 +19,11 @@ _COUNTS = (
 """Names of columns that count the points, small and without signs."""
 
 
+def counts_points(name: str) -> bool:
+    """Whether a column of that name counts the points: it says in which order they are, and nothing else."""
+    return _plain(name) in _COUNTS
+
+
 def in_counted_order(
     table: Table, chosen: Mapping[str, int], groups: Sequence[int], *, where: str
 ) -> Table:
@@ -42,7 +47,7 @@ def in_counted_order(
     disorder.
     """
     for k, name in enumerate(table.names):
-        if k in chosen.values() or k in groups or _plain(name) not in _COUNTS:
+        if k in chosen.values() or k in groups or not counts_points(name):
             continue
         count = _whole_numbers(table, k, where)
         if count is None:

@@ -119,7 +119,8 @@ def waveforms_summary(waveforms: tuple[Waveform, ...]) -> dict:
     first = waveforms[0]
     q, unit = first.quantity, SI_UNITS[first.quantity]
     missing = "current" if q == "v" else "voltage"
-    remarks = (f"no {missing} in the file: {WORDS[q]} against time, to which no device is fitted",)
+    what = f"no {missing} in the file: {WORDS[q]} against time, to which no device is fitted"
+    remarks = (f"{what}, but a circuit: --voltage and --spikes of 'memjax fit'",)
     return {
         "reader": first.reader,
         "recognised": first.source["recognised"],

@@ -22,6 +22,9 @@ _RATES = 3.0
 _SCALES = 0.3
 """Share by which hysteresis over rate may differ between rates and still scale with them."""
 
+_MOSTLY = 0.5
+"""Share of the largest current from which on hysteresis at 0 V is most of the current."""
+
 _MAD = 1.4826
 """Standard deviation of a normal over its median absolute deviation."""
 
@@ -220,6 +223,14 @@ def zero_remarks(*measurements: Measurement) -> list[str]:
         remarks.append(
             f"at 0 V the current on the way up exceeds that on the way down in proportion to the rate of the sweep, as "
             f"with {capacitance:.3g} F across the device; a fit frees it with --free-bench parallel_capacitance"
+        )
+    elif charged := [z for z in readings if z.is_hysteresis and z.hysteresis > _MOSTLY * z.range]:
+        widest = max(charged, key=lambda z: z.hysteresis)
+        charge = f"{widest.hysteresis / widest.rate:.3g} F" if widest.rate > 0 else "a capacitance"
+        remarks.append(
+            f"at 0 V the current is {widest.hysteresis:.3g} A above its mean on the way up and as far below on the way "
+            f"down, {widest.hysteresis / widest.range:.0%} of the largest: most of the current charges {charge} across "
+            "the device or in the cables, and its loop is none of a device"
         )
     return remarks
 

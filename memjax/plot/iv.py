@@ -12,7 +12,8 @@ from ..errors import BoundsError
 from ..runtime.flags import check_flags
 from .style import MUTED
 
-_ARROWS = 60
+MOST = 60
+"""Sweeps that are drawn at the most, spread evenly."""
 
 
 def iv(
@@ -59,9 +60,7 @@ def iv(
         from .picture import Picture
 
         ax = Picture().add_subplot()
-    indices = (
-        np.unique(np.linspace(0, len(v) - 1, min(len(v), _ARROWS)).astype(int)) if len(v) else []
-    )
+    indices = np.unique(np.linspace(0, len(v) - 1, min(len(v), MOST)).astype(int)) if len(v) else []
     for n, k in enumerate(indices):
         size = np.abs(i[k])
         drawn = np.where(size > 0, size, np.nan) if log else i[k]

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import stat
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,8 +43,11 @@ def is_inside(name: str) -> bool:
 
 
 def _temporary_path(path: Path) -> Path:
-    """A hidden name next to `path` that no other process uses."""
-    return path.with_name(f".{path.name}.{os.getpid()}.part")
+    """A hidden name next to `path` that no other process uses, and no other thread.
+
+    An interrupt saves what is reached in a thread of its own, while the fit may be writing its folder.
+    """
+    return path.with_name(f".{path.name}.{threading.get_ident()}.{os.getpid()}.part")
 
 
 def remove_temporaries(folder: Path, name: str = "*") -> None:

@@ -43,7 +43,7 @@ def test_summary_for_people_says_what_was_guessed(run, tmp_path):
     path = tmp_path / "plain.txt"
     path.write_text("Voltage Current\n0 0\n0.5 1e-3\n1 2e-3\n0.5 1e-3\n0 0\n")
     out = run("read", path).out
-    assert "5 points in 1 sweeps" in out
+    assert "5 points in 1 sweep\n" in out
     assert "no units stated, taken as SI" in out
 
 

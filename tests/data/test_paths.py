@@ -61,7 +61,7 @@ def test_read_shows_all_files_of_a_folder_and_names_those_it_refuses(folder, cap
     (folder / "words.txt").write_text("no numbers")
     assert main(["read", str(folder)]) == 0
     shown = capsys.readouterr()
-    assert shown.out.count("3 points in 1 sweeps") == 4
+    assert shown.out.count("3 points in 1 sweep\n") == 4
     assert shown.err.count("warning") == 1
     assert "words.txt: no measurement" in shown.err
     assert main(["read", f"{folder}/words*", f"{folder}/words.txt"]) == 2

@@ -303,3 +303,20 @@ def test_a_column_of_limits_is_not_taken_for_the_current(write):
     m = read(write("Voltage (V),Measured current (A),Limit current (A)\n0,0,1e-3\n1,5e-4,1e-3\n"))
     assert m.source["columns"]["i"] == "Measured current (A)"
     assert m.i.max() == 5e-4
+
+
+def test_columns_that_are_not_read_are_named(tmp_path):
+    path = tmp_path / "more.csv"
+    head = "Index,v_V,i_A,temperature_K,comment,\n"
+    path.write_text(head + "".join(f"{k},{k / 10},{k / 1e6},300,ok,\n" for k in range(9)))
+    assert "columns left aside: temperature_K, comment" in read(path).warnings
+    named = read(path, columns={"v": "v_V", "i": "i_A"})
+    assert not [text for text in named.warnings if "left aside" in text]
+
+
+def test_sweeps_that_have_names_are_said_to_be_of_one_device(tmp_path):
+    path = tmp_path / "devices.csv"
+    rows = [f"{name},{k / 10},{k / 1e6}\n" for name in ("left", "right") for k in range(9)]
+    path.write_text("device,v_V,i_A\n" + "".join(rows))
+    text = "2 sweeps of one device, named left, right: numbered in the order in which they stand"
+    assert any(warning.startswith(text) for warning in read(path).warnings)

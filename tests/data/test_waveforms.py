@@ -44,7 +44,7 @@ def test_read_shows_it_and_says_that_no_current_is_there(write, capsys):
     path = write("Time (s),Voltage (V)")
     assert main(["read", str(path)]) == 0
     out = capsys.readouterr().out
-    assert "voltage against time, 50 points in 1 traces" in out
+    assert "voltage against time, 50 points in 1 trace\n" in out
     assert "no current in the file" in out
     assert main(["read", str(path), "--json"]) == 0
     about = json.loads(capsys.readouterr().out)

@@ -1,5 +1,7 @@
 """What an instrument reads at 0 V: an offset, a capacitance, or nothing of a device that is pinched."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -59,3 +61,11 @@ def test_data_without_a_sign_or_a_zero_give_no_reading(change):
         "no zero": dict(v=data.v + 2, i=data.i),
     }
     assert zero_reading(mj.Measurement(**fields, **other[change])) is None
+
+
+@pytest.mark.parametrize("timed", [True, False])
+def test_a_current_that_is_mostly_charge_at_one_rate_is_none_of_a_device(timed):
+    data = measured(capacitance=1e-4)
+    (text,) = zero_remarks(data if timed else replace(data, t=None))
+    assert "most of the current charges " + ("0.0001 F" if timed else "a capacitance") in text
+    assert zero_remarks(measured(capacitance=1e-6)) == []  # a tenth of the current of the device

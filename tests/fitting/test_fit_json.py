@@ -43,7 +43,9 @@ def test_intervals_of_the_method_that_was_asked_for_are_told(result):
     assert by_profile["intervals"]["mu"] == [None, 99.0]
     assert "no lower end" in by_profile["notes"][0]
     assert by_profile["methods"] == plain["methods"] | {"mu": "profile"}
-    assert methods_in_words(by_profile).endswith("profile likelihood, the prior included (mu)")
+    assert methods_in_words(by_profile).endswith(
+        "profile likelihood of the data alone, without the prior (mu)"
+    )
     assert methods_in_words({"method": "laplace"}) == methods_in_words(plain)
     rng = np.random.default_rng(0)
     columns = {n: np.exp(rng.normal(size=(2, 200))) for n in result.problem.free}

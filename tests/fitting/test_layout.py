@@ -62,7 +62,9 @@ def test_words_of_the_pictures_of_sweeps_lie_apart(count, both):
     m = _loops(count, both=both)
     names = [f"a_long_name_{k}" for k in range(3 if count < 9 else 16)]
     limits = (1e-6,) if count < 9 else tuple(1e-6 * x for x in range(1, 8))
-    assert _flaws(figures.figure_iv, m, m, compliances=limits, thresholds=LONG) == []
+    assert (
+        _flaws(figures.figure_iv, m, m, compliances={1: limits, -1: limits}, thresholds=LONG) == []
+    )
     assert _flaws(figures.figure_residuals, m, m) == []
     assert _flaws(figures.figure_cycles, m, m) == []
     assert _flaws(figures.figure_correlation, names, np.eye(len(names))) == []

@@ -1,9 +1,9 @@
-"""Lines on standard error, tables of text, and packages that are missing."""
+"""Lines on standard error, numbers, lists and tables of text, and packages that are missing."""
 
 import pytest
 
 from memjax.errors import UsageError
-from memjax.runtime.console import say, table
+from memjax.runtime.console import counted, listed, say, table
 from memjax.runtime.packages import require_packages
 
 
@@ -11,6 +11,15 @@ def test_what_is_said_is_one_line(capsys):
     say("note", "two\n  lines")
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", "memjax: note: two lines\n")
+
+
+def test_one_thing_is_not_called_several():
+    assert [counted(n, "sweep") for n in (0, 1, 2)] == ["0 sweeps", "1 sweep", "2 sweeps"]
+
+
+def test_a_list_that_is_cut_says_how_much_is_missing():
+    assert listed(["a", "b"], 2) == "a, b"
+    assert listed(["a", "b", "c", "d"], 2) == "a, b and 2 more"
 
 
 def test_columns_are_as_wide_as_their_widest_cell():

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import threading
 
 import pytest
 
@@ -63,7 +64,7 @@ def test_what_a_killed_process_was_writing_is_removed_by_the_next(tmp_path):
     """But not what a process that lives is writing, nor that of another output."""
     gone = subprocess.Popen(["true"])
     gone.wait()
-    names = (f".a.csv.{gone.pid}.part", f".a.csv.{os.getppid()}.part", f".b.csv.{gone.pid}.part")
+    names = (f".a.csv.7.{gone.pid}.part", f".a.csv.{os.getppid()}.part", f".b.csv.{gone.pid}.part")
     for name in names:
         (tmp_path / name).write_text("half")
     with writing(prepare_output(tmp_path / "a.csv")) as temporary:
@@ -96,6 +97,22 @@ def test_folder_is_swapped_whole(tmp_path):
     with writing_folder(path) as beside:
         (beside / "fit.json").write_text("3")
     assert [p.name for p in path.iterdir()] == ["fit.json"]
+    assert [p.name for p in tmp_path.iterdir()] == ["fit"]
+
+
+def test_what_an_interrupt_saves_takes_nothing_from_the_folder_that_is_being_written(tmp_path):
+    def save():
+        with writing_folder(tmp_path / "fit") as place:
+            (place / "best").touch()
+
+    with writing_folder(tmp_path / "fit") as place:
+        (place / "first").touch()
+        rescue = threading.Thread(target=save)
+        rescue.start()
+        rescue.join()
+        assert [p.name for p in (tmp_path / "fit").iterdir()] == ["best"]
+        (place / "second").touch()
+    assert sorted(p.name for p in (tmp_path / "fit").iterdir()) == ["first", "second"]
     assert [p.name for p in tmp_path.iterdir()] == ["fit"]
 
 

@@ -30,9 +30,9 @@ def test_the_sentence_says_what_the_data_show_who_is_out_and_by_how_much():
     text = explain(LISTED, comparison(score=[2.0, 1.5], behind=[3.4, 0.0], loss=[1.0, 2.0]))
     assert text == (
         "b is chosen: the device is volatile (nothing is left), sets at positive voltage, abrupt (90% of the set "
-        "within two rows), driven by voltage, which 3 of 11 models can describe (excluded: 5 models, each of which "
-        "keeps its state, which the data forget; i, which has no x; j, k, each of which has no start); of a, b it "
-        "misses held-out sweeps by the least, 1.5 sigma against 2 of a (3.4 standard errors)"
+        "within two rows), driven by voltage, which 3 of 11 models of physics can describe (excluded: 5 models, each "
+        "of which keeps its state, which the data forget; i, which has no x; j, k, each of which has no start); of "
+        "a, b it misses held-out sweeps by the least, 1.5 sigma against 2 of a (3.4 standard errors)"
     )
 
 
@@ -42,7 +42,7 @@ def test_the_sentence_says_what_the_data_show_who_is_out_and_by_how_much():
         ({"score": [1.0, 1.1], "behind": [0.0, 0.7]}, "a", "score", "0.7 standard errors, which does not tell"),
         ({"aic": [7.0, 3.0], "delta_aic": [4.0, 0.0]}, "b", "aic", "its AIC is the least, by 4 to a"),
         ({"loss": [7.0, 3.0], "score": [1.0, None]}, "b", "loss", "its loss is the least, 3 against 7 of a"),
-        ({"loss": [7.0, None]}, "a", "loss", "it is the only one that could be fitted"),
+        ({"loss": [7.0, None]}, "a", "loss", "it is the only one that was fitted"),
         ({"loss": [7.0, None]}, "a", "loss", "a is chosen, though it is slow: the device"),
         ({"loss": [7.0, 6.0], "verdict": ["good", "poor"]}, "b", "loss", "; it describes the data poorly all the same"),
         ({}, None, "loss", "no model is chosen"),

@@ -54,7 +54,7 @@ def test_the_true_model_wins_and_the_sentence_says_why(batch):
     text = content["explanation"]
     assert text.startswith("mms is chosen: the device is non-volatile (")
     assert (
-        "2 of 3 models can describe (excluded: threshold-switch, which relaxes alone, the data reset)"
+        "2 of 3 models of physics can describe (excluded: threshold-switch, which relaxes alone, the data reset)"
         in text
     )
     assert "misses held-out sweeps by the least" in text

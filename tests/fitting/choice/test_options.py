@@ -125,7 +125,7 @@ def test_an_interrupt_keeps_what_was_reached(file, tmp_path, monkeypatch, capsys
     assert "1 of 2 models are fitted" in capsys.readouterr().err
     content = json.loads((out / "comparison.json").read_text())
     assert content["interrupted"]
-    assert [r["failure"] for r in content["rows"]] == [None, "interrupted before"]
+    assert [r["failure"] for r in content["rows"]] == [None, "interrupted before it was fitted"]
     assert (out / "mms" / "fit.json").exists()
     assert "interrupted: what was reached" in (out / "report.html").read_text()
     assert (out / "comparison.png").exists()
@@ -145,7 +145,7 @@ def test_an_interrupt_before_curves_are_simulated_keeps_the_fit(file, tmp_path, 
     words = ["fit", file, "--model", "linear-drift,mms", *PULSES, "--out", str(out)]
     assert main(words) == 130
     rows = json.loads((out / "comparison.json").read_text())["rows"]
-    assert [r["failure"] for r in rows] == [None, "interrupted before"]
+    assert [r["failure"] for r in rows] == [None, "interrupted before it was fitted"]
     assert "no curves of linear-drift: interrupted" in (out / "report.html").read_text()
     assert not (out / "comparison.png").exists()
 

@@ -50,7 +50,9 @@ def test_another_optimum_as_good_as_the_data_can_tell_is_named_once_by_what_diff
     np.testing.assert_allclose(other.z, [0.2, 0])
     values = {"tau": 3e-5, "v_on": 0.3}
     (text,) = optima_in_words(agreed, 4, [(0.0, values)], {"tau": 1e-4, "v_on": 0.31})
-    assert text.endswith("describes the data as well: tau 3e-05 for 0.0001, v_on 0.3 for 0.31")
+    assert text.endswith(
+        "describes the data as well: tau 3e-05 in place of 0.0001, v_on 0.3 in place of 0.31"
+    )
 
 
 def test_another_optimum_a_little_higher_is_named_with_its_loss():
@@ -58,7 +60,7 @@ def test_another_optimum_a_little_higher_is_named_with_its_loss():
     assert agreed == 2
     np.testing.assert_allclose(other.above, 0.07)
     (text,) = optima_in_words(2, 4, [(other.above, {"tau": 1.0})], {"tau": 2.0})
-    assert text == "another optimum has a loss 7.0% above: tau 1 for 2"
+    assert text == "another optimum has a loss 7.0% above: tau 1 in place of 2"
     assert speaks_of_optima(text)
     assert optima([[0, 0], [1, 0]], [1.0, 1.07], ended=False) == (1, [])
 

@@ -101,7 +101,7 @@ def test_an_optimum_that_is_not_excluded_is_named_with_its_loss_and_has_a_profil
     stages.curved = ("tau",)
     done = completion.completed(fit(), None)
     assert done.notes == (
-        "another optimum has a loss 5.0% above: r_on 0.0498 for 2.72, tau 7.39 for 7.39",
+        "another optimum has a loss 5.0% above: r_on 0.0498 in place of 2.72, tau 7.39 in place of 7.39",
     )
     assert stages.profiled == [(("r_on", "tau"), ["r_on"])]
     assert done.profiles == ("profile of r_on", "profile of tau")

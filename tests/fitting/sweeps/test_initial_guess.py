@@ -36,6 +36,22 @@ def test_a_device_that_switches_one_way_is_one_sided():
     assert "mu_neg" not in found.free
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_sweeps_of_one_polarity_that_switch_are_not_said_never_to_switch(sign):
+    m = measured_loops(threshold_loop(0.5, 0.2, sign=sign), threshold_loop(0.5, 0.2, sign=sign))
+    waves = summarise_sweeps([m], point_time=1e-3, floor=1e-14)
+    notes = guess(waves, floor=1e-14, device=mj.DiffusiveMemristor()).notes
+    assert not [text for text in notes if "never switch" in text]
+
+
+def test_only_the_polarity_that_switches_is_fitted_where_the_other_one_does_not():
+    v, _ = threshold_loop(0.5, 0.2)
+    m = measured_loops(threshold_loop(0.5, 0.2, sign=-1), (v, v / 1e11))
+    waves = summarise_sweeps([m], point_time=1e-3, floor=1e-14)
+    (text,) = guess(waves, floor=1e-14, device=mj.DiffusiveMemristor()).notes
+    assert text.startswith("positive sweeps never switch: only the negative polarity is fitted")
+
+
 def test_a_polarity_that_is_on_from_its_first_row_is_no_leakage_of_a_one_sided_device():
     v, i = threshold_loop(0.5, 0.0)
     both = np.concatenate([v, -v[1:]]), np.concatenate([i, -np.maximum(v[1:], 1e-3) / 1e6])

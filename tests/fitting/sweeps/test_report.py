@@ -4,15 +4,24 @@ import numpy as np
 import pytest
 
 import memjax as mj
+from fitting.page.blocks import Note, Table
 from fitting.sweeps.report import (
     _cycles,
+    _limits,
     _rows,
+    _set_reset_table,
+    _switching,
     _switching_table,
     _variability,
     next_measurements,
     thresholds_of,
 )
+from memjax.circuit import UNLIMITED
 from memjax.errors import DataError
+from memjax.observables import Thresholds
+from memjax.observables.thresholds import NEVER
+from memjax.plot import style
+from tests.fits import measured_loops, threshold_loop
 
 SIDE = {
     "v_th_V": {"median": 0.5, "sd": 0.01, "n": 9}, "v_hold_V": {"median": None, "sd": None, "n": 0},
@@ -26,6 +35,26 @@ def test_differences_stand_in_millivolts_where_both_sides_have_a_value():
     assert (switching[-1], hold[-1]) == ("+20.0", "")
     assert never[1] == "1 / 2"
     assert _switching_table({"positive": other}, {"positive": SIDE}).rows[0][-1] == "-20.0"
+
+
+@pytest.mark.parametrize(
+    ("levels", "picture", "kinds"),
+    [
+        (Thresholds(on=1e-8, hold=1e-8), ["switching"], [Table, Note]),
+        (Thresholds(on=1e-3, hold=1e-8), [], [Table, Note]),
+        (Thresholds(on=NEVER[0], hold=NEVER[1], why="nothing jumps"), [], [Note]),
+    ],
+    ids=["switching", "never switched", "not looked for"],
+)
+def test_switching_is_drawn_where_it_is_seen_and_counted_where_it_was_sought(
+    levels, picture, kinds
+):
+    m = measured_loops(threshold_loop(0.4, 0.2), threshold_loop(0.5, 0.2))
+    with style():
+        drawn, tables = _switching(m, m, {}, levels)
+    assert list(drawn) == picture
+    assert [type(x) for x in tables] == kinds
+    assert tables[-1] == Note(str(levels))
 
 
 def test_a_fit_of_an_old_version_has_no_thresholds():
@@ -78,8 +107,24 @@ def test_what_to_measure_next_follows_from_what_is_left_and_from_the_data():
     assert "Sweeps beyond 1 V: v_on lie" in text
     assert "negative polarity, for mu_neg." in text
     assert "hides what r_on would be" in text
-    assert "in one joint fit: mu, mu_neg set" in text
-    assert "More cycles: 2 say" in text
+    assert "how fast the state moves is set by mu, mu_neg" in text
+    assert "hardly seen in 2 cycles" in text
     assert "faster" not in " ".join(next_measurements(content, sweeps(1.0, 10.0)))
     nothing = content | {"undetermined": [], "out_of_reach": []}
     assert next_measurements(nothing, sweeps(*[1.0] * 10)) == []
+
+
+def test_a_limit_of_one_polarity_is_no_limit_of_the_other():
+    bench = {"compliance": UNLIMITED, "compliance_negative": 5e-4}
+    assert _limits({"bench": bench, "compliances": [5e-4]}) == {1: [], -1: [5e-4]}
+    alike = {"bench": {"compliance": 1e-6}, "compliances": [1e-6]}
+    assert _limits(alike) == {1: [1e-6], -1: [1e-6]}
+    assert _limits({"bench": {"compliance": None}}) == {1: [], -1: []}
+
+
+def test_a_spread_that_is_rounding_is_none():
+    alike = SIDE | {"v_th_V": {"median": 0.5, "sd": 3.6e-18, "n": 9}}
+    assert [row[2] for row in _switching_table({"positive": alike}, {}).rows] == ["0", "", ""]
+    equal = {"v_set": np.array([0.95, 0.95 * (1 + 2e-16), 0.95])}
+    (row,) = _set_reset_table(equal, equal).rows
+    assert row == ["|Set voltage| (V)", "0.95", "0 %", "3", "0.95", "0 %", "3"]

@@ -158,3 +158,9 @@ def test_a_current_that_follows_the_voltage_to_nothing_does_not_jump():
     assert is_sudden(opens[None], events, v)[0, 0]
     # To a voltage of 0 any current ends.
     assert not is_sudden(opens[None], events + 1, v)[0, 0]
+
+
+def test_a_response_of_zero_throughout_is_an_error_that_says_so():
+    v, i = threshold_loop(0.5, 0.2)
+    with pytest.raises(DataError, match=r"the current is 0 throughout.*memjax read"):
+        summarise_sweeps([measured_loops((v, 0 * i))], point_time=1e-3, floor=1e-14)

@@ -20,7 +20,7 @@ def test_equal_or_few_values_have_no_trend():
     few = _series("v", "V", 1, [(k, float(k)) for k in range(5)])
     for s in (same, few):
         assert (s.tau, s.p) == (None, None)
-        assert str(s) == "too few values for a trend, or all one"
+        assert str(s) == "too few values for a trend, or all alike"
     rng = np.random.default_rng(0)
     noise = _series("v", "V", 1, [(k, x) for k, x in enumerate(rng.normal(size=30))])
     assert str(noise).startswith("no trend")

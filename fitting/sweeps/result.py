@@ -38,7 +38,7 @@ from .simulated import counted_responses, simulated_opposed, with_fitted_bench
 from .suggestion import Suggestion
 from .summary import Waveform
 from .variability import cycle_spread, read_noise
-from .verdict import LoopVerdict, judge
+from .verdict import LoopVerdict, doubted, judge
 
 _DRAWS = 100  # sweeps per waveform drawn for the simulated distributions
 _SHOWN = 20  # of them those that a picture shows
@@ -103,7 +103,7 @@ class FitResult(AbstractFit):
         known = replace(known, covariance=covariance, source="all files of a joint fit")
         at = jnp.asarray(z)
         drawn = counted_responses(problem, z), simulated_opposed(problem, z)
-        verdict = judge(self.waves, problem.group, r, *drawn)
+        verdict = _judge_fit(problem, self.waves, r, *drawn)
         fields: dict[str, Any] = {"loss": 0.5 * float(np.sum(r**2)), "uncertainty": known}
         device = device_of(problem.at(at))
         fields |= {"profiles": (), "sample": None}  # those of the values before
@@ -222,17 +222,11 @@ class FitResult(AbstractFit):
         sigma = {n: s["sigma_ln"] for n, s in self.cycle_spread.items()}
         if self.stochastic is not None and self.stochastic.correlation is not None:
             _, simulation = self.cycle_simulation(_DRAWS)
-            members, sweeps = simulation.shape
-            return simulation(
-                self.device,
-                cycle_factors(
-                    self.seed,
-                    sigma,
-                    members=members,
-                    sweeps=sweeps,
-                    correlation=self.stochastic.correlation,
-                ),
-            ).good()
+            shape: dict[str, Any] = dict(zip(("members", "sweeps"), simulation.shape, strict=True))
+            factors = cycle_factors(
+                self.seed, sigma, **shape, correlation=self.stochastic.correlation
+            )
+            return simulation(self.device, factors).good()
         factors = cycle_factors(self.seed, sigma, members=_DRAWS, sweeps=len(self.waves))
         # Within the bounds, as the cycles were drawn to which the spread is calibrated.
         values: dict[str, Any] = scale(self.device, factors)
@@ -380,7 +374,7 @@ def fit_at(
         "loss": cost,
         "uncertainty": more.pop("uncertainty", None)
         or uncertainty(problem, waves, z=z, residuals=residuals, jacobian=jacobian, seed=seed),
-        "verdict": judge(waves, problem.group, residuals, simulated, simulated_opposed(problem, z)),
+        "verdict": _judge_fit(problem, waves, residuals, simulated, simulated_opposed(problem, z)),
         "read_noise": read_noise(waves, prepared.floor),
         "cycle_spread": {},
         "search": Progress(z[None], np.array([cost])),
@@ -389,3 +383,13 @@ def fit_at(
     return FitResult(
         problem=with_fitted_bench(problem, z), waves=waves, z=z, seed=seed, **(fields | more)
     )
+
+
+def _judge_fit(problem: Problem, waves: Sequence[Waveform], *compared: Any) -> LoopVerdict:
+    """The verdict of `judge`; a fit to no more data than it has free parameters is not good, however near it comes."""
+    group, verdict = problem.group, judge(waves, problem.group, *compared)
+    counted = np.count_nonzero(group.weight) + np.count_nonzero(group.event_weight)
+    # A learned prior holds what data leave.
+    if problem.strength is not None or counted > len(problem.free):
+        return verdict
+    return doubted(verdict, f"{counted} points and events for {len(problem.free)} parameters")

@@ -8,7 +8,7 @@ import jax.extend.core as jex
 import jax.numpy as jnp
 import numpy as np
 
-from ..core.jaxprs import scan_parts
+from ..device.laws.roots import RESIDUAL, ROOT
 from ..errors import ModelError
 from .expression import MOST_POWER, Graph, Node
 
@@ -38,9 +38,6 @@ _PASSES = (
 _CALLS = ("jit", "pjit", "closed_call", "custom_jvp_call", "custom_vjp_call", "remat", "checkpoint")
 """Primitives that run another program."""
 
-ROOT = "root_between"
-"""Name of the scope in which `memjax.device.laws.root_between` solves an implicit equation."""
-
 Arrays = list[np.ndarray]
 
 
@@ -50,7 +47,6 @@ class Translation:
     def __init__(self, graph: Graph):
         """Take the graph that nodes are made in."""
         self.graph = graph
-        self._roots: list[Node] = []
 
     def constant(self, value: Any) -> np.ndarray:
         """An array of numbers as nodes."""
@@ -101,7 +97,7 @@ class Translation:
         if name == "unstack":  # of jax 0.12: the parts of an array along an axis
             axis = params["axis"]
             return [np.squeeze(x, axis) for x in np.split(args[0], args[0].shape[axis], axis)]
-        if name == "scan" and ROOT in str(equation.source_info.name_stack):
+        if name == "while" and ROOT in str(equation.source_info.name_stack):
             return self._solve(params, args)
         if name == "sort" and len(args) == 1:
             return [self._sorted(args[0])]
@@ -220,29 +216,19 @@ class Translation:
         return _filled(x, a.shape)
 
     def _solve(self, params: dict, args: Arrays) -> Arrays:
-        """The loops of `root_between`: bisection makes the root, Newton's steps leave it where it is."""
-        if self._roots and len(args) - scan_parts(params)[0] == 3 and _is(args[-1], 0.0):
-            return [args[-3], _filled([self._roots.pop()], ()), self.constant(1.0)]
-        body, n = params["jaxpr"], scan_parts(params)[0]
-        *consts, _, low, high = args
-        if n != len(consts):
-            raise ModelError("a loop that is no bisection", where=ROOT)
+        """The loop of `root_between`, which carries the root and its bracket, as an equation."""
+        first, start = params["cond_nconsts"], params["cond_nconsts"] + params["body_nconsts"]
+        (_, low, high, *others), body = args[start:], params["body_jaxpr"]
+        compares = next(e for e in body.jaxpr.eqns if RESIDUAL in str(e.source_info.name_stack))
 
         def residual(y: Node) -> Node:
-            at = _filled([y], ())
-            return self._compared(body, [*consts, self.constant(0), at, at])
+            at = [*args[first:start], _filled([y], ()), low, high, *others]
+            return self._known(body.jaxpr, body.consts, at, until=compares)[
+                compares.invars[0]
+            ].item()
 
-        root = self.graph.root(low.item(), high.item(), residual)
-        self._roots.append(root)
-        both = _filled([root], ())
-        return [self.constant(0), both, both]
-
-    def _compared(self, body: Any, args: Arrays) -> Node:
-        """Return the node that the body of a bisection compares with 0."""
-        jaxpr = body.jaxpr
-        last = [e for e in jaxpr.eqns if e.primitive.name == "lt"][-1]
-        known = self._known(jaxpr, body.consts, args, until=last)
-        return known[last.invars[0]].item()
+        root = _filled([self.graph.root(low.item(), high.item(), residual)], ())
+        return [root, root, root, *others]
 
 
 _REDUCTIONS = {"reduce_sum": "add", "reduce_max": "max", "reduce_min": "min", "reduce_prod": "mul"}

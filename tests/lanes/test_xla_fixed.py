@@ -22,7 +22,7 @@ pytestmark = [
 
 MODELS = [c.name for c in mj.device.registry.BUILT_IN]
 
-WITHOUT = {"jart-vcm": "scan", "ecm": "scan"}
+WITHOUT = {"jart-vcm": "while", "ecm": "while"}
 """Models whose steps have no translation in blocks of lanes, and the operation that has none."""
 
 LANES, STEPS = 3, 2

@@ -7,10 +7,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-_HALVINGS = 26
-"""Brings a bracket of 60 below 1e-6, from where Newton's steps are quadratic."""
-
-_STEPS = 3
+ROOT, RESIDUAL = "root_between", "residual"
+"""Scopes of a root, and within its loop of the comparison of a function with 0."""
 
 
 def root_between(
@@ -31,17 +29,17 @@ def root_between(
     Returns
     -------
     Float[Array, ""]
-        The root, or a bound where there is none: bisection, then Newton's method inside the last
-        bracket. A fixed number of operations, so that it runs under `jax.vmap`.
+        The root, or a bound where there is none: Newton's method from the middle, with bisection where a step does not
+        halve the one before.
 
     Notes
     -----
-    Its derivative is that of one more Newton step whose slope is held fixed, at what the last one had
-    (1e-12 away at most): the implicit function theorem, forward and in reverse. Where the function
-    is flat, to rounding, neither moves.
+    Its derivative is that of one more Newton step whose slope is held fixed: the implicit function theorem, forward and
+    in reverse. It is 0 at a bound, and where the function is flat, to rounding. Second derivatives are those of
+    `increasing_root`.
     """
     # The scope tells an export, which takes the equation and leaves its solution to a simulator.
-    with jax.named_scope("root_between"):
+    with jax.named_scope(ROOT):
         return _root_between(f, low, high)
 
 
@@ -49,31 +47,14 @@ def _root_between(f: Callable, low: Float[Array, ""], high: Float[Array, ""]) ->
     """See `root_between`."""
     # What the function closes over becomes arguments, so that no loop carries their derivatives.
     pure, consts = jax.closure_convert(f, low)
-    constants = lax.stop_gradient(consts)
-    low, high = lax.stop_gradient((low, high))
-    with_slope = jax.value_and_grad(pure)
-
-    def halve(_, ends):
-        a, b = ends
-        middle = 0.5 * (a + b)
-        is_below = pure(middle, *constants) < 0
-        return jnp.where(is_below, middle, a), jnp.where(is_below, b, middle)
-
-    def step(value, slope):
-        rises = slope > 0
-        return jnp.where(rises, value / jnp.where(rises, slope, 1.0), 0.0)
-
-    a, b = lax.fori_loop(0, _HALVINGS, halve, (low, high))
-
-    def improve(_, ends):
-        value, slope = with_slope(ends[0], *constants)
-        return jnp.clip(ends[0] - step(value, slope), a, b), slope
-
-    x, slope = lax.fori_loop(0, _STEPS, improve, (0.5 * (a + b), jnp.zeros_like(a)))
-    q = step(pure(x, *consts), slope)
-    # The derivative is that of q; the value stays in the bracket, which a step beside a steep rise would leave.
-    value = lax.stop_gradient(jnp.clip(q, x - b, x - a))
-    return jnp.clip(x - (value + (q - lax.stop_gradient(q))), low, high)
+    low, high, constants = lax.stop_gradient((low, high, consts))
+    unknown = lambda y: pure(y, *constants)  # noqa: E731
+    x = _safe_newton(unknown, 0.5 * (low + high), low, high)
+    slope = jax.jvp(unknown, (x,), (jnp.ones_like(x),))[1]
+    turns = (slope > 0) & (x > low) & (x < high)
+    q = jnp.where(turns, pure(x, *consts) / jnp.where(turns, slope, 1.0), 0.0)
+    # Of q only the derivative: its value is rounding, which a small slope would enlarge.
+    return x - (q - lax.stop_gradient(q))
 
 
 _DOUBLINGS = 60
@@ -180,13 +161,17 @@ def _safe_newton(
     def improve(carry):
         x, a, b, last_step, _, n = carry
         value, slope = jax.jvp(f, (x,), (jnp.ones_like(x),))
-        a, b = jnp.where(value < 0, x, a), jnp.where(value > 0, x, b)
+        # The scope tells an export what is to be 0.
+        with jax.named_scope(RESIDUAL):
+            root_above = value < 0
+        a, b = jnp.where(root_above, x, a), jnp.where(value > 0, x, b)
         step = -value / jnp.where(slope > 0, slope, 1.0)
         candidate = jnp.clip(x + step, a, b)
         # A step of Newton's this small leaves its square, which is below rounding, if the function does not bend
         # within it, as that of a source does at its limit: a first step does not say.
         small = jnp.abs(step) <= 0.01 * jnp.sqrt(eps) * jnp.abs(candidate)
-        newton = (slope > 0) & (small | (2 * jnp.abs(step) <= jnp.abs(last_step)))
+        # One that ends at the bracket is no longer than the way there: where there is no root, it is the last.
+        newton = (slope > 0) & (small | (2 * jnp.abs(candidate - x) <= jnp.abs(last_step)))
         new = jnp.where(newton, candidate, 0.5 * (a + b))
         converged = newton & small & (n > 0)
         converged |= (b - a <= 2 * eps * jnp.abs(new)) | (value == 0)

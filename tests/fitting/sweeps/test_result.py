@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import fitting as ft
 import memjax as mj
 
 
@@ -15,6 +16,17 @@ def test_a_fit_says_its_points_its_largest_voltage_and_its_covariance(result):
     np.testing.assert_array_equal(result.covariance, result.uncertainty.covariance)
     assert result.freedom == result.uncertainty.freedom
     assert set(result.identifiability.names) == set(result.problem.free)
+
+
+@pytest.mark.integration
+def test_a_fit_to_no_more_points_than_parameters_is_not_good(tmp_path):
+    path = tmp_path / "three.csv"
+    path.write_text("time (s),voltage (V),current (A)\n0,0.2,2e-6\n0.01,0.5,9e-6\n0.02,1.0,6e-5\n")
+    fit = ft.solve(ft.SweepProblem(mj.read(path), mj.model("mms"), screened=2))
+    assert (fit.verdict.word, fit.verdict.reason) == (
+        "usable",
+        "3 points and events for 7 parameters",
+    )
 
 
 @pytest.mark.study

@@ -53,7 +53,7 @@ def spikes(freedom, energy_p=0.5):
     ("advise", "content", "words"),
     [
         (of_pulses, pulses([0, 0]), ["both polarities: these are all set pulses, and leave tau open"]),
-        (of_pulses, pulses([0, 1], 4), ["More cycles: 4", "another height or width", "leave tau open"]),
+        (of_pulses, pulses([0, 1], 4), ["hardly seen in 4 cycles", "another height or width", "leave tau open"]),
         (of_decays, decays(-49.0), ["run: power law, stretched exponential", "apart by 1.0", "0.1 V leaves tau"]),
         (of_delays, delays(late=7), ["7 of 50 curves did not switch within 5 ms", "7 of 50 curves were not"]),
         (of_delays, delays(power=0.2), ["50 would show", "by 1 SD", "a probability of 0.20", "1.2 V alone leave tau"]),

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
@@ -168,8 +169,9 @@ def _safe_newton(
         step = -value / jnp.where(slope > 0, slope, 1.0)
         candidate = jnp.clip(x + step, a, b)
         # A step of Newton's this small leaves its square, which is below rounding, if the function does not bend
-        # within it, as that of a source does at its limit: a first step does not say.
-        small = jnp.abs(step) <= 0.01 * jnp.sqrt(eps) * jnp.abs(candidate)
+        # within it, as that of a source does at its limit: a first step does not say. In float32 it is one unit in
+        # the last place: the barrier of `jart-vcm` bends within 1e-6.
+        small = jnp.abs(step) <= min(0.01 * np.sqrt(eps), 1e-7) * jnp.abs(candidate)
         # One that ends at the bracket is no longer than the way there: where there is no root, it is the last.
         newton = (slope > 0) & (small | (2 * jnp.abs(candidate - x) <= jnp.abs(last_step)))
         new = jnp.where(newton, candidate, 0.5 * (a + b))

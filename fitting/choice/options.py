@@ -38,6 +38,8 @@ LABEL = "choice among models"
 
 _WHERE = f"a {LABEL}"
 
+_NOT_REACHED = "interrupted before it was fitted"  # why there is no fit of a model
+
 
 @dataclass(frozen=True, kw_only=True)
 class ChoiceConfig(CommonConfig):
@@ -135,9 +137,7 @@ class _Choice:
         self.request, self.session = request, session
         self.kind, self.starts, self.out = kind, starts, out
         self.chooser = chooser
-        self.fits: "dict[str, AbstractFit | str]" = dict.fromkeys(
-            starts, "interrupted before it was fitted"
-        )
+        self.fits: "dict[str, AbstractFit | str]" = dict.fromkeys(starts, _NOT_REACHED)
         self.halves: "dict[str, AbstractFit | str]" = {}
         self.errors: list[Exception] = []
         self.held: Any = None
@@ -165,7 +165,7 @@ class _Choice:
         if not names:
             return
         self.starts |= _starts(self.request, names)
-        self.fits |= dict.fromkeys(names, "interrupted before it was fitted")
+        self.fits |= dict.fromkeys(names, _NOT_REACHED)
         self.fit_all(names)
         self.hold_out([n for n in names if n in self.models])
 
@@ -201,7 +201,7 @@ class _Choice:
         left_out = self.kind.hold_out
         if left_out is None or not names:
             return
-        self.halves |= dict.fromkeys(names, "interrupted before it was fitted")
+        self.halves |= dict.fromkeys(names, _NOT_REACHED)
         try:
             self.held = left_out.data(self.kind.config(self.request))
         except DataError as error:

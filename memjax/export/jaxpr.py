@@ -219,24 +219,19 @@ class Translation:
         """The loop of `root_between`, which carries the root and its bracket, as an equation."""
         first, start = params["cond_nconsts"], params["cond_nconsts"] + params["body_nconsts"]
         (_, low, high, *others), body = args[start:], params["body_jaxpr"]
-        compares = next(e for e in body.jaxpr.eqns if RESIDUAL in str(e.source_info.name_stack))
+        equations = body.jaxpr.eqns
+        compares = next(e for e in equations if RESIDUAL in str(e.source_info.name_stack))
 
         def residual(y: Node) -> Node:
             at = [*args[first:start], _filled([y], ()), low, high, *others]
-            return self._known(body.jaxpr, body.consts, at, until=compares)[
-                compares.invars[0]
-            ].item()
+            known = self._known(body.jaxpr, body.consts, at, until=compares)
+            return known[compares.invars[0]].item()
 
         root = _filled([self.graph.root(low.item(), high.item(), residual)], ())
         return [root, root, root, *others]
 
 
 _REDUCTIONS = {"reduce_sum": "add", "reduce_max": "max", "reduce_min": "min", "reduce_prod": "mul"}
-
-
-def _is(a: np.ndarray, value: float) -> bool:
-    """Whether this is a known number."""
-    return a.size == 1 and a.item().op == "const" and a.item().value == value
 
 
 def _numbers(a: np.ndarray) -> np.ndarray:

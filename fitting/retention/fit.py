@@ -150,7 +150,6 @@ class RetentionFit(AbstractFit):
 
     @property
     def sources(self) -> list[dict[str, Any]]:
-        """See `AbstractFit`."""
         return [self.record.source]
 
     def moved(self, problem: RetentionResiduals, z, covariance) -> "RetentionFit":

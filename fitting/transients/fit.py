@@ -118,7 +118,6 @@ class TransientFit(AbstractFit):
 
     @property
     def sources(self) -> list[dict[str, Any]]:
-        """See `AbstractFit`."""
         return [self.source]
 
     def moved(self, problem: Medians, z, covariance) -> "TransientFit":

@@ -53,7 +53,6 @@ class AbstractConductor(AbstractElement, AbstractTwoTerminal):
         """Current [A] into the first terminal at a voltage [V]."""
 
     def currents(self, v, env):
-        """See `AbstractElement`."""
         del env
         i = self.current(v[0] - v[1])
         return i, -i
@@ -88,7 +87,6 @@ class Resistor(AbstractConductor):
     terminals: ClassVar[tuple[str, ...]] = ("p", "n")
 
     def current(self, v):
-        """See `AbstractConductor`."""
         return v / self.r
 
 
@@ -116,7 +114,6 @@ class CurrentLimiter(AbstractConductor):
     terminals: ClassVar[tuple[str, ...]] = ("p", "n")
 
     def current(self, v):
-        """See `AbstractConductor`."""
         return soft_limit(v / self.r, self.limit)
 
 
@@ -217,7 +214,6 @@ class Mosfet(AbstractElement):
     terminals: ClassVar[tuple[str, ...]] = ("drain", "gate", "source", "bulk")
 
     def currents(self, v, env):
-        """See `AbstractElement`."""
         sign = 1.0 if self.channel == "n" else -1.0
         drain, gate, source = (sign * (x - v[3]) for x in v[:3])
         twice = 2 * BOLTZMANN_EV * env.temperature

@@ -41,7 +41,6 @@ class AbstractGapDevice(AbstractDevice):
         return {"gap": self._largest_gap}
 
     def drift(self, t, state, v, env):
-        """See `AbstractDevice`."""
         del t
         low, high = self.gap_min, self._largest_gap
         edge = _EDGE * (high - low)
@@ -49,5 +48,4 @@ class AbstractGapDevice(AbstractDevice):
         return {"gap": stop_at_bounds(speed, state["gap"], *past_rounding(low, high), edge)}
 
     def project(self, state):
-        """See `AbstractDevice`."""
         return {"gap": nearest(state["gap"], self.gap_min, self._largest_gap)}

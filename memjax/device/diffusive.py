@@ -260,7 +260,6 @@ class DiffusiveMemristor(AbstractOhmicDevice):
         )
 
     def initial(self, env):
-        """See `AbstractDevice`."""
         del env
         return {"f": self.f0, "r": jnp.minimum(self.r0, 1 - self.f0), "s": jnp.ones_like(self.f0)}
 
@@ -269,7 +268,6 @@ class DiffusiveMemristor(AbstractOhmicDevice):
         return jnp.exp(-bound(s - 1, 0.0, math.inf) / _LOCK_WIDTH)
 
     def drift(self, t, state, v, env):
-        """See `AbstractDevice`."""
         del t, env
         f, r, s = state["f"], state["r"], state["s"]
         gap = 1 - f - r
@@ -338,7 +336,6 @@ class DiffusiveMemristor(AbstractOhmicDevice):
         return {"ions": {"f": lock * self.sigma_ion * size}}
 
     def resistance(self, state, v, env):
-        """See `AbstractOhmicDevice`."""
         del env
         x = bound(state["f"] + state["r"], 0.0, 1.0)
         gap = gap_ratio(x, self.lam)

@@ -147,7 +147,6 @@ class DriftMemristor(AbstractDevice):
     )
 
     def initial(self, env):
-        """See `AbstractDevice`."""
         del env
         return {"h": jnp.minimum(self.h0, self.h_max), "s": _S_LOWEST * self.s0}
 
@@ -170,7 +169,6 @@ class DriftMemristor(AbstractDevice):
         )
 
     def drift(self, t, state, v, env):
-        """See `AbstractDevice`."""
         del t, env
         h, s = state["h"], state["s"]
         edge = _H_EDGE * self.h_max
@@ -190,7 +188,6 @@ class DriftMemristor(AbstractDevice):
         }
 
     def current(self, t, state, v, env):
-        """See `AbstractDevice`."""
         del t, env
         return jnp.minimum(v / self._resistance(state["h"], state["s"]), self.i_max)
 

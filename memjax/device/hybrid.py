@@ -236,12 +236,10 @@ class HybridDevice(AbstractDevice):
         )
 
     def initial(self, env):
-        """See `AbstractDevice`."""
         del env
         return {s.name: self.x0 for s in self.states}
 
     def drift(self, t, state, v, env):
-        """See `AbstractDevice`."""
         del t
         rates = self._rates(state, v, env)
         return {k: up * (1 - x) - down * x for k, (x, up, down) in rates.items()}
@@ -258,7 +256,6 @@ class HybridDevice(AbstractDevice):
         return amplitudes
 
     def current(self, t, state, v, env):
-        """See `AbstractDevice`."""
         del t
         off, gain = self.conduction(v)
         x = bound(state["x"], 0.0, 1.0)

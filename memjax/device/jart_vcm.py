@@ -282,7 +282,6 @@ class JartVcm(AbstractDevice):
         return current._replace(current=current.current * share, barrier=current.barrier * share)
 
     def drift(self, t, state, v, env):
-        """See `AbstractDevice`."""
         del t
         n = self._density(state)
         e = self._electrons(state, v, env)
@@ -303,10 +302,8 @@ class JartVcm(AbstractDevice):
         return {"n_disc": jnp.where(v > 0, -rate * reset_limit, rate * set_limit)}
 
     def current(self, t, state, v, env):
-        """See `AbstractDevice`."""
         del t
         return jnp.sign(v) * self._electrons(state, v, env).current
 
     def project(self, state):
-        """See `AbstractDevice`."""
         return {"n_disc": nearest(state["n_disc"], self._lowest_density, self._highest_density)}

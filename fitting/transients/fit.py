@@ -183,7 +183,6 @@ class TransientFit(AbstractFit):
 
     def _figure(self, *, cycles: bool) -> Any:
         """See `AbstractFit`: distributions of both times."""
-        del cycles
         return figure_of(self.as_json(), **self.tables())
 
 

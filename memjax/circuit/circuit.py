@@ -517,7 +517,6 @@ class Circuit(AbstractSystem, AbstractComposite):
         return state | {f"{n}.{k}": x for n, states in inside.items() for k, x in states.items()}
 
     def confine(self, state, before, u):
-        del before, u
         return self.project(state)
 
 

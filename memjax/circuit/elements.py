@@ -53,7 +53,6 @@ class AbstractConductor(AbstractElement, AbstractTwoTerminal):
         """Current [A] into the first terminal at a voltage [V]."""
 
     def currents(self, v, env):
-        del env
         i = self.current(v[0] - v[1])
         return i, -i
 
@@ -68,7 +67,6 @@ class AbstractSource(AbstractElement, AbstractTwoTerminal):
 
     def currents(self, v, env):
         """See `AbstractElement`: what a source gives is the circuit's business."""
-        del env
         return tuple(0.0 * x for x in v)
 
 
@@ -136,7 +134,6 @@ class Capacitor(AbstractElement, AbstractTwoTerminal):
 
     def currents(self, v, env):
         """See `AbstractElement`: the displacement current is the circuit's business."""
-        del env
         return tuple(0.0 * x for x in v)
 
 

@@ -109,7 +109,6 @@ class StackedCircuit(AbstractSystem):
 
     def noise(self, t, state, u, env):
         """See `AbstractSystem`: left out."""
-        del t, state, u, env
         return {}
 
     def initial(self, env: Environment) -> State:
@@ -143,7 +142,6 @@ class StackedCircuit(AbstractSystem):
         return inside
 
     def confine(self, state, before, u):
-        del before, u
         return self.project(state)
 
     def outputs(self, t, state, u, env, slope=None):

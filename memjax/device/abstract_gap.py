@@ -37,11 +37,9 @@ class AbstractGapDevice(AbstractDevice):
 
     def initial(self, env):
         """See `AbstractDevice`: open."""
-        del env
         return {"gap": self._largest_gap}
 
     def drift(self, t, state, v, env):
-        del t
         low, high = self.gap_min, self._largest_gap
         edge = _EDGE * (high - low)
         speed = self.speed(state, v, env)

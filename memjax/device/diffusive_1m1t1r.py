@@ -116,7 +116,6 @@ class Diffusive1M1T1R(AbstractOhmicDevice):
         return Diagonal if is_none(self.sigma2) else General
 
     def initial(self, env):
-        del env
         return {"f": jnp.zeros_like(self.mu), "r": jnp.zeros_like(self.mu)}
 
     def _fluxes(self, state: dict[str, Array], v: Float[Array, ""]) -> tuple[Array, ...]:
@@ -128,12 +127,10 @@ class Diffusive1M1T1R(AbstractOhmicDevice):
         return growth, self.gamma1 * f, self.beta * f, self.gamma2 * r
 
     def drift(self, t, state, v, env):
-        del t, env
         growth, loss, conversion, residue_loss = self._fluxes(state, v)
         return {"f": growth - loss - conversion, "r": conversion - residue_loss}
 
     def noise(self, t, state, v, env):
-        del t, env
         growth, loss, conversion, residue_loss = self._fluxes(state, v)
         net = self.noise_form == "net"
         f = growth - loss - conversion if net else growth + loss + conversion
@@ -146,7 +143,6 @@ class Diffusive1M1T1R(AbstractOhmicDevice):
         }
 
     def resistance(self, state, v, env):
-        del v, env
         x = bound(state["f"] + state["r"], 0.0, 1.0)
         total = self.r_on * x + self.r_off * gap_ratio(x, self.lam)
         return jnp.where(total < self.r_on, self.r_on, total)

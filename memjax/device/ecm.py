@@ -112,7 +112,6 @@ class Ecm(AbstractGapDevice):
         return -self.volume / (self.z * FARADAY) * self._ions(self._gap(state), v, env)
 
     def current(self, t, state, v, env):
-        del t
         gap, area = self._gap(state), math.pi * (self.radius / 1e-9) ** 2
         electrons = simmons(v, gap=gap / 1e-9, area=area, barrier=self.barrier)
         return electrons + self._ions(gap, v, env) * (area * 1e-18)

@@ -207,7 +207,6 @@ class JartVcm(AbstractDevice):
 
     def initial(self, env):
         """See `AbstractDevice`: reset."""
-        del env
         return {"n_disc": self._lowest_density}
 
     def _density(self, state: dict[str, Array]) -> Float[Array, ""]:
@@ -282,7 +281,6 @@ class JartVcm(AbstractDevice):
         return current._replace(current=current.current * share, barrier=current.barrier * share)
 
     def drift(self, t, state, v, env):
-        del t
         n = self._density(state)
         e = self._electrons(state, v, env)
         disc, plug = self._bulk(n)
@@ -302,7 +300,6 @@ class JartVcm(AbstractDevice):
         return {"n_disc": jnp.where(v > 0, -rate * reset_limit, rate * set_limit)}
 
     def current(self, t, state, v, env):
-        del t
         return jnp.sign(v) * self._electrons(state, v, env).current
 
     def project(self, state):

@@ -108,9 +108,7 @@ class LangevinMemristor(AbstractLangevin):
         return 2 * self.u1 / left**3 - self.u2 / left**2 - self.u3 / right**2 - wall
 
     def noise(self, t, state, v, env):
-        del t, v, env
         return {"thermal": {"x": self._thermal(state)}}
 
     def resistance(self, state, v, env):
-        del v, env
         return self.r0 * jnp.cosh(jnp.clip(state["x"], -1.0, 1.0) / self.lam)

@@ -115,13 +115,11 @@ class LangevinChain(AbstractLangevin):
 
     def noise(self, t, state, v, env):
         """See `AbstractDevice`: one channel per particle."""
-        del t, v, env
         size = self._thermal(state)
         identity = jnp.eye(self.particles, dtype=size.dtype)
         return {f"thermal{k}": {"x": size * identity[k]} for k in range(self.particles)}
 
     def resistance(self, state, v, env):
-        del v, env
         # Particles may pass one another: gaps are those of their order.
         x = jnp.sort(bound(state["x"], -1.0, 1.0))
         edge = jnp.ones((1,), x.dtype)

@@ -70,11 +70,9 @@ class LinearIonDrift(AbstractOhmicDevice):
     )
 
     def initial(self, env):
-        del env
         return {"x": self.x0}
 
     def drift(self, t, state, v, env):
-        del t, env
         x = jnp.clip(state["x"], -0.1, 1.1)
         # r_on over resistance first: squares of lengths in metres are small numbers.
         share = v * (self.r_on / self._resistance(x))
@@ -87,5 +85,4 @@ class LinearIonDrift(AbstractOhmicDevice):
         return self.r_on * x + self.r_off * (1 - x)
 
     def resistance(self, state, v, env):
-        del v, env
         return self._resistance(state["x"])

@@ -96,6 +96,5 @@ class StanfordPKU(AbstractGapDevice):
         return -self.velocity * activated_hopping(self.ea, field, hot)
 
     def current(self, t, state, v, env):
-        del t, env
         gap = jnp.maximum(state["gap"], 0.0)
         return sinh_conduction(v, self.v0, self.i0 * jnp.exp(-gap / self.g0))

@@ -63,16 +63,13 @@ class ThresholdSwitch(AbstractOhmicDevice):
     )
 
     def initial(self, env):
-        del env
         return {"x": jnp.zeros_like(self.tau)}
 
     def drift(self, t, state, v, env):
-        del t, env
         x, size = state["x"], jnp.abs(v)
         threshold = self.v_th - (self.v_th - self.v_hold) * bound(x, 0.0, 1.0)
         return {"x": (jax.nn.sigmoid((size - threshold) / self.w) - x) / self.tau}
 
     def resistance(self, state, v, env):
-        del v, env
         x = bound(state["x"], 0.0, 1.0)
         return 1 / (x / self.r_on + (1 - x) / self.r_off)

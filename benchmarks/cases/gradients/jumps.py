@@ -28,28 +28,23 @@ class Decay(AbstractSystem):
 
     def initial(self, env):
         """See `AbstractSystem`."""
-        del env
         return {"f": jnp.ones(())}
 
     def drift(self, t, state, u, env):
         """See `AbstractSystem`."""
-        del t, u, env
         return {"f": -self.g * state["f"]}
 
     def noise(self, t, state, u, env):
         """See `AbstractSystem`."""
-        del t, state, u, env
         return {}
 
     def jumps(self, t, state, u, env):
         """See `AbstractSystem`."""
-        del t, u, env
         rate = self.kappa * jnp.ones(())
         return {"shrink": Jump(rate, rate, {"f": (1 - self.eta) * state["f"]})}
 
     def outputs(self, t, state, u, env):
         """See `AbstractSystem`."""
-        del t, env
         return {"v": u, "i": state["f"], "v_device": u, "i_device": state["f"]}
 
     def project(self, state):
@@ -58,7 +53,6 @@ class Decay(AbstractSystem):
 
     def confine(self, state, before, u):
         """See `AbstractSystem`."""
-        del before, u
         return state
 
     def slope(self, t: float) -> float:

@@ -66,12 +66,10 @@ class Oscillator(AbstractSystem):
 
     def initial(self, env: Environment) -> State:
         """See `AbstractSystem`."""
-        del env
         return {"x": jnp.asarray(-1.0), "T": jnp.asarray(self.t0), "V": jnp.asarray(0.0)}
 
     def drift(self, t, state, u, env):
         """See `AbstractSystem`."""
-        del t, env
         x, temperature, v = state["x"], state["T"], state["V"]
         # One exponential; XLA would make two of a square of it that it can see through.
         e = jnp.minimum(jnp.exp(x / self.lam), 1e18)
@@ -84,12 +82,10 @@ class Oscillator(AbstractSystem):
 
     def noise(self, t, state, u, env):
         """See `AbstractSystem`."""
-        del t, u, env
         return {"heat": {"x": jnp.sqrt(2 * self.eps * state["T"])}} if self.noisy else {}
 
     def outputs(self, t, state, u, env):
         """See `AbstractSystem`: `i_device` is V / R(x)."""
-        del t, env
         device = state["V"] / jnp.cosh(state["x"] / self.lam)
         return {"v": u, "i": (u - state["V"]) / self.r_ext, "i_device": device}
 
@@ -152,7 +148,6 @@ class Neuron(AbstractSystem):
 
     def initial(self, env: Environment) -> State:
         """See `AbstractSystem`."""
-        del env
         return {k: jnp.asarray(0.0) for k in ("f", "r", "v")}
 
     def _net(self, state: State, u) -> Float[Array, ""]:
@@ -169,7 +164,6 @@ class Neuron(AbstractSystem):
 
     def drift(self, t, state, u, env):
         """See `AbstractSystem`."""
-        del t, env
         through = (u - state["v"]) / self._resistance(state)
         return {
             "f": self._net(state, u),
@@ -179,14 +173,12 @@ class Neuron(AbstractSystem):
 
     def noise(self, t, state, u, env):
         """See `AbstractSystem`; where the net drift vanishes the derivative is taken as 0."""
-        del t, env
         flux = self.sigma1 * jnp.abs(self._net(state, u))
         root = jnp.where(flux > 0, jnp.sqrt(jnp.where(flux > 0, flux, 1.0)), 0.0)
         return {"flux": {"f": root}}
 
     def outputs(self, t, state, u, env):
         """See `AbstractSystem`."""
-        del t, env
         i = (u - state["v"]) / self._resistance(state)
         return {"v": u, "i": i, "i_device": i}
 

@@ -18,41 +18,32 @@ class Decay(AbstractSystem):
 
     @property
     def specs(self):
-        """See `AbstractSystem`."""
         return (mj.state("f", unit="1", scale=1.0, bounds=(0.0, 1.0), doc="Filament."),)
 
     @property
     def noise_structure(self):
-        """See `AbstractSystem`."""
         return NoNoise
 
     def initial(self, env):
-        """See `AbstractSystem`."""
         return {"f": jnp.ones(())}
 
     def drift(self, t, state, u, env):
-        """See `AbstractSystem`."""
         return {"f": -self.g * state["f"]}
 
     def noise(self, t, state, u, env):
-        """See `AbstractSystem`."""
         return {}
 
     def jumps(self, t, state, u, env):
-        """See `AbstractSystem`."""
         rate = self.kappa * jnp.ones(())
         return {"shrink": Jump(rate, rate, {"f": (1 - self.eta) * state["f"]})}
 
     def outputs(self, t, state, u, env):
-        """See `AbstractSystem`."""
         return {"v": u, "i": state["f"], "v_device": u, "i_device": state["f"]}
 
     def project(self, state):
-        """See `AbstractSystem`."""
         return state
 
     def confine(self, state, before, u):
-        """See `AbstractSystem`."""
         return state
 
     def slope(self, t: float) -> float:

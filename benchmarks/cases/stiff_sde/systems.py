@@ -51,7 +51,6 @@ class Oscillator(AbstractSystem):
 
     @property
     def specs(self) -> tuple[StateSpec, ...]:
-        """See `AbstractSystem`."""
         docs = {"x": "Position.", "T": "Temperature.", "V": "Voltage."}
         linear = {"V"} if self.node else set()
         return tuple(
@@ -65,11 +64,9 @@ class Oscillator(AbstractSystem):
         return Partitioned if self.noisy else NoNoise
 
     def initial(self, env: Environment) -> State:
-        """See `AbstractSystem`."""
         return {"x": jnp.asarray(-1.0), "T": jnp.asarray(self.t0), "V": jnp.asarray(0.0)}
 
     def drift(self, t, state, u, env):
-        """See `AbstractSystem`."""
         x, temperature, v = state["x"], state["T"], state["V"]
         # One exponential; XLA would make two of a square of it that it can see through.
         e = jnp.minimum(jnp.exp(x / self.lam), 1e18)
@@ -81,7 +78,6 @@ class Oscillator(AbstractSystem):
         }
 
     def noise(self, t, state, u, env):
-        """See `AbstractSystem`."""
         return {"heat": {"x": jnp.sqrt(2 * self.eps * state["T"])}} if self.noisy else {}
 
     def outputs(self, t, state, u, env):
@@ -94,7 +90,6 @@ class Oscillator(AbstractSystem):
         return state
 
     def confine(self, state, before, u):
-        """See `AbstractSystem`."""
         return state | {"V": _passive(state["V"], before["V"], u)}
 
 
@@ -134,7 +129,6 @@ class Neuron(AbstractSystem):
 
     @property
     def specs(self) -> tuple[StateSpec, ...]:
-        """See `AbstractSystem`."""
         return (
             state("f", unit="1", scale=1.0, bounds=_REAL, doc="Filament."),
             state("r", unit="1", scale=1.0, bounds=_REAL, doc="Residue."),
@@ -147,7 +141,6 @@ class Neuron(AbstractSystem):
         return Diagonal
 
     def initial(self, env: Environment) -> State:
-        """See `AbstractSystem`."""
         return {k: jnp.asarray(0.0) for k in ("f", "r", "v")}
 
     def _net(self, state: State, u) -> Float[Array, ""]:
@@ -163,7 +156,6 @@ class Neuron(AbstractSystem):
         return jnp.maximum(self.r_on * x + self.r_off * gap, self.r_on)
 
     def drift(self, t, state, u, env):
-        """See `AbstractSystem`."""
         through = (u - state["v"]) / self._resistance(state)
         return {
             "f": self._net(state, u),
@@ -178,7 +170,6 @@ class Neuron(AbstractSystem):
         return {"flux": {"f": root}}
 
     def outputs(self, t, state, u, env):
-        """See `AbstractSystem`."""
         i = (u - state["v"]) / self._resistance(state)
         return {"v": u, "i": i, "i_device": i}
 
@@ -187,5 +178,4 @@ class Neuron(AbstractSystem):
         return state
 
     def confine(self, state, before, u):
-        """See `AbstractSystem`."""
         return state | {"v": _passive(state["v"], before["v"], u)}

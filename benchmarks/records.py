@@ -12,6 +12,7 @@ import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from benchmarks.registry import BenchmarkError
 from benchmarks.timing import Times
@@ -205,3 +206,11 @@ def _parse(row: str, where: str) -> dict:
 def of_run(path: Path, case: str, run_id: str) -> list[dict]:
     """Records of one case in one run."""
     return [r for r in read(path) if r["case"] == case and r["run_id"] == run_id]
+
+
+def write_picture(path: Path, name: str, numbers: Any, figure: Any, *, dpi: int = 100) -> Path:
+    """Write a picture and the numbers that it shows, ``name.png`` and ``name.json``, beside a file of records."""
+    target = path.with_name(f"{name}.json")
+    target.write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf8")
+    figure.savefig(target.with_suffix(".png"), dpi=dpi)
+    return target.with_suffix(".png")

@@ -62,10 +62,10 @@ def require_circuit(config: Any, device: Any, *, where: str, **needed: str) -> N
             raise UsageError(f"no --{name}", where=where, fix=f"say --{name} {value}")
 
 
-def add_stage(fit: F, stage: Callable[[], F], *, what: str) -> F:
-    """What a further stage makes of a fit; where the stage fails, the fit as it is, with the failure in its notes.
+def calibrated(fit: F, stage: Callable[[], F]) -> F:
+    """A fit with its randomness, as a stage makes it; where the stage fails, the fit as it is, with a note of that.
 
-    `what` says what the stage was to give. Wrong input and a model without what the stage needs still raise.
+    Wrong input and a model without what the stage needs still raise.
     """
     from .stochastic.failures import in_words
 
@@ -76,7 +76,7 @@ def add_stage(fit: F, stage: Callable[[], F], *, what: str) -> F:
     except Exception as error:  # of minutes of work nothing is lost, whatever fails
         if os.environ.get("MEMJAX_DEBUG"):
             traceback.print_exception(error)
-        failure = f"no {what}: {in_words(error)}"
+        failure = f"no randomness was calibrated: {in_words(error)}"
         return cast(F, replace(cast(Any, fit), failure=failure, notes=(*fit.notes, failure)))
 
 

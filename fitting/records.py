@@ -51,7 +51,6 @@ def records_in(request: Any, name: str) -> Sequence[Any] | None:
 @functools.lru_cache(maxsize=16)
 def _read(path: Path, reader: str | None, stamp: int) -> Sequence[Any] | None:
     """See `records_in`; kept while the file does not change, since all kinds ask."""
-    del stamp
     return read_records(path, reader=reader) if has_records(path, reader=reader) else None
 
 

@@ -142,7 +142,6 @@ class SpikeFit(AbstractFit):
 
     def _figure(self, *, cycles: bool) -> Any:
         """See `AbstractFit`: measured and fresh trains, or how far summaries are apart."""
-        del cycles
         fresh = self.fresh
         if fresh is None:
             return summary_figure(self.summaries, self.measured, self.simulated, self.sigma)

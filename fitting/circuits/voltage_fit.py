@@ -87,7 +87,6 @@ class VoltageFit(AbstractFit):
 
     def _figure(self, *, cycles: bool) -> Any:
         """See `AbstractFit`: the trace, and its residuals."""
-        del cycles
         node, problem = self.problem.node, self.problem
         description = {"node": node, "unit": "A" if node == "i" else "V", "sigma": self.sigma}
         t, x, y = (np.asarray(x) for x in (problem.rows, problem.data, self.trace))

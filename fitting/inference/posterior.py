@@ -79,7 +79,6 @@ class LeastSquares(AbstractTarget):
     variance: Float[Array, ""]
 
     def log_density(self, z):
-        """See `AbstractTarget`."""
         of = getattr(self.problem, "data_residuals", None) or self.problem.residuals
         r, ok = of(z)
         return self._of_residuals(r, ok, z)
@@ -129,7 +128,6 @@ class SyntheticLikelihood(AbstractTarget):
     width: Float[Array, ""]
 
     def log_density(self, z):
-        """See `AbstractTarget`."""
         rows = self.features(z)
         (m, _), n = rows.shape, self.measured.shape[0]
         mean, target = jnp.mean(rows, axis=0), jnp.mean(self.measured, axis=0)

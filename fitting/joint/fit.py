@@ -127,7 +127,6 @@ class JointFit(AbstractFit):
 
     @property
     def sources(self) -> list[Mapping[str, Any]]:
-        """See `AbstractFit`."""
         return [s for part in self.parts for s in part.fit.sources]
 
     @property

@@ -128,7 +128,6 @@ class PulseFit(AbstractFit):
 
     @property
     def sources(self) -> list[dict[str, Any]]:
-        """See `AbstractFit`."""
         return [self.record.source]
 
     def moved(self, problem: PulseResiduals, z, covariance) -> "PulseFit":

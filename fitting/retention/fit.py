@@ -150,7 +150,6 @@ class RetentionFit(AbstractFit):
 
     @property
     def sources(self) -> list[dict[str, Any]]:
-        """See `AbstractFit`."""
         return [self.record.source]
 
     def moved(self, problem: RetentionResiduals, z, covariance) -> "RetentionFit":
@@ -173,7 +172,6 @@ class RetentionFit(AbstractFit):
 
     def _figure(self, *, cycles: bool) -> Any:
         """See `AbstractFit`: resistance against time."""
-        del cycles
         return figure_of(f"{self.model}, {self.voltage:g} V", **self.tables())
 
     def residuals(self, data: DecayRecord | None = None) -> Residuals:
@@ -238,7 +236,6 @@ class RetentionProblem(AbstractFitProblem):
 
     def solve(self, *, seed: int = 0, progress: Tick | None = None) -> RetentionFit:
         """See `fitting.solve`; nothing depends on the seed."""
-        del seed
         require_x64()
         record, fix, env = self.data, self.fix or {}, self.env or mj.Environment()
         laws = compare(record)

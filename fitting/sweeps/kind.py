@@ -11,7 +11,7 @@ from memjax.io.request import bench_from, measurements_from
 from memjax.runtime.console import say
 from memjax.runtime.lazy import deferred
 
-from ..command import add_stage
+from ..command import calibrated
 from ..config import (
     CommonConfig,
     ElementsConfig,
@@ -112,7 +112,7 @@ def fit(config: SweepConfig, device: Any, session: Session) -> "FitResult":
         result = problem.solve(seed=config.seed, progress=bar)
         if config.stochastic and not result.interrupted:
             stage = partial(calibrate, result, noise=noise, draws=config.draws, tick=bar)
-            result = add_stage(result, stage, what="randomness was calibrated")
+            result = calibrated(result, stage)
     for warning in result.stochastic.warnings if result.stochastic else ():
         say("warning", warning)
     failed, tried = result.search.failed, result.search.evaluations

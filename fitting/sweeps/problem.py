@@ -279,7 +279,6 @@ def begin_lanes(problem: Problem, z: Float[Array, " free"]):
         device = problem.at(x)
 
         def one(limits, rows):
-            del rows
             scaled = scaled_under(problem, device, limits)
             return numbers_of(scaled), scaled.initial()
 

@@ -90,7 +90,6 @@ class FitResult(AbstractFit):
 
     @property
     def sources(self) -> list[dict[str, Any]]:
-        """See `AbstractFit`."""
         return [m.source for m in self.measurements]
 
     def moved(self, problem: Problem, z, covariance) -> "FitResult":

@@ -40,7 +40,6 @@ def tables(fit: Any) -> dict[str, pandas.DataFrame]:
 
 def pictures(content: dict, wanted: Any, simulated: Any, _) -> dict[str, Any]:
     """The picture of `figure_of`."""
-    del wanted
     return {"targets": figure_of(content["targets"], simulated)}
 
 

@@ -118,7 +118,6 @@ class TransientFit(AbstractFit):
 
     @property
     def sources(self) -> list[dict[str, Any]]:
-        """See `AbstractFit`."""
         return [self.source]
 
     def moved(self, problem: Medians, z, covariance) -> "TransientFit":
@@ -184,7 +183,6 @@ class TransientFit(AbstractFit):
 
     def _figure(self, *, cycles: bool) -> Any:
         """See `AbstractFit`: distributions of both times."""
-        del cycles
         return figure_of(self.as_json(), **self.tables())
 
 

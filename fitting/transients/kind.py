@@ -8,7 +8,7 @@ from memjax.errors import UsageError
 from memjax.io.request import measurement_from
 from memjax.runtime.lazy import deferred_functions
 
-from ..command import add_stage, parameters
+from ..command import calibrated, parameters
 from ..config import (
     CommonConfig,
     OnThresholdConfig,
@@ -78,7 +78,7 @@ def fit(config: TransientConfig, device: Any, session: Session) -> "TransientFit
             return medians
         search: dict[str, Any] = dict(fixed=tuple(dict(config.fix)), draws=config.draws)
         stage = partial(randomised, medians, measurement, tick=stages, **search)
-        return add_stage(medians, stage, what="randomness was calibrated")
+        return calibrated(medians, stage)
 
 
 def read(config: Any) -> Any:

@@ -240,7 +240,6 @@ class BenchedDevice(AbstractSystem):
 
     @property
     def specs(self) -> tuple[StateSpec, ...]:
-        """See `AbstractSystem`."""
         # The node's rate is linear in its voltage for ohmic devices only, and without a limit.
         ohmic = isinstance(self.device, AbstractOhmicDevice) and self.bench.compliance is None
         unbounded = (-math.inf, math.inf)
@@ -251,7 +250,6 @@ class BenchedDevice(AbstractSystem):
 
     @property
     def noise_structure(self) -> type[AbstractNoiseStructure]:
-        """See `AbstractSystem`."""
         return self.device.noise_structure
 
     @property
@@ -345,7 +343,6 @@ class BenchedDevice(AbstractSystem):
         return device_state, self._facing(node)
 
     def drift(self, t, state, u, env):
-        """See `AbstractSystem`."""
         device_state, node = self._split(state)
         rates = self.device.drift(t, *self._device_input(t, state, u, env), env)
         c = self.bench.parallel_capacitance
@@ -357,11 +354,9 @@ class BenchedDevice(AbstractSystem):
         return rates | {NODE: charging / c}
 
     def noise(self, t, state, u, env):
-        """See `AbstractSystem`."""
         return self.device.noise(t, *self._device_input(t, state, u, env), env)
 
     def jumps(self, t, state, u, env):
-        """See `AbstractSystem`."""
         return self.device.jumps(t, *self._device_input(t, state, u, env), env)
 
     def outputs(self, t, state, u, env):
@@ -383,7 +378,6 @@ class BenchedDevice(AbstractSystem):
         return {"v": v, "i": i, "v_device": v_device, "i_device": i_device}
 
     def project(self, state):
-        """See `AbstractSystem`."""
         device_state, node = self._split(state)
         device_state = self.device.project(device_state)
         return device_state if node is None else device_state | {NODE: node}

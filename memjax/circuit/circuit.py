@@ -198,7 +198,6 @@ class Circuit(AbstractSystem, AbstractComposite):
 
     @property
     def specs(self) -> tuple[StateSpec, ...]:
-        """See `AbstractSystem`."""
         device_specs = [
             replace(s, name=f"{n}.{s.name}") for n, e in self.devices.items() for s in e.states
         ]
@@ -404,14 +403,12 @@ class Circuit(AbstractSystem, AbstractComposite):
         return jnp.matmul(jnp.asarray(incidence, flows.dtype), flows, precision="highest")
 
     def drift(self, t, state, u, env):
-        """See `AbstractSystem`."""
         charge = self._charging(t, state, u, env)
         rates = self._of_devices(lambda e, *x: e.drift(t, *x, env), state, u)
         rates = {f"{n}.{k}": x for n, rate in rates.items() for k, x in rate.items()}
         return rates | self._by_state_name(self._over_capacitance(charge))
 
     def noise(self, t, state, u, env):
-        """See `AbstractSystem`."""
         noises = self._of_devices(lambda e, *x: e.noise(t, *x, env), state, u)
         return {
             f"{n}.{channel}": {f"{n}.{k}": x for k, x in amplitude.items()}
@@ -420,7 +417,6 @@ class Circuit(AbstractSystem, AbstractComposite):
         }
 
     def jumps(self, t, state, u, env):
-        """See `AbstractSystem`."""
         jumps = self._of_devices(lambda e, *x: e.jumps(t, *x, env), state, u)
         return {
             f"{n}.{name}": Jump(
@@ -517,13 +513,10 @@ class Circuit(AbstractSystem, AbstractComposite):
         return visible | {f"{n}.v": visible[f"{n}.v"] + x for n, x in nodes}
 
     def project(self, state):
-        """See `AbstractSystem`."""
         inside = evaluate(lambda e, x: e.project(x), self.devices, self._device_states(state))
         return state | {f"{n}.{k}": x for n, states in inside.items() for k, x in states.items()}
 
     def confine(self, state, before, u):
-        """See `AbstractSystem`."""
-        del before, u
         return self.project(state)
 
 

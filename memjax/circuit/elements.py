@@ -53,8 +53,6 @@ class AbstractConductor(AbstractElement, AbstractTwoTerminal):
         """Current [A] into the first terminal at a voltage [V]."""
 
     def currents(self, v, env):
-        """See `AbstractElement`."""
-        del env
         i = self.current(v[0] - v[1])
         return i, -i
 
@@ -69,7 +67,6 @@ class AbstractSource(AbstractElement, AbstractTwoTerminal):
 
     def currents(self, v, env):
         """See `AbstractElement`: what a source gives is the circuit's business."""
-        del env
         return tuple(0.0 * x for x in v)
 
 
@@ -88,7 +85,6 @@ class Resistor(AbstractConductor):
     terminals: ClassVar[tuple[str, ...]] = ("p", "n")
 
     def current(self, v):
-        """See `AbstractConductor`."""
         return v / self.r
 
 
@@ -116,7 +112,6 @@ class CurrentLimiter(AbstractConductor):
     terminals: ClassVar[tuple[str, ...]] = ("p", "n")
 
     def current(self, v):
-        """See `AbstractConductor`."""
         return soft_limit(v / self.r, self.limit)
 
 
@@ -139,7 +134,6 @@ class Capacitor(AbstractElement, AbstractTwoTerminal):
 
     def currents(self, v, env):
         """See `AbstractElement`: the displacement current is the circuit's business."""
-        del env
         return tuple(0.0 * x for x in v)
 
 
@@ -217,7 +211,6 @@ class Mosfet(AbstractElement):
     terminals: ClassVar[tuple[str, ...]] = ("drain", "gate", "source", "bulk")
 
     def currents(self, v, env):
-        """See `AbstractElement`."""
         sign = 1.0 if self.channel == "n" else -1.0
         drain, gate, source = (sign * (x - v[3]) for x in v[:3])
         twice = 2 * BOLTZMANN_EV * env.temperature

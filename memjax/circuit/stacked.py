@@ -94,7 +94,6 @@ class StackedCircuit(AbstractSystem):
 
     @property
     def specs(self) -> tuple[StateSpec, ...]:
-        """See `AbstractSystem`."""
         specs = [
             replace(s, name=stack.name_of(s), size=s.size * len(stack.names), linear=False)
             for stack in self.stacks
@@ -110,11 +109,9 @@ class StackedCircuit(AbstractSystem):
 
     def noise(self, t, state, u, env):
         """See `AbstractSystem`: left out."""
-        del t, state, u, env
         return {}
 
     def initial(self, env: Environment) -> State:
-        """See `AbstractSystem`."""
         states: State = {}
         for stack in self.stacks:
             if stack.states:
@@ -123,7 +120,6 @@ class StackedCircuit(AbstractSystem):
         return states | {NODES: zero + self._voltages_of(lambda c: c.v0)}
 
     def drift(self, t, state, u, env):
-        """See `AbstractSystem`."""
         v, rates = self._node_voltages(state, u), {}
         for stack in self.stacks:
             if stack.states:
@@ -138,7 +134,6 @@ class StackedCircuit(AbstractSystem):
         return rates | {NODES: self._over_capacitance(charging)}
 
     def project(self, state):
-        """See `AbstractSystem`."""
         inside = dict(state)
         for stack in self.stacks:
             if stack.states:
@@ -147,8 +142,6 @@ class StackedCircuit(AbstractSystem):
         return inside
 
     def confine(self, state, before, u):
-        """See `AbstractSystem`."""
-        del before, u
         return self.project(state)
 
     def outputs(self, t, state, u, env, slope=None):

@@ -52,7 +52,6 @@ class _Compliance(argparse.Action):
     """``A`` or ``A,A`` as `compliance` and `compliance_negative`."""
 
     def __call__(self, parser, namespace, values, option_string=None):
-        del option_string
         convert, parts = number("A"), str(values).split(",")
         try:
             limits = [

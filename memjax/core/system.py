@@ -123,7 +123,6 @@ class AbstractSystem(eqx.Module):
 
     def jumps(self, t, state: State, u, env: Environment) -> dict[str, Jump]:
         """Jumps by name; none unless the system says so."""
-        del t, state, u, env
         return {}
 
     @abc.abstractmethod
@@ -132,7 +131,6 @@ class AbstractSystem(eqx.Module):
 
     def visible_state(self, state: State, u) -> State:
         """The states as a trace shows them; by default the states themselves."""
-        del u
         return state
 
     @abc.abstractmethod

@@ -50,11 +50,9 @@ class Identity(AbstractTransform):
     """The value itself, for an unbounded parameter."""
 
     def forward(self, value):
-        """See `AbstractTransform`."""
         return value
 
     def inverse(self, z):
-        """See `AbstractTransform`."""
         return z
 
 
@@ -74,11 +72,9 @@ class Log(AbstractTransform):
     sign: float = 1.0
 
     def forward(self, value):
-        """See `AbstractTransform`."""
         return self.sign * _math(value).log(self.sign * (value - self.lower))
 
     def inverse(self, z):
-        """See `AbstractTransform`."""
         return self.lower + self.sign * _math(z).exp(self.sign * z)
 
 
@@ -108,13 +104,11 @@ class Logit(AbstractTransform):
         return (self.upper - self.lower) / 4 if self.scale is None else self.scale
 
     def forward(self, value):
-        """See `AbstractTransform`."""
         p = (value - self.lower) / (self.upper - self.lower)
         # log1p keeps the digits of 1 - p near the lower bound, where p is small.
         return self.unit * (_math(p).log(p) - _math(p).log1p(-p))
 
     def inverse(self, z):
-        """See `AbstractTransform`."""
         return self.lower + (self.upper - self.lower) * _sigmoid(z / self.unit)
 
 
@@ -138,11 +132,9 @@ class LogLogit(AbstractTransform):
         return Logit(math.log(self.lower), math.log(self.upper), self.scale)
 
     def forward(self, value):
-        """See `AbstractTransform`."""
         return self.inner.forward(_math(value).log(value))
 
     def inverse(self, z):
-        """See `AbstractTransform`."""
         return _math(z).exp(self.inner.inverse(z))
 
 

@@ -37,17 +37,13 @@ class AbstractGapDevice(AbstractDevice):
 
     def initial(self, env):
         """See `AbstractDevice`: open."""
-        del env
         return {"gap": self._largest_gap}
 
     def drift(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        del t
         low, high = self.gap_min, self._largest_gap
         edge = _EDGE * (high - low)
         speed = self.speed(state, v, env)
         return {"gap": stop_at_bounds(speed, state["gap"], *past_rounding(low, high), edge)}
 
     def project(self, state):
-        """See `AbstractDevice`."""
         return {"gap": nearest(state["gap"], self.gap_min, self._largest_gap)}

@@ -29,8 +29,6 @@ class AbstractLangevin(AbstractOhmicDevice):
         """Drift -U' of a particle without voltage [1/s]."""
 
     def drift(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        del t
         power = v * v / self.resistance(state, v, env)
         warm = joule_rate(
             state["temperature"], power, env.temperature, heating=self.heating, cooling=self.kappa

@@ -189,7 +189,6 @@ class AgFilament(AbstractDevice):
 
     def initial(self, env):
         """See `AbstractDevice`: no filament."""
-        del env
         return {"phi": jnp.zeros_like(self.phi_a), "gap": jnp.maximum(self.length, self._break)}
 
     @property
@@ -238,8 +237,6 @@ class AgFilament(AbstractDevice):
         return jnp.minimum(env.temperature + hot, 3000.0)
 
     def drift(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        del t
         phi, gap = state["phi"], state["gap"]
         electrics = self._electrics(state, v)
         hot = self._temperature(electrics, env)
@@ -269,11 +266,8 @@ class AgFilament(AbstractDevice):
         }
 
     def current(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        del t, env
         return self._electrics(state, v).current
 
     def project(self, state):
-        """See `AbstractDevice`."""
         gap = nearest(state["gap"], self._break, jnp.maximum(self.length, self._break))
         return {"phi": nearest(state["phi"], 0.0, self._widest), "gap": gap}

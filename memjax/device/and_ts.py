@@ -109,13 +109,9 @@ class AndThresholdSwitch(AbstractDevice):
     )
 
     def initial(self, env):
-        """See `AbstractDevice`."""
-        del env
         return {"x": jnp.zeros_like(self.a)}
 
     def drift(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        del t, env
         # Stages of a step may lie beyond 0 and 1, where the exponentials would run away.
         x = jnp.clip(state["x"], -0.1, 1.1)
         to_set = (v - self.v_th) * (v - self.v_th_neg) / self.v_s**2
@@ -132,7 +128,5 @@ class AndThresholdSwitch(AbstractDevice):
         }
 
     def current(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        del t, env
         on = jnp.where(v < 0, self.r_on_neg, self.r_on)
         return v * bound(state["x"], 0.0, 1.0) / on + self.i_lk * jnp.tanh(v / _LEAK)

@@ -83,12 +83,10 @@ class AbstractDevice(AbstractTwoTerminal):
 
     def noise(self, t, state: State, v: Float[Array, ""], env: Environment) -> dict[str, State]:
         """Ito noise amplitudes [SI/sqrt(s)] by channel and state; none unless the device says so."""
-        del t, state, v, env
         return {}
 
     def jumps(self, t, state: State, v: Float[Array, ""], env: Environment) -> dict[str, Jump]:
         """Sudden changes of state by name, see `memjax.core.system.Jump`; none unless the device says so."""
-        del t, state, v, env
         return {}
 
     @abc.abstractmethod
@@ -120,5 +118,4 @@ class AbstractOhmicDevice(AbstractDevice):
 
     def current(self, t, state: State, v: Float[Array, ""], env: Environment) -> Float[Array, ""]:
         """Current [A] at device voltage `v` [V]."""
-        del t
         return v / self.resistance(state, v, env)

@@ -102,11 +102,9 @@ class AbstractCorrectedDevice(AbstractDevice):
         return extrapolated(jnp.stack(rows), node_position(v, self.v_low, self.v_high))[0]
 
     def initial(self, env):
-        """See `AbstractDevice`."""
         return self.base.initial(env)
 
     def drift(self, t, state, v, env):
-        """See `AbstractDevice`."""
         pace = jnp.exp(self._log_pace(v))
         return {n: pace * x for n, x in self.base.drift(t, state, v, env).items()}
 
@@ -117,7 +115,6 @@ class AbstractCorrectedDevice(AbstractDevice):
         return {c: {n: root * x for n, x in row.items()} for c, row in channels.items()}
 
     def jumps(self, t, state, v, env):
-        """See `AbstractDevice`."""
         jumps = self.base.jumps(t, state, v, env)
         if not jumps:
             return jumps
@@ -128,7 +125,6 @@ class AbstractCorrectedDevice(AbstractDevice):
         return {n: Jump(pace * j.intensity, fastest * j.bound, j.after) for n, j in jumps.items()}
 
     def current(self, t, state, v, env):
-        """See `AbstractDevice`."""
         level, contrast, _ = self.corrections(v)
         u = jnp.where(jnp.abs(v) < _SMALL, jnp.where(v < 0, -_SMALL, _SMALL), v)
         i = self.base.current(t, state, u, env)
@@ -141,7 +137,6 @@ class AbstractCorrectedDevice(AbstractDevice):
         return i * (v / u) * factor
 
     def project(self, state):
-        """See `AbstractDevice`."""
         return self.base.project(state)
 
     def _log_pace(self, v: Float[Array, ""]) -> Float[Array, ""]:

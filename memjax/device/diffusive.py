@@ -260,8 +260,6 @@ class DiffusiveMemristor(AbstractOhmicDevice):
         )
 
     def initial(self, env):
-        """See `AbstractDevice`."""
-        del env
         return {"f": self.f0, "r": jnp.minimum(self.r0, 1 - self.f0), "s": jnp.ones_like(self.f0)}
 
     def _lock_factor(self, s: Float[Array, ""]) -> Float[Array, ""]:
@@ -269,8 +267,6 @@ class DiffusiveMemristor(AbstractOhmicDevice):
         return jnp.exp(-bound(s - 1, 0.0, math.inf) / _LOCK_WIDTH)
 
     def drift(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        del t, env
         f, r, s = state["f"], state["r"], state["s"]
         gap = 1 - f - r
         lock = self._lock_factor(s)
@@ -293,7 +289,6 @@ class DiffusiveMemristor(AbstractOhmicDevice):
 
     def noise(self, t, state, v, env):
         """See `AbstractDevice`; the area's noise acts while the channel is closed and thick."""
-        del t, env
         f, r, s = state["f"], state["r"], state["s"]
         root = jnp.sqrt(self.t_ref)
         lock = self._lock_factor(s)
@@ -338,8 +333,6 @@ class DiffusiveMemristor(AbstractOhmicDevice):
         return {"ions": {"f": lock * self.sigma_ion * size}}
 
     def resistance(self, state, v, env):
-        """See `AbstractOhmicDevice`."""
-        del env
         x = bound(state["f"] + state["r"], 0.0, 1.0)
         gap = gap_ratio(x, self.lam)
         area = bound(state["s"], 1.0, _THICKEST)

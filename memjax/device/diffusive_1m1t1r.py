@@ -116,8 +116,6 @@ class Diffusive1M1T1R(AbstractOhmicDevice):
         return Diagonal if is_none(self.sigma2) else General
 
     def initial(self, env):
-        """See `AbstractDevice`."""
-        del env
         return {"f": jnp.zeros_like(self.mu), "r": jnp.zeros_like(self.mu)}
 
     def _fluxes(self, state: dict[str, Array], v: Float[Array, ""]) -> tuple[Array, ...]:
@@ -129,14 +127,10 @@ class Diffusive1M1T1R(AbstractOhmicDevice):
         return growth, self.gamma1 * f, self.beta * f, self.gamma2 * r
 
     def drift(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        del t, env
         growth, loss, conversion, residue_loss = self._fluxes(state, v)
         return {"f": growth - loss - conversion, "r": conversion - residue_loss}
 
     def noise(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        del t, env
         growth, loss, conversion, residue_loss = self._fluxes(state, v)
         net = self.noise_form == "net"
         f = growth - loss - conversion if net else growth + loss + conversion
@@ -149,8 +143,6 @@ class Diffusive1M1T1R(AbstractOhmicDevice):
         }
 
     def resistance(self, state, v, env):
-        """See `AbstractOhmicDevice`."""
-        del v, env
         x = bound(state["f"] + state["r"], 0.0, 1.0)
         total = self.r_on * x + self.r_off * gap_ratio(x, self.lam)
         return jnp.where(total < self.r_on, self.r_on, total)

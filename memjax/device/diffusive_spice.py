@@ -117,13 +117,9 @@ class DiffusiveSpice(AbstractDevice):
     )
 
     def initial(self, env):
-        """See `AbstractDevice`."""
-        del env
         return {"f": jnp.zeros_like(self.mu), "r": jnp.zeros_like(self.mu)}
 
     def drift(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        del t, env
         f, r = state["f"], state["r"]
         gap = 1 - f - r
         conversion = self.beta * f - self.gamma2 * r
@@ -133,15 +129,11 @@ class DiffusiveSpice(AbstractDevice):
         return {"f": channel - conversion, "r": conversion}
 
     def jumps(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        del t, v, env
         f = bound(state["f"], 0.0, 1.0)
         rate = self.kappa * f**self.m
         return {"shrink": Jump(intensity=rate, bound=self.kappa, after={"f": (1 - self.eta) * f})}
 
     def current(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        del t, env
         x = bound(state["f"] + state["r"], 0.0, 1.0)
         resistance = self.r_on * x + self.r_off * gap_ratio(x, self.lam)
         return jnp.clip(v / resistance, 0.0, _LARGEST)

@@ -147,8 +147,6 @@ class DriftMemristor(AbstractDevice):
     )
 
     def initial(self, env):
-        """See `AbstractDevice`."""
-        del env
         return {"h": jnp.minimum(self.h0, self.h_max), "s": _S_LOWEST * self.s0}
 
     def _bell(self, h: Float[Array, ""], centre: Float[Array, ""]) -> Float[Array, ""]:
@@ -170,8 +168,6 @@ class DriftMemristor(AbstractDevice):
         )
 
     def drift(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        del t, env
         h, s = state["h"], state["s"]
         edge = _H_EDGE * self.h_max
         ratio = self._latch_ratio(s)
@@ -190,8 +186,6 @@ class DriftMemristor(AbstractDevice):
         }
 
     def current(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        del t, env
         return jnp.minimum(v / self._resistance(state["h"], state["s"]), self.i_max)
 
     def project(self, state):

@@ -109,12 +109,9 @@ class Ecm(AbstractGapDevice):
         return 2 * self.j_fil * jnp.sinh(y) * (v / size)
 
     def speed(self, state, v, env):
-        """See `AbstractGapDevice`."""
         return -self.volume / (self.z * FARADAY) * self._ions(self._gap(state), v, env)
 
     def current(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        del t
         gap, area = self._gap(state), math.pi * (self.radius / 1e-9) ** 2
         electrons = simmons(v, gap=gap / 1e-9, area=area, barrier=self.barrier)
         return electrons + self._ions(gap, v, env) * (area * 1e-18)

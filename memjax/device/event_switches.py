@@ -108,7 +108,6 @@ class EventSwitches(AbstractOhmicDevice):
         return Diagonal if self.form == "langevin" else NoNoise
 
     def initial(self, env):
-        """See `AbstractDevice`."""
         unit = jnp.ones_like(self.on0)
         return {"on": self.on0, "phi": unit, "temperature": env.temperature * unit}
 
@@ -127,8 +126,6 @@ class EventSwitches(AbstractOhmicDevice):
         return rate(self.v_off + v), rate(-self.v_off - v)
 
     def drift(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        del t
         power = v * v / self.resistance(state, v, env)
         heating = 1e12 / (self.c_th * 1e12)  # the square of a heat capacity in J/K is no float32
         warm = joule_rate(
@@ -147,8 +144,6 @@ class EventSwitches(AbstractOhmicDevice):
         }
 
     def noise(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        del t
         if self.form != "langevin":
             return {}
         up, down = self.rates(state, v, env)
@@ -158,7 +153,6 @@ class EventSwitches(AbstractOhmicDevice):
 
     def jumps(self, t, state, v, env):
         """See `AbstractDevice`: one switch goes on, one goes off."""
-        del t
         if self.form != "events":
             return {}
         up, down = self.rates(state, v, env)
@@ -177,7 +171,5 @@ class EventSwitches(AbstractOhmicDevice):
         }
 
     def resistance(self, state, v, env):
-        """See `AbstractOhmicDevice`."""
-        del v, env
         excess = bound(self.n * bound(state["on"], 0.0, 1.0) - self.n_th, 0.0, math.inf)
         return 1 / (self.g_par + self.g_step * excess)

@@ -236,19 +236,14 @@ class HybridDevice(AbstractDevice):
         )
 
     def initial(self, env):
-        """See `AbstractDevice`."""
-        del env
         return {s.name: self.x0 for s in self.states}
 
     def drift(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        del t
         rates = self._rates(state, v, env)
         return {k: up * (1 - x) - down * x for k, (x, up, down) in rates.items()}
 
     def noise(self, t, state, v, env):
         """See `AbstractDevice`: one channel per state."""
-        del t
         amplitudes: dict = {}
         if self.sigma is None:  # beside noisy devices of a circuit
             return amplitudes
@@ -258,8 +253,6 @@ class HybridDevice(AbstractDevice):
         return amplitudes
 
     def current(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        del t
         off, gain = self.conduction(v)
         x = bound(state["x"], 0.0, 1.0)
         if self.order == 2:

@@ -207,7 +207,6 @@ class JartVcm(AbstractDevice):
 
     def initial(self, env):
         """See `AbstractDevice`: reset."""
-        del env
         return {"n_disc": self._lowest_density}
 
     def _density(self, state: dict[str, Array]) -> Float[Array, ""]:
@@ -282,8 +281,6 @@ class JartVcm(AbstractDevice):
         return current._replace(current=current.current * share, barrier=current.barrier * share)
 
     def drift(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        del t
         n = self._density(state)
         e = self._electrons(state, v, env)
         disc, plug = self._bulk(n)
@@ -303,10 +300,7 @@ class JartVcm(AbstractDevice):
         return {"n_disc": jnp.where(v > 0, -rate * reset_limit, rate * set_limit)}
 
     def current(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        del t
         return jnp.sign(v) * self._electrons(state, v, env).current
 
     def project(self, state):
-        """See `AbstractDevice`."""
         return {"n_disc": nearest(state["n_disc"], self._lowest_density, self._highest_density)}

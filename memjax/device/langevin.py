@@ -98,11 +98,9 @@ class LangevinMemristor(AbstractLangevin):
     )
 
     def initial(self, env):
-        """See `AbstractDevice`."""
         return {"x": self.x0, "temperature": jnp.full_like(self.x0, env.temperature)}
 
     def force(self, x):
-        """See `AbstractLangevin`."""
         # Beyond the walls, where stages of a step may lie, short of the poles at -1 and 1.
         x = jnp.clip(x, -0.995, 0.75)
         left, right = x + 1, 1 - x
@@ -110,11 +108,7 @@ class LangevinMemristor(AbstractLangevin):
         return 2 * self.u1 / left**3 - self.u2 / left**2 - self.u3 / right**2 - wall
 
     def noise(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        del t, v, env
         return {"thermal": {"x": self._thermal(state)}}
 
     def resistance(self, state, v, env):
-        """See `AbstractOhmicDevice`."""
-        del v, env
         return self.r0 * jnp.cosh(jnp.clip(state["x"], -1.0, 1.0) / self.lam)

@@ -107,7 +107,6 @@ class LangevinChain(AbstractLangevin):
         return {"x": x, "temperature": jnp.full_like(first, env.temperature)}
 
     def force(self, x):
-        """See `AbstractLangevin`."""
 
         def pull(y):
             return -self.w * y / self.l**2 * jnp.exp(-0.5 * (y / self.l) ** 2)
@@ -116,14 +115,11 @@ class LangevinChain(AbstractLangevin):
 
     def noise(self, t, state, v, env):
         """See `AbstractDevice`: one channel per particle."""
-        del t, v, env
         size = self._thermal(state)
         identity = jnp.eye(self.particles, dtype=size.dtype)
         return {f"thermal{k}": {"x": size * identity[k]} for k in range(self.particles)}
 
     def resistance(self, state, v, env):
-        """See `AbstractOhmicDevice`."""
-        del v, env
         # Particles may pass one another: gaps are those of their order.
         x = jnp.sort(bound(state["x"], -1.0, 1.0))
         edge = jnp.ones((1,), x.dtype)

@@ -70,13 +70,9 @@ class LinearIonDrift(AbstractOhmicDevice):
     )
 
     def initial(self, env):
-        """See `AbstractDevice`."""
-        del env
         return {"x": self.x0}
 
     def drift(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        del t, env
         x = jnp.clip(state["x"], -0.1, 1.1)
         # r_on over resistance first: squares of lengths in metres are small numbers.
         share = v * (self.r_on / self._resistance(x))
@@ -89,6 +85,4 @@ class LinearIonDrift(AbstractOhmicDevice):
         return self.r_on * x + self.r_off * (1 - x)
 
     def resistance(self, state, v, env):
-        """See `AbstractOhmicDevice`."""
-        del v, env
         return self._resistance(state["x"])

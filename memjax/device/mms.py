@@ -81,8 +81,6 @@ class MetastableSwitches(AbstractOhmicDevice):
     )
 
     def initial(self, env):
-        """See `AbstractDevice`."""
-        del env
         return {"x": self.x0}
 
     def _fluxes(self, state: dict[str, Array], v: Float[Array, ""], env) -> tuple[Array, Array]:
@@ -93,21 +91,15 @@ class MetastableSwitches(AbstractOhmicDevice):
         return on * (1 - x), off * x
 
     def drift(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        del t
         on, off = self._fluxes(state, v, env)
         return {"x": on - off}
 
     def noise(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        del t
         on, off = self._fluxes(state, v, env)
         share = jnp.zeros_like(on) if self.noisy is None else self.noisy
         size = share * safe_sqrt((on + off) * self.tau, 1.0)
         return {"switching": {"x": size / jnp.sqrt(self.n) / jnp.sqrt(self.tau)}}
 
     def resistance(self, state, v, env):
-        """See `AbstractOhmicDevice`."""
-        del v, env
         x = bound(state["x"], 0.0, 1.0)
         return 1 / (x / self.r_on + (1 - x) / self.r_off)

@@ -102,13 +102,9 @@ class SecondOrderDiffusive(AbstractOhmicDevice):
     )
 
     def initial(self, env):
-        """See `AbstractDevice`."""
-        del env
         return {"f": jnp.zeros_like(self.mu), "c": jnp.zeros_like(self.mu)}
 
     def drift(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        del t, env
         f, c = state["f"], state["c"]
         # Stages of a step may lie beyond 0 and 1, where the exponential would run away.
         barrier_factor = jnp.exp(self.epsilon * jnp.clip(c, -0.1, 1.1))
@@ -119,14 +115,10 @@ class SecondOrderDiffusive(AbstractOhmicDevice):
         }
 
     def noise(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        del t, v, env
         sigma = jnp.zeros_like(self.mu) if self.sigma is None else self.sigma
         root = safe_sqrt(self.gamma, 1e-6) * safe_sqrt(sigma, 1e-6)
         return {"decay": {"f": root * safe_sqrt(bound(state["f"], 0.0, math.inf), 1.0)}}
 
     def resistance(self, state, v, env):
-        """See `AbstractOhmicDevice`."""
-        del v, env
         f = bound(state["f"], 0.0, 1.0)
         return self.r_on * f + self.r_off * gap_ratio(f, self.lam)

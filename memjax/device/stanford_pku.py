@@ -88,7 +88,6 @@ class StanfordPKU(AbstractGapDevice):
     states: ClassVar = (state("gap", unit="m", scale=1e-9, bounds=(0.0, math.inf), doc="Gap."),)
 
     def speed(self, state, v, env):
-        """See `AbstractGapDevice`."""
         power = v * self.current(0.0, state, v, env)
         hot = jnp.minimum(joule_temperature(power, env.temperature, self.r_th), _HOTTEST)
         nanometres = jnp.clip(state["gap"] / 1e-9, 0.0, 20.0)
@@ -97,7 +96,5 @@ class StanfordPKU(AbstractGapDevice):
         return -self.velocity * activated_hopping(self.ea, field, hot)
 
     def current(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        del t, env
         gap = jnp.maximum(state["gap"], 0.0)
         return sinh_conduction(v, self.v0, self.i0 * jnp.exp(-gap / self.g0))

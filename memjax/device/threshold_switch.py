@@ -63,19 +63,13 @@ class ThresholdSwitch(AbstractOhmicDevice):
     )
 
     def initial(self, env):
-        """See `AbstractDevice`."""
-        del env
         return {"x": jnp.zeros_like(self.tau)}
 
     def drift(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        del t, env
         x, size = state["x"], jnp.abs(v)
         threshold = self.v_th - (self.v_th - self.v_hold) * bound(x, 0.0, 1.0)
         return {"x": (jax.nn.sigmoid((size - threshold) / self.w) - x) / self.tau}
 
     def resistance(self, state, v, env):
-        """See `AbstractOhmicDevice`."""
-        del v, env
         x = bound(state["x"], 0.0, 1.0)
         return 1 / (x / self.r_on + (1 - x) / self.r_off)

@@ -89,20 +89,14 @@ class Vteam(AbstractOhmicDevice):
     )
 
     def initial(self, env):
-        """See `AbstractDevice`."""
-        del env
         return {"x": self.x0}
 
     def drift(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        del t, env
         up = self.k_off * safe_power(v / self.v_off - 1, self.a_off)
         down = self.k_on * safe_power(v / self.v_on - 1, self.a_on)
         return {"x": stop_at_bounds(up - down, state["x"], 0.0, 1.0, _EDGE)}
 
     def resistance(self, state, v, env):
-        """See `AbstractOhmicDevice`."""
-        del v, env
         x = bound(state["x"], 0.0, 1.0)
         if self.conduction == "linear":
             return self.r_on * (1 - x) + self.r_off * x

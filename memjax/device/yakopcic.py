@@ -125,13 +125,9 @@ class Yakopcic(AbstractDevice):
     )
 
     def initial(self, env):
-        """See `AbstractDevice`."""
-        del env
         return {"x": self.x0}
 
     def drift(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        del t, env
         # Stages of a step may lie beyond 0 and 1, where the exponentials would run away.
         x = jnp.clip(state["x"], -0.1, 1.1)
         up = self.a_p * jnp.maximum(safe_exp(v) - jnp.exp(self.v_p), 0.0)
@@ -143,8 +139,6 @@ class Yakopcic(AbstractDevice):
         return {"x": up * rising - down * falling}
 
     def current(self, t, state, v, env):
-        """See `AbstractDevice`."""
-        del t, env
         x = bound(state["x"], 0.0, 1.0)
         a, off = jnp.where(v < 0, self.a2, self.a1), self._by_polarity("a_off", v) * (1 - x)
         b_off = self.b if self.b_off is None else self.b_off

@@ -1,13 +1,14 @@
 """What JAX traced, as a graph of expressions: each primitive by its meaning, arrays component by component."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
-import jax.extend.core as jex
 import jax.numpy as jnp
 import numpy as np
 
+from ..core.jaxprs import carried_out, mapped, reduced
 from ..device.laws.roots import RESIDUAL, ROOT
 from ..errors import ModelError
 from .expression import MOST_POWER, Graph, Node
@@ -19,24 +20,8 @@ _SAME = (
 )  # fmt: skip
 """Primitives that are operations of the graph under the same name."""
 
-_MOVES = (
-    "broadcast_in_dim", "concatenate", "stack", "slice", "squeeze", "reshape", "transpose", "rev", "expand_dims", "pad",
-    "gather", "dynamic_slice", "iota",
-)  # fmt: skip
-"""Primitives that only move components."""
-
-_PASSES = (
-    "convert_element_type",
-    "stop_gradient",
-    "copy",
-    "copy_p",
-    "real",
-    "optimization_barrier",
-)
-"""Primitives that change no number."""
-
-_CALLS = ("jit", "pjit", "closed_call", "custom_jvp_call", "custom_vjp_call", "remat", "checkpoint")
-"""Primitives that run another program."""
+_MOVES = ("pad", "gather", "dynamic_slice")
+"""Primitives that move components to places that are numbers, beside those of `memjax.core.jaxprs`."""
 
 Arrays = list[np.ndarray]
 
@@ -50,59 +35,25 @@ class Translation:
 
     def constant(self, value: Any) -> np.ndarray:
         """An array of numbers as nodes."""
-        array = np.asarray(value)
-        nodes = [self.graph.const(float(x)) for x in array.reshape(-1)]
-        return _filled(nodes, array.shape)
+        return mapped(lambda x: self.graph.const(float(x)), np.asarray(value))
 
-    def run(self, jaxpr: Any, consts: Sequence[Any], args: Arrays) -> Arrays:
-        """Outputs of a program at inputs, all as arrays of nodes."""
-        known = self._known(jaxpr, consts, args)
-        return [
-            self.constant(a.val) if isinstance(a, jex.Literal) else known[a] for a in jaxpr.outvars
-        ]
-
-    def _known(
-        self, jaxpr: Any, consts: Sequence[Any], args: Arrays, *, until: Any = None
-    ) -> dict[Any, np.ndarray]:
-        """Values of all variables of a program, up to one of its equations."""
-        known: dict[Any, np.ndarray] = dict(zip(jaxpr.invars, args, strict=True))
-        known |= {
-            v: c if isinstance(c, np.ndarray) and c.dtype == object else self.constant(c)
-            for v, c in zip(jaxpr.constvars, consts, strict=True)
-        }
-
-        def read(atom: Any) -> np.ndarray:
-            return self.constant(atom.val) if isinstance(atom, jex.Literal) else known[atom]
-
-        for equation in jaxpr.eqns:
-            if equation is until:
-                break
-            results = self._equation(equation, [read(a) for a in equation.invars])
-            known |= dict(zip(equation.outvars, results, strict=True))
-        return known
+    def run(self, program: Any, args: Arrays, *, until: Any = None) -> Arrays:
+        """Outputs of a program at inputs, or the operands of one of its equations, all as arrays of nodes."""
+        return carried_out(program, args, known=self.constant, operate=self._equation, until=until)
 
     def _equation(self, equation: Any, args: Arrays) -> Arrays:
         """Results of one equation."""
         name, params = equation.primitive.name, equation.params
-        if name in _PASSES:
+        if name in ("convert_element_type", "real"):
             return list(args)
-        if name in _CALLS:
-            inner = next(params[k] for k in ("jaxpr", "call_jaxpr", "fun_jaxpr") if k in params)
-            closed = isinstance(inner, jex.ClosedJaxpr)
-            return (
-                self.run(inner.jaxpr, inner.consts, args) if closed else self.run(inner, (), args)
-            )
         if name in _MOVES:
             return [self._moved(equation, args)]
-        if name == "unstack":  # of jax 0.12: the parts of an array along an axis
-            axis = params["axis"]
-            return [np.squeeze(x, axis) for x in np.split(args[0], args[0].shape[axis], axis)]
         if name == "while" and ROOT in str(equation.source_info.name_stack):
             return self._solve(params, args)
         if name == "sort" and len(args) == 1:
             return [self._sorted(args[0])]
         if name in _REDUCTIONS:
-            return [self._reduced(_REDUCTIONS[name], args[0], params["axes"])]
+            return [reduced(partial(self.graph, _REDUCTIONS[name]), args[0], params["axes"])]
         operation = self._operation(name, params)
         if operation is None:
             raise ModelError(
@@ -112,7 +63,7 @@ class Translation:
                 "memjax.device.laws.root_between",
                 fix="write the law without loops and table look-ups",
             )
-        return [_each(operation, *args)]
+        return [mapped(operation, *args)]
 
     def _operation(self, name: str, params: dict) -> Callable[..., Node] | None:
         """Return the result of an elementwise primitive on nodes; None for another primitive."""
@@ -185,27 +136,15 @@ class Translation:
 
     def _moved(self, equation: Any, args: Arrays) -> np.ndarray:
         """Move the numbers of components in a list of all as an operation moves the components."""
-        moved = 1 if equation.primitive.name in ("gather", "dynamic_slice") else len(args)
+        moved = len(args) if equation.primitive.name == "pad" else 1
         pool: list[Node] = []
         places = []
         for a in args[:moved]:
             places.append(jnp.asarray(len(pool) + np.arange(a.size).reshape(a.shape)))
             pool += list(a.reshape(-1))
         places += [jnp.asarray(_numbers(a), int) for a in args[moved:]]
-        if equation.primitive.name == "iota":
-            return self.constant(equation.primitive.bind(**equation.params))
         where = np.asarray(equation.primitive.bind(*places, **equation.params))
-        return _filled([pool[k] for k in where.reshape(-1)], where.shape)
-
-    def _reduced(self, op: str, a: np.ndarray, axes: Sequence[int]) -> np.ndarray:
-        """A sum, product, largest or smallest over axes."""
-        for axis in sorted(axes, reverse=True):
-            parts = np.moveaxis(a, axis, 0)
-            total = parts[0] if parts.ndim > 1 else _filled([parts[0]], ())
-            for other in parts[1:]:
-                total = _each(lambda x, y: self.graph(op, x, y), total, np.asarray(other, object))
-            a = total
-        return a
+        return mapped(pool.__getitem__, where)
 
     def _sorted(self, a: np.ndarray) -> np.ndarray:
         """A vector in order, by exchanges of neighbours."""
@@ -213,7 +152,7 @@ class Translation:
         for last in range(len(x) - 1, 0, -1):
             for k in range(last):
                 x[k], x[k + 1] = (self.graph(op, x[k], x[k + 1]) for op in ("min", "max"))
-        return _filled(x, a.shape)
+        return np.array(x, object).reshape(a.shape)
 
     def _solve(self, params: dict, args: Arrays) -> Arrays:
         """The loop of `root_between`, which carries the root and its bracket, as an equation."""
@@ -223,11 +162,10 @@ class Translation:
         compares = next(e for e in equations if RESIDUAL in str(e.source_info.name_stack))
 
         def residual(y: Node) -> Node:
-            at = [*args[first:start], _filled([y], ()), low, high, *others]
-            known = self._known(body.jaxpr, body.consts, at, until=compares)
-            return known[compares.invars[0]].item()
+            at = [*args[first:start], np.array(y, object), low, high, *others]
+            return self.run(body, at, until=compares)[0].item()
 
-        root = _filled([self.graph.root(low.item(), high.item(), residual)], ())
+        root = np.array(self.graph.root(low.item(), high.item(), residual), object)
         return [root, root, root, *others]
 
 
@@ -241,19 +179,6 @@ def _numbers(a: np.ndarray) -> np.ndarray:
             "an index that depends on state or voltage", allowed="indices that are known", fix="use jnp.where"
         )  # fmt: skip
     return np.array([n.value for n in a.reshape(-1)]).reshape(a.shape)
-
-
-def _filled(nodes: Sequence[Node], shape: tuple[int, ...]) -> np.ndarray:
-    """Nodes as an array of objects."""
-    array = np.empty(len(nodes), object)
-    array[:] = nodes
-    return array.reshape(shape)
-
-
-def _each(operation: Callable[..., Node], *args: np.ndarray) -> np.ndarray:
-    """An operation on the components of arrays of one shape; scalars go with any."""
-    rows = np.broadcast_arrays(*args)
-    return _filled([operation(*x) for x in zip(*(r.reshape(-1) for r in rows))], rows[0].shape)
 
 
 def translate(graph: Graph, function: Callable, example: Any, inputs: Any) -> Any:
@@ -271,5 +196,5 @@ def translate(graph: Graph, function: Callable, example: Any, inputs: Any) -> An
         The nodes in place of its leaves; each an array of objects of its shape.
     """
     closed, shape = jax.make_jaxpr(function, return_shape=True)(example)
-    outputs = Translation(graph).run(closed.jaxpr, closed.consts, jax.tree.leaves(inputs))
+    outputs = Translation(graph).run(closed, jax.tree.leaves(inputs))
     return jax.tree.unflatten(jax.tree.structure(shape), outputs)

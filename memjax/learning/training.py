@@ -65,7 +65,6 @@ def first_spike_scores(outputs: Outputs, duration: float) -> Float[Array, "batch
 
 def membrane_scores(outputs: Outputs, duration: float) -> Float[Array, "batch neurons"]:
     """Means of the filaments over time, in fiftieths of the gap: the right output shall grow most."""
-    del duration
     return 50 * outputs.filament
 
 

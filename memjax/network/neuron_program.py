@@ -336,7 +336,6 @@ class NeuronProgram:
             state["energy"] = jax.tree.map(lambda x: jax.ShapeDtypeStruct((), x.dtype), memory)
 
         def step(constants, carry, shared, moment):
-            del shared
             carry, fires, end = self.lane(constants, carry, *moment)
             return carry, ExchangeEnd(end, fires)
 

@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import time
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -487,16 +488,11 @@ def _span(files: Sequence[Path], most: int | None) -> tuple[int, int]:
     for path in files:
         end = _end(path)
         with h5py.File(path) as file:
-            for steps in _datasets(file, "step"):
+            groups: Any = file.get("spikes", {})
+            for steps in (g["step"] for g in groups.values() if "step" in g):
                 total += len(steps)
                 last = max(last, int(steps[-1]) if len(steps) else 0)
     return end, 0 if most is None or total <= most else round(last * (1 - most / total))
-
-
-def _datasets(file: h5py.File, key: str) -> list[Any]:
-    """Return the datasets of a key of all groups' spikes."""
-    groups: Any = file.get("spikes", {})
-    return [g[key] for g in groups.values() if key in g]
 
 
 def _read(pieces: dict[str, list], name: str, x: Any, first: int) -> None:
@@ -506,11 +502,6 @@ def _read(pieces: dict[str, list], name: str, x: Any, first: int) -> None:
     begin = 0
     if first and name.startswith("spikes/"):
         folder: Any = x.parent
-        steps = folder["step"]
-        low, high = 0, len(steps)
-        while low < high:
-            middle = (low + high) // 2
-            low, high = (middle + 1, high) if steps[middle] < first else (low, middle)
-        begin = low
+        begin = bisect_left(folder["step"], first)
     rows: Any = x
     pieces.setdefault(name, []).append(rows[begin:])

@@ -177,7 +177,6 @@ class GridPath(dfx.AbstractBrownianPath):
 
     def evaluate(self, t0, t1=None, left: bool = True, use_levy: bool = False):
         """Increment over the grid step from t0 to t1."""
-        del left
         if t1 is None or use_levy:
             raise PolicyError(
                 "a grid path has increments only",

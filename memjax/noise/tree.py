@@ -99,7 +99,6 @@ class DyadicPath(dfx.AbstractBrownianPath):
 
     def evaluate(self, t0, t1=None, left: bool = True, use_levy: bool = False):
         """Increment over an interval of a tree, with its space-time area where `use_levy`."""
-        del left
         if t1 is None:
             raise PolicyError(
                 "a dyadic path has increments only",

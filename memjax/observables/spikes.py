@@ -445,21 +445,17 @@ def wilson(successes: int, trials: int, *, confidence: float = 0.95) -> Proporti
     E. B. Wilson, J. Am. Stat. Assoc. 22, 209 (1927), doi:10.1080/01621459.1927.10502953.
     L. D. Brown, T. T. Cai, A. DasGupta, Stat. Sci. 16, 101 (2001), doi:10.1214/ss/1009213286.
     """
-    from scipy.special import ndtri
+    from scipy.stats import binomtest
 
     if not 0 <= successes <= trials or trials < 1:
         raise BoundsError(f"{successes} successes of {trials} trials", allowed="0 to all of >= 1")
     if not 0 < confidence < 1:
         raise BoundsError(f"confidence = {confidence:g}", allowed="between 0 and 1")
-    z, p = float(ndtri(0.5 + confidence / 2)), successes / trials
-    # Ends are the roots of (p - share)^2 = z^2 share (1 - share) / trials.
-    shrink = 1 + z**2 / trials
-    centre = (p + z**2 / (2 * trials)) / shrink
-    half = z / shrink * np.sqrt(p * (1 - p) / trials + z**2 / (4 * trials**2))
+    interval = binomtest(successes, trials).proportion_ci(confidence, method="wilson")
     return Proportion(
-        value=p,
-        low=0.0 if successes == 0 else float(centre - half),
-        high=1.0 if successes == trials else float(centre + half),
+        value=successes / trials,
+        low=float(interval.low),
+        high=float(interval.high),
         successes=successes,
         trials=trials,
     )

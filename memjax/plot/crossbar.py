@@ -34,11 +34,7 @@ def conductance_map(reading: "Reading", *, ax: Any = None) -> Any:
     reading : Reading
         The reading.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure's axes by default.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
+        Where to draw, and what is returned; a new figure's axes by default.
     """
     across = np.asarray(reading.word - reading.bit)
     current = np.asarray(reading.cell_current)
@@ -56,11 +52,7 @@ def ir_drop_map(reading: "Reading", *, ax: Any = None) -> Any:
     reading : Reading
         The reading.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure's axes by default.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
+        Where to draw, and what is returned; a new figure's axes by default.
     """
     drop = np.abs(np.asarray(reading.ir_drop)).reshape(-1, *reading.array.shape).max(axis=0)
     return _map(drop, unit="V", label="Lost voltage", ax=ax)
@@ -78,11 +70,7 @@ def ideal_currents(
     ideal : Float[np.ndarray, "*inputs columns"]
         Currents of the same inputs without resistance in the wires [A].
     ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure's axes by default.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
+        Where to draw, and what is returned; a new figure's axes by default.
     """
     ax = axes_or_new(ax)
     actual, exact = np.asarray(reading.current).ravel(), np.asarray(ideal).ravel()
@@ -107,11 +95,7 @@ def current_errors(
     ideal : Float[np.ndarray, "*inputs columns"]
         Currents of the same inputs without resistance in the wires [A].
     ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure's axes by default.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
+        Where to draw, and what is returned; a new figure's axes by default.
     """
     ax = axes_or_new(ax)
     actual, exact = np.asarray(reading.current).ravel(), np.asarray(ideal).ravel()
@@ -129,11 +113,7 @@ def programming_error(done: "Programmed", *, ax: Any = None) -> Any:
     done : Programmed
         The array that was written.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure's axes by default.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
+        Where to draw, and what is returned; a new figure's axes by default.
     """
     ax = axes_or_new(ax)
     factor, unit = prefix(done.errors, unit="S")
@@ -157,11 +137,7 @@ def reached_conductances(done: "Programmed", *, ax: Any = None) -> Any:
     done : Programmed
         The array that was written.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure's axes by default.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
+        Where to draw, and what is returned; a new figure's axes by default.
     """
     ax = axes_or_new(ax)
     factor, unit = prefix(done.targets, unit="S")

@@ -60,17 +60,13 @@ def curve(
     xlabel, ylabel : str
         Names of the axes, with units.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure's axes by default.
+        Where to draw, and what is returned; a new figure's axes by default.
     log : {"", "x", "y", "xy"}
         Axes that are logarithmic.
     published : sequence of two or three arrays, optional
         x, y and, where there are, errors of published points.
     look : CurveStyle, optional
         Color, label and line.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
     """
     check_arrays("curve", "curve(x, y)", x=x, y=y)
     ax = axes_or_new(ax)
@@ -128,17 +124,13 @@ def stdp(
     error : Float[np.ndarray, "points"] or Float[np.ndarray, "2 points"], optional
         Length of each bar on either side, or below and above [1].
     ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure's axes by default.
+        Where to draw, and what is returned; a new figure's axes by default.
     window : StdpWindow, optional
         Exponentials to draw through the points.
     published : sequence of two or three arrays, optional
         dt, dw and, where there are, errors of published points.
     color, label
         How to draw.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
     """
     check_arrays("stdp", "stdp(dt, dw)", dt=dt, dw=dw)
     ax = axes_or_new(ax)

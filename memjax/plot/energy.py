@@ -74,11 +74,7 @@ def energy_by_element(recording: Recording, *, ax: Any = None) -> Any:
     recording : Recording
         Of a run with a ledger.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure's axes by default.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
+        Where to draw, and what is returned; a new figure's axes by default.
     """
     ledgers, rows = _ledgers("energy_by_element", recording), []
     for group, ledger in ledgers.items():

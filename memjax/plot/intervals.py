@@ -28,17 +28,13 @@ def isi_histogram(
     intervals : Float[np.ndarray, "intervals"]
         Intervals [s]. The axis shows s, ms, µs or ns.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure's axes by default.
+        Where to draw, and what is returned; a new figure's axes by default.
     log : bool
         Whether lengths, and the bins, are on a logarithmic axis.
     bins : int
         Number of bins between the shortest and the longest (from 0 on without `log`).
     color, label
         How to draw.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
 
     Raises
     ------

@@ -10,6 +10,7 @@ from ..core.result import Member, Trace
 from ..data.measurement import Measurement
 from ..errors import BoundsError
 from ..runtime.flags import check_flags
+from .axes import axes_or_new
 from .style import MUTED
 
 MOST = 60
@@ -35,15 +36,11 @@ def iv(
         Voltage [V] and current [A] of each sweep; of more than 60 an even choice is drawn. Or, in place
         of both, a trace, one member of it, or a measurement.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure's axes by default.
+        Where to draw, and what is returned; a new figure's axes by default.
     color, label, width, alpha
         How to draw; one legend entry for all sweeps.
     log : bool
         Whether the current's modulus is on a logarithmic axis; else the signed current on a linear one.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
 
     Raises
     ------
@@ -56,10 +53,7 @@ def iv(
     from matplotlib.ticker import EngFormatter
 
     v, i = _sweeps(v, i)
-    if ax is None:
-        from .picture import Picture
-
-        ax = Picture().add_subplot()
+    ax = axes_or_new(ax)
     indices = np.unique(np.linspace(0, len(v) - 1, min(len(v), MOST)).astype(int)) if len(v) else []
     for n, k in enumerate(indices):
         size = np.abs(i[k])

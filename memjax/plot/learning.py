@@ -32,11 +32,7 @@ def receptive_fields(
     labels : sequence of int, optional
         Class of each neuron, -1 for none; fields then stand in the order of their classes.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure's axes by default.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
+        Where to draw, and what is returned; a new figure's axes by default.
 
     Raises
     ------
@@ -99,11 +95,7 @@ def confusion(
     classes : sequence of int
         Their names.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure's axes by default.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
+        Where to draw, and what is returned; a new figure's axes by default.
 
     Raises
     ------

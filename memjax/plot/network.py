@@ -43,13 +43,9 @@ def network_raster(recording: Recording, *, ax: Any = None, most: int = 200) -> 
     recording : Recording
         What the network did.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure's axes by default.
+        Where to draw, and what is returned; a new figure's axes by default.
     most : int
         Largest number of members shown of each group; of larger groups an even choice is shown.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
     """
     check_recording("network_raster", recording)
     ax = axes_or_new(ax)
@@ -91,13 +87,9 @@ def population_rates(recording: Recording, *, ax: Any = None, bin: float | None 
     recording : Recording
         What the network did.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure's axes by default.
+        Where to draw, and what is returned; a new figure's axes by default.
     bin : float, optional
         Time over which spikes are counted [s]; by default whole steps, the run in 200 bins or fewer.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
     """
     check_recording("population_rates", recording)
     ax = axes_or_new(ax)
@@ -122,11 +114,7 @@ def conductances(recording: Recording, *, ax: Any = None) -> Any:
     recording : Recording
         What the network did; with projections whose weights are programmed devices.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure's axes by default.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
+        Where to draw, and what is returned; a new figure's axes by default.
     """
     check_recording("conductances", recording)
     ax = axes_or_new(ax)

@@ -37,17 +37,13 @@ def phase_plane(
     path : pair of Float[np.ndarray, "points"], optional
         A trajectory, drawn with a dot where it begins.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure's axes by default.
+        Where to draw, and what is returned; a new figure's axes by default.
     arrows : int
         Arrows along each axis. They show directions only: all are of one length.
     xlabel, ylabel : str
         Names of the axes, with units.
     names : (str, str)
         Symbols for the legend.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
     """
     check_arrays("phase_plane", "phase_plane(flow, np.linspace(0, 1, 99), ...)", x=x, y=y)
     if not callable(flow) or isinstance(flow, type):

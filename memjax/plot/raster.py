@@ -28,15 +28,11 @@ def raster(
     trains : sequence of SpikeTrain or Float[np.ndarray, "spikes"]
         Spikes [s]; the first train is the lowest row.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure's axes by default.
+        Where to draw, and what is returned; a new figure's axes by default.
     start, stop : float, optional
         Ends of the axis [s]; by default those of the trains' windows, or of all spikes.
     color
         How to draw.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
     """
     example = "raster(detect_all(trace.t, trace.state[name], level=...))"
     check_arrays("raster", example, trains=trains)

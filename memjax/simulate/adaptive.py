@@ -221,13 +221,11 @@ def _rows_and_end(ys) -> tuple[Any, Any, Any]:
 
 def _save_states(t, y, args) -> Any:
     """Save the states of the system only."""
-    del t, args
     return system_state(y)
 
 
 def _save_row(t, y, args) -> Any:
     """Save the states at the rows, and the integrals if any are watched."""
-    del t, args
     return (y["z"], y["q"]) if isinstance(y, dict) else y
 
 

@@ -104,7 +104,6 @@ def _stiff(scaled, grid, y0, policy):
     end = jnp.max(grid.rows)
 
     def run(sweep, values, key, y):
-        del key
         system, options = with_values(scaled, values), dict(rows=sweep.rows, watch=sweep.watch)
         return solve_stiff(system, sweep.stimulus, y0=y, end=end, policy=policy, **options)
 
@@ -342,7 +341,6 @@ def _events(scaled, grid, memory, smooth):
     """Events of every lane, out of the steps in which they happened."""
 
     def run(sweep, values, key, memory):
-        del key
         system = with_values(scaled, values)
         return locate_events(sweep.watch, system, sweep.stimulus, memory, smooth=smooth)
 

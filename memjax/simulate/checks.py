@@ -59,7 +59,7 @@ def describe_kind(x: Any) -> str:
     return f"{article} {type(x).__name__}"
 
 
-def check_model(device: Any, *, where: str = "simulate") -> None:
+def check_model(device: Any) -> None:
     """Raise `ModelError` for anything that is no device, branch, circuit or system."""
     if isinstance(device, AbstractDevice | AbstractTwoTerminal | AbstractSystem):
         return
@@ -72,13 +72,13 @@ def check_model(device: Any, *, where: str = "simulate") -> None:
         fix = "a preset is applied with mj.params.replace(mj.model(name), values)"
     raise ModelError(
         f"{describe_kind(device)} in place of a model",
-        where=where,
+        where="simulate",
         allowed="a device such as mj.DiffusiveMemristor(), a branch, a Circuit or another AbstractSystem",
         fix=fix,
     )
 
 
-def check_stimulus(stimulus: Any, *, where: str = "simulate") -> None:
+def check_stimulus(stimulus: Any) -> None:
     """Raise `StimulusError` for anything that is no stimulus or sequence of stimuli of one quantity."""
     is_sequence = isinstance(stimulus, list | tuple)
     stimuli = list(stimulus) if is_sequence else [stimulus]
@@ -93,14 +93,14 @@ def check_stimulus(stimulus: Any, *, where: str = "simulate") -> None:
             fix = "apply the waveform of a measurement with mj.simulate_like"
         raise StimulusError(
             f"{describe_kind(wrong[0]) if wrong else 'no sweep'} in place of a stimulus",
-            where=where,
+            where="simulate",
             allowed="a stimulus such as mj.triangle_sweep(0.5, 1.0), or a sequence of them",
             fix=fix,
         )
     kinds = sorted({s.quantity for s in stimuli})
     if len(kinds) > 1:
         raise StimulusError(
-            f"sweeps of {' and '.join(kinds)}", where=where, allowed="sweeps of one quantity"
+            f"sweeps of {' and '.join(kinds)}", where="simulate", allowed="sweeps of one quantity"
         )
 
 

@@ -39,7 +39,6 @@ least: below it neither its time nor its slope is known to the solver."""
 @jax.custom_jvp
 def _undefined_where(x: Float[Array, ""], flag: Bool[Array, ""]) -> Float[Array, ""]:
     """The number itself, whose derivative is NaN where the flag is set."""
-    del flag
     return x
 
 

@@ -123,7 +123,6 @@ def _outputs(scaled: Scaled, grid: Grid, y):
     """Visible quantities and SI states at the rows of every lane; whether all voltages and currents are numbers."""
 
     def run(sweep, values, key, y):
-        del key
         system = with_values(scaled, values)
         visible, state = jax.vmap(partial(_row, system, sweep.stimulus))(sweep.rows, y)
         # Rates may hide a drive that is no number in a branch that is not taken; what an instrument reads does not.

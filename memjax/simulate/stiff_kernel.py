@@ -197,7 +197,6 @@ def _program(scaled: Scaled) -> StepProgram:
     ends, total = np.cumsum(sizes), sum(sizes)
 
     def step(numbers, y, shared, at: Interval):
-        del shared
         cuts = zip(leaves, sizes, ends, strict=True)
         parts = [numbers[b - k : b].reshape(np.shape(x)).astype(x.dtype) for x, k, b in cuts]
         system = eqx.combine(jax.tree.unflatten(tree, parts), static)

@@ -60,12 +60,10 @@ class WatchedTerm(dfx.AbstractTerm):
 
     def vf(self, t, y, args):
         """A state of zeros."""
-        del t, args
         return jax.tree.map(jnp.zeros_like, y)
 
     def contr(self, t0, t1, **kwargs):
         """Length of the interval [s]."""
-        del kwargs
         return t1 - t0
 
     def prod(self, vf, control):
@@ -90,7 +88,6 @@ class _Interpolation(dfx.AbstractLocalInterpolation):
 
     def evaluate(self, t0, t1=None, left: bool = True):
         """Dictionary of the states and integrals at a time; what only the ends of steps have is left out."""
-        del t1
         z = self.kind(t0=self.t0, t1=self.t1, **self.inner).evaluate(t0, None, left)
         h = self.t1 - self.t0
         share = (t0 - self.t0) / jnp.where(h > 0, h, 1.0)

@@ -70,12 +70,10 @@ class DyadicController(dfx.AbstractAdaptiveStepSizeController):
 
     def wrap(self, direction):
         """Forward in time only."""
-        del direction
         return self
 
     def init(self, terms, t0, t1, y0, dt0, args, func, error_order):
         """First step: the largest interval at the start of the first tree that is not longer than `dt0`."""
-        del terms, t1, y0, args, func, error_order
         interval = self._first(t0, jnp.inf if dt0 is None else dt0)
         return self._times(interval)[1], interval
 
@@ -154,7 +152,6 @@ class DyadicController(dfx.AbstractAdaptiveStepSizeController):
         self, t0, t1, y0, y1_candidate, args, y_error, error_order, controller_state
     ):
         """Keep a step whose error is within its tolerance, and choose the next."""
-        del t1, args
         interval = controller_state
         excess = self._excess(y0, y1_candidate, y_error)
         keep = excess <= 1

@@ -23,7 +23,6 @@ Vector = Float[Array, " n"]
 
 def identity(args, y, *more):
     """Return the state unchanged: the default without a domain to project on and without jumps."""
-    del args, more
     return y
 
 
@@ -127,22 +126,18 @@ class AbstractKernel(dfx.AbstractAdaptiveSolver, dfx.AbstractItoSolver):
 
     def order(self, terms):
         """Order without noise."""
-        del terms
         return self.orders[0]
 
     def strong_order(self, terms):
         """Strong order for the noise that the method is for."""
-        del terms
         return self.orders[1]
 
     def error_order(self, terms):
         """Order of the error estimate."""
-        del terms
         return self.orders[2]
 
     def init(self, terms, t0, t1, y0, args):
         """No solver state."""
-        del terms, t0, t1, y0, args
 
     def func(self, terms, t0, y0, args):
         """The vector field."""
@@ -150,7 +145,6 @@ class AbstractKernel(dfx.AbstractAdaptiveSolver, dfx.AbstractItoSolver):
 
     def step(self, terms, t0, t1, y0, args, solver_state, made_jump):
         """One step from t0 to t1; one that could not be solved has an infinite error, so that it is refused."""
-        del solver_state, made_jump
         drift, noise = terms.terms
         start, unravel = ravel_pytree(self.begin(args, y0, t0))
         inc, matrix = _noise(noise, t0, t1, unravel, args, area=self.area)

@@ -262,17 +262,14 @@ class Rodas3(dfx.AbstractAdaptiveSolver):
 
     def order(self, terms):
         """Order for step control."""
-        del terms
         return 3
 
     def error_order(self, terms):
         """Order of the error estimate."""
-        del terms
         return 3.0
 
     def init(self, terms, t0, t1, y0, args):
         """The step that is tried where the clock is too coarse; none without `resolution`."""
-        del terms, y0, args
         return None if self.resolution is None else length(jnp.asarray(t0), jnp.asarray(t1))
 
     def func(self, terms, t0, y0, args):
@@ -281,7 +278,6 @@ class Rodas3(dfx.AbstractAdaptiveSolver):
 
     def step(self, terms, t0, t1, y0, args, solver_state, made_jump):
         """One step from t0 to t1; see `rodas3_step`."""
-        del made_jump
         flat, unravel = ravel_pytree(y0)
 
         def f(t, y):

@@ -134,20 +134,16 @@ class Sum(AbstractStimulus):
         self.parts, self.quantity = parts, kinds.pop()
 
     def __call__(self, t):
-        """See `AbstractStimulus`."""
         return sum(p(t) for p in self.parts)
 
     def breakpoints(self):
-        """See `AbstractStimulus`."""
         return ascending([p.breakpoints() for p in self.parts])
 
     def nodes(self):
-        """See `AbstractStimulus`."""
         return ascending([p.nodes() for p in self.parts])
 
     @property
     def duration(self):
-        """See `AbstractStimulus`."""
         return latest([p.duration for p in self.parts])
 
 
@@ -171,22 +167,17 @@ class Product(AbstractStimulus):
         check_known(self)
 
     def __call__(self, t):
-        """See `AbstractStimulus`."""
         return self.factor * self.part(t)
 
     def breakpoints(self):
-        """See `AbstractStimulus`."""
         return self.part.breakpoints()
 
     def nodes(self):
-        """See `AbstractStimulus`."""
         return self.part.nodes()
 
     def zeros(self):
-        """See `AbstractStimulus`."""
         return self.part.zeros()
 
     @property
     def duration(self):
-        """See `AbstractStimulus`."""
         return self.part.duration

@@ -66,7 +66,6 @@ class PulseTrain(AbstractStimulus):
             )
 
     def __call__(self, t):
-        """See `AbstractStimulus`."""
         elapsed = t - self.delay
         n = jnp.clip(jnp.floor(elapsed / self.period), 0, self.count - 1)
         phase = elapsed - n * self.period
@@ -74,12 +73,10 @@ class PulseTrain(AbstractStimulus):
         return self.base + (self.amplitude - self.base) * jnp.clip(jnp.minimum(up, down), 0.0, 1.0)
 
     def breakpoints(self):
-        """See `AbstractStimulus`."""
         starts = self.delay + np.arange(self.count, dtype=float) * self.period
         corners = (0.0, self.edge, self.width, self.width + self.edge)
         return ascending([starts + c for c in corners])
 
     @property
     def duration(self):
-        """See `AbstractStimulus`."""
         return self.delay + self.count * self.period + self.after

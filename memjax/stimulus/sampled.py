@@ -85,7 +85,6 @@ class Sampled(AbstractStimulus):
             )
 
     def __call__(self, t):
-        """See `AbstractStimulus`."""
         times, values = jnp.asarray(self.times), jnp.asarray(self.values)
         if self.kind == "linear":
             return jnp.interp(t, times, values)
@@ -93,12 +92,10 @@ class Sampled(AbstractStimulus):
         return values[jnp.clip(k, 0, times.shape[0] - 1)]
 
     def breakpoints(self):
-        """See `AbstractStimulus`."""
         return self.times
 
     @property
     def duration(self):
-        """See `AbstractStimulus`."""
         end = self.times[-1]
         return end if is_traced(end) else float(end)
 

@@ -41,20 +41,16 @@ class Drives(AbstractStimulus):
         self.quantity = ", ".join(p.quantity for p in self.parts)
 
     def __call__(self, t):
-        """See `AbstractStimulus`."""
         return jnp.stack([jnp.asarray(p(t), jnp.result_type(t)) for p in self.parts])
 
     def breakpoints(self):
-        """See `AbstractStimulus`."""
         return ascending([p.breakpoints() for p in self.parts])
 
     def zeros(self):
-        """See `AbstractStimulus`."""
         return jnp.sort(jnp.concatenate([p.zeros() for p in self.parts]))
 
     @property
     def duration(self):
-        """See `AbstractStimulus`."""
         return latest([p.duration for p in self.parts])
 
     def in_order_of(self, names: Sequence[str]) -> "Drives":

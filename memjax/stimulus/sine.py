@@ -43,7 +43,6 @@ class Sine(AbstractStimulus):
         check_known(self)
 
     def __call__(self, t):
-        """See `AbstractStimulus`."""
         return self.offset + self.amplitude * jnp.sin(2 * math.pi * self.frequency * t)
 
     def breakpoints(self):
@@ -70,5 +69,4 @@ class Sine(AbstractStimulus):
 
     @property
     def duration(self):
-        """See `AbstractStimulus`."""
         return self.cycles / self.frequency

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fitting.command import add_stage
+from fitting.command import calibrated
 from fitting.progress import Stages
 from fitting.result import AbstractFit
 from memjax.errors import BoundsError, DataError
@@ -76,11 +76,11 @@ def test_a_stage_that_fails_leaves_the_fit_before_it(error):
     def fails():
         raise error
 
-    fit = add_stage(_Fit(), fails, what="randomness was calibrated")
+    fit = calibrated(_Fit(), fails)
     assert fit.failure.startswith("no randomness was calibrated: ")
     assert str(error) in fit.failure
     assert fit.notes == ("a note", fit.failure)
-    assert add_stage(_Fit(), lambda: fit, what="more") is fit
+    assert calibrated(_Fit(), lambda: fit) is fit
 
 
 @pytest.mark.wrong_types
@@ -89,4 +89,4 @@ def test_wrong_input_of_a_stage_is_no_failure():
         raise DataError("nothing that may differ")
 
     with pytest.raises(DataError, match="nothing that may differ"):
-        add_stage(_Fit(), refuses, what="randomness was calibrated")
+        calibrated(_Fit(), refuses)

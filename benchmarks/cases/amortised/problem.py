@@ -107,7 +107,6 @@ class ReadSweep(AbstractTarget):
         return (jnp.log(jnp.abs(i) + 1e-30) - self.logs) * self.weight, solution.result == 0
 
     def log_density(self, z):
-        """See `AbstractTarget`."""
         r, ok = self.residuals(z)
         specs = parameter_specs(self.device)
         laws = [from_spec(specs[n]) for n in BOUNDS]

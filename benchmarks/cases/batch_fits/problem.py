@@ -114,16 +114,13 @@ class LangevinHeatRC(mj.AbstractDevice):
     )
 
     def initial(self, env):
-        """See `AbstractDevice`."""
         one = jnp.ones_like(self.a)
         return {"x": -one, "temperature": AMBIENT * one, "node": 0.0 * one}
 
     def current(self, t, state, v, env):
-        """See `AbstractDevice`."""
         return state["node"] / jnp.cosh(state["x"] / self.lam)
 
     def drift(self, t, state, v, env):
-        """See `AbstractDevice`."""
         x, node = state["x"], state["node"]
         i = self.current(t, state, v, env)
         warm = HEAT * node * i - COOLING * (state["temperature"] - AMBIENT)

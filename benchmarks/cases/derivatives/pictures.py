@@ -1,11 +1,10 @@
 """Errors of derivatives by device and way, and against the distance of rows, drawn from the records of one run."""
 
-import json
 from pathlib import Path
 
 from benchmarks.cases.derivatives.problems import QUANTITIES
 from benchmarks.cases.derivatives.rows import NAMES
-from benchmarks.records import of_run
+from benchmarks.records import of_run, write_picture
 
 LABELS = {
     "v_th": "switching voltage",
@@ -83,7 +82,4 @@ def write(path: Path, run_id: str, *, quiet: float, noisy: float) -> Path:
         Errors that are allowed without and with noise.
     """
     rows = of_run(path, "derivatives", run_id)
-    target = path.with_name("derivatives.json")
-    target.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf8")
-    draw(rows, quiet=quiet, noisy=noisy).savefig(target.with_suffix(".png"), dpi=100)
-    return target.with_suffix(".png")
+    return write_picture(path, "derivatives", rows, draw(rows, quiet=quiet, noisy=noisy))

@@ -109,7 +109,6 @@ def semicolons(layout: Layout, rng: np.random.Generator) -> Variant | None:
     """Semicolons between the cells and decimal commas within, under a header that stays."""
     if layout.separator != "," or not layout.header:
         return None
-    del rng
     rows = [[c.replace(".", ",") for c in row] for row in layout.rows]
     lines = [*layout.head, *(layout.row_prefix + ";".join(row) for row in rows)]
     return Variant(kind="semicolons under commas", data=layout.text(lines).encode())

@@ -213,7 +213,6 @@ def digits(layout: Layout, rng: np.random.Generator) -> Variant:
 
 def units(layout: Layout, rng: np.random.Generator) -> Variant | None:
     """Another unit in the header: the numbers are then what the file says."""
-    del rng
     if not layout.units:
         return None
     old, new, role, factor = layout.units

@@ -1,13 +1,12 @@
 """Where the Langevin equation agrees with the events and where it does not, drawn from the records of one run."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.cases.gillespie import exact
 from benchmarks.cases.gillespie.switches import REST, ROWS, SHOWN, STEP
-from benchmarks.records import of_run
+from benchmarks.records import of_run, write_picture
 
 LOOKS = {"events": ("#0072B2", "o"), "langevin": ("#D55E00", "s")}
 """Colour (of Okabe and Ito) and marker of both forms."""
@@ -185,24 +184,8 @@ def draw(rows: list[dict]):
 
 
 def write(path: Path, run_id: str) -> Path | None:
-    """Write gillespie.png and gillespie.json beside the records of a run.
-
-    Parameters
-    ----------
-    path : Path
-        The file of records.
-    run_id : str
-        Which run.
-
-    Returns
-    -------
-    Path or None
-        The picture; None where a form was not measured.
-    """
+    """Write gillespie.png and gillespie.json beside the records of a run; None where a form was not measured."""
     rows = of_run(path, "gillespie", run_id)
     if not {"events", "langevin"} <= {r["variant"] for r in rows}:
         return None
-    target = path.with_name("gillespie.json")
-    target.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf8")
-    draw(rows).savefig(target.with_suffix(".png"), dpi=100)
-    return target.with_suffix(".png")
+    return write_picture(path, "gillespie", rows, draw(rows))

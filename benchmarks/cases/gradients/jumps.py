@@ -18,47 +18,32 @@ class Decay(AbstractSystem):
 
     @property
     def specs(self):
-        """See `AbstractSystem`."""
         return (mj.state("f", unit="1", scale=1.0, bounds=(0.0, 1.0), doc="Filament."),)
 
     @property
     def noise_structure(self):
-        """See `AbstractSystem`."""
         return NoNoise
 
     def initial(self, env):
-        """See `AbstractSystem`."""
-        del env
         return {"f": jnp.ones(())}
 
     def drift(self, t, state, u, env):
-        """See `AbstractSystem`."""
-        del t, u, env
         return {"f": -self.g * state["f"]}
 
     def noise(self, t, state, u, env):
-        """See `AbstractSystem`."""
-        del t, state, u, env
         return {}
 
     def jumps(self, t, state, u, env):
-        """See `AbstractSystem`."""
-        del t, u, env
         rate = self.kappa * jnp.ones(())
         return {"shrink": Jump(rate, rate, {"f": (1 - self.eta) * state["f"]})}
 
     def outputs(self, t, state, u, env):
-        """See `AbstractSystem`."""
-        del t, env
         return {"v": u, "i": state["f"], "v_device": u, "i_device": state["f"]}
 
     def project(self, state):
-        """See `AbstractSystem`."""
         return state
 
     def confine(self, state, before, u):
-        """See `AbstractSystem`."""
-        del before, u
         return state
 
     def slope(self, t: float) -> float:

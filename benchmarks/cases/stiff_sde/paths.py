@@ -73,7 +73,6 @@ def along(brownian: dfx.AbstractBrownianPath) -> Source:
     """Increments of a path object between given times; its areas are left out."""
 
     def of(j, times):
-        del j
         if isinstance(brownian, dfx.VirtualBrownianTree):  # half the work of asking for differences
             w = jnp.diff(jax.vmap(lambda t: brownian.evaluate(t))(times), axis=0)
         else:

@@ -1,12 +1,11 @@
 """Work-precision diagrams of one run, drawn from its records."""
 
-import json
 import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from benchmarks.cases.stiff_sde import noise_free, stiffness
-from benchmarks.records import of_run
+from benchmarks.records import of_run, write_picture
 
 OURS = "memjax"
 LOOKS = {
@@ -206,20 +205,7 @@ def draw(points: list[dict]):
 
 
 def write(path: Path, run_id: str) -> Path | None:
-    """Write stiff_sde.png and stiff_sde.json beside the records of a run.
-
-    Parameters
-    ----------
-    path : Path
-        The file of records.
-    run_id : str
-        Which run.
-
-    Returns
-    -------
-    Path or None
-        The picture; None where nothing was measured.
-    """
+    """Write stiff_sde.png and stiff_sde.json beside the records of a run; None where nothing was measured."""
     rows = of_run(path, "stiff_sde", run_id)
     points = [point(r) for r in rows if "family" in r["extra"]]
     if not any(p["status"] == "ok" for p in points):
@@ -227,7 +213,4 @@ def write(path: Path, run_id: str) -> Path | None:
     about = {
         k: rows[0][k] for k in ("run_id", "size", "git_sha", "git_dirty", "versions", "machine")
     }
-    target = path.with_name("stiff_sde.json")
-    target.write_text(json.dumps(about | {"points": points}, indent=1) + "\n", encoding="utf8")
-    draw(points).savefig(target.with_suffix(".png"), dpi=110)
-    return target.with_suffix(".png")
+    return write_picture(path, "stiff_sde", about | {"points": points}, draw(points), dpi=110)

@@ -51,7 +51,6 @@ class Oscillator(AbstractSystem):
 
     @property
     def specs(self) -> tuple[StateSpec, ...]:
-        """See `AbstractSystem`."""
         docs = {"x": "Position.", "T": "Temperature.", "V": "Voltage."}
         linear = {"V"} if self.node else set()
         return tuple(
@@ -65,13 +64,9 @@ class Oscillator(AbstractSystem):
         return Partitioned if self.noisy else NoNoise
 
     def initial(self, env: Environment) -> State:
-        """See `AbstractSystem`."""
-        del env
         return {"x": jnp.asarray(-1.0), "T": jnp.asarray(self.t0), "V": jnp.asarray(0.0)}
 
     def drift(self, t, state, u, env):
-        """See `AbstractSystem`."""
-        del t, env
         x, temperature, v = state["x"], state["T"], state["V"]
         # One exponential; XLA would make two of a square of it that it can see through.
         e = jnp.minimum(jnp.exp(x / self.lam), 1e18)
@@ -83,13 +78,10 @@ class Oscillator(AbstractSystem):
         }
 
     def noise(self, t, state, u, env):
-        """See `AbstractSystem`."""
-        del t, u, env
         return {"heat": {"x": jnp.sqrt(2 * self.eps * state["T"])}} if self.noisy else {}
 
     def outputs(self, t, state, u, env):
         """See `AbstractSystem`: `i_device` is V / R(x)."""
-        del t, env
         device = state["V"] / jnp.cosh(state["x"] / self.lam)
         return {"v": u, "i": (u - state["V"]) / self.r_ext, "i_device": device}
 
@@ -98,7 +90,6 @@ class Oscillator(AbstractSystem):
         return state
 
     def confine(self, state, before, u):
-        """See `AbstractSystem`."""
         return state | {"V": _passive(state["V"], before["V"], u)}
 
 
@@ -138,7 +129,6 @@ class Neuron(AbstractSystem):
 
     @property
     def specs(self) -> tuple[StateSpec, ...]:
-        """See `AbstractSystem`."""
         return (
             state("f", unit="1", scale=1.0, bounds=_REAL, doc="Filament."),
             state("r", unit="1", scale=1.0, bounds=_REAL, doc="Residue."),
@@ -151,8 +141,6 @@ class Neuron(AbstractSystem):
         return Diagonal
 
     def initial(self, env: Environment) -> State:
-        """See `AbstractSystem`."""
-        del env
         return {k: jnp.asarray(0.0) for k in ("f", "r", "v")}
 
     def _net(self, state: State, u) -> Float[Array, ""]:
@@ -168,8 +156,6 @@ class Neuron(AbstractSystem):
         return jnp.maximum(self.r_on * x + self.r_off * gap, self.r_on)
 
     def drift(self, t, state, u, env):
-        """See `AbstractSystem`."""
-        del t, env
         through = (u - state["v"]) / self._resistance(state)
         return {
             "f": self._net(state, u),
@@ -179,14 +165,11 @@ class Neuron(AbstractSystem):
 
     def noise(self, t, state, u, env):
         """See `AbstractSystem`; where the net drift vanishes the derivative is taken as 0."""
-        del t, env
         flux = self.sigma1 * jnp.abs(self._net(state, u))
         root = jnp.where(flux > 0, jnp.sqrt(jnp.where(flux > 0, flux, 1.0)), 0.0)
         return {"flux": {"f": root}}
 
     def outputs(self, t, state, u, env):
-        """See `AbstractSystem`."""
-        del t, env
         i = (u - state["v"]) / self._resistance(state)
         return {"v": u, "i": i, "i_device": i}
 
@@ -195,5 +178,4 @@ class Neuron(AbstractSystem):
         return state
 
     def confine(self, state, before, u):
-        """See `AbstractSystem`."""
         return state | {"v": _passive(state["v"], before["v"], u)}

@@ -1,11 +1,10 @@
 """Plasticity of the synapse, drawn from the records of one run."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.records import of_run
+from benchmarks.records import of_run, write_picture
 from memjax import plot
 from memjax.plot.style import MEASURED, MUTED, SECOND, SIMULATED
 from memjax.synapse import Spike
@@ -131,17 +130,6 @@ def draw(records: list[dict]):
 
 
 def write(path: Path, run_id: str) -> Path:
-    """Write synapse.png and synapse.json beside the records of a run.
-
-    Parameters
-    ----------
-    path : Path
-        The file of records.
-    run_id : str
-        Which run.
-    """
+    """Write synapse.png and synapse.json beside the records of a run."""
     rows = of_run(path, "synapse", run_id)
-    target = path.with_name("synapse.json")
-    target.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf8")
-    draw(rows).savefig(target.with_suffix(".png"), dpi=100)
-    return target.with_suffix(".png")
+    return write_picture(path, "synapse", rows, draw(rows))

@@ -134,7 +134,6 @@ class Answers:
 
     def stop(self, choice: dict) -> dict:
         """Stop the fit."""
-        del choice
         self.fits.stop()
         return self.fits.state()
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.jaxprs import scan_parts
+from ...core.jaxprs import mapped, scan_parts
 from .translation import (
     LANE,
     STEP,
@@ -20,7 +20,6 @@ from .translation import (
     UntranslatableError,
     c_type,
     line_of,
-    mapped,
     text_of,
     translate,
 )

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from ...core.jaxprs import mapped
 from .loops import translate_loop
 from .translation import (
     LANE,
@@ -22,7 +23,6 @@ from .translation import (
     kind_of,
     line_of,
     literal,
-    mapped,
     text_of,
     translate,
 )

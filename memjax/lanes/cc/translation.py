@@ -1,14 +1,16 @@
 """Equations of one lane, as JAX traces them, as a sequence of operations on single numbers."""
 
-import functools
 import math
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
-from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
+from jax.extend.core import ClosedJaxpr, Jaxpr
+
+from ...core.jaxprs import carried_out, mapped, reduced
 
 KINDS = {"float32": "f", "float64": "d", "int32": "i", "uint32": "u", "bool": "b", "int64": "l"}
 """Types of numbers that kernels know, by their names in NumPy; those of kind "l" as constants, and in loops."""
@@ -382,8 +384,6 @@ _ELEMENTWISE: dict[str, Callable] = {
     "rsqrt": _function("ONE / SQRT"),
     "abs": _size,
     "asinh": _asinh,
-    "stop_gradient": lambda t, x: x,
-    "copy": lambda t, x: x,
     "clamp": lambda t, low, x, high: _ELEMENTWISE["min"](t, _ELEMENTWISE["max"](t, x, low), high),
 }
 """Operations on single numbers, by the names of JAX's primitives."""
@@ -396,8 +396,6 @@ _FUNCTIONS = ("exp", "log", "expm1", "log1p", "logistic", "tanh", "sinh", "cosh"
 _ELEMENTWISE |= {k: _function(f"{k}_of") for k in (*_FUNCTIONS, "sign", "erf", "erfc")}
 
 _C_TYPES = dict(f="float", d="double", i="int32_t", u="uint32_t", b="int32_t", l="int64_t")
-_CALLS = {"jit", "pjit", "closed_call", "core_call", "remat2", "checkpoint"}
-_CALLS |= {"custom_jvp_call", "custom_vjp_call"}
 
 
 def _convert(t: Translation, x: Atom, kind: str) -> Atom:
@@ -415,48 +413,7 @@ def _bitcast(t: Translation, x: Atom, kind: str) -> Atom:
     return t.add(kind, f"({_C_TYPES[kind]}){{}}" if whole else f"{kind}_of_{x.kind}({{}})", x)
 
 
-def _broadcast_in_dim(x: np.ndarray, shape, broadcast_dimensions, **_) -> np.ndarray:
-    shaped = np.ones(len(shape), int)
-    shaped[list(broadcast_dimensions)] = x.shape
-    return np.broadcast_to(x.reshape(shaped), shape)
-
-
-def _slice(x: np.ndarray, start_indices, limit_indices, strides, **_) -> np.ndarray:
-    steps = strides or [1] * x.ndim
-    return x[tuple(slice(*p) for p in zip(start_indices, limit_indices, steps, strict=True))]
-
-
-_STRUCTURAL: dict[str, Callable] = {
-    "broadcast_in_dim": _broadcast_in_dim,
-    "reshape": lambda x, new_sizes, **_: x.reshape(new_sizes),
-    "squeeze": lambda x, dimensions, **_: np.squeeze(x, tuple(dimensions)),
-    "expand_dims": lambda x, dimensions, **_: np.expand_dims(x, tuple(dimensions)),
-    "slice": _slice,
-    "transpose": lambda x, permutation, **_: np.transpose(x, permutation),
-    "rev": lambda x, dimensions, **_: np.flip(x, dimensions),
-}
-"""Operations that only move numbers."""
-
-
-def _reduce(t: Translation, combine: Callable, x: np.ndarray, axes: tuple) -> np.ndarray:
-    """Numbers along some axes combined from the first to the last."""
-    others = [n for k, n in enumerate(x.shape) if k not in axes]
-    rows = np.moveaxis(x, axes, range(len(axes))).reshape(-1, *others)
-    # Of a vector these are arrays of no dimension, not numbers.
-    every = (rows[k, ...] for k in range(len(rows)))
-    return functools.reduce(functools.partial(mapped, functools.partial(combine, t)), every)
-
-
 _REDUCTIONS = {"reduce_sum": "add"} | {f"reduce_{x}": x for x in ("max", "min", "and", "or")}
-
-
-def mapped(f: Callable, *arrays: np.ndarray) -> np.ndarray:
-    """Results of a function of single atoms for each place of arrays."""
-    arrays = tuple(np.broadcast_arrays(*arrays))
-    result = np.empty(arrays[0].shape, object)
-    for index in np.ndindex(result.shape):
-        result[index] = f(*(x[index] for x in arrays))
-    return result
 
 
 def _sort(
@@ -516,15 +473,8 @@ def _gather(
 
 
 def _equation(t: Translation, equation: Any, inputs: list[np.ndarray]) -> list[np.ndarray]:
-    """Results of one equation."""
+    """Results of one equation that computes."""
     name, params = equation.primitive.name, equation.params
-    if name in _CALLS:
-        inner = params.get("jaxpr", params.get("call_jaxpr"))
-        return translate(t, inner, inputs)
-    if name == "optimization_barrier":
-        return inputs
-    if name == "iota":
-        return [literal(np.indices(params["shape"], params["dtype"])[params["dimension"]])]
     if name in ("convert_element_type", "bitcast_convert_type"):
         change, kind = _convert if name[0] == "c" else _bitcast, kind_of(params["new_dtype"])
         return [mapped(lambda x: change(t, x, kind), inputs[0])]
@@ -536,16 +486,9 @@ def _equation(t: Translation, equation: Any, inputs: list[np.ndarray]) -> list[n
         return _sort(t, inputs, **params)
     if name == "gather":
         return [_gather(t, *inputs, **params)]
-    if name in ("concatenate", "stack"):
-        join = np.concatenate if name == "concatenate" else np.stack
-        return [join(inputs, params.get("dimension", params.get("axis", 0)))]
-    if name == "unstack":  # of jax 0.12: the parts of an array along an axis
-        axis = params["axis"]
-        return [np.squeeze(x, axis) for x in np.split(inputs[0], inputs[0].shape[axis], axis)]
-    if name in _STRUCTURAL:
-        return [_STRUCTURAL[name](inputs[0], **params)]
     if name in _REDUCTIONS:
-        return [_reduce(t, _ELEMENTWISE[_REDUCTIONS[name]], inputs[0], params["axes"])]
+        combine = partial(_ELEMENTWISE[_REDUCTIONS[name]], t)
+        return [reduced(combine, inputs[0], params["axes"])]
     if name in _ELEMENTWISE:
         return [mapped(lambda *x: _ELEMENTWISE[name](t, *x), *inputs)]
     if name in ("while", "scan") and t.translate_loop is not None:
@@ -560,22 +503,8 @@ def translate(
     constants: Sequence[np.ndarray] = (),
 ) -> list[np.ndarray]:
     """Results of some equations, given their inputs as arrays of atoms; raises `UntranslatableError`."""
-    jaxpr = equations
-    if isinstance(equations, ClosedJaxpr):
-        jaxpr, constants = equations.jaxpr, constants or [literal(x) for x in equations.consts]
-    values = dict(zip(jaxpr.constvars, constants, strict=True))
-    values |= dict(zip(jaxpr.invars, inputs, strict=True))
-
-    def read(x):
-        if not isinstance(x, Literal):
-            return values[x]
-        aval: Any = x.aval
-        return literal(np.asarray(x.val, aval.dtype))
-
-    for equation in jaxpr.eqns:
-        results = _equation(t, equation, [read(x) for x in equation.invars])
-        values |= dict(zip(equation.outvars, results, strict=True))
-    return [read(x) for x in jaxpr.outvars]
+    operate = partial(_equation, t)
+    return carried_out(equations, inputs, known=literal, operate=operate, constants=constants)
 
 
 def text_of(x: Atom) -> str:

@@ -42,7 +42,6 @@ class SoftSpikes(AbstractEmission):
 
     def begin(self, program: NeuronProgram, constants: State, parts: State, inputs: list) -> State:
         """No spikes."""
-        del constants, parts, inputs
         return {"count": jnp.zeros((), program.dtype)}
 
     def step(

@@ -96,7 +96,7 @@ def compare_models(
 
 def compare_residuals(
     fits: Mapping[str, AbstractFit | str],
-    own: Mapping[str, Residuals | str],
+    residuals: Mapping[str, Residuals | str],
     held_out: Mapping[str, Residuals | str],
 ) -> Comparison:
     """As `compare_models`, of residuals that are known; nothing is simulated.
@@ -105,10 +105,10 @@ def compare_residuals(
     ----------
     fits : mapping of str to AbstractFit or str
         As of `compare_models`.
-    own, held_out : mapping of str to Residuals or str
+    residuals, held_out : mapping of str to Residuals or str
         Of all data and of the part that is held out, see `residuals_of`.
     """
-    left, failed = _known(own)
+    left, failed = _known(residuals)
     free = {n: len(fit.free) for n, fit in fits.items() if isinstance(fit, AbstractFit)}
     by_model, count, reason = criteria(left, free)
     scored, unscored = _known(held_out)
@@ -117,9 +117,9 @@ def compare_residuals(
     for name, fit in fits.items():
         row = {"model": name, "failure": failed.get(name), "held_failure": unscored.get(name)}
         if name in left:
-            verdict, residuals = getattr(fit, "verdict", None), left[name]
-            row |= {"verdict": verdict and verdict.word, "unit": residuals.unit}
-            row |= {"points": residuals.points, "residual": residuals.typical}
+            verdict, x = getattr(fit, "verdict", None), left[name]
+            row |= {"verdict": verdict and verdict.word, "unit": x.unit}
+            row |= {"points": x.points, "residual": x.typical}
             row |= {"loss": float(fit.loss), "free": free[name]}  # pyright: ignore[reportAttributeAccessIssue]
         row |= by_model.get(name, {}) | held.get(name, {})
         row["support"] = _support(row.get("delta_aic"))

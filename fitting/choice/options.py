@@ -164,7 +164,7 @@ class _Choice:
         self.kind, self.starts, self.out = kind, starts, out
         self.chooser = chooser
         self.fits: "dict[str, AbstractFit | str]" = dict.fromkeys(starts, NOT_REACHED)
-        self.own: "dict[str, Residuals | str]" = {}
+        self.residuals: "dict[str, Residuals | str]" = {}
         self.held: "dict[str, Residuals | str]" = {}
         self.errors: list[Exception] = []
         self.current: Reached | None = None
@@ -218,8 +218,10 @@ class _Choice:
         """What is fitted and written side by side."""
         from .comparison import compare_residuals
 
-        own = {n: fit if isinstance(fit, str) else self.own[n] for n, fit in self.fits.items()}
-        return compare_residuals(self.fits, own, self.held)
+        residuals = {
+            n: fit if isinstance(fit, str) else self.residuals[n] for n, fit in self.fits.items()
+        }
+        return compare_residuals(self.fits, residuals, self.held)
 
     def _count_last(self) -> None:
         """Count the last fit among those there are, once it is written: its pictures and intervals come later."""
@@ -271,7 +273,7 @@ class _Choice:
             place = self.out / name
             session, self.last = replace(self.session, reached=self.begin(name)), None
             fit = self._fit(name, session)
-            self.own[name] = residuals_of(fit)
+            self.residuals[name] = residuals_of(fit)
             if isinstance(fit, str):
                 self.fits[name] = fit
                 say("warning", f"{name}: {fit}")

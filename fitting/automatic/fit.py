@@ -12,7 +12,7 @@ from memjax.runtime.arguments import as_seed
 from memjax.simulate.policy import require_x64
 
 from ..choice.comparison import Comparison, compare_models
-from ..result import AbstractFit
+from ..choice.options import NOT_REACHED
 from ..sweeps.fit import SweepProblem
 from ..sweeps.halves import halves
 from ..sweeps.result import FitResult
@@ -29,13 +29,15 @@ class AutomaticFit:
     shortlist : Shortlist
         Features, the models that were fitted, and why the others were not.
     fits : dict of str to FitResult or str
-        Of all data, by model; in words why there is none.
+        Of all data, by model; in words why there is none. After an interrupt those so far, see `interrupted`.
     comparison : Comparison
         Of the fits.
     model : str
         Name of the chosen model.
     explanation : str
         The choice in a sentence.
+    interrupted : bool
+        Whether an interrupt ended it before all was fitted.
     """
 
     shortlist: Shortlist
@@ -43,6 +45,7 @@ class AutomaticFit:
     comparison: Comparison
     model: str
     explanation: str
+    interrupted: bool = False
 
     @property
     def fit(self) -> FitResult:
@@ -99,6 +102,9 @@ def fit_auto(
     fit of every second sweep leaves of the others, where there are two of a kind, else by AIC or the loss. Where the
     best of them is poor and `models` names none, ``hybrid`` is fitted as well: it is chosen where its verdict is
     better, or where both are poor and it leaves less.
+
+    An interrupt (Ctrl-C) once a search has a point ends the choice with the best so far: the fits that there are are
+    compared, the one at hand at its best point.
     """
     if count < 2:
         raise DataError(f"{count} models", where="fit_auto", allowed="2 or more")
@@ -107,18 +113,16 @@ def fit_auto(
     every = [measurements] if isinstance(measurements, mj.Measurement) else list(measurements)
     options: dict[str, Any] = dict(bench=bench, env=env, point_time=point_time)
     say = tick or (lambda _: None)
-    listed = shortlist(
-        every,
-        models=models,
-        count=count,
-        seed=seed,
-        tick=lambda n: say(f"starts of {n}"),
-        **options,
-    )
-    fits = {n: _fit(n, every, options, seed, say) for n in listed.models}
+    begun: dict[str, Any] = dict(models=models, count=count, seed=seed, **options)
+    listed = shortlist(every, tick=lambda n, _: say(f"starts of {n}"), **begun)
+    fits: dict[str, FitResult | str] = dict.fromkeys(listed.models, NOT_REACHED)
+    whole = _fill(fits, every, options, seed, say)
     if all(isinstance(x, str) for x in fits.values()):
-        raise FitError(f"none of {len(fits)} models is fitted: {fits[listed.models[0]]}")
-    comparison = _compared(fits, every, options, seed, say, learns=models is None)
+        what = f"none of {len(fits)} models is fitted: {fits[listed.models[0]]}"
+        raise FitError(what) if whole else KeyboardInterrupt("no model was fitted")
+    comparison, whole = _compared(
+        fits, every, options, seed, say, whole=whole, learns=models is None
+    )
     model, _ = winner(comparison)
     return AutomaticFit(
         shortlist=listed,
@@ -126,7 +130,26 @@ def fit_auto(
         comparison=comparison,
         model=str(model),
         explanation=explain(listed, comparison, hint_of(fits)),
+        interrupted=not whole,
     )
+
+
+def _fill(
+    fits: dict[str, FitResult | str],
+    measurements: Sequence[mj.Measurement],
+    options: dict[str, Any],
+    seed: int,
+    say: Callable[[str], None],
+) -> bool:
+    """Fit each model that is a key of `fits`; False where an interrupt left some of them out."""
+    for name in fits:
+        try:
+            fit = fits[name] = _fit(name, measurements, options, seed, say)
+        except KeyboardInterrupt:
+            return False
+        if not isinstance(fit, str) and fit.interrupted:
+            return False
+    return True
 
 
 def _compared(
@@ -136,17 +159,26 @@ def _compared(
     seed: int,
     say: Callable[[str], None],
     *,
+    whole: bool,
     learns: bool,
-) -> Comparison:
-    """Compare fits; where these are poor, and `learns` allows, with one of learned functions that is added to them."""
+) -> tuple[Comparison, bool]:
+    """Compare fits; where these are poor, and `learns` allows, with one of learned functions that is added to them.
+
+    The second value is False where an interrupt left something out, as it is where the fits are not `whole`.
+    """
+    if not whole:
+        return compare_models(dict(fits)), False
     parts, held_out = _held_out(fits, measurements, options, seed, say)
     comparison = compare_models(dict(fits), parts, held_out)
-    if not (learns and calls_for_learned(comparison)):
-        return comparison
-    learned = {LEARNED: _fit(LEARNED, measurements, options, seed, say)}
+    whole = NOT_REACHED not in parts.values()
+    if not (whole and learns and calls_for_learned(comparison)):
+        return comparison, whole
+    learned: dict[str, FitResult | str] = {LEARNED: NOT_REACHED}
+    whole = _fill(learned, measurements, options, seed, say)
+    if whole:
+        parts |= _held_out(learned, measurements, options, seed, say)[0]
     fits |= learned
-    parts |= _held_out(learned, measurements, options, seed, say)[0]
-    return compare_models(dict(fits), parts, held_out)
+    return compare_models(dict(fits), parts, held_out), whole and NOT_REACHED not in parts.values()
 
 
 def _held_out(
@@ -155,14 +187,20 @@ def _held_out(
     options: dict[str, Any],
     seed: int,
     say: Callable[[str], None],
-) -> tuple[dict[str, AbstractFit | str], Any]:
+) -> tuple[dict[str, FitResult | str], Any]:
     """Return fits of every second sweep and the data of the others; nothing where there are not two of a kind."""
     try:
         half, held_out = halves(measurements, point_time=options["point_time"])
     except DataError:
         return {}, None
-    names = [n for n, x in fits.items() if not isinstance(x, str)]
-    return {n: _fit(n, half, options, seed, say) for n in names}, held_out
+    parts: dict[str, FitResult | str] = {
+        n: NOT_REACHED for n, x in fits.items() if not isinstance(x, str)
+    }
+    _fill(parts, half, options, seed, say)
+    # What a search of a part has reached predicts nothing yet.
+    return {
+        n: NOT_REACHED if getattr(x, "interrupted", False) else x for n, x in parts.items()
+    }, held_out
 
 
 def _fit(

@@ -17,11 +17,13 @@ from ..command import new_folder
 from ..config import Request
 from ..constants import AUTOMATIC, COMPARISON
 from ..kinds import of_data, refuse_unused
-from ..progress import Session
+from ..progress import Forecast, Session, Usual
+from ..reached import NOTHING
 from ..sweeps.kind import KIND as SWEEPS, sweep_options
 
 if TYPE_CHECKING:
     from ..choice.comparison import Comparison
+    from ..optimize.levenberg_marquardt import Progress
     from ..result import AbstractFit
     from .shortlist import Shortlist
 
@@ -30,6 +32,8 @@ AUTO = "auto"
 
 _BATCH = ("batch", "chunk", "wafer_map", "shrink", "scheduler")
 """Options of a batch, which its choice does not know."""
+
+_STARTS, _FITS = "starts", "fits"  # stages of a choice
 
 
 def claims(request: Request) -> bool:
@@ -56,7 +60,7 @@ def _choose(request: Request, session: Session, *, learns: bool) -> int:
     Functions are learned where `learns` allows and no option names parameters.
     """
     new_folder(request, marker=COMPARISON)
-    listed = _shortlist(request)
+    listed = _shortlist(request, session)
     chooser = _Chooser(listed, learns and not _named(request))
     request = request.replace(model=",".join(listed.models))
     return choice_options.compare(request, session, chooser)
@@ -71,15 +75,54 @@ def _named(request: Request) -> list[str]:
     ]
 
 
-def _shortlist(request: Request) -> "Shortlist":
+class _Screening:
+    """Starts of models as they are solved: the time that the others take, and the best one after an interrupt."""
+
+    def __init__(self, request: Request, session: Session) -> None:
+        self.request, self.session = request, session
+        self.forecast: Forecast | None = None
+        self.starts: dict[str, Progress] = {}
+
+    def tick(self, name: str, left: int) -> None:
+        """Hear of a model whose starts are to be solved."""
+        if self.forecast is None:
+            self.forecast = Forecast({_STARTS: Usual(left), _FITS: None})
+            self.forecast.step(_STARTS)
+        else:
+            self.forecast.step(_STARTS, 1, left)
+        text = f"which models can begin: starts of {name}"
+        time = str(self.forecast)
+        say("progress", f"{text} ({time})" if time else text)
+
+    def hear(self, name: str, start: "Progress") -> None:
+        """Hear of the best start of a model."""
+        self.starts[name] = start
+
+    def save(self) -> str:
+        """Save the best start of all; what that is, in words."""
+        if not self.starts:
+            return NOTHING
+        name = min(self.starts, key=lambda n: float(self.starts[n].cost[0]))
+        request = self.request.replace(model=name)
+        said = choice_options.save_start(
+            request, self.session, list(self.starts), self.starts[name]
+        )
+        return f"no model was fitted yet, {name} has the best start: {said}"
+
+
+def _shortlist(request: Request, session: Session) -> "Shortlist":
     """The models that are fitted, and what is to be said of them."""
     from .shortlist import shortlist
 
     measurements = measurements_from(request.files, request)
+    screening = _Screening(request, session)
+    if session.reached is not None:
+        session.reached.save = screening.save
     listed = shortlist(
         measurements,
         needed=tuple(dict.fromkeys(_named(request))),
-        tick=lambda n: say("progress", f"which models can begin: starts of {n}"),
+        tick=screening.tick,
+        hear=screening.hear,
         free=request.free,
         seed=request.seed,
         **sweep_options(request),

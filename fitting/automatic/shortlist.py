@@ -14,7 +14,7 @@ from memjax.data.features import NO_SWEEPS
 from memjax.errors import DataError, FitError
 
 from ..constants import AUTOMATIC
-from ..optimize.levenberg_marquardt import half_squares
+from ..optimize.levenberg_marquardt import Progress, half_squares
 from ..sweeps.learned import learned_functions
 from ..sweeps.prepare import prepare
 from ..sweeps.thinning import thin
@@ -79,7 +79,8 @@ def shortlist(
     models: Sequence[str] | None = None,
     count: int = COUNT,
     needed: Sequence[str] = (),
-    tick: Callable[[str], None] | None = None,
+    tick: Callable[[str, int], None] | None = None,
+    hear: Callable[[str, Progress], None] | None = None,
     **options: Any,
 ) -> Shortlist:
     """Models that can describe what sweeps show, nearest at their starts first.
@@ -95,7 +96,9 @@ def shortlist(
     needed : sequence of str
         Parameters that a model has to have.
     tick : callable, optional
-        Called with the name of each model before its starts are solved.
+        Called with the name of each model before its starts are solved, and with the number of models that are left.
+    hear : callable, optional
+        Called with the name of each model and the best of its starts.
     **options : Any
         `bench`, `env`, `point_time`, `free`, `fix`, `start`, `model_sigma`, `thresholds` of `SweepProblem`; `seed`.
 
@@ -122,7 +125,7 @@ def shortlist(
     able = [n for n in devices if n not in against]
     if not able:
         raise _none_can(shown, judged, against)
-    losses = _screen(measurements, {n: devices[n] for n in able}, options, against, tick)
+    losses = _screen(measurements, {n: devices[n] for n in able}, options, against, tick, hear)
     order = sorted(losses, key=lambda n: (n in judged.reservations, losses[n]))
     if not order:
         raise FitError(f"no start of {', '.join(able)} could be solved", where=AUTOMATIC)
@@ -180,7 +183,8 @@ def _screen(
     devices: Mapping[str, Any],
     options: Mapping[str, Any],
     against: dict[str, tuple[str, ...]],
-    tick: Callable[[str], None] | None,
+    tick: Callable[[str, int], None] | None,
+    hear: Callable[[str, Progress], None] | None,
 ) -> dict[str, float]:
     """Loss of the best start of each device.
 
@@ -189,16 +193,19 @@ def _screen(
     point_time = options.get("point_time")
     thinned = [thin(first_sweeps(m), POINTS, point_time=point_time) for m in measurements]
     losses = {}
-    for name, device in devices.items():
+    for k, (name, device) in enumerate(devices.items()):
         if tick is not None:
-            tick(name)
+            tick(name, len(devices) - k)
         try:
-            loss = _least_loss(thinned, device, **options)
+            start = _best_start(thinned, device, **options)
         except (FitError, DataError, LinAlgError) as error:
             against[name] = (f"it cannot begin: {error}",)
             continue
+        loss = float(start.cost[0])
         if np.isfinite(loss):
             losses[name] = loss
+            if hear is not None:
+                hear(name, start)
         else:
             against[name] = ("it has no start that could be solved",)
     return losses
@@ -216,16 +223,20 @@ def first_sweeps(measurement: mj.Measurement) -> mj.Measurement:
     return measurement.select(np.isin(measurement.sweep, list(chosen.values())))
 
 
-def _least_loss(measurements: Sequence[mj.Measurement], device: Any, **options: Any) -> float:
-    """Half the least sum of squared residuals of the response among starts; infinite where none is solved."""
+def _best_start(measurements: Sequence[mj.Measurement], device: Any, **options: Any) -> Progress:
+    """The start that leaves the least of the response, as a search that has not begun; of infinite cost where none is
+    solved.
+    """
     defaults: dict[str, Any] = dict.fromkeys(("bench", "env", "point_time", "free", "fix"))
     defaults["seed"] = 0
     prepared = prepare(measurements, device, **(defaults | options), screened=SCREENED)
     solved = prepared.problem.for_many_calls()
     # Not the events, which count for volatile models alone, nor the prior.
     rows = np.asarray(prepared.problem.group.target).size
-    least = np.inf
+    starts, costs = prepared.candidates[:SCREENED], []
     for k in range(0, SCREENED, _TOGETHER):
-        r, ok, _ = solved.observe(prepared.candidates[k : k + _TOGETHER])
-        least = min(least, float(np.min(half_squares(np.asarray(r)[:, :rows], np.asarray(ok)))))
-    return least
+        r, ok, _ = solved.observe(starts[k : k + _TOGETHER])
+        costs.append(half_squares(np.asarray(r)[:, :rows], np.asarray(ok)))
+    cost = np.concatenate(costs)
+    best = [int(np.argmin(cost))]
+    return Progress(np.asarray(starts)[best], cost[best], problem=prepared.problem)

@@ -88,23 +88,47 @@ def compare_models(
     """
     if len(fits) < 2:
         raise DataError(f"{len(fits)} model(s)", where="a choice among models", allowed="2 or more")
-    left, failed = _residuals(fits)
+    left = {n: residuals_of(fit) for n, fit in fits.items()}
+    return compare_residuals(
+        fits, left, {n: residuals_of(fit, held_out) for n, fit in (halves or {}).items()}
+    )
+
+
+def compare_residuals(
+    fits: Mapping[str, AbstractFit | str],
+    residuals: Mapping[str, Residuals | str],
+    held_out: Mapping[str, Residuals | str],
+) -> Comparison:
+    """As `compare_models`, of residuals that are known; nothing is simulated.
+
+    Parameters
+    ----------
+    fits : mapping of str to AbstractFit or str
+        As of `compare_models`.
+    residuals, held_out : mapping of str to Residuals or str
+        Of all data and of the part that is held out, see `residuals_of`.
+    """
+    left, failed = _known(residuals)
     free = {n: len(fit.free) for n, fit in fits.items() if isinstance(fit, AbstractFit)}
     by_model, count, reason = criteria(left, free)
-    scored, unscored = _residuals(halves or {}, held_out)
+    scored, unscored = _known(held_out)
     held, unlike = scores(scored) if scored else ({}, 0)
     rows = []
     for name, fit in fits.items():
         row = {"model": name, "failure": failed.get(name), "held_failure": unscored.get(name)}
         if name in left:
-            verdict, residuals = getattr(fit, "verdict", None), left[name]
-            row |= {"verdict": verdict and verdict.word, "unit": residuals.unit}
-            row |= {"points": residuals.points, "residual": residuals.typical}
+            verdict, x = getattr(fit, "verdict", None), left[name]
+            row |= {"verdict": verdict and verdict.word, "unit": x.unit}
+            row |= {"points": x.points, "residual": x.typical}
             row |= {"loss": float(fit.loss), "free": free[name]}  # pyright: ignore[reportAttributeAccessIssue]
         row |= by_model.get(name, {}) | held.get(name, {})
         row["support"] = _support(row.get("delta_aic"))
         rows.append({key: row.get(key) for key in KEYS})
-    notes = (*_without_criteria(left, reason), *_notes(rows, count, reason, unlike))
+    broken = [n for n, fit in fits.items() if not isinstance(fit, str) and fit.interrupted]
+    stopped = [
+        f"the search of {n} was interrupted: its row is of the best point so far" for n in broken
+    ]
+    notes = (*stopped, *_without_criteria(left, reason), *_notes(rows, count, reason, unlike))
     return Comparison(rows=rows, independent=count, no_criteria=reason, notes=notes)
 
 
@@ -116,20 +140,22 @@ def _support(delta: float | None) -> str | None:
     return next(word for most, word in words.items() if delta <= most)
 
 
-def _residuals(
-    fits: Mapping[str, AbstractFit | str], *data: Any
+def residuals_of(fit: AbstractFit | str, *data: Any) -> Residuals | str:
+    """Residuals of a fit of its own or other data, or why there are none."""
+    if isinstance(fit, str):
+        return fit
+    try:
+        return fit.residuals(*data)
+    except MemjaxError as error:
+        return str(error)
+
+
+def _known(
+    every: Mapping[str, Residuals | str],
 ) -> tuple[dict[str, Residuals], dict[str, str]]:
-    """Residuals of fits of their own or other data, and why others have none."""
-    left, failed = {}, {}
-    for name, fit in fits.items():
-        try:
-            if isinstance(fit, str):
-                failed[name] = fit
-            else:
-                left[name] = fit.residuals(*data)
-        except MemjaxError as error:
-            failed[name] = str(error)
-    return left, failed
+    """Residuals, and why others are none."""
+    left = {n: x for n, x in every.items() if not isinstance(x, str)}
+    return left, {n: x for n, x in every.items() if isinstance(x, str)}
 
 
 def _without_criteria(left: Mapping[str, Residuals], reason: str) -> Iterator[str]:

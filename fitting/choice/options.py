@@ -1,9 +1,9 @@
 """``memjax fit --model A,B``: the same files under several models."""
 
 import shutil
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -23,10 +23,11 @@ from ..command import new_folder, start_of, write_fit
 from ..config import CommonConfig, Request
 from ..constants import COMPARISON
 from ..kinds import Kind, flag, kinds, of_data, origin_of, refuse_unused
-from ..progress import Session, duration
-from ..reached import NOTHING
+from ..progress import Forecast, Session, Usual
+from ..reached import NOTHING, Reached
 
 if TYPE_CHECKING:
+    from ..residuals import Residuals
     from ..result import AbstractFit
     from .comparison import Comparison
 
@@ -38,7 +39,12 @@ LABEL = "choice among models"
 
 _WHERE = f"a {LABEL}"
 
-_NOT_REACHED = "interrupted before it was fitted"  # why there is no fit of a model
+NOT_REACHED = "interrupted before it was fitted"
+"""Why there is no fit of a model."""
+
+_FITS, _PARTS = "fits of all data", "fits of a part"
+
+_PART = 0.7  # time of the fit of a part, which has no intervals and pictures, over that of a fit of all data
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,17 +97,34 @@ def compare(request: Request, session: Session, chooser: Chooser | None = None) 
     out = new_folder(request, marker=COMPARISON)
     choice = _Choice(request, session, data, starts, out, chooser)
     if session.reached is not None:
-        session.reached.save = choice.save
+        # At its deadline: the picture of all models would take longer.
+        session.reached.save = partial(choice.save, drawn=False)
     try:
-        choice.fit_all(list(starts))
-        choice.hold_out(choice.models)
-        choice.go_on()
+        choice.run()
     except KeyboardInterrupt:
         raise KeyboardInterrupt(choice.save()) from None
     if not choice.models:
         raise choice.failure()
     choice.compare(interrupted=False)
     return 0
+
+
+def save_start(request: Request, session: Session, names: Sequence[str], search: Any) -> str:
+    """Save a start as the best so far of a choice of which no search has begun; what that is, in words.
+
+    Parameters
+    ----------
+    request : Request
+        Of the model that it is a start of.
+    names : sequence of str
+        The models whose starts were solved.
+    search : Progress
+        The start.
+    """
+    starts = dict.fromkeys(names)
+    choice = _Choice(request, session, of_data(request), starts, Path(request.out), None)
+    choice.begin(request.model).hear(search)
+    return choice.save(drawn=False)
 
 
 def _starts(request: Request, names: list[str]) -> dict[str, Any]:
@@ -123,7 +146,10 @@ def _starts(request: Request, names: list[str]) -> dict[str, Any]:
 
 
 class _Choice:
-    """A choice as it goes: what is reached survives an interrupt."""
+    """A choice as it goes: what is reached survives an interrupt.
+
+    Residuals are taken as fits come, so that what there is can be compared at any time without a simulation.
+    """
 
     def __init__(
         self,
@@ -137,108 +163,176 @@ class _Choice:
         self.request, self.session = request, session
         self.kind, self.starts, self.out = kind, starts, out
         self.chooser = chooser
-        self.fits: "dict[str, AbstractFit | str]" = dict.fromkeys(starts, _NOT_REACHED)
-        self.halves: "dict[str, AbstractFit | str]" = {}
+        self.fits: "dict[str, AbstractFit | str]" = dict.fromkeys(starts, NOT_REACHED)
+        self.residuals: "dict[str, Residuals | str]" = {}
+        self.held: "dict[str, Residuals | str]" = {}
         self.errors: list[Exception] = []
-        self.held: Any = None
+        self.current: Reached | None = None
+        self.last: "AbstractFit | None" = None
+        self.is_made = False
+        self.part, self.no_part = None, ""
+        self.forecast = Forecast()
+
+    def run(self) -> None:
+        """Fit all models, those parts that can be held out, and what the chooser asks for besides."""
+        stages: dict[str, Usual | None] = {_FITS: Usual(len(self.starts))}
+        if self.kind.hold_out is not None:
+            try:
+                self.part = self.kind.hold_out.data(self.kind.config(self.request))
+                stages[_PARTS] = Usual(len(self.starts), _PART)
+            except DataError as error:
+                self.no_part = error.what
+        self.forecast = Forecast(stages)
+        self.fit_all(list(self.starts))
+        self.fit_parts(self.models)
+        self.go_on()
 
     @property
     def models(self) -> list[str]:
         """Models whose fit is written."""
         return [n for n, fit in self.fits.items() if not isinstance(fit, str)]
 
-    def save(self) -> str:
-        """Compare what is fitted, and say what there is."""
-        if not self.models:
+    def save(self, *, drawn: bool = True) -> str:
+        """Save the best point of a search that goes on, compare what is fitted, and say what there is."""
+        self._count_last()
+        point = self._save_point()
+        if not (self.models or point):
             return NOTHING
-        self.compare(interrupted=True)
-        return f"{len(self.models)} of {len(self.starts)} models are fitted in {self.out}, and compared"
+        self.compare(interrupted=True, drawn=drawn)
+        fitted = f"{len(self.models)} of {len(self.starts)} models are fitted in {self.out}, and compared"
+        return "; ".join(x for x in (fitted * bool(self.models), point) if x)
+
+    def _save_point(self) -> str:
+        """Save the best point so far of the model whose fit is not written, and say where it is; "" without one."""
+        if self.current is None or not self.current.is_some:
+            return ""
+        name = self.current.request.model
+        if name in self.models:
+            return ""
+        self._make_folder()
+        said = self.current.save()
+        self.fits[name] = f"interrupted in its search: {said}"
+        return said
+
+    def _comparison(self) -> "Comparison":
+        """What is fitted and written side by side."""
+        from .comparison import compare_residuals
+
+        residuals = {
+            n: fit if isinstance(fit, str) else self.residuals[n] for n, fit in self.fits.items()
+        }
+        return compare_residuals(self.fits, residuals, self.held)
+
+    def _count_last(self) -> None:
+        """Count the last fit among those there are, once it is written: its pictures and intervals come later."""
+        if self.current is None or self.last is None:
+            return
+        name = self.current.request.model
+        if (self.out / name / self.kind.file).exists():
+            self.fits[name] = self.last
+
+    def _make_folder(self) -> None:
+        """Make the folder before the first fit is written to it; what was there goes."""
+        if not self.is_made:
+            if self.out.exists():
+                shutil.rmtree(self.out)
+            self.out.mkdir()
+        self.is_made = True
 
     def go_on(self) -> None:
         """Fit what the chooser asks for besides, once the others are compared."""
-        from .comparison import compare_models
-
         if self.chooser is None or not self.models or len(self.fits) < 2:
             return
-        comparison = compare_models(self.fits, self.halves, self.held)
+        comparison = self._comparison()
         names = [n for n in self.chooser.further(comparison) if n not in self.fits]
         if not names:
             return
         self.starts |= _starts(self.request, names)
-        self.fits |= dict.fromkeys(names, _NOT_REACHED)
+        self.fits |= dict.fromkeys(names, NOT_REACHED)
         self.fit_all(names)
-        self.hold_out([n for n in names if n in self.models])
+        self.fit_parts([n for n in names if n in self.models])
+
+    def begin(self, name: str) -> Reached:
+        """What hears of the search of a model."""
+        self.current = Reached(self._request(name).replace(out=str(self.out / name)))
+        self.current.kind = self.kind.label
+        return self.current
+
+    def _tell(self, stage: str, text: str) -> None:
+        """Say what is fitted now, the share of the choice that is done and the time left."""
+        self.forecast.step(stage)
+        left = str(self.forecast)
+        say("progress", f"{text} ({left})" if left else text)
 
     def fit_all(self, names: Sequence[str]) -> None:
         """Fit all data with each model, a fit directory each; what was there goes when the first is to be written."""
-        begin = time.monotonic()
-        for k, name in enumerate(names):
-            spent = time.monotonic() - begin
-            left = f", about {duration(spent / k * (len(names) - k))} left" if k else ""
-            say("progress", f"model {k + 1} of {len(names)}: {name}{left}")
-            fit = self._fit(name, half=False)
+        from .comparison import residuals_of
+
+        for k, name in enumerate(names, 1):
+            self._tell(_FITS, f"model {k} of {len(names)}: {name}")
+            place = self.out / name
+            session, self.last = replace(self.session, reached=self.begin(name)), None
+            fit = self._fit(name, session)
+            self.residuals[name] = residuals_of(fit)
             if isinstance(fit, str):
                 self.fits[name] = fit
                 say("warning", f"{name}: {fit}")
                 continue
-            if not self.models:
-                if self.out.exists():
-                    shutil.rmtree(self.out)
-                self.out.mkdir()
-            place = self.out / name
+            self._make_folder()
+            self.last = fit
             try:
-                write_fit(fit, self._request(name), place, self.session)
+                write_fit(fit, self._request(name), place, session)
             except (FitError, SolveError) as error:  # of intervals, when the fit is written
                 say("warning", f"{name}: {error}")
             finally:
-                if (place / self.kind.file).exists():
-                    self.fits[name] = fit
+                self._count_last()
             if fit.interrupted:
                 raise KeyboardInterrupt
+            self.forecast.step(_FITS, 1, len(names) - k)
 
-    def hold_out(self, names: Sequence[str]) -> None:
+    def fit_parts(self, names: Sequence[str]) -> None:
         """Fit a part of the data with each model, where the kind can tell one from the rest."""
-        left_out = self.kind.hold_out
-        if left_out is None or not names:
+        from .comparison import residuals_of
+
+        if self.kind.hold_out is None or not names:
             return
-        self.halves |= dict.fromkeys(names, _NOT_REACHED)
-        try:
-            self.held = left_out.data(self.kind.config(self.request))
-        except DataError as error:
-            self.halves |= dict.fromkeys(names, error.what)
+        self.held |= dict.fromkeys(names, self.no_part or NOT_REACHED)
+        if self.no_part:
             return
+        session = replace(self.session, half=True, reached=None)
         for k, name in enumerate(names, 1):
-            say("progress", f"{name}, without {left_out.words} ({k} of {len(names)})")
-            fit = self._fit(name, half=True)
+            left_out = self.kind.hold_out.words
+            self._tell(_PARTS, f"{name}, without {left_out} ({k} of {len(names)})")
+            fit = self._fit(name, session)
             if not isinstance(fit, str) and fit.interrupted:
                 raise KeyboardInterrupt
-            self.halves[name] = fit
+            self.held[name] = residuals_of(fit, self.part)
+            self.forecast.step(_PARTS, 1, len(names) - k)
 
     def _request(self, name: str) -> Request:
         """Return what a fit of one model alone would be asked for."""
         return self.request.replace(model=name, entries={**self.request.entries, "model": name})
 
-    def _fit(self, name: str, *, half: bool) -> "AbstractFit | str":
+    def _fit(self, name: str, session: Session) -> "AbstractFit | str":
         """A fit, or why there is none; what cannot be read, or written, is an error for all."""
         from numpy.linalg import LinAlgError
 
         fit: Any = self.kind.fit
         try:
             config = self.kind.config(self._request(name))
-            return fit(config, self.starts[name], replace(self.session, half=half))
+            return fit(config, self.starts[name], session)
         except (ReaderError, OutputError, UsageError):
             raise
         except (MemjaxError, LinAlgError) as error:
             self.errors.append(error)
             return str(error)
 
-    def compare(self, *, interrupted: bool) -> None:
+    def compare(self, *, interrupted: bool, drawn: bool = True) -> None:
         """Write table, picture and page of what there is, and say it."""
         from ..fit_json import load
-        from .comparison import compare_models
         from .report import HEAD, LONG, build, table_of, write
 
-        comparison = compare_models(self.fits, self.halves, self.held)
+        comparison = self._comparison()
         scored = any(row["score"] is not None for row in comparison.rows)
         held = self.kind.hold_out.words if self.kind.hold_out and scored else ""
         entries = {"kind": self.kind.label, "held": held, "seed": self.request.seed}
@@ -247,7 +341,7 @@ class _Choice:
         entries["interrupted"] = interrupted
         entries |= self.chooser.content(comparison, self.fits) if self.chooser else {}
         write(comparison, self.out, files=list(origin.files), entries=entries)
-        build(load(self.out, COMPARISON), self.out)
+        build(load(self.out, COMPARISON), self.out, drawn=drawn)
         columns = [HEAD.index(h) for h in HEAD if h not in LONG]
         rows = [[row[k] for k in columns] for row in table_of(comparison.rows)]
         print(table(rows, head=[HEAD[k] for k in columns]))

@@ -135,29 +135,36 @@ def _cells(row: dict[str, Any], least: dict[str, float]) -> list[str]:
     ]  # fmt: skip
 
 
-def build(content: dict, folder: Path) -> list[str]:
-    """Make the picture and ``report.html`` of a choice, out of comparison.json and tables of fits; their names."""
+def build(content: dict, folder: Path, *, drawn: bool = True) -> list[str]:
+    """Make the picture, if it is `drawn`, and ``report.html`` of a choice, out of comparison.json and tables of fits;
+    their names.
+    """
     rows, pictures = ranked(content["rows"]), []
-    drawn = [r["model"] for r in rows if not r["failure"]]
-    for name in drawn:
+    fitted = [r["model"] for r in rows if not r["failure"]]
+    for name in fitted:
         folder_of_part(folder, name)
     notes = [*content["notes"], *(f"{r['model']}: {r['failure']}" for r in rows if r["failure"])]
     notes += ["interrupted: what was reached is compared"] * content["interrupted"]
     # A fit is written before its curves are simulated: an interrupt between leaves none.
-    curves = [n for n in drawn if (folder / n / "measured.csv").exists()]
-    if left := [n for n in drawn if n not in curves]:
+    curves = [n for n in fitted if (folder / n / "measured.csv").exists()]
+    if left := [n for n in fitted if n not in curves]:
         notes.append(f"no curves of {', '.join(left)}: interrupted before they were simulated")
     if len(curves) > len(COLORS):
         notes.append(f"the picture shows the first {len(COLORS)} of {len(curves)} models")
     kind, explanation = kind_of(content, where=folder / COMPARISON), content.get("explanation")
     blocks: list[Block] = [Text(f"{explanation}.")] if explanation else []
-    if kind.curve is not None and curves:
+    if not drawn and curves:
+        notes.append(
+            "no picture: interrupted before it was drawn, 'memjax report' of this folder draws it"
+        )
+    elif kind.curve is not None and curves:
         with style():
             shown = figure_of(folder, curves[: len(COLORS)], kind)
             pictures = save_all({"comparison": shown}, folder)
         blocks.append(Picture(folder / pictures[0], "measured, and by all models"))
     origin = [*data_rows(content), ["command", content["command"]], versions_row(content)]
-    links = [x for n in drawn for x in (", ", Link(n, f"{n}/report.html"))][1:]
+    written = [n for n in (r["model"] for r in rows) if (folder / n / kind.file).exists()]
+    links = [x for n in written for x in (", ", Link(n, f"{n}/report.html"))][1:]
     held = f". Held out: {content['held']}. {_HELD}" if content["held"] else ". Held out: nothing."
     pages = Note(["The fits: ", *links, held])
     blocks += [

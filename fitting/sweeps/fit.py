@@ -110,6 +110,8 @@ def solve_sweeps(
     prepared = prepare_counted(measurements, problem.device, **problem.options, **more)
     measurements = counted_sweeps(measurements, problem.hold_out)
     search, interrupted = _run_search(prepared, seed, progress)
+    if search.best_z is None and interrupted:
+        raise KeyboardInterrupt
     if search.best_z is None:
         raise no_start(NOTHING, search.problem, prepared.candidates[:BATCH])
     at = dict(point_time=point_time, measurements=measurements)

@@ -26,7 +26,7 @@ from .function_figure import figure_functions
 from .learned import learned_functions
 from .limits import levels_by_sign
 from .set_reset import UNITS, cycle_values
-from .trends import SURE, Series, keeps_state, of_excursions, trends
+from .trends import SURE, Series, keeps_state, trends
 
 # Of tables of voltages.
 _HEAD = ["", "measured median (V)", "SD (V)", "n", "simulated median (V)", "difference (mV)"]
@@ -60,7 +60,7 @@ def build(
     options = {n: x for n, x in (("on", on_threshold), ("hold", hold_threshold)) if x is not None}
     levels = thresholds_of(content) or (Thresholds() if options else find_thresholds(measured))
     levels = replace(levels, **options, why="given") if options else levels
-    non_volatile = keeps_state(of_excursions(measured))
+    non_volatile = keeps_state(measured)
     series = trends(measured, non_volatile=non_volatile, thresholds=levels)
     series = series if len(measured.labels) >= _CYCLES else []
     random = _rows(folder / CYCLES, driven) if (folder / CYCLES).exists() else None

@@ -1,6 +1,5 @@
 """What each cycle shows, against its number: voltages, resistances and energy, with a test for a trend."""
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from jaxtyping import Bool, Float
 from scipy import stats
 
 import memjax as mj
+from memjax.data import features
 from memjax.observables import (
     Thresholds,
     complete_excursions,
@@ -20,8 +20,6 @@ from memjax.observables import (
 
 # Shares of the largest applied value between which resistances are read, see `ways`.
 _READ = 0.1, 0.4
-# Logarithm of the ratio of resistances on both ways from which on an excursion says whether its state is kept.
-_APART = np.log(1.1)
 
 SURE = 0.01
 """Probability below which a trend is called one."""
@@ -84,7 +82,7 @@ def trends(
     excursions = of_excursions(data)
     readings = complete_excursions(switching(data, **(thresholds or Thresholds()).options))
     number = {int(n): k for k, n in enumerate(data.labels)}
-    non_volatile = keeps_state(excursions) if non_volatile is None else non_volatile
+    non_volatile = keeps_state(data) if non_volatile is None else non_volatile
     for polarity in (1, -1):
         rows = [(number[x["sweep"]], x) for x in excursions if x["polarity"] == polarity]
         table: dict[tuple[str, str], list[tuple[int, float | None]]] = {}
@@ -109,22 +107,10 @@ def trends(
     return [s for s in series if np.isfinite(s.values).any()]
 
 
-def keeps_state(rows: Sequence[dict[str, Any]]) -> bool:
-    """Whether most excursions leave a state that the next one begins with: then a device sets and resets.
-
-    Parameters
-    ----------
-    rows : sequence of dict
-        As of `of_excursions`.
-    """
-    signs = []
-    for this, after in itertools.pairwise(rows):
-        if None in (this["out"], this["back"], after["out"]):
-            continue
-        out, back, following = np.log([this["out"], this["back"], after["out"]])
-        if abs(back - out) > _APART:
-            signs.append(abs(following - back) < abs(following - out))
-    return bool(signs) and float(np.mean(signs)) > 0.5
+def keeps_state(data: mj.Measurement) -> bool:
+    """Whether a device keeps its state, so that it sets and resets: see `memjax.data.features`."""
+    shown = features(data)
+    return shown is not None and shown.volatile is False
 
 
 def values_of(series: Sequence[Series], name: str) -> Float[np.ndarray, " cycles"]:

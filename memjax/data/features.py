@@ -11,6 +11,7 @@ from jaxtyping import Float
 from ..observables.polarity import branches_of, stretches
 from .measurement import Measurement
 from .sweeps import is_pulsed
+from .zero_reading import zero_reading
 
 if TYPE_CHECKING:
     from ..observables.switching import Sweeps
@@ -47,6 +48,8 @@ ONE_WAY = 3.0
 
 _FEWEST = 16
 """Rows of an excursion below which its ways, of half of them each, are too coarse to be compared."""
+
+_CHARGING = "no loop of a device opens (most of the current charges a capacitance)"
 
 NO_SWEEPS = f"no sweep was measured both ways in {_FEWEST} rows or more that hold a current"
 """Why sweeps have no features."""
@@ -93,6 +96,8 @@ class Features:
         Number of sweeps that were looked at.
     reason : str
         Why the device is taken as volatile or not, in words.
+    charges : bool
+        Whether most of the current charges a capacitance: what the sweeps show is then no loop of a device.
     """
 
     driven: str
@@ -108,6 +113,7 @@ class Features:
     rectification: float | None
     sweeps: int
     reason: str
+    charges: bool = False
 
     @property
     def switches(self) -> bool:
@@ -117,9 +123,8 @@ class Features:
     def __str__(self) -> str:
         """One line, with the numbers that decide."""
         if not self.switches:
-            return (
-                f"no loop opens ({self.opening:.2g} decades at the most), driven by {self.driven}"
-            )
+            loop = f"no loop opens ({self.opening:.2g} decades at the most)"
+            return f"{self.reason if self.charges else loop}, driven by {self.driven}"
         word = {True: "volatile", False: "non-volatile", None: "volatile or not is open"}
         parts = [f"{word[self.volatile]} ({self.reason})", self._polarity()]
         if self.abrupt is not None and self.jump is not None:
@@ -202,14 +207,17 @@ def features(*data: "Sweeps") -> Features | None:
     The device is volatile where at most a third of the opening is left at low voltage, or where both polarities set and
     none resets. Of one polarity whose loops stay open, repeated sweeps that begin in the off state do not say whether
     the device has forgotten, or was reset in another file.
+
+    Recordings in which most of the current charges a capacitance (`memjax.data.zero_reading`) set and reset nowhere.
     """
     legs = [leg for k, d in enumerate(data) for leg in _excursions(d, k * _MOST)]
     if not legs:
         return None
     sides = {s: [x for x in legs if x.sign == s] for s in (1, -1)}
     least = _SMALL * float(np.quantile([abs(x.opening) for x in legs], 0.9))
-    sets_at = tuple(s for s in sides if _opens(sides[s], 1, least))
-    resets_at = tuple(s for s in sides if _opens(sides[s], -1, least))
+    charges = all(_charges(d) for d in data)
+    opens = lambda sign: () if charges else tuple(s for s in sides if _opens(sides[s], sign, least))  # noqa: E731
+    sets_at, resets_at = opens(1), opens(-1)
     sets = [x for x in legs if x.sign in sets_at and x.opening > _least(x, least)]
     share = float(np.median([_share(x) for x in sets])) if sets else None
     jump = (
@@ -232,8 +240,15 @@ def features(*data: "Sweeps") -> Features | None:
         jump=jump,
         rectification=None if modulus else _rectification(legs, nonvolatile=volatile is False),
         sweeps=sum(len(np.unique(d.sweep)[:_MOST]) for d in data),
-        reason=reason,
+        reason=_CHARGING if charges else reason,
+        charges=charges,
     )
+
+
+def _charges(data: "Sweeps") -> bool:
+    """Whether most of the current of a recording charges a capacitance."""
+    reading = zero_reading(data) if isinstance(data, Measurement) else None
+    return reading is not None and reading.is_charging
 
 
 def _driven(data: "Sweeps") -> str:

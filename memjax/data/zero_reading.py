@@ -63,6 +63,11 @@ class ZeroReading:
         """Whether the way up differs surely from the way down."""
         return bool(self.hysteresis > max(_SURE * self.sigma, _SHARE * self.range))
 
+    @property
+    def is_charging(self) -> bool:
+        """Whether most of the current surely charges a capacitance: its loop is none of a device."""
+        return bool(self.is_hysteresis and self.hysteresis > _MOSTLY * self.range)
+
 
 def zero_reading(measurement: Measurement) -> ZeroReading | None:
     """Return the reading of the instrument where the voltage passes zero.
@@ -224,7 +229,7 @@ def zero_remarks(*measurements: Measurement) -> list[str]:
             f"at 0 V the current on the way up exceeds that on the way down in proportion to the rate of the sweep, as "
             f"with {capacitance:.3g} F across the device; a fit frees it with --free-bench parallel_capacitance"
         )
-    elif charged := [z for z in readings if z.is_hysteresis and z.hysteresis > _MOSTLY * z.range]:
+    elif charged := [z for z in readings if z.is_charging]:
         widest = max(charged, key=lambda z: z.hysteresis)
         charge = f"{widest.hysteresis / widest.rate:.3g} F" if widest.rate > 0 else "a capacitance"
         remarks.append(

@@ -126,6 +126,25 @@ def test_without_a_loop_nothing_is_said():
     assert str(f).startswith("no loop opens (0.")
 
 
+def test_what_charges_a_capacitance_is_no_loop_of_a_device():
+    """A leak of 1e12 ohm beside 34 pF that are swept at 15 mV/s, as the leakage of a pristine cell is measured."""
+    v = 0.2 * np.concatenate([UP, -UP[1:], UP[1:], -UP[1:]])
+    slope = np.sign(np.gradient(v))
+    for charge, charges in ((5e-13, True), (5e-15, False)):
+        i = 1e-12 * v + charge * slope
+        i += 1e-15 * np.random.default_rng(1).normal(size=len(v))
+        m = Measurement(
+            v=v, i=i, sweep=np.zeros(len(v), int), at_compliance=np.zeros(len(v), bool), reader="tidy", driven="voltage"
+        )  # fmt: skip
+        f = features(m)
+        assert f is not None
+        assert f.charges == charges
+        if charges:
+            assert not f.switches
+            assert f.volatile is None
+            assert str(f).startswith("no loop of a device opens (most of the current charges")
+
+
 def test_under_a_current_the_voltage_is_what_returns():
     i = 1e-3 * UP
     v = i / np.where(UP - np.where(IS_OUT, 0.4, 0.2) >= -1e-9, 3e-4, 1e-4)

@@ -1,5 +1,7 @@
 """The model of sweeps chosen from Python."""
 
+from types import SimpleNamespace
+
 import pytest
 
 import fitting as ft
@@ -59,6 +61,38 @@ def test_learned_functions_join_fits_of_which_the_best_is_poor(word, learns, nam
     )
     monkeypatch.setattr(module, "_fit", lambda name, *_: fitted.append(name) or "whole")
     fits: dict = {"a": "whole", "b": "whole"}
-    compared = module._compared(fits, [], {}, 0, lambda _: None, learns=learns)
+    compared, whole = module._compared(fits, [], {}, 0, lambda _: None, whole=True, learns=learns)
+    assert whole
     assert [r["model"] for r in compared.rows] == list(fits) == names
     assert fitted == names[2:]
+
+
+@pytest.mark.parametrize("stage", ["search", "between"])
+def test_an_interrupt_ends_the_choice_with_the_best_so_far(stage, switch, monkeypatch):
+    """Of three models the first is fitted, and the search of the second stopped, or not begun."""
+    m = mj.read(switch)
+    listed = ft.Shortlist(
+        features=mj.data.features(m), models=("mms", "vteam", "drift"), losses={}, reservations={}, objections={}
+    )  # fmt: skip
+    rows = {"mms": 2.0, "vteam": 1.0}
+
+    def fit(name, *_):
+        if name == "mms" or stage == "search":
+            return SimpleNamespace(interrupted=name != "mms", loss=rows[name])
+        raise KeyboardInterrupt
+
+    def compare(fits, *_):
+        known = {n: None if isinstance(x, str) else x.loss for n, x in fits.items()}
+        rows = [dict.fromkeys(KEYS) | {"model": n, "loss": x} for n, x in known.items()]
+        return Comparison(rows=rows, independent=None, no_criteria="", notes=())
+
+    monkeypatch.setattr(module, "shortlist", lambda *_, **__: listed)
+    monkeypatch.setattr(module, "_fit", fit)
+    monkeypatch.setattr(module, "compare_models", compare)
+    chosen = ft.fit_auto(m)
+    assert chosen.interrupted
+    assert chosen.model == ("vteam" if stage == "search" else "mms")
+    assert chosen.fits["drift"] == "interrupted before it was fitted"
+    monkeypatch.setattr(module, "_fit", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt, match="no model was fitted"):
+        ft.fit_auto(m)

@@ -13,6 +13,7 @@ import pytest
 import memjax as mj
 from fitting.automatic import options
 from fitting.choice.comparison import KEYS, Comparison
+from fitting.optimize.levenberg_marquardt import Progress
 from memjax.cli import main
 
 MODELS = ["mms", "vteam", "threshold-switch"]
@@ -117,3 +118,39 @@ def test_other_files_than_sweeps_are_refused(tmp_path, capsys):
     path.write_text(f"run,t_s,r_ohm\n{rows}\n")
     assert main(["fit", str(path), "--model", "auto", "--out", str(tmp_path / "out")]) == 2
     assert "allowed: files of sweeps; name the models: --model A,B" in capsys.readouterr().err
+
+
+def test_an_interrupt_among_starts_keeps_the_best_one(switch, tmp_path, monkeypatch, capsys):
+    """Where no search has begun; each line but the first says how long the other starts take."""
+
+    def screen(measurements, *, tick, hear, **_):
+        for name, cost, left in (("vteam", 2.0, 3), ("mms", 1.0, 2)):
+            tick(name, left)
+            problem = SimpleNamespace(free=("r_on",), at=lambda z, name=name: mj.model(name))
+            hear(name, Progress(np.zeros((1, 1)), np.array([cost]), problem=problem))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fitting.automatic.shortlist.shortlist", screen)
+    out = tmp_path / "out"
+    assert main(["fit", switch, "--model", "auto", "--out", str(out)]) == 130
+    *lines, last = capsys.readouterr().err.splitlines()
+    times = [x for x in lines if "which models can begin" in x]
+    assert times[0].endswith("starts of vteam")
+    assert times[1].endswith("starts of mms (this stage takes about 1 s more)")
+    assert "no model was fitted yet, mms has the best start" in last
+    content = json.loads((out / "mms" / "fit.json").read_text())
+    assert (content["interrupted"], content["loss"]) == (True, 1.0)
+    rows = json.loads((out / "comparison.json").read_text())["rows"]
+    assert {r["model"]: r["failure"][:11] for r in rows} == dict.fromkeys(
+        ["vteam", "mms"], "interrupted"
+    )
+
+
+def test_an_interrupt_before_any_start_saves_nothing(switch, tmp_path, monkeypatch, capsys):
+    def screen(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fitting.automatic.shortlist.shortlist", screen)
+    assert main(["fit", switch, "--model", "auto", "--out", str(tmp_path / "out")]) == 130
+    assert capsys.readouterr().err.splitlines()[-1].endswith("nothing was saved")
+    assert not (tmp_path / "out").exists()

@@ -7,6 +7,7 @@ import memjax as mj
 from fitting.app.explore.drives import SWEEPS
 from fitting.automatic import shortlist as module
 from fitting.automatic.shortlist import first_sweeps, shortlist
+from fitting.optimize.levenberg_marquardt import Progress
 from memjax.core.fields import parameter_specs
 from memjax.data import Measurement, Traits, features, objections
 from memjax.errors import DataError, FitError
@@ -20,26 +21,28 @@ def losses(monkeypatch):
     """Losses of starts by model, in place of solves; a model without one has no start."""
     table: dict[str, float] = {}
 
-    def least_loss(measurements, device, **_):
+    def best_start(measurements, device, **_):
         assert measurements
         if device.name == "ag-filament":
             raise DataError("no recipe")
-        return table.get(device.name, np.inf)
+        return Progress(np.zeros((1, 1)), np.array([table.get(device.name, np.inf)]))
 
-    monkeypatch.setattr(module, "_least_loss", least_loss)
+    monkeypatch.setattr(module, "_best_start", best_start)
     return table
 
 
 def test_models_that_can_are_ordered_by_their_starts(losses):
     losses |= {"diffusive": 3.0, "second-order": 1.0, "threshold-switch": 2.0, "mms": 0.0}
-    ticks = []
-    listed = shortlist(SWITCH, count=2, tick=ticks.append)
+    ticks, heard = {}, {}
+    listed = shortlist(SWITCH, count=2, tick=ticks.__setitem__, hear=heard.__setitem__)
     assert listed.models == ("second-order", "threshold-switch")
     assert listed.losses == {"diffusive": 3.0, "second-order": 1.0, "threshold-switch": 2.0}
     assert listed.objections["ag-filament"] == ("it cannot begin: no recipe",)
     assert listed.objections["and-ts"] == ("it has no start that could be solved",)
     assert "it keeps its state" in listed.objections["mms"][0]
     assert set(ticks) == {*listed.losses, "ag-filament", "and-ts"}
+    assert list(ticks.values()) == [5, 4, 3, 2, 1]
+    assert {n: float(x.cost[0]) for n, x in heard.items()} == listed.losses
     content = listed.to_json()
     assert content["shortlist"] == ["second-order", "threshold-switch"]
     assert content["features"]["text"] == str(listed.features)

@@ -3,6 +3,7 @@
 import csv
 import json
 from functools import partial
+from types import SimpleNamespace
 
 import jax.numpy as jnp
 import numpy as np
@@ -11,6 +12,8 @@ import pytest
 import fitting.folder
 import memjax as mj
 from fitting.choice import options as choice
+from fitting.optimize.levenberg_marquardt import Progress
+from fitting.result import AbstractFit
 from memjax.cli import main
 from memjax.data import PulseProtocol
 from memjax.synapse import Pulsed
@@ -108,10 +111,10 @@ def test_what_exists_is_kept_without_force(file, folder, capsys):
 def test_an_interrupt_keeps_what_was_reached(file, tmp_path, monkeypatch, capsys):
     fit = choice._Choice._fit
 
-    def until(self, name, *, half):
+    def until(self, name, session):
         if name == "linear-drift":
             raise KeyboardInterrupt
-        return fit(self, name, half=half)
+        return fit(self, name, session)
 
     monkeypatch.setattr(choice._Choice, "_fit", until)
     out = tmp_path / "out"
@@ -128,6 +131,45 @@ def test_an_interrupt_keeps_what_was_reached(file, tmp_path, monkeypatch, capsys
     assert [r["failure"] for r in content["rows"]] == [None, "interrupted before it was fitted"]
     assert (out / "mms" / "fit.json").exists()
     assert "interrupted: what was reached" in (out / "report.html").read_text()
+    assert (out / "comparison.png").exists()
+
+
+@pytest.mark.slow
+def test_an_interrupt_keeps_the_best_point_of_the_search_in_progress(file, tmp_path, monkeypatch):
+    """At the deadline: nothing is simulated, and no picture is drawn until a report is asked for."""
+    fit, saved = choice._Choice._fit, []
+
+    def until(self, name, session):
+        if name == "mms":
+            return fit(self, name, session)
+        device = self.starts[name]
+        problem = SimpleNamespace(
+            free=("r_on",), at=lambda z: mj.params.constrain(device, ("r_on",), jnp.asarray(z))
+        )
+        session.reached.hear(Progress(np.zeros((1, 1)), np.array([3.0]), problem=problem))
+        with monkeypatch.context() as patch:
+            patch.setattr(AbstractFit, "residuals", None)
+            saved.append(self.session.reached.save())
+        assert not (self.out / "comparison.png").exists()
+        assert "of this folder draws it" in (self.out / "report.html").read_text()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(choice._Choice, "_fit", until)
+    out = tmp_path / "out"
+    words = ["fit", file, "--model", "mms,linear-drift", *PULSES, "--out", str(out)]
+    assert main(words) == 130
+    said = f"the best values so far are in {out / 'linear-drift'}, without their errors"
+    assert saved[0].endswith(f"1 of 2 models are fitted in {out}, and compared; {said}")
+    rows = json.loads((out / "comparison.json").read_text())["rows"]
+    assert [r["failure"] for r in rows] == [None, f"interrupted in its search: {said}"]
+    content = json.loads((out / "linear-drift" / "fit.json").read_text())
+    assert (content["model"], content["interrupted"], content["loss"]) == (
+        "linear-drift",
+        True,
+        3.0,
+    )
+    page = (out / "report.html").read_text()
+    assert 'href="linear-drift/report.html"' in page
     assert (out / "comparison.png").exists()
 
 

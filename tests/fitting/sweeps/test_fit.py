@@ -11,7 +11,7 @@ import fitting as ft
 import memjax as mj
 from fitting.app.config import parse_fit
 from fitting.sweeps.prepare import prepare
-from fitting.sweeps.search import BATCH
+from fitting.sweeps.search import BATCH, Search
 from memjax.cli import main
 from memjax.core.params import get
 from memjax.errors import DataError, ModelError
@@ -75,6 +75,15 @@ def test_an_interrupt_returns_the_best_so_far(example):
     )
     assert stopped.interrupted
     assert np.isfinite(stopped.loss)
+
+
+def test_an_interrupt_before_a_point_has_a_value_is_no_failure_of_starts(example, monkeypatch):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Search, "round", stop)
+    with pytest.raises(KeyboardInterrupt):
+        ft.solve(ft.SweepProblem([example], mj.DiffusiveMemristor(), screened=BATCH))
 
 
 def test_free_and_fix_choose_the_parameters_and_a_follower_gets_a_value_of_its_own(example):

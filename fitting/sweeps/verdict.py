@@ -24,6 +24,7 @@ from ..verdict import (
     systematic,
 )
 from .cycle_scatter import typical_scatter
+from .falls import fall_marks
 from .group import Group
 from .loops import branch_error, branches
 from .simulated import simulated_response
@@ -101,9 +102,9 @@ def judge(
     branches, and by what the fit explains beyond the best curve without memory, the mean of both branches. Residuals
     count by their systematic part, the typical one times the square root of the correlation of neighbours: noise has
     none. Each state counts by its typical response, beyond the scatter of single cycles and readings about it. All of
-    these compare moduli: a response of the other sign counts by its distance. Under an imposed current decades of the
-    voltage count six times. What was granted to the model plays no part. Of cycles that are fitted one after the other,
-    which no median summarises, the scatter between them counts for nothing either, see `scatter_of_cycles`.
+    these compare moduli: a response of the other sign counts by its distance, one that falls by `fall_marks`. Decades
+    of an imposed current's voltage count six times. What was granted to the model plays no part, nor does the scatter
+    between cycles that are fitted one after the other, see `scatter_of_cycles`.
     """
     simulated = simulated_response(group, residuals) if simulated is None else simulated
     deviation, correlation = _residuals(waves, simulated)
@@ -120,6 +121,8 @@ def judge(
     states, state_marks = _states(waves, simulated, float(group.floor), scale)
     more += _signs(waves, simulated, opposed, float(group.floor))
     more.append(_far_rows(waves, simulated, float(group.floor), scale))
+    if waves[0].driven == "voltage":
+        more += fall_marks(waves, simulated, float(group.floor), _scatter)
     good = "loop, switching and residuals agree with the data"
     word, reason = decide([*marks, *more, *state_marks], good)
     measures: dict[str, Any] = {"deviation": deviation, "correlation": correlation} | shape | states

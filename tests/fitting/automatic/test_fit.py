@@ -67,6 +67,7 @@ def test_learned_functions_join_fits_of_which_the_best_is_poor(word, learns, nam
     assert fitted == names[2:]
 
 
+@pytest.mark.wrong_types
 @pytest.mark.parametrize("stage", ["search", "between"])
 def test_an_interrupt_ends_the_choice_with_the_best_so_far(stage, switch, monkeypatch):
     """Of three models the first is fitted, and the search of the second stopped, or not begun."""

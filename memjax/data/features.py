@@ -216,8 +216,9 @@ def features(*data: "Sweeps") -> Features | None:
     sides = {s: [x for x in legs if x.sign == s] for s in (1, -1)}
     least = _SMALL * float(np.quantile([abs(x.opening) for x in legs], 0.9))
     charges = all(_charges(d) for d in data)
-    opens = lambda sign: () if charges else tuple(s for s in sides if _opens(sides[s], sign, least))  # noqa: E731
-    sets_at, resets_at = opens(1), opens(-1)
+    switching = () if charges else tuple(sides)
+    sets_at = tuple(s for s in switching if _opens(sides[s], 1, least))
+    resets_at = tuple(s for s in switching if _opens(sides[s], -1, least))
     sets = [x for x in legs if x.sign in sets_at and x.opening > _least(x, least)]
     share = float(np.median([_share(x) for x in sets])) if sets else None
     jump = (

@@ -18,12 +18,16 @@ WIGGLE = np.where(VOLTS > 0.8, np.log10(1 - 6 * np.maximum(VOLTS - 0.9, 0.0)), 0
 """Of a function that bends too little: 40 % beyond 0.9 V lack at 1 V, and the current falls there."""
 
 
-def _verdict(measured, simulated):
+def _waves(measured):
     m = mj.Measurement(
         v=VOLTS, i=np.sign(VOLTS) * 10**measured, sweep=np.zeros(len(VOLTS), int), reader="made here",
         at_compliance=np.zeros(len(VOLTS), bool),
     )  # fmt: skip
-    waves = summarise_sweeps([m], point_time=1e-3, floor=1e-16)
+    return summarise_sweeps([m], point_time=1e-3, floor=1e-16)
+
+
+def _verdict(measured, simulated):
+    waves = _waves(measured)
     group = pack(waves, floor=1e-16, limit=None, events=False)
     rows = jnp.zeros(group.event_rows.shape)
     r = np.asarray(misfit(group, jnp.asarray(simulated)[None], events=rows))
@@ -54,13 +58,8 @@ def test_a_fall_that_the_data_have_and_one_within_their_scatter_are_no_flaw():
 @pytest.mark.parametrize(("fall", "marks"), [(0.8 * FALL, 0), (1.2 * FALL, 1)])
 def test_falls_are_told_from_a_share_of_the_current_on(fall, marks):
     """The exact fall of a straight line that turns down at its last row."""
-    x = np.log10(np.abs(VOLTS) + 0.01)
-    m = mj.Measurement(
-        v=VOLTS, i=np.sign(VOLTS) * 10 ** (x - 6), sweep=np.zeros(len(VOLTS), int), reader="made here",
-        at_compliance=np.zeros(len(VOLTS), bool),
-    )  # fmt: skip
-    waves = summarise_sweeps([m], point_time=1e-3, floor=1e-16)
-    simulated = (waves[0].median_log()).copy()
+    waves = _waves(np.log10(np.abs(VOLTS) + 0.01) - 6)
+    simulated = waves[0].median_log().copy()
     simulated[50] = simulated[49] - fall
     none = lambda w: np.zeros(len(w.v))  # noqa: E731
     assert len(fall_marks(waves, simulated[None], 1e-16, none)) == marks

@@ -14,13 +14,12 @@ from memjax.observables.polarity import branches_of
 from memjax.observables.switching import NO_HOLD
 from memjax.observables.thresholds import Thresholds, find_thresholds_of_each
 
-from ..residuals import MAD
 from ..sweeps.device_summary import Summary, notes_on, summarise, with_chosen
 from ..sweeps.group import EVENT_SIGMA, Group, sigma_log
 from ..sweeps.initial_guess import hints_of, needs_loops
 from ..sweeps.loops import slopes
 from ..sweeps.prepare import Choices, Prepared, assemble, check_model_sigma
-from ..sweeps.quiet_rows import Noise
+from ..sweeps.quiet_rows import Noise, raised_by_noise
 from ..sweeps.summary import SUDDEN, Waveform, jumps, noise_of_lowest, opposed_rows
 
 Measured = Sequence[mj.Measurement]
@@ -127,7 +126,7 @@ def _alike(
         replace(wave, log_response=x[None], used=u, events=e[None], thresholds=t, opposed=o)
         for x, u, e, t, o in zip(logs, used, events, levels, opposed, strict=True)
     ]
-    groups = _groups(group, wave, (logs, used, counted), (floors, noise.quiet / MAD), levels, model)
+    groups = _groups(group, wave, (logs, used, counted), (floors, noise.quiet), levels, model)
     if needs_loops(model, arguments["free"]):
         summaries = [
             replace(first, waves=[w], floor=float(f), levels=t)
@@ -187,7 +186,7 @@ def _groups(
 ) -> list[Group]:
     """The waveforms packed, as `fitting.sweeps.group.pack`: all but what currents say as in a known one.
 
-    `noise` are the floors of the devices, and median moduli of readings of nothing.
+    `noise` are the floors of the devices, and the noise of readings that are nothing else.
     """
     logs, used, events = data
     weight = used / sigma_log(wave, float(group.model_sigma))
@@ -201,5 +200,6 @@ def _groups(
     rows_of = [{n: x[k][None] for n, x in columns.items()} for k in range(len(logs))]
     ends = [{"floor": floors[k, ...], "thresholds": limits[k]} for k in range(len(logs))]
     if group.quiet is not None:
-        ends = [x | {"quiet": quiet[k, ...]} for k, x in enumerate(ends)]
+        for k, x in enumerate(ends):
+            x |= {"quiet": quiet[k, ...], "raised": raised_by_noise(floors[k] / quiet[k], 1)[None]}
     return [with_values(group, a | b) for a, b in zip(rows_of, ends, strict=True)]

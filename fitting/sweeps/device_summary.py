@@ -11,7 +11,6 @@ from memjax.circuit import limited_bench
 from memjax.errors import DataError
 from memjax.observables import Thresholds, find_thresholds
 
-from ..residuals import MAD
 from .limits import limits_of, share_limits
 from .summary import (
     Waveform,
@@ -34,7 +33,7 @@ class Summary:
     floor : float
         Noise of the instrument [A].
     quiet : float
-        Median modulus of readings of nothing [A]; 0 where hardly any is such.
+        Noise of readings that are nothing but noise [A]; 0 where hardly any is such.
     levels : Thresholds
         Currents that mean on and off.
     bench : Bench
@@ -79,7 +78,7 @@ def summarise(
         waves=waves,
         strays=strays,
         floor=floor,
-        quiet=quiet / MAD,
+        quiet=quiet,
         levels=levels,
         bench=bench,
         limits=limits,

@@ -16,6 +16,7 @@ from memjax.errors import DataError
 
 from ..constants import MODEL_SIGMA, SMALL, VOLTAGE_SIGMA
 from ..residuals import MAD, MEDIAN
+from .quiet_rows import LEVELS, raised_by_noise
 from .summary import Waveform, median, middle, nanmedian
 
 _TOGETHER = 64
@@ -52,7 +53,9 @@ class Group(eqx.Module):
     floor : Float[Array, ""]
         Noise floor [A or V].
     quiet : Float[Array, ""] or None
-        Median modulus of readings of nothing [A or V]; None where hardly any row is such.
+        Noise of readings that are nothing but noise [A or V]; None where hardly any row is such.
+    raised : Float[Array, "waves levels"] or None
+        By how much such noise raises `target` where the response is `LEVELS` times it [decades], see `raised_by_noise`.
     model_sigma : Float[Array, ""]
         Standard deviation granted to the model's response [decades].
     small_sigma : Float[Array, ""]
@@ -83,6 +86,7 @@ class Group(eqx.Module):
     left: Float[Array | np.ndarray, "waves points"] | None = None
     left_weight: Float[Array | np.ndarray, "waves points"] | None = None
     quiet: Float[Array | np.ndarray, ""] | None = None
+    raised: Float[Array | np.ndarray, "waves levels"] | None = None
 
 
 def field_of_each(groups: Sequence[Group], name: str) -> np.ndarray:
@@ -159,7 +163,7 @@ def pack(
     Under an imposed current none counts: the voltage is a function of it, and shows where it snaps back.
     Points at the limit lie at that of a bench, `limit`, or else that of the data; `limits` are those simulated. `left`
     says whether voltages that limited sources left at the terminals count: where these are simulated with their limits.
-    `quiet` is the median modulus of readings of nothing, see `Summary`.
+    `quiet` is the noise of readings that are nothing else, see `Summary`.
     """
     filled, most = _Padding(max(len(w.v) for w in waves)), max(len(w.legs) for w in waves)
     padded = filled.padded
@@ -198,6 +202,7 @@ def pack(
         edge=stack(lambda w: padded(edge_of(w, limit), -np.inf)),
         floor=np.asarray(float(floor)),
         quiet=np.asarray(float(quiet)) if quiet > 0 else None,
+        raised=stack(lambda w: raised_by_noise(floor / quiet, w.n_sweeps)) if quiet > 0 else None,
         model_sigma=np.asarray(float(granted)),
         small_sigma=np.asarray(float(small)),
         limits=limits,
@@ -285,15 +290,19 @@ def misfit(group: Group, log_response, log_left=None, *, events) -> Float[Array,
 def floored(group: Group, log_response) -> Float[Array, "waves points"]:
     r"""log10(\|response\| + floor) [decades], as the data have it.
 
-    The modulus of a reading is not that of the response where this is below the noise: of nothing the median is that of
-    the noise alone. The root of the sum of third powers is the median of both together within 4 %.
+    The modulus of a reading is not that of the response where this is below the noise, see `raised_by_noise`.
     """
     # Of logarithms, since responses may be too small for a number and have a derivative all the same.
-    size = log_response * jnp.log(10.0)
-    if group.quiet is not None:
-        noise = jnp.log(jnp.where(group.quiet > 0, group.quiet, 1.0))
-        size = jnp.where(group.quiet > 0, jnp.logaddexp(3 * size, 3 * noise) / 3, size)
-    return jnp.logaddexp(size, jnp.log(group.floor)) / jnp.log(10.0)
+    size = jnp.logaddexp(log_response * jnp.log(10.0), jnp.log(group.floor)) / jnp.log(10.0)
+    if group.quiet is None or group.raised is None:
+        return size
+    first, step = LEVELS[0], LEVELS[1] - LEVELS[0]
+    place = (log_response - jnp.log10(group.quiet) - first) / step
+    place = jnp.clip(place, 0.0, len(LEVELS) - 1.0)
+    before = jnp.minimum(jnp.floor(place), len(LEVELS) - 2.0)
+    column = before.astype(int)
+    low, high = (jnp.take_along_axis(group.raised, column + k, axis=-1) for k in (0, 1))
+    return size + low + (high - low) * (place - before)
 
 
 def saturated(r):

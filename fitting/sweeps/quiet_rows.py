@@ -1,9 +1,11 @@
 """Noise of an instrument where many readings are nothing but noise."""
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from scipy.special import betainc, ndtr
 
 from ..residuals import MAD, scatter_of_bends
 
@@ -21,6 +23,15 @@ _PASSES = 2  # estimates from all windows that are quiet by the one before
 _SHARE = 0.1  # share of the windows that are looked at, the lowest
 _LEVEL = 0.75  # share of the largest of such means that their median is of a level: half of it of a line through 0
 _NOTHING = 2.0  # multiple of their noise up to which the mean modulus of such rows is that of noise: of it 0.8
+
+
+LEVELS = np.linspace(-3.0, 2.0, 126)
+"""Responses over the noise at which `raised_by_noise` is known [decades]: 0.04 apart."""
+
+_MODULI = (
+    400  # moduli of readings at which their distribution is known, evenly from 0 to where it ends
+)
+_BEYOND = 6.0  # standard deviations of the noise beyond the response at which it ends
 
 
 class Noise(NamedTuple):
@@ -96,6 +107,42 @@ def noise_of_level_rows(
     lowest = (means <= most) & together
     noise = scatter_of_bends(masked_medians(np.abs(np.diff(responses, 2, axis=1)), lowest))
     return np.where(masked_medians(means, lowest) > _LEVEL * most[:, 0], noise, 0.0)
+
+
+@functools.cache
+def _medians_beside_noise(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Moduli of readings at each of `LEVELS`, and shares of the medians of so many of them between two; over the noise.
+
+    The distribution function of an order statistic is an incomplete beta function of that of a reading; an even number
+    has two of them in the middle.
+    """
+    response = 10 ** LEVELS[:, None]
+    edges = np.linspace(0.0, 1.0, _MODULI + 1) * (response + _BEYOND)
+    below = ndtr(edges - response) - ndtr(-edges - response)
+    ranks = {(count + 1) // 2, count // 2 + 1}
+    shares = np.mean([betainc(k, count + 1 - k, below) for k in ranks], axis=0)
+    return (edges[:, 1:] + edges[:, :-1]) / 2, np.diff(shares, axis=1)
+
+
+def raised_by_noise(floor: float, count: int) -> Float[np.ndarray, " levels"]:
+    r"""By how much noise raises the logarithm of a reading in the mean, at each of `LEVELS` [decades].
+
+    Parameters
+    ----------
+    floor : float
+        What is added to the modulus before its logarithm, over the standard deviation of the noise.
+    count : int
+        Readings of whose logarithms the median is taken.
+
+    Returns
+    -------
+    Float[np.ndarray, "levels"]
+        Mean of the median of log10(\|x + noise\| + floor), less log10(x + floor). Of nothing the modulus of a reading
+        is that of the noise; at twice the noise single readings are too low in the mean, since a logarithm falls far.
+    """
+    moduli, shares = _medians_beside_noise(count)
+    seen = np.sum(np.log10(moduli + floor) * shares, axis=1) / np.sum(shares, axis=1)
+    return seen - np.log10(10**LEVELS + floor)
 
 
 def masked_medians(

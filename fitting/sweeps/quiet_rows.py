@@ -141,8 +141,8 @@ def raised_by_noise(floor: float, count: int) -> Float[np.ndarray, " levels"]:
         is that of the noise; at twice the noise single readings are too low in the mean, since a logarithm falls far.
     """
     moduli, shares = _medians_beside_noise(count)
-    seen = np.sum(np.log10(moduli + floor) * shares, axis=1) / np.sum(shares, axis=1)
-    return seen - np.log10(10**LEVELS + floor)
+    logs = np.sum(np.log10(moduli + floor) * shares, axis=1) / np.sum(shares, axis=1)
+    return logs - np.log10(10**LEVELS + floor)
 
 
 def masked_medians(

@@ -62,16 +62,17 @@ def save(figure: Any, path: Path) -> None:
 
     # Axes and words are placed once, not at each pass of either file: that is most of the time of a picture.
     tidy(figure)
+    # Matplotlib gives a figure without a layout that of its settings back after each file.
     with rc_context({"figure.constrained_layout.use": False}):
         figure.set_layout_engine(None)
-    with writing(path) as temporary:
-        figure.savefig(temporary, format="png")
-    for ax in figure.axes:
-        dense = sum(len(line.get_xdata(orig=False)) for line in ax.lines) > _MANY
-        for line in ax.lines if dense else ():
-            line.set_rasterized(True)
-    with writing(path.with_suffix(".svg")) as temporary:
-        figure.savefig(temporary, format="svg", metadata={"Date": None})
+        with writing(path) as temporary:
+            figure.savefig(temporary, format="png")
+        for ax in figure.axes:
+            dense = sum(len(line.get_xdata(orig=False)) for line in ax.lines) > _MANY
+            for line in ax.lines if dense else ():
+                line.set_rasterized(True)
+        with writing(path.with_suffix(".svg")) as temporary:
+            figure.savefig(temporary, format="svg", metadata={"Date": None})
 
 
 def tidy(figure: Any) -> None:

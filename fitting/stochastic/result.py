@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
+from scipy.stats import chi2
 
 from .valleys import ends_of
 
@@ -110,7 +111,7 @@ class Stochastic:
                 "values are what it had reached, errors are to first order"
             )
         elif self.correlation is not None:
-            notes += self._missed()
+            notes += [*self._unlike(), *self._missed()]
         elif not (self.settled or self.interrupted):
             text = "had not settled when the search ended: they are lower bounds"
             notes.append(f"the errors of noise, spreads and rates {text}")
@@ -122,6 +123,18 @@ class Stochastic:
         if labels:
             notes.append(f"simulated and measured cycles differ: {', '.join(labels)}")
         return tuple(notes)
+
+    def _unlike(self) -> list[str]:
+        """That no spreads were found with which simulated cycles are like the measured ones, in words."""
+        # Half a chi squared of a median and a standard deviation of each feature, in errors of the measured ones.
+        count = 2 * len([n for n in self.comparison[0] if n not in ("label", "joint")])
+        if chi2.sf(2 * self.loss, count) > LEVEL:
+            return []
+        return [
+            "no spreads of parameters were found whose simulated cycles are like the measured ones "
+            f"(loss {self.loss:.3g}, where {count / 2:g} is expected; its standard deviation is {self.loss_noise:.2g} "
+            "under other random numbers): do not trust the spreads"
+        ]
 
     def _missed(self) -> list[str]:
         """Medians and spreads of cycles that simulated ones do not have, in words."""

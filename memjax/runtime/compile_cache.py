@@ -30,14 +30,19 @@ def _folder() -> Path | None:
     return Path(root) / "traced" if root and os.environ.get("EQX_ON_ERROR") == "nan" else None
 
 
+def source_files() -> list[Path]:
+    """All files of memjax and of fitting, beside it, from which programs are traced, in order."""
+    package = Path(__file__).parents[1]
+    roots = package, package.parent / "fitting"
+    return [x for r in roots for x in sorted(r.rglob("*.*")) if x.suffix in (".py", ".c")]
+
+
 @functools.cache
 def source_digest() -> str:
     """Digest of the source of memjax and fitting, from which programs are traced, and of what traces them."""
-    package = Path(__file__).parent
     digest = hashlib.sha256(f"{jax.__version__} {eqx.__version__}".encode())
-    for root in (package, package.parent / "fitting"):
-        for path in sorted(x for x in root.rglob("*.*") if x.suffix in (".py", ".c")):
-            digest.update(path.read_bytes())
+    for path in source_files():
+        digest.update(path.read_bytes())
     return digest.hexdigest()
 
 

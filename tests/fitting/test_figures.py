@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fitting.figures import axes_row, panels, save_all
+from fitting.figures import axes_row, panels, save, save_all, tidy
 from memjax.plot import style
 
 
@@ -31,3 +31,22 @@ def test_a_picture_is_written_as_png_and_as_svg_whose_dense_lines_are_an_image(t
     drawing = (tmp_path / "iv.svg").read_text()
     assert drawing.count("<image") == 1
     assert len(drawing) < 200_000
+
+
+def test_words_of_both_files_stay_where_they_were_placed_once(tmp_path, monkeypatch):
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    placed = []
+    execute = ConstrainedLayoutEngine.execute
+    monkeypatch.setattr(
+        ConstrainedLayoutEngine, "execute", lambda *x: placed.append(x) or execute(*x)
+    )
+    with style():
+        figure, axes = axes_row(1)
+        axes[0].set_title("short")
+        tidy(figure)
+        once = len(placed)
+        save(figure, tmp_path / "picture.png")
+    # `save` tidies a figure that is tidy already, and neither file places anything anew.
+    assert once >= 1
+    assert len(placed) == once + 1

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +19,8 @@ from memjax.runtime.compile_cache import (
     cached_text,
     seal_compiled_programs,
     signature,
+    source_digest,
+    source_files,
 )
 from memjax.runtime.files import read_sealed, write_sealed
 
@@ -89,6 +92,28 @@ def test_a_text_is_made_once_for_all_that_share_its_signature(folder):
     next(folder.iterdir()).write_bytes(b"broken")
     assert {text(one, 8), text(one, 16)} == {"text 8", "text 16"}
     assert len(made) == 3
+
+
+def test_source_of_every_floor_names_the_programs_that_follow_from_it():
+    package = Path(mj.__file__).parent
+    files = {str(x.relative_to(package.parent)) for x in source_files()}
+    kernels = {f"memjax/lanes/cc/{n}" for n in ("adaptive.c", "source.py")}
+    floors = {"memjax/device/hybrid.py", "memjax/solver/rosenbrock.py", "fitting/sweeps/problem.py"}
+    assert kernels | floors <= files
+
+
+def test_a_changed_source_makes_another_program(folder, tmp_path, monkeypatch):
+    source = tmp_path / "law.py"
+    monkeypatch.setattr("memjax.runtime.compile_cache.source_files", lambda: [source])
+    counts = []
+    for text in ("v", "v", "2 * v"):
+        source.write_text(text)
+        source_digest.cache_clear()
+        f, traced = _function()
+        f(mj.DiffusiveMemristor(), jnp.asarray(2.0), "ab")
+        counts.append(len(traced))
+    source_digest.cache_clear()
+    assert counts == [1, 0, 1]
 
 
 def test_under_a_trace_nothing_is_kept(folder):

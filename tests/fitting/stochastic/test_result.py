@@ -61,3 +61,13 @@ def test_medians_and_spreads_that_are_off_are_named_and_rare_cycles_far_off_too(
         "rare ones far off make the standard deviation of all r_on 50 of the measured one" in rare
     )
     assert "typically show 1" in rare
+
+
+@pytest.mark.parametrize(("loss", "is_said"), [(6.6, False), (6.7, True)])
+def test_spreads_whose_cycles_are_not_like_the_measured_ones_are_not_trusted(loss, is_said):
+    # Two features have four moments: a hundredth of chi squared of four lies beyond 13.28.
+    one = {"measured": {"median": 1.0, "sd": 0.1}}
+    one["simulated"] = {"median": 1.0, "sd": 0.1, "typical_sd": 0.1}
+    comparison = [{"label": "cycles", "r_on": one, "r_off": one}]
+    result = replace(_result(), comparison=comparison, correlation=np.eye(2), loss=loss)
+    assert any("do not trust the spreads" in x for x in result.warnings) == is_said

@@ -10,7 +10,7 @@ import fitting as ft
 import memjax as mj
 from fitting.inference.nuts import draw_fit
 from fitting.inference.profile_likelihood import profiles
-from fitting.joint.problem import PRECISION, _prior_root, joined, weight_of
+from fitting.joint.problem import PRECISION, _prior_root, joined, posterior_root, weight_of
 from fitting.problem import TOGETHER
 from memjax.errors import DataError
 from tests.fits import LINE_NAMES, LINE_START, LinearFit, fitted_line
@@ -35,6 +35,20 @@ def test_the_state_at_the_start_is_each_files_own():
     found = ft.solve(ft.JointProblem(fits, LINE_START))
     assert "x0" not in found.values
     assert [n.partition(" is its own")[0] for n in found.notes] == ["x0 of file 1", "x0 of file 2"]
+
+
+def test_a_posterior_is_one_whatever_an_edge_says_of_one_direction():
+    """Exact without the edge; with an information of 1e22 along it no variance is negative, nor above the prior's."""
+    rng = np.random.default_rng(0)
+    rows, root = rng.normal(size=(9, 6)), np.linalg.cholesky(np.diag(np.arange(1.0, 7.0))).T
+    found = posterior_root(rows.T @ rows, root)
+    np.testing.assert_allclose(found.T @ found, rows.T @ rows + root.T @ root, rtol=1e-12)
+    steep = 1e11 * rng.normal(size=(1, 6))
+    back = np.linalg.inv(posterior_root(rows.T @ rows + steep.T @ steep, root))
+    variances = np.sum(back**2, axis=1)
+    assert np.all(variances > 0)
+    assert np.all(variances < (1 + 1e-9) / np.arange(1.0, 7.0))
+    assert np.linalg.norm(steep @ back) == pytest.approx(1.0, rel=1e-3)
 
 
 def test_a_problem_agrees_with_its_secants():
@@ -76,7 +90,7 @@ def test_the_order_of_linear_files_does_not_matter():
 def test_one_program_has_the_residuals_of_all_parts_and_of_the_prior():
     fits = _own_states()
     problem, starts = joined(LINE_START, fits)
-    for one in (problem, problem.after([1], starts[0], np.diag(np.arange(1.0, 6.0)))):
+    for one in (problem, problem.after([1], starts[0], np.diag(np.sqrt(np.arange(1.0, 6.0))))):
         known = one.linearise(starts)
         whole = one.differentiable.linearise(starts)
         assert whole[2].all()

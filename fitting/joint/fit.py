@@ -227,7 +227,7 @@ class JointProblem(AbstractFitProblem):
         groups = [list(g) for g in order] or [list(range(len(fits)))]
         last, search, known, stages = _in_order(problem, starts, groups, labels, progress)
         z, n = search.z[search.best], len(problem.free)
-        covariance = _covariance(posterior_root(np.sum(known, axis=0), np.asarray(problem.root)))
+        covariance = _covariance(posterior_root(np.concatenate(known), np.asarray(problem.root)))
         of_files = enumerate(zip(known, fits, labels, strict=True))
         parts = tuple(_part(problem, k, z, covariance, *of_part) for k, of_part in of_files)
         return JointFit(
@@ -262,7 +262,7 @@ def _in_order(
 ):
     """The last problem, its search, what each part says of all coordinates, and what was known after each group."""
     n, stages = len(problem.free), []
-    known: list[np.ndarray] = [np.zeros(())] * len(labels)
+    known: list[np.ndarray] = [np.zeros((0, starts.shape[1]))] * len(labels)
     center, root = np.asarray(problem.center), np.asarray(problem.root)
     for group in groups:
         names = ", ".join(labels[k] for k in group)
@@ -279,8 +279,8 @@ def _in_order(
         center = search.z[search.best]
         for k in group:
             jacobian = data_of(problem.parts[k], center[None, problem.place(k)])[1][0]
-            at, known[k] = problem.place(k), np.zeros((len(center), len(center)))
-            known[k][np.ix_(at, at)] = float(problem.weights[k]) ** 2 * jacobian.T @ jacobian
+            known[k] = np.zeros((len(jacobian), len(center)))
+            known[k][:, problem.place(k)] = float(problem.weights[k]) * jacobian
             root = posterior_root(known[k], root)  # to first order the posterior, the next prior
         device = problem.at(jnp.asarray(center[:n]))
         sigma = np.sqrt(np.diag(_covariance(root)))[:n]
@@ -297,7 +297,7 @@ def _covariance(root: Float[np.ndarray, "all all"]) -> Float[np.ndarray, "all al
     return back @ back.T
 
 
-def _part(problem: JointResiduals, k: int, z, covariance, information, alone, label: str) -> Part:
+def _part(problem: JointResiduals, k: int, z, covariance, jacobian, alone, label: str) -> Part:
     at, weight = problem.place(k), float(problem.weights[k])
     pair = (alone.problem, alone.z), (problem.parts[k], z[at])
     residuals = [data_of(p, point[None])[0][0] for p, point in pair]
@@ -305,10 +305,10 @@ def _part(problem: JointResiduals, k: int, z, covariance, information, alone, la
     rise = weight**2 * max(together - cost_alone, 0.0)
     # Along a column of the covariance the other parameters follow the one: there its information is 1 / variance.
     size = np.diag(covariance)
-    along = np.einsum("ij,ik,kj->j", covariance, information, covariance) / size
+    along = np.sum((jacobian @ covariance) ** 2, axis=0) / size
     # Twice the rise is chi squared, with as many degrees of freedom as the file determines against all others.
     of_prior = np.asarray(problem.root)
-    left = of_prior @ np.linalg.inv(posterior_root(information, of_prior))
+    left = of_prior @ np.linalg.inv(posterior_root(jacobian, of_prior))
     determines = float(len(left) - np.sum(left**2))
     return Part(
         label=label,

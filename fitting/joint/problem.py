@@ -143,16 +143,14 @@ def data_of(problem: AbstractProblem, z: Float[np.ndarray, "points free"]) -> Li
 
 
 def posterior_root(
-    information: Float[np.ndarray, "all all"], root: Float[np.ndarray, "all all"]
+    jacobian: Float[np.ndarray, "rows all"], root: Float[np.ndarray, "all all"]
 ) -> Float[np.ndarray, "all all"]:
-    """A root of the posterior's precision, as `root` is one of the prior's.
+    """A root of the posterior's precision, as `root` is one of the prior's, from weighed residuals of data.
 
-    Where the curve of a device stands on an edge it moves by any factor with a parameter: beside an information of 1e22
-    that of other directions is rounding, of either sign. There the prior alone counts.
+    Of the derivatives themselves: where the curve of a device stands on an edge these are 1e11, and beside their
+    squares the information of other directions, and the prior, would be rounding.
     """
-    back = np.linalg.inv(root)
-    size, axes = np.linalg.eigh(back.T @ information @ back)
-    return np.sqrt(1 + np.maximum(size, 0.0))[:, None] * axes.T @ root
+    return np.linalg.qr(np.concatenate([jacobian, root])).R
 
 
 def weight_of(fit: AbstractFit) -> float:

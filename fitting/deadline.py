@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from memjax.runtime.console import say
+from memjax.runtime.files import remove_own_temporaries
 
 LATEST = 3.0
 """Time after an interrupt at which the program ends [s]; what it saves then takes less than another one."""
@@ -91,4 +92,5 @@ def _end(rescue: Callable[[], str]) -> None:
         say("interrupted", text)
         sys.stdout.flush()
         sys.stderr.flush()
+    remove_own_temporaries()
     os._exit(INTERRUPTED)

@@ -23,7 +23,7 @@ from ..parameters import standard_deviations
 from ..result import AbstractFit
 from ..solve import AbstractFitProblem, Tick
 from ..verdict import WORDS, Verdict
-from .problem import JointResiduals, data_of, joined
+from .problem import JointResiduals, data_of, joined, posterior_root
 
 CONTRADICTS = 0.01
 """Probability below which a file is said to contradict the others."""
@@ -227,7 +227,7 @@ class JointProblem(AbstractFitProblem):
         groups = [list(g) for g in order] or [list(range(len(fits)))]
         last, search, known, stages = _in_order(problem, starts, groups, labels, progress)
         z, n = search.z[search.best], len(problem.free)
-        covariance = np.linalg.inv(sum(known) + problem.precision)
+        covariance = _covariance(posterior_root(np.concatenate(known), np.asarray(problem.root)))
         of_files = enumerate(zip(known, fits, labels, strict=True))
         parts = tuple(_part(problem, k, z, covariance, *of_part) for k, of_part in of_files)
         return JointFit(
@@ -262,12 +262,12 @@ def _in_order(
 ):
     """The last problem, its search, what each part says of all coordinates, and what was known after each group."""
     n, stages = len(problem.free), []
-    known: list[np.ndarray] = [np.zeros(())] * len(labels)
-    center, precision = np.asarray(problem.center), problem.precision
+    known: list[np.ndarray] = [np.zeros((0, starts.shape[1]))] * len(labels)
+    center, root = np.asarray(problem.center), np.asarray(problem.root)
     for group in groups:
         names = ", ".join(labels[k] for k in group)
         show = None if tick is None else partial(tick, names if len(groups) > 1 else "all files")
-        last = problem.after(group, center, precision)
+        last = problem.after(group, center, root)
         # What the groups before led to takes the place of one of the starts.
         begin = starts if not stages else np.concatenate([center[None], starts[:-1]])
         search = Progress(begin, np.full(len(begin), np.inf), problem=last)
@@ -279,11 +279,11 @@ def _in_order(
         center = search.z[search.best]
         for k in group:
             jacobian = data_of(problem.parts[k], center[None, problem.place(k)])[1][0]
-            at, known[k] = problem.place(k), np.zeros((len(center), len(center)))
-            known[k][np.ix_(at, at)] = float(problem.weights[k]) ** 2 * jacobian.T @ jacobian
-            precision = precision + known[k]  # to first order the posterior, the next prior
+            known[k] = np.zeros((len(jacobian), len(center)))
+            known[k][:, problem.place(k)] = float(problem.weights[k]) * jacobian
+            root = posterior_root(known[k], root)  # to first order the posterior, the next prior
         device = problem.at(jnp.asarray(center[:n]))
-        sigma = np.sqrt(np.diag(np.linalg.inv(precision)))[:n]
+        sigma = np.sqrt(np.diag(_covariance(root)))[:n]
         std = standard_deviations(device, problem.free, center[:n], sigma)
         values = {m: float(get(device, m)) for m in problem.free}
         loss = float(search.cost[search.best])
@@ -291,7 +291,13 @@ def _in_order(
     return last, search, known, tuple(stages)
 
 
-def _part(problem: JointResiduals, k: int, z, covariance, information, alone, label: str) -> Part:
+def _covariance(root: Float[np.ndarray, "all all"]) -> Float[np.ndarray, "all all"]:
+    """The covariance, of a root of its inverse."""
+    back = np.linalg.inv(root)
+    return back @ back.T
+
+
+def _part(problem: JointResiduals, k: int, z, covariance, jacobian, alone, label: str) -> Part:
     at, weight = problem.place(k), float(problem.weights[k])
     pair = (alone.problem, alone.z), (problem.parts[k], z[at])
     residuals = [data_of(p, point[None])[0][0] for p, point in pair]
@@ -299,10 +305,11 @@ def _part(problem: JointResiduals, k: int, z, covariance, information, alone, la
     rise = weight**2 * max(together - cost_alone, 0.0)
     # Along a column of the covariance the other parameters follow the one: there its information is 1 / variance.
     size = np.diag(covariance)
-    along = np.einsum("ij,ik,kj->j", covariance, information, covariance) / size
-    known = np.linalg.solve(information + problem.precision, information)
+    along = np.sum((jacobian @ covariance) ** 2, axis=0) / size
     # Twice the rise is chi squared, with as many degrees of freedom as the file determines against all others.
-    determines = float(np.trace(known))
+    of_prior = np.asarray(problem.root)
+    left = of_prior @ np.linalg.inv(posterior_root(jacobian, of_prior))
+    determines = float(len(left) - np.sum(left**2))
     return Part(
         label=label,
         alone=alone,

@@ -104,11 +104,11 @@ class JointResiduals(AbstractProblem):
         return DifferentiableJoint(parts=parts, places=places, weights=weights, **fields)
 
     def after(
-        self, which: Sequence[int], center: Float[np.ndarray, " all"], precision: np.ndarray
+        self, which: Sequence[int], center: Float[np.ndarray, " all"], root: np.ndarray
     ) -> "JointResiduals":
-        """The problem of some parts, whose prior is a normal distribution of all coordinates."""
+        """The problem of some parts, whose prior is a normal distribution of all coordinates, with such a `root`."""
         weights = np.where(np.isin(np.arange(len(self.parts)), which), self.weights, 0.0)
-        arrays = {"weights": weights, "root": np.linalg.cholesky(precision).T, "center": center}
+        arrays = {"weights": weights, "root": root, "center": center}
         return dataclasses.replace(self, **{n: jnp.asarray(x) for n, x in arrays.items()})
 
 
@@ -140,6 +140,17 @@ def data_of(problem: AbstractProblem, z: Float[np.ndarray, "points free"]) -> Li
     parts = [problem.linearise(x) for x in whole.reshape(-1, TOGETHER, last)]
     r, jacobian, ok = (np.concatenate(x)[:count] for x in zip(*parts, strict=True))
     return r[:, :-last], jacobian[:, :-last], ok
+
+
+def posterior_root(
+    jacobian: Float[np.ndarray, "rows all"], root: Float[np.ndarray, "all all"]
+) -> Float[np.ndarray, "all all"]:
+    """A root of the posterior's precision, as `root` is one of the prior's, from weighed residuals of data.
+
+    Of the derivatives themselves: where the curve of a device stands on an edge these are 1e11, and beside their
+    squares the information of other directions, and the prior, would be rounding.
+    """
+    return np.linalg.qr(np.concatenate([jacobian, root])).R
 
 
 def weight_of(fit: AbstractFit) -> float:

@@ -288,8 +288,8 @@ class PulseProblem(AbstractFitProblem):
         problem = _problem(record, weights, begins, recipe.ties, fix, self.env, reversed)
         points = [np.asarray(unconstrain(d, problem.free)) for d in begins[1]]
         problem, search = _searched(problem, points, progress)
-        if len(record.g) < FEWEST:
-            notes.append(f"fewer than {FEWEST} cycles: nothing is said about randomness")
+        if why := _no_randomness(record):
+            notes.append(f"{why}: nothing is said about randomness")
         words = {"name": "cycles", "what": "they count in the mean as their weights say"}
         notes += named_far(np.log10(record.g), record.cycles.tolist(), **words)
         return _result(
@@ -297,11 +297,18 @@ class PulseProblem(AbstractFitProblem):
         )
 
 
+def _no_randomness(record: PulseRecord) -> str:
+    """Why cycles say nothing about randomness, in words; "" where they do."""
+    if len(record.g) < FEWEST:
+        return f"fewer than {FEWEST} cycles"
+    return "" if np.ptp(record.g, axis=0).any() else "all cycles are alike"
+
+
 def _result(problem: PulseResiduals, search: Progress, record, weights, **fields: Any) -> PulseFit:
     """The fit at the end of a search, with the randomness about it where there are cycles enough."""
     z = search.z[search.best]
     pulsed, randomness = problem.under_pulses(jnp.asarray(z)), None
-    if len(record.g) >= FEWEST:
+    if not _no_randomness(record):
         rates = tuple(n for n in recipe_of(pulsed.device, problem.free).rates if n in problem.free)
         randomness = estimate_noise(pulsed, record.g, record.kinds, rates=rates)
     return PulseFit(

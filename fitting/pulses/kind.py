@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 from memjax.data import DecayRecord, PulseProtocol, PulseRecord
 from memjax.errors import DataError
 from memjax.io.request import environment
-from memjax.runtime.console import say
 from memjax.runtime.lazy import deferred, deferred_functions
 
 from ..command import parameters
@@ -22,9 +21,9 @@ if TYPE_CHECKING:
 
 # Of each part of a protocol the option, and what is taken where neither this nor the file says.
 _ASSUMED = {
-    "voltages": ("pulse_voltages", (1.0, -1.0)),
-    "widths": ("pulse_widths", (1e-6, 1e-6)),
-    "read_voltage": ("read_voltage", 0.1),
+    "voltages": ("pulse_voltages", (1.0, -1.0), "V"),
+    "widths": ("pulse_widths", (1e-6, 1e-6), "s"),
+    "read_voltage": ("read_voltage", 0.1, "V"),
 }
 
 
@@ -60,11 +59,13 @@ def fit(config: PulseConfig, device: Any, session: Session) -> "PulseFit":
     from .fit import PulseProblem
 
     record, held = (_halves(one_record(config))[0], None) if session.half else cycles(config)
+    protocol, assumed = _protocol(record, config)
+    record = replace(record, warnings=(*record.warnings, *assumed))
     with session.stages(["curve"], checked=False, notes=record.warnings) as stages:
         problem = PulseProblem(
             record,
             device,
-            protocol=_protocol(record, config),
+            protocol=protocol,
             **parameters(config),
             env=environment(config),
             reversed=config.reversed or None,
@@ -101,7 +102,7 @@ def cycles(config: PulseConfig) -> tuple[PulseRecord, PulseRecord | None]:
 def options(problem: Any) -> dict[str, dict[str, Any]]:
     """The options that say what a `PulseProblem` says."""
     record, pulses = problem.data, problem.protocol
-    names = {"period": "pulse_period"} | {n: field for n, (field, _) in _ASSUMED.items()}
+    names = {"period": "pulse_period"} | {n: field for n, (field, *_) in _ASSUMED.items()}
     said: dict[str, dict[str, Any]] = {
         "data": source_files(record.source) | {"device": record.device},
         "protocol": {} if pulses is None else {x: getattr(pulses, n) for n, x in names.items()},
@@ -109,17 +110,19 @@ def options(problem: Any) -> dict[str, dict[str, Any]]:
     return said | ({"reversed": {"reversed": True}} if problem.reversed else {})
 
 
-def _protocol(record: PulseRecord, config: PulseConfig) -> PulseProtocol:
-    """Pulses as was asked for, else the file, else as is assumed."""
-    protocol = record.protocol
+def _protocol(record: PulseRecord, config: PulseConfig) -> tuple[PulseProtocol, list[str]]:
+    """Pulses as was asked for, else the file, else as is assumed; and what is, in words."""
+    protocol, notes = record.protocol, []
     values: dict[str, Any] = {"period": config.pulse_period or (protocol and protocol.period)}
-    for name, (field, assumed) in _ASSUMED.items():
+    for name, (field, assumed, unit) in _ASSUMED.items():
         value, stated = getattr(config, field), protocol and getattr(protocol, name)
         if value is None and stated is None:
-            text = f"{name.replace('_', ' ')} not stated, taken as {assumed}"
-            say("note", f"{text}: fitted rates belong to this ({flag(field)})")
+            each_kind = assumed if isinstance(assumed, tuple) else (assumed,)
+            size = " and ".join(f"{x:g}" for x in each_kind)
+            text = f"{name.replace('_', ' ')} not stated, taken as {size} {unit}"
+            notes.append(f"{text}: fitted rates belong to this ({flag(field)})")
         values[name] = (tuple(value) if isinstance(value, list) else value) or stated or assumed
-    return PulseProtocol(**values)
+    return PulseProtocol(**values), notes
 
 
 KIND = Kind(

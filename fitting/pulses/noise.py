@@ -238,7 +238,9 @@ def estimate_noise(
     steps = np.eye(len(names)) * _STEP
     rows = [(value(optimum.x + s)[1] - value(optimum.x - s)[1]) / (2 * _STEP) for s in steps]
     curvature = (np.stack(rows) + np.stack(rows).T) / 2
-    sigma = np.sqrt(np.clip(np.diag(np.linalg.pinv(curvature)), 0, None))
+    curvatures, directions = np.linalg.eigh(curvature)
+    # The prior alone has so much: where a likelihood that bends the other way leaves less, it says nothing.
+    sigma = np.sqrt(np.sum(directions**2 / np.maximum(curvatures, _PRIOR**-2), axis=1))
     mid, span = (np.max(along.g) + np.min(along.g)) / 2, np.ptp(np.asarray(along.g))
     noise = _noise(jnp.asarray(optimum.x), scale, jnp.asarray(mid), jnp.asarray(span), tuple(rates))
     noise, read_std = _with_read_noise(noise, g, along)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pandas
 
 from memjax.plot.style import MUTED, SECOND, SIMULATED
@@ -67,7 +68,10 @@ def pictures(content: dict, measured, simulated, _) -> dict[str, Any]:
 
 
 def figure_of(label: str, measured, simulated) -> Any:
-    """Resistance on linear and on logarithmic time; `label` is what the device's curve is called."""
+    """Resistance on linear and on logarithmic time; `label` is what the device's curve is called.
+
+    Beside logarithmic time resistances that span more than a decade have a logarithmic axis, too.
+    """
     figure, axes = axes_row(2)
     t, r = measured["t_s"].to_numpy(), measured["r_ohm"].to_numpy()
     since = t - t[0]
@@ -81,6 +85,7 @@ def figure_of(label: str, measured, simulated) -> Any:
             ax.plot(since[use], curve, dash, color=SECOND, label=law)
         ax.plot(since[use], simulated["r_ohm"].to_numpy()[use] / 1e3, color=SIMULATED, label=label)
         ax.set(xlabel="Time since the first reading (s)", ylabel="Resistance (kΩ)", xscale=scale)
+        ax.set_yscale(scale if 0 < 10 * np.min(r) < np.max(r) else "linear")
     axes[0].legend(fontsize=8)
     return figure
 

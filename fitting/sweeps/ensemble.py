@@ -17,6 +17,7 @@ from memjax.core.transforms import from_spec, within
 from memjax.lanes.choice import chosen_backend
 from memjax.noise import cycle_factors
 from memjax.observables import NEVER, Thresholds
+from memjax.observables.excursion import lasting
 from memjax.runtime.cores import usable_cores
 
 from ..stochastic.two_sample import Sample, first
@@ -66,8 +67,10 @@ def leg_events(
     size, amps = np.abs(v), np.abs(i)
     up = np.append(size[begin : peak + 1], size[peak] + _step(size[begin:end]))
     down = np.append(size[peak:end], 0.0)
-    rise = first(amps[..., begin : peak + 1] > levels.on)
-    release, fall = (first(amps[..., peak:end] < level) for level in (levels.on, levels.hold))
+    amps, peak = amps[..., begin:end], peak - begin
+    rise = first(lasting(amps > levels.on, peak)[..., : peak + 1])
+    below = (lasting(amps < level, peak) for level in (levels.on, levels.hold))
+    release, fall = (first(x[..., peak:]) for x in below)
     return np.stack([up[rise], down[release], down[fall]][:count], axis=-1)
 
 

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from jaxtyping import Float
 
+from memjax.data.sweeps import is_pulsed
+
 from ..verdict import Mark, graded
 from .summary import CLEAR, Waveform
 
@@ -43,18 +45,18 @@ def fall_marks(
     reading, where the measured current falls by no more than that: how deep a reset is, and where, others judge.
     """
     falls = {}
-    for sign, measured, spread, curve in _ways(waves, simulated, floor, scatter):
+    for side, measured, spread, curve in _ways(waves, simulated, floor, scatter):
         least = max(FALL, spread)
         fall = largest_fall(curve)
         if fall > least >= largest_fall(measured):
-            falls[sign] = max(falls.get(sign, 0.0), fall)
+            falls[side] = max(falls.get(side, 0.0), fall)
     return [
         graded(
             fall, (FALL, np.inf),
-            f"the simulated current falls by {100 * (1 - 10**-fall):.2g} % while the voltage rises, where the measured "
-            f"one does not, {'positive' if sign > 0 else 'negative'} polarity",
+            f"the simulated current falls by {100 * (1 - 10**-fall):.2g} % while the voltage {verb}, where the "
+            f"measured one does not, {'positive' if sign > 0 else 'negative'} polarity",
         )
-        for sign, fall in falls.items()
+        for (sign, verb), fall in falls.items()
     ]  # fmt: skip
 
 
@@ -63,13 +65,16 @@ def _ways(
     simulated: np.ndarray,
     floor: float,
     scatter: Callable[[Waveform], np.ndarray],
-) -> Iterator[tuple[int, np.ndarray, float, np.ndarray]]:
-    """Polarity, measured response, scatter and simulated response of each way at rows that count, by rising modulus."""
+) -> Iterator[tuple[tuple[int, str], np.ndarray, float, np.ndarray]]:
+    """Polarity and what the voltage does, measured response, scatter and simulated response of each way at rows that
+    count, by rising modulus.
+    """
     for w, s in zip(waves, simulated, strict=True):
         x, spread = w.median_log(), scatter(w)
+        verb = "stays" if is_pulsed(w.v) else "rises"
         clear = w.used & ~w.censored & (x > np.log10(CLEAR * floor))
         for (begin, peak, end), sign in zip(w.legs, w.polarities, strict=True):
             for way in (np.arange(begin, peak + 1), np.arange(peak, end)[::-1]):
                 rows = way[clear[way]]
                 if rows.size > 2:
-                    yield sign, x[rows], float(np.median(spread[rows])), s[rows]
+                    yield (sign, verb), x[rows], float(np.median(spread[rows])), s[rows]

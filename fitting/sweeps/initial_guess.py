@@ -114,6 +114,14 @@ def _features(waves: Sequence[Waveform], polarity: int, floor: float) -> _Featur
     return _Features(**known, duration=duration, conducts=conducts)
 
 
+def _how_often(waves: Sequence[Waveform], polarity: int) -> str:
+    """In how many of the excursions to one polarity, fewer than half, the device switches, in words."""
+    legs = [w.events[:, k, 0] for w in waves for k, p in enumerate(w.polarities) if p == polarity]
+    rises = np.concatenate([*legs, np.zeros(0)])
+    count = int(np.count_nonzero(np.isfinite(rises)))
+    return f"hardly ever switch ({count} of {len(rises)})" if count else "never switch"
+
+
 def _scatter(rng: np.random.Generator | None) -> Callable[[float], float]:
     """Log-normal factors of given widths; 1 without random numbers."""
     return lambda sigma: 1.0 if rng is None else float(np.exp(sigma * rng.normal()))
@@ -161,10 +169,11 @@ def _diffusive(waves: Sequence[Waveform], floor: float, device: mj.AbstractDevic
     elif minus is not None and not only_minus:
         fixed = {"mu_neg": 0.0, "theta_neg": 0.0, "r_off_neg": minus.r_off}
         free.append("r_off_neg")
-        notes.append("negative sweeps never switch: one-sided device, mu_neg = theta_neg = 0")
+        text = f"negative sweeps {_how_often(waves, -1)}: one-sided device"
+        notes.append(f"{text}, mu_neg = theta_neg = 0")
     elif only_minus and plus is not None:
         text = "only the negative polarity is fitted, growth acts on both"
-        notes.append(f"positive sweeps never switch: {text}")
+        notes.append(f"positive sweeps {_how_often(waves, 1)}: {text}")
 
     def start(rng: np.random.Generator | None) -> dict[str, float]:
         draw = _scatter(rng)

@@ -12,6 +12,7 @@ from scipy.optimize import least_squares
 
 import memjax as mj
 from memjax.core.fields import ParameterSpec, parameter_specs, stored
+from memjax.data.sweeps import is_pulsed
 
 from ..residuals import MEDIAN, scatter_about_neighbours
 from .summary import Waveform
@@ -20,6 +21,9 @@ _KNOWN = ("s", "V", "ohm", "A", "Hz")
 
 # Opening of a loop [decades], and over its standard deviation, up to which it says nothing of a polarity.
 _OPEN, _SURE = 0.05, 3.0
+
+# Share of the largest value of a pulse from which on a row is at its top.
+_TOP = 0.9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,10 +119,23 @@ def branches(
 
 
 def _opening(w: Waveform) -> float:
-    """Decades by which the conductance is higher on the way back, at positive less at negative voltage."""
+    """Decades by which the conductance is higher on the way back, or rises in pulses, at positive less at negative."""
     # Under an imposed current a higher conductance is a lower voltage.
     higher = 1 if w.driven == "voltage" else -1
-    return higher * sum(sign * float(np.median(b - t)) for sign, _, t, b in branches(w))
+    if is_pulsed(w.v):
+        changes = [sign * _change(w, leg) for leg, sign in zip(w.legs, w.polarities)]
+    else:
+        changes = [sign * float(np.median(b - t)) for sign, _, t, b in branches(w)]
+    return higher * sum(changes)
+
+
+def _change(w: Waveform, leg: tuple[int, int, int]) -> float:
+    """Decades by which the response rises under a pulse, from the first third of its rows to the last; 0 of fewer."""
+    begin, peak, end = leg
+    rows = np.flatnonzero(np.abs(w.v[begin:end]) >= _TOP * abs(w.v[peak]))
+    third = len(rows) // 3
+    x = w.median_log()[begin:end][rows]
+    return float(np.median(x[-third:]) - np.median(x[:third])) if third else 0.0
 
 
 def branch_error(w: Waveform) -> float:

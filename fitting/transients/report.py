@@ -78,7 +78,7 @@ def figure_of(transients: dict, measured: pandas.DataFrame, simulated: pandas.Da
             title = f"{title}\nenergy test p = {comparison['energy_p'][name]:.2f}"
         ax.set(xlabel=f"{name.capitalize()} (ms)", ylabel="Share of curves", ylim=(0, 1.02))
         ax.set_title(title)
-        ax.legend(fontsize=8, loc="upper left")
+        ax.legend(fontsize=8, loc="lower right")
     if comparison is None:
         _typical(axes[2], transients)
     else:

@@ -15,6 +15,7 @@ from typing import Any
 
 from ..errors import FitError, MemjaxError, MemjaxWarning, SolveError
 from ..runtime.documents import printable
+from ..runtime.files import remove_own_temporaries
 from ..runtime.jax_setup import kernel_folder
 from ..runtime.process import prepare_environment
 from . import convert, crossbar, datasets, export, models, observe, read, reservoir, run, simulate
@@ -188,6 +189,7 @@ def _leave_threads(status: int) -> None:
         with contextlib.suppress(OSError):
             sys.stdout.flush()
             sys.stderr.flush()
+        remove_own_temporaries()
         os._exit(status)
 
 

@@ -124,6 +124,24 @@ def turn(
     return first if snaps else peak
 
 
+def lasting(past: Bool[np.ndarray, "... points"], peak: int) -> Bool[np.ndarray, "... points"]:
+    """Rows of an excursion past a level, less those whose neighbours are not: one reading that jumps is no switching.
+
+    At the ends, where a neighbour is missing, and at the peak, which coarse steps may pass in one row, it counts.
+
+    Parameters
+    ----------
+    past : Bool[np.ndarray, "... points"]
+        Whether each reading is past the level.
+    peak : int
+        Row of the peak.
+    """
+    out = past.copy()
+    out[..., 1:-1] &= past[..., :-2] | past[..., 2:]
+    out[..., peak] = past[..., peak]
+    return out
+
+
 def on_off_ratio(v: Float[np.ndarray, " points"], i: Float[np.ndarray, " points"]) -> float | None:
     """Largest ratio of falling to rising current at one voltage [1], on the common voltage range.
 

@@ -14,6 +14,7 @@ from .excursion import (
     complete_excursions,
     excursions,
     hysteresis_area,
+    lasting,
     on_off_ratio,
     turn,
 )
@@ -88,9 +89,13 @@ def switching_of(
     peak = turn(size, at_compliance)
     branches = branches_of(size, begins=offset == 0, ends=ends)
     # What is on from the first point of a way back was not seen to switch.
-    rise = None if branches == "back" else _first(amps[: peak + 1] > on_threshold, 0)
-    fall = _first(amps[peak:] < hold_threshold, peak) if hold_threshold > NO_HOLD else None
-    release = _first(amps[peak:] < on_threshold, peak) if rise is not None else None
+    is_on, is_released, is_off = (
+        lasting(past, peak)
+        for past in (amps > on_threshold, amps < on_threshold, amps < hold_threshold)
+    )
+    rise = None if branches == "back" else _first(is_on[: peak + 1], 0)
+    fall = _first(is_off[peak:], peak) if hold_threshold > NO_HOLD else None
+    release = _first(is_released[peak:], peak) if rise is not None else None
 
     def voltage_at(k):
         return None if k is None else float(size[k])

@@ -18,6 +18,9 @@ from ..errors import OutputError
 LOCK = ".lock"
 """The file in a folder that the process which writes to it has locked."""
 
+_FILLED: set[Path] = set()
+"""Temporary files and folders that threads of this process are filling."""
+
 
 def strict_json(content: Any) -> str:
     """JSON for a file: indented, and without NaN or infinity, which JSON does not have.
@@ -54,8 +57,24 @@ def remove_temporaries(folder: Path, name: str = "*") -> None:
     """Remove temporary files in a folder whose process was killed; `name` is that of the output, or a pattern."""
     for path in folder.glob(f".{name}.*.part"):
         process = path.suffixes[-2][1:]
-        if process.isdigit() and not path.is_dir() and not _is_alive(int(process)):
-            path.unlink(missing_ok=True)
+        if process.isdigit() and not _is_alive(int(process)):
+            _remove(path)
+
+
+def remove_own_temporaries() -> None:
+    """Remove what threads of this process are filling, before it ends without coming back to them."""
+    for path in tuple(_FILLED):
+        # Under another name first: what a thread still writes to it fails, rather than lets it stay.
+        gone = path.with_name(f"{path.name}.gone")
+        with contextlib.suppress(OSError):
+            path.rename(gone)
+            _remove(gone)
+
+
+def _remove(path: Path) -> None:
+    """Remove a temporary file or folder, which may have gone."""
+    with contextlib.suppress(OSError):
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def _is_alive(process: int) -> bool:
@@ -217,14 +236,15 @@ def writing(path: str | Path) -> Iterator[Path]:
     """
     path = Path(os.path.abspath(path))
     temporary = _temporary_path(path)
+    _FILLED.add(temporary)
     try:
         yield temporary
         temporary.replace(path)
     except OSError as error:
         raise _fail(path, error) from error
     finally:
-        with contextlib.suppress(OSError):  # its folder may have gone
-            temporary.unlink()
+        _remove(temporary)
+        _FILLED.discard(temporary)
 
 
 @contextmanager
@@ -244,8 +264,9 @@ def writing_folder(path: str | Path) -> Iterator[Path]:
     path = Path(os.path.abspath(path))
     temporary = _temporary_path(path)
     old = temporary.with_name(temporary.name + ".old")
+    _FILLED.add(temporary)
     try:
-        shutil.rmtree(temporary, ignore_errors=True)
+        _remove(temporary)
         temporary.mkdir()
         yield temporary
         if path.exists():
@@ -257,7 +278,8 @@ def writing_folder(path: str | Path) -> Iterator[Path]:
             old.rename(path)
         raise _fail(path, error) from error
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        _remove(temporary)
+        _FILLED.discard(temporary)
 
 
 def _checksum(name: str, content: bytes) -> bytes:

@@ -18,6 +18,20 @@ with deadline(lambda: "the best is saved", seconds=0.2):
     print("begun", flush=True)
     hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)
 """
+WRITING = """
+import hashlib
+from fitting.deadline import deadline
+from memjax.runtime.files import writing, writing_folder
+def rescue():
+    with writing_folder("FOLDER/fit") as place:
+        (place / "best").touch()
+    return "the best is saved"
+with deadline(rescue, seconds=0.2), writing_folder("FOLDER/fit") as place, writing("FOLDER/table") as file:
+    (place / "half").touch()
+    file.touch()
+    print("begun", flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)
+"""
 PROMPT = """
 import time
 from fitting.deadline import deadline
@@ -67,6 +81,15 @@ def test_a_program_that_does_not_hear_of_an_interrupt_is_saved_and_ended(number)
         INTERRUPTED,
         "memjax: interrupted: the best is saved\n",
     )
+
+
+@pytest.mark.integration
+def test_what_was_being_written_goes_and_what_is_saved_stays(tmp_path):
+    assert _interrupted(WRITING.replace("FOLDER", str(tmp_path)))[0] == INTERRUPTED
+    assert [str(p.relative_to(tmp_path)) for p in sorted(tmp_path.rglob("*"))] == [
+        "fit",
+        "fit/best",
+    ]
 
 
 @pytest.mark.integration

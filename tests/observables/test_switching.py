@@ -66,6 +66,18 @@ def test_a_spike_on_the_falling_branch_is_no_switching():
     assert not switching_of(V, i).switched
 
 
+def test_one_reading_that_jumps_is_no_switching():
+    spike, dips = np.full(11, 1e-12), I.copy()
+    spike[3], dips[6] = 1e-6, 1e-13
+    assert not switching_of(V, spike).switched
+    f = switching_of(V, dips)
+    assert (f.rise, f.release, f.fall) == (3, 8, 9)
+    spike[3], spike[5] = 1e-12, 1e-6
+    assert (
+        switching_of(V, spike).v_th == 0.5
+    )  # at the peak, where coarse steps may pass it in one row
+
+
 def test_a_bipolar_loop_has_two_excursions_that_meet_at_rest():
     loop = np.concatenate([V, -V[1:]])
     parts = excursions(loop)

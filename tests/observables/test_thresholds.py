@@ -49,6 +49,13 @@ def test_a_resistance_never_switches():
     assert not any(f.switched for f in switching(m, **found.options))
 
 
+@pytest.mark.parametrize("row", [8, 30])
+def test_one_reading_that_jumps_is_no_jump_of_a_device(row):
+    i = VOLTS / 1e3
+    i[row] *= 3
+    assert (find_thresholds(_measured(i)).on, find_thresholds(_measured(i)).hold) == NEVER
+
+
 def test_an_imposed_current_needs_none():
     assert find_thresholds(_measured(VOLTS / 1e3, "current")) == Thresholds()
 

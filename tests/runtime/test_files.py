@@ -67,6 +67,8 @@ def test_what_a_killed_process_was_writing_is_removed_by_the_next(tmp_path):
     names = (f".a.csv.7.{gone.pid}.part", f".a.csv.{os.getppid()}.part", f".b.csv.{gone.pid}.part")
     for name in names:
         (tmp_path / name).write_text("half")
+    (tmp_path / f".a.csv.8.{gone.pid}.part").mkdir()
+    (tmp_path / f".a.csv.8.{gone.pid}.part" / "fit.json").write_text("half")
     with writing(prepare_output(tmp_path / "a.csv")) as temporary:
         temporary.write_text("whole")
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted([*names[1:], "a.csv"])

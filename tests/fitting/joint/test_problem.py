@@ -10,7 +10,7 @@ import fitting as ft
 import memjax as mj
 from fitting.inference.nuts import draw_fit
 from fitting.inference.profile_likelihood import profiles
-from fitting.joint.problem import PRECISION, _prior_root, joined, weight_of
+from fitting.joint.problem import PRECISION, _prior_root, joined, posterior_root, weight_of
 from fitting.problem import TOGETHER
 from memjax.errors import DataError
 from tests.fits import LINE_NAMES, LINE_START, LinearFit, fitted_line
@@ -35,6 +35,18 @@ def test_the_state_at_the_start_is_each_files_own():
     found = ft.solve(ft.JointProblem(fits, LINE_START))
     assert "x0" not in found.values
     assert [n.partition(" is its own")[0] for n in found.notes] == ["x0 of file 1", "x0 of file 2"]
+
+
+def test_an_edge_in_one_direction_leaves_what_is_known_of_the_others():
+    """A row of 1e11 is a constraint: the exact variances are those in its null space, to the square of 1e-11."""
+    rng = np.random.default_rng(0)
+    rows, root = rng.normal(size=(9, 6)), np.diag(np.sqrt(np.arange(1.0, 7.0)))
+    edge = rng.normal(size=(1, 6))
+    back = np.linalg.inv(posterior_root(np.concatenate([rows, 1e11 * edge]), root))
+    left = np.linalg.svd(edge)[2][1:].T
+    exact = left @ np.linalg.inv(left.T @ (rows.T @ rows + root.T @ root) @ left) @ left.T
+    # Rounding of derivatives of 1e11 is 1e-5 beside those of 1.
+    np.testing.assert_allclose(np.sum(back**2, axis=1), np.diag(exact), rtol=1e-4)
 
 
 def test_a_problem_agrees_with_its_secants():
@@ -76,7 +88,7 @@ def test_the_order_of_linear_files_does_not_matter():
 def test_one_program_has_the_residuals_of_all_parts_and_of_the_prior():
     fits = _own_states()
     problem, starts = joined(LINE_START, fits)
-    for one in (problem, problem.after([1], starts[0], np.diag(np.arange(1.0, 6.0)))):
+    for one in (problem, problem.after([1], starts[0], np.diag(np.sqrt(np.arange(1.0, 6.0))))):
         known = one.linearise(starts)
         whole = one.differentiable.linearise(starts)
         assert whole[2].all()

@@ -188,6 +188,7 @@ def test_the_command_line(cycles, tmp_path, capsys):
     said = capsys.readouterr()
     assert "read voltage not stated" in said.err
     content = json.loads((out / "fit.json").read_text())
+    assert any("read voltage not stated" in text for text in content["warnings"])
     assert (content["schema_version"], content["model"], content["n_sweeps"]) == (1, "mms", 20)
     assert content["parameters"]["tau"]["free"]
     found = content["pulses"]

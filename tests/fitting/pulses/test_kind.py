@@ -32,10 +32,9 @@ def test_the_last_cycles_are_held_out():
         cycles(_config(hold_out=4))
 
 
-def test_what_is_not_stated_is_assumed_and_said(capsys):
-    found = _protocol(RECORD, _config(pulse_voltages=[2.0, -1.0]))
+def test_what_is_not_stated_is_assumed_and_said():
+    found, (widths, read) = _protocol(RECORD, _config(pulse_voltages=[2.0, -1.0]))
     assert found == PulseProtocol(voltages=(2.0, -1.0), widths=(1e-6, 1e-6), read_voltage=0.1)
-    said = capsys.readouterr().err
-    assert "widths not stated, taken as (1e-06, 1e-06)" in said
-    assert "--read-voltage" in said
-    assert "--pulse-voltages" not in said
+    assert widths.startswith("widths not stated, taken as 1e-06 and 1e-06 s: fitted rates belong")
+    assert read.startswith("read voltage not stated, taken as 0.1 V")
+    assert "--read-voltage" in read

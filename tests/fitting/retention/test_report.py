@@ -2,9 +2,10 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from fitting.figures import save_all
-from fitting.retention.report import pictures, sections
+from fitting.retention.report import figure_of, pictures, sections
 from memjax.plot import style
 
 LAW = {
@@ -33,3 +34,11 @@ def test_a_picture_is_drawn(tmp_path):
         drawn = pictures(CONTENT, table, table, tmp_path)
         assert save_all(drawn, tmp_path) == ["retention.png", "retention.svg"]
     assert (tmp_path / "retention.png").stat().st_size > 5000
+
+
+@pytest.mark.parametrize(("last", "scale"), [(11e4, "log"), (9e4, "linear")])
+def test_resistances_of_more_than_a_decade_are_seen_in_decades(last, scale):
+    t = np.linspace(0, 100, 20)
+    table = pd.DataFrame({"t_s": t, "r_ohm": np.linspace(1e4, last, 20)})
+    left, right = figure_of("drift, 0 V", table, table).axes
+    assert (left.get_yscale(), right.get_yscale()) == ("linear", scale)

@@ -52,6 +52,14 @@ def test_only_the_polarity_that_switches_is_fitted_where_the_other_one_does_not(
     assert text.startswith("positive sweeps never switch: only the negative polarity is fitted")
 
 
+def test_a_polarity_that_switches_now_and_then_is_not_said_never_to():
+    rare, (v, _) = threshold_loop(0.5, 0.2, sign=-1), threshold_loop(0.5, 0.2, sign=-1)
+    m = measured_loops(threshold_loop(0.5, 0.2), rare, (v, v / 1e11), (v, v / 1e11))
+    waves = summarise_sweeps([m], point_time=1e-3, floor=1e-14)
+    (text,) = guess(waves, floor=1e-14, device=mj.DiffusiveMemristor()).notes
+    assert text.startswith("negative sweeps hardly ever switch (1 of 3): one-sided device")
+
+
 def test_a_polarity_that_is_on_from_its_first_row_is_no_leakage_of_a_one_sided_device():
     v, i = threshold_loop(0.5, 0.0)
     both = np.concatenate([v, -v[1:]]), np.concatenate([i, -np.maximum(v[1:], 1e-3) / 1e6])

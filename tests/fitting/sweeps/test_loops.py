@@ -101,6 +101,19 @@ def test_noise_of_a_line_that_does_not_open_says_nothing_of_a_polarity():
     assert seen <= 0.0027 * 200 + 4 * np.sqrt(0.0027 * 200)
 
 
+@pytest.mark.parametrize("sets_at", [1, -1, 0])
+def test_a_pulse_sets_where_its_current_rises(sets_at):
+    t = np.linspace(0.0, 1.0, 90)
+    pulse = np.where(t < 0.4, 2.0, 0.01) * (
+        1 + 1e-5 * np.sin(300 * t)
+    )  # its largest row is anywhere
+    data = mj.Measurement(
+        v=pulse, i=pulse / 1e3 * (1 + 0.5 * sets_at * t), t=t, sweep=np.zeros(90, int), reader="test",
+        at_compliance=np.zeros(90, bool),
+    )  # fmt: skip
+    assert loops(summarise_sweeps([data], point_time=None, floor=1e-12), 1e-12).sets_at == sets_at
+
+
 def test_scattered_starts_lie_inside_their_bounds_and_differ():
     device, rng = mj.Yakopcic(), np.random.default_rng(0)
     levels = {"v": 2.0, "r_on": 1e3, "r_off": 1e6, "i_low": 1e-7, "i_high": 1e-3}

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float
 import memjax as mj
 from memjax.core.fields import with_values
 from memjax.errors import MemjaxError
+from memjax.observables.excursion import lasting
 from memjax.observables.polarity import branches_of
 from memjax.observables.switching import NO_HOLD
 from memjax.observables.thresholds import Thresholds, find_thresholds_of_each
@@ -164,9 +165,10 @@ def _events(
     for k, (a, peak, b) in enumerate(wave.legs):
         turn, amps = peak - a, size[:, a:b]
         back = branches_of(np.abs(wave.v[a:b]), begins=a == 0, ends=True) == "back"
-        rise = _first((amps[:, : turn + 1] > on) & (not back))
-        fall = _first((amps[:, turn:] < hold) & (hold > NO_HOLD))
-        release = np.where(np.isfinite(rise), _first(amps[:, turn:] < on), np.nan)
+        is_on, is_released, is_off = (lasting(x, turn) for x in (amps > on, amps < on, amps < hold))
+        rise = _first(is_on[:, : turn + 1] & (not back))
+        fall = _first(is_off[:, turn:] & (hold > NO_HOLD))
+        release = np.where(np.isfinite(rise), _first(is_released[:, turn:]), np.nan)
         events[:, k] = np.stack([rise + a, release + peak, fall + peak], axis=1) - 0.5
     return events
 

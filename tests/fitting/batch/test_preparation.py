@@ -33,6 +33,7 @@ def devices(*, on: float, leak: float, polarities: int = 1, count: int = 5):
         driven = v * (1.001 if k == count - 1 else 1.0)
         i = loop(rng, on=on, leak=leak, driven=driven)
         i[40] *= k != count - 2
+        i[5] += on * (k == 0)  # one reading that jumps is no switching
         none = np.zeros(len(i), int)
         columns = dict(t=TIMES, v=driven, i=i, sweep=none, at_compliance=none > 0)
         found[f"d{k}"] = [mj.Measurement(**columns, reader="", source={})]

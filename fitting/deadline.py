@@ -4,13 +4,12 @@ import contextlib
 import os
 import select
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 
 from memjax.runtime.console import say
-from memjax.runtime.files import remove_own_temporaries
+from memjax.runtime.process import end_process
 
 LATEST = 3.0
 """Time after an interrupt at which the program ends [s]; what it saves then takes less than another one."""
@@ -90,7 +89,4 @@ def _end(rescue: Callable[[], str]) -> None:
         text = f"nothing was saved ({type(error).__name__}: {error})"
     with contextlib.suppress(OSError, ValueError):
         say("interrupted", text)
-        sys.stdout.flush()
-        sys.stderr.flush()
-    remove_own_temporaries()
-    os._exit(INTERRUPTED)
+    end_process(INTERRUPTED)

@@ -62,12 +62,6 @@ class JointResiduals(AbstractProblem):
         """See `AbstractProblem`; of all parts."""
         return " and ".join(dict.fromkeys(p.backend for p in self.parts))
 
-    @property
-    def precision(self) -> Float[np.ndarray, "all all"]:
-        """Precision of the prior of all coordinates."""
-        root = np.asarray(self.root)
-        return root.T @ root
-
     def place(self, part: int) -> list[int]:
         """Where the coordinates of a part are among all."""
         counts = [len(p.free) - len(self.free) for p in self.parts]

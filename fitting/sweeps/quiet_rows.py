@@ -24,14 +24,11 @@ _SHARE = 0.1  # share of the windows that are looked at, the lowest
 _LEVEL = 0.75  # share of the largest of such means that their median is of a level: half of it of a line through 0
 _NOTHING = 2.0  # multiple of their noise up to which the mean modulus of such rows is that of noise: of it 0.8
 
-
 LEVELS = np.linspace(-3.0, 2.0, 126)
 """Responses over the noise at which `raised_by_noise` is known [decades]: 0.04 apart."""
 
-_MODULI = (
-    400  # moduli of readings at which their distribution is known, evenly from 0 to where it ends
-)
-_BEYOND = 6.0  # standard deviations of the noise beyond the response at which it ends
+# Moduli of readings at which their distribution is known, evenly from 0 to so many deviations beyond the response.
+_MODULI, _BEYOND = 400, 6.0
 
 
 class Noise(NamedTuple):

@@ -15,9 +15,8 @@ from typing import Any
 
 from ..errors import FitError, MemjaxError, MemjaxWarning, SolveError
 from ..runtime.documents import printable
-from ..runtime.files import remove_own_temporaries
 from ..runtime.jax_setup import kernel_folder
-from ..runtime.process import prepare_environment
+from ..runtime.process import end_process, prepare_environment
 from . import convert, crossbar, datasets, export, models, observe, read, reservoir, run, simulate
 from .command import Parser, UsageError, say
 
@@ -186,11 +185,7 @@ def _leave_threads(status: int) -> None:
     """End this process, where threads still compute: the interpreter would wait for them, however long that takes."""
     others = (t for t in threading.enumerate() if t is not threading.current_thread())
     if any(not t.daemon for t in others):
-        with contextlib.suppress(OSError):
-            sys.stdout.flush()
-            sys.stderr.flush()
-        remove_own_temporaries()
-        os._exit(status)
+        end_process(status)
 
 
 @contextlib.contextmanager

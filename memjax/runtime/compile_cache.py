@@ -30,7 +30,7 @@ def _folder() -> Path | None:
     return Path(root) / "traced" if root and os.environ.get("EQX_ON_ERROR") == "nan" else None
 
 
-def source_files() -> list[Path]:
+def traced_files() -> list[Path]:
     """All files of memjax and of fitting, beside it, from which programs are traced, in order."""
     package = Path(__file__).parents[1]
     roots = package, package.parent / "fitting"
@@ -41,7 +41,7 @@ def source_files() -> list[Path]:
 def source_digest() -> str:
     """Digest of the source of memjax and fitting, from which programs are traced, and of what traces them."""
     digest = hashlib.sha256(f"{jax.__version__} {eqx.__version__}".encode())
-    for path in source_files():
+    for path in traced_files():
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

@@ -1,7 +1,11 @@
 """What a process of the program ``memjax`` has in its environment before JAX is imported; a library changes nothing."""
 
+import contextlib
 import os
 import sys
+from typing import NoReturn
+
+from .files import remove_own_temporaries
 
 
 def prepare_environment() -> None:
@@ -13,6 +17,15 @@ def prepare_environment() -> None:
     # Run-time checks of diffrax give NaN, a failed solve, where they would call Python back: JAX
     # keeps no program that does, and every adaptive solve checks its times.
     os.environ.setdefault("EQX_ON_ERROR", "nan")
+
+
+def end_process(status: int) -> NoReturn:
+    """End this process though its threads still compute; what they were writing goes."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    remove_own_temporaries()
+    os._exit(status)
 
 
 def is_dask_worker() -> bool:

@@ -20,7 +20,7 @@ from memjax.runtime.compile_cache import (
     seal_compiled_programs,
     signature,
     source_digest,
-    source_files,
+    traced_files,
 )
 from memjax.runtime.files import read_sealed, write_sealed
 
@@ -96,7 +96,7 @@ def test_a_text_is_made_once_for_all_that_share_its_signature(folder):
 
 def test_source_of_every_floor_names_the_programs_that_follow_from_it():
     package = Path(mj.__file__).parent
-    files = {str(x.relative_to(package.parent)) for x in source_files()}
+    files = {str(x.relative_to(package.parent)) for x in traced_files()}
     kernels = {f"memjax/lanes/cc/{n}" for n in ("adaptive.c", "source.py")}
     floors = {"memjax/device/hybrid.py", "memjax/solver/rosenbrock.py", "fitting/sweeps/problem.py"}
     assert kernels | floors <= files
@@ -104,7 +104,7 @@ def test_source_of_every_floor_names_the_programs_that_follow_from_it():
 
 def test_a_changed_source_makes_another_program(folder, tmp_path, monkeypatch):
     source = tmp_path / "law.py"
-    monkeypatch.setattr("memjax.runtime.compile_cache.source_files", lambda: [source])
+    monkeypatch.setattr("memjax.runtime.compile_cache.traced_files", lambda: [source])
     counts = []
     for text in ("v", "v", "2 * v"):
         source.write_text(text)

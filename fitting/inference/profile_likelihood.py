@@ -22,6 +22,7 @@ from .identifiability import log_slopes
 # Distance [natural log units of the parameter] at which an end that has not been met is open: a factor of 1100.
 _FARTHEST = 7.0
 _ROUNDS, _ITERATIONS = 12, 15  # most values tried for each end, and most iterations at each
+_SMALL = 1e-4  # gain of chi squared, over the threshold, below which a search at a value has ended
 
 _MISSED = (
     0.8  # rise over the threshold below which a search from elsewhere has shown that an end is none
@@ -81,6 +82,20 @@ class Ends(NamedTuple):
     tried: Float[np.ndarray, "rounds lanes"]
     rise: Float[np.ndarray, "rounds lanes"]
 
+    def with_lanes(self, more: "Ends") -> "Ends":
+        """These lanes and others behind them; rounds that either has not gone were none that ended."""
+        rounds = max(len(self.rise), len(more.rise))
+
+        def filled(x: np.ndarray) -> np.ndarray:
+            return np.pad(x, ((0, rounds - len(x)), (0, 0)), constant_values=np.inf)
+
+        z, inside = np.append(self.z, more.z), np.concatenate([self.inside, more.inside])
+        tried, rise = (
+            np.concatenate([filled(a), filled(b)], axis=1)
+            for a, b in ((self.tried, more.tried), (self.rise, more.rise))
+        )
+        return Ends(z, inside, tried, rise)
+
 
 def profile_ends(
     evaluate: Evaluate,
@@ -120,7 +135,8 @@ def profile_ends(
     brackets = Brackets(farthest)
     near, at = z.copy(), np.zeros(count)
     inside, tried, rises = z.copy(), [], []
-    options: dict[str, Any] = dict(iterations=_ITERATIONS, tolerance=1e-5, together=False)
+    tolerance = _SMALL * threshold / np.maximum(2 * cost + threshold, np.finfo(float).tiny)
+    options: dict[str, Any] = dict(iterations=_ITERATIONS, tolerance=tolerance, together=False)
     options |= {"proximal": PROXIMAL, "held": pinned, "tick": tick}
     for k in range(_ROUNDS):
         x, done = brackets.x, brackets.done
@@ -189,77 +205,104 @@ def profiles(
     problem, n, free = result.problem, len(result.z), list(result.problem.free)
     chosen = np.array([free.index(m) for m in known(problem.device, names or free)])
 
-    lanes = Lanes(problem)
+    solved = Lanes(problem)
 
     def evaluate(z):
-        r, jac, ok = lanes(z)
+        r, jac, ok = solved(z)
         return (r, jac, ok) if prior else (r[:, :-n], jac[:, :-n], ok)
 
     best = levenberg_marquardt(evaluate, result.z[None], iterations=_ITERATIONS, tolerance=1e-5)
     show = None if tick is None else partial(tick, "profile")
-    for _ in range(_AGAIN):
-        curves, ends, points = _found(
-            result, evaluate, best, chosen, level=level, beyond=beyond, tick=show
-        )
-        missed = _missed(result, evaluate, best, ends, points, level=level, tick=show)
-        if not missed:
+    lanes = _from_best(result, best, chosen, level)
+    pinned, ends = lanes.pinned, _followed(result, evaluate, best, lanes, show)
+    further = list(beyond)
+    for again in range(_AGAIN + 1):
+        if further:
+            lanes = _from_beyond(result, evaluate, best, further, level)
+            pinned = np.append(pinned, lanes.pinned)
+            ends = ends.with_lanes(_followed(result, evaluate, best, lanes, show))
+        outer = _outer_ends(pinned, ends)
+        if again == _AGAIN or not outer:
             break
-        beyond = [*beyond, *missed]
-    else:
-        curves = _found(result, evaluate, best, chosen, level=level, beyond=beyond, tick=show)[0]
-    return curves
+        further = _missed(result, evaluate, best, outer, ends.inside, level=level, tick=show)
+        if not further:
+            break
+    return [_profile(result, level, ends, np.flatnonzero(pinned == k), int(k)) for k in chosen]
 
 
-def _found(
+class _Begun(NamedTuple):
+    """Lanes of profiles: the coordinate that is held, the point where they begin, the first move, the rise sought."""
+
+    pinned: Int[np.ndarray, " lanes"]
+    begin: Float[np.ndarray, "lanes free"]
+    slope: Float[np.ndarray, "lanes free"]
+    threshold: Float[np.ndarray, " lanes"]
+
+
+def _from_best(
+    result: AbstractFit, best: Progress, chosen: Int[np.ndarray, " chosen"], level: float
+) -> _Begun:
+    """Lanes from the best point, to both sides of the parameters of these numbers."""
+    pinned, sides = np.repeat(chosen, 2), np.tile([-1.0, 1.0], len(chosen))
+    # The others follow a held parameter along the column of the covariance that is its own.
+    first = result.reach(level) * result.covariance[pinned] / result.sigma_z[pinned][:, None]
+    begin = np.repeat(best.z, len(pinned), axis=0)
+    return _Begun(pinned, begin, sides[:, None] * first, thresholds(result, level, pinned))
+
+
+def _from_beyond(
     result: AbstractFit,
     evaluate: Evaluate,
     best: Progress,
-    chosen: Int[np.ndarray, " chosen"],
-    *,
-    level: float,
     beyond: Sequence[tuple[str, Float[np.ndarray, " free"]]],
-    tick: Callable[[Progress], None] | None,
-) -> tuple[list[Profile], list[tuple[int, float]], Float[np.ndarray, "lanes free"]]:
-    """Profiles of the parameters of these numbers; number and coordinate of the outer ends that are not open; and
-    points within the thresholds.
-    """
-    problem, reach, free = result.problem, result.reach(level), list(result.problem.free)
-    covariance, sigma = result.covariance, result.sigma_z
-    pinned, sides = np.repeat(chosen, 2), np.tile([-1.0, 1.0], len(chosen))
-    # The others follow a held parameter along the column of the covariance that is its own.
-    first = reach * covariance[pinned] / sigma[pinned][:, None]
-    begin, slope = np.repeat(best.z, len(pinned), axis=0), sides[:, None] * first
-    first_lanes = len(pinned)
-    for name, z in beyond:
-        k = free.index(name)
-        pinned, begin = np.append(pinned, k), np.concatenate([begin, z[None]])
-        slope = np.concatenate([slope, _way_out(z, best.z[0], k, reach * sigma[k])[None]])
+    level: float,
+) -> _Begun:
+    """Lanes outwards from points beyond intervals that the data do not exclude, see `profiles`."""
+    names, points = zip(*beyond, strict=True)
+    pinned = np.array([result.problem.free.index(n) for n in names])
+    width = result.reach(level) * result.sigma_z[pinned]
+    triples = zip(points, pinned, width, strict=True)
+    begin = np.array(points, float)
+    slope = np.array([_way_out(z, best.z[0], k, x) for z, k, x in triples])
     threshold = thresholds(result, level, pinned)
-    if beyond:  # where chi squared is above that of the interval, the other level says how far
-        rise = np.sum(evaluate(begin)[0] ** 2, axis=1) - 2 * best.cost
-        above = (rise > threshold) & (np.arange(len(pinned)) >= first_lanes)
-        # What data do not exclude far off may lie above it, too: its interval begins there.
-        sure = np.maximum(thresholds(result, SURE, pinned), rise + threshold)
-        threshold = np.where(above, sure, threshold)
-    slopes = np.abs(log_slopes(problem.device, free, best.z[0][: len(free)]))[pinned]
+    # Where chi squared is above that of the interval, the other level says how far; and what data do not exclude far
+    # off may lie above it, too: its interval begins there.
+    rise = np.sum(evaluate(begin)[0] ** 2, axis=1) - 2 * best.cost
+    sure = np.maximum(thresholds(result, SURE, pinned), rise + threshold)
+    return _Begun(pinned, begin, slope, np.where(rise > threshold, sure, threshold))
+
+
+def _followed(
+    result: AbstractFit,
+    evaluate: Evaluate,
+    best: Progress,
+    lanes: _Begun,
+    tick: Callable[[Progress], None] | None,
+) -> Ends:
+    """Ends of lanes, no farther than a parameter may go."""
+    problem = result.problem
+    slopes = np.abs(log_slopes(problem.device, list(problem.free), best.z[0][: len(problem.free)]))
     # So many first moves change the logarithm of the parameter by `_FARTHEST`.
-    moves = np.abs(slope[np.arange(len(pinned)), pinned])
-    far = _FARTHEST / np.maximum(slopes, 1e-12) / moves
-    ends = profile_ends(
+    moves = np.abs(lanes.slope[np.arange(len(lanes.pinned)), lanes.pinned])
+    far = _FARTHEST / np.maximum(slopes[lanes.pinned], 1e-12) / moves
+    return profile_ends(
         evaluate,
-        begin,
-        pinned=pinned,
-        slope=slope,
-        cost=np.repeat(best.cost, len(pinned)),
-        threshold=threshold,
+        lanes.begin,
+        pinned=lanes.pinned,
+        slope=lanes.slope,
+        cost=np.repeat(best.cost, len(lanes.pinned)),
+        threshold=lanes.threshold,
         # At least the end to first order is tried.
         farthest=np.maximum(far, 1.0),
         tick=tick,
     )
-    lanes = {int(k): np.flatnonzero(pinned == k) for k in chosen}
-    outer = [(k, float(f(ends.z[x]))) for k, x in lanes.items() for f in (np.min, np.max)]
-    curves = [_profile(result, level, ends, x, k) for k, x in lanes.items()]
-    return curves, [(k, z) for k, z in outer if np.isfinite(z)], ends.inside
+
+
+def _outer_ends(pinned: Int[np.ndarray, " lanes"], ends: Ends) -> list[tuple[int, float]]:
+    """Number and coordinate of both ends of each parameter that are not open."""
+    rows = {int(k): np.flatnonzero(pinned == k) for k in dict.fromkeys(pinned.tolist())}
+    outer = [(k, float(f(ends.z[x]))) for k, x in rows.items() for f in (np.min, np.max)]
+    return [(k, z) for k, z in outer if np.isfinite(z)]
 
 
 def _missed(
@@ -278,8 +321,6 @@ def _missed(
     be one of them that leads there, so that the interval of the one does not hold a point of the other's; else a search
     at the end, from where the prior is centred, shows it.
     """
-    if not ends:
-        return []
     names = result.problem.free
     passed = _passed(result, evaluate, best, ends, points, level)
     if passed:

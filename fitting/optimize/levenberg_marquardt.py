@@ -14,6 +14,10 @@ LONGEST = 1.5  # longest move of a coordinate in one iteration [natural log unit
 # Derivative beyond which a start counts as one without a value: its square is no number.
 _STEEPEST = 1e100
 _APART = 1e24  # sum of squared derivatives beyond which a coordinate is taken in units of its own
+# Damping at the start, as a share of the diagonal of J'J: where one coordinate is held, and elsewhere. The others begin
+# near where they end, along valleys in which much damping leaves nothing of a step.
+_DAMPING = (1e-4, 1e-2)
+_LEAST_DAMPING = 1e-9
 _PATIENCE = 8  # iterations without a gain of the best start after which the search ends
 
 
@@ -141,7 +145,7 @@ def levenberg_marquardt(
     z: Float[np.ndarray, "starts free"],
     *,
     iterations: int = 60,
-    tolerance: float = 1e-4,
+    tolerance: float | Float[np.ndarray, " starts"] = 1e-4,
     together: bool = True,
     proximal: float = 0.0,
     ending: Ending = _ENDING,
@@ -158,7 +162,7 @@ def levenberg_marquardt(
         that go on, where they are not of one problem.
     z, iterations : Float[np.ndarray, "starts free"], int
         Starts; largest number of iterations.
-    tolerance : float
+    tolerance : float or Float[np.ndarray, "starts"]
         A start has converged when steps in a row (`Ending.patience`) lower its cost by less than this share; the
         search ends when all have, or when eight iterations lower the best by less than it each.
     together : bool
@@ -176,14 +180,14 @@ def levenberg_marquardt(
     -----
     Damping by the diagonal of J'J after Nielsen, see `_next_damping`. No coordinate moves by more than 1.5 at once. A
     start has converged after small gains in a row, where no step is short enough, or (not `together`) where a step
-    promises less than a tenth of a small gain.
+    of the least damping promises less than a tenth of a small gain.
     """
     every, going = np.arange(len(z)), np.ones(len(z), bool)
     r, jac, ok = evaluate(z) if together else evaluate(z, every)
     state = progress if progress is not None else Progress(z, np.full(len(z), np.inf))
     state.z, state.cost = z.copy(), half_squares(r, ok)
     state.converged, state.evaluations = state.cost < ending.enough, state.evaluations + len(z)
-    damping, growth = np.full(len(z), 1e-2), np.full(len(z), 2.0)
+    damping, growth = np.full(len(z), _DAMPING[held is None]), np.full(len(z), 2.0)
     small, begun = np.zeros(len(z), int), len(state.history)
     for k in range(iterations):
         over = bool(np.all(state.converged | ~np.isfinite(state.cost)))
@@ -193,9 +197,9 @@ def levenberg_marquardt(
         if over or (together and _stalled(state.history[begun:], tolerance)):
             break
         which = every if together else np.flatnonzero(~state.converged & np.isfinite(state.cost))
-        step, predicted_reduction = np.zeros_like(z), np.zeros(len(z))
+        step, (predicted_reduction, left) = np.zeros_like(z), np.zeros((2, len(z)))
         parts = r[which], _hold(jac[which], held, which), ok[which], damping[which]
-        step[which], predicted_reduction[which] = _steps(*parts, proximal)
+        step[which], predicted_reduction[which], left[which] = _steps(*parts, proximal)
         trial = np.where(going[:, None], state.z + step, np.nan)
         new_r, new_jac, new_ok = _try_points(evaluate, trial, which, together, r, jac)
         cost = half_squares(new_r, new_ok)
@@ -209,7 +213,7 @@ def levenberg_marquardt(
         state.converged = (
             (small >= ending.patience) | (damping > 1e8) | (state.cost < ending.enough)
         )
-        state.converged |= (not together) & (predicted_reduction < 0.1 * tolerance * state.cost)
+        state.converged |= (not together) & (left < 0.1 * tolerance * state.cost)
         state.counted(int(np.sum(going[which])), int(np.sum((going & ~new_ok)[which])))
         state.left = iterations - k - 1 + state.later
         if tick is not None:
@@ -249,7 +253,7 @@ def _next_damping(damping, growth, better, ratio) -> tuple[np.ndarray, np.ndarra
     """
     # Nielsen: 1/3 where all of the reduction came true, 1 at half of it, up to 2 where none did.
     ease = np.maximum(1 / 3, 1 - (2 * np.minimum(ratio, 1.0) - 1) ** 3)
-    damping = np.clip(damping * np.where(better, ease, growth), 1e-9, 1e12)
+    damping = np.clip(damping * np.where(better, ease, growth), _LEAST_DAMPING, 1e12)
     return damping, np.where(better, 2.0, 2 * growth)
 
 
@@ -270,12 +274,13 @@ def _stalled(history: list[float], tolerance: float) -> bool:
 
 def _steps(
     r: np.ndarray, jac: np.ndarray, ok: np.ndarray, damping: np.ndarray, proximal: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Damped Gauss-Newton steps of a batch, limited in length, and the reduction of the cost that they predict.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Damped Gauss-Newton steps of a batch, limited in length, and the reduction of the cost that they predict, and
+    that of steps with the least damping.
 
     So many mean squared residuals are added to the diagonals, see `PROXIMAL`.
 
-    Both are zero for a start that has no value, or a derivative whose square is no number.
+    All are zero for a start that has no value, or a derivative whose square is no number.
     """
     ok = ok & (np.max(np.abs(jac), axis=(1, 2), initial=0.0) < _STEEPEST)
     r, jac = np.where(ok[:, None], r, 0.0), np.where(ok[:, None, None], jac, 0.0)
@@ -283,18 +288,22 @@ def _steps(
     gradient = np.einsum("sri,sr->si", jac, r)
     diagonal = np.einsum("sii->si", hessian)
     # Damped by the diagonal, which no choice of units changes; 1e-9 for coordinates that move nothing.
-    held = damping[:, None] * diagonal + proximal * np.mean(r**2, axis=1)[:, None] + 1e-9
-    matrix = hessian + np.eye(jac.shape[2]) * held[:, :, None]
+    least = proximal * np.mean(r**2, axis=1)[:, None] + 1e-9
+    matrix = hessian + np.eye(jac.shape[2]) * (damping[:, None] * diagonal + least)[:, :, None]
     # Columns many decades apart, of which rounding would leave one, count in units of their own.
     apart = np.max(diagonal, axis=1, keepdims=True) > _APART
     unit = np.where(apart, 1 / np.sqrt(np.einsum("sii->si", matrix)), 1.0)
-    matrix = matrix * unit[:, :, None] * unit[:, None, :]
-    step = -unit * np.linalg.solve(matrix, (unit * gradient)[..., None])[..., 0]
+    units = unit[:, :, None] * unit[:, None, :]
+    step = -unit * np.linalg.solve(matrix * units, (unit * gradient)[..., None])[..., 0]
+    least = least + _LEAST_DAMPING * diagonal
+    matrix = (hessian + np.eye(jac.shape[2]) * least[:, :, None]) * units
+    whole = -unit * np.linalg.solve(matrix, (unit * gradient)[..., None])[..., 0]
     longest = np.maximum(np.max(np.abs(step), axis=1), 1e-300)
     step = step * np.minimum(1.0, LONGEST / longest)[:, None]
     # The quadratic model: -g s - s H s / 2. Its share that comes true says how far to trust the next step.
     curved = np.einsum("si,sij,sj->s", step, hessian, step)
-    return step, -np.einsum("si,si->s", gradient, step) - 0.5 * curved
+    predicted = -np.einsum("si,si->s", gradient, step) - 0.5 * curved
+    return step, predicted, -0.5 * np.einsum("si,si->s", gradient, whole)
 
 
 def crossover(

@@ -14,6 +14,7 @@ from ..optimize.restarts import search_beside
 from ..problem import WEAK_SIGMA
 from .basins import last_starts
 from .noise_estimate import noise_of_each
+from .problem import PRECISE
 from .scatter import exceeds_scatter, known_to_a_row
 from .search import BATCH, Search
 from .strength import has_moved, strength_at, with_strength
@@ -79,9 +80,8 @@ def ended_by_sampling(search: Search, waves: Sequence[Waveform]) -> Search | Non
     group = known_to_a_row(search.problem, waves)
     if group is None:
         return None
-    other = Search(
-        replace(search.problem, group=group), search.seed, search.tick, replace(search.progress)
-    )
+    problem = replace(search.problem, group=group, policy=PRECISE)
+    other = Search(problem, search.seed, search.tick, replace(search.progress))
     other.best_z, other.ends = search.best_z, search.ends
     return weighed(other, waves)
 

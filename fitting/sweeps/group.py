@@ -100,6 +100,14 @@ def sigma_log(w: Waveform, model_sigma: float = MODEL_SIGMA) -> Float[np.ndarray
     return np.hypot(MEDIAN * scatter / np.sqrt(w.n_sweeps), model_sigma)
 
 
+def response_weights(
+    waves: Sequence[Waveform], granted: float, points: int
+) -> Float[np.ndarray, "waves points"]:
+    """One over the standard deviations of median log responses, 0 where they do not count; of so many points each."""
+    filled = _Padding(points)
+    return np.stack([filled.padded(w.used / sigma_log(w, granted), 0.0) for w in waves])
+
+
 def sigma_events(w: Waveform) -> Float[np.ndarray, "legs 3"]:
     """Standard deviation of the median rows of the events: scatter, sampling in whole rows, and the model's share."""
     count = np.sum(np.isfinite(w.events), axis=0)
@@ -194,7 +202,7 @@ def pack(
         stimuli=jax.tree.map(lambda *x: np.stack(x), *map(filled.stimulus, waves)),
         rows=stack(lambda w: filled.longer(w.rows)),
         target=stack(lambda w: padded(w.median_log(), 0.0)),
-        weight=stack(lambda w: padded(w.used / sigma_log(w, granted), 0.0)),
+        weight=response_weights(waves, granted, filled.points),
         censored=stack(lambda w: padded(w.censored, False)),
         event_rows=stack(lambda w: counted(w, w.median_events())),
         event_weight=stack(lambda w: counted(w, 1 / sigma_events(w))),

@@ -44,6 +44,10 @@ POLICY = mj.Stiff(rtol=1e-5, atol=1e-7, max_steps=2500)
 PATIENT = replace(POLICY, max_steps=10_000)
 """The same, where no start ends within the steps of `POLICY`."""
 
+PRECISE = mj.Stiff(rtol=1e-6, atol=1e-8, max_steps=10_000)
+"""That of data which are described to their noise: thresholds are known to a thousandth of the loss there, and by more
+than that a loss at the tolerances of `POLICY` jumps between points beside each other, as a step is refused or not."""
+
 LEARNED = mj.Stiff(rtol=1e-3, atol=1e-5, max_steps=10_000)
 """That of learned functions, which take sweeps in sequence: in 2.5 times fewer steps than `PATIENT` their currents are
 off by 3e-4 decades at the most where they are granted 0.05 (set and reset under a limit, loops over five decades)."""

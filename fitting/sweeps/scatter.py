@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from ..residuals import variance_of_median
-from .group import EVENT_SIGMA, Group, sigma_events
+from .group import EVENT_SIGMA, Group, response_weights, sigma_events
 from .noise_estimate import FEWEST, correlation_of_neighbours, read_variance, shifts_of_cycles
 from .problem import Problem
 from .summary import CLEAR, Waveform
@@ -71,13 +71,26 @@ def known_to_a_row(problem: Problem, waves: Sequence[Waveform]) -> Group | None:
 
     A current is granted an error of the model that is many times its noise, and an event one as large as its own: where
     a model describes the data to their noise, an event that is known to a row would count as much as all currents. So
-    it is where at least four sweeps have their events in the same row, or in two rows beside each other. Of events that
-    count so already there is no other.
+    it is where at least four sweeps have their events in the same row, or in two rows beside each other. Currents near
+    the floor, whose noise is many times that of the others, count by as much less: else they alone would say what is
+    still to be gained. Of data that count so already there is no other.
     """
-    weight = _weights_by_sampling(problem, waves)
+    other = _by_noise(problem, waves)
+    weight = _weights_by_sampling(replace(problem, group=other), waves)
     if weight is None or np.allclose(weight, problem.group.event_weight):
         return None
-    return replace(problem.group, event_weight=weight)
+    return replace(other, event_weight=weight)
+
+
+def _by_noise(problem: Problem, waves: Sequence[Waveform]) -> Group:
+    """The data with currents that count by their read noise: that of the least is what is granted."""
+    group = problem.group
+    granted = response_weights(waves, float(group.model_sigma), group.weight.shape[1])
+    variance = read_variance(replace(problem, group=replace(group, weight=granted)), waves)
+    sigma = np.sqrt(variance[: granted.size]).reshape(granted.shape)
+    least = np.min(sigma, where=sigma > 0, initial=np.inf)
+    share = np.divide(least, sigma, out=np.zeros_like(sigma), where=sigma > 0)
+    return replace(group, weight=granted * share)
 
 
 def counts_by_sampling(problem: Problem, waves: Sequence[Waveform]) -> bool:

@@ -1,7 +1,6 @@
 """Whether a fit describes sweeps to their scatter, and what events count that are known to a row."""
 
 import dataclasses
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -53,6 +52,14 @@ def test_a_reading_within_the_floor_is_no_sign_of_another_model():
     assert not exceeds_scatter(about, [wave], r, JACOBIAN)
 
 
+@dataclasses.dataclass
+class About:
+    """What of a problem is looked at."""
+
+    free: tuple[str, ...]
+    group: Group
+
+
 def _with_events(sweeps, rows):
     """A problem of one waveform whose event lies in these rows, and the waveform."""
     rng = np.random.default_rng(5)
@@ -62,7 +69,7 @@ def _with_events(sweeps, rows):
     weights = np.array([[[1 / np.sqrt(1 / 12 + EVENT_SIGMA**2), 0.0, 0.0]]])
     group = Group(**(dict.fromkeys(f.name for f in dataclasses.fields(Group)) | vars(problem(1.0).group)
         | {"event_weight": weights}))  # fmt: skip
-    return SimpleNamespace(free=("a", "b", "c"), group=group), [wave]
+    return About(("a", "b", "c"), group), [wave]
 
 
 @pytest.mark.wrong_types

@@ -29,6 +29,16 @@ def test_a_search_that_knows_its_noise_runs_the_program_that_it_has(result, monk
     assert types[0] == types[1]
 
 
+def test_data_that_are_described_to_their_noise_are_solved_precisely(result, monkeypatch):
+    """Else a loss jumps between points beside each other by more than the thresholds of what is known best."""
+    monkeypatch.setattr(ending, "known_to_a_row", lambda problem, waves: problem.group)
+    monkeypatch.setattr(ending, "weighed", lambda search, waves: search)
+    before = Search(result.problem, 0, None, result.search, result.z)
+    after = ending.ended_by_sampling(before, result.waves)
+    assert after.problem.policy.rtol == pytest.approx(0.1 * before.problem.policy.rtol)
+    np.testing.assert_array_equal(after.best_z, before.best_z)
+
+
 def test_a_search_that_ended_also_ends_from_where_a_start_led(result, monkeypatch):
     """It keeps its own optimum, takes a lower one, and still knows where it ended before."""
     begun = []

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fitting.residuals import variance_of_median
-from fitting.sweeps import scatter
+from fitting.sweeps import noise_estimate, scatter
 from fitting.sweeps.group import EVENT_SIGMA, MODEL_SIGMA, Group
 from fitting.sweeps.scatter import counts_by_sampling, exceeds_scatter, known_to_a_row
 from tests.fitting.sweeps.test_covariance import (
@@ -86,6 +86,23 @@ def test_an_event_that_is_known_to_a_row_counts_by_its_sampling_beside_the_noise
     about.group = group
     assert known_to_a_row(about, waves) is None  # they count so already
     assert counts_by_sampling(about, waves)
+
+
+@pytest.mark.wrong_types
+def test_a_current_near_the_floor_counts_by_its_noise_where_an_event_is_known_to_a_row(monkeypatch):
+    """Of rows at three times a noise that the others hardly feel."""
+    about, (wave,) = _with_events(4, [7.5] * 4)
+    floor, noise = about.group.floor, 0.02 / np.log10(np.e)
+    size = np.where(np.arange(POINTS) < POINTS // 4, 3.0 * floor / noise, 1e6 * floor)
+    logs = np.log10(size + floor) + wave.log_response - wave.median_log()
+    wave = dataclasses.replace(wave, log_response=logs)
+    monkeypatch.setattr(
+        noise_estimate, "read_noise", lambda *_: {"relative": noise, "floor_A": 3 * floor}
+    )
+    weight = np.asarray(known_to_a_row(about, [wave]).weight)[0]
+    spread = np.hypot(noise * size, 3 * floor) / (size + floor)
+    expected = np.min(spread) / spread
+    np.testing.assert_allclose(weight / np.max(weight), expected, rtol=1e-3)
 
 
 @pytest.mark.wrong_types

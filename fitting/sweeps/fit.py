@@ -63,10 +63,6 @@ class SweepProblem(AbstractSweepProblem):
     hold_out : sequence of int
         Labels of sweeps that do not count. They act on the state of a device with learned functions, whose sweeps are
         fitted one after the other; in other fits they are left out.
-    random_cycles : bool
-        Whether sweeps of one waveform differ by chance, as `fitting.sweeps.randomness.calibrate` takes them: those of a
-        device with learned functions are then fitted by their medians, and not one after the other. Functions that know
-        no chance would bend until the set voltage of each cycle followed from the state that the one before has left.
 
     Raises
     ------
@@ -91,7 +87,6 @@ class SweepProblem(AbstractSweepProblem):
     free_bench: Sequence[str] = ()
     screened: int = SCREENED
     hold_out: Sequence[int] = ()
-    random_cycles: bool = False
 
     def solve(self, *, seed: int = 0, progress: Tick | None = None) -> FitResult:
         """See `fitting.solve`."""
@@ -111,7 +106,7 @@ def solve_sweeps(
     every = [data] if isinstance(data, mj.Measurement) else data
     measurements = [thin(m, problem.points, point_time=point_time) for m in every]
     more: dict[str, Any] = dict(free_bench=problem.free_bench, screened=problem.screened, seed=seed)
-    more |= dict(hold_out=problem.hold_out, random_cycles=problem.random_cycles)
+    more["hold_out"] = problem.hold_out
     prepared = prepare_counted(measurements, problem.device, **problem.options, **more)
     measurements = counted_sweeps(measurements, problem.hold_out)
     search, interrupted = _run_search(prepared, seed, progress)

@@ -31,8 +31,7 @@ def prepare_counted(
     prepared = prepare(counted_sweeps(measurements, hold_out), device, **options)
     if not len(hold_out):
         return prepared
-    chained = is_in_sequence(device) and not options.get("random_cycles")
-    if not chained or any(len(m.labels) > SEQUENCE for m in measurements):
+    if not is_in_sequence(device) or any(len(m.labels) > SEQUENCE for m in measurements):
         return prepared
     every = prepare(measurements, device, **options)
     if len(every.waves) != len(measurements):  # recordings of one waveform are summarised

@@ -108,7 +108,6 @@ def fit(config: SweepConfig, device: Any, session: Session) -> "FitResult":
     with session.stages(stages, notes=[*notes, *hints(measurements)]) as bar:
         # No points: the sweeps are thinned already.
         options |= {"free": free, "free_bench": config.free_bench, "points": 0}
-        options["random_cycles"] = config.stochastic
         problem = SweepProblem(measurements, device, **options)
         result = problem.solve(seed=config.seed, progress=bar)
         if config.stochastic and not result.interrupted:
@@ -168,7 +167,6 @@ def options(problem: Any) -> dict[str, dict[str, Any]]:
             zip(("on_threshold", "hold_threshold"), problem.thresholds, strict=True)
         ),
         "free_bench": {"free_bench": list(problem.free_bench)},
-        "random_cycles": {"stochastic": problem.random_cycles},
     }
 
 

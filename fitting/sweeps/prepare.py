@@ -66,19 +66,17 @@ def prepare(
     point_time: float | None,
     thresholds: tuple[float | None, float | None] = (None, None),
     free_bench: Sequence[str] = (),
-    random_cycles: bool = False,
     **options: Any,
 ) -> Prepared:
     """The problem that measurements of one device make, and starts; errors as `fitting.SweepProblem` has them.
 
-    `random_cycles` is that of `fitting.SweepProblem`, `options` are those of `Choices`.
+    `options` are those of `Choices`.
     """
     check_model_sigma(options.get("model_sigma"))
     quantities = free_quantities(free_bench, device, measurements[0].driven)
-    chained = is_in_sequence(device) and not random_cycles
-    sweeps = in_sequence(measurements) if chained else measurements
+    sweeps = in_sequence(measurements) if is_in_sequence(device) else measurements
     summary = summarise(sweeps, device, bench or mj.Bench(), point_time, thresholds)
-    if chained:
+    if is_in_sequence(device):
         summary = replace(summary, waves=with_cycles(summary.waves, measurements))
     data = measurements, summary.waves, summary.floor, summary.bench
     around = start_of_bench(quantities, *data) if quantities else None

@@ -67,13 +67,6 @@ def test_what_no_option_says_is_named(changes, lost):
     assert _config(replace(problem, **changes))["python"] == lost
 
 
-def test_cycles_that_differ_by_chance_ask_for_their_spread():
-    problem = ft.SweepProblem(mj.read(DATA), mj.DiffusiveMemristor(), random_cycles=True)
-    config = _config(problem)
-    assert config["stochastic"] is True
-    assert "python" not in config
-
-
 def test_data_that_the_files_do_not_hold_are_named(tmp_path):
     measured = mj.read(DATA)
     problem = ft.SweepProblem(replace(measured, i=2 * measured.i), mj.DiffusiveMemristor())

@@ -49,17 +49,6 @@ def test_a_search_begins_without_the_currents_that_are_held_out():
     np.testing.assert_array_equal(first.candidates, second.candidates)
 
 
-def test_cycles_that_differ_by_chance_are_summarised_and_not_fitted_one_after_the_other():
-    m, device = _sweeps(1.0, 1.0, 1.0), mj.HybridDevice()
-    options = OPTIONS | {"point_time": 0.01}
-    chained, medians = (prepare([m], device, random_cycles=x, **options) for x in (False, True))
-    assert [w.n_sweeps for w in chained.waves] == [1]
-    assert [w.n_sweeps for w in medians.waves] == [3]
-    assert np.size(medians.problem.group.target) == len(LOOP)
-    part = prepare_counted([m], device, hold_out=[1], random_cycles=True, **options)
-    assert [w.n_sweeps for w in part.waves] == [2]
-
-
 def test_of_other_devices_sweeps_that_are_held_out_are_left_out():
     m = _sweeps(1.0, 1.2, 1.0)
     part = prepare_counted([m], mj.Vteam(), hold_out=[1], point_time=0.01, **OPTIONS)

@@ -84,12 +84,8 @@ class CycleSearch:
         """
         members, swept = self.simulation.shape
         n, m = len(self.names), len(_MOVES)
-        # No spread reaches farther, and far beyond a device may be too stiff to be solved in a reasonable time.
-        moves = np.minimum(_MOVES, self.widest[:, None])
         # One lane for each parameter, move and sign.
-        lanes = np.zeros((n, m, 2, n))
-        lanes[range(n), :, :, range(n)] = moves[..., None] * [1.0, -1.0]
-        lanes = lanes.reshape(-1, n)
+        lanes = np.kron(np.eye(n), np.kron(_MOVES, [1.0, -1.0])[:, None])
         logs = []
         for begin in range(0, len(lanes), members):
             part = np.zeros((members, n))
@@ -107,7 +103,7 @@ class CycleSearch:
         enough = np.nan_to_num(size, nan=0.0).max(axis=2) >= 1
         chosen = np.where(enough.any(axis=1), enough.argmax(axis=1), _last_finite(change))
         # Of a move with which the solve fails, or nothing is read, nothing is known.
-        return np.nan_to_num(change[range(n), chosen] / (2 * moves[range(n), chosen, None])).T
+        return np.nan_to_num(change[range(n), chosen] / (2 * _MOVES[chosen, None])).T
 
     def values(self, device: Any, factors: dict[str, Any]) -> np.ndarray:
         """What the cycles that count show, ``(members, cycles, features)``."""

@@ -11,7 +11,7 @@ from memjax.device.hybrid import FUNCTIONS, NODES, node_names, node_position, no
 from memjax.device.laws.splines import cubic_basis, extrapolated
 
 ENV = mj.Environment()
-SETS = 500
+SETS = 10_000
 """Random sets of parameters."""
 
 

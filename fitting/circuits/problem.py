@@ -23,7 +23,7 @@ from ..problem import AbstractDifferentiable, Outcome, begun
 from ..solve import AbstractFitProblem
 
 POLICY = mj.Stiff(rtol=1e-6, atol=1e-8, max_steps=100_000)
-"""Solver of a fit to a trace: its error is far below a millivolt. A switch that fires 20 times takes over 10,000 steps."""
+"""Solver of a fit to a trace: its error is far below a millivolt. Twenty spikes of a switch take over 10,000 steps."""
 
 LIMIT = 0.5
 """Relative standard deviation above which a parameter counts as undetermined."""

@@ -14,13 +14,11 @@ import numpy as np
 
 from memjax.core.fields import setting_specs, stored
 from memjax.errors import DataError
-from memjax.runtime.documents import load_json
+from memjax.io.fit import fit_content
 
 from .optimize.levenberg_marquardt import Progress
 from .result import APART, METHODS, AbstractFit, apart
 from .stochastic.result import Stochastic
-
-_NO_FIT, _FOLDER = "no fit to report on", "a folder made by 'memjax fit'"
 
 SCHEMA = 1
 """Layout of a ``fit.json``."""
@@ -53,14 +51,7 @@ def load(folder: Path, name: str = "fit.json") -> dict:
     DataError
         If it is missing or not what memjax writes.
     """
-    path = folder / name
-    try:
-        content = load_json(path, DataError, what=_NO_FIT, allowed=_FOLDER)
-        if content["schema_version"] != SCHEMA:
-            raise ValueError(f"schema_version {content['schema_version']}")
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{_NO_FIT}: {error}", where=str(path), allowed=_FOLDER) from error
-    return content
+    return fit_content(folder, error=DataError, inside=name)
 
 
 def digest(path: Path) -> str:

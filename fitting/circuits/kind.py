@@ -17,6 +17,7 @@ from ..config import (
     SpikingConfig,
     StimulusConfig,
     option,
+    shared,
     stochastic,
 )
 from ..kinds import Kind, paths_in
@@ -38,6 +39,7 @@ class SpikeConfig(SpikingConfig, CommonConfig):
         group=CIRCUITS,
     )
     stochastic: bool = stochastic()
+    columns: Any = shared()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,13 +52,14 @@ class TraceConfig(StimulusConfig, CommonConfig):
     sigma: float | None = option(
         "standard deviation of a row of a trace", unit="V or A", metavar="V", group=CIRCUITS
     )
+    columns: Any = shared()
 
 
 def _asked(config: Any, circuit: Any, **needed: str) -> dict[str, Any]:
     """What the problems of trains and of traces have in common."""
     require_circuit(config, circuit, **needed, free="NAME ...")
     options = parameters(config) | {"env": environment(config)}
-    return options | {"stimulus": config.stimulus}
+    return options | {"stimulus": config.stimulus, "columns": config.columns}
 
 
 def fit_trains(config: SpikeConfig, circuit: Any, session: Session) -> "SpikeFit":
@@ -98,6 +101,7 @@ def _files(problem: Any) -> dict[str, dict[str, Any]]:
     """The options that name files of data and of the stimulus; none where a problem has numbers in their place."""
     names, stimulus = paths_in(problem.data), problem.stimulus
     said: dict[str, dict[str, Any]] = {"data": {"files": [str(n) for n in names]}} if names else {}
+    said["columns"] = {"columns": problem.columns}
     if isinstance(stimulus, str | Path):
         said["stimulus"] = {"stimulus": str(stimulus)}
     return said

@@ -22,8 +22,8 @@ from memjax.simulate.policy import require_x64
 from ..problem import AbstractDifferentiable, Outcome, begun
 from ..solve import AbstractFitProblem
 
-POLICY = mj.Stiff(rtol=1e-6, atol=1e-8, max_steps=10_000)
-"""Solver of a fit to a trace: its error is far below a millivolt."""
+POLICY = mj.Stiff(rtol=1e-6, atol=1e-8, max_steps=100_000)
+"""Solver of a fit to a trace: its error is far below a millivolt. Twenty spikes of a switch take over 10,000 steps."""
 
 LIMIT = 0.5
 """Relative standard deviation above which a parameter counts as undetermined."""
@@ -109,7 +109,8 @@ def _rows(t, v, sigma, *, end: float) -> tuple[np.ndarray, np.ndarray, np.ndarra
          f"within the stimulus, 0 to {end:g} s"),
     ):  # fmt: skip
         if not fine:
-            raise DataError(what(), where="TraceProblem", allowed=allowed)
+            fix = "let time begin with the stimulus" if finite else ""
+            raise DataError(what(), where="TraceProblem", allowed=allowed, fix=fix)
     return t, v, np.broadcast_to(sigma, t.shape)
 
 

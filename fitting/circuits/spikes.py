@@ -1,7 +1,7 @@
 """Kinetics and noise of a circuit out of spike trains, and how far its fresh trains are from the measured ones."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -66,6 +66,8 @@ class SpikeProblem(AbstractFitProblem):
         fixed and in adaptive steps differ (energy test, p < 0.01) it is halved, up to three times.
     env : Environment, optional
         Temperature.
+    columns : mapping of str to str, optional
+        Names of columns of files by their roles, see `memjax.data.read_spike_trains`.
 
     Raises
     ------
@@ -82,6 +84,7 @@ class SpikeProblem(AbstractFitProblem):
     members: int | None = None
     dt: float | None = None
     env: mj.Environment | None = None
+    columns: Mapping[str, str] | None = None
 
     def solve(self, *, seed: int = 0, progress: Tick | None = None) -> SpikeFit:
         """See `fitting.solve`; the seed is that of the noise of the simulated trains."""
@@ -134,7 +137,8 @@ class SpikeProblem(AbstractFitProblem):
 def _trains_of(problem: SpikeProblem) -> Sequence[Any]:
     """The trains of a problem, out of their files where it names these."""
     names = paths_in(problem.data)
-    signals: dict[str, Any] = {n: getattr(problem, n) for n in ("signal", "level", "rearm")}
+    said = ("signal", "level", "rearm", "columns")
+    signals: dict[str, Any] = {n: getattr(problem, n) for n in said}
     read = [x for n in names for x in read_spike_trains(file_of(str(n)), **signals).values()]
     return read if names else cast(Sequence[Any], problem.data)
 

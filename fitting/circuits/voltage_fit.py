@@ -10,7 +10,7 @@ far off has its own local minimum: hence several starts.
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -130,6 +130,8 @@ class TraceProblem(AbstractFitProblem):
         Solver, `fitting.circuits.problem.POLICY` by default.
     env : Environment, optional
         Temperature.
+    columns : mapping of str to str, optional
+        Names of columns of a file by their roles, see `memjax.data.read_traces`.
 
     Raises
     ------
@@ -148,6 +150,7 @@ class TraceProblem(AbstractFitProblem):
     spread: float = 0.3
     policy: mj.Stiff | None = None
     env: mj.Environment | None = None
+    columns: Mapping[str, str] | None = None
 
     def solve(self, *, seed: int = 0, progress: Tick | None = None) -> VoltageFit:
         """See `fitting.solve`; the seed is that of the starts."""
@@ -192,7 +195,8 @@ def _trace_of(problem: TraceProblem) -> Rows:
     names, node = paths_in(problem.data), problem.node
     if not names:
         return cast(Rows, problem.data)
-    traces = read_traces(file_of(str(names[0])), signal="i" if node == "i" else f"{node}.v")
+    signal = "i" if node == "i" else f"{node}.v"
+    traces = read_traces(file_of(str(names[0])), signal=signal, columns=problem.columns)
     if len(names) > 1 or len(traces) > 1:
         fix = "fit each into a folder of its own"
         raise DataError("several traces", where="--voltage", allowed="one", fix=fix)

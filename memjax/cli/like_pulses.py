@@ -117,15 +117,13 @@ def _runs(record: "PulseRecord") -> list[int]:
 def _record(records: "list[PulseRecord]", options: argparse.Namespace, model: str) -> "PulseRecord":
     """The record of the device that was fitted, or the only one of the file."""
     from ..errors import ModelError
-    from ..io.fit import fit_file
-    from ..runtime.documents import load_json
+    from ..io.pulse_fit import pulses_of
 
     if model != options.model:
         raise ModelError(
             f"parameters of the model {model!r}", where=options.fit, allowed=f"those of {options.model!r}"
         )  # fmt: skip
-    refusal = dict(what="no fit of pulses", allowed="the fit.json of a 'memjax fit'")
-    device = load_json(fit_file(options.fit), ModelError, **refusal)["pulses"]["device"]
+    device = pulses_of(options.fit).get("device")
     matches = [r for r in records if r.device == device] or (records if len(records) == 1 else [])
     if not matches:
         raise DataError(

@@ -11,13 +11,14 @@ from memjax.errors import ReaderError, UnitError
 
 from .base import Source, Table
 from .numbers import to_numbers
+from .row_checks import is_number
 from .terminals import first_terminal
 from .text import tables
 
 _WORDS = {
     "g": (("g", "conductance"), "S"),
     "r": (("r", "resistance"), "ohm"),
-    "t": (("t", "time"), "s"),
+    "t": (("t", "time", "times"), "s"),
     "temperature": (("temperature", "temp"), None),
     "pulse": (("pulse", "pulses", "pulse_number"), None),
     "branch": (("branch", "polarity", "kind", "type", "direction"), None),
@@ -29,7 +30,12 @@ _QUANTITIES = {"ohm": {"r", "resistance"}, "S": {"g", "conductance"}, "A": {"i",
 """Words of a name by the unit that they ask for."""
 _COUNTS = ("", "#", "no", "no.", "nr", "number", "index", "count")
 _TEMPERATURES = ("", "k", "c", "°c", "degc", "deg c", "celsius", "kelvin")
-_PARTS = re.compile(r"^([A-Za-z]+(?:_number)?)[\s_/(\[]*([^)\]]*)[)\]]?$")
+_PARTS = re.compile(r"^(?:spike[\s_]+)?([A-Za-z]+(?:_number)?)[\s_/(\[]*([^)\]]*)[)\]]?$")
+
+LABELS = (
+    "train", "trial", "repeat", "neuron", "unit", "member", "device", "sweep", "cycle", "run", "channel",
+)  # fmt: skip
+"""Columns that tell one train or trace from another, beside those that hold words."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,6 +165,28 @@ def labels(table: Table, places: list[int]) -> np.ndarray:
     for k in places[1:]:
         joined = np.char.add(np.char.add(joined, " "), _texts(table, k))
     return joined
+
+
+def is_label(name: str) -> bool:
+    """Whether a name says that its column tells trains or traces apart, as ``neuron`` and ``trial no`` do."""
+    first, *others = re.split(r"[\s_]+", name.strip().strip("\"'").lower())
+    return first in LABELS and set(others) <= {*_COUNTS, "id"}
+
+
+def label_columns(table: Table, used: set[int]) -> list[int]:
+    """Columns beside those in use that tell trains or traces apart, by their names, or since they hold words."""
+    return [
+        k
+        for k, name in enumerate(table.names)
+        if k not in used and (is_label(name) or _has_words(table, k))
+    ]
+
+
+def _has_words(table: Table, k: int) -> bool:
+    """Whether most cells of a column are words."""
+    column = np.asarray(table.columns[k])
+    words = [] if column.dtype.kind == "f" else [bool(x) and not is_number(x) for x in column]
+    return sum(words) > 0.5 * len(column)
 
 
 _TELLING = (

@@ -27,7 +27,8 @@ def scope_table(table: Table, options: Options, *, where: str) -> Table:
     Returns
     -------
     Table
-        Record; a file of one channel as it is: a voltage or a current against time.
+        Record; a file of one channel as it is, and a channel named as the voltage without a current: a voltage or a
+        current against time.
 
     Raises
     ------
@@ -49,11 +50,14 @@ def scope_table(table: Table, options: Options, *, where: str) -> Table:
         raise ReaderError("one column, and no channel", where=where, allowed="time and channels")
     if len(channels) == 1:
         return replace(table, roles={"t": table.names[0], "i" if amps else "v": channels[0]})
+    if chosen["v"] and not (chosen["i"] or amps or options.shunt):
+        return replace(table, roles={"t": table.names[0], "v": chosen["v"]})
     across = chosen["i"] or (amps[0] if len(amps) == 1 else "")
     if across not in amps and options.shunt is None:
         raise ReaderError(
             "voltages only: the current needs the resistance that a channel lies across",
-            where=where, fix="give it in ohm: --shunt OHM",
+            where=where, fix="give it in ohm: --shunt OHM; or name a channel as the trace of a circuit: "
+            f"--columns v={channels[0]}",
         )  # fmt: skip
     others = [c for c in channels if c not in (across, chosen["v"])]
     if (len(channels) > 2 and not (chosen["v"] and across)) and not (

@@ -1,6 +1,7 @@
 """Spike trains, and traces of a voltage in which spikes are found, out of tables."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +11,11 @@ from memjax.errors import ReaderError
 
 from .base import Source, Table
 from .numbers import to_numbers
-from .record_columns import in_order, labels, numbers, roles
+from .record_columns import in_order, is_label, label_columns, labels, roles
+from .roles import factor, find_column
 from .row_checks import check_rows, is_number, lines_of
 from .text import comma_remarks, is_ended, load, separator_of, split_line, split_rows, unique
-
-LABELS = (
-    "train", "trial", "repeat", "neuron", "unit", "member", "device", "sweep", "cycle", "run", "channel",
-)  # fmt: skip
-"""Columns that tell one train from another, beside those that hold words."""
+from .waveforms import read_waveforms
 
 _NUMBER_LABEL = re.compile(r"[-+]?\d{1,9}(\.\d*)?( [-+]?\d{1,9}(\.\d*)?)*", re.ASCII)
 """A label, or several, of plain numbers."""
@@ -35,6 +33,7 @@ def read_spike_trains(
     level: float | None = None,
     rearm: float | None = None,
     sign: int = 1,
+    columns: Mapping[str, str] | None = None,
 ) -> dict[str, Float[np.ndarray, " spikes"]]:
     """Spike times of a file: a table of times, or traces in which a signal passes a level.
 
@@ -43,11 +42,13 @@ def read_spike_trains(
     path : str or Path
         Table with a header: a column of times and, where there are several trains, columns that tell
         them apart (`train`, `trial`, `repeat`, `neuron`, `unit`, `member`, `device`, `sweep`, `cycle`, `run`,
-        `channel`, or of words). A column of the signal, or of a voltage, makes it a table of traces.
+        `channel`, or of words). Any other column of numbers makes it a file of traces, see `read_traces`.
     signal : str
         Name of the column of the signal; a column of a voltage stands for it.
     level, rearm, sign
         As `memjax.observables.detect` has them, for traces.
+    columns : Mapping, optional
+        Column names by role: `t` alone is that of spike times, whatever stands beside it; `v` or `i` is the signal.
 
     Returns
     -------
@@ -60,21 +61,17 @@ def read_spike_trains(
     ReaderError
         If the file is no such table, or traces come without a level.
     """
-    table, where = spike_table(load(path)), str(path)
-    column = _signal(table, signal)
-    if column is None:
-        return trains_of(table, where)
+    source, named = load(path), dict(columns or {})
+    if not named.keys() & {"v", "i"} and has_spike_times(source, named.get("t")):
+        return trains_of(spike_table(source, named.get("t")), str(source.path))
+    traces = read_traces(source, signal=signal, columns=named)
     if level is None:
         raise ReaderError(
-            f"a trace of {table.names[column]}", where=where, allowed="spike times",
-            fix="say at which level it spikes",
-        )  # fmt: skip
+            "a trace", where=str(path), allowed="spike times", fix="say at which level it spikes"
+        )
     from memjax.observables import detect
 
-    return {
-        n: detect(t, x, level=level, rearm=rearm, sign=sign)
-        for n, (t, x) in _traces(table, column, signal, where).items()
-    }
+    return {n: detect(t, x, level=level, rearm=rearm, sign=sign) for n, (t, x) in traces.items()}
 
 
 def trains_of(table: Table, where: str) -> dict[str, Float[np.ndarray, " spikes"]]:
@@ -107,53 +104,66 @@ def order_remarks(table: Table, where: str) -> list[str]:
 
 
 def read_traces(
-    path: str | Path, *, signal: str = "v"
+    path: str | Path | Source, *, signal: str = "v", columns: Mapping[str, str] | None = None
 ) -> dict[str, tuple[Float[np.ndarray, " rows"], Float[np.ndarray, " rows"]]]:
-    """Times [s] and a signal [SI] of each trace of a table, by label; arguments as `read_spike_trains` has them.
+    """Times [s] and a signal [SI] of each trace of a file of any format that `read` knows, by label.
+
+    Arguments are those of `read_spike_trains`.
 
     Raises
     ------
     ReaderError
-        If the file is no such table, or has no such column.
+        If the file has no such columns, or a trace goes back in time.
     """
-    table, where = spike_table(load(path)), str(path)
-    column = _signal(table, signal)
-    if column is None:
-        raise ReaderError(
-            f"no column {signal!r}", where=where, allowed=", ".join(table.names),
-            fix="name the column after the signal, or v_V",
-        )  # fmt: skip
-    return _traces(table, column, signal, where)
-
-
-def _traces(table: Table, column: int, signal: str, where: str) -> dict:
-    """Times [s] and values [SI] of the column at a place, by label."""
-    t, label = _times(table, where), _labels(table)
-    role = roles(table.names).get("i" if signal == "i" else "v")
-    scale = role.factor if role is not None and role.index == column else 1.0
-    x = scale * to_numbers(
-        table.columns[column], table.lines, where=where, name=table.names[column]
-    )
-    traces = {str(n): (t[label == n], x[label == n]) for n in in_order(label)}
-    for name, (times, values) in traces.items():
-        if not (np.isfinite(values).all() and (np.diff(times) > 0).all()):
+    where = str(path.path if isinstance(path, Source) else path)
+    waveforms = read_waveforms(path, columns=columns, signal=signal)
+    for w in waveforms:
+        if not (np.diff(w.t) > 0).all():
             raise ReaderError(
-                f"trace {name}: times that do not increase, or values that are no numbers",
-                where=where, fix="mend the rows, or add a column that tells traces apart",
+                f"trace {w.label or '0'}: times that do not increase", where=where,
+                fix="mend the rows, or add a column that tells traces apart",
             )  # fmt: skip
-    return traces
+    return {w.label or str(k): (w.t, w.x) for k, w in enumerate(waveforms)}
 
 
-def spike_table(source: Source) -> Table:
-    """The table of a file, if its first line names a time."""
+def has_spike_times(source: Source, time: str | None = None) -> bool:
+    """Whether a file is a table of spike times: its header names a time, and nothing but labels beside it.
+
+    Where the user names the column of the times, it is one whatever stands beside it.
+    """
+    names = split_line(_header(source.text.split("\n"))[1])
+    if time is not None or "t" not in roles(names):
+        return time is not None
+    others = [k for k in range(len(names)) if k != roles(names)["t"].index]
+    if all(is_label(names[k]) for k in others):
+        return True
+    try:
+        table = spike_table(source)
+    except ReaderError:
+        return False
+    return len(label_columns(table, {roles(names)["t"].index})) == len(others)
+
+
+def _header(lines: list[str]) -> tuple[int, str]:
+    """Place and text of the first line that is neither empty nor a remark."""
+    at = next((k for k, x in enumerate(lines) if x.strip() and not x.startswith("#")), 0)
+    return at, lines[at]
+
+
+def spike_table(source: Source, time: str | None = None) -> Table:
+    """The table of a file, if its first line names a time, or has the column of this name."""
     where = str(source.path)
     lines = source.text.split("\n")
-    first = next((k for k, x in enumerate(lines) if x.strip() and not x.startswith("#")), 0)
-    names = split_line(lines[first])
-    if "t" not in roles(names):
+    first, header = _header(lines)
+    names = split_line(header)
+    if time is not None:
+        column = find_column(Table(names=tuple(names), columns=(), lines=[]), time, where)
+    elif "t" in roles(names):
+        column = roles(names)["t"].index
+    else:
         raise ReaderError(f"no time in {', '.join(names)[:80]!r}", where=where, allowed=_LAYOUT)
     remarks: list[str] = []
-    separator = _separator(lines, first, names, where)
+    separator = _separator(lines, first, len(names), column, where)
     rows = check_rows(
         split_rows(lines, first + 1, separator, where=where), remarks,
         ended=is_ended(source.text), columns=len(names), where=where,
@@ -166,11 +176,15 @@ def spike_table(source: Source) -> Table:
     columns = tuple(map(list, zip(*(r for _, r in rows), strict=True)))
     remarks += comma_remarks([rows], quoted=separator == ",")
     return Table(
-        names=unique(names), columns=columns, lines=[k for k, _ in rows], warnings=tuple(remarks)
+        names=unique(names),
+        columns=columns,
+        lines=[k for k, _ in rows],
+        roles={"t": unique(names)[column]},
+        warnings=tuple(remarks),
     )
 
 
-def _separator(lines: list[str], first: int, names: list[str], where: str) -> str:
+def _separator(lines: list[str], first: int, width: int, column: int, where: str) -> str:
     """Return what separates the cells below the header in line `first`: that of the header, or that of the rows.
 
     Raises
@@ -178,18 +192,18 @@ def _separator(lines: list[str], first: int, names: list[str], where: str) -> st
     ReaderError
         If rows such as ``0;1,500`` go with a header of commas in two ways: train 0 at 1.5, train 0;1 at 500.
     """
-    column, header = roles(names)["t"].index, separator_of(lines[first])
+    header = separator_of(lines[first])
     row = next((line for line in lines[first + 1 :] if line.strip()), "")
     split = {
         s: [split_line(line, s) for line in lines[first + 1 :] if line.strip()]
         for s in dict.fromkeys([header, separator_of(row)])
     }
-    fits = [s for s, rows in split.items() if _fits(rows, len(names), column)]
+    fits = [s for s, rows in split.items() if _fits(rows, width, column)]
     # A header without a comma leaves commas to the numbers; one with commas says nothing of the rows' semicolons.
     if len(fits) < 2 or header != ",":
         return fits[0] if fits else header
     # Decimals, and no whole number, have a zero in front.
-    if not any(_PADDED.match(cells[column]) for cells in split[","] if len(cells) == len(names)):
+    if not any(_PADDED.match(cells[column]) for cells in split[","] if len(cells) == width):
         raise ReaderError(
             f"rows such as {row[:40]!r} may be parted at {fits[1]!r} or at ','", where=where,
             fix=f"write decimal points, or {fits[1]!r} in the header, too",
@@ -205,36 +219,15 @@ def _fits(rows: list[list[str]], width: int, column: int) -> bool:
 
 def _times(table: Table, where: str) -> Float[np.ndarray, " rows"]:
     """Times [s], all of them finite."""
-    t = numbers(table, roles(table.names)["t"], where=where)
+    k = table.names.index(table.roles["t"])
+    cells = to_numbers(table.columns[k], table.lines, where=where, name=table.names[k])
+    t = factor(table, k, "t")[0] * cells
     if not np.isfinite(t).all():
         line = table.lines[int(np.flatnonzero(~np.isfinite(t))[0])]
         raise ReaderError("no time", where=f"{where}, line {line}", allowed="a number in each row")
     return t
 
 
-def _signal(table: Table, signal: str) -> int | None:
-    """Which column is the signal: the one of its name, else the one of a voltage (or current, for "i")."""
-    for wanted, names in (
-        (signal, list(table.names)),
-        (signal.lower(), [n.lower() for n in table.names]),
-    ):
-        if wanted in names:
-            return names.index(wanted)
-    role = roles(table.names).get("i" if signal == "i" else "v")
-    return None if role is None else role.index
-
-
 def _labels(table: Table) -> np.ndarray:
     """Label of each row."""
-    known, time = _signal(table, "v"), roles(table.names)["t"].index
-    labelling = [
-        k
-        for k, n in enumerate(table.names)
-        if n.lower() in LABELS or (k != time and k != known and not _numeric(table, k))
-    ]
-    return labels(table, labelling)
-
-
-def _numeric(table: Table, k: int) -> bool:
-    """Whether a column holds numbers, or nothing."""
-    return all(is_number(x) or not x for x in map(str, table.columns[k]))
+    return labels(table, label_columns(table, {table.names.index(table.roles["t"])}))

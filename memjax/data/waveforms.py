@@ -9,8 +9,9 @@ from jaxtyping import Float
 
 from memjax.errors import ReaderError
 
-from .base import AbstractReader, Options, Source
+from .base import AbstractReader, Options, Source, Table
 from .numbers import to_numbers
+from .record_columns import in_order, label_columns, labels
 from .registry import find_reader
 from .roles import SI_UNITS, WORDS, assign, factor
 from .row_checks import lines_of
@@ -49,8 +50,9 @@ def read_waveforms(
     *,
     reader: str | None = None,
     columns: Mapping[str, str] | None = None,
+    signal: str | None = None,
 ) -> tuple[Waveform, ...]:
-    """Voltage or current against time, record by record, of a file that holds one of the two.
+    """Voltage or current against time, trace by trace: records, and rows that a column of labels tells apart.
 
     Parameters
     ----------
@@ -60,6 +62,9 @@ def read_waveforms(
         Name of the reader; by default the file's looks decide.
     columns : Mapping, optional
         Column names by role: `t`, and `v` or `i`.
+    signal : str, optional
+        What is looked for: "i" for a current, else a voltage, in the column of this name where there is one. By
+        default the one of the two that is there.
 
     Raises
     ------
@@ -73,14 +78,7 @@ def read_waveforms(
     provenance = {"file": where, "sha256": source.sha256, "recognised": choice.to_json()}
     parts = []
     for table in tables:
-        for quantity in ("v", "i"):
-            try:
-                chosen = assign(table, named, where=where, needed=("t", quantity))
-                break
-            except ReaderError:
-                continue
-        else:
-            raise ReaderError("no time with a voltage or a current", where=where)
+        chosen, quantity = _chosen(table, named, signal, where)
         values, assumed = {}, []
         for role in ("t", quantity):
             scale, stated = factor(table, chosen[role], role)
@@ -91,21 +89,51 @@ def read_waveforms(
         keep = np.isfinite(values["t"]) & np.isfinite(values[quantity])
         remarks = [f"no units stated, taken as SI: {', '.join(assumed)}"] if assumed else []
         remarks += [f"{np.sum(~keep)} rows with NaN dropped"] if not keep.all() else []
-        decreases = np.flatnonzero(np.diff(values["t"]) < 0) + 1
-        remarks += (
-            [f"times step back in {lines_of(np.asarray(table.lines)[decreases].tolist())}"]
-            if decreases.size
-            else []
-        )
-        parts.append(
-            Waveform(
-                label=table.label, t=values["t"][keep], x=values[quantity][keep], quantity=quantity,
-                reader=choice.reader.name, source=provenance, warnings=(*table.warnings, *remarks),
-            )
-        )  # fmt: skip
+        places = label_columns(table, {chosen["t"], chosen[quantity]})
+        labels_of_rows = labels(table, places)
+        for label in in_order(labels_of_rows):
+            one = keep & (labels_of_rows == label)
+            text = " ".join(filter(None, (table.label, str(label) if places else "")))
+            parts.append(
+                Waveform(
+                    label=text, t=values["t"][one], x=values[quantity][one], quantity=quantity,
+                    reader=choice.reader.name, source=provenance,
+                    warnings=(*table.warnings, *remarks, *_steps_back(values["t"][one], table, one)),
+                )
+            )  # fmt: skip
     if not parts or any(len(w.t) < 2 for w in parts):
         raise ReaderError("fewer than two rows of a waveform", where=where)
     return tuple(parts)
+
+
+def _chosen(
+    table: Table, named: Mapping[str, str], signal: str | None, where: str
+) -> tuple[dict[str, int], str]:
+    """Column of the time and of the quantity, and which quantity that is."""
+    if signal is not None and not {"v", "i"} & named.keys():
+        plain = [n.lower() for n in table.names]
+        if signal.lower() in plain:
+            role = "i" if signal == "i" else "v"
+            named = {**named, role: table.names[plain.index(signal.lower())]}
+    wanted = ("v", "i") if signal is None else ("i",) if signal == "i" else ("v",)
+    wanted = [q for q in ("v", "i") if q in named] or wanted
+    for quantity in wanted:
+        try:
+            return assign(table, named, where=where, needed=("t", quantity)), quantity
+        except ReaderError as error:
+            if len(wanted) == 1:
+                raise ReaderError(
+                    error.what, where=where, allowed=error.allowed,
+                    fix=f"name the columns: --columns t=NAME,{quantity}=NAME",
+                ) from None  # fmt: skip
+    raise ReaderError("no time with a voltage or a current", where=where)
+
+
+def _steps_back(t: Float[np.ndarray, " rows"], table: Table, one: np.ndarray) -> list[str]:
+    """The lines of a trace in which time steps back, in words."""
+    decreases = np.flatnonzero(np.diff(t) < 0) + 1
+    lines = np.asarray(table.lines)[one][decreases].tolist()
+    return [f"times step back in {lines_of(lines)}"] if lines else []
 
 
 def waveforms_summary(waveforms: tuple[Waveform, ...]) -> dict:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from ..errors import ModelError
+from ..errors import MemjaxError, ModelError
 from ..runtime.documents import is_finite_number, load_json
 
 SCHEMA_VERSION = 1
@@ -19,6 +19,7 @@ _FLAGS = ("reversed", "compliance_by_sweep")
 """What a bench has that is no number."""
 
 _LAYOUT = "the fit.json of a 'memjax fit'"
+_FOLDER = "a folder made by 'memjax fit'"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +67,55 @@ class FitFile:
 
 def fit_file(path: str | Path) -> Path:
     """The file of a fit, which its folder may stand for."""
-    # Not Path.is_dir, which fails for names that are too long.
     return Path(path) / "fit.json" if os.path.isdir(path) else Path(path)
+
+
+def fit_content(
+    path: str | Path, *, error: type[MemjaxError] = ModelError, inside: str = "fit.json"
+) -> dict[str, Any]:
+    """Content of a ``fit.json``, or of another file of that layout.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file, or the directory of the fit.
+    error : type
+        Of the error.
+    inside : str
+        Name of the file in a directory.
+
+    Raises
+    ------
+    MemjaxError
+        Of that type, if it cannot be read or is no fit. Where a folder holds fits instead, it names them.
+    """
+    # Not Path.is_dir, which fails for names that are too long.
+    if os.path.isdir(path):
+        folder, path = path, Path(path) / inside
+        if not path.exists():
+            what = f"no {inside} in the folder"
+            raise error(what, where=str(folder), allowed=_FOLDER, fix=other_fits(folder))
+    where = str(path)
+    content = load_json(path, error, what="cannot be read as a fit", allowed=_LAYOUT)
+    version = content.get("schema_version") if isinstance(content, dict) else None
+    if version is None:
+        raise error("no fit", where=where, allowed=_LAYOUT)
+    if version != SCHEMA_VERSION:
+        raise error(
+            f"schema_version {version!r:.60}",
+            where=where,
+            allowed=f"schema_version {SCHEMA_VERSION}",
+            fix="fit the data again",
+        )
+    return content
+
+
+def other_fits(folder: str | Path) -> str:
+    """What to name in place of a folder that is none of a fit: the fits in it, as a batch and a choice hold them."""
+    inside = sorted(Path(folder).glob("*/fit.json")) or sorted(Path(folder).glob("fits/*.json"))
+    names = [str(f.parent if f.name == "fit.json" else f) for f in inside]
+    more = ", ..." if len(names) > 4 else ""
+    return f"name a fit in it: {', '.join(names[:4])}{more}" if names else "check the path"
 
 
 def load_fit(path: str | Path) -> FitFile:
@@ -83,20 +131,7 @@ def load_fit(path: str | Path) -> FitFile:
     ModelError
         If it cannot be read or is no fit.
     """
-    path = fit_file(path)
-    where = str(path)
-    content = load_json(path, ModelError, what="cannot be read as a fit", allowed=_LAYOUT)
-    if not isinstance(content, dict):
-        raise ModelError("no fit", where=where, allowed=_LAYOUT)
-    version = content.get("schema_version")
-    if version != SCHEMA_VERSION:
-        allowed = f"schema_version {SCHEMA_VERSION}"
-        raise ModelError(
-            f"schema_version {version!r:.60}",
-            where=where,
-            allowed=allowed,
-            fix="fit the data again",
-        )
+    content, where = fit_content(path), str(fit_file(path))
     model = content.get("model")
     if not isinstance(model, str):
         raise ModelError(f"model {model!r:.60}", where=where, allowed="the name of a model")

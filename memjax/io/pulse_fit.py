@@ -13,9 +13,8 @@ from ..data import PulseProtocol
 from ..device import AbstractDevice
 from ..errors import ModelError
 from ..models import model
-from ..runtime.documents import load_json
 from ..synapse import Pulsed, PulseNoise
-from .fit import fit_file, load_fit
+from .fit import fit_content, fit_file, load_fit
 
 _LAYOUT = "the fit.json of a 'memjax fit' of conductances per pulse"
 
@@ -40,10 +39,9 @@ def load_pulse_fit(path: str | Path, *, cycles: bool = False) -> tuple[Pulsed, P
     ModelError
         If it is no such fit.
     """
+    fit, pulses = load_fit(path), pulses_of(path)
     path = fit_file(path)
-    fit = load_fit(path)
     try:
-        pulses = load_json(path, ModelError, what="no fit of pulses", allowed=_LAYOUT)["pulses"]
         protocol = PulseProtocol(
             voltages=tuple(pulses["voltages_V"]),
             widths=tuple(pulses["widths_s"]),
@@ -65,6 +63,23 @@ def load_pulse_fit(path: str | Path, *, cycles: bool = False) -> tuple[Pulsed, P
         raise ModelError(
             f"no fit of pulses: {type(error).__name__} {error}", where=str(path), allowed=_LAYOUT
         ) from error
+
+
+def pulses_of(path: str | Path) -> dict[str, Any]:
+    """What a ``fit.json`` says of pulses.
+
+    Raises
+    ------
+    ModelError
+        If it is no fit of conductances per pulse.
+    """
+    content = fit_content(path)
+    if not isinstance(content.get("pulses"), dict):
+        what = f"a fit of {content.get('kind') or 'sweeps'}"
+        raise ModelError(
+            what, where=str(path), allowed=_LAYOUT, fix="name the folder of a fit of pulses"
+        )
+    return content["pulses"]
 
 
 def _noise(pulses: dict[str, Any], cycle: Mapping[str, float]) -> PulseNoise:

@@ -13,6 +13,7 @@ from typing import Any
 import jax
 
 from ..circuit.power import kinds_of_elements
+from ..errors import NetworkError, SolveError
 from ..lanes.choice import use_backend
 from ..runtime.deprecated import forward_keywords
 from ..runtime.files import lock_folder
@@ -28,6 +29,7 @@ from .run_store import (
     STEP_CHECKS,
     RunFolder,
     clear_folder,
+    discard_beginning,
     load_recording,
     merge_parts,
     open_folder,
@@ -192,7 +194,12 @@ def run_network(
         store, start = RunFolder(place, settings.save_interval), simulation.conductances()
         if settings.resume:
             store.restore(simulation, content)
-        finished = _simulate(simulation, store, network.steps(duration), settings.progress)
+        try:
+            finished = _simulate(simulation, store, network.steps(duration), settings.progress)
+        except (SolveError, NetworkError):
+            if writes:
+                discard_beginning(place)
+            raise
         at_end = _at_end(simulation, start)
         if writes:
             merge_parts(store, network, simulation.done, at_end)

@@ -25,7 +25,7 @@ from jaxtyping import Float
 
 from ..circuit.power import kinds_of_elements
 from ..errors import NetworkError, OutputError
-from ..runtime.files import prepare_output, remove_temporaries, strict_json, writing
+from ..runtime.files import LOCK, prepare_output, remove_temporaries, strict_json, writing
 from .energy import EnergyLedger
 from .energy_program import PHASES
 from .groups import Neurons
@@ -246,6 +246,14 @@ def clear_folder(path: Path, *, resume: bool, force: bool) -> None:
         (path / MARKER).unlink(missing_ok=True)
     except OSError as error:
         raise _write_error(path, error) from error
+
+
+def discard_beginning(path: Path) -> None:
+    """Remove the folder of a run that failed before anything of it was written, so that the command may be mended."""
+    if {x.name for x in path.iterdir()} <= {LOCK, MARKER, _PARTS} and not any(
+        (path / _PARTS).iterdir()
+    ):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _check_same(path: Path, content: Mapping[str, Any]) -> dict[str, Any]:

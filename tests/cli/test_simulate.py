@@ -12,6 +12,7 @@ import memjax as mj
 from memjax.core.result import Trace
 from memjax.errors import ModelError
 from memjax.io.fit import load_fit
+from memjax.io.pulse_fit import load_pulse_fit
 
 LIKE = ("--point-time", "0.01", "--compliance", "1e-6")
 
@@ -363,3 +364,27 @@ def test_two_rows_at_one_time_are_refused(refused, params, tmp_path):
     said = refused("simulate", "diffusive", "--params", params, "--stimulus", path, "--out", out)
     assert "t_s = 0.5" in said
     assert not out.exists()
+
+
+def test_a_folder_that_holds_fits_is_no_fit_and_its_fits_are_named(tmp_path):
+    for name in ("choice/mms/fit.json", "choice/vteam/fit.json", "batch/fits/die_1.json", "none/x"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("{}")
+    for folder, fix in (
+        ("choice", r"name a fit in it: \S*choice/mms, \S*choice/vteam$"),
+        ("batch", r"name a fit in it: \S*batch/fits/die_1.json$"),
+        ("none", "check the path"),
+    ):
+        with pytest.raises(ModelError, match=f"no fit.json in the folder; .*{fix}"):
+            load_fit(tmp_path / folder)
+    with pytest.raises(ModelError, match=r"^no fit; in .*allowed: the fit.json of a 'memjax fit'"):
+        load_fit(tmp_path / "choice/mms")
+
+
+def test_a_fit_of_sweeps_is_no_fit_of_pulses(tmp_path):
+    path = tmp_path / "fit.json"
+    path.write_text('{"schema_version": 1, "model": "mms", "parameters": {}, "kind": "sweeps"}')
+    with pytest.raises(
+        ModelError, match=r"^a fit of sweeps; .*allowed: .*per pulse; name the folder"
+    ):
+        load_pulse_fit(path)

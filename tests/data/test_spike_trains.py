@@ -53,8 +53,8 @@ def test_spikes_of_traces_are_their_rises_through_the_level(table):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("v_V,i_A\n0,1\n", "no time"),
-        ("t_s,v_V\n0,1\n1,2\n", "a trace of v_V.*at which level"),
+        ("v_V,i_A\n0,1\n", "no column says that it is the time.*--columns t=NAME,v=NAME"),
+        ("t_s,v_V\n0,1\n1,2\n", "a trace.*at which level"),
         ("train,t_s\n", "no rows"),
         ("train,t_s\n0,0.1,7\n", "3 cells under a header of 2.*line 2"),
         ("train,t_s\n0,\n", "no time.*line 2"),
@@ -70,7 +70,7 @@ def test_a_trace_that_goes_back_in_time_is_refused(table):
     path = table("t_s,v_V\n0,1\n2,2\n1,3\n")
     with pytest.raises(ReaderError, match="do not increase"):
         read_spike_trains(path, level=1.5)
-    with pytest.raises(ReaderError, match=r"no column 'gate.v'"):
+    with pytest.raises(ReaderError, match="no column says that it is the voltage"):
         read_traces(table("t_s,i_A\n0,1\n1,2\n"), signal="gate.v")
 
 
@@ -102,3 +102,32 @@ def test_a_table_that_is_parted_in_two_ways_is_refused(table):
 def test_the_signal_is_found_in_any_case(table):
     (times, values) = read_traces(table("t_s,X\n0,1\n1,2\n"), signal="x")["0"]
     assert (times.tolist(), values.tolist()) == ([0, 1], [1, 2])
+
+
+@pytest.mark.parametrize(
+    "header", ["neuron id,spike time (ms)", "trial,times_ms", "Neuron no,t / ms"]
+)
+def test_columns_of_spike_times_have_the_names_that_a_lab_gives_them(table, header):
+    found = read_spike_trains(table(header + "\n0,10\n0,20\n1,15\n"))
+    assert {n: t.tolist() for n, t in found.items()} == {"0": [0.01, 0.02], "1": [0.015]}
+
+
+def test_rows_of_a_trace_are_no_spikes_where_no_column_is_known_as_the_signal(table):
+    path = table("Time (ms),V_gate (mV),V_drive (V)\n0,10,1.5\n1,900,1.5\n2,10,0\n3,800,0\n")
+    with pytest.raises(ReaderError, match=r"'V_gate \(mV\)'.*--columns t=NAME,v=NAME"):
+        read_spike_trains(path, signal="gate.v", level=0.5)
+    found = read_spike_trains(path, signal="gate.v", level=0.5, columns={"v": "V_gate (mV)"})
+    np.testing.assert_allclose(found["0"], [490 / 890 * 1e-3, (2 + 490 / 790) * 1e-3])
+    alone = read_spike_trains(path, columns={"t": "Time (ms)"})
+    np.testing.assert_allclose(alone["0"], [0, 1e-3, 2e-3, 3e-3])
+
+
+def test_a_channel_of_an_oscilloscope_is_a_trace(table):
+    path = table("x-axis,1,2\nsecond,Volt,Volt\n0,1,0\n1,1,1\n2,0,0\n")
+    with pytest.raises(
+        ReaderError, match="name a channel as the trace of a circuit: --columns v=1"
+    ):
+        read_traces(path, signal="gate.v")
+    assert read_traces(path, columns={"v": "2"})["0"][1].tolist() == [0, 1, 0]
+    row = table("Zeit;Gate\nms;mV\n0,0;10,0\n1,0;900,0\n2,0;10,0\n")
+    np.testing.assert_allclose(read_traces(row, signal="gate.v")["0"][1], [0.01, 0.9, 0.01])

@@ -11,7 +11,7 @@ from memjax.errors import DataError
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "no fit to report on"),
+        (None, "no fit.json in the folder; .*check the path"),
         ({"kind": "tea leaves"}, "tea leaves"),
         ({"kind": "targets"}, r"cannot be read.*run 'memjax fit' again"),  # no tables
     ],

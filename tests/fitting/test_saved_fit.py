@@ -50,5 +50,5 @@ def test_a_page_is_made_again_and_what_is_not_there_is_named(saved):
 
 
 def test_a_folder_without_a_fit_is_refused(tmp_path):
-    with pytest.raises(DataError, match="no fit to report on"):
+    with pytest.raises(DataError, match=r"no fit.json in the folder"):
         ft.load(tmp_path)

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from memjax import network as nw
-from memjax.errors import NetworkError, OutputError
+from memjax.errors import NetworkError, OutputError, SolveError
 from memjax.network.folder_run import FolderSettings, run_network
 from memjax.network.run_store import load_recording, read_description
 from memjax.runtime.files import lock_folder
@@ -132,6 +132,15 @@ def test_a_full_disk_and_a_vanished_folder(tmp_path, monkeypatch, undisturbed):
     monkeypatch.setattr(os, "fsync", vanished)
     with pytest.raises(OutputError, match=r"No such file.*--resume"):
         run_network(spiking(), 0.01, folder, folder=FolderSettings(force=True))
+
+
+@pytest.mark.slow
+def test_a_run_that_fails_before_anything_is_written_leaves_no_folder(tmp_path):
+    fast = nw.Neurons(**{**vars(spiking(40).groups[0]), "bias": 1.2})
+    coarse = nw.Network(groups=[fast], dt=1e-3, exchange_steps=5)
+    with pytest.raises(SolveError, match="dt times the largest rate"):
+        run_network(coarse, 0.5, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.wrong_types

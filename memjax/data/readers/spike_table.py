@@ -3,9 +3,9 @@
 from typing import final
 
 from memjax.data.base import NAMED_COLUMNS, AbstractRecordReader, Source, Verdict, verdict
-from memjax.data.record_columns import assumed_units, roles
+from memjax.data.record_columns import assumed_units, is_label, roles
 from memjax.data.spike_record import SpikeRecord
-from memjax.data.spike_trains import LABELS, order_remarks, spike_table, trains_of
+from memjax.data.spike_trains import order_remarks, spike_table, trains_of
 from memjax.data.text import split_line
 
 
@@ -21,7 +21,7 @@ class SpikeTableReader(AbstractRecordReader):
         names = split_line(head.lstrip().split("\n")[0])
         columns = roles(names)
         others = [n for k, n in enumerate(names) if "t" in columns and k != columns["t"].index]
-        known = "t" in columns and all(n.lower() in LABELS for n in others)
+        known = "t" in columns and all(map(is_label, others))
         return verdict(
             known, NAMED_COLUMNS, "the header names a time, and nothing but labels beside it"
         )

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from ...core.params import flat
 from ...errors import MemjaxError
+from ...io.fit import other_fits
 from ...runtime.documents import is_finite_number, load_toml
 from ...runtime.files import is_inside
 
@@ -237,7 +238,12 @@ class Table:
             return None
         path = self.source.path.parent / filename
         try:
-            path = path / inside if inside and path.is_dir() else path
+            if inside and path.is_dir():
+                path = path / inside
+                if not path.exists():
+                    what, fix = f"no {inside} in {filename!r:.80}", other_fits(path.parent)
+                    self.note(key, what, allowed=f"a file, or a folder with {inside}", fix=fix)
+                    return None
             with path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
         except (OSError, ValueError) as error:  # a NUL in the name is the latter

@@ -101,7 +101,7 @@ def test_what_makes_no_fit_of_a_circuit_is_refused(drive, tmp_path, capsys):
         ([*fit, "--spikes", "gate.v", *more], "say --level"),
         ([*fit, *SEEN, *more, "--batch"], "--batch: these fits are of one circuit"),
         ([*fit, *SEEN, *more, "--compliance", "1e-6"], "--compliance: elements around a circuit"),
-        ([*fit, "--voltage", "gate", *more], "no column 'gate.v'"),
+        ([*fit, "--voltage", "gate", *more], "no column says that it is the voltage"),
         ([*fit, *SEEN, *more, "--uncertainty", "nuts"], "--uncertainty nuts: .* no likelihood"),
         ([*fit, "--voltage", "gate", *more, "--stochastic"], "--stochastic: --spikes calibrates noise"),
         (["fit", str(trace), *fit[2:], "--spikes", "gate.v", *more], "say --level"),

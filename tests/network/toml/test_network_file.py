@@ -465,3 +465,11 @@ def test_energy_is_asked_for_at_the_top_and_knows_what_a_stimulus_is(load, tmp_p
     assert file.energy
     assert file.stimuli == {"rates": (1e-3, 3), "latencies": (1e-3, 3)}
     assert file.models == {"exc": "threshold-switch-neuron"}
+
+
+def test_a_folder_that_holds_several_fits_names_them(load, tmp_path):
+    (tmp_path / "choice" / "mms").mkdir(parents=True)
+    (tmp_path / "choice" / "mms" / "fit.json").write_text("{}")
+    own = '[groups.exc.devices.switch]\nfit = "choice"\n'
+    with pytest.raises(NetworkError, match=r"no fit.json in 'choice'; .*name a fit in it: .*mms"):
+        load(NEURON, own)

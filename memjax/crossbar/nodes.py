@@ -162,7 +162,7 @@ def solve_driven(
 ) -> Solved:
     """Voltages where voltages drive the ends of lines; see `solve_nodes`.
 
-    The kernel solves for many inputs side by side, and gives the rows that it is to hand back. Without it XLA gives all.
+    The kernel solves for many inputs side by side, and hands back the rows that are wanted. XLA gives all of them.
     """
     if kernel is not None:
         return _solve_by_kernel(kernel, most, handed, net, v, v_bit)

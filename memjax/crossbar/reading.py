@@ -194,14 +194,17 @@ class Reading(eqx.Module):
     @property
     def power(self) -> Power:
         """Power by part of the array."""
-        array, full = self.array, self.complete()
+        full = self.complete()
+        if full is not self:
+            return full.power
+        array = self.array
         word, bit = array.lines
-        across = full.word - full.bit
-        drivers, senses = full._drive_currents, self._sense_currents
+        across = self.word - self.bit
+        drivers, senses = self._drive_currents, self._sense_currents
         return Power(
-            cells=jnp.sum(full.cell_current * across, axis=(-2, -1)),
-            word_wires=_heat(word.resistance, jnp.swapaxes(full.word, -1, -2), drivers),
-            bit_wires=_heat(bit.resistance, full.bit, senses),
+            cells=jnp.sum(self.cell_current * across, axis=(-2, -1)),
+            word_wires=_heat(word.resistance, jnp.swapaxes(self.word, -1, -2), drivers),
+            bit_wires=_heat(bit.resistance, self.bit, senses),
             drivers=_terminal_heat(array.wires.driver, drivers),
             sense=_terminal_heat(array.wires.sense, senses),
         )

@@ -271,7 +271,7 @@ def _run(options: argparse.Namespace) -> int:
             pictures |= _pictures_of_writing(done) if draws else {}
             report["program"] = _program_summary(done)
         if content.v is not None:
-            reading = array.read(content.v)
+            reading = array.read(content.v).complete()
             ideal = np.asarray(array.without_wires().read(content.v).current)
             files += _write_reading(reading, ideal, folder)
             pictures |= _pictures_of_reading(reading, ideal) if draws else {}

@@ -15,7 +15,7 @@ from ..device import AbstractDevice
 from ..errors import BoundsError, SolveError
 from ..runtime.arguments import as_integer, is_traced
 from ..runtime.deprecated import forward_attributes, forward_keywords
-from .batch_kernel import BatchKernel, batch_kernel
+from .batch_kernel import BatchKernel, Handed, batch_kernel
 from .cells import Cells
 from .checks import (
     check_cells,
@@ -218,7 +218,11 @@ class Crossbar(eqx.Module):
             array = eqx.tree_at(lambda a: a.conductances, self, guarded)
         reading = _read(array, v, v_bit, _kernel_of(array, v))
         devices = (isinstance(x, AbstractDevice) for x in (self.cells, self.selector))
-        if any(devices) and not is_traced(reading.word) and bool(jnp.any(jnp.isnan(reading.word))):
+        if (
+            any(devices)
+            and not is_traced(reading.word_rows)
+            and bool(jnp.any(jnp.isnan(reading.word_rows)))
+        ):
             raise SolveError(
                 "the currents do not balance", where="Crossbar.read",
                 allowed="laws of cells and selectors whose currents rise with the voltage",
@@ -275,10 +279,10 @@ def _read(
         progress, current, steps = end.progress, end.current, end.steps
     else:
         net = Net(conductance, *array.lines)
-        # Of lines that are sensed at one end the others follow from the word lines, when they are asked for.
+        # Voltages of other nodes are found when they are asked for: to fill new memory costs as much as the solve.
         bits = array.shape[0] if array.wires.sense_both_ends else 1
         *voltages, progress = solve_driven(
-            net, batch, v_bit, most=array.max_iterations, bits=bits, kernel=kernel
+            net, batch, v_bit, most=array.max_iterations, handed=Handed(0, bits), kernel=kernel
         )
         current, steps = None, jnp.zeros_like(progress.iterations)
     results = (*voltages, current, steps, progress)
@@ -286,7 +290,7 @@ def _read(
         results = jax.tree.map(lambda x: x[0], results)
     word, bit, current, steps, progress = results
     return Reading(
-        array=array, v=v, v_bit=v_bit, word=word, bit_rows=bit, law_current=current, newton_steps=steps,
+        array=array, v=v, v_bit=v_bit, word_rows=word, bit_rows=bit, law_current=current, newton_steps=steps,
         iterations=progress.iterations, residual=progress.residual, direct=progress.direct,
     )  # fmt: skip
 

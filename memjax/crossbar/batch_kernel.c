@@ -28,8 +28,8 @@ enum { MOST_POLES = 64 };
 enum { TOGETHER = 4 }; /* modes at a time: chains of dependent operations that run side by side */
 enum { NUMBERS, SCALARS, LOADS, BIT_RATIOS, BIT_SHARES, FIRST, LAST, POLES };
 enum { STEP_LOADS = POLES + 1, STEP_WORD_RATIOS, STEP_BIT_RATIOS, STEP_BIT_SHARES, STEP_FIRST, STEP_LAST };
-enum { FACTORS = STEP_LAST + 1, WORD_KNOTS, ALONG_BIT, WORD_IN, BIT_IN, ARGS };
-enum { WORD_OUT, BIT_OUT, SQUARE, SCALE, COUNT, RETS };
+enum { FACTORS = STEP_LAST + 1, WORD_KNOTS, ALONG_BIT, WORD_IN, BIT_IN, WORD_WEIGHTS, BIT_WEIGHTS, ARGS };
+enum { WORD_OUT, BIT_OUT, SQUARE, SCALE, COUNT, PRODUCTS, WORD_ENDS, BIT_ENDS, RETS };
 
 enum { ROWS = 8 }; /* of a block, in which first halves of solves are computed again: to keep them all moves more memory */
 
@@ -57,10 +57,12 @@ typedef struct { /* what all threads read */
     const float *factors, *word_knots, *along_bit;
     Sources word, bit;
     Real *word_out, *bit_out, *square, *scale;
+    const Real *word_weights, *bit_weights; /* voltages of the same nodes, with which results are multiplied */
+    Real *products, *word_ends, *bit_ends;  /* sums over a group, and what the ends of lines have; none without weights */
     int32_t *count;
     float poles[MOST_POLES];
     Real tolerance, word_resistance, bit_resistance, bit_most;
-    int64_t rows, columns, inputs, word_modes, bit_modes, knots, spacing, bits, groups, next;
+    int64_t rows, columns, inputs, word_modes, bit_modes, knots, spacing, words, bits, groups, next;
     int32_t terms, stretch, most, ends; /* of the polynomial; steps of its first half; at which it ends */
 } Work;
 
@@ -194,6 +196,30 @@ static NOINLINE void store_row(const Work *w, const Space *s, const Vec *restric
                 for (int64_t j = j0; j < end; j++)
                     to[((begin_of(s, part) + l) * rows + i) * columns + j] = s->unit[part][l] * row[j][l];
         }
+}
+
+/* In the place of the voltages of a row: those across its cells times those of the weights, and the ends of its lines. */
+static NOINLINE void weigh_row(const Work *w, const Space *s, const Vec *x, int64_t i) {
+    const int64_t columns = w->columns;
+    Real *products = w->products + (s->begin / WIDE * w->rows + i) * columns;
+    for (int part = 0; part < PARTS; part++) {
+        const Vec *word = x + part * columns, *bit = s->last + part * columns;
+        if (inputs_of(s, part) < BLOCK) clear(s->source, columns);
+        for (int64_t l = 0; l < inputs_of(s, part); l++) {
+            const int64_t input = begin_of(s, part) + l, at = (input * w->rows + i) * columns;
+            for (int64_t j = 0; j < columns; j++) s->source[j][l] = w->word_weights[at + j] - w->bit_weights[at + j];
+            w->word_ends[2 * input * w->rows + i] = s->unit[part][l] * word[0][l];
+            w->word_ends[(2 * input + 1) * w->rows + i] = s->unit[part][l] * word[columns - 1][l];
+        }
+        for (int64_t j = 0; j < columns; j++) {
+            const Vec product = s->unit[part] * (word[j] - bit[j]) * s->source[j];
+            Real sum = part ? products[j] : 0;
+            for (int l = 0; l < BLOCK; l++) sum += product[l];
+            products[j] = sum;
+        }
+    }
+    if (i == 0) store_row(w, s, s->last, w->bit_ends, 0, 2);
+    if (i == w->rows - 1) store_row(w, s, s->last, w->bit_ends, 1, 2);
 }
 
 /* Voltages of a row of word lines, whose smooth parts are straight between knots. */
@@ -477,8 +503,11 @@ static NOINLINE Step voltages_up(const Work *w, const Space *s, int stores) {
         for (int64_t i = end; i-- > i0;) {
             block -= columns * PARTS, x -= columns * PARTS;
             for (int part = 0; part < PARTS; part++) balance_row(w, s, part, i, x + part * columns, block + part * columns);
-            if (stores) store_row(w, s, x, w->word_out, i, w->rows), store_row(w, s, s->last, w->bit_out, i, w->rows);
-            else square += take_row(w, s, i);
+            if (stores) {
+                if (w->products) weigh_row(w, s, x, i);
+                if (w->words) store_row(w, s, x, w->word_out, i, w->rows);
+                if (w->bits) store_row(w, s, s->last, w->bit_out, i, w->rows);
+            } else square += take_row(w, s, i);
         }
     }
     return square;
@@ -504,12 +533,12 @@ static void take_steps(const Work *w, Space *s, int32_t from, int32_t end) {
 
 /* The voltages of a group into the results. */
 static void store(const Work *w, const Space *s) {
-    if (w->bits == w->rows) {
+    if (w->bits == w->rows || w->products) {
         voltages_down(w, s), voltages_up(w, s, 1);
         return;
     }
-    find_smooth(w, s);
-    for (int64_t i = 0; i < w->rows; i++) {
+    if (w->words) find_smooth(w, s);
+    for (int64_t i = 0; i < w->words; i++) {
         add_up(w, s, i, s->x);
         store_row(w, s, s->x, w->word_out, i, w->rows);
     }
@@ -608,10 +637,14 @@ static int run_all(const XLA_FFI_CallFrame *frame) {
         .factors = args[FACTORS]->data, .word_knots = args[WORD_KNOTS]->data, .along_bit = args[ALONG_BIT]->data,
         .word_out = rets[WORD_OUT]->data, .bit_out = rets[BIT_OUT]->data,
         .square = rets[SQUARE]->data, .scale = rets[SCALE]->data, .count = rets[COUNT]->data,
+        .word_weights = args[WORD_WEIGHTS]->data, .bit_weights = args[BIT_WEIGHTS]->data,
+        .products = size_of(rets[PRODUCTS]) ? rets[PRODUCTS]->data : NULL,
+        .word_ends = rets[WORD_ENDS]->data, .bit_ends = rets[BIT_ENDS]->data,
         .tolerance = scalars[0], .word_resistance = scalars[1], .bit_resistance = scalars[2],
         .rows = args[LOADS]->dims[0], .columns = args[LOADS]->dims[1], .inputs = args[WORD_IN]->dims[0],
         .word_modes = args[FACTORS]->dims[0], .bit_modes = args[FACTORS]->dims[1],
-        .knots = args[WORD_KNOTS]->dims[0], .spacing = numbers[4], .bits = rets[BIT_OUT]->dims[1],
+        .knots = args[WORD_KNOTS]->dims[0], .spacing = numbers[4], .words = rets[WORD_OUT]->dims[1],
+        .bits = rets[BIT_OUT]->dims[1],
         .terms = numbers[0], .stretch = numbers[1], .most = numbers[2], .ends = args[WORD_IN]->rank == 2,
     };
     memcpy(w.poles, args[POLES]->data, w.terms * sizeof(float));

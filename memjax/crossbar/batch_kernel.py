@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from ..lanes.backend import Unavailable
 from ..lanes.cc.library import build, register
@@ -29,6 +29,9 @@ _TERMS = 64
 _CYCLES = 3
 """How often: an input that is not done by then is solved by XLA, with a polynomial of its own."""
 
+_GROUP = 16
+"""Inputs whose products the kernel adds up, as many as it has side by side."""
+
 _MARGIN = 0.5
 """Residual of the polynomial over that of a solve: another right-hand side has it a little larger."""
 
@@ -46,6 +49,19 @@ class BatchKernel:
     target: str
 
 
+class Handed(NamedTuple):
+    """How many of the last rows of the voltages are handed back: none or all, and the last one or all.
+
+    Parameters
+    ----------
+    words, bits : int
+        Of the word lines, and of the bit lines.
+    """
+
+    words: int
+    bits: int
+
+
 class _Polynomial(NamedTuple):
     """Where the factor by which it reduces a residual is 0 (those of no term come last), and how many they are."""
 
@@ -54,16 +70,43 @@ class _Polynomial(NamedTuple):
 
 
 class _Ends(NamedTuple):
-    """How the solves by the kernel ended."""
+    """How the solves by the kernel ended; products and ends of lines have no rows where they are not wanted."""
 
     word: Array
     bit: Array
     square: Float[Array, " inputs"]
     scale: Float[Array, " inputs"]
     count: Int[Array, " inputs"]
+    products: Float[Array, "groups rows columns"]
+    word_ends: Float[Array, "inputs 2 rows"]
+    bit_ends: Float[Array, "inputs 2 columns"]
+
+    @property
+    def failed(self) -> Bool[Array, " inputs"]:
+        """Whether a residual is not small enough, or no number."""
+        tolerance = TOLERANCE[self.square.dtype.name]
+        return ~(self.square <= tolerance**2 * self.scale)
 
 
-Solved = tuple[Float[Array, "inputs rows columns"], Float[Array, "inputs some columns"], Progress]
+class Products(NamedTuple):
+    """What derivatives by conductances and by voltages at the ends of lines take of a solve.
+
+    Parameters
+    ----------
+    cells : Float[Array, "rows columns"]
+        Voltage across each cell times that of another solve, summed over the inputs [V^2].
+    word_ends : Float[Array, "inputs 2 rows"]
+        Voltages of the first and the last node of each word line [V].
+    bit_ends : Float[Array, "inputs 2 columns"]
+        Those of each bit line [V].
+    """
+
+    cells: Float[Array, "rows columns"]
+    word_ends: Float[Array, "inputs 2 rows"]
+    bit_ends: Float[Array, "inputs 2 columns"]
+
+
+Solved = tuple[Float[Array, "inputs words columns"], Float[Array, "inputs bits columns"], Progress]
 """Voltages of word lines and bit lines by rows and columns, and how their solves ended."""
 
 
@@ -117,9 +160,15 @@ def _polynomial(single: Equations, tolerance: float) -> _Polynomial:
 
 
 def _call(
-    kernel: BatchKernel, equations: Equations, most: int, word: Array, bit: Array, bits: int
+    kernel: BatchKernel,
+    equations: Equations,
+    most: int,
+    inputs: tuple[Array, Array],
+    handed: Handed,
+    weights: tuple[Array, Array] | None = None,
 ) -> _Ends:
-    """The call, with the voltages of all nodes of the bit lines (`bits`) or of the last one."""
+    """The call at what enters word lines and bit lines; with voltages of another solve it gives products with them."""
+    word, bit = inputs
     net, kind = equations.net, word.dtype
     # The kernel computes residuals anew: what float32 leaves of coefficients changes how far a step reduces them by
     # less than the margin.
@@ -146,11 +195,15 @@ def _call(
         *of_cells(equations), poles, load, single.word_ratios.T, bit_ratios, shares, *ends,
         smooth.factors, smooth.word_knots, smooth.along_bit,
     )  # fmt: skip
-    inputs, (rows, columns) = len(word), net.conductance.shape
-    shapes = [jax.ShapeDtypeStruct((inputs, x, columns), kind) for x in (rows, bits)]
-    shapes += [jax.ShapeDtypeStruct((inputs,), kind)] * 2
-    shapes += [jax.ShapeDtypeStruct((inputs,), np.int32)]
-    return _Ends._make(jax.ffi.ffi_call(kernel.target, shapes)(*prepared, word, bit))
+    count, (rows, columns) = len(word), net.conductance.shape
+    groups, ends = (0, 0) if weights is None else (-(-count // _GROUP), 2)
+    if weights is None:
+        weights = (jnp.zeros((0, rows, columns), kind),) * 2
+    shapes = [(count, x, columns) for x in handed] + [(count,)] * 3
+    shapes += [(groups, rows, columns), (count, ends, rows), (count, ends, columns)]
+    results = _Ends._make(jax.ShapeDtypeStruct(x, kind) for x in shapes)
+    results = results._replace(count=jax.ShapeDtypeStruct((count,), np.int32))
+    return _Ends._make(jax.ffi.ffi_call(kernel.target, results)(*prepared, word, bit, *weights))
 
 
 def _solve(
@@ -159,18 +212,19 @@ def _solve(
     most: int,
     inputs: tuple[Array, Array],
     sources_of: Callable[[], Nodes],
-    bits: int,
+    handed: Handed,
 ) -> Solved:
     """The results of the kernel, or of another solve where it did not converge."""
     equations = equations_of(net)
-    end = _call(kernel, equations, most, *inputs, bits)
-    failed = ~(end.square <= TOLERANCE[end.square.dtype.name] ** 2 * end.scale)
+    end = _call(kernel, equations, most, inputs, handed)
+    failed = end.failed
     size = jnp.sqrt(end.square / jnp.where(end.scale > 0, end.scale, 1))
     known = end.word, end.bit, Progress(end.count.astype(int), size, jnp.zeros_like(failed))
 
     def solve_again(sources):
         nodes, progress = solve_one(equations, most, sources)
-        return nodes.word.T, nodes.bit[-bits:], progress
+        rows = len(nodes.bit)
+        return nodes.word.T[rows - handed.words :], nodes.bit[rows - handed.bits :], progress
 
     def one(x):
         is_failed, sources, result = x
@@ -208,7 +262,7 @@ def solve_sources(
             def sources_of():
                 return Nodes(jnp.swapaxes(all_rows(word), -1, -2), all_rows(bit))
 
-            return _solve(kernel, net, most, (word, bit), sources_of, rows)
+            return _solve(kernel, net, most, (word, bit), sources_of, Handed(rows, rows))
 
         def solve_ends(word, bit):
             return solve_last(word[:, :0], bit[:, -bits:])
@@ -219,15 +273,57 @@ def solve_sources(
     return solve(net, word, bit)
 
 
-def solve_ends(
+def products_of(
     kernel: BatchKernel,
     net: Net,
     most: int,
     bits: int,
+    sources: tuple[Array, Array],
+    weights: tuple[Array, Array],
+) -> Products:
+    """Products of the voltages that `solve_sources` would give with others, those of word lines and of bit lines.
+
+    The kernel adds them up itself where all sources are in the `bits` last rows: to hand back these voltages would
+    fill new memory that takes as long as the solve.
+    """
+
+    @jax.custom_batching.sequential_vmap
+    def solve(net, sources, weights):
+        def by_xla(sources, weights):
+            word, bit, _ = solve_sources(kernel, net, most, bits, *sources)
+            cells = jnp.sum((word - bit) * (weights[0] - weights[1]), axis=0)
+            word_ends, bit_ends = jnp.swapaxes(word[..., [0, -1]], 1, 2), bit[:, [0, -1]]
+            return Products(cells, word_ends, bit_ends)
+
+        def again(last, weights):
+            rows = len(net.conductance)
+            bit = jnp.pad(last, ((0, 0), (rows - bits, 0), (0, 0)))
+            return by_xla((jnp.zeros_like(bit), bit), weights)
+
+        def by_kernel(sources, weights):
+            last = sources[1][:, -bits:]
+            inputs = sources[0][:, :0], last
+            end = _call(kernel, equations_of(net), most, inputs, Handed(0, 0), weights)
+            known = Products(jnp.sum(end.products, axis=0), end.word_ends, end.bit_ends)
+            # What a branch would be given of all nodes is made before it is taken.
+            return lax.cond(jnp.any(end.failed), again, lambda *_: known, last, weights)
+
+        word, bit = sources
+        is_elsewhere = jnp.any(word != 0) | jnp.any(bit[:, :-bits] != 0)
+        return lax.cond(is_elsewhere, by_xla, by_kernel, sources, weights)
+
+    return solve(net, sources, weights)
+
+
+def solve_ends(
+    kernel: BatchKernel,
+    net: Net,
+    most: int,
+    handed: Handed,
     v: Float[Array, "inputs rows"],
     v_bit: Float[Array, " columns"],
 ) -> Solved:
-    """Voltages where voltages drive the ends of lines; of the bit lines those in `bits` last rows: 1 or all of them."""
+    """Voltages where voltages drive the ends of lines."""
 
     @jax.custom_batching.sequential_vmap
     def solve(net, v, v_bit):
@@ -235,6 +331,6 @@ def solve_ends(
             return jax.vmap(lambda x: end_sources(net.word, net.bit, x, v_bit))(v)
 
         currents = end_sources(net.word, net.bit, v[0], v_bit).bit
-        return _solve(kernel, net, most, (v, net.bit.resistance * currents), sources_of, bits)
+        return _solve(kernel, net, most, (v, net.bit.resistance * currents), sources_of, handed)
 
     return solve(net, v, v_bit)

@@ -72,16 +72,23 @@ def node_currents(net: Net, voltages: Nodes) -> Nodes:
     return Nodes(wires.word + cells.T, wires.bit - cells)
 
 
+def end_currents(
+    line: Lines, v: Float[Array, " lines"]
+) -> tuple[Float[Array, " lines"], Float[Array, " lines"]]:
+    """Currents that enter the first and the last node of lines [A], were these at 0 V."""
+    first, last = (
+        jnp.where(end > 0, end / line.resistance * v, 0) for end in (line.first, line.last)
+    )
+    return first, last
+
+
 def end_sources(
     word: Lines, bit: Lines, v: Float[Array, " rows"], v_bit: Float[Array, " columns"]
 ) -> Nodes:
     """Currents into the nodes [A], were all of them at 0 V; nothing supplies any to a floating line."""
 
     def supply(line, voltages, nodes):
-        first, last = (
-            jnp.where(end > 0, end / line.resistance * voltages, 0)
-            for end in (line.first, line.last)
-        )
+        first, last = end_currents(line, voltages)
         currents = jnp.zeros((nodes, voltages.shape[0]), voltages.dtype)
         return currents.at[0].add(first).at[-1].add(last)
 

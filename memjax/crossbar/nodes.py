@@ -8,12 +8,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Float
 
-from .batch_kernel import BatchKernel, Solved, solve_ends, solve_sources
+from .batch_kernel import (
+    BatchKernel,
+    Handed,
+    Products,
+    Solved,
+    products_of,
+    solve_ends,
+    solve_sources,
+)
 from .equations import equations_of, solve_one
 from .lines import solve_lines, transposed
-from .net import Net, Nodes, Progress, end_sources, node_currents
+from .net import Net, Nodes, Progress, end_currents, end_sources, node_currents
 
 
 def solve_nodes(net: Net, sources: Nodes, *, most: int) -> tuple[Nodes, Progress]:
@@ -54,39 +63,82 @@ def solve_nodes(net: Net, sources: Nodes, *, most: int) -> tuple[Nodes, Progress
 
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1, 2))
 def _solve_by_kernel(
-    kernel: BatchKernel, most: int, bits: int, net: Net, v: Array, v_bit: Array
+    kernel: BatchKernel, most: int, handed: Handed, net: Net, v: Array, v_bit: Array
 ) -> Solved:
-    """Voltages of word lines, and of so many of the last rows of the bit lines."""
-    return solve_ends(kernel, net, most, bits, v, v_bit)
+    """Voltages of so many of the last rows of word lines and bit lines."""
+    return solve_ends(kernel, net, most, handed, v, v_bit)
 
 
-@_solve_by_kernel.defjvp
-def _tangent_by_kernel(kernel, most, bits, primals, tangents):
-    """One more solve, for the currents that the change of net and ends leaves unbalanced."""
-    net, rows = primals[0], len(primals[0].conductance)
-    word, bit, progress = _solve_by_kernel(kernel, most, rows, *primals)
+def _by_rows(nodes: Nodes) -> tuple[Array, Array]:
+    """Numbers of the nodes of word lines and of bit lines by rows and columns."""
+    return jnp.swapaxes(nodes.word, -1, -2), nodes.bit
 
-    def by_rows(nodes):
-        return jnp.swapaxes(nodes.word, -1, -2), nodes.bit
 
-    def leaving(net, word, bit):
-        nodes = Nodes(jnp.swapaxes(word, -1, -2), bit)
-        return by_rows(jax.vmap(partial(node_currents, net))(nodes))
+def _leaving(net: Net, word: Array, bit: Array) -> tuple[Array, Array]:
+    """`node_currents` of all inputs, by rows and columns."""
+    nodes = Nodes(jnp.swapaxes(word, -1, -2), bit)
+    return _by_rows(jax.vmap(partial(node_currents, net))(nodes))
 
-    def unbalanced(net, v, v_bit):
+
+@partial(_solve_by_kernel.defjvp, symbolic_zeros=True)
+def _tangent_by_kernel(kernel, most, handed, primals, tangents):
+    """One more solve, for the currents that the change of net and ends leaves unbalanced.
+
+    The equations have the changes themselves as further unknowns, which are known: so the transposed solve may give
+    the derivatives in the place of the voltages that they are products of.
+    """
+    net, rows = lax.stop_gradient(primals[0]), len(primals[0].conductance)
+    word, bit, progress = _solve_by_kernel(kernel, most, Handed(rows, rows), *primals)
+    moves = jax.tree.map(lambda x: not isinstance(x, SymbolicZero), tangents)
+    (here, still), change = eqx.partition(primals, moves), eqx.filter(tangents, moves)
+
+    def unbalanced(moved):
+        net, v, v_bit = eqx.combine(moved, still)
         sources = jax.vmap(lambda x: end_sources(net.word, net.bit, x, v_bit))(v)
-        return jax.tree.map(jnp.subtract, by_rows(sources), leaving(net, word, bit))
+        return jax.tree.map(jnp.subtract, _by_rows(sources), _leaving(net, word, bit))
 
-    def solve(_, currents):
-        *voltages, progress = solve_sources(kernel, lax.stop_gradient(net), most, bits, *currents)
-        return tuple(voltages), progress
+    def currents_of(change):
+        return jax.jvp(unbalanced, (here,), (change,))[1]
 
-    _, currents = jax.jvp(unbalanced, primals, tangents)
-    change, _ = lax.custom_linear_solve(
-        lambda x: leaving(net, *x), currents, solve, symmetric=True, has_aux=True
+    def equations(unknowns):
+        voltages, change = unknowns
+        left = _leaving(primals[0], *voltages)
+        return jax.tree.map(jnp.subtract, left, currents_of(change)), change
+
+    def voltages_at(currents):
+        return solve_sources(kernel, net, most, handed.bits, *currents)[:2]
+
+    def solve(_, right):
+        currents, change = right
+        return voltages_at(jax.tree.map(jnp.add, currents, currents_of(change))), change
+
+    def solve_transposed(_, right):
+        currents, slopes = right
+        voltages = voltages_at(currents)  # XLA leaves this out where nothing takes it
+        if any(jax.tree.leaves(moves[0][1:])):
+            (more,) = jax.vjp(unbalanced, here)[1](voltages)
+        else:
+            products = products_of(kernel, net, most, handed.bits, currents, (word, bit))
+            more = jax.grad(lambda x: _power(*eqx.combine(x, still), products))(here)
+        return voltages, jax.tree.map(jnp.add, slopes, more)
+
+    # No current, but as JAX wants it: made of something that changes.
+    none = jnp.zeros_like(word) + jnp.sum(jnp.ravel(jax.tree.leaves(change)[0])[:0])
+    voltages, _ = lax.custom_linear_solve(
+        equations, ((none, none), change), solve, solve_transposed
     )
-    tangent = change[0], change[1][:, -bits:], _no_tangent(progress)
-    return (word, bit[:, -bits:], progress), tangent
+    word, bit, *voltages = (
+        x[:, rows - count :] for x, count in zip((word, bit, *voltages), 2 * handed)
+    )
+    return (word, bit, progress), (*voltages, _no_tangent(progress))
+
+
+def _power(net: Net, v: Array, v_bit: Array, products: Products) -> Array:
+    """Power whose change by cells and by what drives them is the derivative; wires do not change [W]."""
+    word = jax.vmap(partial(end_currents, net.word))(v)
+    bit = jnp.stack(end_currents(net.bit, v_bit)) * jnp.sum(products.bit_ends, axis=0)
+    ends = jnp.sum(jnp.stack(word, axis=1) * products.word_ends) + jnp.sum(bit)
+    return ends - jnp.sum(net.conductance * products.cells)
 
 
 def _no_tangent(progress: Progress) -> Any:
@@ -105,19 +157,31 @@ def solve_driven(
     v_bit: Float[Array, " columns"],
     *,
     most: int,
-    bits: int,
+    handed: Handed,
     kernel: BatchKernel | None = None,
 ) -> Solved:
     """Voltages where voltages drive the ends of lines; see `solve_nodes`.
 
-    The kernel solves for many inputs side by side, and gives `bits` of the last rows of the bit lines: 1 or all.
-    Without it XLA gives all.
+    The kernel solves for many inputs side by side, and hands back the rows that are wanted. XLA gives all of them.
     """
     if kernel is not None:
-        return _solve_by_kernel(kernel, most, bits, net, v, v_bit)
+        return _solve_by_kernel(kernel, most, handed, net, v, v_bit)
     sources = jax.vmap(lambda x: end_sources(net.word, net.bit, x, v_bit))(v)
     nodes, progress = solve_nodes(net, sources, most=most)
     return lax.map(transposed, nodes.word), nodes.bit, progress
+
+
+@eqx.filter_jit
+def word_voltages(
+    net: Net,
+    v: Float[Array, "inputs rows"],
+    v_bit: Float[Array, " columns"],
+    most: int,
+    kernel: BatchKernel | None,
+) -> Float[Array, "inputs rows columns"]:
+    """Voltages of all nodes of the word lines [V]."""
+    handed = Handed(len(net.conductance), 1)
+    return solve_driven(net, v, v_bit, most=most, handed=handed, kernel=kernel)[0]
 
 
 @eqx.filter_jit

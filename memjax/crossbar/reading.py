@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from .batch_kernel import batch_kernel
 from .net import Net
-from .nodes import bit_voltages
+from .nodes import bit_voltages, word_voltages
 
 if TYPE_CHECKING:
     from .array import Crossbar
@@ -75,8 +76,8 @@ class Reading(eqx.Module):
         Voltages of the drivers [V].
     v_bit : Float[Array, "columns"]
         Voltages behind the sense resistances [V].
-    word : Float[Array, "*inputs rows columns"]
-        Voltage of the word line at each cell [V].
+    word_rows : Float[Array, "*inputs some columns"]
+        Voltage of the word line at each cell [V], or none of them: a batch in the kernel hands back currents alone.
     bit_rows : Float[Array, "*inputs some columns"]
         Voltage of the bit lines at all cells, or at the last ones alone [V].
     law_current : Float[Array, "*inputs rows columns"] or None
@@ -96,7 +97,7 @@ class Reading(eqx.Module):
     array: "Crossbar"
     v: Float[Array, "*inputs rows"]
     v_bit: Float[Array, " columns"]
-    word: Float[Array, "*inputs rows columns"]
+    word_rows: Float[Array, "*inputs some columns"]
     bit_rows: Float[Array, "*inputs some columns"]
     law_current: Float[Array, "*inputs rows columns"] | None
     iterations: Int[Array, "*inputs"]
@@ -110,11 +111,30 @@ class Reading(eqx.Module):
         inputs = "" if self.v.ndim == 1 else f", {self.v.shape[0]} inputs"
         return f"Reading of {rows} x {columns} cells{inputs}"
 
+    def complete(self) -> "Reading":
+        """The reading with the voltages of all word lines, by one more solve where the read gave none of them.
+
+        Each map and power of a batch asks for them: of one that was completed they cost no further solve.
+        """
+        conductance = self.array.crossings.conductance
+        if self.word_rows.shape[-2:] == self.array.shape or conductance is None:
+            return self
+        net = Net(conductance, *self.array.lines)
+        word = word_voltages(
+            net, self.v, self.v_bit, self.array.max_iterations, batch_kernel(self.array.dtype)
+        )
+        return eqx.tree_at(lambda r: r.word_rows, self, word)
+
+    @property
+    def word(self) -> Float[Array, "*inputs rows columns"]:
+        """Voltage of the word line at each cell [V]; see `complete`."""
+        return self.complete().word_rows
+
     @property
     def bit(self) -> Float[Array, "*inputs rows columns"]:
         """Voltage of the bit line at each cell [V]; after a batch in the kernel it is computed when asked for."""
         conductance = self.array.crossings.conductance
-        if self.bit_rows.shape == self.word.shape or conductance is None:
+        if self.bit_rows.shape[-2:] == self.array.shape or conductance is None:
             return self.bit_rows
         return bit_voltages(Net(conductance, *self.array.lines), self.word, self.v_bit)
 
@@ -129,7 +149,8 @@ class Reading(eqx.Module):
         conductance = self.array.crossings.conductance
         if self.law_current is not None or conductance is None:
             return jnp.asarray(self.law_current)
-        across = self.word - self.bit
+        full = self.complete()
+        across = full.word - full.bit
         return jnp.broadcast_to(conductance, across.shape) * across
 
     @property
@@ -161,16 +182,21 @@ class Reading(eqx.Module):
     @property
     def bit_drop(self) -> Float[Array, "*inputs rows columns"]:
         """Map of the IR drop along the bit lines: their voltage above what is behind the sense resistance [V]."""
-        return self.bit - jnp.broadcast_to(self.v_bit, self.bit.shape)
+        bit = self.bit
+        return bit - jnp.broadcast_to(self.v_bit, bit.shape)
 
     @property
     def ir_drop(self) -> Float[Array, "*inputs rows columns"]:
         """Map of the voltage that a cell lacks: that between both ends of its lines less that across the cell [V]."""
-        return self.word_drop + self.bit_drop
+        full = self.complete()
+        return full.word_drop + full.bit_drop
 
     @property
     def power(self) -> Power:
         """Power by part of the array."""
+        full = self.complete()
+        if full is not self:
+            return full.power
         array = self.array
         word, bit = array.lines
         across = self.word - self.bit
@@ -187,8 +213,9 @@ class Reading(eqx.Module):
     def _drive_currents(self) -> tuple[Float[Array, "*inputs rows"], ...]:
         """Currents into the first and the last cell of each word line [A]."""
         line, _ = self.array.lines
-        first = _times(self.v - self.word[..., 0], line.first / line.resistance)
-        return first, _times(self.v - self.word[..., -1], line.last / line.resistance)
+        starts, ends = (self.word[..., k] for k in (0, -1))
+        first = _times(self.v - starts, line.first / line.resistance)
+        return first, _times(self.v - ends, line.last / line.resistance)
 
     @property
     def _sense_currents(self) -> tuple[Float[Array, "*inputs columns"], ...]:

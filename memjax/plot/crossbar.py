@@ -36,8 +36,9 @@ def conductance_map(reading: "Reading", *, ax: Any = None) -> Any:
     ax : matplotlib.axes.Axes, optional
         Where to draw, and what is returned; a new figure's axes by default.
     """
-    across = np.asarray(reading.word - reading.bit)
-    current = np.asarray(reading.cell_current)
+    full = reading.complete()
+    across = np.asarray(full.word - full.bit)
+    current = np.asarray(full.cell_current)
     shape = (-1, *reading.array.shape)
     currents, voltages = (np.abs(x).reshape(shape).sum(axis=0) for x in (current, across))
     g = currents / np.where(voltages > 0, voltages, 1)

@@ -62,7 +62,7 @@ def test_a_wrong_file_has_the_readers_own_message(tmp_path):
         "v_V,i_A\n" + "".join(f"{v},{v * 1e-6}\n" for v in (0, 0.1, 0.2, 0.3, 0.2, 0.1, 0))
     )
     assert "say --point-time S" in _refusal(str(untimed))
-    assert "cannot be read as a fit" in _refusal(str(tmp_path))
+    assert "no fit.json in the folder" in _refusal(str(tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -194,7 +194,7 @@ def levenberg_marquardt(
         if ending.halving and k and k % ending.halving == 0:
             over |= bool(ending.back[0] < np.min(state.cost) < ending.back[1])
             going &= state.cost <= np.median(state.cost[going])
-        if over or (together and _stalled(state.history[begun:], tolerance)):
+        if over or (together and _stalled(state.history[begun:], float(np.max(tolerance)))):
             break
         which = every if together else np.flatnonzero(~state.converged & np.isfinite(state.cost))
         step, (predicted_reduction, left) = np.zeros_like(z), np.zeros((2, len(z)))
@@ -229,7 +229,9 @@ def _hold(jacobian: np.ndarray, held: np.ndarray | None, which: np.ndarray) -> n
     return jacobian
 
 
-def _gains(before: np.ndarray, after: np.ndarray, predicted: np.ndarray, tolerance: float):
+def _gains(
+    before: np.ndarray, after: np.ndarray, predicted: np.ndarray, tolerance: float | np.ndarray
+):
     """Which costs fell by a small share, and the ratio of each reduction to the one that was predicted."""
     # A start whose first solve failed has no cost to compare with: its first success is no small gain.
     known = (after < before) & np.isfinite(before)

@@ -197,13 +197,14 @@ def _call(
     )  # fmt: skip
     count, (rows, columns) = len(word), net.conductance.shape
     groups, ends = (0, 0) if weights is None else (-(-count // _GROUP), 2)
-    if weights is None:
-        weights = (jnp.zeros((0, rows, columns), kind),) * 2
+    word_weights, bit_weights = weights or [jnp.zeros((0, rows, columns), kind)] * 2
     shapes = [(count, x, columns) for x in handed] + [(count,)] * 3
     shapes += [(groups, rows, columns), (count, ends, rows), (count, ends, columns)]
     results = _Ends._make(jax.ShapeDtypeStruct(x, kind) for x in shapes)
     results = results._replace(count=jax.ShapeDtypeStruct((count,), np.int32))
-    return _Ends._make(jax.ffi.ffi_call(kernel.target, results)(*prepared, word, bit, *weights))
+    return _Ends._make(
+        jax.ffi.ffi_call(kernel.target, results)(*prepared, word, bit, word_weights, bit_weights)
+    )
 
 
 def _solve(

@@ -119,7 +119,12 @@ def _tangent_by_kernel(kernel, most, handed, primals, tangents):
             (more,) = jax.vjp(unbalanced, here)[1](voltages)
         else:
             products = products_of(kernel, net, most, handed.bits, currents, (word, bit))
-            more = jax.grad(lambda x: _power(*eqx.combine(x, still), products))(here)
+
+            def power_at(moved):
+                net, v, v_bit = eqx.combine(moved, still)
+                return _power(net, v, v_bit, products)
+
+            more = jax.grad(power_at)(here)
         return voltages, jax.tree.map(jnp.add, slopes, more)
 
     # No current, but as JAX wants it: made of something that changes.

@@ -76,9 +76,9 @@ class Reading(eqx.Module):
         Voltages of the drivers [V].
     v_bit : Float[Array, "columns"]
         Voltages behind the sense resistances [V].
-    word_rows : Float[Array, "*inputs some columns"]
+    word_rows : Float[Array, "*inputs words columns"]
         Voltage of the word line at each cell [V], or none of them: a batch in the kernel hands back currents alone.
-    bit_rows : Float[Array, "*inputs some columns"]
+    bit_rows : Float[Array, "*inputs bits columns"]
         Voltage of the bit lines at all cells, or at the last ones alone [V].
     law_current : Float[Array, "*inputs rows columns"] or None
         Current through cells that are not ohmic [A].
@@ -97,8 +97,8 @@ class Reading(eqx.Module):
     array: "Crossbar"
     v: Float[Array, "*inputs rows"]
     v_bit: Float[Array, " columns"]
-    word_rows: Float[Array, "*inputs some columns"]
-    bit_rows: Float[Array, "*inputs some columns"]
+    word_rows: Float[Array, "*inputs words columns"]
+    bit_rows: Float[Array, "*inputs bits columns"]
     law_current: Float[Array, "*inputs rows columns"] | None
     iterations: Int[Array, "*inputs"]
     newton_steps: Int[Array, "*inputs"]

@@ -261,7 +261,7 @@ def _from_beyond(
     names, points = zip(*beyond, strict=True)
     pinned = np.array([result.problem.free.index(n) for n in names])
     width = result.reach(level) * result.sigma_z[pinned]
-    triples = zip(points, pinned, width, strict=True)
+    triples = zip(points, pinned.tolist(), width, strict=True)
     begin = np.array(points, float)
     slope = np.array([_way_out(z, best.z[0], k, x) for z, k, x in triples])
     threshold = thresholds(result, level, pinned)

@@ -23,10 +23,13 @@ def exceeds_scatter(
     waves: Sequence[Waveform],
     residuals: Float[np.ndarray, " residuals"],
     jacobian: Float[np.ndarray, "residuals free"],
+    *,
+    granted: float = 0.0,
 ) -> bool:
     """Whether responses are further off than the scatter of the sweeps makes medians, or of few sweeps correlated.
 
-    Then the model is not that of the data, or the search has not ended at its optimum.
+    Then the model is not that of the data, or the search has not ended at its optimum. `granted` is an error of the
+    model that is allowed beside the scatter, in its variances.
     """
     count = min(w.n_sweeps for w in waves)
     r = residuals[: np.size(problem.group.weight)]
@@ -43,7 +46,7 @@ def exceeds_scatter(
     unit = read_variance(problem, waves)[: len(r)][counted]
     alike = np.sum(unit) ** 2 / np.sum(unit**2)
     error = np.sqrt(2 / alike * (number / freedom + 1 / (count - 1)))
-    return bool(np.sum(r[counted] ** 2) > (1 + _SURE * error) * expected)
+    return bool(np.sum(r[counted] ** 2) > (1 + max(_SURE * error, granted)) * expected)
 
 
 def _known_directions(problem: Problem, jacobian: Float[np.ndarray, "data free"]) -> float:

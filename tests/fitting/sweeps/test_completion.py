@@ -62,6 +62,9 @@ def stages(monkeypatch):
         about.profiled.append((names, [n for n, _ in beyond]))
         return [f"profile of {n}" for n in names]
 
+    def misses(result, *, granted=0.0):
+        return about.misses.pop(0) > granted
+
     monkeypatch.setattr(completion, "suggest", lambda result, tick: (None, None))
     monkeypatch.setattr(completion, "far_optima", far_optima)
     monkeypatch.setattr(completion, "curved", lambda result, follow: about.curved)
@@ -71,7 +74,7 @@ def stages(monkeypatch):
     )
     monkeypatch.setattr(completion, "counts_by_sampling", lambda problem, waves: about.counts)
     monkeypatch.setattr(completion, "_by_sampling", lambda result: about.sampled)
-    monkeypatch.setattr(completion, "_misses", lambda result: about.misses.pop(0))
+    monkeypatch.setattr(completion, "_misses", misses)
     return about
 
 
@@ -134,15 +137,18 @@ def test_where_a_current_switches_and_first_order_does_not_hold_a_lower_optimum_
 
 def test_events_count_by_their_sampling_where_the_data_are_described_so_near_by(stages):
     """It is looked near by though nothing is curved; the fit stays as it was where none describes the data so."""
-    stages.sampled, stages.misses = replace(fit(switches=True), loss=0.9), [False]
+    stages.sampled, stages.misses = replace(fit(switches=True), loss=0.9), [0.0]
     stages.lower = [np.array([3.0, 4.0])]
     done = completion.completed(fit(switches=True), None)
     assert done.z.tolist() == [3.0, 4.0]
     assert done.loss == 0.5
-    stages.misses, stages.lower = [True, True], []
+    stages.misses, stages.lower = [2.0, 2.0], []
     assert completion.completed(fit(switches=True), None).loss == 1.0
     # Nothing near with such weights, then a lower optimum near the fit as it was, from which they do.
-    stages.misses, stages.lower = [True, False], [np.array([3.0, 4.0]), None]
+    stages.misses, stages.lower = [2.0, 0.0], [np.array([3.0, 4.0]), None]
+    assert completion.completed(fit(switches=True), None).loss == 0.9
+    # A misfit that the scatter hides in its own size is searched once more, and granted.
+    stages.misses, stages.lower = [0.5, 0.5], []
     assert completion.completed(fit(switches=True), None).loss == 0.9
 
 

@@ -123,7 +123,7 @@ def test_few_rows_that_scatter_by_far_more_make_a_misfit_of_chance_likelier(monk
     expected = np.mean(np.var(wave.log_response, axis=0, ddof=1)) * variance_of_median(4)
     off = wave.median_log() * np.sqrt(1.6 * expected / np.mean(wave.median_log() ** 2))
     r = np.append(off / MODEL_SIGMA, np.zeros(3 + FREE))
-    few = np.where(np.arange(POINTS) < 12, 1.0, 1e-3)
-    for variance, misses in ((np.ones(POINTS), True), (few, False)):
+    few, alike = np.where(np.arange(POINTS) < 12, 1.0, 1e-3), np.ones(POINTS)
+    for variance, granted, misses in ((alike, 0.0, True), (few, 0.0, False), (alike, 1.0, False)):
         monkeypatch.setattr(scatter, "read_variance", lambda *_, v=variance: v)
-        assert exceeds_scatter(problem(1.0), [wave], r, JACOBIAN) is misses
+        assert exceeds_scatter(problem(1.0), [wave], r, JACOBIAN, granted=granted) is misses

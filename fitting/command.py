@@ -31,7 +31,7 @@ def new_folder(request: Request, marker: str = MARKER) -> Path:
 
 
 def start_of(config: Any) -> Any:
-    """The device or circuit that is named, with the values that are given, and the starts and bounds of the search."""
+    """The device or circuit that is named, with the values and bounds that are given; starts are the problem's."""
     start = mj.model(config.model)
     if config.preset is not None:
         model, values, _ = mj.presets.load(config.preset)
@@ -40,7 +40,8 @@ def start_of(config: Any) -> Any:
             raise DataError(what, where="--preset", allowed=config.model)
         start = mj.params.replace(start, values, where=config.preset)
     start = mj.params.replace(start, dict(config.model_values), where="--model-values")
-    start = mj.params.replace(start, dict(config.start), where="--start")
+    # The problem begins there, and knows where it would begin without; here the values are checked.
+    mj.params.replace(start, dict(config.start), where="--start")
     return mj.params.with_bounds(start, dict(config.bounds), where="--bounds")
 
 

@@ -119,14 +119,27 @@ def _chosen(
     wanted = [q for q in ("v", "i") if q in named] or wanted
     for quantity in wanted:
         try:
-            return assign(table, named, where=where, needed=("t", quantity)), quantity
+            chosen = assign(table, named, where=where, needed=("t", quantity))
         except ReaderError as error:
             if len(wanted) == 1:
                 raise ReaderError(
                     error.what, where=where, allowed=error.allowed,
                     fix=f"name the columns: --columns t=NAME,{quantity}=NAME",
                 ) from None  # fmt: skip
+            continue
+        _require_signal(table.names[chosen[quantity]], signal, quantity in named, where)
+        return chosen, quantity
     raise ReaderError("no time with a voltage or a current", where=where)
+
+
+def _require_signal(name: str, signal: str | None, is_named: bool, where: str) -> None:
+    """Refuse the column of another node of a circuit, ``gate.v``, which nobody has named."""
+    node = signal.rpartition(".")[0] if signal is not None else ""
+    if not is_named and node and name.lower().endswith(".v"):
+        raise ReaderError(
+            f"no column {signal!r}", where=where, allowed=name,
+            fix=f"name the column after the signal, or say --columns v={name}",
+        )  # fmt: skip
 
 
 def _steps_back(t: Float[np.ndarray, " rows"], table: Table, one: np.ndarray) -> list[str]:

@@ -99,6 +99,14 @@ def test_a_table_that_is_parted_in_two_ways_is_refused(table):
     assert list(read_spike_trains(table("train,t_s\na;b,0.5\na;b,0.6\n"))) == ["a;b"]
 
 
+def test_the_column_of_another_node_is_no_trace_of_the_one_that_is_asked_for(table):
+    path = table("t_s,gate.v\n0,1\n1,2\n")
+    with pytest.raises(ReaderError, match=r"no column 'node\.v'.*say --columns v=gate\.v"):
+        read_traces(path, signal="node.v")
+    named = read_traces(path, signal="node.v", columns={"v": "gate.v"})["0"]
+    np.testing.assert_array_equal(named[1], [1, 2])
+
+
 def test_the_signal_is_found_in_any_case(table):
     (times, values) = read_traces(table("t_s,X\n0,1\n1,2\n"), signal="x")["0"]
     assert (times.tolist(), values.tolist()) == ([0, 1], [1, 2])

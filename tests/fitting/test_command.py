@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fitting.command import calibrated
+from fitting.command import calibrated, start_of
 from fitting.progress import Stages
 from fitting.result import AbstractFit
 from memjax.errors import BoundsError, DataError
@@ -34,6 +34,19 @@ def test_each_iteration_is_a_line_for_a_program_that_wants_it(capsys, monkeypatc
     assert lines[1].startswith("memjax: progress: search: iteration 1, loss 2, ")
     assert lines[2].startswith("memjax: progress: search: iteration 2, loss 1.5, ")
     assert len(lines) == 3
+
+
+@pytest.mark.wrong_types
+def test_a_start_is_checked_and_left_to_the_problem():
+    """A device that begins there would not know where a fit without a start begins."""
+
+    def device(**start):
+        nothing = {"preset": None, "model_values": (), "bounds": ()}
+        return start_of(SimpleNamespace(model="mms", start=start.items(), **nothing))
+
+    assert device(tau=0.3).tau == device().tau
+    with pytest.raises(BoundsError, match="tau = 10000"):
+        device(tau=1e4)
 
 
 def test_a_stage_waits_until_what_was_given_is_checked(capsys):

@@ -181,13 +181,6 @@ def _interrupt(number: int, frame: Any) -> None:
     on_ctrl_c(number, frame)
 
 
-def _leave_threads(status: int) -> None:
-    """End this process, where threads still compute: the interpreter would wait for them, however long that takes."""
-    others = (t for t in threading.enumerate() if t is not threading.current_thread())
-    if any(not t.daemon for t in others):
-        end_process(status)
-
-
 @contextlib.contextmanager
 def _interrupted_by_sigterm() -> Iterator[None]:
     """Within it SIGTERM interrupts, unless it is ignored or someone handles it."""
@@ -242,7 +235,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as stop:
         say("interrupted", str(stop) or "nothing was saved")
         if argv is None:
-            _leave_threads(130)
+            # The interpreter would wait for threads that compute, or take itself down while others still compile.
+            end_process(130)
         return 130
     except BrokenPipeError:
         # Whoever read the output has gone; the interpreter must not complain at its end either.

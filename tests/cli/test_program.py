@@ -152,6 +152,21 @@ def test_sigterm_is_an_interrupt(run, monkeypatch, on_ctrl_c):
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
+def test_an_interrupted_program_takes_no_interpreter_down(monkeypatch):
+    """Threads that compile would meet one that is gone, and end the process by a segmentation fault."""
+
+    def end(status):
+        raise SystemExit(status)
+
+    monkeypatch.setattr(program, "end_process", end)
+    monkeypatch.setattr(program, "prepare_environment", lambda: None)
+    monkeypatch.setattr(program.gc, "set_threshold", lambda *_: None)
+    monkeypatch.setattr(sys, "argv", ["memjax", "extra"])
+    _offer(monkeypatch, lambda options: _raise(KeyboardInterrupt()))
+    with pytest.raises(SystemExit, match="130"):
+        program.main()
+
+
 def test_two_sigterms_of_one_moment_are_one_interrupt(run, monkeypatch):
     """As of `timeout`, which signals a process and then its group: what is saved after the first goes on."""
     saved = []

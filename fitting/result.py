@@ -219,8 +219,9 @@ class AbstractFit(HasFolder):
         """Correlations of the free parameters; 0 between those that simulated cycles calibrated and the others."""
         sigma, random = self.sigma_z, self.stochastic
         matrix = self.covariance / np.outer(sigma, sigma)
-        if random is not None and random.replicates:
-            names = [n for n in self.free if n in random.replicates]
+        # Of learned functions none of the nodes is calibrated, but factors that are not free.
+        names = [n for n in self.free if random is not None and n in random.replicates]
+        if random is not None and names:
             at = [self.free.index(n) for n in names]
             drawn = np.log(np.abs([random.replicates[n] for n in names]))
             matrix[at], matrix[:, at] = 0.0, 0.0

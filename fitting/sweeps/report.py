@@ -11,7 +11,6 @@ import numpy as np
 
 import memjax as mj
 from memjax.data import is_pulsed
-from memjax.errors import ModelError
 from memjax.observables import Thresholds, find_thresholds, summarise, switching
 from memjax.observables.thresholds import NEVER
 from memjax.plot import style
@@ -22,8 +21,7 @@ from ..page.fit_blocks import few_cycles, readable
 from ..report import TABLES, parameters_section, read_table, write_fit_page
 from ..time_pictures import figure_currents
 from . import figures
-from .function_figure import figure_functions
-from .learned import learned_functions
+from .function_figure import figure_functions, functions_of_fit
 from .limits import levels_by_sign
 from .set_reset import UNITS, cycle_values
 from .trends import SURE, Series, keeps_state, trends
@@ -78,7 +76,7 @@ def build(
             drawn |= shown
         # A device that stands reversed sees the opposite voltage.
         applied = -measured.applied if content["bench"].get("reversed") else measured.applied
-        if functions := _functions(content):  # correlations of nodes say nothing to anybody
+        if functions := functions_of_fit(content):  # correlations of nodes say nothing to anybody
             drawn["functions"] = figure_functions(content, applied, functions)
         else:
             correlation = np.array(content["correlation"])
@@ -151,14 +149,6 @@ def _is_of_one_rate(measured: mj.Measurement) -> bool:
 def _is_of_time(unit: str) -> bool:
     """Whether a unit holds a time, as those of rates and mobilities do; that of noise has its root."""
     return "sqrt" not in unit and "s" in re.split(r"[ ()/]", unit)
-
-
-def _functions(content: dict) -> Mapping[str, tuple[str, ...]]:
-    """Learned functions of the model of a ``fit.json``; none of a model of another name than memjax has."""
-    try:
-        return learned_functions(mj.model(content["model"]))
-    except ModelError:  # a circuit, or a device of a class of the user's own
-        return {}
 
 
 def thresholds_of(content: dict) -> Thresholds | None:

@@ -129,3 +129,13 @@ def test_what_is_as_wide_as_the_prior_is_not_determined_however_small_its_error_
     assert found.std["r_on"] < 0.1 * found.values["r_on"]
     assert found.reasons["r_on"] == "the data say no more of it than the prior does"
     assert "r_on" not in fit(sigma=(0.5, 0.1, 0.1)).reasons
+
+
+@pytest.mark.wrong_types  # of a calibration it has what is asked of it
+def test_correlations_of_what_was_calibrated_are_those_of_its_replicates():
+    draws = np.exp(np.random.default_rng(0).normal(size=50))
+    of = lambda **replicates: SimpleNamespace(replicates=replicates)  # noqa: E731
+    drawn = fit(stochastic=of(r_on=draws, x0=1 / draws)).correlation
+    np.testing.assert_allclose(drawn, [[1, 0, -1], [0, 1, 0], [-1, 0, 1]], atol=1e-12)
+    # Of a device with learned functions none of what is calibrated is free.
+    np.testing.assert_array_equal(fit(stochastic=of(k_set=draws)).correlation, np.eye(3))

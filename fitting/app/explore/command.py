@@ -17,6 +17,7 @@ from memjax.errors import DataError, ModelError, UsageError
 from memjax.io.request import bench_from
 from memjax.runtime.console import say
 from memjax.runtime.jax_setup import prepare_jax
+from memjax.runtime.model_names import physics_of
 
 from ...config import ELEMENTS
 from ...kinds import flag
@@ -77,7 +78,7 @@ def subject_of(options: argparse.Namespace) -> Any:
     name = options.subject
     path = Path(name)
     by_name = name.startswith((EXAMPLE, DATASET))
-    if name in model_names() and not path.exists():
+    if (physics_of(name) or name) in model_names() and not path.exists():
         return _driven(options)
     if path.is_dir() or (path.suffix.lower() == ".json" and _is_fit(path)):
         from .measured import of_fit

@@ -14,6 +14,7 @@ import memjax as mj
 from .curves import curve, events, solve
 from .driven import Driven, stimulus_csv
 from .drives import SWEEP, SWEEPS, Sweep
+from .functions import functions_at
 from .parameters import device_at, drive_row, drive_values, page_of
 
 ROWS = 800
@@ -108,8 +109,13 @@ class DrivenDevice(Driven):
             v, i = outputs["v"][0], outputs["i"][0]
             read = events(v, i, thresholds=_LEVELS, driven=self.driven)
         spent, solved = 1e3 * (time.perf_counter() - begin), [bool(results[0] == 0)]
-        curves = [curve(rows, outputs, states, 0)]
-        return {"curves": curves, "events": read, "solved": solved, "ms": round(spent, 1)}
+        return {
+            "curves": [curve(rows, outputs, states, 0)],
+            "events": read,
+            "functions": functions_at(device),
+            "solved": solved,
+            "ms": round(spent, 1),
+        }
 
     def command(self, choice: Mapping[str, Any]) -> str:
         """The command line that simulates what the page shows, out of the two files that the page offers."""

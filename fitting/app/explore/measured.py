@@ -32,6 +32,7 @@ from ...sweeps.thinning import thin
 from ..config import parse_fit
 from .curves import curve, event_voltages, events, numbers, solve
 from .fit_words import choice_words, option_words
+from .functions import coverage, fitted_functions, functions_at
 from .parameters import device_at, page_of
 
 BUDGET = 0.05
@@ -138,6 +139,7 @@ class Measured:
         self.warm()
         problem, levels = self.prepared.problem, self.waves[0].thresholds
         around = {"bench": problem.bench, "free": self.free}
+        applied = [m.applied for m in self.measurements]
         return (
             page_of(self.options.model, self.device, problem.env, **around)
             | {
@@ -151,6 +153,7 @@ class Measured:
                 "waves": [self._label(k) for k in self._selection],
                 "bounds": {n: list(x) for n, x in self.options.bounds},
                 "notes": list(self.notes),
+                "coverage": coverage(applied, reversed=problem.bench.reversed),
                 "can_fit": True,
                 "can_be_random": bool(getattr(self.device, "volatile", False)),
                 "cycles": CYCLES,
@@ -187,7 +190,8 @@ class Measured:
         """Curves and events at values of sliders."""
         self.warm()
         begin = time.perf_counter()
-        args, surroundings = self._inputs(device_at(self.device, choice.get("values", {})))
+        device = device_at(self.device, choice.get("values", {}))
+        args, surroundings = self._inputs(device)
         outputs, states, results = solve(*args, **surroundings)
         outputs = self._at_terminals(outputs)
         waves, driven = [self.waves[k] for k in self._selection], self.waves[0].driven
@@ -201,7 +205,13 @@ class Measured:
                 read += events(v, i, thresholds=w.thresholds, driven=driven)
         spent = 1e3 * (time.perf_counter() - begin)
         solved = [bool(r == 0) for r in results]
-        return {"curves": curves, "events": read, "solved": solved, "ms": round(spent, 1)}
+        return {
+            "curves": curves,
+            "events": read,
+            "functions": functions_at(device),
+            "solved": solved,
+            "ms": round(spent, 1),
+        }
 
     def _at_terminals(self, outputs: dict) -> dict:
         """Outputs, with the voltage that a limited source leaves at its terminals where the files hold that."""
@@ -353,6 +363,7 @@ def fit_about(folder: Path) -> dict[str, Any]:
             "loss": content["loss"],
             "verdict": verdict,
             "interrupted": content["interrupted"],
+            "functions": fitted_functions(content),
             **{n: content.get(n, []) for n in ("undetermined", "at_bound", "warnings")},
         },
         "spread": numbers_of.spread,

@@ -392,6 +392,7 @@ async function drawSimulated() {
 async function drawBelow() {
   await new Promise(requestAnimationFrame);
   await drawStates();
+  if (last.functions) await drawFunctions();
   if (setup.measured && setup.events.length) await markEvents();
   else describeEvents();
 }
@@ -445,6 +446,45 @@ async function drawStates() {
     y.push(last.solved[k] ? (name === "v" ? curve.v : curve.states[name]) : []);
   });
   await Plotly.restyle("time", {x, y});
+}
+
+// Learned functions at the sliders, the bands of the fit that ended last, and strokes where the data lie
+
+const axisTitle = ({title, unit}) => unit === "Correction" ? `correction of ${title.toLowerCase()}` : unit[0].toLowerCase() + unit.slice(1);
+
+function panelTraces(panel, v, k, fitted) {
+  const c = colors(), axes = k ? {xaxis: "x2", yaxis: "y2", legend: "legend2"} : {};
+  const color = (curve) => c.waves[curve.is_second ? 1 : 0];
+  const bands = fitted ? fitted.panels[k].curves : [];
+  const traces = bands.map((curve) => ({x: [...decode(fitted.v), ...decode(fitted.v).reverse()],
+    y: [...decode(curve.high), ...decode(curve.low).reverse()], ...axes, mode: "lines", fill: "toself", opacity: 0.25,
+    fillcolor: color(curve), line: {width: 0}, hoverinfo: "skip", showlegend: false}));
+  for (const curve of panel.curves) traces.push({name: curve.label, x: v, y: decode(curve.estimate), ...axes, mode: "lines",
+    line: {color: color(curve), width: 2}, hovertemplate: `%{x:.3g} V<br>%{y:.3g}<extra>${curve.label}</extra>`});
+  if (setup.coverage) {
+    const x = decode(setup.coverage);
+    traces.push({x, y: x.map(() => panel.limits[0]), ...axes, mode: "markers", hoverinfo: "skip",
+      marker: {symbol: "line-ns-open", size: 14, color: c.measured, line: {width: 1}}, showlegend: false});
+  }
+  return traces;
+}
+
+async function drawFunctions() {
+  const {v, panels} = last.functions, fitted = latest().fitted?.functions, stacked = narrow.matches;
+  const legend = {orientation: "h", y: stacked ? 0.42 : 1.02, yanchor: "bottom", x: stacked ? 0 : 0.57, xanchor: "left"};
+  const more = {height: stacked ? 620 : 330, legend2: legend}, traces = [];
+  panels.forEach((panel, k) => {
+    traces.push(...panelTraces(panel, decode(v), k, fitted));
+    const side = stacked ? {} : {domain: k ? [0.57, 1] : [0, 0.43]};
+    const level = stacked ? {domain: k ? [0, 0.42] : [0.58, 1]} : {};
+    more[k ? "xaxis2" : "xaxis"] = {title: {text: "voltage of the device (V)"}, ...side, anchor: k ? "y2" : "y"};
+    more[k ? "yaxis2" : "yaxis"] = {type: "log", title: {text: axisTitle(panel)}, exponentformat: "power",
+      range: panel.limits.map(Math.log10), ...level, anchor: k ? "x2" : "x"};
+  });
+  $("functions-card").hidden = false;
+  $("functions-text").textContent = (fitted ? "Lines: at the values of the sliders. Bands: nine tenths of the functions that the fit allows. " : "")
+    + (setup.coverage ? "Strokes: voltages of the data; where there are none, a function is what its smoothness says." : "");
+  await Plotly.react("functions", traces, layout(more), config);
 }
 
 // Switching and hold voltages

@@ -180,6 +180,18 @@ def test_spikes_come_while_a_circuit_runs(browser, tmp_path):
         assert time.monotonic() - begin < 60
 
 
+def test_learned_functions_follow_their_sliders(browser, tmp_path):
+    with _explorer("hybrid", folder=tmp_path) as (_, address), _page(browser, address) as page:
+        assert page.is_visible("#functions-card")
+        names = page.evaluate("document.getElementById('functions').data.map((x) => x.name)")
+        assert names == ["off, x = 0", "on, x = 1", "set, at x = 0", "reset, at x = 1"]
+        first = page.evaluate("document.getElementById('functions').data[2].y")
+        _slide(page, "set5", 900)
+        # What stands below the loop follows where no newer value waits.
+        _wait(page, "document.body.dataset.complete > 0")
+        assert page.evaluate("document.getElementById('functions').data[2].y") != first
+
+
 def test_hysteresis_of_a_model_follows_its_drive(browser, tmp_path):
     with _explorer("vteam", folder=tmp_path) as (_, address), _page(browser, address) as page:
         _slide(page, "peak", 600)

@@ -84,6 +84,12 @@ def test_what_would_be_ignored_or_is_unknown_is_refused(words, text):
     assert text in _refusal(*words)
 
 
+def test_a_model_with_corrections_is_shown_without_a_file():
+    subject = command.subject_of(_options("vteam+hybrid"))
+    assert (subject.model, subject.device.name) == ("vteam+hybrid", "vteam+hybrid")
+    assert "no file, no fit and no model" in _refusal("nonsense+hybrid")
+
+
 def test_an_option_is_refused_beside_a_fit(tmp_path):
     (tmp_path / "fit.json").write_text("{}")
     assert "a fit, which brings its own" in _refusal(str(tmp_path), "--point-time", "1")

@@ -74,3 +74,12 @@ def test_the_command_simulates_what_the_page_shows(tmp_path, monkeypatch):
     # --stimulus writes rows between which straight lines stay within 1e-3 of the range.
     np.testing.assert_allclose(_numbers(curve["states"]["x"]), x, atol=3e-3)
     assert load_stimulus("vteam.csv").values[0] == 0
+
+
+@pytest.mark.slow
+def test_a_learned_device_is_shown_with_its_functions():
+    subject = _subject(model="hybrid", device=mj.model("hybrid"))
+    shown = [subject.simulate({"values": x})["functions"] for x in ({}, {"set5": 3.0})]
+    first, second = ([c["estimate"] for p in f["panels"] for c in p["curves"]] for f in shown)
+    assert [a == b for a, b in zip(first, second, strict=True)] == [True, True, False, True]
+    assert _subject().simulate({})["functions"] is None

@@ -87,8 +87,8 @@ class Circuit(AbstractSystem, AbstractComposite):
 
     Parameters are known as ``element.parameter`` to `memjax.params`, to fits and to parameter files.
 
-    From 16 nodes on a simulation without noise, watched events and parameters that differ between members is that of
-    few arrays, which compiles in seconds whatever their length; other simulations compile node by node.
+    From 16 nodes on a simulation by `Stiff` without watched events, jumps and parameters that differ between members is
+    that of few arrays, which compiles in seconds whatever their length; other simulations compile node by node.
     """
 
     elements: tuple[AbstractElement | AbstractDevice, ...]

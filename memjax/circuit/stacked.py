@@ -1,5 +1,6 @@
 """A circuit of many nodes as few arrays: elements of one kind side by side, in programs that do not grow with them."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -13,10 +14,10 @@ from jaxtyping import Array, Float
 
 from ..core.fields import StateSpec
 from ..core.scaling import Scaled
-from ..core.system import AbstractSystem, Environment, NoNoise, State
+from ..core.system import AbstractSystem, Environment, State
 from ..device import AbstractDevice
 from .alike import kind
-from .circuit import MANY, Circuit, current_of
+from .circuit import MANY, Circuit, common_structure, current_of
 from .elements import AbstractSource, Capacitor, CurrentSource
 from .netlist import Topology
 
@@ -51,20 +52,28 @@ class Stack(eqx.Module):
         """What all their states of a name are called together."""
         return f"{self.names[0]}.{state.name}"
 
-    def own_states(self, state: State) -> State:
+    def states_by_name(self, state: State) -> State:
         """Their states by the names that they know, with an axis over the elements."""
         shapes = {
             s.name: (len(self.names), *(() if s.size == 1 else (s.size,))) for s in self.states
         }
         return {s.name: state[self.name_of(s)].reshape(shapes[s.name]) for s in self.states}
 
+    def channels(self, env: Environment) -> tuple[str, ...]:
+        """Names of the noise channels of each of them."""
+        if not self.states:
+            return ()
+        device = jax.tree.map(lambda x: x[0] if eqx.is_array(x) else x, self.elements)
+        zero = jnp.zeros((), jnp.result_type(float))
+        return tuple(device.noise(zero, device.initial(env), zero, env))
+
     def joined(self, states: State) -> State:
-        """States as the circuit has them: the inverse of `own_states`."""
+        """States as the circuit has them: the inverse of `states_by_name`."""
         return {self.name_of(s): _flat(states[s.name]) for s in self.states}
 
 
 class StackedCircuit(AbstractSystem):
-    """What a `Circuit` does without noise; its states are those of its devices, kind by kind, and all free voltages.
+    """A `Circuit` but for its jumps: its states are those of its devices, kind by kind, and all free voltages.
 
     Parameters
     ----------
@@ -78,6 +87,8 @@ class StackedCircuit(AbstractSystem):
         Numbers of the sources in the netlist.
     forced : tuple of bool
         Which of them are sources of current.
+    names : tuple of str
+        Names of all elements, in the order of the netlist.
     parasitic : float
         See `Circuit`.
     topology : Topology
@@ -89,6 +100,7 @@ class StackedCircuit(AbstractSystem):
     values: tuple[Any, ...]
     sources: tuple[int, ...] = eqx.field(static=True)
     forced: tuple[bool, ...] = eqx.field(static=True)
+    names: tuple[str, ...] = eqx.field(static=True)
     parasitic: float = eqx.field(static=True)
     topology: Topology = eqx.field(static=True)
 
@@ -104,12 +116,45 @@ class StackedCircuit(AbstractSystem):
 
     @property
     def noise_structure(self):
-        """See `AbstractSystem`: noise is left out."""
-        return NoNoise
+        """See `AbstractSystem` and `Circuit.noise_structure`."""
+        return common_structure([s.elements.noise_structure for s in self.stacks if s.states])
 
     def noise(self, t, state, u, env):
-        """See `AbstractSystem`: left out."""
-        return {}
+        """See `AbstractSystem`: channels in the order of the circuit's, so that a seed gives both the same noise."""
+        amplitudes, names = self.amplitudes(t, state, u, env), self._channels(env)
+        return {
+            n: {k: x[..., j] for k, x in amplitudes.items()}
+            for j, n in enumerate(itertools.chain.from_iterable(names.values()))
+        }
+
+    def _channels(self, env: Environment) -> dict[str, tuple[str, ...]]:
+        """Names of the channels of each device, in the order of the circuit."""
+        names = {}
+        for stack in self.stacks:
+            of_each = stack.channels(env)
+            names |= {n: tuple(f"{n}.{c}" for c in of_each) for n in stack.names}
+        return {n: names[n] for n in self.names if n in names}
+
+    def amplitudes(self, t, state, u, env):
+        """See `AbstractSystem`: each device's channels act on its states alone."""
+        v = self._node_voltages(state, u)
+        names = list(itertools.chain.from_iterable(self._channels(env).values()))
+        column = {n: k for k, n in enumerate(names)}
+        total = {k: jnp.zeros((*jnp.shape(x), len(names)), x.dtype) for k, x in state.items()}
+        for stack in self.stacks:
+            if not stack.states:
+                continue
+            states = stack.states_by_name(state)
+            channels = eqx.filter_vmap(lambda e, x, across: e.noise(t, x, across, env))(
+                stack.elements, states, _across(v, stack)
+            )
+            for channel, amplitude in channels.items():
+                places = np.array([column[f"{n}.{channel}"] for n in stack.names])
+                for k, x in amplitude.items():
+                    flat, name = _flat(x), f"{stack.names[0]}.{k}"
+                    at = np.arange(len(flat)), np.repeat(places, len(flat) // len(places))
+                    total[name] = total[name].reshape(len(flat), -1).at[at].set(flat)
+        return {k: jnp.reshape(x, (*jnp.shape(state[k]), len(names))) for k, x in total.items()}
 
     def initial(self, env: Environment) -> State:
         states: State = {}
@@ -128,7 +173,7 @@ class StackedCircuit(AbstractSystem):
                 def rate(e, x, across):
                     return e.drift(t, x, across, env)
 
-                states = stack.own_states(state)
+                states = stack.states_by_name(state)
                 rates |= stack.joined(eqx.filter_vmap(rate)(stack.elements, states, across))
         charging = -self._gathered(self._flows(t, state, v, u, env), self._heads)
         return rates | {NODES: self._over_capacitance(charging)}
@@ -138,7 +183,7 @@ class StackedCircuit(AbstractSystem):
         for stack in self.stacks:
             if stack.states:
                 nearest = eqx.filter_vmap(lambda e, x: e.project(x))
-                inside |= stack.joined(nearest(stack.elements, stack.own_states(state)))
+                inside |= stack.joined(nearest(stack.elements, stack.states_by_name(state)))
         return inside
 
     def confine(self, state, before, u):
@@ -221,7 +266,7 @@ class StackedCircuit(AbstractSystem):
         for stack in self.stacks:
             nodes = np.array(stack.nodes)
             at = tuple(v[nodes[:, k]] for k in range(nodes.shape[1]))
-            states = (stack.own_states(state),) if stack.states else ()
+            states = (stack.states_by_name(state),) if stack.states else ()
             currents = eqx.filter_vmap(current)(stack.elements, at, *states)
             flows += [(nodes[:, k], jnp.asarray(i)) for k, i in enumerate(currents)]
         values = self._source_values(u)
@@ -325,6 +370,7 @@ def _stacked(circuit: Circuit) -> StackedCircuit:
         tuple(e.value for e in sources.values()),
         tuple(sources),
         tuple(isinstance(e, CurrentSource) for e in sources.values()),
+        circuit.names,
         circuit.parasitic,
         circuit.topology,
     )

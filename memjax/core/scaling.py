@@ -64,12 +64,12 @@ class Scaled(eqx.Module):
     @eqx.filter_jit
     def diffusion(self, t, z: Float[Array, " n"], u) -> Float[Array, "n channels"]:
         """Noise amplitudes [1/sqrt(s)], one column per channel."""
-        state = self.unpack(z)
-        channels = self.system.noise(t, state, u, self.env).values()
-        zero = {k: jnp.zeros_like(x) for k, x in state.items()}
-        # A channel names only the states that it acts on: the others have amplitude 0.
-        columns = [self.pack(zero | c) for c in channels]
-        return jnp.stack(columns, axis=1) if columns else jnp.zeros((z.shape[0], 0), z.dtype)
+        amplitudes = self.system.amplitudes(t, self.unpack(z), u, self.env)
+        rows = [
+            jnp.reshape(amplitudes[s.name] / s.scale, (s.size, amplitudes[s.name].shape[-1]))
+            for s in self.system.specs
+        ]
+        return jnp.concatenate(rows)
 
     def channels(self) -> tuple[str, ...]:
         """Names of the noise channels."""

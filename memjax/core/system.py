@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import ClassVar, NamedTuple
 
 import equinox as eqx
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..runtime.arguments import check_known, number
@@ -120,6 +121,18 @@ class AbstractSystem(eqx.Module):
     @abc.abstractmethod
     def noise(self, t, state: State, u, env: Environment) -> dict[str, State]:
         """Amplitude of each noise channel on the states it acts on [SI/sqrt(s)]."""
+
+    def amplitudes(self, t, state: State, u, env: Environment) -> State:
+        """Amplitudes of all channels on each state [SI/sqrt(s)], with an axis over the channels after its shape."""
+        channels = self.noise(t, state, u, env).values()
+        zero = {k: jnp.zeros_like(x) for k, x in state.items()}
+        if not channels:
+            return {k: x[..., None][..., :0] for k, x in zero.items()}
+        # A channel names only the states that it acts on: the others have amplitude 0.
+        return {
+            k: jnp.stack([jnp.asarray(c.get(k, x)) for c in channels], axis=-1)
+            for k, x in zero.items()
+        }
 
     def jumps(self, t, state: State, u, env: Environment) -> dict[str, Jump]:
         """Jumps by name; none unless the system says so."""

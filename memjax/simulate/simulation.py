@@ -434,8 +434,11 @@ class _Batch:
 
     def _stack(self, grid: Grid) -> tuple[Scaled, np.ndarray] | None:
         """A circuit of many nodes as few arrays, where its elements are asked for by no name."""
-        named = grid.values or grid.watch is not None or grid.keys is not None
-        return None if named or not isinstance(self.policy, Stiff) else stack_circuit(self.scaled)
+        if grid.values or grid.watch is not None or not isinstance(self.policy, Stiff):
+            return None
+        # Other methods may treat states one after the other, by their names; jumps have names too.
+        by_name = self.policy.method is not None or self.scaled.has_jumps
+        return None if grid.keys is not None and by_name else stack_circuit(self.scaled)
 
     def _initial_vectors(self, grid: Grid, members: int):
         """Vector of every lane at the start: at rest, or as given."""

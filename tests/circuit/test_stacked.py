@@ -127,6 +127,39 @@ def test_a_simulation_is_that_of_elements(monkeypatch):
     )
 
 
+def _ladder() -> mj.Circuit:
+    """Two kinds of devices with noise, in turn: the order of channels is not that of kinds."""
+    sigma = jnp.asarray(7e-3)
+    noisy, still = mj.Diffusive1M1T1R(sigma1=sigma, sigma2=sigma), mj.Vteam()
+    lines = [("src", mj.VoltageSource(), "in", "0")]
+    for k, device in enumerate([noisy, mj.LangevinChain(), still, noisy, mj.LangevinChain()]):
+        before = "in" if k == 0 else f"n{k - 1}"
+        lines += [(f"r{k}", mj.Resistor(1e5 * (k + 1)), before, f"n{k}")]
+        lines += [(f"m{k}", device, f"n{k}", "0"), (f"c{k}", mj.Capacitor(1e-11), f"n{k}", "0")]
+    return mj.Circuit(lines)
+
+
+def test_noise_has_the_channels_of_elements(monkeypatch):
+    plain, stacked, places = _stacked(_ladder(), monkeypatch)
+    z = plain.project(plain.initial() + 0.1 + 0.01 * jnp.cos(jnp.arange(len(places))))
+    t, u = jnp.zeros(()), jnp.asarray(0.3)
+    assert stacked.channels() == plain.channels()
+    assert stacked.system.noise_structure is plain.system.noise_structure
+    of_elements = plain.diffusion(t, z, u)
+    assert np.all(np.abs(of_elements).max(axis=0) > 0)
+    _close(stacked.diffusion(t, z[np.argsort(places)], u)[places], of_elements)
+
+
+@pytest.mark.slow
+def test_a_seed_gives_the_noise_of_elements(monkeypatch):
+    circuit, drive = _ladder(), mj.triangle_sweep(0.3, 1e4)
+    rows = np.linspace(0.0, 1e-6, 3)
+    by_elements = mj.simulate(circuit, drive, save=rows, seed=3).check().state
+    monkeypatch.setattr("memjax.circuit.stacked.MANY", 2)
+    for k, x in mj.simulate(circuit, drive, save=rows, seed=3).check().state.items():
+        np.testing.assert_allclose(x, by_elements[k], rtol=1e-8, atol=1e-12 * np.abs(x).max())
+
+
 def test_its_program_does_not_grow_with_devices(monkeypatch):
     def equations(devices: int) -> int:
         _, stacked, _ = _stacked(_circuit(mj.VoltageSource(), devices), monkeypatch)

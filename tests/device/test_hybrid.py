@@ -14,6 +14,9 @@ ENV = mj.Environment()
 SETS = 10_000
 """Random sets of parameters."""
 
+TRAINED = mj.presets.names("hybrid")
+"""Presets that are fits to measured data."""
+
 
 def test_the_basis_is_that_of_cubic_splines():
     u = np.linspace(0, NODES - 3, 41)
@@ -59,34 +62,63 @@ def random_parameters(rng: np.random.Generator) -> dict[str, np.ndarray]:
     return values | {"share": rng.uniform(size=SETS), "lag": rng.uniform(0, 30, SETS)}
 
 
-@pytest.mark.parametrize("order", [1, 2])
-def test_no_parameters_break_its_laws(order):
-    """Pinched, passive, rising with the state and bounded, at three times the voltages of the nodes too."""
-    values = random_parameters(np.random.default_rng(order))
-    volts = jnp.asarray([-4.5, -1.5, -0.3, 0.0, 1e-3, 0.7, 1.5, 4.5])
-    states = jnp.asarray([0.0, 0.2, 0.7, 1.0])
+def check_laws(device: mj.HybridDevice, sets: dict[str, np.ndarray], volts: np.ndarray) -> None:
+    """Pinched, passive, rising with the state and bounded; 0 is among the voltages."""
+    v, states = jnp.asarray(volts), jnp.asarray([0.0, 0.2, 0.7, 1.0])
 
     def look(parameters):
-        device = mj.params.replace(mj.HybridDevice(order=order), parameters, check=False)
+        changed = mj.params.replace(device, parameters, check=False)
 
         def current(v):
-            at = lambda x: device.current(0.0, {s.name: x for s in device.states}, v, ENV)  # noqa: E731
+            at = lambda x: changed.current(0.0, {s.name: x for s in changed.states}, v, ENV)  # noqa: E731
             return jax.vmap(at)(states)
 
-        rate = lambda v, x: device.drift(0.0, {s.name: x for s in device.states}, v, ENV)["x"]  # noqa: E731
-        ends = jax.vmap(lambda v: jnp.stack([rate(v, jnp.zeros(())), rate(v, jnp.ones(()))]))(volts)
-        return jax.vmap(current)(volts), ends
+        rate = lambda v, x: changed.drift(0.0, {s.name: x for s in changed.states}, v, ENV)["x"]  # noqa: E731
+        ends = jax.vmap(lambda v: jnp.stack([rate(v, jnp.zeros(())), rate(v, jnp.ones(()))]))(v)
+        return jax.vmap(current)(v), ends
 
-    i, ends = jax.jit(jax.vmap(look))({n: jnp.asarray(x) for n, x in values.items()})
+    i, ends = jax.jit(jax.vmap(look))({n: jnp.asarray(x) for n, x in sets.items()})
     assert bool(jnp.all(jnp.isfinite(i)) & jnp.all(jnp.isfinite(ends)))
-    assert bool(jnp.all(i[:, 3] == 0))
-    assert bool(jnp.all(i * volts[None, :, None] >= 0))
+    assert np.any(volts == 0)
+    assert bool(jnp.all(i[:, volts == 0] == 0))
+    assert bool(jnp.all(i * v[None, :, None] >= 0))
     # Up to the rounding of an exponential.
     assert bool(
         jnp.all(jnp.diff(jnp.abs(i), axis=2) >= -4 * jnp.finfo(i.dtype).eps * jnp.abs(i[..., 1:]))
     )
     # At either end the state moves inwards.
     assert bool(jnp.all(ends[..., 0] >= 0) & jnp.all(ends[..., 1] <= 0))
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_no_parameters_break_its_laws(order):
+    """At three times the voltages of the nodes too."""
+    volts = np.array([-4.5, -1.5, -0.3, 0.0, 1e-3, 0.7, 1.5, 4.5])
+    sets = random_parameters(np.random.default_rng(order))
+    check_laws(mj.HybridDevice(order=order), sets, volts)
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_what_data_taught_keeps_its_laws_at_three_times_their_voltages(name):
+    """The values of the fit, and 1,000 draws of the bands of each."""
+    device = mj.params.replace(mj.HybridDevice(), mj.presets.load(name)[1])
+    bands, rng = mj.presets.bands(name), np.random.default_rng(0)
+    sets = {
+        n: np.append(float(getattr(device, n)), rng.uniform(*band, 1000))
+        for n, band in bands.items()
+    }
+    volts = 3 * np.append(np.linspace(device.v_low, device.v_high, 41), 0.0)
+    check_laws(device, sets, volts)
+    ends = 3 * np.array([0.0, device.v_high, 0.0, device.v_low, 0.0])
+    times = (
+        np.append(0.0, np.cumsum(np.abs(np.diff(ends)))) * 0.3 / 0.02
+    )  # the data's 20 mV in 0.3 s
+    rows = np.linspace(0.0, times[-1], 401)
+    trace = mj.simulate(device, mj.Sampled(times, ends), save=rows).check()
+    i, v, x = (np.asarray(a)[0] for a in (trace.i, trace.v, trace.state["x"]))
+    assert np.all(i * v >= 0)
+    assert np.all((x >= 0) & (x <= 1))
+    assert np.ptp(x) > 0.5  # it did switch
 
 
 def test_heat_speeds_up_what_is_activated():

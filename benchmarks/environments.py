@@ -48,7 +48,13 @@ def python_of(name: str) -> Path | None:
 
 
 def build(name: str) -> Path:
-    """Make the environment of a peer, unless it is there and up to date."""
+    """Make the environment of a peer, unless it is there and up to date.
+
+    Raises
+    ------
+    BenchmarkError
+        There is no such peer, or its packages could not be installed.
+    """
     if name not in names():
         raise BenchmarkError(f"no peer {name!r}", allowed=", ".join(names()))
     ready = python_of(name)
@@ -58,7 +64,14 @@ def build(name: str) -> Path:
     python = target / "bin" / "python"
     requirements = REQUIREMENTS / f"{name}.txt"
     subprocess.run([sys.executable, "-m", "venv", "--clear", str(target)], check=True)
-    subprocess.run([str(python), "-m", "pip", "install", "-r", str(requirements)], check=True)
+    install = [str(python), "-m", "pip", "install", "-r", str(requirements)]
+    if subprocess.run(install, check=False).returncode:
+        raise BenchmarkError(
+            f"pip could not install the peer {name}",
+            where=str(requirements),
+            allowed="packages that this machine has or can build: pip says above what is missing",
+            fix=f"install that, or name a Python that has the peer: {_given(name)}=/path/to/python",
+        )
     (target / "requirements.sha256").write_text(_digest(name))
     return python
 

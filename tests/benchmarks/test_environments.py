@@ -73,3 +73,14 @@ def test_a_peer_that_dies_is_a_failed_record_with_its_last_words(record, tmp_pat
 def test_an_unknown_peer_is_refused_by_name(record):
     with pytest.raises(BenchmarkError, match=r"no peer 'other'; allowed: .*scipy-lmfit"):
         environments.build("other")
+
+
+@pytest.mark.integration
+def test_a_peer_whose_packages_cannot_be_installed_is_an_error_that_names_a_way_out(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "lost.txt").write_text("./no-such-package\n")
+    monkeypatch.setattr(environments, "REQUIREMENTS", tmp_path)
+    with pytest.raises(BenchmarkError, match=r"install the peer lost.*MEMJAX_LOST="):
+        environments.build("lost")
+    assert environments.python_of("lost") is None

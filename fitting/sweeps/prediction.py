@@ -1,4 +1,4 @@
-"""Responses that a fit predicts, with bands to first order."""
+"""Responses that a fit predicts, with bands."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +15,9 @@ from .instrument import device_of, parameter_names
 from .learned import learned_functions
 from .prepare import prepare
 from .problem import Problem
+
+DRAWS = 128
+"""Draws from the posterior whose responses widen bands where these are not of first order."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +43,11 @@ class Prediction:
         nothing was measured.
     freedom : float
         Degrees of freedom behind `sigma`.
+    draws : Float[np.ndarray, "draws waves points"]
+        As `log_response`, of draws from the posterior (multivariate Student's t about the estimate) that could be
+        solved, with what learned functions miss [decades].
+    failed : int
+        Draws that could not be solved. They are in no band.
     """
 
     applied: Float[np.ndarray, "waves points"]
@@ -49,17 +57,29 @@ class Prediction:
     counted: Bool[np.ndarray, "waves points"]
     beyond: Bool[np.ndarray, "waves points"]
     freedom: float
+    draws: Float[np.ndarray, "draws waves points"]
+    failed: int
 
     def band(self, level: float = 0.9) -> Float[np.ndarray, "ends waves points"]:
-        """Ends of the bands of a level, those of Student's t [decades of A or V]."""
+        """Ends of the bands of a level [decades of A or V].
+
+        A band holds what Student's t says to first order and the quantiles of the draws. First order misses events that
+        move (a set that ends earlier) and states that are left; draws alone miss the tails of few of them.
+        """
         half = reach(level, self.freedom) * self.sigma
-        return np.stack([self.log_response - half, self.log_response + half])
+        low, high = self.log_response - half, self.log_response + half
+        if len(self.draws):
+            least, most = np.quantile(self.draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
+            low, high = np.minimum(low, least), np.maximum(high, most)
+        return np.stack([low, high])
 
     def __str__(self) -> str:
         """How many points are predicted, how surely, and how many of them without any data."""
         count, lost = int(np.sum(self.counted)), int(np.sum(self.beyond & self.counted))
         words = f"{count} points, known to {np.median(self.sigma[self.counted]):.2g} decades in the median"
-        return words + f"; {lost} of them beyond the voltages of the fit" * bool(lost)
+        words += f"; {lost} of them beyond the voltages of the fit" * bool(lost)
+        total = len(self.draws) + self.failed
+        return words + f"; {self.failed} of {total} draws could not be solved" * bool(self.failed)
 
 
 def problem_of(
@@ -87,8 +107,12 @@ def prediction_at(
     *,
     misfit: float,
     freedom: float,
+    seed: int = 0,
 ) -> Prediction:
-    """Responses to the waveforms of a problem at an optimum of covariance `covariance`; `misfit` in decades."""
+    """Responses to the waveforms of a problem at an optimum of covariance `covariance`; `misfit` in decades.
+
+    Draws from the posterior follow from `seed`.
+    """
     r, jacobian, _ = problem.linearise(np.repeat(z[None], TOGETHER, axis=0))
     group, weight = problem.group, np.asarray(problem.group.weight)
     plain = unsaturated(r[0][: weight.size])
@@ -98,6 +122,9 @@ def prediction_at(
     safe = np.where(counted, weight, np.inf)
     variance = np.einsum("pi,ij,pj->p", rows, covariance, rows).reshape(weight.shape)
     applied, target = np.asarray(group.stimuli.values), np.asarray(group.target)
+    rng = np.random.default_rng(seed)
+    logs = _responses_of_draws(problem, z, covariance, freedom, rng)
+    missed = misfit * rng.normal(size=logs.shape)
     return Prediction(
         applied=applied,
         target=target,
@@ -106,7 +133,27 @@ def prediction_at(
         counted=counted,
         beyond=_beyond(problem, applied),
         freedom=freedom,
+        draws=np.where(counted, logs + missed, target),
+        failed=DRAWS - len(logs),
     )
+
+
+def _responses_of_draws(
+    problem: Problem,
+    z: np.ndarray,
+    covariance: np.ndarray,
+    freedom: float,
+    rng: np.random.Generator,
+) -> Float[np.ndarray, "draws waves points"]:
+    """Logarithms of the responses at draws of a multivariate Student's t, of those that could be solved [decades]."""
+    values, vectors = np.linalg.eigh(covariance)
+    normal = rng.normal(size=(DRAWS, len(z))) * np.sqrt(np.maximum(values, 0))
+    wider = np.sqrt(freedom / rng.chisquare(freedom, size=DRAWS))
+    points = z + wider[:, None] * (normal @ vectors.T)
+    # In blocks of the size that the fit has compiled.
+    parts = [problem.observe(x)[1:] for x in np.split(points, DRAWS // TOGETHER)]
+    ok, logs = (np.concatenate(x) for x in zip(*parts, strict=True))
+    return logs[ok]
 
 
 def _beyond(problem: Problem, applied: np.ndarray) -> np.ndarray:

@@ -171,8 +171,9 @@ class FitResult(AbstractFit):
         problem = problem_of(self.problem, every, self.point_time, seed=self.seed)
         known = self.uncertainty
         return prediction_at(
-            problem, self.z, self.covariance, misfit=known.misfit, freedom=known.freedom
-        )
+            problem, self.z, self.covariance, misfit=known.misfit, freedom=known.freedom,
+            seed=self.seed,
+        )  # fmt: skip
 
     def tables(self) -> tuple[pandas.DataFrame, pandas.DataFrame]:
         """Measured rows, and those of the device under the same waveforms without noise: sweep, t_s, v_V, i_A, ..."""

@@ -18,6 +18,7 @@ from ..network.toml.tables import (
     NUMBER,
     POSITIVE,
     TEXT,
+    VALUE,
     WHOLE,
     Kind,
     Source,
@@ -144,10 +145,11 @@ def _read_cells(t: Table) -> tuple[AbstractDevice | None, dict[str, np.ndarray]]
     fit = t.file("fit", None, inside="fit.json")
     drawn = t.file("population", None, inside=POPULATION)
     seed = t.take("seed", WHOLE, 0)
-    values, states = t.values("values", NUMBER), t.table("states")
+    values, states = t.values("values", VALUE), t.table("states")
     arrays = {k: _numbers(states, k) for k in states.content}
-    if sum(x is not None for x in (*names.values(), fit, drawn)) != 1:
-        t.note("", "no device", allowed="one of model, preset, fit and population")
+    if sum(map(t.has, (*names, "fit", "population"))) != 1:
+        t.note("", "no device, or several", allowed="one of model, preset, fit and population")
+    if t.source.problems:
         return None, {}
     known_states = {k: x for k, x in arrays.items() if x is not None}
     shape = next((x.shape for x in known_states.values()), None)

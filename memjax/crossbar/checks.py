@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from ..core.fields import StateSpec
 from ..core.system import Environment
 from ..device import AbstractDevice
 from ..errors import BoundsError, CircuitError, ModelError
@@ -37,9 +38,14 @@ def _as_array(name: str, x: Any, unit: str, kind: Any = None) -> np.ndarray | Ar
 
     Operations of JAX on small arrays take a hundred times as long as those of NumPy, and reads begin here.
     """
-    x = np.asarray(x) if isinstance(x, list | tuple) else x
+    allowed = f"an array of real numbers [{unit}]"
+    if isinstance(x, list | tuple):
+        try:
+            x = np.asarray(x)
+        except ValueError:
+            _refuse(f"{name} whose rows differ in length", allowed)
     if not is_real(x):
-        _refuse(f"{name} = {shown(x)}", f"an array of numbers [{unit}]")
+        _refuse(f"{name} = {shown(x)}", allowed)
     if kind is None:
         dtype = getattr(x, "dtype", None)
         kind = jax.dtypes.canonicalize_dtype(dtype if dtype in ("float32", "float64") else float)
@@ -66,6 +72,8 @@ def _check_all(name: str, x: Any, fine: Any, allowed: str, unit: str, fix: str =
 def check_memory(conductances: Any, states: Mapping | None, inputs: int = 1) -> None:
     """Refuse arrays, or batches of inputs, whose solve the free memory does not hold."""
     known = next(iter((states or {}).values()), ()) if conductances is None else conductances
+    if isinstance(known, list | tuple):  # which the memory holds already
+        return
     size = float(np.prod(np.shape(known), dtype=float))
     if size * inputs < _SMALL:
         return
@@ -114,7 +122,7 @@ def _is_conductance(x: Any) -> Any:
 
 def guard_conductances(g: Array | None) -> Array:
     """Conductances that are traced, with a check at run time."""
-    text = f"a conductance that is none; in {_WHERE}; allowed: {_ALLOWED}; {_FIX}"
+    text = f"a conductance that is zero, negative or no number; in {_WHERE}; allowed: {_ALLOWED}; {_FIX}"
     return eqx.error_if(g, ~jnp.all(_is_conductance(g)), text)
 
 
@@ -145,7 +153,9 @@ def state_arrays(
             _refuse(
                 f"state {name} of shape {x.shape}", "word lines x bit lines, alike for all states"
             )
-        _check_all(f"state {name}", x, np.isfinite, "a finite number", "SI")
+    for spec in device.states:
+        if spec.name in arrays:
+            _check_state(spec, arrays[spec.name])
     for x in jax.tree.leaves(device):
         if np.shape(x) not in ((), shape):
             _refuse(
@@ -157,6 +167,19 @@ def state_arrays(
         k: jnp.asarray(arrays[k], kind) if k in arrays else jnp.full(shape, start[k], kind)
         for k in names
     }
+
+
+def _check_state(spec: StateSpec, x: np.ndarray | Array) -> None:
+    """Refuse values that a state cannot have."""
+    low, high = spec.bounds
+    slack = 1e-6 * spec.scale  # of a state that a single-precision solve left at its bound
+
+    def fine(y):
+        return np.isfinite(y) & (y >= low - slack) & (y <= high + slack)
+
+    ends = f"from {low:g} to {high:g}" if np.isfinite(high) else f"finite and >= {low:g}"
+    ends = ends if np.isfinite(low) else "finite"
+    _check_all(f"state {spec.name}", x, fine, f"{ends} {spec.unit}", spec.unit)
 
 
 def check_wires(

@@ -65,6 +65,7 @@ class WriteNoise(eqx.Module):
         spec = NumberSpec("1", where="WriteNoise", sign=">=")
         for name, x in (("spread", spread), ("read", read)):
             spec.check_single(name, x)
+            spec.check_known(name, x)
         self.spread, self.read = jnp.asarray(spread, float), jnp.asarray(read, float)
 
 

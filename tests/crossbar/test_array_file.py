@@ -46,3 +46,37 @@ def test_a_population_beside_a_model_is_refused(folder):
     path.write_text(TEXT.replace("seed = 3", 'model = "vteam"'))
     with pytest.raises(UsageError, match="allowed: one of model, preset, fit and population"):
         load_array_file(path)
+
+
+def test_a_setting_of_the_model_is_a_word(folder):
+    path = folder / "array.toml"
+    source = 'model = "vteam"\nvalues = { conduction = "exponential", r_on = 1e4 }'
+    path.write_text(TEXT.replace('population = "wafer"', source))
+    cells = load_array_file(path).array.cells
+    assert (cells.conduction, float(cells.r_on)) == ("exponential", 1e4)
+
+
+def test_a_population_that_is_missing_is_one_error(folder):
+    path = folder / "array.toml"
+    path.write_text(TEXT.replace('"wafer"', '"nowhere"'))
+    with pytest.raises(UsageError, match="'nowhere' cannot be read") as error:
+        load_array_file(path)
+    assert "no device" not in str(error.value)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("name", "content", "cause"),
+    [
+        ("x.csv", "", "it holds no numbers; in .*x.csv of cells"),
+        ("x.csv", "1,1\n1\n", "columns changed from 2 to 1 at row 2; in .*x.csv of cells"),
+        ("x.csv", "1;1\n1;1\n", "could not convert string '1;1' to float64 at row 0, column 1; in"),
+        ("x.npy", "text", "it holds no plain array; in .*x.npy of cells"),
+    ],
+)
+def test_a_file_without_an_array_is_said_in_a_sentence(folder, name, content, cause):
+    (folder / name).write_text(content)
+    path = folder / "array.toml"
+    path.write_text(TEXT.replace("x.csv", name))
+    with pytest.raises(UsageError, match=f"no array can be read: .*{cause}"):
+        load_array_file(path)

@@ -55,7 +55,10 @@ CASES = {
     r"conductance = nan S at 0, 0 and 11 more": _array(np.full((3, 4), np.nan)),
     r"conductances of shape \(4,\); in Crossbar; allowed: word lines x bit lines": _array(G[0]),
     r"conductances of shape \(0, 4\)": _array(G[:0]),
-    r"conductances = 'high'; .*an array of numbers \[S\]": _array("high"),
+    r"conductances = 'high'; .*an array of real numbers \[S\]": _array("high"),
+    r"conductances whose rows differ in length; .*an array of real numbers": _array(
+        [[1e-4, 1e-4], [1e-4]]
+    ),
     r"1e\+10 cells take .* GiB; in Crossbar; allowed: at most .*tiles": _array(
         np.broadcast_to(1e-4, (10**5, 10**5))
     ),
@@ -66,7 +69,15 @@ CASES = {
     r"states of conductances": _array(G, states={"gap": G}),
     r"state 'x'; in states of stanford-pku; allowed: gap": _array(None, cells=GAP, states={"x": G}),
     r"state gap of shape \(3,\)": _array(None, cells=GAP, states={"gap": G[:, 0]}),
-    r"state gap = nan SI at 1, 2": _array(None, cells=GAP, states={"gap": _with(np.nan)}),
+    r"state gap = nan m at 1, 2; .*finite and >= 0 m": _array(
+        None, cells=GAP, states={"gap": _with(np.nan)}
+    ),
+    r"state x = 1.5 1 at 1, 2; .*from 0 to 1": _array(
+        None, cells=mj.Vteam(), states={"x": _with(1.5)}
+    ),
+    r"spread = -1; in WriteNoise; allowed: a finite number >= 0": lambda: mj.crossbar.WriteNoise(
+        spread=-1
+    ),
     r"word_line = 0 ohm; in Crossbar; allowed: > 0 ohm and finite; an open line": _wires(
         word_line=0.0
     ),
@@ -187,6 +198,7 @@ def test_traced_conductances_are_checked_at_run_time():
     read = jax.jit(lambda g: mj.Crossbar(g, wires=WIRES).read(jnp.ones(3)).current)
     np.testing.assert_allclose(read(jnp.asarray(G)).shape, (4,))
     with pytest.raises(
-        Exception, match="a conductance that is none; in Crossbar; allowed: finite and > 0 S"
+        Exception,
+        match="a conductance that is zero, negative or no number; in Crossbar; allowed: finite and > 0 S",
     ):
         read(jnp.asarray(_with(0.0)))

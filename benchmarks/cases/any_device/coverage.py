@@ -119,17 +119,17 @@ def held(truth: mj.AbstractDevice, model: str, seed: int, learned: str = "hybrid
     problem = ft.SweepProblem(fitted, mj.model(learned), point_time=step)
     seconds, fit = lap(lambda: ft.solve(problem, seed=0))
     known = fit.predict(measured(v, i))
-    error, sigma = (x.reshape(v.shape) for x in (known.log_response - known.target, known.sigma))
-    half = fit.uncertainty.reach(LEVEL) * sigma
-    holds = np.abs(error) <= half
+    low, high = (x.reshape(v.shape) for x in known.band(LEVEL))
+    truth_log, predicted = (x.reshape(v.shape) for x in (known.target, known.log_response))
+    holds = (low <= truth_log) & (truth_log <= high)
     compared = np.abs(v) > NEAR_ZERO * np.max(np.abs(v))
     at = np.arange(len(v))[:, None] < len(FITTED)
     new = compared & ~at
     return Held(
         seen=holds[compared & at],
         unseen=holds[new],
-        off=float(np.sqrt(np.mean(error[new] ** 2))),
-        width=float(np.median(half[new])),
+        off=float(np.sqrt(np.mean((predicted - truth_log)[new] ** 2))),
+        width=float(np.median((high - low)[new] / 2)),
         seconds=seconds,
     )
 

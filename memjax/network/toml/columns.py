@@ -1,5 +1,6 @@
 """Columns of numbers out of CSV files, and arrays out of .npy or .csv."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -70,12 +71,27 @@ def load_array(path: Path) -> Float[np.ndarray, "..."]:
     NetworkError
         If it cannot be read or holds something else.
     """
+    npy = path.suffix.lower() == ".npy"
     try:
-        npy = path.suffix.lower() == ".npy"
-        array = np.load(path, allow_pickle=False) if npy else np.loadtxt(path, delimiter=",")
-        return np.asarray(array, float)
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore", UserWarning
+            )  # of a file without rows, which is refused below
+            array = np.load(path, allow_pickle=False) if npy else np.loadtxt(path, delimiter=",")
+        array = np.asarray(array, float)
     except (OSError, ValueError, EOFError, TypeError) as error:
-        allowed = "numbers, as .npy or as .csv without a header"
-        raise NetworkError(
-            f"no array can be read: {error}", where=str(path), allowed=allowed
-        ) from error
+        # NumPy's sentences about .npy advise to load what may run a program, those about text name its options.
+        is_foreign = npy and not isinstance(error, OSError)
+        cause = (
+            "it holds no plain array" if is_foreign else str(error).partition("; use")[0].rstrip(".")
+        )
+        raise _no_array(path, cause) from error
+    if not array.size:
+        raise _no_array(path, "it holds no numbers")
+    return array
+
+
+def _no_array(path: Path, cause: str) -> NetworkError:
+    """An error that names a file without an array."""
+    allowed = "numbers, as .npy or as .csv without a header"
+    return NetworkError(f"no array can be read: {cause}", where=str(path), allowed=allowed)

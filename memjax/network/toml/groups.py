@@ -46,7 +46,7 @@ from .tables import (
     NUMBERS,
     POSITIVE,
     TEXT,
-    Kind,
+    VALUE,
     Table,
     one_of,
 )
@@ -79,8 +79,6 @@ class Sketch:
 
 _SOURCES = ("preset", "params", "fit", "population")
 """Keys that say where parameters come from."""
-
-_VALUE = Kind("a finite number, or the word of a setting", lambda x: NUMBER.fits(x) or TEXT.fits(x))
 
 
 @dataclass(frozen=True)
@@ -206,7 +204,7 @@ def _neurons(t: Table, name: str, seed: int, sketch: Sketch) -> Neurons:
     """Circuits."""
     source, n, bias, spike = _parameter_source(t, CIRCUITS), t.take("n", COUNT), _bias(t), _spike(t)
     start, kelvin = t.values("start", NUMBERS), t.take("temperature", POSITIVE, None)
-    values = t.values("values", _VALUE)
+    values = t.values("values", VALUE)
     spread, correlations = t.values("spread", NOT_NEGATIVE), t.take("correlation", LIST, [])
     devices = {
         e: (d, _parameter_source(d, device_names()))
@@ -236,7 +234,7 @@ def _neurons(t: Table, name: str, seed: int, sketch: Sketch) -> Neurons:
     if not any(spike[k] is None for k in ("signal", "level", "sign")):
         with t.errors_at("spike"):
             threshold = Threshold(**spike)
-    fine = {k: x for k, x in values.items() if _VALUE.fits(x) and k in names.all}
+    fine = {k: x for k, x in values.items() if VALUE.fits(x) and k in names.all}
     circuit = _with_values(t, circuit, fine)
     fine = {k: x for k, x in spread.items() if NOT_NEGATIVE.fits(x) and k in names.all}
     log_normal = _log_normal(t, circuit, fit_scatter + Scatter(fine), correlations or [])

@@ -59,6 +59,7 @@ WHOLES = Kind(
 )
 FLAG = Kind("true or false", lambda x: isinstance(x, bool))
 TEXT = Kind("a text", lambda x: isinstance(x, str) and x != "")
+VALUE = Kind("a finite number, or the word of a setting", lambda x: NUMBER.fits(x) or TEXT.fits(x))
 LIST = Kind("a list", lambda x: isinstance(x, list))
 NUMBERS = Kind(
     "a finite number, or a list of them",

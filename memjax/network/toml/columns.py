@@ -83,7 +83,9 @@ def load_array(path: Path) -> Float[np.ndarray, "..."]:
         # NumPy's sentences about .npy advise to load what may run a program, those about text name its options.
         is_foreign = npy and not isinstance(error, OSError)
         cause = (
-            "it holds no plain array" if is_foreign else str(error).partition("; use")[0].rstrip(".")
+            "it holds no plain array"
+            if is_foreign
+            else str(error).partition("; use")[0].rstrip(".")
         )
         raise _no_array(path, cause) from error
     if not array.size:

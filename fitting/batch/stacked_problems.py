@@ -18,14 +18,8 @@ from memjax.simulate.stiff_kernel import StiffLanes
 from ..problem import Linearised
 from ..sweeps.group import seeks_events
 from ..sweeps.lanes import by_lane, by_point, solve_lanes
-from ..sweeps.problem import (
-    Problem,
-    begin_lanes,
-    kernel_of,
-    lengthened,
-    linearise_lanes,
-    observe_lanes,
-)
+from ..sweeps.problem import Problem, begin_lanes, kernel_of, lengthened
+from ..sweeps.read_lanes import linearise_lanes, observe_lanes
 
 TOGETHER = (64, 16)
 """Points of one call of the kernel and of the programs around it: a program for each size."""

@@ -12,7 +12,7 @@ from memjax.errors import FitError
 from memjax.runtime.compile_cache import cached_jit
 from memjax.simulate import solve_stiff
 
-from .problem import scaled_under
+from .instrument import scaled_under
 
 _PRESET = "or give a --preset or --fix to start from"
 

@@ -6,9 +6,12 @@ from typing import Any
 
 import equinox as eqx
 import numpy as np
+from jaxtyping import Array, Float
 
 import memjax as mj
+from memjax.circuit import build_system
 from memjax.core.fields import AbstractComposite, parameter_specs
+from memjax.core.scaling import Scaled
 from memjax.data.zero_reading import ChargingReading, ZeroReading, charging_reading, zero_reading
 from memjax.errors import DataError
 
@@ -361,3 +364,12 @@ def _zero_voltage(measurements: Sequence[mj.Measurement]) -> float | None:
         voltages.append(m.v[:-1][passes] + share * np.diff(m.v)[passes])
     every = np.concatenate(voltages)
     return float(np.median(every)) if every.size else None
+
+
+def scaled_under(problem: Any, model: Any, limits: Float[Array, "2"] | None) -> Scaled:
+    """Equations of a device under the limits of one waveform [A], or those of the bench."""
+    device, bench = device_of(model), bench_of(model, problem.bench)
+    if limits is not None:
+        negative = None if bench.compliance_negative is None else limits[1]
+        bench = replace(bench, compliance=limits[0], compliance_negative=negative)
+    return Scaled(build_system(device, bench, problem.group.stimuli.quantity), problem.env)

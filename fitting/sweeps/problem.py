@@ -13,9 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 import memjax as mj
-from memjax.circuit import build_system
 from memjax.core.params import coordinates, known, quiet
-from memjax.core.scaling import Scaled
 from memjax.errors import DataError
 from memjax.lanes.choice import chosen_backend, use_backend
 from memjax.runtime.compile_cache import cached_jit, signature
@@ -29,11 +27,12 @@ from memjax.simulate.stiff_kernel import (
 )
 
 from ..problem import PRIOR_SIGMA, TOGETHER, AbstractDifferentiable, Outcome
-from .group import Group, floored, lengthen, misfit, seeks_events
-from .instrument import DeviceOnBench, bench_of, device_of
+from .group import Group, lengthen, misfit, seeks_events
+from .instrument import DeviceOnBench, bench_of, device_of, scaled_under
 from .lanes import by_point, solve_lanes
 from .learned import is_in_sequence, learned_functions, prior_root
-from .readout import EventSteps, find_steps, read_at, read_off, rows_of_events
+from .read_lanes import linearise_lanes, observe_lanes
+from .readout import read_off
 from .traced_kernel import TracedKernel
 
 Model = mj.AbstractDevice | mj.Circuit | DeviceOnBench
@@ -209,15 +208,6 @@ def lengthened(problem: Problem) -> tuple[Problem, np.ndarray]:
     return replace(problem, group=group), np.append(columns, first + np.arange(len(problem.free)))
 
 
-def scaled_under(problem: Problem, model: Model, limits: Float[Array, "2"] | None) -> Scaled:
-    """Equations of a device under the limits of one waveform [A], or those of the bench."""
-    device, bench = device_of(model), bench_of(model, problem.bench)
-    if limits is not None:
-        negative = None if bench.compliance_negative is None else limits[1]
-        bench = replace(bench, compliance=limits[0], compliance_negative=negative)
-    return Scaled(build_system(device, bench, problem.group.stimuli.quantity), problem.env)
-
-
 def _observe_all(problem: Problem, device: Model):
     """Logarithms at the rows (see `log_seen`), rows of the events, success, of every waveform."""
     group, end = problem.group, jnp.max(problem.group.rows)
@@ -294,81 +284,13 @@ def begin_lanes(problem: Problem, z: Float[Array, " free"]):
     return values, derivatives, jax.vmap(lambda s: jnp.sort(s.zeros()))(group.stimuli)
 
 
-def _residuals_of(problem: Problem, z, y, steps: EventSteps | None, ends):
-    """Residuals and responses of one point, given the states at the rows and at the ends of the events' steps."""
-    group, device = problem.group, problem.at(z)
-
-    def one(limits, stimulus, rows, span, y, steps, ends):
-        scaled = scaled_under(problem, device, limits)
-        left = None if group.left is None else bench_of(device, problem.bench)
-        logs = read_at(scaled, stimulus, rows, jax.vmap(scaled.project)(y), left)
-        if steps is None:
-            return logs, jnp.zeros(span.shape)
-        return logs, rows_of_events(scaled, stimulus, rows, steps, ends)
-
-    waveforms = group.limits, group.stimuli, group.rows, group.span
-    logs, events = jax.vmap(one)(*waveforms, y, steps, ends)
-    r = problem.with_prior(misfit(group, *logs, events=events), z)
-    return r, (r, floored(group, logs[0]))
-
-
-def _event_steps(problem: Problem, z, lanes: StiffLanes):
-    """Steps of the events at one point, none where no steps were kept, and whether every solve ended well."""
-    group, device = problem.group, problem.at(z)
-
-    def one(limits, stimulus, rows, span, lane):
-        scaled = scaled_under(problem, device, limits)
-        slope = scaled.drift(lane.last[0], lane.last[1:], stimulus(lane.last[0]))
-        ok = (lane.counts[2] == 0) & jnp.all(jnp.isfinite(slope)) & jnp.all(jnp.isfinite(lane.y))
-        if stimulus.quantity == "current" or lanes.step_t.shape[-1] == 1:
-            return None, ok
-        row_logs = read_at(scaled, stimulus, rows, jax.vmap(scaled.project)(lane.y), None)[0]
-        every = group.thresholds, lane.step_t, lane.step_y
-        return find_steps(scaled, stimulus, rows, span, *every, row_logs=row_logs), ok
-
-    steps, ok = jax.vmap(one)(group.limits, group.stimuli, group.rows, group.span, lanes)
-    return steps, jnp.all(ok)
-
-
-def _ends_of(states, steps: EventSteps | None):
-    """What belongs to the ends of the steps of the events, out of that of all steps of each waveform."""
-    if steps is None:
-        return None
-    return tuple(jax.vmap(lambda x, k: x[k])(states, k) for k in (steps.begin, steps.end))
-
-
 @cached_jit
 def _observe_lanes(problem: Problem, z: Float[Array, "points free"], lanes: StiffLanes):
     """As `observe_lanes`, of several points that are solved."""
     return jax.vmap(partial(observe_lanes, problem))(z, by_point(lanes, len(z)))
 
 
-def observe_lanes(problem: Problem, z: Float[Array, " free"], lanes: StiffLanes):
-    """Residuals, success, and log10 of the responses at all rows [decades] at a point whose lanes are solved."""
-    steps, ok = _event_steps(problem, z, lanes)
-    r, (_, logs) = _residuals_of(problem, z, lanes.y, steps, _ends_of(lanes.step_y, steps))
-    return r, ok & jnp.all(jnp.isfinite(r)), logs
-
-
 @cached_jit
 def _linearise_lanes(problem: Problem, z: Float[Array, "points free"], lanes: StiffLanes):
     """As `fitting.problem.evaluate`, of several points that are solved."""
     return jax.vmap(partial(linearise_lanes, problem))(z, by_point(lanes, len(z)))
-
-
-def linearise_lanes(problem: Problem, z: Float[Array, " free"], lanes: StiffLanes):
-    """As `fitting.problem.linearise`, of a point whose lanes are solved."""
-    free = len(z)
-    steps, ok = _event_steps(problem, z, lanes)
-    point = z, lanes.y, _ends_of(lanes.step_y, steps)
-    along = jax.tree.map(lambda d: d[..., :free], (lanes.dy, _ends_of(lanes.step_dy, steps)))
-
-    def push(e, *directions):
-        f = lambda *p: _residuals_of(problem, p[0], p[1], steps, p[2])  # noqa: E731
-        _, d, (r, _) = jax.jvp(f, point, (e, *directions), has_aux=True)
-        return d, r
-
-    # The chain rule through the solve, whose derivatives came with the lanes.
-    jacobian, r = jax.vmap(push, (0, -1, -1), (-1, None))(jnp.eye(free), *along)
-    ok &= jnp.all(jnp.isfinite(r)) & jnp.all(jnp.isfinite(jacobian))
-    return r, jacobian, ok

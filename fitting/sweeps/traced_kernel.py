@@ -19,7 +19,7 @@ class TracedKernel(eqx.Module):
     kernel : StiffKernel
         What solves it.
     begin, linearise : callable
-        `fitting.sweeps.problem.begin_lanes` and `linearise_lanes`.
+        `fitting.sweeps.problem.begin_lanes` and `fitting.sweeps.read_lanes.linearise_lanes`.
     """
 
     problem: Any

@@ -31,7 +31,10 @@ def test_the_fit_says_what_the_data_do_not_determine(result):
     rows = {r["name"]: r for r in result.table() if r["free"]}
     # Bounds of these are two decades apart, or more: errors are compared with values.
     wide = {n for n, r in rows.items() if r["std"] > abs(r["value"])}
-    assert set(result.undetermined) == set(result.reasons) == wide
+    # What is followed by a profile depends on where in its valley a search ends, and that on the processor.
+    followed = {p.name for p in result.profiles}
+    assert set(result.undetermined) == set(result.reasons)
+    assert wide - followed <= set(result.reasons) <= wide | followed
     assert "r_on" not in wide
     np.testing.assert_allclose(np.diag(result.correlation), 1)
 

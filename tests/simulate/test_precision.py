@@ -70,9 +70,11 @@ def _device(name, noisy):
     return mj.params.replace(device, mj.presets.load(PRESETS[name])[1])
 
 
-def _policy(kind, duration):
+def _policy(name, kind, duration):
     methods = {"DriftImplicitEuler": DriftImplicitEuler(), "SemiImplicitEuler": SemiImplicitEuler()}
-    return mj.Fixed(duration / STEPS, method=methods[kind]) if kind in methods else mj.Stiff()
+    # A filament of ecm closes the faster the closer it is: semi-implicit steps twice as long are refused.
+    steps = 4 * STEPS if name == "ecm" else STEPS
+    return mj.Fixed(duration / steps, method=methods[kind]) if kind in methods else mj.Stiff()
 
 
 def _sweep(name, slower=1):
@@ -86,7 +88,7 @@ def _solve(name, kind, noisy, *, double, slower=1):
     """Current and states in one precision, as float64."""
     with jax.enable_x64(double):
         sweep, duration = _sweep(name, slower)
-        options = dict(policy=_policy(kind, duration), save=duration / ROWS, seed=1)
+        options = dict(policy=_policy(name, kind, duration), save=duration / ROWS, seed=1)
         options |= dict(members=2 if noisy else 1, deterministic=not noisy)
         trace = mj.simulate(_device(name, noisy), sweep, **options).check()
         return jax.tree.map(lambda x: np.asarray(x, float), (trace.i, trace.state))

@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from memjax.observables import LoopClosing, loop_closing
-
 from ..constants import MODEL_SIGMA, VOLTAGE_SIGMA
 from ..residuals import MAD
 from ..verdict import (
@@ -23,6 +21,7 @@ from ..verdict import (
     graded_ratio,
     systematic,
 )
+from .closings import closing_marks
 from .cycle_scatter import typical_scatter
 from .falls import fall_marks
 from .group import Group
@@ -36,13 +35,9 @@ _FAR = (0.3, 0.6)
 _FAR_SHARES = (0.1, 0.25)
 # Shares of the switching voltage by which switching and return may be off beside a row: good, usable fits.
 _EVENT = (0.05, 0.25)
-# The same of set and reset, which are less sharp, as shares of the largest voltage.
-_CLOSING = (0.15, 0.3)
 # Shares of the largest response by which one of the other sign may be off.
 _SIGN = (0.05, 0.25)
 _OPEN = 0.02  # opening of a loop [decades] from which on it is one
-_DRAWS = 64  # loops drawn with noise, to know where their set voltages lie
-_NEARLY_ALL = 0.95  # share of them: two standard errors, where they are normal
 _ROWS = 5  # rows of a state from which on its current is judged
 # Shares of the largest voltage between which branches are compared: beyond, they meet.
 _LEVELS = (0.1, 0.9)
@@ -117,10 +112,12 @@ def judge(
     shape, more = _shape(waves, simulated, spread)
     # Where no switching counts, set and reset do: those of a loop, not of noise.
     if not marks[1:] and waves[0].driven == "voltage" and shape["area_ratio"] is not None:
-        more += _closings(waves, simulated)
+        more += closing_marks(waves, simulated, _scatter)
     states, state_marks = _states(waves, simulated, float(group.floor), scale)
     more += _signs(waves, simulated, opposed, float(group.floor))
     more.append(_far_rows(waves, simulated, float(group.floor), scale))
+    if group.quiet is not None:
+        more.append(_noise_mark(waves, float(group.quiet)))
     if waves[0].driven == "voltage":
         more += fall_marks(waves, simulated, float(group.floor), _scatter)
     good = "loop, switching and residuals agree with the data"
@@ -198,6 +195,22 @@ def _far_rows(waves: Sequence[Waveform], simulated: np.ndarray, floor: float, sc
     decades, share = (usable, _FAR_SHARES[1]) if level == 2 else (good, _FAR_SHARES[0])
     text = f"{100 * share:.0f} % of the rows are off by {decades / scale:.2g} decades or more beyond their scatter"
     return Mark(level, float(good) / _FAR[0], text)
+
+
+def _noise_mark(waves: Sequence[Waveform], noise: float) -> Mark:
+    """The mark of data that hardly show a device, by the noise of readings that are nothing else [A or V].
+
+    Any curve that stays within the noise describes such data. A device is seen in rows that are clear of it; a fit to
+    rows that are mostly beyond it, but never by much, is not good.
+    """
+    x = np.concatenate([w.median_log() for w in waves]) - np.log10(noise)
+    beyond = float(np.mean(x > np.log10(SURE)))
+    clear = np.count_nonzero(x > np.log10(CLEAR)) >= _ROWS
+    text = (
+        f"the data hardly show a device: fewer than {_ROWS} rows exceed {CLEAR:.0f} times the noise of "
+        f"{noise:.2g} {'A' if waves[0].driven == 'voltage' else 'V'}, {100 * beyond:.0f} % exceed {SURE:.0f} times it"
+    )
+    return Mark(0 if clear else 2 - int(beyond > 0.5), float(not clear), text)
 
 
 def _scatter(w: Waveform) -> Float[np.ndarray, " points"]:
@@ -294,49 +307,6 @@ def _between(x: np.ndarray, row: float, first: int, last: int) -> float:
     row = min(max(float(row), first), last)
     k = min(int(row), len(x) - 2)
     return float((x[k + 1] - x[k]) * (row - k) + x[k])
-
-
-def _closings(waves: Sequence[Waveform], simulated: np.ndarray) -> list[Mark]:
-    """Marks of set and reset, by medians of their voltages over the waveforms, beyond what scatter makes of them."""
-    voltages: dict[str, list[tuple[float, float, float, float]]] = {}
-    for w, s in zip(waves, simulated, strict=True):
-        scatter = _scatter(w)
-        for begin, _, end in w.legs:
-            v, part = w.v[begin:end], slice(begin, end)
-            here, there = (loop_closing(v, 10 ** x[part]) for x in (w.median_log(), s))
-            if here is not None:
-                most, error = float(np.max(np.abs(v))), w.closings.get(here.kind, 0.0)
-                # One that is missing is off by all of its voltage.
-                v_model = 0.0
-                if there is not None and there.kind == here.kind:
-                    v_model = there.v
-                    if abs(v_model - here.v) > _CLOSING[0] * most:
-                        error = max(error, _closing_error(v, s[part], scatter[part], there))
-                row = here.v, v_model, error, most
-                voltages.setdefault(here.kind, []).append(row)
-    marks = []
-    for kind, rows in voltages.items():
-        here, there, error, most = np.median(rows, axis=0)
-        text = f"{kind} at {there:.3g} V where {here:.3g} V was measured"
-        marks.append(graded(max(abs(there - here) - error, 0.0) / most, _CLOSING, text))
-    return marks
-
-
-def _closing_error(
-    v: Float[np.ndarray, " points"],
-    simulated: Float[np.ndarray, " points"],
-    scatter: Float[np.ndarray, " points"],
-    closing: LoopClosing,
-) -> float:
-    """Distance [V] from a simulated set or reset voltage within which that of the loop with noise nearly always lies.
-
-    Branches of a gradual device close over most of the loop: where they are half as far apart as anywhere is then a
-    matter of noise.
-    """
-    noise = np.random.default_rng(0).normal(size=(_DRAWS, len(v))) * scatter
-    drawn = [loop_closing(v, 10**x) for x in simulated + noise]
-    off = [abs(c.v - closing.v) for c in drawn if c is not None and c.kind == closing.kind]
-    return float(np.quantile(off, _NEARLY_ALL)) if off else 0.0
 
 
 def _areas(w: Waveform, simulated: np.ndarray, leg: tuple[int, int, int]) -> np.ndarray:

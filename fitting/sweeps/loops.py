@@ -75,7 +75,7 @@ def loops(waves: Sequence[Waveform], floor: float) -> Loops:
         i_low=float(i_low),
         i_high=float(i_high),
         duration=float(np.median([w.rows[-1] for w in waves])),
-        sets_at=_sets_at(waves),
+        sets_at=_sets_at(waves, floor),
         slope=float(slopes(v, i[None])[0]),
     )
 
@@ -118,14 +118,22 @@ def branches(
             yield sign, level, there, back
 
 
-def _opening(w: Waveform) -> float:
-    """Decades by which the conductance is higher on the way back, or rises in pulses, at positive less at negative."""
+def _opening(w: Waveform, floor: float) -> float:
+    """Decades by which the conductance is higher on the way back, or rises in pulses, at positive less at negative.
+
+    The mean over an excursion, not the median: a device that sets early has both ways in one state over most of it.
+    Where both ways are nothing but noise, of a floor [A or V], it is closed.
+    """
     # Under an imposed current a higher conductance is a lower voltage.
     higher = 1 if w.driven == "voltage" else -1
     if is_pulsed(w.v):
         changes = [sign * _change(w, leg) for leg, sign in zip(w.legs, w.polarities)]
     else:
-        changes = [sign * float(np.median(b - t)) for sign, _, t, b in branches(w)]
+        least = np.log10(_SURE * floor)
+        changes = [
+            sign * float(np.mean(np.where(np.maximum(there, back) > least, back - there, 0.0)))
+            for sign, _, there, back in branches(w)
+        ]
     return higher * sum(changes)
 
 
@@ -138,18 +146,33 @@ def _change(w: Waveform, leg: tuple[int, int, int]) -> float:
     return float(np.median(x[-third:]) - np.median(x[:third])) if third else 0.0
 
 
+def _variance(w: Waveform, leg: tuple[int, int, int]) -> float:
+    """Variance of the opening of an excursion over that of a reading; 0 of an excursion that is too short for one."""
+    begin, peak, end = leg
+    if is_pulsed(w.v):
+        # A median of n differences has 2/n of a reading's variance, times that of a median.
+        few = min(peak - begin, end - peak)
+        return MEDIAN**2 * 2 / few if few > 2 else 0.0
+    variance = 0.0
+    for rows in (slice(begin, peak + 1), slice(peak, end)):
+        size = np.abs(w.v[rows])
+        if len(size) > 2:
+            # A mean over levels counts each row by its distance from its neighbours.
+            inside = (size >= 0.1 * size.max()) & (size <= 0.9 * size.max())
+            weight = np.abs(np.gradient(size))[inside]
+            variance += float(np.sum(weight**2) / max(np.sum(weight) ** 2, 1e-300))
+    return variance
+
+
 def branch_error(w: Waveform) -> float:
     """Standard deviation of a branch at one level [decades], from the scatter of points about their neighbours."""
     return scatter_about_neighbours(w.median_log())
 
 
-def _sets_at(waves: Sequence[Waveform]) -> int:
+def _sets_at(waves: Sequence[Waveform], floor: float) -> int:
     """Polarity at which the loops set; 0 where they open by less than noise may, or than a twentieth of a decade."""
-    opening, square = sum(map(_opening, waves)) / len(waves), 0.0
-    for w in waves:
-        rows = [min(p - a, b - p) for a, p, b in w.legs]
-        # A median of n differences of two branches has 2/n of a reading's variance, times that of a median.
-        square += (branch_error(w) * MEDIAN) ** 2 * sum(2 / n for n in rows if n > 2)
+    opening = sum(_opening(w, floor) for w in waves) / len(waves)
+    square = sum(branch_error(w) ** 2 * sum(_variance(w, leg) for leg in w.legs) for w in waves)
     noise = np.sqrt(square) / len(waves)
     return int(np.sign(opening)) if abs(opening) > max(_OPEN, _SURE * noise) else 0
 

@@ -101,6 +101,24 @@ def test_noise_of_a_line_that_does_not_open_says_nothing_of_a_polarity():
     assert seen <= 0.0027 * 200 + 4 * np.sqrt(0.0027 * 200)
 
 
+@pytest.mark.parametrize("sets_at", [1, -1])
+def test_a_device_that_sets_early_and_reads_nothing_when_off_sets_where_its_loop_is_open(sets_at):
+    """Over most of each excursion both ways are in one state: their typical distance is noise."""
+    v = np.concatenate(
+        [np.linspace(0, 1, 41), np.linspace(0.975, -1, 79), np.linspace(-0.975, 0, 40)]
+    )
+    on = (np.arange(160) < 80) & ((np.arange(160) > 40) | (v > 0.3))
+    noise = 1e-13
+    for seed in range(20):
+        i = sets_at * v * 1e-4 * on + noise * np.random.default_rng(seed).normal(size=160)
+        data = mj.Measurement(
+            v=sets_at * v, i=i, t=np.arange(160.0), sweep=np.zeros(160, int), reader="test",
+            at_compliance=np.zeros(160, bool),
+        )  # fmt: skip
+        waves = summarise_sweeps([data], point_time=None, floor=noise)
+        assert loops(waves, noise).sets_at == sets_at
+
+
 @pytest.mark.parametrize("sets_at", [1, -1, 0])
 def test_a_pulse_sets_where_its_current_rises(sets_at):
     t = np.linspace(0.0, 1.0, 90)

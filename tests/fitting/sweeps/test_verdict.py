@@ -123,6 +123,17 @@ def test_data_that_are_noise_show_no_device_however_well_a_curve_describes_them(
         assert said == pytest.approx(share, abs=0.15)
 
 
+def test_an_area_that_noise_at_high_currents_has_made_is_granted():
+    """A loop at low currents, whose ways meet from 0.4 V on, where 3 % of noise make areas of some 0.3 of its own."""
+    true = -9 + 8 * np.minimum(VOLTS, 0.6) + 1.0 * BACK * (VOLTS < 0.4)
+    results = [
+        verdict(true + 0.013 * np.random.default_rng(k).normal(size=101), true) for k in range(20)
+    ]
+    assert [r.word for r in results] == ["good"] * 20
+    assert max(abs(r.area_ratio - 1) for r in results) > 0.5
+    assert verdict(true, true - 1.0 * BACK * (VOLTS < 0.4)).word == "poor"
+
+
 @pytest.mark.parametrize("granted", [0.02, 0.3, 3.0])
 def test_a_curve_without_memory_is_poor_whatever_was_granted(granted):
     middle = 0.5 * (loop(0.5) + loop(0.5)[::-1])

@@ -19,6 +19,9 @@ from .summary import Waveform
 
 _KNOWN = ("s", "V", "ohm", "A", "Hz")
 
+LEVELS = (0.1, 0.9)
+"""Shares of the largest applied value between which both ways of an excursion are compared: beyond, they meet."""
+
 # Opening of a loop [decades], and over its standard deviation, up to which it says nothing of a polarity.
 _OPEN, _SURE = 0.05, 3.0
 
@@ -112,7 +115,7 @@ def branches(
     for (begin, peak, end), sign in zip(w.legs, w.polarities, strict=True):
         ways = np.arange(begin, peak + 1), np.arange(peak, end)[::-1]
         if min(map(len, ways)) > 2:
-            level = size[peak] * np.linspace(0.1, 0.9, 33)
+            level = size[peak] * np.linspace(*LEVELS, 33)
             # np.interp takes ascending levels: where noise of what is applied steps back, they stay.
             there, back = (np.interp(level, np.maximum.accumulate(size[k]), log_x[k]) for k in ways)
             yield sign, level, there, back
@@ -158,7 +161,8 @@ def _variance(w: Waveform, leg: tuple[int, int, int]) -> float:
         size = np.abs(w.v[rows])
         if len(size) > 2:
             # A mean over levels counts each row by its distance from its neighbours.
-            inside = (size >= 0.1 * size.max()) & (size <= 0.9 * size.max())
+            low, high = (share * size.max() for share in LEVELS)
+            inside = (size >= low) & (size <= high)
             weight = np.abs(np.gradient(size))[inside]
             variance += float(np.sum(weight**2) / max(np.sum(weight) ** 2, 1e-300))
     return variance

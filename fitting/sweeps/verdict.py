@@ -25,7 +25,7 @@ from .closings import closing_marks
 from .cycle_scatter import typical_scatter
 from .falls import fall_marks
 from .group import Group
-from .loops import branch_error, branches
+from .loops import LEVELS, branch_error, branches
 from .simulated import simulated_response
 from .summary import CLEAR, Waveform
 
@@ -39,8 +39,6 @@ _EVENT = (0.05, 0.25)
 _SIGN = (0.05, 0.25)
 _OPEN = 0.02  # opening of a loop [decades] from which on it is one
 _ROWS = 5  # rows of a state from which on its current is judged
-# Shares of the largest voltage between which branches are compared: beyond, they meet.
-_LEVELS = (0.1, 0.9)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -233,7 +231,7 @@ def _rows_of_states(w: Waveform, floor: float) -> Iterator[tuple[str, int, np.nd
         ways = np.arange(begin, peak + 1), np.arange(peak, end)[::-1]
         if min(map(len, ways)) <= 2:
             continue
-        low, high = (share * size[peak] for share in _LEVELS)
+        low, high = (share * size[peak] for share in LEVELS)
         for branch, other in (ways, ways[::-1]):
             there = np.interp(size[branch], np.maximum.accumulate(size[other]), x[other])
             apart = higher * (x[branch] - there)
@@ -320,13 +318,13 @@ def _areas(w: Waveform, simulated: np.ndarray, leg: tuple[int, int, int]) -> np.
     return -higher * strips.sum(axis=1)
 
 
-def _area_error(w: Waveform, leg: tuple[int, int, int]) -> float:
-    """Standard deviation of the measured area of an excursion, from the scatter of rows about their neighbours.
+def _area_error(w: Waveform, leg: tuple[int, int, int], error: float) -> float:
+    """Standard deviation of the measured area of an excursion, by that of a row [decades], see `branch_error`.
 
     Where both ways meet at a high current the noise of readings there outweighs a loop at low ones.
     """
     part = slice(leg[0], leg[2])
-    scatter = float(np.log(10)) * branch_error(w) * 10 ** w.median_log()[part]
+    scatter = float(np.log(10)) * error * 10 ** w.median_log()[part]
     # By trapezoids a row counts by half the distance of its neighbours.
     return float(np.sqrt(np.sum((scatter * np.gradient(np.abs(w.v[part]))) ** 2)))
 
@@ -339,7 +337,7 @@ def _shape(
     for w, s in zip(waves, simulated, strict=True):
         loops, error = (branches(w), branches(w, s[: len(w.v)])), branch_error(w)
         areas += [_areas(w, s, leg) for leg in w.legs]
-        errors += [_area_error(w, leg) for leg in w.legs]
+        errors += [_area_error(w, leg, error) for leg in w.legs]
         for (_, _, *ways), (_, _, *drawn) in zip(*loops, strict=True):
             openings.append([np.abs(back - out) for out, back in (ways, drawn)])
             without_memory = [0.5 * (ways[0] + ways[1])] * 2

@@ -15,6 +15,10 @@ TOLERANCE = {"float64": 2e-11, "float32": 1e-6}
 """Residual over that of no voltage, in the norm of the preconditioner, at which iterations end."""
 
 
+_BIT_LINES = 128
+"""Solved at a time where an array has more than twice as many: what they pass on stays in the cache of a CPU."""
+
+
 class Log(NamedTuple):
     """Numbers of the iterations.
 
@@ -99,10 +103,34 @@ class Equations(NamedTuple):
 
     def reduced(self, x: Float[Array, "columns rows"]) -> Float[Array, "columns rows"]:
         """Left-hand sides at voltages of the word lines [V]."""
+        if len(x) <= 2 * _BIT_LINES:
+            return self.net.word.laplacian(x) + self.of_cells(x)
+        parts, whole = self._cells_in_parts, self.of_cells
+        image = lax.platform_dependent(x, cpu=parts, default=whole)
+        return self.net.word.laplacian(x) + image
+
+    def of_cells(self, x: Float[Array, "columns rows"]) -> Float[Array, "columns rows"]:
+        """What the cells of these columns add to them, between wires of the bit lines."""
         ratio = self.net.bit.resistance / self.net.word.resistance
         cells = self.load * x
         voltages, _ = solve_lines(self.bit_ratios, ratio * transposed(cells))
-        return self.net.word.laplacian(x) + cells - self.load * transposed(voltages)
+        return cells - self.load * transposed(voltages)
+
+    def _cells_in_parts(self, x: Float[Array, "columns rows"]) -> Float[Array, "columns rows"]:
+        """The same, some bit lines after the others."""
+        columns = len(x)
+
+        def add(k, image):
+            # The last bit lines begin earlier where they are not as many: some are solved twice.
+            begin = jnp.minimum(k * _BIT_LINES, columns - _BIT_LINES)
+            load, voltages = (
+                lax.dynamic_slice_in_dim(y, begin, _BIT_LINES) for y in (self.load, x)
+            )
+            ratios = lax.dynamic_slice_in_dim(self.bit_ratios, begin, _BIT_LINES, axis=1)
+            part = self._replace(load=load, bit_ratios=ratios).of_cells(voltages)
+            return lax.dynamic_update_slice_in_dim(image, part, begin, axis=0)
+
+        return lax.fori_loop(0, -(-columns // _BIT_LINES), add, jnp.zeros_like(x))
 
     def precondition(
         self, x: Float[Array, "columns rows"]

@@ -44,10 +44,10 @@ def test_voltages_and_currents_agree_with_the_node_equations(shape):
 @pytest.mark.slow
 def test_bit_lines_that_are_solved_in_parts_agree_with_the_node_equations():
     g, v = random_cells(6, 300)  # two parts of 128, and the last 128 anew
-    word, bit = array_voltages(g, v[:1], word_line=1.0, bit_line=10.0)
-    reading = mj.Crossbar(g, wires=mj.crossbar.Wires(1.0, 10.0)).read(v[0])
-    np.testing.assert_allclose(reading.word, word[0], rtol=ACCURACY)
-    np.testing.assert_allclose(reading.bit, bit[0], rtol=ACCURACY)
+    word, bit = array_voltages(g, v, word_line=1.0, bit_line=10.0)
+    reading = mj.Crossbar(g, wires=mj.crossbar.Wires(1.0, 10.0)).read(v)
+    np.testing.assert_allclose(reading.word, word, rtol=ACCURACY)
+    np.testing.assert_allclose(reading.bit, bit, rtol=ACCURACY)
 
 
 @pytest.mark.slow

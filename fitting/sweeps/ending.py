@@ -12,9 +12,12 @@ import numpy as np
 from ..optimize.levenberg_marquardt import PROXIMAL, Ending, Progress, levenberg_marquardt
 from ..optimize.restarts import search_beside
 from ..problem import WEAK_SIGMA
+from ..residuals import MAD
 from .basins import last_starts
+from .group import unsaturated
+from .learned import GRANTED
 from .noise_estimate import noise_of_each
-from .problem import PRECISE
+from .problem import PATIENT, PRECISE, Problem
 from .scatter import exceeds_scatter, known_to_a_row
 from .search import BATCH, Search
 from .strength import has_moved, strength_at, with_strength
@@ -38,6 +41,15 @@ CLOSE = 0.01
 
 SETTLED = 0.8
 """Share of the noise before from which on it counts as settled: standard deviations are known no better."""
+
+GRANTS = 3
+"""Times at the most that less is granted to learned functions, which then miss less."""
+
+LEAST_GRANTED = 1e-4
+"""What is always granted to them [decades]."""
+
+COARSE = 3e-3
+"""What is granted to them at the least [decades] where solves are those of `LEARNED`, off by up to a tenth of it."""
 
 BESIDE = 2
 """What is added to the seed of a search for that of its draws beside the optimum."""
@@ -64,6 +76,45 @@ def weighed(search: Search, waves: Sequence[Waveform], noise: float = np.inf) ->
             break
         noise, search = less, end_search(search, less, strength)
     return search
+
+
+def granted_as_missed(search: Search, waves: Sequence[Waveform]) -> Search:
+    """The search of learned functions ended with no more granted to them than they miss, as long as they miss less.
+
+    What is granted hides what is smaller: a loop of 0.003 decades in the place of a line costs nothing beside 0.05.
+    What a user grants stays.
+    """
+    if float(search.problem.group.model_sigma) != GRANTED:
+        return search
+    for _ in range(GRANTS):
+        problem = _with_less_granted(search)
+        if problem is None:
+            break
+        other = Search(problem, search.seed, search.tick, search.progress)
+        other.best_z, other.ends = search.best_z, search.ends
+        search = weighed(other, waves)
+    return search
+
+
+def _with_less_granted(search: Search) -> Problem | None:
+    """The problem of a search with what its optimum misses as what is granted; None where that is hardly less."""
+    problem = search.problem
+    group, granted = problem.group, float(problem.group.model_sigma)
+    weight = np.asarray(group.weight)
+    counted = (weight > 0) & ~np.asarray(group.censored)
+    _, r, _ = search.optimum()
+    missed = unsaturated(r[: weight.size]).reshape(weight.shape)[counted] / weight[counted]
+    if not missed.size:
+        return None
+    less = max(MAD * float(np.median(np.abs(missed))), LEAST_GRANTED)
+    if less > SETTLED * granted:
+        return None
+    scatter = np.sqrt(np.maximum(1 / weight[weight > 0] ** 2 - granted**2, 0.0))
+    heavier = weight.copy()
+    heavier[weight > 0] = 1 / np.hypot(scatter, less)
+    changes: dict[str, Any] = {"weight": heavier, "model_sigma": np.asarray(less)}
+    policy = problem.policy if less > COARSE else PATIENT
+    return replace(problem, group=replace(group, **changes), policy=policy)
 
 
 def balanced(search: Search, waves: Sequence[Waveform]) -> Search:

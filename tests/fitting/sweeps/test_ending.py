@@ -1,12 +1,17 @@
 """How a search of sweeps ends, and begins again from where another one ended."""
 
 from dataclasses import replace
+from typing import Any
 
 import jax
 import numpy as np
 import pytest
 
+import memjax as mj
+from fitting.residuals import MAD
 from fitting.sweeps import ending
+from fitting.sweeps.group import saturated
+from fitting.sweeps.prepare import prepare
 from fitting.sweeps.problem import Problem
 from fitting.sweeps.search import BATCH, Search
 
@@ -60,3 +65,28 @@ def test_a_search_that_ended_also_ends_from_where_a_start_led(result, monkeypatc
     assert ended.best_cost == pytest.approx(result.loss)
     assert ended.progress.cost.tolist() == [1.0, *[5.0] * BATCH]
     assert ended.progress.converged.tolist() == [False, *[True] * BATCH]
+
+
+@pytest.mark.parametrize("model_sigma", [None, 0.04])
+def test_learned_functions_are_granted_what_they_miss_unless_a_user_grants(
+    monkeypatch, model_sigma
+):
+    v = np.concatenate([np.linspace(0, 1, 9), np.linspace(1, 0, 9)[1:]])
+    same: dict[str, Any] = dict(t=None, reader="", source={})
+    same |= {"sweep": np.zeros(len(v), int), "at_compliance": np.zeros(len(v), bool)}
+    data = mj.Measurement(v=v, i=1e-6 * v, **same)
+    options: dict[str, Any] = dict(bench=None, env=None, free=["off5"], fix=None, point_time=0.02)
+    options |= {"seed": 0, "screened": 1, "model_sigma": model_sigma}
+    search = Search(prepare([data], mj.HybridDevice(), **options).problem, 0, None)
+
+    def optimum(self):
+        missed = 0.01 * (-1.0) ** np.arange(self.problem.group.weight.size)  # decades
+        return np.zeros(1), saturated(missed * np.ravel(self.problem.group.weight)), None
+
+    monkeypatch.setattr(Search, "optimum", optimum)
+    monkeypatch.setattr(ending, "weighed", lambda search, waves: search)
+    group = ending.granted_as_missed(search, []).problem.group
+    granted = MAD * 0.01 if model_sigma is None else model_sigma
+    assert float(group.model_sigma) == pytest.approx(granted)
+    counted = group.weight > 0  # one sweep has no scatter of its own
+    np.testing.assert_allclose(group.weight[counted], 1 / granted)

@@ -149,7 +149,7 @@ def judged(model: str, source: str, measured: mj.Measurement, limit: float) -> d
     except (Exception, KeyboardInterrupt) as error:  # crashes are what the study is to find
         return about | _failed(error) | {"seconds": time.perf_counter() - begun}
     # At the tolerances of the search, which solved it: some of the devices that it finds take very many steps.
-    policy = replace(result.problem.policy, max_steps=PATIENT.max_steps)
+    policy = replace(result.problem.policy, max_steps=10 * PATIENT.max_steps)
     how: dict = dict(bench=result.problem.bench, policy=policy, deterministic=True)
     trace = mj.simulate_like(result.device, measured, **how).check()
     ratio = area_ratio(measured.v, measured.i, np.asarray(trace.i).ravel())
